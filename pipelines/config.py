@@ -1,0 +1,254 @@
+"""The site's own facts, read from site.toml into frozen, checked values.
+
+Reads site.toml. No writes, no network, no environment.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipelines.errors import Fault, SourceError, suggest
+
+FILE = "site.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One link of the header or the footer."""
+
+    label: str
+    path: str  # site-absolute, as in "/posts/"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConfig:
+    """What site.toml says."""
+
+    name: str
+    url: str  # absolute, no trailing slash
+    tagline: str
+    author: str
+    lang: str  # BCP 47; the language of pages that name none
+    timezone: str  # IANA name, for dates that are written without an offset
+    login: bool  # False: no login page, no members' tree, no API
+    menu: tuple[MenuItem, ...]
+    footer: tuple[MenuItem, ...]
+    feed_authority: str  # taggingEntity of RFC 4151: "domain,date"
+    security_contact: tuple[str, ...]  # URIs (RFC 9116, section 2.5.3)
+    metadata_extra: tuple[str, ...]  # further front matter keys
+    less_compiler: str  # "lesscpy" or "lessc"
+
+
+class _Wrong(Exception):
+    """A value that does not fit; carries the fault and the remedy."""
+
+
+Check = Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _Wrong("is not a text", 'write it as "…", not empty')
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong("is neither true nor false", "write true or false, without quotes")
+    return value
+
+
+def _url(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise _Wrong("is not an absolute URL", 'write it as "https://example.org"')
+    if parts.path or parts.query or parts.fragment:
+        raise _Wrong("has a path", 'write scheme and host only, as in "https://example.org"')
+    return str(value)
+
+
+def _language(value: Any) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", _text(value)):
+        raise _Wrong("is not a language tag", 'write it as "en" or "de-AT" (BCP 47)')
+    return str(value)
+
+
+def _timezone(value: Any) -> str:
+    try:
+        ZoneInfo(_text(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _Wrong("is not a time zone", 'write an IANA name, as in "Europe/Berlin"') from None
+    return str(value)
+
+
+def _path(value: Any) -> str:
+    if not re.fullmatch(r"/(?!/)[^\s]*", _text(value)):
+        raise _Wrong("is not a path of this site", 'write it as "/posts/"')
+    return str(value)
+
+
+def _authority(value: Any) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*,\d{4}(-\d\d(-\d\d)?)?", _text(value)):
+        raise _Wrong("is not a tagging entity", 'write it as "example.org,2026" (RFC 4151)')
+    return str(value)
+
+
+def _contacts(value: Any) -> tuple[str, ...]:
+    uris = _texts(value)
+    if not uris or not all(re.match(r"(mailto:|https://|tel:)\S+$", uri) for uri in uris):
+        raise _Wrong("is not a list of URIs", 'write ["mailto:security@example.org"] (RFC 9116)')
+    return uris
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _Wrong("is not a list of texts", 'write it as ["one", "two"]')
+    return tuple(value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in _texts(value)):
+        raise _Wrong("has a name that no key can have", "use a-z, 0-9 and _ only")
+    return tuple(value)
+
+
+def _compiler(value: Any) -> str:
+    if value not in ("lesscpy", "lessc"):
+        raise _Wrong("is not a LESS compiler known here", 'write "lesscpy" or "lessc"')
+    return str(value)
+
+
+_REQUIRED = object()
+
+# table -> key -> (check, default); a table in _LISTS is an array of tables.
+_SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
+    "site": {
+        "name": (_text, _REQUIRED),
+        "url": (_url, _REQUIRED),
+        "tagline": (_text, _REQUIRED),
+        "author": (_text, _REQUIRED),
+        "lang": (_language, "en"),
+        "timezone": (_timezone, "UTC"),
+        "login": (_flag, True),
+    },
+    "menu": {"label": (_text, _REQUIRED), "path": (_path, _REQUIRED)},
+    "footer": {"label": (_text, _REQUIRED), "path": (_path, _REQUIRED)},
+    "feed": {"authority": (_authority, _REQUIRED)},
+    "security": {"contact": (_contacts, _REQUIRED)},
+    "metadata": {"extra": (_names, ())},
+    "build": {"less_compiler": (_compiler, "lesscpy")},
+}
+_LISTS = frozenset({"menu", "footer"})
+
+
+def _places(text: str) -> dict[tuple[str, int, str], int]:
+    """Map (table, index in an array of tables, key) to its line; key "" is the header.
+
+    ``tomllib`` keeps no positions. This reads headers and bare keys, which is
+    all that this file holds; what it cannot place gets line 0.
+    """
+    places: dict[tuple[str, int, str], int] = {}
+    counts: dict[str, int] = {}
+    table, index = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
+            table = header[2]
+            index = counts.get(table, 0) if header[1] == "[[" else 0
+            counts[table] = index + 1
+            places.setdefault((table, index, ""), number)
+        elif key := re.match(r"""\s*["']?([\w-]+)["']?\s*=""", line):
+            places.setdefault((table, index, key[1]), number)
+    return places
+
+
+class _Reading:
+    """Checks one file and gathers every fault before it speaks."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.name = name
+        self.places = _places(text)
+        self.faults: list[Fault] = []
+        try:
+            self.data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"line (\d+)", str(error))
+            what = re.sub(r" \(at .*\)$", "", str(error))
+            fault = Fault(name, int(line[1]) if line else 0, what, "write valid TOML 1.0")
+            raise SourceError([fault]) from None
+
+    def blame(self, table: str, index: int, key: str, text: str, remedy: str) -> None:
+        line = self.places.get((table, index, key)) or self.places.get((table, index, "")) or 0
+        self.faults.append(Fault(self.name, line, text, remedy))
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield the checked rows of *table*: one for a table, any number for an array."""
+        found = self.data.get(table, [] if table in _LISTS else {})
+        rows = found if table in _LISTS else [found]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            form = f"[[{table}]]" if table in _LISTS else f"[{table}]"
+            self.blame("", 0, table, f"{table!r} is not a table", f"write it as {form}")
+            return
+        for index, row in enumerate(rows):
+            yield self.row(table, index, row)
+
+    def row(self, table: str, index: int, row: dict[str, Any]) -> dict[str, Any]:
+        schema = _SCHEMA[table]
+        for key in row.keys() - schema.keys():
+            self.blame(table, index, key, f"unknown key {key!r} in [{table}]", suggest(key, schema))
+        values: dict[str, Any] = {}
+        for key, (check, default) in schema.items():
+            if key not in row:
+                values[key] = default
+                if default is _REQUIRED:
+                    remedy = f"add {key} = … under it"
+                    self.blame(table, index, "", f"[{table}] has no {key}", remedy)
+                continue
+            try:
+                values[key] = check(row[key])
+            except _Wrong as wrong:
+                what, remedy = wrong.args
+                self.blame(table, index, key, f"{key} {what}: {row[key]!r}", remedy)
+        return values
+
+
+def parse(text: str, name: str = FILE) -> SiteConfig:
+    """Check the text of a site.toml; raise SourceError with every fault at once."""
+    reading = _Reading(text, name)
+    for table in reading.data.keys() - _SCHEMA.keys():
+        remedy = suggest(table, _SCHEMA)
+        line_of_key = ("", 0, table) in reading.places
+        reading.blame("" if line_of_key else table, 0, table if line_of_key else "",
+                      f"unknown table [{table}]", remedy)  # fmt: skip
+    rows = {table: list(reading.rows(table)) for table in _SCHEMA}
+    if reading.faults:
+        raise SourceError(reading.faults)
+    site = rows["site"][0]
+    return SiteConfig(
+        **site,
+        menu=tuple(MenuItem(**row) for row in rows["menu"]),
+        footer=tuple(MenuItem(**row) for row in rows["footer"]),
+        feed_authority=rows["feed"][0]["authority"],
+        security_contact=rows["security"][0]["contact"],
+        metadata_extra=rows["metadata"][0]["extra"],
+        less_compiler=rows["build"][0]["less_compiler"],
+    )
+
+
+def load(project: Path) -> SiteConfig:
+    """Read *project*/site.toml; raise SourceError when it is missing or wrong."""
+    try:
+        text = (project / FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        remedy = "run in the folder of the site, or name it with --project"
+        raise SourceError([Fault(FILE, 0, "no such file", remedy)]) from None
+    except UnicodeDecodeError as error:
+        raise SourceError([Fault(FILE, 0, f"is not UTF-8 ({error.reason})",
+                                 "save it as UTF-8")]) from None  # fmt: skip
+    return parse(text)

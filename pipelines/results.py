@@ -1,0 +1,51 @@
+"""What a step hands to the next one: frozen values, kept as JSON.
+
+Reads and writes out/<step>.json. No network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipelines.errors import PipelineError
+
+
+@dataclass(frozen=True, slots=True)
+class SiteResult:
+    """A finished static tree: out/site.json."""
+
+    digest: str  # sha256 over paths and bytes of the trees and the alias map, hex
+    as_of: int  # seconds since 1970, UTC; posts dated later are not due
+    drafts: bool  # True: drafts and posts that are not due are in the tree
+    pages: int  # HTML files, both trees
+    files: int  # all files, compressed twins included
+    bytes: int  # of all files
+    gated: int  # HTML files of the gated tree
+    left_out: tuple[str, ...]  # drafts and posts that are not due: "path: why"
+    warnings: tuple[str, ...]  # "file:line: what; what to do"
+    phases: dict[str, float]  # seconds per phase
+    plugins: dict[str, float]  # seconds per Pelican plugin
+
+
+def write(path: Path, result: SiteResult) -> None:
+    """Write *result* as JSON with sorted keys."""
+    path.write_text(to_json(result), encoding="utf-8")
+
+
+def to_json(result: SiteResult) -> str:
+    """Return *result* as indented JSON with sorted keys, ending in a newline."""
+    return json.dumps(asdict(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_site(path: Path) -> SiteResult:
+    """Read a SiteResult; raise PipelineError when it is missing or foreign."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["left_out"], data["warnings"] = tuple(data["left_out"]), tuple(data["warnings"])
+        return SiteResult(**data)
+    except FileNotFoundError:
+        raise PipelineError(f"{path.name}: no such file; run `make build` first") from None
+    except (ValueError, TypeError, KeyError):
+        raise PipelineError(f"{path.name}: not written by this version; run `make build`") from None

@@ -1,0 +1,54 @@
+"""Run another program, without a shell, and say plainly when it fails.
+
+Starts the programs that it is given. Reads and writes nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipelines.errors import ToolError
+
+
+def find(program: str) -> str | None:
+    """Return the full path of *program* on the PATH, or None."""
+    return shutil.which(program)
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    stdin: bytes = b"",
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> bytes:
+    """Run *argv* and return its standard output.
+
+    *timeout* is in seconds. *env* is added to the environment of this process.
+    Raises ToolError when the program is missing, takes longer, or exits with
+    another status than 0; the message ends with what it wrote to stderr.
+    """
+    name = Path(argv[0]).name
+    try:
+        done = subprocess.run(
+            [str(word) for word in argv],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ToolError(f"{name}: not installed, or not on the PATH") from None
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"{name}: gave no result within {timeout:g} s and was ended") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip() or "(it wrote no message)"
+        raise ToolError(f"{name}: exit status {done.returncode}: {said}")
+    return done.stdout
