@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.errors import Fault, SourceError, suggest
@@ -25,6 +24,7 @@ class MenuItem:
 
     label: str
     path: str  # site-absolute, as in "/posts/"
+    line: int = field(default=0, compare=False)  # of site.toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ Check = Callable[[Any], Any]
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Wrong("is not a text", 'write it as "…", not empty')
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", value):
+        raise _Wrong("holds a line break or a control character", "write it in one line")
     return value
 
 
@@ -66,11 +68,11 @@ def _flag(value: Any) -> bool:
 
 
 def _url(value: Any) -> str:
-    parts = urlsplit(_text(value))
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not re.match(r"https?://", _text(value)):
         raise _Wrong("is not an absolute URL", 'write it as "https://example.org"')
-    if parts.path or parts.query or parts.fragment:
-        raise _Wrong("has a path", 'write scheme and host only, as in "https://example.org"')
+    if not re.fullmatch(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", value):
+        remedy = 'write scheme and host only, in lower case, as in "https://example.org"'
+        raise _Wrong("is more than scheme and host", remedy)
     return str(value)
 
 
@@ -113,9 +115,24 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+# Attributes of a page that Pelican, the build or the templates set: a key of that name would win.
+_TAKEN = frozenset(
+    (
+        *("access", "aliases", "author", "authors", "category", "content", "cover", "date", "date_format"),
+        *("description", "entry", "filename", "gated", "get_content", "image", "lang", "locale", "mark"),
+        *("locale_date", "locale_modified", "metadata", "minutes", "modified", "next_article", "path"),
+        *("prev_article", "private", "related", "relative_source_path", "save_as", "series"),
+        *("series_name", "settings", "slug", "source_path", "status", "summary", "tags", "template"),
+        *("timezone", "title", "toc", "translations", "url"),
+    )
+)
+
+
 def _names(value: Any) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in _texts(value)):
         raise _Wrong("has a name that no key can have", "use a-z, 0-9 and _ only")
+    if taken := sorted(_TAKEN & set(value)):
+        raise _Wrong(f"has {taken[0]!r}, which every page has", "take another name")
     return tuple(value)
 
 
@@ -168,6 +185,13 @@ def _places(text: str) -> dict[tuple[str, int, str], int]:
     return places
 
 
+def toml_fault(name: str, error: tomllib.TOMLDecodeError) -> Fault:
+    """Return what tomllib says of the file *name* as a fault with its line."""
+    what = str(error)
+    line = re.search(r" \(at line (\d+), column \d+\)$", what)
+    return Fault(name, int(line[1]) if line else 0, f"is not TOML: {what[: line and line.start()]}", "mend it")
+
+
 class _Reading:
     """Checks one file and gathers every fault before it speaks."""
 
@@ -178,13 +202,13 @@ class _Reading:
         try:
             self.data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            what = re.sub(r" \(at .*\)$", "", str(error))
-            fault = Fault(name, int(line[1]) if line else 0, what, "write valid TOML 1.0")
-            raise SourceError([fault]) from None
+            raise SourceError([toml_fault(name, error)]) from None
+        except RecursionError:
+            raise SourceError([Fault(name, 0, "is nested too deeply", "write flat lists")]) from None
 
     def blame(self, table: str, index: int, key: str, text: str, remedy: str) -> None:
-        line = self.places.get((table, index, key)) or self.places.get((table, index, "")) or 0
+        places = ((table, index, key), (table, index, ""), ("", 0, table))
+        line = next((self.places[place] for place in places if place in self.places), 0)
         self.faults.append(Fault(self.name, line, text, remedy))
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
@@ -198,6 +222,10 @@ class _Reading:
         for index, row in enumerate(rows):
             yield self.row(table, index, row)
 
+    def menu(self, table: str, rows: list[dict[str, Any]]) -> tuple[MenuItem, ...]:
+        lines = [self.places.get((table, index, "path"), 0) for index in range(len(rows))]
+        return tuple(MenuItem(**row, line=line) for row, line in zip(rows, lines, strict=True))
+
     def row(self, table: str, index: int, row: dict[str, Any]) -> dict[str, Any]:
         schema = _SCHEMA[table]
         for key in row.keys() - schema.keys():
@@ -207,7 +235,8 @@ class _Reading:
             if key not in row:
                 values[key] = default
                 if default is _REQUIRED:
-                    remedy = f"add {key} = … under it"
+                    known = table in self.data
+                    remedy = f"add {key} = … under it" if known else f"add [{table}] with {key} = …"
                     self.blame(table, index, "", f"[{table}] has no {key}", remedy)
                 continue
             try:
@@ -222,18 +251,18 @@ def parse(text: str, name: str = FILE) -> SiteConfig:
     """Check the text of a site.toml; raise SourceError with every fault at once."""
     reading = _Reading(text, name)
     for table in reading.data.keys() - _SCHEMA.keys():
-        remedy = suggest(table, _SCHEMA)
-        line_of_key = ("", 0, table) in reading.places
-        reading.blame("" if line_of_key else table, 0, table if line_of_key else "",
-                      f"unknown table [{table}]", remedy)  # fmt: skip
+        if isinstance(reading.data[table], (dict, list)):
+            reading.blame(table, 0, "", f"unknown table [{table}]", suggest(table, _SCHEMA))
+        else:
+            reading.blame("", 0, table, f"{table!r} stands outside of a table", "move it below [site]")
     rows = {table: list(reading.rows(table)) for table in _SCHEMA}
     if reading.faults:
         raise SourceError(reading.faults)
     site = rows["site"][0]
     return SiteConfig(
         **site,
-        menu=tuple(MenuItem(**row) for row in rows["menu"]),
-        footer=tuple(MenuItem(**row) for row in rows["footer"]),
+        menu=reading.menu("menu", rows["menu"]),
+        footer=reading.menu("footer", rows["footer"]),
         feed_authority=rows["feed"][0]["authority"],
         security_contact=rows["security"][0]["contact"],
         metadata_extra=rows["metadata"][0]["extra"],
@@ -244,11 +273,15 @@ def parse(text: str, name: str = FILE) -> SiteConfig:
 def load(project: Path) -> SiteConfig:
     """Read *project*/site.toml; raise SourceError when it is missing or wrong."""
     try:
-        text = (project / FILE).read_text(encoding="utf-8")
+        data = (project / FILE).read_bytes()
+        text = data.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         remedy = "run in the folder of the site, or name it with --project"
         raise SourceError([Fault(FILE, 0, "no such file", remedy)]) from None
     except UnicodeDecodeError as error:
-        raise SourceError([Fault(FILE, 0, f"is not UTF-8 ({error.reason})",
-                                 "save it as UTF-8")]) from None  # fmt: skip
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SourceError([Fault(FILE, line, "is not UTF-8", "save it as UTF-8")]) from None
+    except OSError as error:
+        remedy = "make it a file that you may read"
+        raise SourceError([Fault(FILE, 0, f"cannot be read ({error.strerror})", remedy)]) from None
     return parse(text)

@@ -1,6 +1,6 @@
 """What a step hands to the next one: frozen values, kept as JSON.
 
-Reads and writes out/<step>.json. No network.
+Reads out/<step>.json. No writes, no network.
 """
 
 from __future__ import annotations
@@ -27,11 +27,6 @@ class SiteResult:
     warnings: tuple[str, ...]  # "file:line: what; what to do"
     phases: dict[str, float]  # seconds per phase
     plugins: dict[str, float]  # seconds per Pelican plugin
-
-
-def write(path: Path, result: SiteResult) -> None:
-    """Write *result* as JSON with sorted keys."""
-    path.write_text(to_json(result), encoding="utf-8")
 
 
 def to_json(result: SiteResult) -> str:

@@ -25,11 +25,13 @@ def run(
     stdin: bytes = b"",
     timeout: float,
     env: Mapping[str, str] | None = None,
+    clean_env: bool = False,
     cwd: Path | None = None,
 ) -> bytes:
     """Run *argv* and return its standard output.
 
-    *timeout* is in seconds. *env* is added to the environment of this process.
+    *timeout* is in seconds. *env* is added to the environment of this process, or
+    with *clean_env* is all there is: for programs that must not see a credential.
     Raises ToolError when the program is missing, takes longer, or exits with
     another status than 0; the message ends with what it wrote to stderr.
     """
@@ -40,7 +42,7 @@ def run(
             input=stdin,
             capture_output=True,
             timeout=timeout,
-            env={**os.environ, **(env or {})},
+            env={**({} if clean_env else os.environ), **(env or {})},
             cwd=cwd,
             check=False,
         )

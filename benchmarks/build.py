@@ -1,0 +1,147 @@
+"""``make bench``: the build against stock Pelican, on one generated corpus, in turns.
+
+Works in a temporary folder. Writes benchmarks/RESULTS.md. No network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from benchmarks import corpus
+from benchmarks.measure import Peer, Run, in_turns, median, ratio
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+PYTHON = sys.executable
+
+# Pelican as `pelican-quickstart` leaves it, with its own smallest theme and as many feeds as ours.
+STOCK = """\
+AUTHOR, SITENAME, SITEURL, TIMEZONE = "A", "Stock", "https://stock.example", "UTC"
+PATH, THEME, DEFAULT_LANG = "content", "simple", "en"
+FEED_ALL_ATOM, CATEGORY_FEED_ATOM = "feeds/all.atom.xml", "feeds/{slug}.atom.xml"
+TAG_FEED_ATOM, FEED_MAX_ITEMS = "feeds/tag.{slug}.atom.xml", 20
+DEFAULT_PAGINATION, PLUGINS = 10, []
+"""
+NO_GUESS = (
+    STOCK
+    + """\
+MARKDOWN = {
+    "extension_configs": {
+        "markdown.extensions.codehilite": {"css_class": "highlight", "guess_lang": False},
+        "markdown.extensions.extra": {},
+        "markdown.extensions.meta": {},
+    },
+    "output_format": "html5",
+}
+"""
+)
+
+
+def _ours(folder: Path, pages: int) -> Peer:
+    shutil.copytree(ROOT / "theme", folder / "theme")
+    for name in ("pelicanconf.py", "tests/site/site.toml"):
+        shutil.copy(ROOT / name, folder)
+    corpus.write(folder / "content" / "posts", pages)
+    (folder / "content" / "pages").mkdir()
+    (folder / "content" / "pages" / "about.md").write_text("Title: About\n\nText.\n")
+    argv = [PYTHON, "-m", "pipelines", "--project", str(folder), "build", "--as-of", "2027-01-01"]
+    return Peer("this build", argv, folder, partial(shutil.rmtree, folder / "out", ignore_errors=True))
+
+
+def _stock(folder: Path, pages: int, name: str, settings: str) -> Peer:
+    corpus.write(folder / "content", pages)
+    (folder / "conf.py").write_text(settings)
+    argv = [PYTHON, "-m", "pelican", "content", "-s", "conf.py", "-o", "output", "-q"]
+    return Peer(name, argv, folder, partial(shutil.rmtree, folder / "output", ignore_errors=True))
+
+
+def measure(pages: int, rounds: int) -> str:
+    """Return the table of one corpus size, as Markdown."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("ours", "stock", "quiet"):
+            (folder / part).mkdir()
+        peers = [
+            _ours(folder / "ours", pages),
+            _stock(folder / "stock", pages, "stock Pelican", STOCK),
+            _stock(folder / "quiet", pages, "stock, no guessing of languages", NO_GUESS),
+        ]
+        runs = in_turns(peers, rounds)
+    lines = [
+        f"## {pages} pages, {rounds} rounds in turns",
+        "",
+        "| | wall s | CPU s | largest process MB | wall, this build to it: median (least to greatest) |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, found in runs.items():
+        least, middle, most = ratio(runs["this build"], found, _wall)
+        against = "" if name == "this build" else f"{middle:.2f} ({least:.2f} to {most:.2f})"
+        figures = [median(found, what) for what in (_wall, _cpu, _memory)]
+        lines.append(f"| {name} | {figures[0]:.2f} | {figures[1]:.2f} | {figures[2]:.0f} | {against} |")
+    return "\n".join(lines) + "\n"
+
+
+def _wall(run: Run) -> float:
+    return run.wall
+
+
+def _cpu(run: Run) -> float:
+    return run.cpu
+
+
+def _memory(run: Run) -> float:
+    return run.memory
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    cores = len(os.sched_getaffinity(0))
+    system = f"{platform.system()} {platform.release()}"
+    return f"{cores} cores of {model}, {system}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Measure and write benchmarks/RESULTS.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.build")
+    parser.add_argument("--pages", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(ROOT)
+    tables = []
+    for pages in options.pages:
+        print(f"{pages} pages", file=sys.stderr)
+        tables.append(measure(pages, options.rounds))
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    head = f"""\
+# What the build costs
+
+Written by `make bench` on {today}: {_machine()}.
+
+One generated corpus (benchmarks/corpus.py: 8.8 kB a post, six code blocks, half of them without a
+language), whole processes, in turns, the first round not counted; medians. *This build* converts, checks
+every link, heading and image, minifies, hashes and compresses every file (gzip and brotli) and writes a feed
+for each tag, with its own theme; *stock Pelican* renders its smallest theme with as many feeds and does none
+of the rest. The third row is stock Pelican told not to guess the language of code.
+
+"""
+    RESULTS.write_text(head + "\n".join(tables))
+    print("\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()

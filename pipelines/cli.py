@@ -1,0 +1,188 @@
+"""The command line: parse, call, print.
+
+Results on stdout (``--json`` for machines), progress and faults on stderr.
+Exit status: 0 done, 1 a fault, 2 wrong usage, 130 interrupted. The only place
+that reads the clock and the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines import config, results
+from pipelines.errors import PipelineError, SourceError, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+        return int(options.run(options) or 0)
+    except SourceError as error:
+        _say_faults(error)
+        return error.exit_code
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _say_faults(error: SourceError) -> None:
+    count = len(error.faults)
+    print(error, file=sys.stderr)
+    print(f"\n{count} fault{'s' if count != 1 else ''}; nothing was written", file=sys.stderr)
+
+
+def _usage(parser: argparse.ArgumentParser) -> int:
+    parser.print_help(sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines", description="From Markdown to a live page, one step a command."
+    )
+    parser.set_defaults(run=lambda _: _usage(parser))
+    parser.add_argument("--project", type=Path, default=Path(), help="the folder with site.toml")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    build = commands.add_parser("build", help="render content/ and theme/ into out/site")
+    build.add_argument("--drafts", action="store_true", help="with drafts and posts not due")
+    build.add_argument("--as-of", metavar="TIME", help="which posts are due: 2026-11-23, or seconds")
+    build.add_argument("--json", action="store_true", help="print the result as JSON")
+    build.add_argument("--workers", type=_count, default=None, help="processes (default: one a core)")
+    build.set_defaults(run=_build)
+
+    check = commands.add_parser("check", help="build, and try the links to other sites too")
+    check.add_argument("--external", action="store_true", help="try the links to other hosts")
+    check.add_argument("--as-of", metavar="TIME", help="as for build")
+    check.set_defaults(run=_check, drafts=False, json=False, workers=None)
+
+    diagrams = commands.add_parser("diagrams", help="render PlantUML to the SVG that is committed")
+    diagrams.set_defaults(run=_diagrams)
+
+    serve = commands.add_parser("serve", help="show the site here and reload it on save")
+    serve.add_argument("--port", type=_port, default=8000)
+    serve.set_defaults(run=_serve)
+
+    new = commands.add_parser("new", help="begin a post or a page")
+    new.add_argument("kind", choices=("post", "page", "member"))
+    new.add_argument("title")
+    new.set_defaults(run=_new)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from pipelines.site.build import Options, build
+    from pipelines.terminal import Bar, summary
+
+    project = options.project.resolve()
+    site = config.load(project)
+    as_of = _as_of(options.as_of, project)
+    workers = options.workers or len(os.sched_getaffinity(0))
+    choice = Options(as_of=as_of, drafts=options.drafts, workers=workers)
+    with Bar() as bar:
+        result = build(project, project / "out" / "site", site, choice, progress=bar)
+    if options.json:
+        sys.stdout.write(results.to_json(result))
+    else:
+        sys.stdout.write(summary(result))
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from pipelines.site.external import try_links
+    from pipelines.terminal import Bar, external_report
+
+    status = _build(options)
+    if options.external:
+        project = options.project.resolve()
+        with Bar() as bar:
+            report = try_links(project / "out" / "site", config.load(project).url, progress=bar)
+        sys.stdout.write(external_report(report))
+    return status
+
+
+def _diagrams(options: argparse.Namespace) -> int:
+    from pipelines.site.diagrams import render
+
+    project = options.project.resolve()
+    changed = render(project, lambda text: print(text, file=sys.stderr))
+    for path in changed:
+        print(path.relative_to(project).as_posix())
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from pipelines.preview.serve import serve
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    return serve(options.project.resolve(), options.port, clock=time.time, say=say)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from pipelines.site.new import new
+
+    project = options.project.resolve()
+    site = config.load(project)
+    print(new(project, site, options.kind, options.title, int(time.time())))
+    return 0
+
+
+def _as_of(text: str | None, project: Path) -> int:
+    """Return the time that decides which posts are due, in seconds since 1970.
+
+    What the caller says, else SOURCE_DATE_EPOCH, else the time of HEAD, else
+    (a tree without Git) the clock, which is said on stderr.
+    """
+    from pipelines.tools import git
+
+    text = text or os.environ.get("SOURCE_DATE_EPOCH")
+    if text:
+        return _moment(text)
+    if history := git.history(project, "content"):
+        return history.head_time
+    now = int(time.time())
+    shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    print(f"no Git here: posts are due as of the clock; for equal bytes: --as-of {shown}", file=sys.stderr)
+    return now
+
+
+def _moment(text: str) -> int:
+    try:
+        if re.fullmatch(r"\d{1,11}", text):
+            return int(text)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        remedy = "write 2026-11-23, 2026-11-23T18:30:00Z or seconds since 1970"
+        raise UsageError(f"--as-of {text!r} is not a time; {remedy}") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

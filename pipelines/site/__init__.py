@@ -1,0 +1,1 @@
+"""Content and theme in, a finished static tree out."""

@@ -1,0 +1,137 @@
+"""Give every asset a name that holds its content: ``site.3fa9c1d0.css``.
+
+Reads the images of content/ and the scripts, images and fonts of theme/. No
+writes, no network. An asset is published only if a page or a style asks for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import rjsmin
+
+from pipelines.errors import Fault, SourceError, suggest
+from pipelines.site.images import read_image
+from pipelines.site.links import Picture
+from pipelines.site.memo import Memo
+from pipelines.site.metadata import slug_of
+
+IMAGES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
+FONTS = frozenset([".woff2", ".woff", ".ttf", ".otf"])
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file under its hashed name."""
+
+    name: str  # "site.3fa9c1d0.css"
+    data: bytes
+
+
+def hashed_name(path: str, data: bytes) -> str:
+    """Return the name under which *data* of the file *path* is published.
+
+    Eight hex digits of SHA-256; the stem is put in URL form, so that a name
+    with spaces or umlauts needs no escapes.
+    """
+    pure = PurePosixPath(path)
+    stem = slug_of(pure.stem) or "file"
+    return f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}{pure.suffix.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The images of content/: facts for the pages, bytes for the tree."""
+
+    facts: Mapping[str, Picture]  # by path
+    assets: Mapping[str, Asset]  # by path
+
+
+def pictures(project: Path, files: Iterable[str], memo: Memo) -> Pictures:
+    """Read the images among *files*; raise SourceError with the faults of all of them."""
+    faults: list[Fault] = []
+    facts: dict[str, Picture] = {}
+    assets: dict[str, Asset] = {}
+    for path in sorted(files):
+        if PurePosixPath(path).suffix.lower() not in IMAGES or path.startswith("content/extra/"):
+            continue
+        if (project / path).with_suffix(".puml").exists() or path.startswith("content/diagrams/blocks/"):
+            continue  # a rendered diagram, which is inlined
+        try:
+            key = hashlib.sha256((project / path).read_bytes()).hexdigest()
+            image = memo.get("image", (path, key), partial(read_image, project / path, path))
+        except SourceError as error:
+            faults.extend(error.faults)
+            continue
+        name = hashed_name(path, image.data)
+        facts[path] = Picture(name, image.width, image.height)
+        assets[path] = Asset(name, image.data)
+    if faults:
+        raise SourceError(faults)
+    return Pictures(facts, assets)
+
+
+class Theme:
+    """The assets of the theme by their source name, and which of them were asked for."""
+
+    def __init__(self, assets: Mapping[str, Asset], sources: Mapping[str, str]) -> None:
+        self._assets = assets
+        self._sources = sources  # SVG text by source name, for inlining
+        self.used: set[str] = set()
+
+    def url(self, name: str) -> str:
+        """Return the URL of the asset *name* ("css/site.css") and note that it is used."""
+        if name not in self._assets:
+            raise LookupError(f"no theme asset {name!r}; {suggest(name, self._assets)}")
+        self.used.add(name)
+        return f"/assets/{self._assets[name].name}"
+
+    def svg(self, name: str) -> str:
+        """Return the markup of theme/images/*name*, for inlining."""
+        key = f"images/{name}"
+        if key not in self._sources:
+            raise LookupError(f"no theme image {name!r}; {suggest(key, self._sources)}")
+        return self._sources[key]
+
+    def published(self) -> list[Asset]:
+        """Return the assets that were asked for, sorted by name."""
+        return sorted((self._assets[name] for name in self.used), key=lambda asset: asset.name)
+
+
+def theme_files(project: Path) -> dict[str, Asset]:
+    """Read scripts (minified), images (clean of metadata) and fonts of theme/."""
+    root = project / "theme"
+    assets: dict[str, Asset] = {}
+    for file in sorted(root.rglob("*")):
+        name = file.relative_to(root).as_posix()
+        kind = name.split("/")[0]
+        suffix = file.suffix.lower()
+        if not file.is_file() or kind not in ("js", "images", "fonts"):
+            continue
+        if kind == "js" and suffix == ".js":
+            data = rjsmin.jsmin(file.read_bytes())
+        elif kind == "images" and suffix in IMAGES:
+            data = read_image(file, f"theme/{name}").data
+        elif kind == "fonts" and suffix in FONTS:
+            data = file.read_bytes()
+        else:
+            continue
+        assets[name] = Asset(hashed_name(name, data), data)
+    return assets
+
+
+def inline_svgs(project: Path) -> dict[str, str]:
+    """Read the SVG images of the theme as markup without the XML prologue."""
+    root = project / "theme"
+    found = {}
+    for file in sorted((root / "images").rglob("*.svg")):
+        text = re.sub(
+            r"\A(\s|<\?.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->)*", "", file.read_text("utf-8"), flags=re.S
+        )
+        found[file.relative_to(root).as_posix()] = text.strip()
+    return found

@@ -1,0 +1,284 @@
+"""Render content/ and theme/ into a tree of static files.
+
+Reads content/, theme/, pelicanconf.py and the history of Git. Writes the tree
+that it is told (out/site) and its result beside it. No network.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+
+from pipelines import results
+from pipelines.config import SiteConfig
+from pipelines.errors import Fault, SourceError
+from pipelines.results import SiteResult
+from pipelines.site import assets, checks, extras, files, render, sources, styles, texts, tree, work
+from pipelines.site.assets import Asset, Pictures, Theme
+from pipelines.site.compress import compress_tree
+from pipelines.site.finish import Facts
+from pipelines.site.fragment import cover_url, labels_from
+from pipelines.site.links import Surroundings
+from pipelines.site.memo import Memo
+from pipelines.site.plugin import Build, Page, cover, path_of
+from pipelines.site.sources import CONTENT, Content
+from pipelines.tools import git
+
+PUBLIC, GATED, ALIASES = "public", "gated", "aliases.map"  # the tree and its parts
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Told what the build is doing."""
+
+    def phase(self, name: str, total: int) -> None:
+        """Begin *name*, a work of *total* pieces (0: unknown)."""
+
+    def advance(self, pieces: int) -> None:
+        """Count *pieces* as done."""
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def phase(self, name: str, total: int) -> None:
+        """Say nothing."""
+
+    def advance(self, pieces: int) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller decides about one build."""
+
+    as_of: int  # seconds since 1970, UTC; posts dated later are not due
+    drafts: bool = False  # show drafts and posts that are not due
+    preview: bool = False  # mark them, and spare what only readers need (twins)
+    workers: int = 1  # processes
+
+
+@dataclass(slots=True)
+class _Run:
+    """One build on its way: phases with their times, faults of the sources."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str, total: int = 0) -> Iterator[None]:
+        self.progress.phase(name, total)
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0) + perf_counter() - start, 3)
+
+    def gather(self, make: Callable[[], T]) -> T | None:
+        """Return what *make* returns, or None and keep its faults for later."""
+        try:
+            return make()
+        except SourceError as error:
+            self.faults.extend(error.faults)
+            return None
+
+
+def build(
+    project: Path,
+    out: Path,
+    config: SiteConfig,
+    options: Options,
+    memo: Memo | None = None,
+    progress: Progress | None = None,
+) -> SiteResult:
+    """Render *project* into the folder *out*; equal inputs give equal bytes.
+
+    The inputs are the tree, the Git dates of its paths and ``options.as_of``.
+    The tree is made beside *out* and exchanged with it in one step. Raises
+    SourceError with every fault of the sources; *out* is then as it was.
+    """
+    memo = memo or Memo()
+    memo.start()
+    run = _Run(progress or Silent())
+    with tree.staging(out.parent) as stage:
+        settings = render.settings(project)
+        with run.phase("read"):
+            content = _read(project, config, options, settings, run)
+        with run.phase("assets"):
+            pictures = run.gather(lambda: assets.pictures(project, content.files, memo))
+            words = run.gather(lambda: texts.load(project, config.lang))
+            theme = run.gather(lambda: _theme(project, config, memo))
+        with run.phase("convert", len(content.documents)):
+            around = _surroundings(content, pictures)
+            pages = _convert(project, content, around, words, options, run, memo)
+            if pictures is not None:  # else their own faults are told
+                covered = [run.gather(partial(_covered, page, around)) for page in pages]
+                pages = [page for page in covered if page is not None]
+        if run.faults or pictures is None or words is None or theme is None:
+            raise SourceError(run.faults)
+        looks = _Looks(pictures, theme, words)
+        raw = stage / "raw"
+        with run.phase("render"):
+            by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
+            made = Build(config, by_path, looks.texts, looks.theme, options.as_of, options.preview)
+            plugins = render.render(project, settings, made, raw)
+        names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
+        with run.phase("finish", len(names)):
+            facts = work.finish_pages(raw, stage, names, options.workers, memo, run.progress)
+            shutil.rmtree(raw)
+        with run.phase("files"):
+            found = _files(project, config, stage, content, pages, looks, facts, options)
+            feeds = frozenset(path_of(name) for name in names if not name.endswith(".html"))
+        with run.phase("check"):
+            warnings = _check(project, config, pages, facts, found | feeds, content)
+        if not options.preview:
+            with run.phase("compress"):
+                compress_tree(stage / PUBLIC, options.workers)
+                compress_tree(stage / GATED, options.workers)
+        with run.phase("stamp"):
+            seal = tree.stamp(stage)
+        result = SiteResult(
+            digest=seal.digest,
+            as_of=options.as_of,
+            drafts=options.drafts,
+            pages=len(facts),
+            files=seal.files,
+            bytes=seal.bytes,
+            gated=sum(path.startswith("/members/") for path in facts),
+            left_out=content.left_out,
+            warnings=tuple(map(str, warnings)),
+            phases=run.seconds,
+            plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
+        )
+        tree.publish(stage, out, results.to_json(result))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Everything that is not a page."""
+
+    pictures: Pictures
+    theme: Theme
+    texts: texts.Texts
+
+
+def _read(
+    project: Path, config: SiteConfig, options: Options, settings: Mapping[str, Any], run: _Run
+) -> Content:
+    patterns = render.url_patterns(settings)
+    history = git.history(project, CONTENT)
+    content = sources.read(project, config, patterns, history, as_of=options.as_of, drafts=options.drafts)
+    run.faults.extend(content.faults)
+    return content
+
+
+def _theme(project: Path, config: SiteConfig, memo: Memo) -> Theme:
+    found = assets.theme_files(project)
+    css, shown = styles.stylesheet(project, config.less_compiler, found, memo)
+    data = css.encode()
+    found["css/site.css"] = Asset(assets.hashed_name("site.css", data), data)
+    theme = Theme(found, assets.inline_svgs(project))
+    theme.used.update(shown)
+    return theme
+
+
+def _surroundings(content: Content, pictures: Pictures | None) -> Surroundings:
+    return Surroundings(
+        urls={document.path: document.url for document in content.documents},
+        hidden=content.hidden,
+        files=content.files,
+        pictures=pictures.facts if pictures else {},
+        broken=content.broken,
+    )
+
+
+def _convert(
+    project: Path,
+    content: Content,
+    around: Surroundings,
+    words: texts.Texts | None,
+    options: Options,
+    run: _Run,
+    memo: Memo,
+) -> list[Page]:
+    languages = {document.lang for document in content.documents}
+    labels = {lang: labels_from(words.of(lang) if words else {}) for lang in languages}
+    task = work.Converting(project, around, labels)
+    done = work.convert_all(task, content.documents, options.workers, memo, run.progress)
+    pages: list[Page] = []
+    for document, outcome in zip(content.documents, done, strict=True):
+        if isinstance(outcome, SourceError):
+            run.faults.extend(outcome.faults)
+        else:
+            pages.append(Page(document, outcome, None, frozenset(outcome.files)))
+    return pages
+
+
+def _covered(page: Page, around: Surroundings) -> Page:
+    """Return *page* with the picture that its author names; raise SourceError if there is none."""
+    url, file = cover_url(page.document, around)
+    if not file:
+        return page
+    picture = cover(around.pictures.get(file), url, page.document.meta.title)
+    return replace(page, cover=picture, files=page.files | {file})
+
+
+def _files(
+    project: Path,
+    config: SiteConfig,
+    stage: Path,
+    content: Content,
+    pages: list[Page],
+    looks: _Looks,
+    facts: Mapping[str, Facts],
+    options: Options,
+) -> frozenset[str]:
+    """Write every file that is no page; return their URL paths."""
+    found = files.Files()
+    files.of_theme(found, looks.theme.published())
+    files.of_pages(found, project, pages, looks.pictures.assets)
+    files.of_author(found, project, content.files)
+    files.for_machines(found, config, pages, facts, options.as_of)
+    aliases = extras.aliases(page.document for page in pages)
+    (stage / ALIASES).write_text(extras.alias_map(aliases), encoding="utf-8")
+    (stage / GATED / "members").mkdir(parents=True, exist_ok=True)
+    return found.write(stage)
+
+
+def _check(
+    project: Path,
+    config: SiteConfig,
+    pages: list[Page],
+    facts: Mapping[str, Facts],
+    urls: frozenset[str],
+    content: Content,
+) -> list[Fault]:
+    """Return the warnings; raise SourceError with every fault of the finished site."""
+    aliases = extras.aliases(page.document for page in pages)
+    site = checks.Site(
+        url=config.url,
+        pages=facts,
+        documents={page.document.url: page for page in pages},
+        files=urls,
+        aliases=aliases,
+        login=config.login,
+    )
+    faults, warnings = checks.check(site, config, project)
+    for alias in sorted(aliases.keys() & facts.keys()):
+        owner = next(p.document for p in pages if alias in extras.aliases([p.document]))
+        what = f"alias {alias} is a page already"
+        faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias"))
+    if faults:
+        raise SourceError(faults)
+    if not content.hidden:  # what a draft shows is not unused
+        used = frozenset().union(*(page.files for page in pages))
+        warnings += checks.unused(content.files, used)
+    return sorted(warnings + checks.tag_names(pages))

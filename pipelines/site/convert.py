@@ -1,0 +1,166 @@
+"""Markdown to HTML: one configuration of Python-Markdown for every page.
+
+A function of the text alone, so that its result can be kept by digest. Links
+and images are left as the author wrote them; ``fragment`` resolves them.
+No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from html import escape
+from typing import Any
+
+import markdown
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_all_lexers, get_lexer_by_name
+from pygments.util import ClassNotFound
+from pymdownx.superfences import SuperFencesException
+
+from pipelines.errors import Fault, SourceError, suggest
+from pipelines.site.metadata import slug_of
+
+# Fences of these languages are shown as they are; "plantuml" becomes a diagram later.
+PLAIN = frozenset({"", "text", "txt", "plain", "output"})
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The HTML of one document before its links are resolved."""
+
+    html: str
+    summary: str  # of the front matter, as inline HTML; "" when there is none
+    toc: str  # a nested <ul>, or "" without headings
+    sections: int  # headings of the second level
+
+
+def convert(body: str, summary: str, name: str, body_line: int) -> Converted:
+    """Convert *body* and *summary*; *name* and *body_line* place the faults.
+
+    Raises SourceError for a code block in an unknown language and for text
+    that is nested too deeply to be converted.
+    """
+    converter = _markdown()
+    converter.reset()
+    notes: list[tuple[str, str, str]] = []  # (the line as written, fault, remedy)
+    converter.notes = notes  # type: ignore[attr-defined]  # read by _fence, one page at a time
+    try:
+        html = converter.convert(body)
+        toc = str(getattr(converter, "toc", ""))
+        sections = len(getattr(converter, "toc_tokens", ()))
+        converter.reset()
+        brief = converter.convert(summary).strip() if summary else ""
+    except RecursionError:
+        fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
+        raise SourceError([fault]) from None
+    if notes:
+        raise SourceError(Fault(name, locate(body, body_line, at), what, way) for at, what, way in notes)
+    brief = re.sub(r"\A<p>(.*)</p>\Z", r"\1", brief, flags=re.DOTALL)
+    toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
+    return Converted(html, brief, toc if sections else "", sections)
+
+
+def locate(body: str, body_line: int, *needles: str) -> int:
+    """Return the line on which the first needle that occurs stands; the body's start if none does."""
+    for needle in needles:
+        if needle and (at := body.find(needle)) >= 0:
+            return body_line + body.count("\n", 0, at)
+    return body_line
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> markdown.Markdown:
+    """Return the one converter of this process: building it costs more than a short page."""
+    return markdown.Markdown(
+        output_format="html",
+        extensions=[
+            "abbr",
+            "admonition",
+            "attr_list",
+            "def_list",
+            "footnotes",
+            "md_in_html",
+            "sane_lists",
+            "smarty",
+            "tables",
+            "toc",
+            "pymdownx.arithmatex",
+            "pymdownx.superfences",
+            "pymdownx.tasklist",
+        ],
+        extension_configs={
+            # The CSP forbids style attributes; fragment.py turns align into a class.
+            "tables": {"use_align_attribute": True},
+            "toc": {"permalink": "#", "slugify": lambda text, _: slug_of(text), "toc_depth": "2-4"},
+            "footnotes": {"BACKLINK_TEXT": "↩"},
+            "pymdownx.arithmatex": {"generic": True, "smart_dollar": True, "block_tag": "div"},
+            "pymdownx.superfences": {
+                "custom_fences": [{"name": "*", "class": "", "format": _fence, "validator": _fence_options}]
+            },
+        },
+    )
+
+
+def _fence_options(
+    language: str, inputs: dict[str, Any], options: dict[str, Any], attrs: dict[str, Any], md: Any
+) -> bool:
+    """Sort what stands behind the language: ``title`` and ``hl_lines`` are known."""
+    for key, value in inputs.items():
+        if key in ("title", "hl_lines"):
+            options[key] = value
+        else:
+            remedy = suggest(key, ("title", "hl_lines"))
+            md.notes.append((f"{key}=", f"code block with an unknown option {key!r}", remedy))
+    return True
+
+
+def _fence(
+    source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
+) -> str:
+    """Return one fenced block as HTML."""
+    try:
+        return _block(source, language or "", options, md)
+    except Exception as error:  # SuperFences swallows every other exception
+        raise SuperFencesException(f"code block in {language!r}") from error
+
+
+def _block(source: str, language: str, options: dict[str, Any], md: Any) -> str:
+    if language == "plantuml":
+        return f'<pre class="plantuml">\n{escape(source, quote=False)}</pre>'
+    title = options.get("title")
+    caption = f'<span class="filename">{escape(str(title))}</span>' if title else ""
+    if language in PLAIN:
+        code = escape(source, quote=False)
+        return f'<div class="highlight">{caption}<pre><code>{code}\n</code></pre></div>'
+    lexer = _lexer(language)
+    if lexer is None:
+        names = {alias for _, aliases, _, _ in get_all_lexers() for alias in aliases}
+        what = f"code block in an unknown language {language!r}"
+        md.notes.append((f"```{language}", what, _language_remedy(language, names)))
+        return ""
+    code = highlight(source, lexer, _formatter(str(options.get("hl_lines", ""))))
+    return f'<div class="highlight">{caption}<pre><code>{code}</code></pre></div>'
+
+
+def _language_remedy(language: str, names: set[str]) -> str:
+    near = suggest(language, names)
+    return near if near.startswith("did") else "use a name that Pygments knows, or text"
+
+
+@cache
+def _lexer(language: str) -> Lexer | None:
+    # Pygments walks its whole table for each look-up: 7 % of a stock build.
+    try:
+        return get_lexer_by_name(language)
+    except ClassNotFound:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _formatter(lines: str) -> HtmlFormatter[str]:
+    marked = [int(number) for number in re.findall(r"\d+", lines)]
+    return HtmlFormatter(nowrap=True, hl_lines=marked)

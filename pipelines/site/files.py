@@ -1,0 +1,87 @@
+"""Write every file that is no page: assets, attachments, and what machines ask for.
+
+Reads files of content/. Writes them into the stage of a build. No network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.config import SiteConfig
+from pipelines.errors import Fault, SourceError
+from pipelines.site import extras
+from pipelines.site.assets import Asset
+from pipelines.site.finish import Facts
+from pipelines.site.plugin import Page
+from pipelines.site.sources import CONTENT
+
+EXTRA = f"{CONTENT}/extra"
+MEMBERS = "/members/"  # URLs below it are answered from the gated tree
+
+
+class Files:
+    """Files by URL path; two that claim one path are a fault."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, bytes] = {}
+
+    def add(self, url: str, data: bytes, source: str) -> None:
+        """Add the file *url*; *source* is named if another one has it already."""
+        if self._found.setdefault(url, data) != data:
+            raise SourceError([Fault(source, 0, f"a second file would be {url}", "rename one of them")])
+
+    def default(self, url: str, text: str) -> None:
+        """Add the file *url* unless the author brings one."""
+        self._found.setdefault(url, text.encode())
+
+    def write(self, stage: Path) -> frozenset[str]:
+        """Write all into the trees of *stage*; return their URL paths."""
+        for url, data in sorted(self._found.items()):
+            target = stage / ("gated" if url.startswith(MEMBERS) else "public") / url[1:]
+            if target.exists():
+                raise SourceError([Fault(CONTENT, 0, f"a page and a file would be {url}", "rename one")])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        return frozenset(self._found)
+
+
+def of_theme(files: Files, assets: Iterable[Asset]) -> None:
+    """Add the assets of the theme that were asked for."""
+    for asset in assets:
+        files.add(f"/assets/{asset.name}", asset.data, "theme")
+
+
+def of_pages(files: Files, project: Path, pages: Iterable[Page], images: Mapping[str, Asset]) -> None:
+    """Add what the pages show and link to: a file that no page needs is not published.
+
+    So the attachments of a draft are as absent as the draft, and those of a
+    members' page are below /members/ alone.
+    """
+    for page in pages:
+        prefix = "/members" if page.document.gated else ""
+        for path in sorted(page.files):
+            if image := images.get(path):
+                files.add(f"{prefix}/assets/{image.name}", image.data, path)
+            elif not path.startswith(f"{EXTRA}/"):
+                rest = path.removeprefix(CONTENT)
+                url = rest if rest.startswith(MEMBERS) else prefix + rest
+                files.add(url, (project / path).read_bytes(), path)
+
+
+def of_author(files: Files, project: Path, paths: Iterable[str]) -> None:
+    """Add content/extra as it is."""
+    for path in sorted(paths):
+        if path.startswith(f"{EXTRA}/"):
+            files.add(path.removeprefix(EXTRA), (project / path).read_bytes(), path)
+
+
+def for_machines(
+    files: Files, config: SiteConfig, pages: Sequence[Page], facts: Mapping[str, Facts], as_of: int
+) -> None:
+    """Add sitemap, robots.txt and security.txt where the author brings none."""
+    dates = extras.last_changes(page.document for page in pages)
+    listed = [url for url, fact in facts.items() if not fact.hidden and not url.startswith(MEMBERS)]
+    files.default("/robots.txt", extras.robots(config))
+    files.default("/.well-known/security.txt", extras.security(config, as_of))
+    files.default("/sitemap.xml", extras.sitemap(config, listed, dates))

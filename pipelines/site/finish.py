@@ -1,0 +1,168 @@
+"""Look over one rendered page, and take out the bytes that nobody needs.
+
+A function of the page's text. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import minify_html
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
+# What a page loads by itself, as opposed to what a reader may follow.
+_EMBEDS = "img, script, iframe, embed, object, audio, video, source, track, input[type=image]"
+_LINKS_LOADED = frozenset(["stylesheet", "icon", "preload", "modulepreload", "manifest", "prefetch"])
+_HEADING = re.compile(r"h[1-6]")
+_NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
+# What Markdown, Jinja or Pelican leave in a text when they did not understand it.
+_LEFTOVERS = (
+    (re.compile(r"\{\{|\{%|\{#|%\}"), "Jinja"),
+    (re.compile(r"\{(?:filename|static|attach|tag|category|author|index)\}"), "a Pelican link"),
+    (re.compile(r"!?\[[^\]\n]+\]\([^)\s]*\)|\[[^\]\n]+\]\[[^\]\n]*\]"), "a Markdown link"),
+    (re.compile(r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)"), "Markdown emphasis"),
+    (re.compile(r"^\s*(?:```|~~~)|^#{1,6} \S", re.M), "a Markdown block"),
+    (re.compile(r"\[\^[^\]\s]+\]"), "a footnote without a text"),
+    (re.compile(r"\{:\s*[.#]"), "a Markdown attribute list"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong in a page; *needle* is what to search for in the source."""
+
+    text: str
+    remedy: str
+    needle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the checks of the whole site need to know of one page."""
+
+    ids: frozenset[str]
+    links: tuple[str, ...]  # every href of a reader's link, once
+    loads: tuple[str, ...]  # every URL that the page asks for by itself, once
+    findings: tuple[Finding, ...]
+    hidden: bool  # robots: noindex
+
+
+def minify(html: str) -> str:
+    """Return *html* in fewer bytes; browsers build the same tree of it."""
+    return minify_html.minify(
+        html,
+        keep_closing_tags=True,
+        keep_html_and_head_opening_tags=True,
+        keep_comments=False,
+        minify_css=False,
+        minify_js=False,
+    )
+
+
+def inspect(html: str) -> Facts:
+    """Return the facts of a page."""
+    tree = LexborHTMLParser(html)
+    findings: list[Finding] = []
+    ids = [node.attributes["id"] or "" for node in tree.css("[id]")]
+    for double in sorted({name for name in ids if ids.count(name) > 1}):
+        findings.append(Finding(f"id {double!r} stands twice", "rename one", double))
+    findings.extend(_pictures(tree))
+    findings.extend(_headings(tree))
+    findings.extend(_inline(tree))
+    loads = list(_loads(tree, findings))
+    links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
+    hidden = tree.css_matches("meta[name=robots][content~=noindex]")
+    findings.extend(_leftovers(tree))  # takes nodes out of the tree: last
+    return Facts(
+        ids=frozenset(ids),
+        links=tuple(dict.fromkeys(links)),
+        loads=tuple(dict.fromkeys(loads)),
+        findings=tuple(findings),
+        hidden=hidden,
+    )
+
+
+def _pictures(tree: LexborHTMLParser) -> list[Finding]:
+    remedy = 'write ![what it shows](…); alt="" if it only decorates'
+    return [
+        Finding("image without an alt text", remedy, node.attributes.get("src") or "")
+        for node in tree.css("img:not([alt])")
+    ]
+
+
+def _headings(tree: LexborHTMLParser) -> list[Finding]:
+    found: list[Finding] = []
+    before = 0
+    for node in tree.css("h1, h2, h3, h4, h5, h6"):
+        level, text = int((node.tag or "h0")[1]), node.text().strip().rstrip("#").strip()
+        if level == 1 and before:
+            found.append(Finding(f"a second <h1>: {text!r}", "begin with ##: the title is the <h1>", text))
+        elif level > before + 1:
+            what = f"heading {text!r} is of level {level} after level {before}"
+            found.append(Finding(what, f"make it level {before + 1}", text))
+        if not text:
+            found.append(Finding(f"an empty heading <h{level}>", "give it words", "#" * level))
+        before = level
+    if not before:
+        found.append(Finding("a page without a heading", "let the template write an <h1>"))
+    return found
+
+
+def _inline(tree: LexborHTMLParser) -> list[Finding]:
+    found: list[Finding] = []
+    for node in tree.css("style, script:not([src])"):
+        if node.tag == "script" and node.attributes.get("type") == "application/ld+json":
+            continue  # data: it is not run
+        text = (node.text() or "").strip()[:40]
+        found.append(
+            Finding(
+                f"inline <{node.tag}>", f"move it to theme/{'css' if node.tag == 'style' else 'js'}", text
+            )
+        )
+    for node in tree.css("[style]"):
+        style = node.attributes.get("style") or ""
+        found.append(Finding(f"inline style {style!r}", "give it a class", style))
+    for node in _with_handlers(tree):
+        for name in node.attributes:
+            if name.startswith("on"):
+                found.append(Finding(f"inline handler {name}", "move it to theme/js", name))
+    return found
+
+
+def _with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
+    if not tree.html or not re.search(r"\son[a-z]+\s*=", tree.html):  # spares a walk over every node
+        return []
+    root = tree.root
+    nodes = root.traverse() if root else ()
+    return [node for node in nodes if any(name.startswith("on") for name in node.attributes)]
+
+
+def _loads(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
+    urls: list[str] = []
+    for node in tree.css(_EMBEDS):
+        urls += [v for a in ("src", "data", "poster") if (v := node.attributes.get(a))]
+        for candidate in (node.attributes.get("srcset") or "").split(","):
+            urls += candidate.split()[:1]
+    for node in tree.css("link[href]"):
+        if _LINKS_LOADED & set((node.attributes.get("rel") or "").split()):
+            urls.append(node.attributes.get("href") or "")
+    for url in urls:
+        if _OTHER_HOST.match(url):
+            remedy = "put the file into content/, or link to it"
+            findings.append(Finding(f"embeds {url} of another host", remedy, url))
+    return [url for url in urls if not _OTHER_HOST.match(url) and not url.startswith("data:")]
+
+
+def _leftovers(tree: LexborHTMLParser) -> list[Finding]:
+    tree.strip_tags(_NOT_PROSE)
+    body = tree.body
+    text = body.text() if body else ""
+    found = []
+    for pattern, what in _LEFTOVERS:
+        if match := pattern.search(text):
+            shown = match[0].strip()
+            remedy = "mend it, or put it in `backticks` if the reader is to see it"
+            found.append(Finding(f"{what} was not understood: {shown[:60]!r}", remedy, shown))
+    return found

@@ -1,0 +1,48 @@
+"""Compile LESS with less.js, unguarded.
+
+Reads the entry and its imports. No writes; starts lessc.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipelines.errors import Fault, SourceError, ToolError
+from pipelines.tools import shell
+
+SECONDS = 60.0
+# "NameError: variable @x is undefined in /site/theme/less/a.less on line 3, column 5:"
+_ERROR = re.compile(r"(?P<text>[^\n]+?) in (?P<file>\S[^\n]*?) on line (?P<line>\d+), column \d+:")
+# "FileError: 'x' wasn't found. Tried - … in … on line 1, column 1:" is one of those; the list goes.
+_TRIED = re.compile(r"\. Tried - .*")
+
+
+def run_lessc(entry: Path, project: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the CSS and the files read; raises SourceError for what lessc refuses."""
+    own = project / "node_modules" / ".bin" / "lessc"
+    lessc = str(own) if own.exists() else shell.find("lessc")
+    if not lessc:
+        raise ToolError('lessc: not installed; run `npm ci`, or set less_compiler = "lesscpy"')
+    try:
+        css = shell.run([lessc, "--no-color", entry], timeout=SECONDS, cwd=project)
+        listed = shell.run([lessc, "-M", entry, "theme.css"], timeout=SECONDS, cwd=project)
+    except ToolError as error:
+        found = _ERROR.search(str(error))
+        if not found:
+            raise
+        text = _TRIED.sub("", found["text"].split(": ", 2)[-1])
+        path = _relative(Path(found["file"]), project)
+        raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "mend it")]) from None
+    # A rule of make: "theme.css: a.less b.less", spaces in names escaped.
+    names = re.findall(r"(?:\\ |\S)+", listed.decode("utf-8").partition(":")[2])
+    read = [_relative(project / name.replace("\\ ", " "), project) for name in names]
+    first = _relative(entry, project)
+    return css.decode("utf-8"), tuple(dict.fromkeys((first, *read)))
+
+
+def _relative(file: Path, project: Path) -> str:
+    """Return *file* relative to the project where it is in it."""
+    resolved, root = file.resolve(), project.resolve()
+    inside = resolved.is_relative_to(root)
+    return resolved.relative_to(root).as_posix() if inside else resolved.as_posix()

@@ -1,0 +1,86 @@
+"""Read a LESS file and what it imports into one sheet; every node keeps its file and line.
+
+Reads the entry and its imports. No writes, no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.errors import Fault, suggest
+from pipelines.site.less_grammar import Parser
+from pipelines.site.less_tree import Import, Node, Place, Sheet
+
+
+@dataclass(slots=True)
+class Source:
+    """What has been read so far."""
+
+    project: Path
+    files: list[str] = field(default_factory=list)  # relative to the project
+    faults: list[Fault] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    names: list[tuple[str, Place]] = field(default_factory=list)
+
+
+def read_sheet(entry: Path, project: Path) -> tuple[Sheet, tuple[str, ...], list[Fault]]:
+    """Return the sheet with its imports in their places, the files read, and the faults.
+
+    A file that is imported twice is read once, as less.js does.
+    """
+    source = Source(project)
+    body = _file(entry, source, ())
+    sheet = Sheet(tuple(body), frozenset(source.refused), tuple(source.names))
+    return sheet, tuple(source.files), source.faults
+
+
+def _file(file: Path, source: Source, above: tuple[str, ...]) -> list[Node]:
+    path = file.relative_to(source.project).as_posix()
+    source.files.append(path)
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        source.faults.append(Fault(path, 0, "there is no such file", "write the theme's LESS there"))
+        return []
+    except UnicodeDecodeError as error:
+        said = f"byte {error.start} is not UTF-8"
+        source.faults.append(Fault(path, 0, said, "save the file as UTF-8"))
+        return []
+    # As in CSS, all ends of lines are one.
+    parser = Parser(text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"), path)
+    sheet = parser.sheet()
+    source.faults += parser.faults
+    source.refused |= sheet.refused
+    source.names += sheet.names
+    nodes: list[Node] = []
+    for node in sheet.body:
+        if isinstance(node, Import):
+            nodes += _import(node, file, source, (*above, path))
+        else:
+            nodes.append(node)
+    return nodes
+
+
+def _import(node: Import, file: Path, source: Source, above: tuple[str, ...]) -> list[Node]:
+    def refuse(text: str, remedy: str) -> list[Node]:
+        source.faults.append(Fault(node.place.path, node.place.line, text, remedy))
+        return []
+
+    name = node.target if node.target.endswith(".less") else f"{node.target}.less"
+    root = source.project.resolve()
+    target = (file.resolve().parent / name).resolve()
+    if not target.is_relative_to(root):
+        return refuse(f'@import "{node.target}" leads out of the site', "copy the file into theme/less/")
+    path = target.relative_to(root).as_posix()
+    if path in above:
+        circle = " imports ".join((*above[above.index(path) :], path))
+        return refuse(f"circular @import: {circle}", "take one of these imports out")
+    if not target.is_file():
+        near = target.parent.glob("*.less") if target.parent.is_dir() else ()
+        known = sorted(other.stem for other in near if other.name != file.name)
+        hint = suggest(Path(name).stem, known) if known else "write the file, or drop the import"
+        return refuse(f'@import "{node.target}": there is no {path}', hint)
+    if path in source.files:
+        return []
+    return _file(source.project / path, source, above)

@@ -1,0 +1,134 @@
+"""Resolve what an author wrote as a link into the URL that a reader follows.
+
+A function of the link and of what the site holds. No reads, no writes, no
+network.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
+
+from pipelines.errors import suggest
+from pipelines.site.metadata import slug_of
+from pipelines.site.sources import CONTENT, Document
+
+# Pelican's own marks: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
+_MARK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_REFUSED = frozenset({"javascript", "vbscript", "data", "file"})
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image file of the content, as the tree will hold it."""
+
+    name: str  # hashed: "desert.3fa9c1d0.jpg"
+    width: int  # CSS pixels
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a page may refer to."""
+
+    urls: Mapping[str, str]  # path of a document -> its URL
+    hidden: Mapping[str, str]  # path of a document that is left out -> why
+    files: frozenset[str]  # every other file of content/
+    pictures: Mapping[str, Picture] = field(default_factory=dict)  # by path
+    broken: frozenset[str] = frozenset()  # documents with faults of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a link leads, and the file of content/ that must then be published."""
+
+    url: str
+    file: str = ""
+
+
+class BrokenLink(Exception):
+    """A link that leads nowhere: (what is wrong, what to do)."""
+
+
+def resolve(href: str, document: Document, around: Surroundings) -> Target:
+    """Return the target of *href* as written in *document*; raise BrokenLink.
+
+    Links to other hosts, to site-absolute URLs and to fragments stay as they
+    are: whether those exist is known only when all pages are.
+    """
+    href = href.strip()
+    if mark := _MARK.fullmatch(href):
+        return _marked(mark[1].lower(), mark[2], document, around)
+    if scheme := _SCHEME.match(href):
+        if scheme[0][:-1].lower() in _REFUSED:
+            raise BrokenLink(f"links to a {scheme[0]} URL", "use https:, mailto: or a path")
+        return Target(href)
+    if href.startswith(("#", "//")) or not href:
+        return Target(href)
+    parts = urlsplit(href)
+    if not parts.path:  # only a query
+        return Target(href)
+    tail = (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
+    name = unquote(parts.path)
+    if parts.path.startswith("/"):
+        file = CONTENT + posixpath.normpath(name)
+        return _file(file, tail, document, around) if _is_file(file, around) else Target(href)
+    file = posixpath.normpath(posixpath.join(posixpath.dirname(document.path), name))
+    if _is_file(file, around) or PurePosixPath(name).suffix:
+        return _file(file, tail, document, around)
+    return Target(posixpath.normpath(posixpath.join(document.url, parts.path)) + "/" + tail)
+
+
+def _is_file(path: str, around: Surroundings) -> bool:
+    return any(path in known for known in (around.urls, around.files, around.hidden, around.broken))
+
+
+def _marked(mark: str, rest: str, document: Document, around: Surroundings) -> Target:
+    if mark in ("tag", "category"):
+        name, _, fragment = rest.partition("#")
+        plural = "tags" if mark == "tag" else "categories"
+        return Target(f"/{plural}/{slug_of(unquote(name))}/" + (f"#{fragment}" if fragment else ""))
+    if mark == "index":
+        return Target("/" + rest.lstrip("/"))
+    parts = urlsplit(rest)
+    name = unquote(parts.path)
+    folder = CONTENT if name.startswith("/") else posixpath.dirname(document.path)
+    file = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
+    return _file(file, f"#{parts.fragment}" if parts.fragment else "", document, around)
+
+
+def _file(path: str, tail: str, document: Document, around: Surroundings) -> Target:
+    if url := around.urls.get(path):
+        return Target(url + tail)
+    if why := around.hidden.get(path):
+        remedy = "publish it, or remove the link"
+        raise BrokenLink(f"links to {path}, which is not published ({why})", remedy)
+    if path in around.broken:  # its own fault is told; a second one would only confuse
+        return Target("#")
+    if path not in around.files:
+        near = suggest(path, [*around.urls, *around.files])
+        remedy = near if near.startswith("did") else "mend the path, or add the file"
+        raise BrokenLink(f"links to {path}, which does not exist", remedy)
+    if path.startswith(f"{CONTENT}/members/") and not document.gated:
+        remedy = "move the file out of content/members, or the page into it"
+        raise BrokenLink(f"shows {path}, which is for members only", remedy)
+    return Target(file_url(path, document.gated, around) + tail, path)
+
+
+def file_url(path: str, gated: bool, around: Surroundings) -> str:
+    """Return the URL under which the file *path* of content/ is published.
+
+    Images get a hashed name; other files keep theirs, since people link to them.
+    """
+    prefix = "/members" if gated else ""
+    if picture := around.pictures.get(path):
+        return f"{prefix}/assets/{picture.name}"
+    rest = path.removeprefix(CONTENT)
+    if path.startswith(f"{CONTENT}/extra/"):
+        return quote(path.removeprefix(f"{CONTENT}/extra"))
+    return quote(rest if rest.startswith("/members/") else prefix + rest)

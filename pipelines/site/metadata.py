@@ -1,0 +1,200 @@
+"""The schema of front matter: what an author may say about a page.
+
+Turns the texts of ``reader`` into typed, checked values. Unknown keys are
+refused. No reads, no writes, no network, no clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from pelican.utils import slugify
+
+from pipelines.errors import Fault, SourceError, suggest
+from pipelines.site.reader import Entry
+
+KEYS = frozenset(
+    (
+        *("title", "date", "modified", "slug", "author", "tags", "category"),
+        *("status", "access", "series", "summary", "aliases", "image", "lang"),
+    )
+)
+_LISTS = frozenset({"author", "tags", "aliases"})
+_CHOICES = {"status": ("published", "draft"), "access": ("public", "members")}
+_DATE = re.compile(
+    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # ISO 8601, the usual part
+)
+_DATE_FORM = "write it as 2026-05-01 or 2026-05-01 18:30, with +02:00 if need be"
+_SLUG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+_ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
+_YEARS = range(1970, 9999)  # so that no offset leads out of what can be told apart
+
+# Pelican's substitutions (it spells letters in ASCII first), and two of ours.
+SLUG_RULES: tuple[tuple[str, str], ...] = (
+    (r"\+", "-plus"),  # C++ must not collide with C
+    (r"#", "-sharp"),
+    (r"[^\w\s-]", ""),
+    (r"[-\s_]+", "-"),
+    (r"\A-|-\Z", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the front matter of one page says, checked."""
+
+    title: str
+    date: datetime | None = None  # with an offset
+    modified: datetime | None = None  # with an offset
+    slug: str = ""  # "" means: from the file name
+    author: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    status: str = "published"  # or "draft"
+    access: str = ""  # "public", "members"; "" means: by the folder
+    series: str = ""
+    summary: str = ""  # Markdown, one paragraph
+    aliases: tuple[str, ...] = ()  # site-absolute paths
+    image: str = ""  # path of the preview picture, as written
+    lang: str = ""
+    extra: tuple[tuple[str, str], ...] = ()  # the keys of [metadata] extra
+    lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+
+    def line(self, key: str) -> int:
+        """Return the line of *key*; 1 when the author did not write it."""
+        return dict(self.lines).get(key, 1)
+
+
+def slug_of(text: str) -> str:
+    """Return the URL form of *text*: lower case, ASCII where it can be, hyphens."""
+    return str(slugify(text, regex_subs=SLUG_RULES))
+
+
+def parse(entries: Iterable[Entry], name: str, *, timezone: str, extra: Iterable[str] = ()) -> Metadata:
+    """Check *entries* of the file *name*; raise SourceError with every fault at once.
+
+    *timezone* is the IANA name for dates without an offset. *extra* are the
+    further keys that this site admits.
+    """
+    checking = _Checking(name, ZoneInfo(timezone), KEYS | set(extra))
+    for entry in entries:
+        checking.take(entry)
+    return checking.finish()
+
+
+class _Checking:
+    def __init__(self, name: str, zone: ZoneInfo, known: frozenset[str]) -> None:
+        self.name, self.zone, self.known = name, zone, known
+        self.values: dict[str, object] = {}
+        self.extra: list[tuple[str, str]] = []
+        self.lines: dict[str, int] = {}
+        self.faults: list[Fault] = []
+
+    def blame(self, line: int, text: str, remedy: str) -> None:
+        self.faults.append(Fault(self.name, line, text, remedy))
+
+    def take(self, entry: Entry) -> None:
+        key, line = entry.key, entry.line
+        if key not in self.known:
+            self.blame(line, f"unknown key {key!r}", suggest(key, self.known))
+            return
+        if key in self.lines:
+            self.blame(line, f"{key!r} stands twice, first on line {self.lines[key]}", "keep one of them")
+            return
+        self.lines[key] = line
+        if key in _LISTS:
+            self.values[key] = self._list(entry)
+        elif not isinstance(entry.value, str):
+            self.blame(line, f"{key!r} is a list", "write one text")
+        elif key not in KEYS:
+            self.extra.append((key, entry.value))
+        elif value := entry.value.strip():  # an empty value is a key that was not given
+            value = value if key == "summary" else " ".join(value.split())
+            self.values[key] = self._one(key, value, line)
+
+    def _list(self, entry: Entry) -> tuple[str, ...]:
+        value = entry.value
+        if isinstance(value, str):  # Pelican's rule: "Doe, Jane; Roe, Richard" are two authors
+            value = tuple(value.split(";" if ";" in value else ","))
+        items = tuple(" ".join(part.split()) for part in value if part.strip())
+        seen: dict[str, str] = {}
+        for item in items:
+            same = seen.setdefault(slug_of(item) if entry.key == "tags" else item, item)
+            if same is not item:
+                again = "stands twice" if same == item else f"is {same!r} again: they share a URL"
+                self.blame(entry.line, f"{entry.key}: {item!r} {again}", "name it once")
+        if entry.key == "aliases":
+            for alias in items:
+                self._alias(alias, entry.line)
+        elif entry.key == "tags":
+            for tag in items:
+                if not slug_of(tag):
+                    remedy = "use at least one letter or digit"
+                    self.blame(entry.line, f"tag {tag!r} gives an empty URL", remedy)
+        return items
+
+    def _alias(self, alias: str, line: int) -> None:
+        parts = alias[1:].split("/")
+        if "%" in alias and alias.startswith("/"):  # the server compares what it has decoded
+            remedy = f"write the letters themselves, as in {unquote(alias)!r}"
+            self.blame(line, f"alias {alias!r} holds an escape", remedy)
+        elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
+            self.blame(line, f"alias {alias!r} is not a path", "write a path of this site, as in /old/page/")
+
+    def _one(self, key: str, value: str, line: int) -> object:
+        if key in ("date", "modified"):
+            return self._date(key, value, line)
+        if key in _CHOICES and value.lower() not in _CHOICES[key]:
+            remedy = f"write {' or '.join(_CHOICES[key])}"
+            self.blame(line, f"{key} {value!r} is not known", remedy)
+        elif key in _CHOICES:
+            return value.lower()
+        elif key == "slug" and not _SLUG.fullmatch(value):
+            fitting = slug_of(value)
+            remedy = f"write {fitting!r}" if fitting else "use letters, digits and hyphens"
+            self.blame(line, f"slug {value!r} does not fit a URL", remedy)
+        elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+            self.blame(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
+        elif key in ("category", "series") and not slug_of(value):
+            remedy = "use at least one letter or digit"
+            self.blame(line, f"{key} {value!r} gives an empty URL", remedy)
+        return value
+
+    def _date(self, key: str, value: str, line: int) -> datetime | None:
+        try:
+            if not _DATE.fullmatch(value):
+                raise ValueError
+            moment = datetime.fromisoformat(re.sub(r" (?=Z|[+-]\d)", "", value))
+        except ValueError:
+            self.blame(line, f"{key} {value!r} is not a date", _DATE_FORM)
+            return None
+        if moment.year not in _YEARS:
+            self.blame(line, f"{key} {value!r} lies outside of 1970 to 9998", "mend the year")
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=self.zone)
+            # A time that the clocks jump over does not survive the way to UTC and back.
+            if moment.astimezone(UTC).astimezone(self.zone).replace(fold=0) != moment:
+                remedy = "the clocks jump over it: take another hour, or give the offset"
+                self.blame(line, f"{key} {value!r} does not exist in {self.zone.key}", remedy)
+        return moment
+
+    def finish(self) -> Metadata:
+        if "title" not in self.values and not any("'title'" in f.text for f in self.faults):
+            self.blame(self.lines.get("title", 1), "has no title", "add a line `title: …`")
+        date, modified = self.values.get("date"), self.values.get("modified")
+        if isinstance(date, datetime) and isinstance(modified, datetime) and modified < date:
+            remedy = "mend one of them, or leave modified to Git"
+            self.blame(self.lines["modified"], "modified lies before date", remedy)
+        if self.faults:
+            raise SourceError(self.faults)
+        return Metadata(
+            **self.values,  # type: ignore[arg-type]  # each value was checked by its key
+            extra=tuple(self.extra),
+            lines=tuple(self.lines.items()),
+        )

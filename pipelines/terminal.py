@@ -1,0 +1,107 @@
+"""What a person sees of a build: a bar while it lasts, a summary when it is done.
+
+Writes to stderr, and only where that is a terminal. No reads, no network.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from pipelines.results import SiteResult
+
+if TYPE_CHECKING:  # it brings an HTTP client along, which a build does not need
+    from pipelines.site.external import Report
+
+PATIENCE = 2.0  # seconds that a build may take before it shows a bar
+
+
+class Bar:
+    """A progress bar for long builds. Without a thread: the build forks."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._shows = console.is_terminal
+        self._bar = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._start = self._drawn = monotonic()
+        self._task = self._bar.add_task("", total=None)
+        self._live = False
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._bar.stop()
+
+    def phase(self, name: str, total: int) -> None:
+        """Begin the phase *name* of *total* pieces."""
+        self._bar.reset(self._task, description=name, total=total or None)
+        self._draw()
+
+    def advance(self, pieces: int) -> None:
+        """Count *pieces* as done."""
+        self._bar.advance(self._task, pieces)
+        self._draw()
+
+    def _draw(self) -> None:
+        now = monotonic()
+        if not self._shows or now - self._start < PATIENCE or now - self._drawn < 0.1:
+            return
+        if not self._live:
+            self._bar.start()
+            self._live = True
+        self._drawn = now
+        self._bar.refresh()
+
+
+def size(count: int) -> str:
+    """Return *count* bytes in the largest unit that leaves a number."""
+    value, units = float(count), ["B", "kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if value >= 100 or units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def summary(result: SiteResult) -> str:
+    """Return what a person wants to know of a build, in a few lines."""
+    slowest = sorted(result.phases.items(), key=lambda item: -item[1])[:3]
+    times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in slowest)
+    moment = datetime.fromtimestamp(result.as_of, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    gated = f", {result.gated} of them for members" if result.gated else ""
+    lines = [
+        f"{result.pages} pages{gated}; {result.files} files, {size(result.bytes)}",
+        f"digest  {result.digest[:16]}  as of {moment}" + ("  WITH DRAFTS" if result.drafts else ""),
+        f"time    {sum(result.phases.values()):.2f} s ({times})",
+    ]
+    lines += [f"not in  {text}" for text in result.left_out]
+    return "\n".join(lines) + "\n"
+
+
+def external_report(report: Report) -> str:
+    """Return the links that failed as a table: the address, why, and where it stands."""
+    count = f"{report.tried} link{'s' if report.tried != 1 else ''} to other hosts"
+    if not report.failed:
+        return f"{count}: all answer\n"
+    width = max(len(one.reason) for one in report.failed)
+    lines = [f"{count}: {len(report.failed)} without a page"]
+    for one in report.failed:
+        pages = ", ".join(one.pages[:3]) + (f" and {len(one.pages) - 3} more" if one.pages[3:] else "")
+        lines.append(f"  {one.reason:<{width}}  {one.url}")
+        lines.append(f"  {'':<{width}}  on {pages}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,62 @@
+"""The golden tree: what the small site becomes, in a form that reads well as a diff.
+
+``python -m tests.golden`` writes tests/golden/site anew. HTML and XML are
+shown with one tag a line; every other file by its size and digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests import project
+from tests.project import ROOT, files_of
+
+FOLDER = ROOT / "tests" / "golden" / "site"
+INDEX = "FILES"
+_TEXT = (".html", ".atom", ".xml", ".txt", ".map", ".csv")
+
+
+def shown(site: Path) -> dict[str, str]:
+    """Return the golden form of a finished tree: texts by path, and the list of all files."""
+    found: dict[str, str] = {}
+    rows = []
+    for name, data in files_of(site).items():
+        if name == "site.json":  # holds the times of the phases
+            continue
+        if name.endswith((".gz", ".br")):
+            continue  # a function of the file beside it (tests/test_compress.py)
+        rows.append(f"{hashlib.sha256(data).hexdigest()[:16]} {len(data):>7} {name}")
+        if name.endswith(_TEXT):
+            found[name] = lines(data.decode())
+    found[INDEX] = "\n".join(rows) + "\n"
+    return found
+
+
+def lines(text: str) -> str:
+    """Return *text* with a line break between tags, so that a diff shows the tag that changed."""
+    return re.sub(r">(?=<)", ">\n", text).rstrip("\n") + "\n"
+
+
+def read() -> dict[str, str]:
+    """Return the golden tree as it is committed."""
+    return {name: data.decode() for name, data in files_of(FOLDER).items()}
+
+
+def main() -> None:
+    """Build the small site and write the golden tree."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = project.small_site(Path(folder))
+        project.build_site(site)
+        fresh = shown(site / "out" / "site")
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for name, text in fresh.items():
+        project.write(FOLDER / name, text)
+    print(f"{len(fresh)} files in {FOLDER.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
