@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,7 +145,8 @@ def _serve(options: argparse.Namespace) -> int:
     from pipelines.preview.serve import serve
 
     def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        with suppress(OSError):  # nobody reads it: the browser still does
+            print(line, file=sys.stderr, flush=True)
 
     return serve(options.project.resolve(), options.port, clock=time.time, say=say)
 

@@ -187,9 +187,9 @@ def _places(text: str) -> dict[tuple[str, int, str], int]:
 
 def toml_fault(name: str, error: tomllib.TOMLDecodeError) -> Fault:
     """Return what tomllib says of the file *name* as a fault with its line."""
-    what = str(error)
-    line = re.search(r" \(at line (\d+), column \d+\)$", what)
-    return Fault(name, int(line[1]) if line else 0, f"is not TOML: {what[: line and line.start()]}", "mend it")
+    what, _, place = str(error).partition(" (at ")
+    line = re.search(r"line (\d+)", place)
+    return Fault(name, int(line[1]) if line else 0, f"is not TOML: {what}", "mend it")
 
 
 class _Reading:

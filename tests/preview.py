@@ -16,6 +16,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from pipelines.results import SiteResult
 from tests.project import ROOT, tiny_site
 
 PATIENCE = 30.0  # seconds; a machine that runs many tests at once is slow
@@ -45,11 +46,26 @@ def preview_site(folder: Path, files: Mapping[str, str] | None = None) -> Path:
     return tiny_site(folder, {**FILES, **(files or {})})
 
 
+def result(digest: str = "d") -> SiteResult:
+    """Return what a build that went well might tell."""
+    return SiteResult(digest, 0, True, 3, 4, 5, 0, (), (), {}, {})
+
+
 def free_port() -> int:
     """Return a port on which nobody listens."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def has_ipv6() -> bool:
+    """Return whether this machine has the address ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

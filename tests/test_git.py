@@ -123,16 +123,30 @@ def test_a_whole_clone_gives_the_dates_of_its_origin(repo: Path, tmp_path: Path)
     found, origin = history(tmp_path / "whole", "content"), history(repo, "content")
     assert found == origin
     assert found is not None
-    assert found.changes["content/posts/one.md"] == Change(START, lies=False)
+    assert found.changes["content/posts/one.md"] == Change(START, lies=False, added=True)
 
 
 def test_dates_of_change_reach_the_pages(repo: Path) -> None:
     """Sitemap and feed carry the time of the commit, in the site's own time zone."""
+    write(repo / "content/posts/one.md", POST + "More.\n")
+    commit_all(repo, START + DAY)
     build_site(repo)
     sitemap = (repo / "out/site/public/sitemap.xml").read_text()
     assert "<loc>https://small.example/about/</loc><lastmod>2026-02-02T03:40:00+01:00</lastmod>" in sitemap
+    assert (
+        "<loc>https://small.example/posts/one/</loc><lastmod>2026-02-03T03:40:00+01:00</lastmod>" in sitemap
+    )
     feed = (repo / "out/site/public/feed.atom").read_text()
-    assert "<updated>2026-02-02T03:40:00+01:00</updated>" in feed
+    assert "<updated>2026-02-03T03:40:00+01:00</updated>" in feed
+
+
+def test_a_post_that_came_to_git_late_was_not_changed_by_that(repo: Path) -> None:
+    """Moving old posts into a repository must not make them all look revised that day."""
+    build_site(repo)
+    sitemap = (repo / "out/site/public/sitemap.xml").read_text()
+    assert (
+        "<loc>https://small.example/posts/one/</loc><lastmod>2026-01-02T00:00:00+01:00</lastmod>" in sitemap
+    )
 
 
 def test_a_date_by_the_author_beats_the_one_of_git(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 
@@ -92,7 +93,7 @@ class Page:
     def lang(self) -> str:
         return self.all("html")[0].attrs.get("lang", "")
 
-    @property
+    @cached_property
     def ids(self) -> set[str]:
         return {one.attrs["id"] for one in self.elements if "id" in one.attrs}
 
@@ -169,13 +170,44 @@ class Site:
         return unquote(parts.path) or "/", unquote(fragment)
 
 
-@cache
+LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One post in a feed."""
+
+    path: str  # of its page: "/posts/x/"
+    title: str
+    published: str
+    lang: str  # its own, or that of the feed
+    content: str  # HTML
+
+
+def entries(site: Site) -> list[Entry]:
+    """Return what the feed of all posts holds."""
+    feed = ElementTree.fromstring(site.files["/feed.atom"].read_bytes())
+    found = []
+    for entry in feed.iter(f"{_ATOM}entry"):
+        link = next(one.get("href", "") for one in entry.iter(f"{_ATOM}link"))
+        texts = {name: entry.findtext(f"{_ATOM}{name}", "") for name in ("title", "published", "content")}
+        lang = entry.get(LANG) or feed.get(LANG) or ""
+        found.append(Entry(path=link.removeprefix(site.config.url), lang=lang, **texts))
+    return found
+
+
 def owner(factory: pytest.TempPathFactory) -> Site:
     """Return the owner's site, built from copies, once for each process.
 
     Whatever stands in it: tests must hold for any content.
     """
-    project = factory.mktemp("owner") / "site"
+    return _owner(factory.getbasetemp())
+
+
+@cache
+def _owner(folder: Path) -> Site:
+    project = folder / "owner" / "site"
     for name in ("content", "theme"):
         shutil.copytree(ROOT / name, project / name)
     for name in ("site.toml", "pelicanconf.py"):

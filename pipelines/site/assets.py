@@ -20,6 +20,7 @@ from pipelines.site.images import read_image
 from pipelines.site.links import Picture
 from pipelines.site.memo import Memo
 from pipelines.site.metadata import slug_of
+from pipelines.site.reader import read_text
 
 IMAGES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
 FONTS = frozenset([".woff2", ".woff", ".ttf", ".otf"])
@@ -60,7 +61,7 @@ def pictures(project: Path, files: Iterable[str], memo: Memo) -> Pictures:
     for path in sorted(files):
         if PurePosixPath(path).suffix.lower() not in IMAGES or path.startswith("content/extra/"):
             continue
-        if (project / path).with_suffix(".puml").exists() or path.startswith("content/diagrams/blocks/"):
+        if _is_drawn(project / path) or path.startswith("content/diagrams/blocks/"):
             continue  # a rendered diagram, which is inlined
         try:
             key = hashlib.sha256((project / path).read_bytes()).hexdigest()
@@ -74,6 +75,10 @@ def pictures(project: Path, files: Iterable[str], memo: Memo) -> Pictures:
     if faults:
         raise SourceError(faults)
     return Pictures(facts, assets)
+
+
+def _is_drawn(file: Path) -> bool:
+    return file.suffix == ".svg" and file.with_suffix(".puml").exists()
 
 
 class Theme:
@@ -107,22 +112,31 @@ def theme_files(project: Path) -> dict[str, Asset]:
     """Read scripts (minified), images (clean of metadata) and fonts of theme/."""
     root = project / "theme"
     assets: dict[str, Asset] = {}
+    faults: list[Fault] = []
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
-        kind = name.split("/")[0]
-        suffix = file.suffix.lower()
-        if not file.is_file() or kind not in ("js", "images", "fonts"):
+        try:
+            data = _theme_file(file, name) if file.is_file() else None
+        except SourceError as error:
+            faults.extend(error.faults)
             continue
-        if kind == "js" and suffix == ".js":
-            data = rjsmin.jsmin(file.read_bytes())
-        elif kind == "images" and suffix in IMAGES:
-            data = read_image(file, f"theme/{name}").data
-        elif kind == "fonts" and suffix in FONTS:
-            data = file.read_bytes()
-        else:
-            continue
-        assets[name] = Asset(hashed_name(name, data), data)
+        if data is not None:
+            assets[name] = Asset(hashed_name(name, data), data)
+    if faults:
+        raise SourceError(faults)
     return assets
+
+
+def _theme_file(file: Path, name: str) -> bytes | None:
+    """Return what is published of theme/*name*, or None if it is no asset."""
+    match name.split("/")[0], file.suffix.lower():
+        case "js", ".js":
+            return str(rjsmin.jsmin(read_text(file, f"theme/{name}"))).encode()
+        case "images", suffix if suffix in IMAGES:
+            return read_image(file, f"theme/{name}").data
+        case "fonts", suffix if suffix in FONTS:
+            return file.read_bytes()
+    return None
 
 
 def inline_svgs(project: Path) -> dict[str, str]:

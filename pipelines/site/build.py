@@ -24,9 +24,9 @@ from pipelines.site.assets import Asset, Pictures, Theme
 from pipelines.site.compress import compress_tree
 from pipelines.site.finish import Facts
 from pipelines.site.fragment import cover_url, labels_from
+from pipelines.site.handover import Build, Page, cover, path_of
 from pipelines.site.links import Surroundings
 from pipelines.site.memo import Memo
-from pipelines.site.plugin import Build, Page, cover, path_of
 from pipelines.site.sources import CONTENT, Content
 from pipelines.tools import git
 

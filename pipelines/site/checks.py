@@ -6,20 +6,22 @@ no document explains. No writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, suggest
+from pipelines.site import texts
 from pipelines.site.convert import locate
 from pipelines.site.finish import Facts
+from pipelines.site.handover import Page
 from pipelines.site.metadata import slug_of
-from pipelines.site.plugin import Page
 
 # Paths that the API answers; they exist where login = true.
 API_PATHS = ("/_allauth/", "/accounts/", "/admin/")
+_ANYWHERE = ("top", ":~:text=")  # fragments that need no id
 _NOTHING = Facts(frozenset(), (), (), (), hidden=False)
 
 
@@ -41,29 +43,39 @@ def check(site: Site, config: SiteConfig, project: Path) -> tuple[list[Fault], l
     faults: list[Fault] = []
     warnings: list[Fault] = []
     faults.extend(menus(site, config))
+    faults.extend(_aliases(site))
     told = {item.path for item in (*config.menu, *config.footer)} if faults else set()
     for url, facts in site.pages.items():
         for finding in facts.findings:
-            faults.append(placing.fault(url, finding.text, finding.remedy, finding.needle))
+            faults.append(placing.fault(url, finding.text, finding.remedy, finding.needles, finding.url))
         for link in facts.links:
             if link in told and link not in placing.written(url):
                 continue  # a broken menu stands on every page: one fault is enough
             if wrong := _link(link, url, facts, site):
                 text, remedy, grave = wrong
-                fault = placing.fault(url, text, remedy, link)
+                fault = placing.fault(url, text, remedy, (link,), is_url=True)
                 (faults if grave else warnings).append(fault)
         for load in facts.loads:
-            path = unquote(urlsplit(urljoin(url, load)).path)
-            if path not in site.files:
+            if _path(url, load) not in site.files:
                 what = f"shows {load}, which does not exist"
                 remedy = "add the file to content/, or mend the path"
-                faults.append(placing.fault(url, what, remedy, load))
+                faults.append(placing.fault(url, what, remedy, (load,), is_url=True))
     return sorted(set(faults)), sorted(set(warnings))
+
+
+def _path(url: str, link: str) -> str:
+    try:
+        return unquote(urlsplit(urljoin(url, link)).path)
+    except ValueError:  # "//[" opens an IPv6 address
+        return ""
 
 
 def _link(link: str, url: str, facts: Facts, site: Site) -> tuple[str, str, bool] | None:
     """Return (fault, remedy, whether it fails the build) of one link, or None."""
-    absolute = urljoin(site.url + url, link)
+    try:
+        absolute = urljoin(site.url + url, link)
+    except ValueError as error:
+        return f"links to {link}, which is no URL ({error})", "mend the link", True
     if not absolute.startswith(site.url + "/"):
         return None
     parts = urlsplit(absolute)
@@ -71,7 +83,7 @@ def _link(link: str, url: str, facts: Facts, site: Site) -> tuple[str, str, bool
     if path in site.files or (site.login and path.startswith(API_PATHS)):
         return None
     if path in site.pages:
-        if fragment and fragment != "top" and fragment not in site.pages[path].ids:
+        if fragment and not fragment.startswith(_ANYWHERE) and fragment not in site.pages[path].ids:
             near = suggest(fragment, site.pages[path].ids)
             remedy = near if near.startswith("did") else "mend the fragment"
             return f"links to {path}#{fragment}, and that page has no such heading", remedy, True
@@ -87,33 +99,59 @@ class _Placing:
 
     def __init__(self, site: Site, project: Path) -> None:
         self.site = site
+        self.unplaced: dict[str, str] = {}  # what is wrong -> the first page where it is
         root = project / "theme" / "templates"
-        self.templates = {
-            file.relative_to(project).as_posix(): file.read_text("utf-8")
-            for file in sorted(root.glob("**/*.html"))
-        }
+        files = [*sorted(root.glob("**/*.html")), *sorted((project / texts.FOLDER).glob("*.toml"))]
+        self.theme = {file.relative_to(project).as_posix(): file.read_text("utf-8") for file in files}
 
     def written(self, url: str) -> frozenset[str]:
         """Return the links that the author of the page wrote."""
         page = self.site.documents.get(url)
         return frozenset(dict(page.fragment.lines)) if page else frozenset()
 
-    def fault(self, url: str, text: str, remedy: str, needle: str) -> Fault:
+    def fault(
+        self, url: str, text: str, remedy: str, needles: Sequence[str], is_url: bool = False
+    ) -> Fault:
+        """Return the fault with its place; *needles* are what may stand there, best first.
+
+        Of a URL it is known whether a document holds it. Anything else in a
+        list may come from the summary or the title of another page.
+        """
         page = self.site.documents.get(url)
-        if page:
-            document, known = page.document, dict(page.fragment.lines)
-            if needle in known:
-                return Fault(document.path, known[needle], text, remedy)
-            if needle and (needle in document.body or needle in page.fragment.html):
-                line = locate(document.body, document.body_line, needle)
-                return Fault(document.path, line, text, remedy)
-        for wanted in (f'"{needle}"', needle):  # as the value of an attribute, or anywhere
-            for name, source in self.templates.items():
-                if needle and wanted in source:
-                    return Fault(name, locate(source, 1, wanted), text, remedy)
-        if page and not needle:
+        others = [] if is_url else list(self.site.documents.values())
+        for one in [page, None, *others]:
+            place = _in_document(one, needles, is_url) if one else self._in_theme(needles)
+            if place:
+                return Fault(*place, text, remedy)
+        if page and any(needle in page.fragment.html for needle in needles):
             return Fault(page.document.path, page.document.body_line, text, remedy)
-        return Fault("theme/templates", 0, text, remedy)
+        first = self.unplaced.setdefault(text, url)
+        return Fault("theme/templates", 0, f"{text} (on {first})", remedy)
+
+    def _in_theme(self, needles: Sequence[str]) -> tuple[str, int] | None:
+        for needle in filter(None, needles):
+            for wanted in (f'"{needle}"', needle):  # as the value of an attribute, or anywhere
+                for name, source in self.theme.items():
+                    if wanted in source:
+                        return name, locate(source, 1, wanted)
+        return None
+
+
+def _in_document(page: Page, needles: Sequence[str], is_url: bool) -> tuple[str, int] | None:
+    """Return the file and the line on which one of *needles* was written."""
+    document, known = page.document, dict(page.fragment.lines)
+    for needle in filter(None, needles):
+        if needle in known:
+            return document.path, known[needle]
+        if is_url:
+            continue
+        if needle in document.body:
+            return document.path, locate(document.body, document.body_line, needle)
+        for key in ("title", "summary", "series", "category", "tags", "author"):
+            value = getattr(document.meta, key)
+            if needle in (value if isinstance(value, str) else "\n".join(value)):
+                return document.path, document.meta.line(key)
+    return None
 
 
 def menus(site: Site, config: SiteConfig) -> list[Fault]:
@@ -123,6 +161,16 @@ def menus(site: Site, config: SiteConfig) -> list[Fault]:
         if wrong := _link(item.path, "/", site.pages.get("/", _NOTHING), site):
             found.append(Fault("site.toml", item.line, f"{item.label!r} {wrong[0]}", wrong[1]))
     return found
+
+
+def _aliases(site: Site) -> list[Fault]:
+    """Return a fault for each alias that would hide a file."""
+    return [
+        Fault(document.path, document.meta.line("aliases"), f"alias {alias} is a file already", "remove it")
+        for document in (page.document for page in site.documents.values())
+        for alias in document.meta.aliases
+        if alias in site.files or alias.rstrip("/") in site.files
+    ]
 
 
 def unused(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
@@ -136,12 +184,13 @@ def unused(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
 
 
 def tag_names(documents: Iterable[Page]) -> list[Fault]:
-    """Return a warning for each tag or category that is written in two ways."""
+    """Return a warning for each tag, category or series that is written in two ways."""
     first: dict[tuple[str, str], tuple[str, str]] = {}
     found: list[Fault] = []
     for page in documents:
         meta = page.document.meta
-        names = [("tags", name) for name in meta.tags] + [("category", meta.category)]
+        names = [("tags", name) for name in meta.tags]
+        names += [("category", meta.category), ("series", meta.series)]
         for key, name in names:
             if not name:
                 continue

@@ -17,7 +17,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.site.build import PUBLIC, Progress, Silent
-from pipelines.site.plugin import path_of
+from pipelines.site.handover import path_of
 from pipelines.tools.http import Asker, UnreachableError
 
 AT_ONCE = 8  # hosts

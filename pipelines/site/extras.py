@@ -6,12 +6,12 @@ Functions of values. No reads, no writes, no network, no clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from pipelines.config import SiteConfig
-from pipelines.site.metadata import slug_of
+from pipelines.site.metadata import UNCATEGORISED, slug_of
 from pipelines.site.sources import Document
 
 
@@ -46,7 +46,7 @@ def last_changes(documents: Iterable[Document]) -> dict[str, datetime]:
             continue
         lists = ["/", "/posts/", "/archive/", f"/archive/{meta.date.year}/", "/tags/", "/categories/"]
         lists += [f"/tags/{slug_of(tag)}/" for tag in meta.tags]
-        lists.append(f"/categories/{slug_of(meta.category or 'Misc')}/")
+        lists.append(f"/categories/{slug_of(meta.category or UNCATEGORISED)}/")
         lists += ["/series/", f"/series/{slug_of(meta.series)}/"] if meta.series else []
         for url in lists:
             note(url, moment)
@@ -60,13 +60,13 @@ def robots(site: SiteConfig) -> str:
 
 
 def security(site: SiteConfig, as_of: int) -> str:
-    """Return security.txt (RFC 9116), valid for half a year to a year from *as_of*.
+    """Return security.txt (RFC 9116), valid from *as_of* for half a year, and for less than one.
 
     The date moves on 1 January and 1 July only, so that two builds of one tree
     in one half-year agree.
     """
     now = datetime.fromtimestamp(as_of, UTC)
-    end = datetime(now.year + 1, 1 if now.month <= 6 else 7, 1, tzinfo=UTC)
+    end = datetime(now.year + 1, 1 if now.month <= 6 else 7, 1, tzinfo=UTC) - timedelta(seconds=1)
     lines = [f"Contact: {uri}" for uri in site.security_contact]
     lines.append(f"Expires: {end.strftime('%Y-%m-%dT%H:%M:%SZ')}")
     lines.append(f"Preferred-Languages: {site.lang}")

@@ -24,6 +24,6 @@ def absolute(html: str, site: str, url: str) -> str:
     for node in tree.css("[href], [src], [poster]"):
         for attribute in ("href", "src", "poster"):
             value = node.attributes.get(attribute)
-            if value and ":" not in value.split("/")[0]:
+            if value:
                 node.attrs[attribute] = urljoin(base, value)
     return tree.html or ""

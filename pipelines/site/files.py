@@ -13,7 +13,7 @@ from pipelines.errors import Fault, SourceError
 from pipelines.site import extras
 from pipelines.site.assets import Asset
 from pipelines.site.finish import Facts
-from pipelines.site.plugin import Page
+from pipelines.site.handover import Page
 from pipelines.site.sources import CONTENT
 
 EXTRA = f"{CONTENT}/extra"
@@ -25,9 +25,11 @@ class Files:
 
     def __init__(self) -> None:
         self._found: dict[str, bytes] = {}
+        self._sources: dict[str, str] = {}  # URL path -> the file that it was made of
 
     def add(self, url: str, data: bytes, source: str) -> None:
         """Add the file *url*; *source* is named if another one has it already."""
+        self._sources.setdefault(url, source)
         if self._found.setdefault(url, data) != data:
             raise SourceError([Fault(source, 0, f"a second file would be {url}", "rename one of them")])
 
@@ -37,12 +39,18 @@ class Files:
 
     def write(self, stage: Path) -> frozenset[str]:
         """Write all into the trees of *stage*; return their URL paths."""
+        faults = []
         for url, data in sorted(self._found.items()):
             target = stage / ("gated" if url.startswith(MEMBERS) else "public") / url[1:]
-            if target.exists():
-                raise SourceError([Fault(CONTENT, 0, f"a page and a file would be {url}", "rename one")])
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as stream:
+                    stream.write(data)
+            except (FileExistsError, NotADirectoryError):
+                source = self._sources.get(url, CONTENT)
+                faults.append(Fault(source, 0, f"{url} is another page or file already", "rename it"))
+        if faults:
+            raise SourceError(faults)
         return frozenset(self._found)
 
 

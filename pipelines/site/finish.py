@@ -6,6 +6,7 @@ A function of the page's text. No reads, no writes, no network.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import minify_html
@@ -13,29 +14,47 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
 # What a page loads by itself, as opposed to what a reader may follow.
-_EMBEDS = "img, script, iframe, embed, object, audio, video, source, track, input[type=image]"
-_LINKS_LOADED = frozenset(["stylesheet", "icon", "preload", "modulepreload", "manifest", "prefetch"])
-_HEADING = re.compile(r"h[1-6]")
+_EMBEDS = (
+    "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use"
+)
+_LOADING = ("src", "data", "poster", "href", "xlink:href")
+_LINKS_LOADED = frozenset(
+    (
+        *("stylesheet", "icon", "apple-touch-icon", "mask-icon", "manifest", "preload", "modulepreload"),
+        *("prefetch", "prerender", "preconnect", "dns-prefetch"),
+    )
+)
 _NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
 # What Markdown, Jinja or Pelican leave in a text when they did not understand it.
 _LEFTOVERS = (
-    (re.compile(r"\{\{|\{%|\{#|%\}"), "Jinja"),
+    (re.compile(r"\{\{[^}\n]*|\{%[^%\n]*|\{#[^#\n]*|%\}"), "Jinja"),
     (re.compile(r"\{(?:filename|static|attach|tag|category|author|index)\}"), "a Pelican link"),
-    (re.compile(r"!?\[[^\]\n]+\]\([^)\s]*\)|\[[^\]\n]+\]\[[^\]\n]*\]"), "a Markdown link"),
+    (re.compile(r"!?\[[^\]\n]*\]\([^)\s]*\)?|\[[^\]\n]+\]\[[^\]\n]*\]"), "a Markdown link"),
+    (re.compile(r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)"), "a link with a space in it"),
     (re.compile(r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)"), "Markdown emphasis"),
-    (re.compile(r"^\s*(?:```|~~~)|^#{1,6} \S", re.M), "a Markdown block"),
+    (re.compile(r"~~[^~\n]+~~"), "a strike-through (write <del>)"),
+    (re.compile(r"^\s*(?:```|~~~)[^\n]*|^#{1,6} \S[^\n]*", re.M), "a Markdown block"),
+    (re.compile(r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|"), "a table (it wants a blank line before it)"),
     (re.compile(r"\[\^[^\]\s]+\]"), "a footnote without a text"),
-    (re.compile(r"\{:\s*[.#]"), "a Markdown attribute list"),
+    (re.compile(r"\{:\s*[.#\w][^}\n]*"), "a Markdown attribute list"),
+    (re.compile(r"^!!! .*", re.M), "an admonition"),
+    (re.compile(r"<!(?:--|–|—).*"), "a comment without an end"),
 )
+
+
+# A line of a paragraph, which a blank line above (or four spaces) would have made an item.
+_ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
+_SIGN = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong in a page; *needle* is what to search for in the source."""
+    """Something wrong in a page; *needles* are what to search for in the source, best first."""
 
     text: str
     remedy: str
-    needle: str = ""
+    needles: tuple[str, ...] = ()
+    url: bool = False  # the needle is a URL, whose place in a document is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +84,10 @@ def inspect(html: str) -> Facts:
     """Return the facts of a page."""
     tree = LexborHTMLParser(html)
     findings: list[Finding] = []
-    ids = [node.attributes["id"] or "" for node in tree.css("[id]")]
-    for double in sorted({name for name in ids if ids.count(name) > 1}):
-        findings.append(Finding(f"id {double!r} stands twice", "rename one", double))
+    ids = Counter(node.attributes["id"] or "" for node in tree.css("[id]"))
+    for name in sorted(name for name, count in ids.items() if count > 1):
+        needles = (f"#{name}", f'id="{name}"', f"id={name}", f"id='{name}'")
+        findings.append(Finding(f"id {name!r} stands twice", "rename one", needles))
     findings.extend(_pictures(tree))
     findings.extend(_headings(tree))
     findings.extend(_inline(tree))
@@ -87,7 +107,7 @@ def inspect(html: str) -> Facts:
 def _pictures(tree: LexborHTMLParser) -> list[Finding]:
     remedy = 'write ![what it shows](…); alt="" if it only decorates'
     return [
-        Finding("image without an alt text", remedy, node.attributes.get("src") or "")
+        Finding("image without an alt text", remedy, (node.attributes.get("src") or "",), url=True)
         for node in tree.css("img:not([alt])")
     ]
 
@@ -97,13 +117,15 @@ def _headings(tree: LexborHTMLParser) -> list[Finding]:
     before = 0
     for node in tree.css("h1, h2, h3, h4, h5, h6"):
         level, text = int((node.tag or "h0")[1]), node.text().strip().rstrip("#").strip()
+        signs = "#" * level
+        needles = (f"{signs} {text}", f"{signs}{text}", text)
         if level == 1 and before:
-            found.append(Finding(f"a second <h1>: {text!r}", "begin with ##: the title is the <h1>", text))
+            found.append(Finding(f"a second <h1>: {text!r}", "begin with ##: the title is the <h1>", needles))
         elif level > before + 1:
             what = f"heading {text!r} is of level {level} after level {before}"
-            found.append(Finding(what, f"make it level {before + 1}", text))
+            found.append(Finding(what, f"make it level {before + 1}", needles))
         if not text:
-            found.append(Finding(f"an empty heading <h{level}>", "give it words", "#" * level))
+            found.append(Finding(f"an empty heading <h{level}>", "give it words", (signs,)))
         before = level
     if not before:
         found.append(Finding("a page without a heading", "let the template write an <h1>"))
@@ -115,19 +137,24 @@ def _inline(tree: LexborHTMLParser) -> list[Finding]:
     for node in tree.css("style, script:not([src])"):
         if node.tag == "script" and node.attributes.get("type") == "application/ld+json":
             continue  # data: it is not run
-        text = (node.text() or "").strip()[:40]
+        text = (node.text() or "").strip().split("\n")[0][:40]
         found.append(
             Finding(
-                f"inline <{node.tag}>", f"move it to theme/{'css' if node.tag == 'style' else 'js'}", text
+                f"inline <{node.tag}>",
+                f"move it to theme/{'css' if node.tag == 'style' else 'js'}",
+                (text, f"<{node.tag}"),
             )
         )
     for node in tree.css("[style]"):
         style = node.attributes.get("style") or ""
-        found.append(Finding(f"inline style {style!r}", "give it a class", style))
+        found.append(Finding(f"inline style {style!r}", "give it a class", (f'style="{style}"', style)))
+    for node in tree.css("a[href]"):
+        if re.match(r"\s*javascript:", node.attributes.get("href") or "", re.I):
+            found.append(Finding("inline script in a link", "move it to theme/js", ("javascript:",)))
     for node in _with_handlers(tree):
         for name in node.attributes:
             if name.startswith("on"):
-                found.append(Finding(f"inline handler {name}", "move it to theme/js", name))
+                found.append(Finding(f"inline handler {name}", "move it to theme/js", (f"{name}=", name)))
     return found
 
 
@@ -142,16 +169,21 @@ def _with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
 def _loads(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
     urls: list[str] = []
     for node in tree.css(_EMBEDS):
-        urls += [v for a in ("src", "data", "poster") if (v := node.attributes.get(a))]
+        urls += [v for a in _LOADING if (v := node.attributes.get(a)) and not v.startswith("#")]
         for candidate in (node.attributes.get("srcset") or "").split(","):
             urls += candidate.split()[:1]
     for node in tree.css("link[href]"):
-        if _LINKS_LOADED & set((node.attributes.get("rel") or "").split()):
+        if _LINKS_LOADED & set((node.attributes.get("rel") or "").lower().split()):
             urls.append(node.attributes.get("href") or "")
     for url in urls:
         if _OTHER_HOST.match(url):
             remedy = "put the file into content/, or link to it"
-            findings.append(Finding(f"embeds {url} of another host", remedy, url))
+            findings.append(Finding(f"embeds {url} of another host", remedy, (url,), url=True))
+    for node in tree.css("form[action], [formaction], a[ping]"):
+        for attribute in ("action", "formaction", "ping"):
+            url = node.attributes.get(attribute) or ""
+            if _OTHER_HOST.match(url):
+                findings.append(Finding(f"sends to {url} of another host", "link to it instead", (url,)))
     return [url for url in urls if not _OTHER_HOST.match(url) and not url.startswith("data:")]
 
 
@@ -159,10 +191,26 @@ def _leftovers(tree: LexborHTMLParser) -> list[Finding]:
     tree.strip_tags(_NOT_PROSE)
     body = tree.body
     text = body.text() if body else ""
-    found = []
-    for pattern, what in _LEFTOVERS:
-        if match := pattern.search(text):
-            shown = match[0].strip()
-            remedy = "mend it, or put it in `backticks` if the reader is to see it"
-            found.append(Finding(f"{what} was not understood: {shown[:60]!r}", remedy, shown))
+    remedy = "mend it, or put it in `backticks` if the reader is to see it"
+    found = [
+        Finding(f"{what} was not understood: {_short(shown)!r}", remedy, _needles(shown))
+        for pattern, what in _LEFTOVERS
+        for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
+    ]
+    if _SIGN.search(text):
+        remedy = "put a blank line before the list, and four spaces before an inner one"
+        for node in tree.css("p, li, dd, td"):
+            for item in _ITEM.findall(node.text(deep=False)):
+                what = f"an item of a list was not understood: {_short(item)!r}"
+                found.append(Finding(what, remedy, _needles(item.strip())))
     return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _needles(shown: str) -> tuple[str, ...]:
+    """Return *shown*, and what of it is the same before typography has been at it."""
+    plain = re.split(r"[^\x20-\x7e]", shown)[0].strip()
+    return (shown, plain) if len(plain) > 2 else (shown,)

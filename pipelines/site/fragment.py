@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.errors import Fault, SourceError
+from pipelines.site.brief import brief, first_paragraph, shorten, text_of
 from pipelines.site.convert import Converted, locate
-from pipelines.site.links import BrokenLink, Surroundings, file_url, resolve
+from pipelines.site.links import BrokenLink, Surroundings, Target, file_url, resolve
 from pipelines.site.mathml import to_mathml
+from pipelines.site.paragraphs import mended
 from pipelines.site.sources import Document
+from pipelines.site.swallowed import lost_character, lost_definitions, lost_tags
 
 WORDS_A_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
-_URL_ATTRIBUTES = ("href", "src", "poster")
-_MARKED = "[href], [src], [poster]"
+_URL_ATTRIBUTES = ("href", "src", "poster", "data")
+_MARKED = "[href], [src], [poster], [srcset], object[data]"
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 # Private-use characters stand for markup while the tree is text; a page cannot hold them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -32,6 +36,7 @@ class Labels:
     """What assistive technology reads where the page shows a sign only."""
 
     table: str = "Table"
+    formula: str = "Formula"
     done: str = "done"
     open: str = "to do"
     permalink: str = "Link to this section"
@@ -64,40 +69,22 @@ def finish(
     """Resolve and complete *converted*; raise SourceError with every fault of the page."""
     work = _Work(document, around, diagram, labels)
     html = work.run(converted.html)
+    text = text_of(html)
+    summary = brief(work.summary(converted.summary) or work.first_paragraph)
+    for loss in lost_definitions(document.body, text):
+        work.blame(loss.text, loss.remedy, loss.needle)
     if work.faults:
         raise SourceError(work.faults)
-    text = _text(LexborHTMLParser(html, is_fragment=True)) if html else ""
-    summary = _plain_links(converted.summary or work.first_paragraph)
-    brief = _text(LexborHTMLParser(summary, is_fragment=True)) if summary else ""
     return Fragment(
         html=html,
         summary=summary,
-        description=shorten(brief, 200),
+        description=shorten(text_of(summary), 200),
         words=len(text.split()),
         toc=converted.toc,
         sections=converted.sections,
         files=tuple(sorted(work.files)),
         lines=tuple(sorted(work.lines.items())),
     )
-
-
-def shorten(text: str, limit: int) -> str:
-    """Return *text* cut at a word, with an ellipsis, to at most *limit* characters."""
-    text = " ".join(text.split())
-    if len(text) <= limit:
-        return text
-    return text[: limit - 1].rpartition(" ")[0].rstrip(",;:.") + "…"
-
-
-def _text(tree: LexborHTMLParser) -> str:
-    root = tree.root
-    return root.text(separator="") if root else ""
-
-
-def _plain_links(html: str) -> str:
-    """A summary stands inside lists of links: keep the words of a link, drop the rest."""
-    html = re.sub(r"<sup id=\"fnref.*?</sup>", "", html, flags=re.DOTALL)
-    return re.sub(r"</?a\b[^>]*>", "", html)
 
 
 class _Work:
@@ -111,19 +98,45 @@ class _Work:
         self.lines: dict[str, int] = {}
         self.parts: list[str] = []
         self.first_paragraph = ""
+        self.at = 0  # the line to blame, where it is known
 
     def run(self, html: str) -> str:
         if not html.strip():
             return ""
-        tree = LexborHTMLParser(html, is_fragment=True)
+        tree = mended(self.parse(html))
         self.math(tree)
         self.diagrams(tree)
         self.links(tree)
         self.tables(tree)
         self.small_things(tree)
         self.figures(tree)
-        self.first_paragraph = self.fill(self._first_paragraph(tree))
-        return self.fill(tree.html or "")
+        self.first_paragraph = self.fill(first_paragraph(tree))
+        return self.fill(_COMMENT.sub("", tree.html or ""))  # a feed would carry them to its readers
+
+    def parse(self, html: str) -> LexborHTMLParser:
+        """Parse *html* and blame what would be lost of it."""
+        if loss := lost_character(html, _OPEN + _CLOSE):
+            self.blame(loss.text, loss.remedy, loss.needle)
+            html = ""
+        tree = LexborHTMLParser(html, is_fragment=True)
+        for loss in lost_tags(html, tree):
+            self.blame(loss.text, loss.remedy, loss.needle)
+        return tree
+
+    def summary(self, html: str) -> str:
+        """Complete the summary of the front matter, which is one paragraph of text."""
+        if not html.strip():
+            return ""
+        self.at = self.document.meta.line("summary")
+        tree = self.parse(html)
+        if tree.css_first("p, ul, ol, dl, h1, h2, h3, h4, h5, h6, pre, div, blockquote, table, hr"):
+            self.blame("the summary is more than one paragraph of text", "write one, without lists or code")
+        if tree.css_first("img"):
+            self.blame("the summary holds a picture", "name it in a line `image: …`")
+        self.math(tree)
+        self.links(tree)
+        self.at = 0
+        return self.fill(_COMMENT.sub("", tree.html or ""))
 
     def fill(self, html: str) -> str:
         """Put the parts in; one may hold another (an image in a table), so until none is left."""
@@ -132,7 +145,7 @@ class _Work:
         return html
 
     def line(self, *needles: str) -> int:
-        return locate(self.document.body, self.document.body_line, *needles)
+        return self.at or locate(self.document.body, self.document.body_line, *needles)
 
     def blame(self, text: str, remedy: str, *needles: str) -> None:
         self.faults.append(Fault(self.document.path, self.line(*needles), text, remedy))
@@ -142,16 +155,26 @@ class _Work:
         self.parts.append(markup)
         node.replace_with(f"{_OPEN}{len(self.parts) - 1}{_CLOSE}")
 
+    def scrolling(self, what: str, label: str, markup: str) -> str:
+        """Return *markup* in a box that may be too wide for the window, and then takes the keyboard.
+
+        A group, no region: as landmarks, all tables of a page would need names of their own.
+        """
+        box = f'<div class="{what}-scroll" tabindex="0" role="group" aria-label="{escape(label)}">'
+        return f"{box}{markup}</div>"
+
     def math(self, tree: LexborHTMLParser) -> None:
         for node in tree.css(".arithmatex"):
             tex = node.text().strip()
             tex = tex.removeprefix("\\(").removeprefix("\\[")
             tex = tex.removesuffix("\\)").removesuffix("\\]").strip()
+            if _beside(node.prev).endswith("$") and _beside(node.next).startswith("$"):
+                remedy = "give it a paragraph of its own, or write one $ on each side"
+                self.blame("math in $$ stands in a line of text", remedy, f"$${tex}")
             try:
                 block = node.tag == "div"
                 markup = to_mathml(tex, block=block)
-                # A long formula scrolls, and what scrolls must take the keyboard.
-                self.put(node, markup.replace("<math ", '<math tabindex="0" ', 1) if block else markup)
+                self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
             except ValueError as error:
                 self.blame(f"math {error}", f"mend {tex[:60]!r}", tex, tex.split("\n")[0])
 
@@ -180,20 +203,34 @@ class _Work:
         for node in tree.css(_MARKED):
             for attribute in _URL_ATTRIBUTES:
                 href = node.attributes.get(attribute)
-                if href is None:
+                if href is None or not (target := self._resolved(href)):
                     continue
-                try:
-                    target = resolve(href, self.document, self.around)
-                except BrokenLink as broken:
-                    self.blame(*broken.args, href)
-                    continue
-                self.lines.setdefault(target.url, self.line(f"({href}", href))
                 node.attrs[attribute] = target.url
-                if target.file:
-                    self.files.add(target.file)
                 if node.tag == "img":
                     self._picture(node, target.file, pictures)
                     pictures += 1
+            if written := node.attributes.get("srcset"):
+                node.attrs["srcset"] = self._candidates(written)
+
+    def _resolved(self, href: str) -> Target | None:
+        try:
+            target = resolve(href, self.document, self.around)
+        except BrokenLink as broken:
+            self.blame(*broken.args, href)
+            return None
+        self.lines.setdefault(target.url, self.line(f"({href}", href))
+        if target.file:
+            self.files.add(target.file)
+        return target
+
+    def _candidates(self, srcset: str) -> str:
+        """Resolve "a.png 1x, b.png 2x"."""
+        done = []
+        for candidate in filter(None, map(str.strip, srcset.split(","))):
+            href, _, size = candidate.partition(" ")
+            target = self._resolved(href)
+            done.append(f"{target.url if target else href} {size}".strip())
+        return ", ".join(done)
 
     def _picture(self, node: LexborNode, file: str, before: int) -> None:
         if picture := self.around.pictures.get(file):
@@ -207,10 +244,7 @@ class _Work:
             cell.attrs["class"] = f"ta-{cell.attributes['align']}"
             del cell.attrs["align"]
         for table in tree.css("table"):
-            label = escape(self.labels.table)
-            # A group, not a region: as landmarks, all tables of a page would need names of their own.
-            box = f'<div class="table-scroll" tabindex="0" role="group" aria-label="{label}">'
-            self.put(table, f"{box}{table.html}</div>")
+            self.put(table, self.scrolling("table", self.labels.table, table.html or ""))
 
     def small_things(self, tree: LexborHTMLParser) -> None:
         for block in tree.css("pre"):
@@ -218,6 +252,10 @@ class _Work:
         for sign in tree.css("a.headerlink"):
             sign.attrs["aria-label"] = self.labels.permalink
             del sign.attrs["title"]
+        for box in tree.css("div.admonition"):
+            if not _text_below(box, "p.admonition-title"):
+                what = f"admonition {box.text().strip()!r} without a text"
+                self.blame(what, "indent its text by four spaces", "!!!")
         for box in tree.css("li.task-list-item > input, li.task-list-item > p > input"):
             ticked = "checked" in box.attributes
             box.attrs["aria-label"] = self.labels.done if ticked else self.labels.open
@@ -232,12 +270,15 @@ class _Work:
             del image.attrs["title"]
             self.put(paragraph, f"<figure>{holder.html}<figcaption>{caption}</figcaption></figure>")
 
-    def _first_paragraph(self, tree: LexborHTMLParser) -> str:
-        for node in tree.css("p"):
-            parent = node.parent
-            if node.text(deep=False).strip() and (parent is None or parent.tag != "div"):
-                return (node.inner_html or "").strip()
-        return ""
+
+def _beside(node: LexborNode | None) -> str:
+    return node.text() if node is not None and node.tag == "-text" else ""
+
+
+def _text_below(node: LexborNode, title: str) -> bool:
+    """Say whether *node* holds more than its *title*."""
+    titles = "".join(one.text() for one in node.css(title)[:1])
+    return len(node.text().split()) > len(titles.split()) or bool(node.css("img, svg, math, table, video"))
 
 
 def _elements(node: LexborNode) -> list[LexborNode]:
@@ -265,5 +306,6 @@ def cover_url(document: Document, around: Surroundings) -> tuple[str, str]:
 
 def labels_from(strings: Mapping[str, object]) -> Labels:
     """Take the labels from the theme's strings, where it has them."""
-    names = {"table": "table", "done": "task_done", "open": "task_open", "permalink": "permalink"}
-    return Labels(**{field: str(strings[key]) for field, key in names.items() if key in strings})
+    names = {"done": "task_done", "open": "task_open"}  # the others have the name of the label
+    keys = {field.name: names.get(field.name, field.name) for field in fields(Labels)}
+    return Labels(**{name: str(strings[key]) for name, key in keys.items() if key in strings})

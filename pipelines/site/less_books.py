@@ -7,10 +7,15 @@ Reads and writes nothing. No network.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
+
+import tinycss2
+import tinycss2.color4
 
 from pipelines.errors import Fault
 from pipelines.site.less_names import Binding, Names
@@ -31,6 +36,7 @@ from pipelines.site.less_tree import (
     Variable,
 )
 
+_COLOUR = re.compile(r"\b(?:rgb|hsl)a?\(", re.IGNORECASE)
 MOST = 10_000  # ways in which one mixin is called
 
 
@@ -79,6 +85,7 @@ def keep_books(sheet: Sheet, names: Names) -> Books:
         entries = Counter(keeper.value(node.value, way) for way in keeper.ways(mixin))
         if isinstance(node, Declaration):
             books.values[node] = entries
+            keeper.colours(node, entries)
     return books
 
 
@@ -149,9 +156,20 @@ class _Keeper:
                 entry.append(self.operation(piece, way) or "")
             else:
                 inner = self.binding(self.names.refs[piece], way)
-                self.fits(piece, inner)
+                if piece.compared and any(isinstance(one, Amount) and not one.unit for one in inner):
+                    text = f"{piece.name} in min() or max() has no unit"
+                    self.fault(piece.place, text, "give it a unit, or write the result")
                 entry += inner
         return tuple(entry)
+
+    def colours(self, node: Declaration, entries: Iterable[Entry]) -> None:
+        """Refuse rgb() and hsl() that are no colours: LESS reads more into them than CSS."""
+        for entry in entries:
+            text = "".join(map(str, entry))
+            for token in tinycss2.parse_component_value_list(text) if _COLOUR.search(text) else ():
+                if not _plain(token):
+                    said = f"{node.name} has {token.serialize()}, which is no colour"
+                    self.fault(node.place, said, "write the whole colour where it is used")
 
     def query(self, group: Group) -> str:
         """Return the condition of an at-rule as text."""
@@ -167,19 +185,6 @@ class _Keeper:
             elif isinstance(piece, Text):
                 text += piece.text
         return text
-
-    def fits(self, ref: Ref, entry: Entry) -> None:
-        """In rgb() and hsl() LESS takes a colour apart, in min() it compares what has no unit."""
-        if ref.within in ("min", "max"):
-            if any(isinstance(one, Amount) and not one.unit for one in entry):
-                text = f"{ref.name} in {ref.within}() has no unit"
-                self.fault(ref.place, text, "give it a unit, or write the result")
-        elif ref.within:
-            units = ("", "%", "deg") if ref.within.startswith("hsl") else ("", "%")
-            one = entry[0] if len(entry) == 1 else None
-            if not isinstance(one, Amount) or one.unit not in units:
-                text = f"{ref.name} in {ref.within}() is not a plain number"
-                self.fault(ref.place, text, "write the whole colour where it is used")
 
     def operand(self, operand: Operand, way: Arguments) -> Amount | None:
         if isinstance(operand, Operation):
@@ -212,6 +217,20 @@ class _Keeper:
             "/": lambda a, b: a / b,
         }[node.symbol](left.value, right.value)
         return Amount(value, left.unit or right.unit)
+
+
+def _plain(token: Any) -> bool:
+    """Whether every rgb() and hsl() in *token* is one that CSS knows."""
+    inner = getattr(token, "arguments", getattr(token, "content", None)) or ()
+    if token.type == "function" and token.lower_name in ("rgb", "rgba", "hsl", "hsla"):
+        words = [word for word in inner if word.type not in ("whitespace", "comment")]
+        functions = [word.lower_name for word in words if word.type == "function"]
+        # What the browser computes is left to it.
+        if not functions and words[:1] != ["from"]:
+            return tinycss2.color4.parse_color(token) is not None
+        if not set(functions) <= {"var", "calc", "env", "min", "max", "clamp"}:
+            return False
+    return all(map(_plain, inner))
 
 
 def _wrong(symbol: str, left: Amount, right: Amount) -> tuple[str, str] | None:

@@ -7,6 +7,8 @@ Reads and writes nothing. No network.
 
 from __future__ import annotations
 
+import re
+
 from pipelines.site.less_mixins import read_call, read_params
 from pipelines.site.less_preludes import names_of, read_keyframe, read_query, read_selector
 from pipelines.site.less_tokens import WAY_OUT, RefusedError, Token, depth_of, split, tokenize, words
@@ -91,6 +93,8 @@ class Parser:
                     text += " before a block"
                     remedy += f"; a block as an argument (a detached ruleset): {WAY_OUT}"
                 raise RefusedError(opened[-1].line, text, remedy)
+            if not end:
+                raise RefusedError(head[-1].line, "the last statement has no end", "write a semicolon")
             return self.node(head, end, context)
         except RefusedError as error:
             self.faults.append(error.fault(self.path))
@@ -134,6 +138,8 @@ class Parser:
         """Return what a statement is; raises RefusedError."""
         first, *rest = words(head)
         second = rest[0] if rest else Token("end", "", first.line)
+        if first.text.startswith("@@"):
+            raise RefusedError(first.line, f"{first.text}: a variable that names a variable")
         if first.kind == "at":
             if second.text == ":" and first.text not in (*GROUPS, *FRAMES):
                 return self.variable(head, end, context)
@@ -143,7 +149,7 @@ class Parser:
             raise RefusedError(first.line, ":extend()", remedy)
         if first.kind == "ident" and second.text == ":" and (end != "{" or first.text[:2] == "--"):
             return self.declaration(head, end, context)
-        if first.text == "." and second.kind == "function":
+        if first.text == "." and len(head) > 1 and head[1].kind == "function":
             return self.mixin(head, end, context)
         if end == "{":
             return self.rule(head, context)
@@ -165,8 +171,11 @@ class Parser:
             raise RefusedError(first.line, f"a block as the value of {first.text}")
         if context not in DECLARING:
             raise RefusedError(first.line, f"{first.text} outside of a rule", "put it into a rule")
+        if not re.fullmatch(r"-{0,2}[A-Za-z_][\w-]*", first.text, re.ASCII):
+            text = f"{first.text} as the name of a property"
+            raise RefusedError(first.line, text, "write letters, digits, - and _")
         value = read_value(after_colon(head), self.path, first.text)
-        if not value and not first.text.startswith("--"):
+        if not value and not (first.text.startswith("--") and end == ";"):
             raise RefusedError(first.line, f"{first.text} without a value", "give it one")
         return Declaration(first.text, value, self.place(first))
 
@@ -197,7 +206,7 @@ class Parser:
                 if context == "keyframes":
                     selectors.append(read_keyframe(part, first.line))
                 else:
-                    selectors.append(read_selector(part or [first]))
+                    selectors.append(read_selector(part, first.line))
             except RefusedError as error:
                 self.faults.append(error.fault(self.path))
         inner = {"keyframes": "frame", "mixin": "mixin"}.get(context, "rule")
@@ -228,6 +237,8 @@ class Parser:
             raise RefusedError(first.line, known)
         if name in FRAMES:
             return self.frame(head, rest, context)
+        if len(head) > 1 and head[1].kind not in ("space", "comment") and head[1].text != "(":
+            raise RefusedError(first.line, f"{name}{head[1].text}", f"write a space after {name}")
         if name not in GROUPS:
             raise RefusedError(first.line, f"{name} is no at-rule known here")
         if context in ("frame", "keyframes"):
@@ -238,7 +249,7 @@ class Parser:
             raise RefusedError(first.line, f"{name} without a condition or name", "give it one")
         if name in (*KEYFRAMES, "@layer"):
             self.only_names(rest)
-        query = read_query(head[1:], self.path, variables=name in ("@media", "@container"))
+        query = read_query(head[1:], self.path, name)
         inner = "keyframes" if name in KEYFRAMES else "group" if context == "root" else context
         return Group(name, query, self.block(inner, self.tokens[self.at - 1]), self.place(first))
 
@@ -248,7 +259,7 @@ class Parser:
             raise RefusedError(first.line, f"{name} inside a rule", "put it at the top level")
         if not rest and name not in NAMELESS:
             raise RefusedError(first.line, f"{name} without a name", "name it")
-        query = read_query(head[1:], self.path, variables=False)
+        query = read_query(head[1:], self.path, name)
         text = " ".join((name, *(getattr(piece, "text", "") for piece in query)))
         return Rule((), self.block("frame", self.tokens[self.at - 1]), self.place(first), text)
 
@@ -260,7 +271,8 @@ class Parser:
 
     def import_(self, head: list[Token], end: str, context: str) -> Node:
         first, rest = head[0], words(head[1:])
-        plain = len(rest) == 1 and rest[0].kind == "string" and end != "{"
+        # Without a space less.js takes it for an import of CSS.
+        plain = len(rest) == 1 and rest[0].kind == "string" and head[1].kind == "space" and end != "{"
         target = rest[0].text[1:-1] if plain else ""
         if context != "root":
             raise RefusedError(first.line, "@import inside a block", "put it at the top level")

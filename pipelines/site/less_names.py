@@ -75,6 +75,7 @@ class _Resolver:
     def __init__(self, sheet: Sheet) -> None:
         self.sheet = sheet
         self.names = Names()
+        self.uses: list[tuple[Ref, list[Scope]]] = []  # and the scopes around it
 
     def fault(self, place: Place, text: str, remedy: str) -> None:
         self.names.faults.append(Fault(place.path, place.line, text, remedy))
@@ -86,6 +87,8 @@ class _Resolver:
         self.block(self.sheet.body, [], None)
         self.leaks()
         self.circles()
+        if not self.names.faults:
+            self.shadows()
         return self.names
 
     def mixin(self, node: Mixin) -> None:
@@ -139,6 +142,7 @@ class _Resolver:
             found = next((s[ref.name] for s in reversed(scopes) if ref.name in s), None)
             if found:
                 self.names.refs[ref] = found
+                self.uses.append((ref, scopes))
             elif ref.name not in self.sheet.refused:
                 known = {name for scope in scopes for name in scope}
                 hint = suggest(ref.name, known) if known else "define it"
@@ -218,6 +222,28 @@ class _Resolver:
                     where = f"{other.place.path}:{other.place.line}"
                     text = f"{inner.name} inside {inner.mixin.name}() is defined at {where} too"
                     self.fault(inner.place, text, "give it a name of its own: mixins share theirs")
+
+    def shadows(self) -> None:
+        """Refuse a variable whose definition means something else where it is used.
+
+        less.js works a variable out among the names of the place where it is used.
+        """
+        for ref, scopes in self.uses:
+            binding = self.names.refs[ref]
+            for inner in self.behind(binding):
+                here = next((s[inner.name] for s in reversed(scopes) if inner.name in s), inner)
+                if here is not inner:
+                    where = f"{here.place.path}:{here.place.line}"
+                    text = f"{ref.name} is made of {inner.name}, which is another one here ({where})"
+                    self.fault(ref.place, text, "rename one of the two")
+
+    def behind(self, binding: Binding) -> set[Binding]:
+        """The variables that *binding* is made of."""
+        found: set[Binding] = set()
+        for ref in refs_of(binding.value or ()):
+            if inner := self.names.refs.get(ref):
+                found |= {inner, *self.behind(inner)}
+        return found
 
     def circles(self) -> None:
         """Refuse variables and mixins that need themselves."""

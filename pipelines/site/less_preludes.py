@@ -12,28 +12,39 @@ from collections.abc import Sequence
 from pipelines.site.less_sums import NUMBER
 from pipelines.site.less_tokens import WAY_OUT, RefusedError, Token, words
 from pipelines.site.less_tree import Piece, Place, Ref, Selector, Value
-from pipelines.site.less_values import add_text, spaced, trimmed
+from pipelines.site.less_values import WORDS, add_text, spaced, trimmed
 
 _KEYFRAME = re.compile(r"from|to|(?:\d+\.\d+|\.\d+|\d+)%", re.IGNORECASE)
 # What a selector may have outside of parentheses, in them, and in brackets.
-_MARKS = {"": ">+~.:*|", "(": ">+~.:*|,-", "[": "=~|^$*"}
+_MARKS = {"": ">+~.:*", "(": ">+~.:*,-", "[": "=~|^$*"}
 _KINDS = {
     "": ("ident", "hash", "function", "space"),
     "(": ("ident", "hash", "function", "space", "number"),
     "[": ("ident", "string", "space"),
 }
+_ATTRIBUTE = re.compile(r" ?ident ?(?:[~|^$*]?= ?(?:ident|string)(?: ident)? ?)?")
+# Which functions may stand outside of parentheses in a query.
+_FUNCTIONS = {
+    "@supports": ("selector(", "font-tech(", "font-format("),
+    "@container": ("style(", "scroll-state("),
+}
 _COMBINATORS = (">", "+", "~", " ")
 
 
-def read_selector(tokens: Sequence[Token]) -> Selector:
-    """Return one complex selector; raises RefusedError."""
-    # A comment between two parts of a compound does not part them.
-    plain = [token for token in spaced(tokens) if token.kind != "space"]
-    if not plain:
-        raise RefusedError(tokens[0].line if tokens else 0, "an empty selector", "drop the comma")
-    kept = [token for token in tokens if token.kind != "comment"]
-    first, last = kept.index(plain[0]), len(kept) - 1 - kept[::-1].index(plain[-1])
-    return _Selector(spaced(kept[first : last + 1])).read()
+def read_selector(tokens: Sequence[Token], line: int) -> Selector:
+    """Return one complex selector of a rule at *line*; raises RefusedError."""
+    kept = list(tokens)
+    while kept and kept[-1].kind in ("space", "comment"):
+        kept.pop()
+    while kept and kept[0].kind in ("space", "comment"):
+        kept.pop(0)
+    if not kept:
+        raise RefusedError(line, "nothing beside a comma of a selector", "drop the comma")
+    for token in kept:
+        if token.kind == "comment":
+            # less.js may draw together what stands on both sides of it.
+            raise RefusedError(token.line, "a comment inside a selector", "put it above the rule")
+    return _Selector(spaced(kept)).read()
 
 
 def names_of(tokens: Sequence[Token], path: str) -> list[tuple[str, Place]]:
@@ -51,6 +62,7 @@ class _Selector:
         self.tokens = tokens
         self.steps: list[str] = []
         self.open: list[Token] = []
+        self.attribute: list[str] = []  # the kinds of the words in brackets
 
     def read(self) -> Selector:
         nothing = Token("end", "", self.tokens[-1].line)
@@ -77,12 +89,18 @@ class _Selector:
                 raise RefusedError(token.line, f"& directly after {before.text}", remedy)
             self.steps.append("&")
         elif mark in (")", "]"):
+            if before.text in (",", "(") or before.kind == "function":
+                raise RefusedError(token.line, f"{before.text}{mark} in a selector", "name something")
+            if mark == "]" and not _ATTRIBUTE.fullmatch("".join(self.attribute)):
+                text = "brackets in a selector that are no attribute"
+                raise RefusedError(token.line, text, 'write [name] or [name="value"]')
             if not self.open or within != {")": "(", "]": "["}[mark]:
                 raise RefusedError(token.line, f"{mark} without its beginning", "balance it")
             self.open.pop()
             self.glue(mark)
         elif mark == "[" and within != "[":
             self.open.append(token)
+            self.attribute = []
             self.glue(mark)
         elif token.kind == "number" and before.text == "&":
             self.glue(token.text)  # the end of a name: &-2
@@ -93,16 +111,17 @@ class _Selector:
             raise RefusedError(token.line, f"{token.text}{said} in a selector")
 
     def plain(self, token: Token, before: Token, after: Token, within: str) -> None:
+        self.attribute.append(token.kind if token.kind in ("ident", "string") else token.text)
         if token.text == ":" and not (after.kind in ("ident", "function") or after.text == ":"):
             remedy = "end the declaration before the block with a semicolon"
             raise RefusedError(token.line, "a colon without a name in a selector", remedy)
         if token.text == "." and after.kind not in ("ident", "interpolation"):
             text = "a full stop without a name in a selector"
             raise RefusedError(token.line, text, "name the class")
-        if token.text == after.text == "|":
-            raise RefusedError(token.line, "|| in a selector")
         if token.kind == "string" and "@{" in token.text:
             raise RefusedError(token.line, "a variable inside a string")
+        if token.text == "," and (before.text == "," or before.kind == "function"):
+            raise RefusedError(token.line, f"{before.text}, in a selector", "drop the comma")
         if token.kind == "function":
             if before.text != ":":
                 raise RefusedError(token.line, f"{token.text} in a selector")
@@ -134,41 +153,100 @@ def read_keyframe(tokens: Sequence[Token], line: int) -> Selector:
     return Selector((text,))
 
 
-def read_query(tokens: Sequence[Token], path: str, variables: bool) -> Value:
-    """Return the condition of an at-rule as text and, where they may stand, variables.
+def read_query(tokens: Sequence[Token], path: str, name: str) -> Value:
+    """Return the condition of the at-rule *name* as text and variables.
 
     Raises RefusedError.
     """
     plain = spaced(tokens)
     pieces: list[Piece] = []
-    functions: list[bool] = []  # of what is open: whether it is a function
+    opened: list[Token] = []  # functions and parentheses
     remedy = f"give the result to a variable; or {WAY_OUT}"
     for index, token in enumerate(plain):
+        functions = [one.text for one in opened if one.kind == "function"]
+        _apart(plain, index)
+        if opened and name != "@scope" and "selector(" not in functions:
+            _between(plain, index)
         if token.kind == "function" or token.text == "(":
-            functions.append(token.kind == "function")
+            allowed = _FUNCTIONS.get(name, ()) if not opened else ()
+            after = [word.text for word in words(plain[:index])][-1:]
+            computed = functions or after in ([":"], ["<"], [">"], ["="]) or name == "@scope"
+            if token.kind == "function" and token.text not in allowed and not (opened and computed):
+                raise RefusedError(token.line, f"{token.text} in a query", "write a space before (")
+            opened.append(token)
         elif token.text == ")":
-            if not functions:
+            if not opened:
                 raise RefusedError(token.line, ") without its beginning", "balance it")
-            functions.pop()
+            opened.pop()
         elif token.kind == "at":
-            before = [word.text for word in words(plain[:index])][-1:]
-            after = [word.text for word in words(plain[index + 1 :])][:1]
-            fits = before in ([], [":"], ["<"], [">"], ["="], ["("], ["and"], [","])
-            fits = fits and after in ([], [")"], ["<"], [">"], ["="], ["and"], [","])
-            if not variables or not fits or any(functions) or token.text.startswith("@@"):
+            if functions or not _stands_alone(plain, index) or name not in ("@media", "@container"):
                 raise RefusedError(token.line, f"{token.text} in this place of a query", remedy)
             pieces.append(Ref(token.text, Place(path, token.line)))
             continue
         elif (
             token.kind in ("interpolation", "escape", "url", "range")
+            or (token.kind == "hash" and not opened)
             or (token.kind == "number" and not NUMBER.fullmatch(token.text))
             or (token.kind == "string" and "@{" in token.text)
-            or (token.kind == "delim" and token.text not in ":,/<>=.*+-")
+            or (token.kind == "ident" and "\\" in token.text)
         ):
             raise RefusedError(token.line, f"{token.text} in a query", remedy)
-        elif token.text in ("*", "+", "-") and not any(functions):
-            raise RefusedError(token.line, f"an operation ({token.text}) in a query", remedy)
+        elif token.kind == "delim" and token.text not in _query_marks(name, opened, bool(functions)):
+            said = f"an operation ({token.text})" if token.text in "+-*" else token.text
+            raise RefusedError(token.line, f"{said} in a query", remedy)
         add_text(pieces, token.text)
-    if functions:
-        raise RefusedError(plain[0].line, "( without its ) in a query", "close it")
+    if opened:
+        raise RefusedError(opened[-1].line, f"{opened[-1].text} without its end", "close it")
     return trimmed(pieces)
+
+
+def _apart(tokens: Sequence[Token], index: int) -> None:
+    """Refuse words without a space between them."""
+    token, before = tokens[index], tokens[index - 1] if index else None
+    word = token.kind in (*WORDS, "function", "at")
+    if before and (
+        (word and before.kind in (*WORDS, "at"))
+        or (before.text == ")" and (word or token.text == "("))
+    ):
+        said = f"{before.text}{token.text} in a query"
+        raise RefusedError(token.line, said, "write a space between them")
+
+
+def _between(tokens: Sequence[Token], index: int) -> None:
+    """Refuse a mark inside of parentheses that does not stand between two values."""
+    token = tokens[index]
+    if token.kind != "delim" or token.text not in ":,/<>=":
+        return
+    before = [t for t in tokens[:index] if t.kind != "space"][-2:]
+    after = next((t for t in tokens[index + 1 :] if t.kind != "space"), token)
+    ends = before[-1].kind in ("ident", "number", "at", "string") or before[-1].text == ")"
+    begins = after.kind not in ("delim", "space") or after.text == "("
+    if token.text == ":":
+        # One name between the parenthesis and the colon.
+        ends = before[-1].kind == "ident" and before[0].text[-1] == "("
+    elif token.text == "=" and tokens[index - 1].text in ("<", ">"):
+        ends = True
+    elif token.text in ("<", ">") and after.text == "=" and after is tokens[index + 1]:
+        begins = True
+    if not ends or not begins:
+        text = f"{token.text} in a query without a value beside it"
+        raise RefusedError(token.line, text, "write what it stands between")
+
+
+def _query_marks(name: str, opened: Sequence[Token], in_function: bool) -> str:
+    """Return the marks that may stand in this place of a query."""
+    if not opened:
+        return {"@page": ",:", "@layer": ",."}.get(name, ",")
+    if in_function or name == "@scope":
+        return ":,/<>=.*+-~"
+    return ":,/<>="
+
+
+def _stands_alone(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the variable at *index* is a whole value or a whole condition."""
+    if tokens[index].text.startswith("@@"):
+        return False
+    before = [word.text for word in words(tokens[:index])][-1:]
+    after = [word.text for word in words(tokens[index + 1 :])][:1]
+    fits = before in ([], [":"], ["<"], [">"], ["="], ["("], ["and"], [","])
+    return fits and after in ([], [")"], ["<"], [">"], ["="], ["and"], [","])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.errors import Fault, suggest
 from pipelines.site.less_grammar import Parser
-from pipelines.site.less_tree import Import, Node, Place, Sheet
+from pipelines.site.less_tree import Import, Mixin, Node, Place, Sheet, Variable
 
 
 @dataclass(slots=True)
@@ -22,12 +22,15 @@ class Source:
     faults: list[Fault] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     names: list[tuple[str, Place]] = field(default_factory=list)
+    first: dict[str, Place] = field(default_factory=dict)  # where a file was imported
+    silent: set[str] = field(default_factory=set)  # files of variables and mixins alone
 
 
 def read_sheet(entry: Path, project: Path) -> tuple[Sheet, tuple[str, ...], list[Fault]]:
     """Return the sheet with its imports in their places, the files read, and the faults.
 
-    A file that is imported twice is read once, as less.js does.
+    A file that is imported twice is read once. less.js does so too, but not always at the
+    first place, so this is for files of variables and mixins alone.
     """
     source = Source(project)
     body = _file(entry, source, ())
@@ -59,6 +62,8 @@ def _file(file: Path, source: Source, above: tuple[str, ...]) -> list[Node]:
             nodes += _import(node, file, source, (*above, path))
         else:
             nodes.append(node)
+    if all(isinstance(node, Variable | Mixin) for node in nodes):
+        source.silent.add(path)
     return nodes
 
 
@@ -81,6 +86,11 @@ def _import(node: Import, file: Path, source: Source, above: tuple[str, ...]) ->
         known = sorted(other.stem for other in near if other.name != file.name)
         hint = suggest(Path(name).stem, known) if known else "write the file, or drop the import"
         return refuse(f'@import "{node.target}": there is no {path}', hint)
-    if path in source.files:
+    if path in source.first:
+        place = source.first[path]
+        if path not in source.silent:
+            said = f"{path} is imported at {place.path}:{place.line} too"
+            return refuse(said, "keep one of the two imports: the order of the rules hangs on it")
         return []
+    source.first[path] = node.place
     return _file(source.project / path, source, above)

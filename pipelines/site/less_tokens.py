@@ -39,7 +39,7 @@ class Token:
     line: int
 
 
-_ESCAPED = r"\\(?:[0-9a-fA-F]{1,6}[ \t]?|[^\n0-9a-fA-F])"
+_ESCAPED = r"\\(?:[0-9a-fA-F]{1,6}[ \t]?|[^\s0-9a-fA-F])"
 _START = rf"(?:[A-Za-z_]|[^\x00-\x7f]|{_ESCAPED})"
 _REST = rf"(?:[\w-]|[^\x00-\x7f]|{_ESCAPED})*"
 _NAME = rf"(?:--|-?{_START}){_REST}"

@@ -35,7 +35,7 @@ class Ref:
 
     name: str  # with its @
     place: Place
-    within: str = ""  # "rgb", "hsl" …: where it must be a number
+    compared: bool = False  # in min() or max()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

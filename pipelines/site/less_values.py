@@ -29,10 +29,9 @@ FUNCTIONS = frozenset(
     )
 )  # fmt: skip
 COMPARED = ("min", "max")  # LESS compares their arguments where it can
-COLOURS = ("rgb", "rgba", "hsl", "hsla")  # LESS takes their arguments for numbers
 FILTERS = ("saturate", "contrast")  # of CSS with a number, of LESS with a colour
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_WORDS = ("ident", "number", "string", "escape", "hash", "url", "range")
+WORDS = ("ident", "number", "string", "escape", "hash", "url", "range")
 _SPACE = "write a space between them, or an operation in parentheses"
 
 
@@ -56,10 +55,14 @@ class _Reader:
     def read(self) -> Value:
         while self.at < len(self.tokens):
             token, before, after = self.tokens[self.at], self.near(-1), self.near(1)
-            beside = before and (before.kind in _WORDS or before.text in ("]", ")"))
-            if before and beside and token.kind in (*_WORDS, "function"):
+            beside = before and (before.kind in WORDS or before.text in ("]", ")"))
+            if before and beside and (token.kind in (*WORDS, "function") or token.text == "["):
                 said = f"{before.text}{token.text} without a space between"
                 raise RefusedError(token.line, said, _SPACE)
+            if self.in_calc:
+                self.joined(token)
+            if self.within == "[" and not (token.kind in ("ident", "space") or token.text == "]"):
+                raise RefusedError(token.line, f"{token.text} in brackets", "name lines of a grid")
             getattr(self, f"read_{token.kind}")(token, before, after)
             self.at += 1
         if self.open:
@@ -131,7 +134,7 @@ class _Reader:
             css = bool(after and (after.kind == "number" or after.text == "var("))
         else:
             # less.js knows calc() by its plain name alone.
-            css = name not in FUNCTIONS and not re.fullmatch(r"-\w+-calc", name)
+            css = name not in FUNCTIONS and not re.search(r"-calc$|\\", name)
         if not css:
             remedy = f"write its result, or a function of CSS; or {WAY_OUT}"
             raise RefusedError(token.line, f"{name}() is a function of LESS", remedy)
@@ -152,14 +155,16 @@ class _Reader:
             raise RefusedError(token.line, f"{name} without a space beside it", _SPACE)
         if self.within in ("url", *FILTERS):
             raise RefusedError(token.line, f"{name} in {self.within}()")
-        within = self.within if self.within in (*COLOURS, *COMPARED) else ""
-        self.pieces.append(Ref(name, Place(self.path, token.line), within))
+        compared = self.within in COMPARED
+        self.pieces.append(Ref(name, Place(self.path, token.line), compared))
 
     def read_delim(self, token: Token, before: Token | None, after: Token | None) -> None:
         mark = token.text
+        if mark == "-" and after and after.kind == "at":
+            raise RefusedError(token.line, f"-{after.text}", f"write ({after.text} * -1)")
+        if mark in "+-*/,":
+            self.between(token)
         if mark in "+-*" or (mark == "/" and after and after.text == "/"):
-            if mark == "-" and after and after.kind == "at":
-                raise RefusedError(token.line, f"-{after.text}", f"write ({after.text} * -1)")
             apart = all(near and near.kind == "space" for near in (before, after))
             if not self.in_calc or not (mark == "*" or apart):
                 raise _sum(token)
@@ -169,21 +174,39 @@ class _Reader:
         elif mark in "([":
             self.open.append(token)
         elif mark in ")]":
+            if mark == "]" and not any(word.kind == "ident" for word in self.tokens[self.at - 2 : self.at]):
+                raise RefusedError(token.line, "nothing in brackets", "name lines of a grid")
             if not self.open or (self.open.pop().text == "[") != (mark == "]"):
                 raise RefusedError(token.line, f"{mark} without its beginning", "balance it")
-        elif mark == ",":
-            rest = [word for word in self.tokens[self.at + 1 :] if word.kind != "space"]
-            if not rest or rest[0].text in "),":
-                raise RefusedError(token.line, "nothing after a comma", "drop the comma")
         elif mark == "!":
             self.important(token)
             return
         elif mark == ":":
             remedy = "end the declaration before it with a semicolon"
             raise RefusedError(token.line, "a colon inside a value", remedy)
-        elif mark != "/":
+        elif mark not in "/,+-*":
             raise RefusedError(token.line, f"{mark} inside a value")
         self.text(token)
+
+    def joined(self, token: Token) -> None:
+        """In calc() two values stand on the sides of an operator, and less.js reads no words."""
+        if token.kind not in ("number", "at", "function", "delim", "space") or token.text == ",":
+            raise RefusedError(token.line, f"{token.text} in calc()")
+        last = next((t for t in reversed(self.tokens[: self.at]) if t.kind != "space"), None)
+        ended = last and (last.kind in ("number", "at") or last.text == ")")
+        begins = token.kind in ("number", "at", "function") or token.text == "("
+        if last and ended and begins:
+            text = f"{last.text} and {token.text} in calc() without an operator"
+            raise RefusedError(token.line, text, "write an operator, with spaces around it")
+
+    def between(self, token: Token) -> None:
+        """A comma or an operator stands between two things."""
+        sides = (reversed(self.tokens[: self.at]), self.tokens[self.at + 1 :])
+        before, after = (next((t for t in side if t.kind != "space"), None) for side in sides)
+        if before is None or before.kind == "function" or before.text in "(,/+-*":
+            raise RefusedError(token.line, f"nothing before a {token.text}", "write what stands there")
+        if after is None or after.text in "),/+-*!":
+            raise RefusedError(token.line, f"nothing after a {token.text}", "write what stands there")
 
     def important(self, token: Token) -> None:
         if not self.of:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import PurePosixPath
-from urllib.parse import quote, unquote, urlsplit
+from unicodedata import normalize
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pipelines.errors import suggest
 from pipelines.site.metadata import slug_of
@@ -20,7 +22,14 @@ from pipelines.site.sources import CONTENT, Document
 # Pelican's own marks: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
 _MARK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_REFUSED = frozenset({"javascript", "vbscript", "data", "file"})
+_REFUSED = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
+# A scheme that nobody knows is a slip of the pen: it would lead nowhere without a word.
+_KNOWN = frozenset(
+    (
+        *("https", "http", "mailto", "tel", "sms", "xmpp", "irc", "ircs", "matrix", "geo", "ftp"),
+        *("ftps", "sftp", "ssh", "git", "magnet", "gemini", "gopher", "nntp", "news", "urn", "webcal"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +71,22 @@ def resolve(href: str, document: Document, around: Surroundings) -> Target:
     are: whether those exist is known only when all pages are.
     """
     href = href.strip()
+    if not href:
+        raise BrokenLink("links to nothing", "write where the link leads")
+    try:
+        parts = urlsplit(href)
+        parts.port  # noqa: B018  # is read only now
+    except ValueError as error:
+        raise BrokenLink(f"links to {href}, which is no URL ({error})", "mend it") from None
     if mark := _MARK.fullmatch(href):
         return _marked(mark[1].lower(), mark[2], document, around)
     if scheme := _SCHEME.match(href):
-        if scheme[0][:-1].lower() in _REFUSED:
-            raise BrokenLink(f"links to a {scheme[0]} URL", "use https:, mailto: or a path")
+        return _foreign(href, scheme[0][:-1].lower(), parts.netloc)
+    if href.startswith(("#", "//")):
         return Target(href)
-    if href.startswith(("#", "//")) or not href:
-        return Target(href)
-    parts = urlsplit(href)
     if not parts.path:  # only a query
         return Target(href)
-    tail = (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
+    tail = _tail(parts)
     name = unquote(parts.path)
     if parts.path.startswith("/"):
         file = CONTENT + posixpath.normpath(name)
@@ -81,11 +94,31 @@ def resolve(href: str, document: Document, around: Surroundings) -> Target:
     file = posixpath.normpath(posixpath.join(posixpath.dirname(document.path), name))
     if _is_file(file, around) or PurePosixPath(name).suffix:
         return _file(file, tail, document, around)
-    return Target(posixpath.normpath(posixpath.join(document.url, parts.path)) + "/" + tail)
+    return Target(posixpath.normpath(posixpath.join(document.url, parts.path)).rstrip("/") + "/" + tail)
+
+
+def _foreign(href: str, scheme: str, host: str) -> Target:
+    if scheme in _REFUSED:
+        raise BrokenLink(f"links to a {scheme}: URL", "use https:, mailto: or a path")
+    if scheme not in _KNOWN:
+        near = suggest(scheme, _KNOWN)
+        remedy = near if near.startswith("did") else "use https:, mailto: or a path"
+        raise BrokenLink(f"links to {href}, and nobody knows {scheme}:", remedy)
+    if scheme in ("http", "https") and not host:
+        raise BrokenLink(f"links to {href}, which names no host", f"write {scheme}://…")
+    return Target(href)
 
 
 def _is_file(path: str, around: Surroundings) -> bool:
     return any(path in known for known in (around.urls, around.files, around.hidden, around.broken))
+
+
+def _spelt(path: str, around: Surroundings) -> str:
+    """Return *path* as the file system has it: an ü may be one character there or two."""
+    for form in ("NFC", "NFD"):
+        if _is_file(other := normalize(form, path), around):
+            return other
+    return path
 
 
 def _marked(mark: str, rest: str, document: Document, around: Surroundings) -> Target:
@@ -99,10 +132,15 @@ def _marked(mark: str, rest: str, document: Document, around: Surroundings) -> T
     name = unquote(parts.path)
     folder = CONTENT if name.startswith("/") else posixpath.dirname(document.path)
     file = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
-    return _file(file, f"#{parts.fragment}" if parts.fragment else "", document, around)
+    return _file(file, _tail(parts), document, around)
+
+
+def _tail(parts: SplitResult) -> str:
+    return (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
 
 
 def _file(path: str, tail: str, document: Document, around: Surroundings) -> Target:
+    path = path if _is_file(path, around) else _spelt(path, around)
     if url := around.urls.get(path):
         return Target(url + tail)
     if why := around.hidden.get(path):
@@ -111,13 +149,23 @@ def _file(path: str, tail: str, document: Document, around: Surroundings) -> Tar
     if path in around.broken:  # its own fault is told; a second one would only confuse
         return Target("#")
     if path not in around.files:
-        near = suggest(path, [*around.urls, *around.files])
-        remedy = near if near.startswith("did") else "mend the path, or add the file"
+        near = _near(path, [*around.urls, *around.files, *around.broken])
+        remedy = f"did you mean {near}?" if near else "mend the path, or add the file"
+        if posixpath.basename(path).startswith("www."):
+            remedy = "write https:// in front of it"
         raise BrokenLink(f"links to {path}, which does not exist", remedy)
     if path.startswith(f"{CONTENT}/members/") and not document.gated:
         remedy = "move the file out of content/members, or the page into it"
         raise BrokenLink(f"shows {path}, which is for members only", remedy)
     return Target(file_url(path, document.gated, around) + tail, path)
+
+
+def _near(path: str, known: Iterable[str]) -> str:
+    """Return the file that *path* may have meant: of this name elsewhere, or of one like it."""
+    name, suffix = posixpath.basename(path), PurePosixPath(path).suffix
+    by_name = {posixpath.basename(one): one for one in sorted(known, reverse=True) if one.endswith(suffix)}
+    near = get_close_matches(name, sorted(by_name), n=1, cutoff=0.7)
+    return by_name[near[0]] if near else ""
 
 
 def file_url(path: str, gated: bool, around: Surroundings) -> str:

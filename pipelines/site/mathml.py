@@ -53,4 +53,5 @@ def to_mathml(tex: str, *, block: bool) -> str:
         raise ValueError(f"is not TeX: {name}") from None
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):
         raise ValueError(f"uses a TeX command that is not known here: {unknown[1]}")
-    return mathml
+    # The minifier takes <mspace/> for an element that it must not close, and loses </math>.
+    return re.sub(r"<(m\w+)([^<>]*?)\s*/>", r"<\1\2></\1>", mathml)

@@ -18,6 +18,7 @@ from pelican.utils import slugify
 from pipelines.errors import Fault, SourceError, suggest
 from pipelines.site.reader import Entry
 
+UNCATEGORISED = "Misc"  # where a post without a category is found
 KEYS = frozenset(
     (
         *("title", "date", "modified", "slug", "author", "tags", "category"),

@@ -6,7 +6,6 @@ Writes one file below content/. No network. The caller gives the time.
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from datetime import datetime
 from pathlib import Path
@@ -49,12 +48,11 @@ def new(project: Path, config: SiteConfig, kind: str, title: str, now: int) -> s
 
 def _checked(title: str) -> str:
     """Return *title* with single spaces; raise UsageError for what is not a line of text."""
-    title = re.sub(r"[ \t\r\n]+", " ", title).strip()
+    title = " ".join(title.split())  # as the reader of front matter does
     if not title:
         raise UsageError('the title is empty; write one in quotes, as in "A title"')
     for sign in title:
-        # Controls, halves of a pair, and line ends that only Unicode knows.
-        if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp"):
+        if unicodedata.category(sign) in ("Cc", "Cs"):  # controls, and halves of a pair
             raise UsageError(f"the title holds U+{ord(sign):04X}, which is no letter; leave it out")
     return title
 

@@ -148,10 +148,12 @@ def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
         what = f"holds a control character (U+{ord(bad[0]):04X})"
         return Fault(name, _line(block, node.start_mark), what, "remove the escape")
     end: Any = node.end_mark
-    rest = block[end.index :].partition("\n")[0].strip()
-    if not node.style and rest.startswith("#"):  # `title: Issue #12` is "Issue" to YAML
-        remedy = "put the value in double quotes, or the comment on a line of its own"
-        return Fault(name, _line(block, end), f"YAML takes {rest[:40]!r} for a comment", remedy)
+    rest = block[end.index :].partition("\n")[0]
+    sign = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
+    # `title: Issue #12` is "Issue" to YAML; a gap and `# word` are what a comment looks like.
+    if not node.style and sign and (sign["next"] or (node.value and sign["gap"] == " ")):
+        remedy = "put the value in double quotes, or two spaces before the comment and one behind its #"
+        return Fault(name, _line(block, end), f"YAML takes {rest.strip()[:40]!r} for a comment", remedy)
     return None
 
 

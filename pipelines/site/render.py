@@ -12,19 +12,33 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pelican
+from pelican import signals
+from pelican.generators import Generator, PelicanTemplateNotFound
 from pelican.settings import read_settings
 
-from pipelines.errors import Fault, PipelineError, SourceError
-from pipelines.site.plugin import Build
+from pipelines.errors import Fault, PipelineError, SourceError, suggest
+from pipelines.site.handover import SETTING, Build
+from pipelines.site.loud import Loud
 from pipelines.site.plugins import Timed
+from pipelines.site.reader import read_text
 from pipelines.site.sources import CONTENT, UrlPatterns
 
 SETTINGS = "pelicanconf.py"
+TEMPLATES = "theme/templates"
+PLUGIN = "pipelines.site.plugin"
+# Templates that are called by name, whatever the site holds.
+_CALLED = (
+    *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
+    *("series", "series_list", "tag"),
+)
+_OF_LOGIN = ("login", "members")
+_SOME_DAY = datetime(2026, 5, 1)
 # Said by Pelican of what is no fault here.
 _NOISE = ("Empty alt attribute", "Other images have empty alt", "Unable to import", "No timezone information")
 
@@ -32,22 +46,33 @@ _NOISE = ("Empty alt attribute", "Other images have empty alt", "Unable to impor
 def settings(project: Path) -> dict[str, Any]:
     """Read *project*/pelicanconf.py; raise SourceError where it cannot be run."""
     file = project / SETTINGS
+    faults = []
     if not file.exists():
-        remedy = "take the one that comes with this program"
-        raise SourceError([Fault(SETTINGS, 0, "no such file", remedy)])
+        faults.append(Fault(SETTINGS, 0, "no such file", "take the one that comes with this program"))
+    for folder in (CONTENT, TEMPLATES):
+        if not (project / folder).is_dir():
+            faults.append(Fault(folder, 0, "no such folder", "restore it, or name another --project"))
+    if faults:
+        raise SourceError(faults)
     try:
-        found: dict[str, Any] = read_settings(str(file))
+        with _heard() as heard:
+            found: dict[str, Any] = read_settings(str(file))
     except PipelineError:
         raise
     except SyntaxError as error:
         fault = Fault(SETTINGS, error.lineno or 0, f"is not Python: {error.msg}", "mend it")
         raise SourceError([fault]) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
-        if not lines:
+        if not lines and not isinstance(error, ValueError):  # Pelican raises those of a wrong setting
             raise
         what = f"{type(error).__name__}: {error}"
-        raise SourceError([Fault(SETTINGS, lines[-1] or 0, what, "mend that line")]) from None
+        line = (lines[-1] or 0) if lines else 0
+        raise SourceError([Fault(SETTINGS, line, what, "mend that line" if line else "mend it")]) from None
+    if PLUGIN not in map(str, found["PLUGINS"] or ()):
+        heard.append(f"PLUGINS lacks {PLUGIN!r}")
+    if heard:
+        raise SourceError(Fault(SETTINGS, 0, text.removeprefix("pelican: "), "mend it") for text in heard)
     return found
 
 
@@ -56,9 +81,20 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
     keys = ("ARTICLE_URL", "ARTICLE_LANG_URL", "PAGE_URL", "PAGE_LANG_URL")
     faults = []
     for key in keys:
-        if not str(found[key]).endswith("/"):
-            remedy = 'let it end in a slash, as in "posts/{slug}/"'
-            faults.append(Fault(SETTINGS, 0, f"{key} = {found[key]!r} is no clean URL", remedy))
+        pattern = str(found[key])
+        if not pattern.endswith("/") or pattern.startswith("/") or "{slug" not in pattern:
+            remedy = 'write it as "posts/{slug}/", with a slash at its end alone'
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is no clean URL", remedy))
+            continue
+        values = {"slug": "a", "lang": "en"} | ({"date": _SOME_DAY} if key.startswith("ARTICLE") else {})
+        try:
+            pattern.format(**values)
+        except (LookupError, ValueError, AttributeError):
+            remedy = f"it may hold {', '.join(f'{{{name}}}' for name in values)}"
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} cannot be filled in", remedy))
+    if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
+        what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is not known"
+        faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"'))
     if faults:
         raise SourceError(faults)
     return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
@@ -70,10 +106,11 @@ def render(project: Path, base: Mapping[str, Any], build: Build, out: Path) -> d
     Raises SourceError for faults of templates and PipelineError for what
     Pelican itself reports.
     """
+    _check_templates(project, base, build.config.login)
     documents = [page.document for page in build.pages.values()]
     own = {
         **base,
-        "BUILD": build,
+        SETTING: build,
         "PATH": str(project / CONTENT),
         "THEME": str(project / "theme"),
         "OUTPUT_PATH": str(out),
@@ -89,17 +126,24 @@ def render(project: Path, base: Mapping[str, Any], build: Build, out: Path) -> d
         "DELETE_OUTPUT_DIRECTORY": False,
         "RELATIVE_URLS": False,
         "IGNORE_FILES": [],
-        "JINJA_ENVIRONMENT": {**base["JINJA_ENVIRONMENT"], "auto_reload": False},
+        "JINJA_ENVIRONMENT": {
+            "undefined": Loud,
+            **base["JINJA_ENVIRONMENT"],
+            "autoescape": True,  # the plugin hands HTML over as Markup, and titles as text
+            "auto_reload": False,
+        },
     }
     if not own["ARTICLE_PATHS"]:
         own["ARTICLE_PATHS"] = ["/nothing"]  # Pelican takes an empty list for the whole folder
     if not own["PAGE_PATHS"]:
         own["PAGE_PATHS"] = ["/nothing"]
-    with _heard() as heard:
+    with _heard() as heard, signals.generator_init.connected_to(_own_templates):
         runner = Timed(own)
         try:
             runner.run()
-        except (jinja2.TemplateError, LookupError) as error:
+        except PipelineError:
+            raise
+        except Exception as error:
             if fault := _template_fault(error, project):
                 raise SourceError([fault]) from error
             raise
@@ -115,23 +159,54 @@ def _newest_first(article: Any) -> tuple[float, str]:
     return -article.date.timestamp(), article.source_path
 
 
+def _own_templates(generator: Generator) -> None:
+    """Take Pelican's own theme off the search path: it would stand in for a template that is missing."""
+    overrides = generator.settings["THEME_TEMPLATES_OVERRIDES"]
+    own = jinja2.FileSystemLoader([*overrides, Path(generator.theme) / "templates"])
+    # Pelican asks for this one even where pages of authors are switched off.
+    generator.env.loader = jinja2.ChoiceLoader([own, jinja2.DictLoader({"author.html": ""})])
+
+
+def _check_templates(project: Path, base: Mapping[str, Any], login: bool) -> None:
+    faults: list[Fault] = []
+    for file in sorted((project / TEMPLATES).rglob("*.html")):
+        try:
+            read_text(file, file.relative_to(project).as_posix())
+        except SourceError as error:
+            faults.extend(error.faults)
+    for name in sorted({*_CALLED, *(_OF_LOGIN if login else ()), *base["DIRECT_TEMPLATES"]}):
+        if not (project / TEMPLATES / f"{name}.html").exists():
+            faults.append(Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "every theme needs it"))
+    if faults:
+        raise SourceError(faults)
+
+
 def _template_fault(error: Exception, project: Path) -> Fault | None:
-    templates = str(project / "theme" / "templates")
+    """Return *error* as a fault of the template that it happened in; None where this program is to blame."""
+    root = project / TEMPLATES
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename.startswith(f"{root}/")]
     if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
-        name, line, what = error.filename, error.lineno, error.message or "syntax error"
+        name, line = error.filename, error.lineno
+    elif inside:
+        name, line = inside[-1].filename, inside[-1].lineno or 0
+    elif isinstance(error, PelicanTemplateNotFound):
+        name, line = str(root), 0
     else:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(templates)]
-        if not frames:
-            if isinstance(error, jinja2.TemplateNotFound):
-                return Fault("theme/templates", 0, f"no template {error.message}", "add it")
-            return None
-        name, line, what = (
-            frames[-1].filename,
-            frames[-1].lineno or 0,
-            str(error.args[0] if error.args else error),
-        )
+        return None
+    if isinstance(error, jinja2.TemplateNotFound):
+        known = [file.relative_to(root).as_posix() for file in root.rglob("*.html")]
+        what = f"no template {error.name!r}; {suggest(str(error.name), known)}"
+    elif isinstance(error, RecursionError):
+        what = "includes or calls itself without end"
+    elif isinstance(error, (jinja2.TemplateError, PelicanTemplateNotFound)) or type(error) is LookupError:
+        what = str(error.args[0] if error.args else error)  # t(), asset() and svg() raise LookupError
+    elif frames[-1] in inside or "/jinja2/" in frames[-1].filename or "/markupsafe/" in frames[-1].filename:
+        what = f"{type(error).__name__}: {error}"
+    else:
+        return None
     path = Path(name).relative_to(project).as_posix() if name.startswith(str(project)) else name
-    text, _, remedy = re.sub(r"\s+", " ", what).partition("; ")
+    text, _, remedy = re.sub(r"\s+", " ", what).rstrip(".").partition("; ")
     return Fault(path, line, text, remedy or "mend the template")
 
 

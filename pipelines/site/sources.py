@@ -7,6 +7,7 @@ are due is decided by a time that the caller names.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,17 +16,22 @@ from zoneinfo import ZoneInfo
 
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, SourceError
-from pipelines.site import metadata, reader
+from pipelines.site import metadata, reader, walk
 from pipelines.site.metadata import Metadata
 from pipelines.tools.git import History
 
 CONTENT = "content"
+EXTRA = f"{CONTENT}/extra"  # copied to the root of the site as it is
 FOLDERS = {"posts": "post", "pages": "page", "members": "page"}
 # Never published: licences of the content, notes, and what editors leave behind.
 IGNORED = ("LICENSE", "LICENSE.md", "README.md")
 _NOT_READ = frozenset([".markdown", ".mkd", ".mdown", ".rst", ".adoc", ".org", ".textile"])
 # Names below / that belong to NGINX, the API or the build.
-RESERVED = frozenset(["members", "account", "accounts", "admin", "assets", "_allauth", "_gate", "livez", "readyz"])
+RESERVED = frozenset(
+    ["members", "account", "accounts", "admin", "assets", "_allauth", "_gate", "livez", "readyz"]
+)
+# URLs of the lists that the build writes.
+_LISTED = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +80,6 @@ class UrlPatterns:
     slug_from: str  # "basename" or "title", Pelican's SLUGIFY_SOURCE
 
 
-def walk(project: Path) -> Iterator[str]:
-    """Yield every file below content/, relative to *project*, sorted, without dot files."""
-    root = project / CONTENT
-    for file in sorted(root.rglob("*")):
-        parts = file.relative_to(root).parts
-        if file.is_file() and not any(part.startswith(".") or part.endswith("~") for part in parts):
-            yield file.relative_to(project).as_posix()
-
-
 def read(
     project: Path,
     config: SiteConfig,
@@ -98,15 +95,15 @@ def read(
     admits drafts and posts that are not due. Raises nothing: the faults are
     part of the result, so that a build can add those of its later phases.
     """
-    faults: list[Fault] = []
+    paths, faults = walk.below(project, CONTENT, EXTRA, f"{CONTENT}/members")
     found: list[Document] = []
     others: set[str] = set()
-    broken: set[str] = set()
-    for path in walk(project):
+    broken = {fault.path for fault in faults}
+    for path in paths:
         try:
             if document := _document(project, path, config, urls, history, as_of):
                 found.append(document)
-            elif PurePosixPath(path).name not in IGNORED:
+            elif PurePosixPath(path).name not in IGNORED or path.startswith(f"{EXTRA}/"):
                 others.add(path)
         except SourceError as error:
             faults.extend(error.faults)
@@ -127,10 +124,13 @@ def _document(
 ) -> Document | None:
     pure = PurePosixPath(path)
     folder = pure.parts[1] if len(pure.parts) > 2 else ""
-    if pure.suffix in _NOT_READ:
+    if folder == "extra":
+        _check_extra(path)
+        return None
+    if pure.suffix.lower() in _NOT_READ or (pure.suffix != ".md" and pure.suffix.lower() == ".md"):
         remedy = "write Markdown and name it .md, or move it out of content/"
         raise SourceError([Fault(path, 0, f"{pure.suffix} files are not read", remedy)])
-    if pure.suffix != ".md" or pure.name in IGNORED or folder == "extra":
+    if pure.suffix != ".md" or pure.name in IGNORED:
         return None
     if folder not in FOLDERS:
         remedy = "move it below content/posts, content/pages or content/members"
@@ -138,7 +138,8 @@ def _document(
     text = reader.read_text(project / path, path)
     source = reader.split(text, path)
     meta = metadata.parse(source.entries, path, timezone=config.timezone, extra=config.metadata_extra)
-    _check_access(meta, path, folder)
+    _check_end(source, path, config)
+    _check_folder(meta, path, folder)
     if folder == "posts" and meta.date is None:
         raise SourceError([Fault(path, 1, "a post without a date", "add a line `date: 2026-05-01`")])
     gated = folder == "members" or meta.access == "members"
@@ -159,11 +160,35 @@ def _document(
     return replace(draft, url=_url(draft, pure, config, urls))
 
 
-def _check_access(meta: Metadata, path: str, folder: str) -> None:
+def _check_extra(path: str) -> None:
+    name = path.split("/")[2]
+    if name in RESERVED:
+        remedy = f"rename {EXTRA}/{name}"
+        raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are taken by the server", remedy)])
+
+
+def _check_end(source: reader.Source, path: str, config: SiteConfig) -> None:
+    """Refuse keys behind the end of the front matter: an `access: members` there guards nothing."""
+    known = metadata.KEYS | set(config.metadata_extra)
+    first = source.body.lstrip("\n").split("\n\n")[0].split("\n")
+    if all(line.partition(":")[1] and line.partition(":")[0].strip().lower() in known for line in first):
+        line = source.body_line + len(source.body) - len(source.body.lstrip("\n"))
+        remedy = "move it up, without a blank line between; if it is text, begin it with another word"
+        raise SourceError([Fault(path, line, f"{first[0][:40]!r} stands behind the front matter", remedy)])
+
+
+def _check_folder(meta: Metadata, path: str, folder: str) -> None:
+    """Refuse what the folder of a page leaves without effect."""
+    faults = []
     if folder == "members" and meta.access == "public":
         remedy = "move the file out of content/members, or remove the line"
-        line = meta.line("access")
-        raise SourceError([Fault(path, line, "access: public in the members' folder", remedy)])
+        faults.append(Fault(path, meta.line("access"), "access: public in the members' folder", remedy))
+    for key in ("tags", "category", "series"):
+        if folder != "posts" and getattr(meta, key):
+            remedy = "move the file to content/posts, or remove the line"
+            faults.append(Fault(path, meta.line(key), f"{key} on a page: only posts are listed", remedy))
+    if faults:
+        raise SourceError(faults)
 
 
 def _slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
@@ -190,10 +215,11 @@ def _url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlP
         pattern = urls.page_lang if foreign else urls.page
     values = {"slug": document.slug, "lang": document.lang, "date": document.meta.date}
     url = "/" + pattern.format(**values)
-    if url.split("/")[1] in RESERVED:
-        remedy = "give the page another slug"
+    served = url.split("/")[1] in RESERVED
+    if served or _LISTED.fullmatch(url):
+        what = f"the URL {url} is taken by {'the server' if served else 'a list of posts'}"
         line = document.meta.line("slug")
-        raise SourceError([Fault(str(path), line, f"the URL {url} is taken by the server", remedy)])
+        raise SourceError([Fault(str(path), line, what, "give the page another name, as in `slug: …`")])
     return url
 
 
@@ -207,6 +233,8 @@ def _modified(path: str, meta: Metadata, config: SiteConfig, history: History | 
         remedy = "fetch it whole (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI)"
         what = "its date of change is unknown: the clone is shallow"
         raise SourceError([Fault(path, 0, what, remedy + ", or write `modified: …`")])
+    if meta.date and change.added:  # a post that was brought to Git later than it is dated
+        return None
     moment = datetime.fromtimestamp(change.time, UTC).astimezone(ZoneInfo(config.timezone))
     return max(moment, meta.date) if meta.date else moment
 
@@ -253,6 +281,8 @@ def _clashes(documents: Iterable[Document]) -> Iterator[Fault]:
             if document.gated and not alias.startswith("/members/"):
                 what = f"alias {alias} of a members' page stands in public"
                 yield Fault(document.path, line, what, "put it below /members/")
+            elif alias.split("/")[1] in RESERVED - {"members"}:
+                yield Fault(document.path, line, f"alias {alias} is taken by the server", "remove it")
             if first := owner.get(key):
                 what = f"alias {alias} is claimed by {first.path}"
                 yield Fault(document.path, line, what, "remove one of the two")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import rcssmin
+import tinycss2
 from pygments.formatters import HtmlFormatter
 from pygments.token import Token
 
@@ -18,6 +19,7 @@ from pipelines.errors import Fault, SourceError, suggest
 from pipelines.site.assets import Asset
 from pipelines.site.less import compile_less
 from pipelines.site.memo import Memo, digest
+from pipelines.site.reader import read_text
 
 ENTRY = "theme/less/site.less"
 # Of the palettes of Pygments, those whose every colour has 4.5:1 on its own
@@ -35,18 +37,53 @@ def stylesheet(
     and for a ``url()`` that leads nowhere.
     """
     parts = []
+    faults: list[Fault] = []
     entry = project / ENTRY
     if entry.exists():
         sources = sorted((project / "theme" / "less").rglob("*.less"))
         state = digest(compiler, *(part for file in sources for part in (file.name, file.read_bytes())))
-        less = memo.get("less", state, lambda: compile_less(entry, project, compiler).css)
-        parts.append((ENTRY, less))
-    for file in sorted((project / "theme" / "css").glob("*.css")):
-        parts.append((file.relative_to(project).as_posix(), file.read_text("utf-8")))
+        try:
+            less = memo.get("less", state, lambda: compile_less(entry, project, compiler).css)
+            parts.append((ENTRY, less))
+        except SourceError as error:
+            faults.extend(error.faults)
+    for file in sorted((project / "theme" / "css").rglob("*.css")):
+        name = file.relative_to(project).as_posix()
+        try:
+            parts.append((name, read_text(file, name)))
+            faults.extend(_flaws(parts[-1][1], name))
+        except SourceError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise SourceError(faults)
     names = {f"/assets/{asset.name}": name for name, asset in assets.items()}
     css = "\n".join(_resolve(text, path, assets) for path, text in parts) + "\n" + code_colours()
     used = {names[found["url"]] for found in _URL.finditer(css) if found["url"] in names}
     return str(rcssmin.cssmin(css)), frozenset(used)
+
+
+def _flaws(css: str, path: str) -> Iterator[Fault]:
+    """Yield what a browser would drop in silence from a file that is appended as it is."""
+    todo = tinycss2.parse_stylesheet(css + "\n#end{}", skip_comments=True, skip_whitespace=True)
+    last = todo[-1] if todo else None
+    begun = [node for node in getattr(last, "prelude", None) or [] if node.type != "error"]
+    if last is None or tinycss2.serialize(begun).strip() != "#end":
+        opened = css.count("\n", 0, max(css.rfind("/*"), 0)) + 1
+        line = max(opened, last.source_line if last else 1)
+        yield Fault(path, line, "what begins here has no end", "close it")
+        return
+    while todo:
+        rule = todo.pop()
+        if rule.type == "at-rule" and rule.lower_at_keyword in ("import", "charset"):
+            what = f"@{rule.at_keyword} works at the top of a sheet only"
+            yield Fault(path, rule.source_line, what, "put the rules themselves here")
+        parts = rule.value if rule.type == "declaration" else getattr(rule, "prelude", None) or []
+        for error in [rule, *parts]:
+            if error.type == "error":
+                what = re.sub(r"(EOF|Stop token) reached .*", "a declaration without a colon", error.message)
+                yield Fault(path, error.source_line, f"is not CSS: {what}", "mend it")
+        if getattr(rule, "content", None):
+            todo += tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
 
 
 def code_colours() -> str:

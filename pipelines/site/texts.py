@@ -5,13 +5,17 @@ Reads those files. No writes, no network.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from string import Formatter
 
+from pipelines.config import toml_fault
 from pipelines.errors import Fault, SourceError, suggest
+from pipelines.site.reader import read_text
 
 FOLDER = "theme/strings"
 
@@ -39,10 +43,15 @@ class Texts:
             key = plural if plural in strings else key
         if key not in strings:
             raise LookupError(f"no string {key!r} in {FOLDER}; {suggest(key, strings)}")
-        return str(strings[key]).format_map(values)
+        try:
+            return str(strings[key]).format_map(values)
+        except KeyError as missing:
+            raise LookupError(f"string {key!r} wants {missing}; write t({key!r}, …)") from None
 
     def date(self, lang: str, day: date) -> str:
         """Return *day* in the form of *lang*, as in "23 November 2026"."""
+        if not isinstance(day, date):
+            raise LookupError(f"date_text() wants a date, not {day!r}")
         strings = self.of(lang)
         months = strings["months"]
         assert isinstance(months, list)  # checked by load()
@@ -56,19 +65,56 @@ def load(project: Path, default: str) -> Texts:
     for file in sorted((project / FOLDER).glob("*.toml")):
         name = f"{FOLDER}/{file.name}"
         try:
-            found[file.stem] = tomllib.loads(file.read_text("utf-8"))
+            text = read_text(file, name)
+            found[file.stem] = strings = tomllib.loads(text)
+            faults.extend(_faults(strings, text, name))
         except tomllib.TOMLDecodeError as error:
-            faults.append(Fault(name, 0, f"is not TOML: {error}", "mend it"))
-    if default not in found:
+            faults.append(toml_fault(name, error))
+        except SourceError as error:
+            faults.extend(error.faults)
+    if not (project / FOLDER / f"{default}.toml").exists():
         remedy = "write that file, or change lang in site.toml"
         faults.append(Fault(f"{FOLDER}/{default}.toml", 0, "no such file", remedy))
-    keys = set().union(*found.values()) | {"months", "date"}
-    for lang, strings in found.items():
-        for key in sorted(keys - strings.keys()):
-            faults.append(Fault(f"{FOLDER}/{lang}.toml", 0, f"has no {key!r}", "translate it"))
-        months = strings.get("months", [])
-        if "months" in strings and not (isinstance(months, list) and len(months) == 12):
-            faults.append(Fault(f"{FOLDER}/{lang}.toml", 0, "months is not a list of 12", "mend it"))
+    if not faults:
+        faults.extend(_differences(found, default))
     if faults:
         raise SourceError(faults)
     return Texts(found, default)
+
+
+def _faults(strings: Mapping[str, object], text: str, name: str) -> Iterator[Fault]:
+    for key, value in strings.items():
+        line = next((n for n, row in enumerate(text.split("\n"), 1) if re.match(rf"{key}\s*=", row)), 0)
+        if key == "months":
+            if not (isinstance(value, list) and len(value) == 12 and all(isinstance(v, str) for v in value)):
+                yield Fault(name, line, "months is not a list of 12 texts", "write the names of the months")
+        elif not isinstance(value, str):
+            yield Fault(name, line, f"{key!r} is not a text", 'write it as "…"')
+        elif _names(value) is None:
+            yield Fault(name, line, f"{key!r} has a brace of its own", "write {name}, or {{ for a brace")
+        elif key == "date" and not _names(value) <= {"day", "month", "year"}:  # type: ignore[operator]
+            yield Fault(name, line, "date knows {day}, {month} and {year}", "mend it")
+
+
+def _differences(found: Mapping[str, Mapping[str, object]], default: str) -> Iterator[Fault]:
+    """Yield what one language has and another lacks: a text, or a name to fill in."""
+    keys = set().union(*found.values()) | {"months", "date"}
+    for lang, strings in found.items():
+        name = f"{FOLDER}/{lang}.toml"
+        if lost := sorted(keys - strings.keys()):
+            rest = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+            yield Fault(name, 0, f"has no {', '.join(lost[:5])}{rest}", "translate what the other files have")
+        for key in sorted(strings.keys() & found[default].keys()):
+            here, there = _names(strings[key]), _names(found[default][key])
+            if extra := sorted((here or set()) - (there or set())):
+                remedy = f"write {', '.join(sorted(there or set())) or 'no name'}, as {default}.toml does"
+                yield Fault(name, 0, f"{key!r} wants {{{extra[0]}}}", remedy)
+
+
+def _names(text: object) -> set[str] | None:
+    """Return the names that are filled into *text*; None where its braces are wrong."""
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(str(text)) if name is not None}
+    except ValueError:
+        return None
+    return names if all(name.isidentifier() for name in names) else None

@@ -18,9 +18,9 @@ from pipelines.errors import SourceError
 from pipelines.site import convert, diagrams, finish, fragment
 from pipelines.site.finish import Facts
 from pipelines.site.fragment import Fragment, Inline, Labels
+from pipelines.site.handover import path_of
 from pipelines.site.links import Surroundings
 from pipelines.site.memo import Memo, digest
-from pipelines.site.plugin import path_of
 from pipelines.site.sources import Document
 
 T = TypeVar("T")

@@ -20,6 +20,7 @@ class Change:
 
     time: int  # committer's time, seconds since 1970
     lies: bool  # the history was cut here, so that the true change may be older
+    added: bool  # the commit that brought the file: nothing changed since
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,6 @@ def _newest(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Chang
     for record in log.split("\x01")[1:]:
         head, _, rest = record.partition("\0")
         commit, _, seconds = head.strip().partition(" ")
-        change = Change(int(seconds), commit in cut)
         fields = iter(rest.strip("\n").split("\0"))
         for status in fields:
             status = status.strip("\n")
@@ -84,5 +84,6 @@ def _newest(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Chang
                 new = next(fields)
                 later.setdefault(name, later.get(new, new))
             else:
+                change = Change(int(seconds), lies=commit in cut, added=status == "A")
                 found.setdefault(later.get(name, name), change)
     return [(name.removeprefix(prefix), change) for name, change in found.items()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from threading import Lock
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -51,6 +52,9 @@ class Asker:
         body. Raises UnreachableError with the reason.
         """
         try:
+            parts = urlsplit(url)  # stricter than the client, which looks any name up
+            if parts.port == 0 or not parts.hostname:
+                raise ValueError("it names no host")
             status = self._follow(self._client.build_request("HEAD", url))
             if status in _NO_HEAD:
                 status = self._follow(self._client.build_request("GET", url))

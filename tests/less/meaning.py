@@ -98,7 +98,7 @@ def _text(tokens: Iterable[Any]) -> str:
     return " ".join(str(part) for part in _value(tokens, loose=">+~,:<=()"))
 
 
-def _value(tokens: Iterable[Any], loose: str = ",/") -> tuple[Any, ...]:
+def _value(tokens: Iterable[Any], loose: str = ",/*") -> tuple[Any, ...]:
     """Return the parts of a value; spaces beside the marks in *loose* say nothing."""
     parts: list[Any] = []
     for token in tokens:
@@ -120,7 +120,7 @@ def _loose(part: Any, loose: str) -> bool:
 
 
 def _part(token: Any, loose: str) -> Any:
-    if token.type in ("hash", "function") and loose == ",/":
+    if token.type in ("hash", "function") and loose == ",/*":
         colour = tinycss2.color4.parse_color(token)
         if colour and colour != "currentcolor" and colour.space in ("srgb", "hsl"):
             rgb = colour.to("srgb")

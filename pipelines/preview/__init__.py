@@ -1,0 +1,1 @@
+"""Show the site while it is written: build on save, reload the browser, explain faults."""

@@ -1,0 +1,165 @@
+"""Build again and again, in a thread of its own, and keep what did not change.
+
+Reads the project. Writes out/preview. No network. Nothing that a build raises
+ends the thread: a fault is a state like any other.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Condition, Event, Thread
+from time import perf_counter
+
+from pipelines import config
+from pipelines.errors import Fault, PipelineError, SourceError
+from pipelines.preview.state import Good, State
+from pipelines.preview.urls import read_aliases
+from pipelines.results import SiteResult
+from pipelines.site import render, sources
+from pipelines.site.build import ALIASES, Options, build
+from pipelines.site.memo import Memo
+from pipelines.terminal import Bar
+
+TREE = Path("out", "preview")
+Say = Callable[[str], None]
+Clock = Callable[[], float]  # seconds since 1970
+
+
+class _Ended(BaseException):
+    """The preview ends: leave the build that is running."""
+
+
+class _Progress(Bar):
+    """The bar of long builds, and the place where a build is told to stop."""
+
+    def __init__(self, ended: Event) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def phase(self, name: str, total: int) -> None:
+        """Begin a phase, unless the preview ends."""
+        self._look()
+        super().phase(name, total)
+
+    def advance(self, pieces: int) -> None:
+        """Count *pieces*, unless the preview ends."""
+        self._look()
+        super().advance(pieces)
+
+    def _look(self) -> None:
+        if self._ended.is_set():
+            raise _Ended
+
+
+class Builder(Thread):
+    """Builds the preview of *project* when asked to, one build at a time.
+
+    The first build needs no asking. What is asked for during a build leads to
+    one more build after it. *done* is called with each state, in this thread.
+    """
+
+    def __init__(self, project: Path, clock: Clock, say: Say, done: Callable[[State], None]) -> None:
+        super().__init__(name="build", daemon=True)  # daemon: the end waits for no build
+        self._project, self._clock, self._say, self._done = project, clock, say, done
+        self._memo = Memo()
+        self._asked: set[str] | None = set()  # paths that changed; None: nothing to do
+        self._bell = Condition()
+        self._ended = Event()
+        self._last = State(0, None)
+
+    def ask(self, paths: Iterable[str]) -> None:
+        """Ask for a build because *paths* changed."""
+        with self._bell:
+            self._asked = (self._asked or set()) | set(paths)
+            self._bell.notify()
+
+    def end(self, patience: float) -> bool:
+        """Stop; return whether the thread came to its end within *patience* seconds."""
+        self._ended.set()
+        with self._bell:
+            self._bell.notify()
+        self.join(patience)
+        return not self.is_alive()
+
+    def run(self) -> None:
+        """Build until the end."""
+        while not self._ended.is_set():
+            with self._bell:
+                while self._asked is None and not self._ended.is_set():
+                    self._bell.wait()
+                changed, self._asked = self._asked or set(), None
+            try:
+                self._build(sorted(changed))
+            except _Ended:
+                return
+
+    def _build(self, changed: list[str]) -> None:
+        start = perf_counter()
+        good, faults, note, trace = self._last.good, tuple[Fault, ...](), "", ""
+        try:
+            good = self._good()
+        except SourceError as error:
+            faults = error.faults
+        except PipelineError as error:
+            note = str(error)
+        except (Exception, SystemExit) as error:  # ours, not the author's: to be seen in full
+            trace = traceback.format_exc()
+            note = f"{type(error).__name__}: {error}\nThis is no fault of the site; the terminal tells more."
+        before, self._last = self._last, State(self._last.number + 1, good, faults, note)
+        seconds = perf_counter() - start
+        self._done(self._last)  # the browser first: a terminal may be slow
+        self._tell(before, changed, seconds, trace)
+
+    def _good(self) -> Good:
+        site = config.load(self._project)
+        tree = self._project / TREE
+        options = Options(as_of=int(self._clock()), drafts=True, preview=True)
+        with _Progress(self._ended) as progress:
+            result = build(self._project, tree, site, options, self._memo, progress)
+        self._memo.whole()
+        return Good(result, site, read_aliases(tree / ALIASES))
+
+    def _tell(self, before: State, changed: list[str], seconds: float, trace: str) -> None:
+        now, state = time.strftime("%H:%M:%S", time.localtime(self._clock())), self._last
+        if state.broken:
+            kept = "; the last good page stays" if state.good else ""
+            again = (state.faults, state.note) == (before.faults, before.note)
+            self._say(f"{now}  {state.heading.lower()}{', as before' if again else kept}")
+            for line in [] if again else [*map(str, state.faults), *state.note.splitlines()[:1]]:
+                self._say(f"  {line}")
+            if trace:
+                self._say(trace.rstrip())
+        elif state.good:
+            result, old = state.good.result, before.good.result if before.good else None
+            same = "; the pages are as they were" if old and old.digest == result.digest else ""
+            self._say(f"{now}  {result.pages} pages in {seconds:.2f} s{_names(changed)}{same}")
+            self._warn(result, old)
+            if old is None:
+                self._say(self._drafts(state.good))
+
+    def _warn(self, result: SiteResult, old: SiteResult | None) -> None:
+        for warning in result.warnings:
+            if old is None or warning not in old.warnings:
+                self._say(f"  warning: {warning}")
+
+    def _drafts(self, good: Good) -> str:
+        """Return where the pages are that a plain build would leave out."""
+        patterns = render.url_patterns(render.settings(self._project))
+        content = sources.read(
+            self._project, good.config, patterns, None, as_of=good.result.as_of, drafts=True
+        )
+        marks = ("draft", "scheduled")
+        found = [f"{one.url} ({one.mark})" for one in content.documents if one.mark in marks]
+        return f"drafts and posts not due: {_list(found) or 'none'}"
+
+
+def _names(changed: list[str]) -> str:
+    return f"  {_list(changed)}" if changed else ""
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+    return ", ".join(names[: 3 if more else 4]) + more

@@ -1,0 +1,74 @@
+"""Notice what an author saves.
+
+Watches content/, theme/, site.toml and pelicanconf.py of a project. Reads no
+file. No writes, no network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from watchfiles import Change, awatch
+
+from pipelines import config
+from pipelines.errors import PipelineError
+from pipelines.site.render import SETTINGS
+from pipelines.site.sources import CONTENT
+
+FOLDERS = (CONTENT, "theme")
+FILES = (config.FILE, SETTINGS)
+# What editors leave beside a file for a moment: 4913 is Vim's trial of the folder.
+_PASSING = re.compile(r"\..*|.*~|#.*#|4913|.*\.(swp|swx|swo|tmp|part|crdownload)|.*___jb_(tmp|old)___")
+_QUIET = 50  # milliseconds without a change until a save is over
+
+
+def relevant(project: Path, path: str) -> bool:
+    """Return whether the build may read *path*, which is absolute."""
+    parts = Path(path).relative_to(project).parts
+    if not parts or any(_PASSING.fullmatch(part) for part in parts):
+        return False
+    return parts[0] in FOLDERS or (len(parts) == 1 and parts[0] in FILES)
+
+
+async def watch(project: Path, tell: Callable[[set[str]], None]) -> None:
+    """Call *tell* with the paths that changed, relative to *project*, until cancelled.
+
+    Raises PipelineError when the system watches no more files.
+    """
+    again = asyncio.Event()
+
+    def names(changes: Iterable[tuple[Change, str]]) -> set[str]:
+        return {Path(path).relative_to(project).as_posix() for _, path in changes}
+
+    async def top() -> None:
+        # The folder, not the files: editors replace a file rather than write into it.
+        async for changes in awatch(project, watch_filter=keep, step=_QUIET, recursive=False):
+            found = names(changes)
+            if found & set(FOLDERS):  # one was made, moved or removed: watch what is there now
+                again.set()
+            tell(found)
+
+    async def below() -> None:
+        while True:
+            again.clear()
+            folders = [project / name for name in FOLDERS if (project / name).is_dir()]
+            if not folders:
+                await again.wait()
+                continue
+            async for changes in awatch(*folders, watch_filter=keep, step=_QUIET, stop_event=again):
+                tell(names(changes))
+
+    def keep(_change: Change, path: str) -> bool:
+        return relevant(project, path)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(top())
+            group.create_task(below())
+    except* OSError as errors:
+        what = f"what is saved cannot be noticed ({errors.exceptions[0]})"
+        remedy = "on Linux raise fs.inotify.max_user_watches, or set WATCHFILES_FORCE_POLLING=true"
+        raise PipelineError(f"{what}; {remedy}") from None

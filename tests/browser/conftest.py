@@ -1,0 +1,68 @@
+"""One browser and one site for all tests of this folder.
+
+The scope is the folder, not the session: Playwright keeps an event loop running
+in the thread of the tests, in which no other test could start its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.crowded import crowded_site
+from tests.browser.visits import ARGUMENTS, REFUSED, Reader
+from tests.static import serve
+from tests.tools import need
+from tests.trees import Site, need_package, owner
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    program = need("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The small site with more posts in it."""
+    return crowded_site(tmp_path_factory.mktemp("crowded"))
+
+
+@pytest.fixture(scope="package")
+def base(crowded: Site) -> Iterator[str]:
+    """Where the crowded site is served."""
+    with serve(crowded.out, REFUSED) as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
+def reader(browser: Browser, base: str) -> Iterator[Reader]:
+    """Whoever visits the crowded site."""
+    reader = Reader(browser, base)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture(scope="package")
+def owners(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The site of this repository."""
+    return owner(tmp_path_factory)
+
+
+@pytest.fixture(scope="package")
+def owners_base(owners: Site) -> Iterator[str]:
+    """Where the site of this repository is served."""
+    with serve(owners.out) as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
+def axe() -> str:
+    """The source of axe-core."""
+    return need_package("axe-core/axe.min.js").read_text("utf-8")

@@ -1,0 +1,83 @@
+"""How little it takes until a reader reads."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Route
+
+from tests.browser.visits import KINDS, TEMPLATES, Reader
+from tests.trees import Site
+
+pytestmark = pytest.mark.browser
+
+BUDGET = 40_000  # bytes of a page of text with its stylesheet, compressed
+_PAINTED = """() => new Promise(done =>
+    new PerformanceObserver(list => list.getEntriesByName("first-contentful-paint").length && done())
+        .observe({ type: "paint", buffered: true }))"""
+_BLOCKING = """performance.getEntriesByType("resource")
+    .filter(one => one.renderBlockingStatus === "blocking").map(one => new URL(one.name).pathname)"""
+_LAST_PICTURE = """async () => {
+    for (const one of document.images) {
+        one.scrollIntoView();
+        await one.decode();
+    }
+    scrollTo(0, document.documentElement.scrollHeight);
+    return [...document.images].every(one => one.naturalWidth > 0);
+}"""
+# Also counts what came after a click; a page may not move even then.
+_SHIFTS = """() => new Promise(done => {
+    let sum = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(one => { sum += one.value; }))
+        .observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum), 50)));
+})"""
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_only_the_stylesheet_holds_the_first_paint_up(reader: Reader, kind: str) -> None:
+    with reader.kind(kind) as page:
+        blocking = page.js(_BLOCKING)
+    assert len(blocking) == 1
+    assert blocking[0].endswith(".css")
+
+
+@pytest.mark.parametrize("kind", ["home", "article", "article with diagrams", "login"])
+def test_two_requests_are_enough_to_read(reader: Reader, kind: str) -> None:
+    """The page is painted although nothing else ever arrives; when pictures come, nothing moves."""
+
+    def answer(route: Route) -> None:
+        if route.request.resource_type in ("document", "stylesheet"):
+            route.continue_()  # and nothing else, until the route is taken away
+
+    page = reader.new_page()
+    try:
+        page.route("**/*", answer)
+        page.goto(reader.base + KINDS[kind][0], wait_until="commit")
+        page.evaluate(_PAINTED)
+        page.unroute("**/*")
+        page.wait_for_load_state("load")
+        assert page.evaluate(_SHIFTS) == 0
+    finally:
+        page.context.close()
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+@pytest.mark.parametrize("kind", ["article", "article that strains", "article with diagrams", "home"])
+def test_nothing_shifts_while_a_page_loads(reader: Reader, kind: str, width: int) -> None:
+    """Down to its last picture, which is loaded when it comes near."""
+    with reader.kind(kind, width=width, fresh=True) as page:
+        assert page.js(_LAST_PICTURE) is True
+        assert page.js(_SHIFTS) == 0
+
+
+@pytest.mark.parametrize("which", ["crowded", "owners"])
+def test_a_page_of_text_stays_within_the_budget(which: str, request: pytest.FixtureRequest) -> None:
+    """HTML and stylesheet, as brotli sends them, without pictures."""
+    site: Site = request.getfixturevalue(which)
+    heavy = {}
+    for url, page in site.pages.items():
+        sheets = [site.files[one.attrs["href"]] for one in page.all("link", rel="stylesheet")]
+        twins = [file.with_name(file.name + ".br") for file in (page.file, *sheets)]
+        if (size := sum(twin.stat().st_size for twin in twins)) > BUDGET:
+            heavy[url] = size
+    assert heavy == {}

@@ -1,0 +1,176 @@
+"""The preview in a real browser: what an author sees while saving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.preview import PATIENCE, POST, preview_site, running
+from tests.project import write
+
+pytestmark = pytest.mark.browser
+
+# What the policy of production might not let through: drawings with a style of their own, and math.
+DRAWING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><style>rect{fill:#123456}</style>'
+    '<rect width="40" height="20"/></svg>'
+)
+RICH = POST + "\nA sum $a^2 + b^2$ in text.\n\n![A box](../images/box.svg)\n\n```python\nx = 1\n```\n"
+
+
+class Author:
+    """A page of the preview, and all that the browser complained of."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', event =>"
+            " console.error('policy:', event.violatedDirective, event.blockedURI))"
+        )
+        self.page, self.complaints = context.new_page(), list[str]()
+        self.page.on("console", lambda said: self.hear(said.type, said.text))
+        self.page.on("pageerror", lambda error: self.hear("error", str(error)))
+        self.page.on("request", lambda request: self.look(request.url))
+
+    def hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def look(self, url: str) -> None:
+        if not url.startswith("http://localhost:"):
+            self.complaints.append(f"another host: {url}")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 900, "height": 700}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE * 1000)
+    expect.set_options(timeout=PATIENCE * 1000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def author(context: BrowserContext) -> Author:
+    return Author(context)
+
+
+def test_an_author_saves_breaks_and_mends(tmp_path: Path, author: Author) -> None:
+    """The page follows by itself; a fault lies over it with file and line, until it is gone."""
+    page = author.page
+    site = preview_site(tmp_path, {"content/posts/one.md": RICH, "content/images/box.svg": DRAWING})
+    post = site / "content/posts/one.md"
+    with running(site) as one:
+        page.goto(f"{one.url}/posts/one/")
+        text = page.locator(".prose")
+        expect(text).to_contain_text("The first version")
+        assert page.locator("math").count() == 1
+
+        write(post, RICH.replace("first version", "second version"))
+        expect(text).to_contain_text("The second version")
+
+        write(post, RICH.replace("date: 2026-01-02", "date: tomorrow").replace("tags:", "tagz:"))
+        panel = page.get_by_role("alert")
+        expect(panel).to_be_visible()
+        expect(panel.get_by_role("heading")).to_have_text("2 faults")
+        expect(panel.locator(".place")).to_have_text(["content/posts/one.md:3", "content/posts/one.md:4"])
+        expect(panel.locator(".text").first).to_have_text("date 'tomorrow' is not a date")
+        expect(panel.locator(".remedy").last).to_have_text("did you mean tags?")
+        expect(text).to_contain_text("The second version")
+        page.get_by_role("link", name="About").first.click()  # the rest of the site is still there
+        expect(page).to_have_url(f"{one.url}/about/")
+        expect(panel).to_be_visible()
+        panel.get_by_role("button", name="Hide").click()
+        expect(panel).to_have_count(0)
+        page.go_back()
+        expect(panel).to_be_visible()
+
+        write(post, RICH.replace("first version", "third version"))
+        expect(text).to_contain_text("The third version")
+        expect(panel).to_have_count(0)
+    assert author.complaints == []
+
+
+def test_a_fault_quotes_its_source_as_text(tmp_path: Path, author: Author) -> None:
+    site = preview_site(tmp_path)
+    evil = "<img src=x onerror=document.title='owned'>"
+    with running(site) as one:
+        author.page.goto(f"{one.url}/posts/one/")
+        write(site / "content/posts/one.md", POST.replace("2026-01-02", evil))
+        panel = author.page.get_by_role("alert")
+        expect(panel.locator(".text")).to_contain_text("onerror")
+        assert panel.locator("img").count() == 0
+        assert author.page.title() != "owned"
+    assert author.complaints == []
+
+
+def test_the_first_build_may_fail(tmp_path: Path, author: Author) -> None:
+    """The faults are the page then; it changes with them and gives way to the site."""
+    page = author.page
+    site = preview_site(tmp_path, {"content/posts/one.md": POST.replace("tags:", "tagz:")})
+    with running(site) as one:
+        page.goto(f"{one.url}/posts/one/")
+        expect(page.get_by_role("heading")).to_have_text("1 fault")
+        expect(page.locator(".place")).to_have_text("content/posts/one.md:4")
+        write(site / "content/posts/one.md", POST.replace("2026-01-02", "never"))
+        expect(page.locator(".place")).to_have_text("content/posts/one.md:3")
+        assert page.get_by_role("alert").count() == 0
+        write(site / "content/posts/one.md", POST)
+        expect(page.locator(".prose")).to_contain_text("The first version")
+    # The browser itself notes that the page came with status 500.
+    assert [one for one in author.complaints if "500" not in one] == []
+
+
+def test_style_is_exchanged_and_the_page_stays(tmp_path: Path, author: Author) -> None:
+    """What was typed or scrolled is there afterwards; a changed text keeps the place too."""
+    page = author.page
+    site = preview_site(tmp_path, {"content/posts/one.md": POST + "\nA line.\n" * 80})
+    with running(site) as one:
+        page.goto(f"{one.url}/posts/one/")
+        expect(page.locator(".prose")).to_contain_text("The first version")
+        page.evaluate("window.stayed = true; window.scrollTo(0, 600)")
+        for colour in ("rgb(18, 52, 86)", "rgb(86, 52, 18)"):
+            write(site / "theme/css/zz.css", f".prose p {{ color: {colour} }}\n")
+            expect(page.locator(".prose p").first).to_have_css("color", colour)
+            expect(page.locator("link[rel=stylesheet]")).to_have_count(1)
+        assert page.evaluate("[window.stayed, window.scrollY]") == [True, 600]
+
+        write(site / "content/posts/one.md", POST.replace("first", "second") + "\nA line.\n" * 80)
+        expect(page.locator(".prose")).to_contain_text("The second version")
+        assert page.evaluate("window.stayed === undefined")
+        page.wait_for_function("window.scrollY === 600")
+    assert author.complaints == []
+
+
+def test_many_tabs_do_not_block_each_other(tmp_path: Path, context: BrowserContext) -> None:
+    """A browser opens six connections to a host, and an event stream is one for as long as it lasts."""
+    site = preview_site(tmp_path)
+    hide = (
+        "Object.defineProperty(document, 'hidden', { get: () => true });"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+    def opened(address: str) -> Page:
+        tab = context.new_page()
+        tab.goto(address)
+        expect(tab.locator(".prose")).to_contain_text("The first version")
+        return tab
+
+    with running(site) as one:
+        for _ in range(7):
+            opened(f"{one.url}/posts/one/").evaluate(hide)  # as when another tab comes to the front
+        front = opened(f"{one.url}/posts/one/")
+        write(site / "content/posts/one.md", POST.replace("first", "second"))
+        expect(front.locator(".prose")).to_contain_text("The second version")
+
+
+def test_the_preview_says_that_no_api_runs(tmp_path: Path, author: Author) -> None:
+    page = author.page
+    with running(preview_site(tmp_path)) as one:
+        page.goto(f"{one.url}/admin/")
+        note = page.locator(".preview-note")
+        expect(note).to_contain_text("runs no login API")
+        expect(note).to_have_css("background-color", "rgb(247, 201, 72)")
+    assert [one for one in author.complaints if "503" not in one] == []

@@ -1,0 +1,55 @@
+"""Reading needs no JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.visits import TEMPLATES, Reader
+
+pytestmark = pytest.mark.browser
+
+FORMS = ("login", "login in place of a page")
+READ = [kind for kind in TEMPLATES if kind not in FORMS]
+_TEXT = "document.body.innerText"  # what is shown of it
+# Text of the page proper that is not shown, outside of what a reader opens.
+_HIDDEN = """() => [...document.querySelectorAll("main *")]
+    .filter(one => !one.closest("details:not([open])") && one.namespaceURI.endsWith("xhtml"))
+    .filter(one => [...one.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim()))
+    .filter(one => !one.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+    .map(one => one.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_page_reads_the_same_without_javascript(reader: Reader, kind: str) -> None:
+    with reader.kind(kind) as page:
+        expected = page.js(_TEXT)
+    with reader.kind(kind, javascript=False) as page:
+        assert page.js(_TEXT) == expected
+        assert page.js(_HIDDEN) == []
+
+
+def test_the_menu_leads_on_without_javascript(reader: Reader) -> None:
+    with reader.visit(f"{reader.base}/", javascript=False) as page:
+        page.page.locator("header nav a", has_text="Posts").click()
+        assert page.page.url == f"{reader.base}/posts/"
+        page.page.locator("main article a").first.click()
+        assert page.page.locator("main h1").inner_text() != ""
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_the_login_form_says_that_it_needs_javascript(reader: Reader, kind: str) -> None:
+    """The one thing that does; a form that does nothing would be worse than none."""
+    with reader.kind(kind, javascript=False) as page:
+        assert "JavaScript" in page.js(_TEXT)
+        assert not page.page.locator("main form").is_visible()
+    with reader.kind(kind) as page:
+        assert "JavaScript" not in page.js(_TEXT)
+        assert page.page.locator("main form").is_visible()
+
+
+def test_the_closed_details_open_without_javascript(reader: Reader) -> None:
+    with reader.visit(f"{reader.base}/posts/rich/", javascript=False) as page:
+        hidden = page.page.get_by_text("Hidden until it is wanted")
+        assert not hidden.is_visible()
+        page.page.locator("summary", has_text="More of it").click()
+        assert hidden.is_visible()
