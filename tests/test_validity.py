@@ -221,7 +221,7 @@ def test_every_page_and_every_foreign_title_tells_its_language(site: Site) -> No
             target = site.resolve(url, link.attrs.get("href", ""))
             other = site.pages.get(target[0]) if target else None
             if other and other.lang != page.lang and [link.text] == titles[other.url]:
-                assert link.attrs.get("lang") == other.lang, f"{url}: {link.text}"
+                assert link.lang == other.lang, f"{url}: {link.text}"
             if other and "hreflang" in link.attrs:
                 assert link.attrs["hreflang"] == other.lang
 
@@ -235,4 +235,6 @@ def test_german_pages_are_german_throughout(built: Path) -> None:
         page = site.pages[url]
         assert page.all("a", class_="skip")[0].text == "Zum Inhalt springen"
         assert page.meta("og:locale") == ["de_DE"]
+        labels = {item.label for item in (*site.config.menu, *site.config.footer)}  # written in English
+        assert {link.lang for link in page.all("a") if link.text in labels} == {"en"}
     assert "15. Januar 2026" in [one.text for one in site.pages["/de/posts/german/"].all("time")]

@@ -23,16 +23,18 @@ from pipelines import config
 from tests.project import ROOT, build_site
 
 LATER = 4_102_444_800  # 2100-01-01T00:00:00Z: every post of the owner is due by then
-# Attributes that name another resource; those of <form> and of links to feeds are among them.
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+# Attributes that name another resource.
 URLS = ("href", "src", "poster", "data", "action")
 
 
 @dataclass(slots=True)
 class Element:
-    """One start tag and the text that follows it directly."""
+    """One element and the text that stands directly in it."""
 
     tag: str
     attrs: dict[str, str]
+    lang: str  # in force here: its own, or that of what it stands in
     text: str = ""
 
 
@@ -40,18 +42,22 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.elements: list[Element] = []
-        self.open = False
+        self.path: list[Element] = []  # from the root to where we are
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(Element(tag, {name: value or "" for name, value in attrs}))
-        self.open = True
+        around = self.path[-1].lang if self.path else ""
+        found = {name: value or "" for name, value in attrs}
+        self.elements.append(Element(tag, found, found.get("lang", around)))
+        if tag not in _VOID:
+            self.path.append(self.elements[-1])
 
     def handle_endtag(self, tag: str) -> None:
-        self.open = False
+        while self.path and self.path.pop().tag != tag:
+            pass
 
     def handle_data(self, data: str) -> None:
-        if self.open:
-            self.elements[-1].text += data
+        if self.path:
+            self.path[-1].text += data
 
 
 def read(html: str) -> list[Element]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -22,7 +23,7 @@ from pipelines.site.metadata import slug_of
 # Paths that the API answers; they exist where login = true.
 API_PATHS = ("/_allauth/", "/accounts/", "/admin/")
 _ANYWHERE = ("top", ":~:text=")  # fragments that need no id
-_NOTHING = Facts(frozenset(), (), (), (), hidden=False)
+_Wrong = tuple[str, str, bool]  # what is wrong with a link, the remedy, whether it fails the build
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,25 @@ def check(site: Site, config: SiteConfig, project: Path) -> tuple[list[Fault], l
     faults.extend(menus(site, config))
     faults.extend(_aliases(site))
     told = {item.path for item in (*config.menu, *config.footer)} if faults else set()
+    leads: dict[str, _Wrong | None] = {}  # most links stand on many pages: each is looked up once
     for url, facts in site.pages.items():
         for finding in facts.findings:
-            faults.append(placing.fault(url, finding.text, finding.remedy, finding.needles, finding.url))
+            faults.append(placing.fault(url, finding.text, finding.remedy, finding.needles, finding.kind))
         for link in facts.links:
             if link in told and link not in placing.written(url):
                 continue  # a broken menu stands on every page: one fault is enough
-            if wrong := _link(link, url, facts, site):
+            absolute = site.url + link if link[:1] == "/" != link[1:2] else _absolute(site.url + url, link)
+            if absolute not in leads:
+                leads[absolute] = _lead(absolute, link, site)
+            if wrong := leads[absolute]:
                 text, remedy, grave = wrong
-                fault = placing.fault(url, text, remedy, (link,), is_url=True)
+                fault = placing.fault(url, text, remedy, (link,), "url")
                 (faults if grave else warnings).append(fault)
         for load in facts.loads:
             if _path(url, load) not in site.files:
                 what = f"shows {load}, which does not exist"
                 remedy = "add the file to content/, or mend the path"
-                faults.append(placing.fault(url, what, remedy, (load,), is_url=True))
+                faults.append(placing.fault(url, what, remedy, (load,), "url"))
     return sorted(set(faults)), sorted(set(warnings))
 
 
@@ -70,12 +75,17 @@ def _path(url: str, link: str) -> str:
         return ""
 
 
-def _link(link: str, url: str, facts: Facts, site: Site) -> tuple[str, str, bool] | None:
-    """Return (fault, remedy, whether it fails the build) of one link, or None."""
+def _absolute(base: str, link: str) -> str:
     try:
-        absolute = urljoin(site.url + url, link)
-    except ValueError as error:
-        return f"links to {link}, which is no URL ({error})", "mend the link", True
+        return urljoin(base, link)
+    except ValueError:  # as "//[" is, which opens an IPv6 address
+        return ""
+
+
+def _lead(absolute: str, link: str, site: Site) -> _Wrong | None:
+    """Return (fault, remedy, whether it fails the build) of one link, or None."""
+    if not absolute:
+        return f"links to {link}, which is no URL", "mend the link", True
     if not absolute.startswith(site.url + "/"):
         return None
     parts = urlsplit(absolute)
@@ -110,17 +120,20 @@ class _Placing:
         return frozenset(dict(page.fragment.lines)) if page else frozenset()
 
     def fault(
-        self, url: str, text: str, remedy: str, needles: Sequence[str], is_url: bool = False
+        self, url: str, text: str, remedy: str, needles: Sequence[str], kind: str = "markup"
     ) -> Fault:
         """Return the fault with its place; *needles* are what may stand there, best first.
 
-        Of a URL it is known whether a document holds it. Anything else in a
-        list may come from the summary or the title of another page.
+        Of a URL it is known whether a document holds it. Text in a list may
+        come from the title or the summary of any page.
         """
         page = self.site.documents.get(url)
-        others = [] if is_url else list(self.site.documents.values())
-        for one in [page, None, *others]:
-            place = _in_document(one, needles, is_url) if one else self._in_theme(needles)
+        others = [] if kind == "url" else list(self.site.documents.values())
+        places = [_in_document(one, needles, kind) for one in ([page] if page else [])]
+        if kind != "text":
+            places.append(self._in_theme(needles))
+        places += [_in_document(one, needles, kind) for one in others] if not any(places) else []
+        for place in [*places, self._in_theme(needles)]:
             if place:
                 return Fault(*place, text, remedy)
         if page and any(needle in page.fragment.html for needle in needles):
@@ -137,13 +150,13 @@ class _Placing:
         return None
 
 
-def _in_document(page: Page, needles: Sequence[str], is_url: bool) -> tuple[str, int] | None:
+def _in_document(page: Page, needles: Sequence[str], kind: str) -> tuple[str, int] | None:
     """Return the file and the line on which one of *needles* was written."""
     document, known = page.document, dict(page.fragment.lines)
     for needle in filter(None, needles):
         if needle in known:
             return document.path, known[needle]
-        if is_url:
+        if kind == "url":
             continue
         if needle in document.body:
             return document.path, locate(document.body, document.body_line, needle)
@@ -158,7 +171,7 @@ def menus(site: Site, config: SiteConfig) -> list[Fault]:
     """Return a fault for each link of the header and the footer that leads nowhere."""
     found = []
     for item in (*config.menu, *config.footer):
-        if wrong := _link(item.path, "/", site.pages.get("/", _NOTHING), site):
+        if wrong := _lead(site.url + item.path, item.path, site):
             found.append(Fault("site.toml", item.line, f"{item.label!r} {wrong[0]}", wrong[1]))
     return found
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from html import escape
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import markdown
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
@@ -75,7 +78,7 @@ def locate(body: str, body_line: int, *needles: str) -> int:
 @lru_cache(maxsize=1)
 def _markdown() -> markdown.Markdown:
     """Return the one converter of this process: building it costs more than a short page."""
-    return markdown.Markdown(
+    converter = markdown.Markdown(
         output_format="html",
         extensions=[
             "abbr",
@@ -103,6 +106,25 @@ def _markdown() -> markdown.Markdown:
             },
         },
     )
+    converter.treeprocessors.register(_Typography(converter), "typography", 6.5)  # before smarty, at 6
+    return converter
+
+
+class _Typography(Treeprocessor):
+    """Let smarty look only at texts that hold what it would change.
+
+    It tries a dozen patterns on every text of a page, which is half of the time
+    of a conversion; a text without quotes, dashes or dots in a row is done.
+    """
+
+    _marks = re.compile(r"""['"]|--|\.\.\.|<<|>>""")
+
+    def run(self, root: Element) -> None:
+        for element in root.iter():
+            if element.text and not self._marks.search(element.text):
+                element.text = AtomicString(element.text)
+            if element.tail and not self._marks.search(element.tail):
+                element.tail = AtomicString(element.tail)
 
 
 def _fence_options(

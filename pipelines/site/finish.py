@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 import minify_html
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -25,23 +26,25 @@ _LINKS_LOADED = frozenset(
     )
 )
 _NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
-# What Markdown, Jinja or Pelican leave in a text when they did not understand it.
+# What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
 _LEFTOVERS = (
-    (re.compile(r"\{\{[^}\n]*|\{%[^%\n]*|\{#[^#\n]*|%\}"), "Jinja"),
-    (re.compile(r"\{(?:filename|static|attach|tag|category|author|index)\}"), "a Pelican link"),
-    (re.compile(r"!?\[[^\]\n]*\]\([^)\s]*\)?|\[[^\]\n]+\]\[[^\]\n]*\]"), "a Markdown link"),
-    (re.compile(r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)"), "a link with a space in it"),
-    (re.compile(r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)"), "Markdown emphasis"),
-    (re.compile(r"~~[^~\n]+~~"), "a strike-through (write <del>)"),
-    (re.compile(r"^\s*(?:```|~~~)[^\n]*|^#{1,6} \S[^\n]*", re.M), "a Markdown block"),
-    (re.compile(r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|"), "a table (it wants a blank line before it)"),
-    (re.compile(r"\[\^[^\]\s]+\]"), "a footnote without a text"),
-    (re.compile(r"\{:\s*[.#\w][^}\n]*"), "a Markdown attribute list"),
-    (re.compile(r"^!!! .*", re.M), "an admonition"),
-    (re.compile(r"<!(?:--|–|—).*"), "a comment without an end"),
+    (r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}", "Jinja", "only templates run it"),
+    (r"\{(?:filename|static|attach|tag|category|author|index)\}\S*", "a link", "write [words]({filename}…)"),
+    (r"!?\[[^\]\n]*\]\([^)\s]*\)?|\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "mend it"),
+    (r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)", "a link", "take out the space between ] and ("),
+    (r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)", "emphasis", "put no space inside the signs"),
+    (r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),
+    (r"^\s*(?:```|~~~)[^\n]*", "a block of code", "close it with the same signs on a line of their own"),
+    (r"^#{1,6} \S[^\n]*", "a heading", "put a blank line before it"),
+    (r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "a table", "put a blank line before it"),
+    (r"\[\^[^\]\s]+\]", "a footnote", "add a line that begins with its sign, a colon and its text"),
+    (r"\{:\s*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
+    (r"^!!! .*", "an admonition", "put a blank line before it"),
+    (r"<!(?:--|–|—).*", "a comment", "close it with -->"),
 )
-
-
+_PATTERNS = tuple((re.compile(pattern, re.MULTILINE), what, remedy) for pattern, what, remedy in _LEFTOVERS)
+# Typography, and what an author typed for it.
+_TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "..."}
 # A line of a paragraph, which a blank line above (or four spaces) would have made an item.
 _ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
 _SIGN = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
@@ -54,7 +57,7 @@ class Finding:
     text: str
     remedy: str
     needles: tuple[str, ...] = ()
-    url: bool = False  # the needle is a URL, whose place in a document is known
+    kind: Literal["url", "markup", "text"] = "markup"  # what the needles are
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def inspect(html: str) -> Facts:
 def _pictures(tree: LexborHTMLParser) -> list[Finding]:
     remedy = 'write ![what it shows](…); alt="" if it only decorates'
     return [
-        Finding("image without an alt text", remedy, (node.attributes.get("src") or "",), url=True)
+        Finding("image without an alt text", remedy, (node.attributes.get("src") or "",), kind="url")
         for node in tree.css("img:not([alt])")
     ]
 
@@ -149,7 +152,7 @@ def _inline(tree: LexborHTMLParser) -> list[Finding]:
         style = node.attributes.get("style") or ""
         found.append(Finding(f"inline style {style!r}", "give it a class", (f'style="{style}"', style)))
     for node in tree.css("a[href]"):
-        if re.match(r"\s*javascript:", node.attributes.get("href") or "", re.I):
+        if re.match(r"\s*javascript:", node.attributes.get("href") or "", re.IGNORECASE):
             found.append(Finding("inline script in a link", "move it to theme/js", ("javascript:",)))
     for node in _with_handlers(tree):
         for name in node.attributes:
@@ -178,7 +181,7 @@ def _loads(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
     for url in urls:
         if _OTHER_HOST.match(url):
             remedy = "put the file into content/, or link to it"
-            findings.append(Finding(f"embeds {url} of another host", remedy, (url,), url=True))
+            findings.append(Finding(f"embeds {url} of another host", remedy, (url,), kind="url"))
     for node in tree.css("form[action], [formaction], a[ping]"):
         for attribute in ("action", "formaction", "ping"):
             url = node.attributes.get(attribute) or ""
@@ -191,26 +194,21 @@ def _leftovers(tree: LexborHTMLParser) -> list[Finding]:
     tree.strip_tags(_NOT_PROSE)
     body = tree.body
     text = body.text() if body else ""
-    remedy = "mend it, or put it in `backticks` if the reader is to see it"
     found = [
-        Finding(f"{what} was not understood: {_short(shown)!r}", remedy, _needles(shown))
-        for pattern, what in _LEFTOVERS
+        _leftover(what, shown, remedy)
+        for pattern, what, remedy in _PATTERNS
         for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
     ]
     if _SIGN.search(text):
         remedy = "put a blank line before the list, and four spaces before an inner one"
         for node in tree.css("p, li, dd, td"):
             for item in _ITEM.findall(node.text(deep=False)):
-                what = f"an item of a list was not understood: {_short(item)!r}"
-                found.append(Finding(what, remedy, _needles(item.strip())))
+                found.append(_leftover("an item of a list", item.strip(), remedy))
     return found
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _needles(shown: str) -> tuple[str, ...]:
-    """Return *shown*, and what of it is the same before typography has been at it."""
-    plain = re.split(r"[^\x20-\x7e]", shown)[0].strip()
-    return (shown, plain) if len(plain) > 2 else (shown,)
+def _leftover(what: str, shown: str, remedy: str) -> Finding:
+    typed = "".join(_TYPED.get(sign, sign) for sign in shown)
+    text = f"{what} was not understood: {typed if len(typed) <= 60 else typed[:59] + '…'!r}"
+    remedy = f"{remedy}, or put it in `backticks` if the reader is to see it"
+    return Finding(text, remedy, (shown, typed), kind="text")

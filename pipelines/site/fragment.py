@@ -176,7 +176,7 @@ class _Work:
                 markup = to_mathml(tex, block=block)
                 self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
             except ValueError as error:
-                self.blame(f"math {error}", f"mend {tex[:60]!r}", tex, tex.split("\n")[0])
+                self.blame(f"math {error}", f"mend {' '.join(tex.split())[:60]}", tex, tex.split("\n")[0])
 
     def diagrams(self, tree: LexborHTMLParser) -> None:
         for node in tree.css("pre.plantuml"):

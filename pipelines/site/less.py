@@ -44,7 +44,7 @@ def compile_less(entry: Path, project: Path, compiler: str = "lesscpy") -> Compi
     books = keep_books(sheet, names)
     if books.faults:
         raise SourceError(books.faults)
-    core = write_core(sheet, names, books)
+    core = write_core(sheet, names)
     if core.faults:
         raise SourceError(core.faults)
     if not core.lines:

@@ -220,17 +220,26 @@ class _Keeper:
 
 
 def _plain(token: Any) -> bool:
-    """Whether every rgb() and hsl() in *token* is one that CSS knows."""
+    """Whether every rgb() and hsl() in *token* is one that CSS and less.js read alike."""
     inner = getattr(token, "arguments", getattr(token, "content", None)) or ()
-    if token.type == "function" and token.lower_name in ("rgb", "rgba", "hsl", "hsla"):
-        words = [word for word in inner if word.type not in ("whitespace", "comment")]
-        functions = [word.lower_name for word in words if word.type == "function"]
-        # What the browser computes is left to it.
-        if not functions and words[:1] != ["from"]:
-            return tinycss2.color4.parse_color(token) is not None
-        if not set(functions) <= {"var", "calc", "env", "min", "max", "clamp"}:
-            return False
-    return all(map(_plain, inner))
+    if token.type != "function" or token.lower_name not in ("rgb", "rgba", "hsl", "hsla"):
+        return all(map(_plain, inner))
+    words = [word for word in inner if word.type not in ("whitespace", "comment")]
+    functions = [word.lower_name for word in words if word.type == "function"]
+    texts = [word.serialize() for word in words]
+    if texts[:1] == ["from"]:
+        return True
+    if not set(functions) <= {"var", "calc", "env", "min", "max", "clamp"} or "none" in texts:
+        return False
+    if functions and words[0].type == "function":
+        return True  # var() may be more than one number
+    if functions and texts.count(",") == 3 and token.lower_name in ("rgb", "hsl"):
+        return False  # less.js drops the fourth
+    tried = (
+        "".join(number if word.type == "function" else word.serialize() for word in inner)
+        for number in ("1", "1%")
+    )
+    return any(tinycss2.color4.parse_color(f"{token.name}({text})") for text in tried)
 
 
 def _wrong(symbol: str, left: Amount, right: Amount) -> tuple[str, str] | None:

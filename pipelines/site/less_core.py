@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from pipelines.errors import Fault
-from pipelines.site.less_books import Books, amount
+from pipelines.site.less_books import amount
 from pipelines.site.less_names import Binding, Names
 from pipelines.site.less_tree import (
     Call,
@@ -67,18 +67,17 @@ class Core:
     faults: list[Fault] = field(default_factory=list)
 
 
-def write_core(sheet: Sheet, names: Names, books: Books) -> Core:
+def write_core(sheet: Sheet, names: Names) -> Core:
     """Return *sheet* in core LESS; what has no place in it is a fault."""
-    writer = _Writer(names, books)
+    writer = _Writer(names)
     writer.sheet(sheet)
     return writer.core
 
 
 class _Writer:
-    def __init__(self, names: Names, books: Books) -> None:
+    def __init__(self, names: Names) -> None:
         self.core = Core()
         self.names = names
-        self.books = books
         self.numbers: dict[tuple[str, str], int] = {}  # of texts and selectors
         self.variables: dict[Binding, str] = {}
         self.fresh = 0  # the last variable that was named

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from pipelines.site.less_mixins import read_call, read_params
-from pipelines.site.less_preludes import names_of, read_keyframe, read_query, read_selector
+from pipelines.site.less_queries import read_query
+from pipelines.site.less_selectors import names_of, read_keyframe, read_selector
 from pipelines.site.less_tokens import WAY_OUT, RefusedError, Token, depth_of, split, tokenize, words
 from pipelines.site.less_tree import (
     Declaration,
@@ -30,9 +31,16 @@ from pipelines.site.less_values import read_value, spaced
 CONDITIONS = ("@media", "@supports", "@container", "@layer")
 KEYFRAMES = ("@keyframes", "@-webkit-keyframes")
 GROUPS = (*CONDITIONS, *KEYFRAMES, "@scope", "@starting-style")
-# At-rules that hold declarations alone, and those of them that need no name.
-NAMELESS = ("@font-face", "@page", "@view-transition")
-FRAMES = (*NAMELESS, "@property", "@counter-style", "@font-palette-values", "@position-try")
+# At-rules that hold declarations alone.
+FRAMES = (
+    "@font-face",
+    "@page",
+    "@property",
+    "@counter-style",
+    "@view-transition",
+    "@font-palette-values",
+    "@position-try",
+)
 # Where a declaration may stand; the other places are root, group (at-rules around the
 # root) and keyframes.
 DECLARING = ("rule", "mixin", "frame")
@@ -227,7 +235,7 @@ class Parser:
             remedy = "drop it: the build writes one stylesheet, for HTML and in UTF-8"
             raise RefusedError(first.line, name, remedy)
         if name == "@layer" and end != "{":
-            self.only_names(rest)
+            read_query(head[1:], self.path, name)
             if context != "root":
                 raise RefusedError(first.line, "@layer inside a block", "put it at the top level")
             return Statement("".join(token.text for token in spaced(head)), self.place(first))
@@ -236,7 +244,7 @@ class Parser:
             known = called if rest and rest[0].text == "(" else f"{name} is no at-rule known here"
             raise RefusedError(first.line, known)
         if name in FRAMES:
-            return self.frame(head, rest, context)
+            return self.frame(head, context)
         if len(head) > 1 and head[1].kind not in ("space", "comment") and head[1].text != "(":
             raise RefusedError(first.line, f"{name}{head[1].text}", f"write a space after {name}")
         if name not in GROUPS:
@@ -247,27 +255,17 @@ class Parser:
             raise RefusedError(first.line, f"{name} inside a rule", "put it at the top level")
         if not rest and name not in ("@scope", "@starting-style"):
             raise RefusedError(first.line, f"{name} without a condition or name", "give it one")
-        if name in (*KEYFRAMES, "@layer"):
-            self.only_names(rest)
         query = read_query(head[1:], self.path, name)
         inner = "keyframes" if name in KEYFRAMES else "group" if context == "root" else context
         return Group(name, query, self.block(inner, self.tokens[self.at - 1]), self.place(first))
 
-    def frame(self, head: list[Token], rest: list[Token], context: str) -> Node:
+    def frame(self, head: list[Token], context: str) -> Node:
         first, name = head[0], head[0].text
         if context not in ("root", "group"):
             raise RefusedError(first.line, f"{name} inside a rule", "put it at the top level")
-        if not rest and name not in NAMELESS:
-            raise RefusedError(first.line, f"{name} without a name", "name it")
         query = read_query(head[1:], self.path, name)
         text = " ".join((name, *(getattr(piece, "text", "") for piece in query)))
         return Rule((), self.block("frame", self.tokens[self.at - 1]), self.place(first), text)
-
-    def only_names(self, tokens: list[Token]) -> None:
-        for token in tokens:
-            if token.kind not in ("ident", "string") and token.text not in (",", "."):
-                text = f"{token.text} in a name"
-                raise RefusedError(token.line, text, "write letters, digits, - and _")
 
     def import_(self, head: list[Token], end: str, context: str) -> Node:
         first, rest = head[0], words(head[1:])

@@ -6,6 +6,7 @@ Reads the entry and its imports. No writes; starts lessc.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import Fault, SourceError, ToolError
@@ -13,9 +14,10 @@ from pipelines.tools import shell
 
 SECONDS = 60.0
 # "NameError: variable @x is undefined in /site/theme/less/a.less on line 3, column 5:"
-_ERROR = re.compile(r"(?P<text>[^\n]+?) in (?P<file>\S[^\n]*?) on line (?P<line>\d+), column \d+:")
-# "FileError: 'x' wasn't found. Tried - … in … on line 1, column 1:" is one of those; the list goes.
-_TRIED = re.compile(r"\. Tried - .*")
+_ERROR = re.compile(
+    r"[A-Z]\w*Error: (?P<text>[^\n]+?) in (?P<file>[^\n]+?) on line (?P<line>\d+), column \d+:"
+)
+_TRIED = re.compile(r"\. Tried - .*")  # a list of paths of this machine
 
 
 def run_lessc(entry: Path, project: Path) -> tuple[str, tuple[str, ...]]:
@@ -31,14 +33,21 @@ def run_lessc(entry: Path, project: Path) -> tuple[str, tuple[str, ...]]:
         found = _ERROR.search(str(error))
         if not found:
             raise
-        text = _TRIED.sub("", found["text"].split(": ", 2)[-1])
+        text = _TRIED.sub("", found["text"])
         path = _relative(Path(found["file"]), project)
         raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "mend it")]) from None
-    # A rule of make: "theme.css: a.less b.less", spaces in names escaped.
-    names = re.findall(r"(?:\\ |\S)+", listed.decode("utf-8").partition(":")[2])
-    read = [_relative(project / name.replace("\\ ", " "), project) for name in names]
     first = _relative(entry, project)
-    return css.decode("utf-8"), tuple(dict.fromkeys((first, *read)))
+    return css.decode("utf-8"), tuple(dict.fromkeys((first, *_listed(listed.decode("utf-8"), project))))
+
+
+def _listed(rule: str, project: Path) -> Iterator[str]:
+    """Yield the files of a rule of make: ``theme.css: a.less b.less``; spaces are not escaped."""
+    name = ""
+    for word in rule.partition(":")[2].split(" "):
+        name = f"{name} {word}".strip()
+        if name and (project / name).is_file():
+            yield _relative(project / name, project)
+            name = ""
 
 
 def _relative(file: Path, project: Path) -> str:

@@ -80,6 +80,8 @@ def _read(core: Core, css: str) -> list[Block]:
             declarations.append((core.declarations[int(found[1])], entry))
         else:
             raise DisagreementError(line)
+    if grouped or declarations is not None or heads:
+        raise DisagreementError("the end is missing")
     return blocks
 
 

@@ -19,7 +19,7 @@ _TAKES = "an operation takes numbers, variables, + - * / and parentheses"
 def read_operation(tokens: Sequence[Token], at: int, path: str) -> tuple[Operand, int]:
     """Return what stands in the parentheses that open at *at*, and where they close.
 
-    *tokens* are plain words and spaces. Raises RefusedError.
+    Raises RefusedError, for a comment too: less.js does not read one everywhere.
     """
     reader = _Reader(tokens, at, path)
     operand = reader.parentheses()

@@ -45,7 +45,8 @@ def read_value(tokens: Sequence[Token], path: str, of: str = "") -> Value:
 
 class _Reader:
     def __init__(self, tokens: Sequence[Token], path: str, of: str) -> None:
-        self.tokens = spaced(tokens)
+        self.written = tokens
+        self.tokens = spaced(tokens)  # of the same length
         self.path = path
         self.of = of
         self.pieces: list[Piece] = []
@@ -172,6 +173,8 @@ class _Reader:
             self.parenthesis(token, before)
             return
         elif mark in "([":
+            if mark == "[" and after and after.kind == "space":
+                raise RefusedError(token.line, "a space after [", "drop the space")
             self.open.append(token)
         elif mark in ")]":
             if mark == "]" and not any(word.kind == "ident" for word in self.tokens[self.at - 2 : self.at]):
@@ -226,7 +229,7 @@ class _Reader:
             raise RefusedError(token.line, "an operation in a custom property", remedy)
         if before and not (before.kind in ("space", "function") or before.text in ",/"):
             raise RefusedError(token.line, f"{before.text}( without a space between", _SPACE)
-        operation, self.at = read_operation(self.tokens, self.at, self.path)
+        operation, self.at = read_operation(self.written, self.at, self.path)
         if not isinstance(operation, Operation):
             remedy = "drop the parentheses, or write an operation: (@a * 2)"
             raise RefusedError(token.line, "parentheses around no operation", remedy)

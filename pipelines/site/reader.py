@@ -61,7 +61,7 @@ def read_text(file: Path, name: str) -> str:
     if bad := CONTROL.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         what = f"has a control character (U+{ord(bad[0]):04X})"
-        raise SourceError([Fault(name, line, what, "remove it; is this a text file?")])
+        raise SourceError([Fault(name, line, what, "remove it; is this text, saved as UTF-8?")])
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -176,7 +176,7 @@ def _check_templates(project: Path, base: Mapping[str, Any], login: bool) -> Non
             faults.extend(error.faults)
     for name in sorted({*_CALLED, *(_OF_LOGIN if login else ()), *base["DIRECT_TEMPLATES"]}):
         if not (project / TEMPLATES / f"{name}.html").exists():
-            faults.append(Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "every theme needs it"))
+            faults.append(Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: a build asks for it"))
     if faults:
         raise SourceError(faults)
 
@@ -189,7 +189,8 @@ def _template_fault(error: Exception, project: Path) -> Fault | None:
     if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
         name, line = error.filename, error.lineno
     elif inside:
-        name, line = inside[-1].filename, inside[-1].lineno or 0
+        calls = [f for f in inside if isinstance(error, RecursionError) and "include" in (f.line or "")]
+        name, line = (calls or inside)[-1].filename, (calls or inside)[-1].lineno or 0
     elif isinstance(error, PelicanTemplateNotFound):
         name, line = str(root), 0
     else:

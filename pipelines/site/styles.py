@@ -54,10 +54,11 @@ def stylesheet(
             faults.extend(_flaws(parts[-1][1], name))
         except SourceError as error:
             faults.extend(error.faults)
+    done = [_resolve(text, path, assets, faults) for path, text in parts]
     if faults:
         raise SourceError(faults)
     names = {f"/assets/{asset.name}": name for name, asset in assets.items()}
-    css = "\n".join(_resolve(text, path, assets) for path, text in parts) + "\n" + code_colours()
+    css = "\n".join([*done, code_colours()])
     used = {names[found["url"]] for found in _URL.finditer(css) if found["url"] in names}
     return str(rcssmin.cssmin(css)), frozenset(used)
 
@@ -100,9 +101,8 @@ def _palette(name: str) -> str:
     return "\n".join([f".highlight {{ background: {ground}; color: {text} }}", *rules])
 
 
-def _resolve(css: str, path: str, assets: Mapping[str, Asset]) -> str:
-    """Point every url() of the file *path* to the hashed name of its asset."""
-    faults: list[Fault] = []
+def _resolve(css: str, path: str, assets: Mapping[str, Asset], faults: list[Fault]) -> str:
+    """Point every url() of the file *path* to the hashed name of its asset; add to *faults*."""
 
     def replace(found: re.Match[str]) -> str:
         url = found["url"].strip()
@@ -120,7 +120,4 @@ def _resolve(css: str, path: str, assets: Mapping[str, Asset]) -> str:
             return found[0]
         return f'url("/assets/{assets[name].name}")'
 
-    done = _URL.sub(replace, css)
-    if faults:
-        raise SourceError(faults)
-    return done
+    return _URL.sub(replace, css)

@@ -102,6 +102,8 @@ def _value(tokens: Iterable[Any], loose: str = ",/*") -> tuple[Any, ...]:
     """Return the parts of a value; spaces beside the marks in *loose* say nothing."""
     parts: list[Any] = []
     for token in tokens:
+        if "+" in loose and getattr(token, "representation", "")[:1] == "+":
+            parts.append("+")  # 2n+1 and 2n + 1 are one
         parts.append(" " if token.type in ("comment", "whitespace") else _part(token, loose))
     tight: list[Any] = []
     for part in parts:

@@ -1,0 +1,2 @@
+SITENAME = "Small Site"
+LOCALE = ["C"
