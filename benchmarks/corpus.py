@@ -41,8 +41,9 @@ def write(folder: Path, pages: int, seed: int = 1) -> int:
 def _post(dice: random.Random, number: int) -> str:
     day = f"{2016 + number % 10}-{1 + number % 12:02}-{1 + number % 28:02}"
     time = f"{8 + number % 12:02}:{number % 60:02}"
-    tags = ", ".join(sorted({f"tag{dice.randrange(40)}" for _ in range(3)}))
-    parts = [f"Title: Post {number}\nDate: {day} {time}\nCategory: Cat{number % 8}\nTags: {tags}\n"]
+    # No digits at the end of a tag: Pelican would write page 2 of "tag3" over the page of "tag32".
+    tags = ", ".join(sorted({dice.choice(_WORDS[:32]) for _ in range(3)}))
+    parts = [f"Title: Post {number}\nDate: {day} {time}\nCategory: {_WORDS[number % 8]}\nTags: {tags}\n"]
     for section in range(6):
         parts.append(f"## {_sentence(dice, 4)[:-1]} {section}\n")
         parts += [_paragraph(dice) for _ in range(2)]

@@ -254,14 +254,31 @@ def test_a_fault_of_the_program_itself_ends_nothing(thread: Thread, error: BaseE
     assert not thread.finish().broken
 
 
+def test_a_save_right_after_the_first_build_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read to tell where the drafts are may be half written at that moment."""
+    fault = Fault("site.toml", 0, "[site] has no name", "add it")
+
+    def settings(_project: Path) -> None:
+        monkeypatch.undo()
+        raise SourceError([fault])
+
+    monkeypatch.setattr("pipelines.site.render.settings", settings)
+    with pytest.MonkeyPatch.context() as patch:
+        thread = Thread(preview_site(tmp_path), patch)
+        assert thread.finish().faults == (fault,)
+        thread.builder.ask(["site.toml"])
+        assert not thread.finish().broken
+        until(lambda: any(line.startswith("drafts and posts not due: /posts/d") for line in thread.said))
+        thread.builder.end(30)
+
+
 def test_what_a_tool_reports_is_shown_as_it_is(thread: Thread) -> None:
-    state = thread.finish(PipelineError("preview: the disk is full"))
-    assert (state.note, state.heading, state.broken) == (
-        "preview: the disk is full",
-        "The build failed",
-        True,
-    )
-    until(lambda: "  preview: the disk is full" in thread.said)
+    state = thread.finish(PipelineError("preview: the disk is full\nmake room"))
+    assert (state.note, state.heading) == ("preview: the disk is full\nmake room", "The build failed")
+    assert state.broken
+    until(lambda: thread.said[-2:] == ["  preview: the disk is full", "  make room"])
 
 
 def test_an_unchanged_site_is_said_to_be_unchanged(thread: Thread) -> None:

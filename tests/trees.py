@@ -151,10 +151,14 @@ class Site:
         """Every page by its URL, but for HTML that the author serves as it is."""
         found = {}
         for path, file in self.files.items():
-            if file.suffix == ".html" and not (self.project / f"content/extra{path}").exists():
+            if file.suffix == ".html" and not self.given(path):
                 url = path.removesuffix("index.html")
                 found[url] = Page(url, file, read(file.read_text("utf-8")))
         return found
+
+    def given(self, path: str) -> bool:
+        """Whether the author wrote the file at *path* and the build only copied it."""
+        return (self.project / f"content/extra{path}").exists()
 
     @property
     def indexed(self) -> dict[str, Page]:

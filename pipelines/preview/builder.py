@@ -69,6 +69,7 @@ class Builder(Thread):
         self._bell = Condition()
         self._ended = Event()
         self._last = State(0, None)
+        self._drafts = ""  # where they are, for the terminal
 
     def ask(self, paths: Iterable[str]) -> None:
         """Ask for a build because *paths* changed."""
@@ -120,7 +121,10 @@ class Builder(Thread):
         with _Progress(self._ended) as progress:
             result = build(self._project, tree, site, options, self._memo, progress)
         self._memo.whole()
-        return Good(result, site, read_aliases(tree / ALIASES))
+        good = Good(result, site, read_aliases(tree / ALIASES))
+        # Here rather than when it is told: it reads what an author may be saving.
+        self._drafts = self._drafts or self._find_drafts(good)
+        return good
 
     def _tell(self, before: State, changed: list[str], seconds: float, trace: str) -> None:
         now, state = time.strftime("%H:%M:%S", time.localtime(self._clock())), self._last
@@ -128,24 +132,23 @@ class Builder(Thread):
             kept = "; the last good page stays" if state.good else ""
             again = (state.faults, state.note) == (before.faults, before.note)
             self._say(f"{now}  {state.heading.lower()}{', as before' if again else kept}")
-            for line in [] if again else [*map(str, state.faults), *state.note.splitlines()[:1]]:
+            lines = [*map(str, state.faults), *(trace or state.note).splitlines()]
+            for line in [] if again else lines:
                 self._say(f"  {line}")
-            if trace:
-                self._say(trace.rstrip())
         elif state.good:
             result, old = state.good.result, before.good.result if before.good else None
             same = "; the pages are as they were" if old and old.digest == result.digest else ""
             self._say(f"{now}  {result.pages} pages in {seconds:.2f} s{_names(changed)}{same}")
             self._warn(result, old)
             if old is None:
-                self._say(self._drafts(state.good))
+                self._say(self._drafts)
 
     def _warn(self, result: SiteResult, old: SiteResult | None) -> None:
         for warning in result.warnings:
             if old is None or warning not in old.warnings:
                 self._say(f"  warning: {warning}")
 
-    def _drafts(self, good: Good) -> str:
+    def _find_drafts(self, good: Good) -> str:
         """Return where the pages are that a plain build would leave out."""
         patterns = render.url_patterns(render.settings(self._project))
         content = sources.read(

@@ -128,7 +128,7 @@ def build(
         with run.phase("render"):
             by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
             made = Build(config, by_path, looks.texts, looks.theme, options.as_of, options.preview)
-            plugins = render.render(project, settings, made, raw)
+            plugins = render.render(project, settings, made, raw, memo)
         names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
         with run.phase("finish", len(names)):
             facts = work.finish_pages(raw, stage, names, options.workers, memo, run.progress)

@@ -100,8 +100,17 @@ def _lead(absolute: str, link: str, site: Site) -> _Wrong | None:
         return None
     if target := site.aliases.get(path):
         return f"links to {path}, an alias", f"link to {target}", False
-    near = suggest(path, [*site.pages, *site.files])
-    return f"links to {link}, which does not exist", near if near.startswith("did") else "mend the link", True
+    near = _near(path, [*site.pages, *site.files])
+    remedy = f"did you mean {near}?" if near else "mend the link"
+    return f"links to {link}, which does not exist", remedy, True
+
+
+def _near(path: str, known: Iterable[str]) -> str:
+    """Return the URL path that *path* may have meant: one with this last name, or one like it."""
+    last = path.rstrip("/").rpartition("/")[2]
+    same = sorted(one for one in known if last and one.rstrip("/").rpartition("/")[2] == last)
+    near = same or get_close_matches(path, sorted(known), n=1, cutoff=0.75)
+    return near[0] if near else ""
 
 
 class _Placing:
@@ -119,9 +128,7 @@ class _Placing:
         page = self.site.documents.get(url)
         return frozenset(dict(page.fragment.lines)) if page else frozenset()
 
-    def fault(
-        self, url: str, text: str, remedy: str, needles: Sequence[str], kind: str = "markup"
-    ) -> Fault:
+    def fault(self, url: str, text: str, remedy: str, needles: Sequence[str], kind: str = "markup") -> Fault:
         """Return the fault with its place; *needles* are what may stand there, best first.
 
         Of a URL it is known whether a document holds it. Text in a list may

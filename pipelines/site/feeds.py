@@ -5,11 +5,13 @@ A function of values. No reads, no writes, no network.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
 
+@lru_cache(maxsize=512)  # a post stands in the feed of the site and in one for each of its tags
 def absolute(html: str, site: str, url: str) -> str:
     """Return *html* with links and sources resolved against *site*/*url*.
 

@@ -28,9 +28,14 @@ _LINKS_LOADED = frozenset(
 _NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
 # What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
 _LEFTOVERS = (
-    (r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}", "Jinja", "only templates run it"),
+    (
+        r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}",
+        "Jinja",
+        "take it out: only templates run it",
+    ),
     (r"\{(?:filename|static|attach|tag|category|author|index)\}\S*", "a link", "write [words]({filename}…)"),
-    (r"!?\[[^\]\n]*\]\([^)\s]*\)?|\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "mend it"),
+    (r"!?\[[^\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
+    (r"\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
     (r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)", "a link", "take out the space between ] and ("),
     (r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)", "emphasis", "put no space inside the signs"),
     (r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),

@@ -110,8 +110,9 @@ class _Work:
         self.tables(tree)
         self.small_things(tree)
         self.figures(tree)
-        self.first_paragraph = self.fill(first_paragraph(tree))
-        return self.fill(_COMMENT.sub("", tree.html or ""))  # a feed would carry them to its readers
+        # Comments are for authors; a feed would carry them to its readers.
+        self.first_paragraph = self.fill(_COMMENT.sub("", first_paragraph(tree)))
+        return self.fill(_COMMENT.sub("", tree.html or ""))
 
     def parse(self, html: str) -> LexborHTMLParser:
         """Parse *html* and blame what would be lost of it."""

@@ -121,10 +121,7 @@ class _Keeper:
                 params, args = self.names.params[mixin], self.names.args[call]
                 for way in self.ways(caller):
                     ways.append(
-                        {
-                            param: self.alone(arg, way)
-                            for param, arg in zip(params, args, strict=True)
-                        }
+                        {param: self.alone(arg, way) for param, arg in zip(params, args, strict=True)}
                     )
             if len(ways) > MOST:
                 remedy = "let mixins call each other less often"
@@ -156,8 +153,8 @@ class _Keeper:
                 entry.append(self.operation(piece, way) or "")
             else:
                 inner = self.binding(self.names.refs[piece], way)
-                if piece.compared and any(isinstance(one, Amount) and not one.unit for one in inner):
-                    text = f"{piece.name} in min() or max() has no unit"
+                if piece.compared and not _comparable(inner):
+                    text = f"{piece.name} in min() or max() is not one value with a unit"
                     self.fault(piece.place, text, "give it a unit, or write the result")
                 entry += inner
         return tuple(entry)
@@ -217,6 +214,13 @@ class _Keeper:
             "/": lambda a, b: a / b,
         }[node.symbol](left.value, right.value)
         return Amount(value, left.unit or right.unit)
+
+
+def _comparable(entry: Entry) -> bool:
+    """Whether it is one value, and not a number that less.js would take for any unit."""
+    tokens = tinycss2.parse_component_value_list("".join(map(str, entry)), skip_comments=True)
+    parts = [token for token in tokens if token.type != "whitespace"]
+    return len(parts) == 1 and parts[0].type != "number"
 
 
 def _plain(token: Any) -> bool:

@@ -37,8 +37,25 @@ from pipelines.site.less_tree import (
 
 # The units that lesscpy reads. Others of the theme borrow one that the theme does not use.
 UNITS = (
-    "px", "em", "%", "s", "ms", "deg", "pt", "cm", "mm", "in", "pc", "ex", "rad", "grad", "hz", "khz",
-    "dpi", "dpcm", "dppx",
+    "px",
+    "em",
+    "%",
+    "s",
+    "ms",
+    "deg",
+    "pt",
+    "cm",
+    "mm",
+    "in",
+    "pc",
+    "ex",
+    "rad",
+    "grad",
+    "hz",
+    "khz",
+    "dpi",
+    "dpcm",
+    "dppx",
 )
 
 

@@ -78,7 +78,8 @@ class Parser:
                 self.at += 1
                 if opening:
                     return tuple(nodes)
-                self.faults.append(RefusedError(token.line, "} without a block", "drop it").fault(self.path))
+                error = RefusedError(token.line, "} without a block", "drop it")
+                self.faults.append(error.fault(self.path))
                 continue
             node = self.statement(context)
             if node:

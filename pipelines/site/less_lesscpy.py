@@ -19,6 +19,7 @@ from pipelines.site.less_tree import Place
 
 NOT_LESSCPY = 'write it in another way, or set less_compiler = "lessc" in site.toml'
 
+
 def run_lesscpy(core: Core) -> tuple[str, list[Fault]]:
     """Return what lesscpy makes of *core*, or a fault for every line that it complains of."""
     css, said = _compile("\n".join(core.lines))
@@ -47,8 +48,13 @@ def _parser_class() -> Any:
             self.scope = parser.Scope()
             self.register = parser.ErrorRegister()
             self.parser = ply.yacc.yacc(
-                module=self, start="tunit", debug=False, optimize=True, write_tables=False,
-                tabmodule="no_tables_of_lesscpy", errorlog=ply.yacc.NullLogger(),
+                module=self,
+                start="tunit",
+                debug=False,
+                optimize=True,
+                write_tables=False,
+                tabmodule="no_tables_of_lesscpy",
+                errorlog=ply.yacc.NullLogger(),
             )
 
         def again(self) -> None:

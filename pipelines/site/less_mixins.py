@@ -37,7 +37,7 @@ def read_params(head: list[Token], path: str) -> tuple[Param, ...]:
     for part in _split(inner):
         key, tokens = _named(part)
         if not key or (tokens is None and len(words(part)) > 1):
-            said = "".join(token.text for token in part).strip() or "nothing"
+            said = "".join(token.text for token in words(part)) or "nothing"
             line = part[0].line if part else head[0].line
             text = f"{said} as a parameter of {name}()"
             raise RefusedError(line, text, "write @name or @name: value")
@@ -52,6 +52,8 @@ def _parts(head: list[Token]) -> tuple[str, list[Token], list[Token]]:
     depth = 0
     for index in range(start, len(head)):
         depth += depth_of(head[index])
+        if depth == 0 and head[index].text != ")":
+            raise RefusedError(head[index].line, f"{head[index].text} without its beginning", "balance it")
         if depth == 0:
             return name, head[start + 1 : index], words(head[index + 1 :])
     raise RefusedError(head[start].line, f"{name}( without its )", "close it")

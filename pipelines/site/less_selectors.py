@@ -21,9 +21,7 @@ _KINDS = {
     "[": ("ident", "string", "space"),
 }
 _NAME = r"(?:[\w-]|[^\x00-\x7f])+"
-_ATTRIBUTE = re.compile(
-    rf" ?{_NAME} ?(?:[~|^$*]?= ?(?:{_NAME}|\"[^\"]*\"|'[^']*')(?: [iIsS])? ?)?", re.ASCII
-)
+_ATTRIBUTE = re.compile(rf" ?{_NAME} ?(?:[~|^$*]?= ?(?:{_NAME}|\"[^\"]*\"|'[^']*')(?: [iIsS])? ?)?", re.ASCII)
 _COMBINATORS = (">", "+", "~", " ")
 
 

@@ -60,7 +60,7 @@ class _Reader:
             if before and beside and (token.kind in (*WORDS, "function") or token.text == "["):
                 said = f"{before.text}{token.text} without a space between"
                 raise RefusedError(token.line, said, _SPACE)
-            if self.in_calc:
+            if self.in_calc or self.within in COMPARED:
                 self.joined(token)
             if self.within == "[" and not (token.kind in ("ident", "space") or token.text == "]"):
                 raise RefusedError(token.line, f"{token.text} in brackets", "name lines of a grid")
@@ -192,15 +192,16 @@ class _Reader:
         self.text(token)
 
     def joined(self, token: Token) -> None:
-        """In calc() two values stand on the sides of an operator, and less.js reads no words."""
-        if token.kind not in ("number", "at", "function", "delim", "space") or token.text == ",":
-            raise RefusedError(token.line, f"{token.text} in calc()")
+        """In calc(), min() and max() something stands between two values; and no words."""
+        kinds = ("number", "at", "function", "delim", "space")
+        if token.kind not in kinds or (self.in_calc and token.text == ","):
+            raise RefusedError(token.line, f"{token.text} in calc(), min() or max()")
         last = next((t for t in reversed(self.tokens[: self.at]) if t.kind != "space"), None)
         ended = last and (last.kind in ("number", "at") or last.text == ")")
         begins = token.kind in ("number", "at", "function") or token.text == "("
         if last and ended and begins:
-            text = f"{last.text} and {token.text} in calc() without an operator"
-            raise RefusedError(token.line, text, "write an operator, with spaces around it")
+            text = f"nothing between {last.text} and {token.text}"
+            raise RefusedError(token.line, text, "write an operator with spaces around it, or a comma")
 
     def between(self, token: Token) -> None:
         """A comma or an operator stands between two things."""
@@ -248,8 +249,7 @@ def _sum(token: Token) -> RefusedError:
 def spaced(tokens: Sequence[Token]) -> list[Token]:
     """Return *tokens* with a plain space for every space and comment."""
     return [
-        Token("space", " ", token.line) if token.kind in ("space", "comment") else token
-        for token in tokens
+        Token("space", " ", token.line) if token.kind in ("space", "comment") else token for token in tokens
     ]
 
 

@@ -162,10 +162,11 @@ def _file(path: str, tail: str, document: Document, around: Surroundings) -> Tar
 
 def _near(path: str, known: Iterable[str]) -> str:
     """Return the file that *path* may have meant: of this name elsewhere, or of one like it."""
-    name, suffix = posixpath.basename(path), PurePosixPath(path).suffix
-    by_name = {posixpath.basename(one): one for one in sorted(known, reverse=True) if one.endswith(suffix)}
-    near = get_close_matches(name, sorted(by_name), n=1, cutoff=0.7)
-    return by_name[near[0]] if near else ""
+    meant = PurePosixPath(path)
+    found = [PurePosixPath(one) for one in sorted(known, reverse=True)]
+    by_stem = {one.stem: str(one) for one in found if one.suffix == meant.suffix}
+    near = get_close_matches(meant.stem, sorted(by_stem), n=1, cutoff=0.7)
+    return by_stem[near[0]] if near else ""
 
 
 def file_url(path: str, gated: bool, around: Surroundings) -> str:

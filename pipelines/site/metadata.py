@@ -125,10 +125,11 @@ class _Checking:
         items = tuple(" ".join(part.split()) for part in value if part.strip())
         seen: dict[str, str] = {}
         for item in items:
-            same = seen.setdefault(slug_of(item) if entry.key == "tags" else item, item)
-            if same is not item:
-                again = "stands twice" if same == item else f"is {same!r} again: they share a URL"
+            same = slug_of(item) if entry.key == "tags" else item
+            if (first := seen.get(same)) is not None:
+                again = "stands twice" if first == item else f"is {first!r} again: they share a URL"
                 self.blame(entry.line, f"{entry.key}: {item!r} {again}", "name it once")
+            seen[same] = first or item
         if entry.key == "aliases":
             for alias in items:
                 self._alias(alias, entry.line)

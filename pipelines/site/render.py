@@ -25,9 +25,11 @@ from pelican.settings import read_settings
 from pipelines.errors import Fault, PipelineError, SourceError, suggest
 from pipelines.site.handover import SETTING, Build
 from pipelines.site.loud import Loud
+from pipelines.site.memo import Memo, digest
 from pipelines.site.plugins import Timed
 from pipelines.site.reader import read_text
 from pipelines.site.sources import CONTENT, UrlPatterns
+from pipelines.site.templates import Compiled
 
 SETTINGS = "pelicanconf.py"
 TEMPLATES = "theme/templates"
@@ -100,7 +102,7 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
     return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
 
 
-def render(project: Path, base: Mapping[str, Any], build: Build, out: Path) -> dict[str, float]:
+def render(project: Path, base: Mapping[str, Any], build: Build, out: Path, memo: Memo) -> dict[str, float]:
     """Render *build* into *out*; return the seconds that each Pelican plugin took.
 
     Raises SourceError for faults of templates and PipelineError for what
@@ -131,6 +133,7 @@ def render(project: Path, base: Mapping[str, Any], build: Build, out: Path) -> d
             **base["JINJA_ENVIRONMENT"],
             "autoescape": True,  # the plugin hands HTML over as Markup, and titles as text
             "auto_reload": False,
+            "bytecode_cache": Compiled(memo, digest((project / SETTINGS).read_bytes())),
         },
     }
     if not own["ARTICLE_PATHS"]:

@@ -46,7 +46,8 @@ def json_ld(site: SiteConfig, kind: str, item: Any, lang: str) -> Markup:
         }
     else:
         raise LookupError(f"json_ld knows article, page and site, not {kind!r}")
-    text = json.dumps({"@context": "https://schema.org", **data}, ensure_ascii=False, sort_keys=True)
+    said = {"@context": "https://schema.org"} | {key: value for key, value in data.items() if value}
+    text = json.dumps(said, ensure_ascii=False, sort_keys=True)
     # A "<" could end the element early; in JSON it may stand as an escape.
     text = text.replace("<", "\\u003c").replace("&", "\\u0026")
     return Markup(f'<script type="application/ld+json">{text}</script>')

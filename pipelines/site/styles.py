@@ -90,7 +90,7 @@ def _flaws(css: str, path: str) -> Iterator[Fault]:
 def code_colours() -> str:
     """Return the rules for highlighted code, light and dark."""
     light, dark = _palette(LIGHT), _palette(DARK)
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
 def _palette(name: str) -> str:

@@ -31,8 +31,9 @@ ELEMENTS = frozenset(
 _TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DECLARATION = re.compile(r"<(?:\?|!\[CDATA\[|!doctype\b)[^>]*>", re.IGNORECASE)
-# Python-Markdown's own rules for what defines a link and a footnote.
+# Python-Markdown's own rules for what defines a link, a footnote and an abbreviation.
 _DEFINITION = re.compile(r"^ {0,3}\[(?P<name>[^\[\]]+)\]: *(?P<target>\S+)", re.MULTILINE)
+_ABBREVIATION = re.compile(r"^ {0,3}\*\[(?P<name>[^\]\n]+)\] ?:.*", re.MULTILINE)
 _FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})")
 
 
@@ -92,6 +93,10 @@ def _in_picture(node: LexborNode) -> bool:
 def lost_definitions(body: str, text: str) -> Iterator[Loss]:
     """Yield the definitions of the Markdown *body* that the page does not use; *text* is the page's."""
     prose = _without_fences(body)
+    for one in _ABBREVIATION.finditer(prose):
+        if one["name"] not in _ABBREVIATION.sub("", prose):
+            what = f"abbreviation *[{one['name']}] is used nowhere, so that nobody sees it"
+            yield Loss(what, "mend its name, or remove it", one[0].strip())
     found = [(_key(one["name"]), one["target"], one[0].strip()) for one in _DEFINITION.finditer(prose)]
     if not found:
         return

@@ -63,16 +63,21 @@ class SiteWriter(Writer):  # type: ignore[misc]  # Pelican is not typed
             link=f"{site.url}/{item.url}",
             unique_id=item.entry,
             description=absolute(str(item.summary), site.url, item.url) or None,
-            content=absolute(item._content, site.url, item.url),
+            content=absolute(str(item._content), site.url, item.url),
             categories=[tag.name for tag in item.tags],
             author_name=", ".join(author.name for author in item.authors),
             pubdate=item.date,
             updateddate=item.modified,
+            lang=item.lang,
         )
 
 
 class _Feed(Atom1Feed):  # type: ignore[misc]  # feedgenerator is not typed
     as_of = 0  # seconds since 1970
+
+    def item_attributes(self, item: Any) -> dict[str, str]:
+        """Return the attributes of an entry: its language, where the feed has another one."""
+        return {} if item["lang"] == self.feed["language"] else {"xml:lang": item["lang"]}
 
     def latest_post_date(self) -> Any:
         """Return the newest change, or the build's own time for a feed without posts."""

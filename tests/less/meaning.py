@@ -156,4 +156,6 @@ def _function(name: str, arguments: tuple[Any, ...]) -> Any:
         if len(best) == 1:
             return next(iter(best.values()))
         return (name, *best.values())
+    if name == "calc" and len(arguments) == 1 and arguments[0][0] == "() block":
+        return (name, *arguments[0][1:])  # parentheses around everything
     return (name, *arguments)
