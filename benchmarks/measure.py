@@ -55,8 +55,8 @@ def run(peer: Peer) -> Run:
         finally:
             os.chdir(here)
     if os.waitstatus_to_exitcode(status) != 0:
-        said = (peer.folder / "stderr.txt").read_text()[-2000:]
-        raise RuntimeError(f"{peer.name} ended with {os.waitstatus_to_exitcode(status)}: {said}")
+        end = (peer.folder / "stderr.txt").read_text()[-2000:]
+        raise RuntimeError(f"{peer.name} ended with {os.waitstatus_to_exitcode(status)}: {end}")
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
