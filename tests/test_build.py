@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -239,6 +240,30 @@ def test_faults_of_all_kinds_are_told_at_once(tmp_path: Path) -> None:
         "content/images/fake.png:0",
         "theme/css/zz.css:1",
     } <= places
+
+
+def test_entry_ids_survive_a_new_title_slug_and_date(tmp_path: Path) -> None:
+    """A feed reader must not show an old post as a new one because its author mended something."""
+    site = small_site(tmp_path)
+    source = site / "content/posts/second.md"
+
+    def entry() -> str:
+        build_site(site)
+        feed = (site / "out/site/public/feed.atom").read_text("utf-8")
+        return next(one for one in feed.split("<entry>") if "second" in one)
+
+    before = re.findall("<id>(.*?)</id>", entry())
+    text = source.read_text("utf-8")
+    for old, new in (
+        ("The second post", "A better title"),
+        ("date: 2026-02-02", "date: 2026-02-01\nslug: mended"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    write(source, text)
+    markdown = site / "content/posts/markdown.md"
+    write(markdown, markdown.read_text("utf-8"))
+    assert before == re.findall("<id>(.*?)</id>", entry()) == ["tag:small.example,2026:posts/second"]
 
 
 KILLER = """
