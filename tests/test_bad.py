@@ -258,6 +258,15 @@ def test_links_inside_of_the_project_are_followed(site: Path) -> None:
     assert len(list((public / "assets").glob("mark.*.svg"))) == 1
 
 
+def test_a_project_may_lie_in_any_folder(good: Path, tmp_path: Path) -> None:
+    """Nobody chooses the name of a home."""
+    site = Path(shutil.copytree(good, tmp_path / "Größe & Co. 100 %" / "a #1 [x] {y}", symlinks=True))
+    shutil.rmtree(site / "out")
+    assert run(site) == 0
+    tree = Path("out", "site", "public")
+    assert project.files_of(site / tree) == project.files_of(good / tree)
+
+
 def test_a_file_that_may_not_be_read_is_a_fault(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,7 +41,7 @@ def hashed_name(path: str, data: bytes) -> str:
     with spaces or umlauts needs no escapes.
     """
     pure = PurePosixPath(path)
-    stem = slug_of(pure.stem) or "file"
+    stem = slug_of(pure.stem)[:100].rstrip("-") or "file"  # in ASCII a name may be longer than it was
     return f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}{pure.suffix.lower()}"
 
 

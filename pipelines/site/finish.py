@@ -35,6 +35,7 @@ _LEFTOVERS = (
     ),
     (r"\{(?:filename|static|attach|tag|category|author|index)\}\S*", "a link", "write [words]({filename}…)"),
     (r"!?\[[^\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
+    (r"\[\[[^\]\n]+\]\]", "a link", "write it as [words](target)"),
     (r"\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
     (r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)", "a link", "take out the space between ] and ("),
     (r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)", "emphasis", "put no space inside the signs"),

@@ -24,7 +24,7 @@ from pipelines.site.swallowed import lost_character, lost_definitions, lost_tags
 
 WORDS_A_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
 _URL_ATTRIBUTES = ("href", "src", "poster", "data")
-_MARKED = "[href], [src], [poster], [srcset], object[data]"
+_MARKED = ":is([href], [src], [poster], [srcset], object[data])"  # a list would name some nodes twice
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 # Private-use characters stand for markup while the tree is text; a page cannot hold them.

@@ -33,6 +33,7 @@ _DATE = re.compile(
 _DATE_FORM = "write it as 2026-05-01 or 2026-05-01 18:30, with +02:00 if need be"
 _SLUG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
+LONGEST = 150  # characters of a slug; a file system takes 255 bytes, and a suffix must fit
 _YEARS = range(1970, 9999)  # so that no offset leads out of what can be told apart
 
 # Pelican's substitutions (it spells letters in ASCII first), and two of ours.
@@ -71,6 +72,16 @@ class Metadata:
         return dict(self.lines).get(key, 1)
 
 
+def slug_fault(text: str) -> tuple[str, str] | None:
+    """Return (what is wrong, the remedy) with *text* as a part of a URL, or None."""
+    slug = slug_of(text)
+    if not slug:
+        return "gives an empty URL", "use at least one letter or digit"
+    if len(slug) > LONGEST:
+        return f"is too long for a URL ({len(slug)} characters)", f"use at most {LONGEST}"
+    return None
+
+
 def slug_of(text: str) -> str:
     """Return the URL form of *text*: lower case, ASCII where it can be, hyphens."""
     return str(slugify(text, regex_subs=SLUG_RULES))
@@ -86,6 +97,10 @@ def parse(entries: Iterable[Entry], name: str, *, timezone: str, extra: Iterable
     for entry in entries:
         checking.take(entry)
     return checking.finish()
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 class _Checking:
@@ -135,9 +150,8 @@ class _Checking:
                 self._alias(alias, entry.line)
         elif entry.key == "tags":
             for tag in items:
-                if not slug_of(tag):
-                    remedy = "use at least one letter or digit"
-                    self.blame(entry.line, f"tag {tag!r} gives an empty URL", remedy)
+                if wrong := slug_fault(tag):
+                    self.blame(entry.line, f"tag {_short(tag)} {wrong[0]}", wrong[1])
         return items
 
     def _alias(self, alias: str, line: int) -> None:
@@ -162,9 +176,8 @@ class _Checking:
             self.blame(line, f"slug {value!r} does not fit a URL", remedy)
         elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
             self.blame(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
-        elif key in ("category", "series") and not slug_of(value):
-            remedy = "use at least one letter or digit"
-            self.blame(line, f"{key} {value!r} gives an empty URL", remedy)
+        elif key in ("category", "series", "slug") and (wrong := slug_fault(value)):
+            self.blame(line, f"{key} {_short(value)} {wrong[0]}", wrong[1])
         return value
 
     def _date(self, key: str, value: str, line: int) -> datetime | None:

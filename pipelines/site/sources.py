@@ -196,9 +196,8 @@ def _slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
         path.parent.name if path.stem == "index" and len(path.parts) > 3 else path.stem
     )  # a folder is a page
     slug = meta.slug or metadata.slug_of(meta.title if urls.slug_from == "title" else stem)
-    if not slug:
-        remedy = "add a line `slug: …`"
-        raise SourceError([Fault(str(path), 1, "no URL can be made of its name", remedy)])
+    if wrong := metadata.slug_fault(slug):
+        raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`")])
     return slug
 
 

@@ -30,10 +30,14 @@ ELEMENTS = frozenset(
 )
 _TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_DECLARATION = re.compile(r"<(?:\?|!\[CDATA\[|!doctype\b)[^>]*>", re.IGNORECASE)
+# What HTML takes for a comment although it is none, or for one that goes on to the end of the page.
+_DECLARATION = re.compile(
+    r"<(?:\?|!(?!--)|/(?![A-Za-z]))[^>]*>?|<!--(?!.*?-->).*|</?[A-Za-z][^<>]*\Z", re.DOTALL
+)
 # Python-Markdown's own rules for what defines a link, a footnote and an abbreviation.
-_DEFINITION = re.compile(r"^ {0,3}\[(?P<name>[^\[\]]+)\]: *(?P<target>\S+)", re.MULTILINE)
-_ABBREVIATION = re.compile(r"^ {0,3}\*\[(?P<name>[^\]\n]+)\] ?:.*", re.MULTILINE)
+_INSIDE = r"^[ \t]*(?:>[ \t]*|(?:[-*+:]|\d+\.)[ \t]+)*"  # of quotations and lists
+_DEFINITION = re.compile(_INSIDE + r"\[(?P<name>[^\[\]]*)\]: *(?P<target>\S+)", re.MULTILINE)
+_ABBREVIATION = re.compile(_INSIDE + r"\*\[(?P<name>(?:(?!\n\s*\n)[^\\])*?)\] ?:.*", re.MULTILINE)
 _FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})")
 
 
@@ -52,6 +56,8 @@ class Loss:
 
 def lost_character(html: str, taken: str) -> Loss | None:
     """Return the first character of *html* that no page can show, or that the build itself has *taken*."""
+    if "&#" not in html and not any(sign in html for sign in taken):
+        return None
     for found in re.finditer(f"[{taken}]|&#(?:[xX](?P<hex>[0-9a-fA-F]+)|(?P<dec>[0-9]+))", html):
         digits, base = (found["hex"], 16) if found["hex"] else (found["dec"], 10)
         number = int(digits[:9], base) if digits else ord(found[0])
@@ -64,7 +70,7 @@ def lost_tags(html: str, tree: LexborHTMLParser) -> Iterator[Loss]:
     """Yield what of *html* the parser takes for markup although it is none; *tree* is *html*, parsed."""
     remedy = "put it in `backticks`, or write &lt; for its <"
     for found in _DECLARATION.findall(html):
-        yield Loss(f"{found[:40]} would not be seen", remedy, found[:20])
+        yield Loss(f"{' '.join(found.split())[:40]} would not be seen", remedy, found[:12])
     html = _COMMENT.sub("", html)
     names = {name for name in _TAG.findall(html) if name.lower() not in ELEMENTS}
     if not names:
@@ -92,9 +98,12 @@ def _in_picture(node: LexborNode) -> bool:
 
 def lost_definitions(body: str, text: str) -> Iterator[Loss]:
     """Yield the definitions of the Markdown *body* that the page does not use; *text* is the page's."""
+    if "]:" not in body and "*[" not in body:
+        return
     prose = _without_fences(body)
     for one in _ABBREVIATION.finditer(prose):
-        if one["name"] not in _ABBREVIATION.sub("", prose):
+        seen = one["name"].strip() and one["name"].strip() in _ABBREVIATION.sub("", prose)
+        if not seen and f"*[{one['name']}]" not in text:
             what = f"abbreviation *[{one['name']}] is used nowhere, so that nobody sees it"
             yield Loss(what, "mend its name, or remove it", one[0].strip())
     found = [(_key(one["name"]), one["target"], one[0].strip()) for one in _DEFINITION.finditer(prose)]

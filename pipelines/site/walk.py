@@ -14,6 +14,7 @@ from pipelines.errors import Fault
 
 # In the folder of files that are copied as they are, this is the one name with a dot that is meant.
 _WELL_KNOWN = ".well-known"
+_LONGEST = 240  # bytes of a name; file systems take 255, and .gz must fit
 # What editors, file managers and Git leave behind; anywhere else every name with a dot is left out.
 _LITTER = re.compile(r"\.(?:DS_Store|directory|git\w*|#.*|.*\.sw[a-z])|.*~")
 
@@ -47,6 +48,9 @@ class _Walk:
             name.encode()
         except UnicodeEncodeError:
             self.blame(path, "its name is not UTF-8", "rename it")
+            return False
+        if (length := len(os.fsencode(name))) > _LONGEST:
+            self.blame(path, f"its name is too long ({length} bytes)", f"shorten it to {_LONGEST}")
             return False
         if re.search(r"[\x00-\x1f\x7f]", name):
             self.blame(path, "its name holds a control character", "rename it")
