@@ -223,6 +223,30 @@ def test_a_failing_build_leaves_the_last_tree(tmp_path: Path) -> None:
     assert sorted(path.name for path in (site / "out").iterdir()) == [".lock", "site", "site.json"]
 
 
+def test_every_author_is_named_on_the_page(tmp_path: Path) -> None:
+    site = small_site(tmp_path)
+    build_site(site)
+    page = (site / "out/site/public/posts/second/index.html").read_text("utf-8")
+    assert "A. Tester, B. Other" in page
+    assert '"author": [{"@type": "Person", "name": "A. Tester"}, {"@type": "Person", "name": "B. Other"}]' in page
+
+
+def test_an_out_that_is_no_folder_is_told_in_a_line(tmp_path: Path) -> None:
+    site = small_site(tmp_path, history=False)
+    write(site / "out", "")
+    done = project.command(site, "build", "--as-of", str(AS_OF))
+    text = "error: out: cannot be written (File exists); make it a folder that you may write\n"
+    assert (done.returncode, done.stderr) == (1, text)
+
+
+def test_a_link_from_extra_publishes_no_source(tmp_path: Path) -> None:
+    """A draft must not get out through content/extra, which is served as it is."""
+    site = small_site(tmp_path, history=False)
+    (site / "content/extra/draft.md").symlink_to("../posts/draft.md")
+    with pytest.raises(SourceError, match=r"content/extra/draft\.md: is a link that would publish a source"):
+        build_site(site)
+
+
 def test_faults_of_all_kinds_are_told_at_once(tmp_path: Path) -> None:
     """An author who mends one fault must not be sent back for the next one of the same build."""
     site = small_site(tmp_path)

@@ -272,7 +272,8 @@ def _check(
         login=config.login,
     )
     faults, warnings = checks.check(site, config, project)
-    for alias in sorted(aliases.keys() & facts.keys()):
+    taken = {url.lower() for url in facts}
+    for alias in sorted(alias for alias in aliases if alias.lower() in taken):
         owner = next(p.document for p in pages if alias in extras.aliases([p.document]))
         what = f"alias {alias} is a page already"
         faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias"))

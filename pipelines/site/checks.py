@@ -185,11 +185,12 @@ def menus(site: Site, config: SiteConfig) -> list[Fault]:
 
 def _aliases(site: Site) -> list[Fault]:
     """Return a fault for each alias that would hide a file."""
+    files = {file.lower() for file in site.files}  # NGINX maps aliases whatever their letter case
     return [
         Fault(document.path, document.meta.line("aliases"), f"alias {alias} is a file already", "remove it")
         for document in (page.document for page in site.documents.values())
         for alias in document.meta.aliases
-        if alias in site.files or alias.rstrip("/") in site.files
+        if alias.lower() in files or alias.lower().rstrip("/") in files
     ]
 
 

@@ -22,6 +22,8 @@ from pipelines.site.sources import CONTENT, Document
 # Pelican's own marks: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
 _MARK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# Pictures that may tell where they were taken, in forms that are not read here.
+_UNCLEAN = frozenset(".tif .tiff .jfif .jpe .heic .heif .bmp .jxl .dng .raw .psd .jp2".split())
 _REFUSED = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
 # A scheme that nobody knows is a slip of the pen: it would lead nowhere without a word.
 _KNOWN = frozenset(
@@ -154,6 +156,9 @@ def _file(path: str, tail: str, document: Document, around: Surroundings) -> Tar
         if posixpath.basename(path).startswith("www."):
             remedy = "write https:// in front of it"
         raise BrokenLink(f"links to {path}, which does not exist", remedy)
+    if PurePosixPath(path).suffix.lower() in _UNCLEAN:
+        remedy = "export it as JPEG, PNG, WebP or AVIF"
+        raise BrokenLink(f"shows {path}, of which place and camera cannot be taken out", remedy)
     if path.startswith(f"{CONTENT}/members/") and not document.gated:
         remedy = "move the file out of content/members, or the page into it"
         raise BrokenLink(f"shows {path}, which is for members only", remedy)

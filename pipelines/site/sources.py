@@ -171,6 +171,9 @@ def _check_end(source: reader.Source, path: str, config: SiteConfig) -> None:
     """Refuse keys behind the end of the front matter: an `access: members` there guards nothing."""
     known = metadata.KEYS | set(config.metadata_extra)
     first = source.body.lstrip("\n").split("\n\n")[0].split("\n")
+    guard = re.match(r"(?:---[ \t]*\n+)?((?:status|access)[ \t]*:.*)", "\n".join(first), re.IGNORECASE)
+    if guard and guard[1].partition(":")[2].strip().lower() in ("draft", "published", "members", "public"):
+        first = [guard[1]]
     if all(line.partition(":")[1] and line.partition(":")[0].strip().lower() in known for line in first):
         line = source.body_line + len(source.body) - len(source.body.lstrip("\n"))
         remedy = "move it up, without a blank line between; if it is text, begin it with another word"
@@ -180,6 +183,9 @@ def _check_end(source: reader.Source, path: str, config: SiteConfig) -> None:
 def _check_folder(meta: Metadata, path: str, folder: str) -> None:
     """Refuse what the folder of a page leaves without effect."""
     faults = []
+    if folder != "members" and "members" in PurePosixPath(path).parts[2:-1] and meta.access != "members":
+        remedy = "move the file to content/members, write `access: members`, or rename the folder"
+        faults.append(Fault(path, 0, "a folder members that guards nothing", remedy))
     if folder == "members" and meta.access == "public":
         remedy = "move the file out of content/members, or remove the line"
         faults.append(Fault(path, meta.line("access"), "access: public in the members' folder", remedy))
@@ -264,19 +270,23 @@ def _select(
 
 
 def _clashes(documents: Iterable[Document]) -> Iterator[Fault]:
-    """Yield a fault for each URL or alias that two documents claim."""
+    """Yield a fault for each URL or alias that two documents claim.
+
+    Letter case counts for none: an NGINX ``map`` finds /About by /about, and a
+    page and an alias that differ in nothing else would redirect to each other.
+    """
     owner: dict[str, Document] = {}
     documents = list(documents)
     for document in documents:
-        if first := owner.get(document.url):
+        if first := owner.get(document.url.lower()):
             line = document.meta.line("slug")
             what = f"has the URL {document.url}, as {first.path} has"
             yield Fault(document.path, line, what, "give one of them another slug")
-        owner.setdefault(document.url, document)
+        owner.setdefault(document.url.lower(), document)
     for document in documents:
         for alias in document.meta.aliases:
             line = document.meta.line("aliases")
-            key = alias.rstrip("/") + "/"
+            key = alias.rstrip("/").lower() + "/"
             if document.gated and not alias.startswith("/members/"):
                 what = f"alias {alias} of a members' page stands in public"
                 yield Fault(document.path, line, what, "put it below /members/")

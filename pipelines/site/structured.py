@@ -20,13 +20,14 @@ def json_ld(site: SiteConfig, kind: str, item: Any, lang: str) -> Markup:
     """
     data: dict[str, Any]
     if kind == "article":
+        people = [{"@type": "Person", "name": author.name} for author in item.authors]
         data = {
             "@type": "BlogPosting",
             "headline": item.title,
             "description": item.description,
             "datePublished": item.date.isoformat(),
             "dateModified": (item.modified or item.date).isoformat(),
-            "author": {"@type": "Person", "name": str(item.author)},
+            "author": people if len(people) > 1 else people[0],
             "mainEntityOfPage": f"{site.url}/{item.url}",
             "inLanguage": lang,
             "keywords": [tag.name for tag in item.tags],

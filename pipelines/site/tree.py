@@ -131,7 +131,12 @@ def staging(out: Path) -> Iterator[Path]:
     builds, but not that of a build that is running. Raises PipelineError when
     the disk is full.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _unlock(_hold(out))
+    except OSError as error:
+        text = f"cannot be written ({error.strerror}); make it a folder that you may write"
+        raise PipelineError(f"{out.name}: {text}") from error
     with _locked(out):
         for journal in sorted(out.glob(".*.swap")):
             recover(out / journal.name[1 : -len(".swap")])
@@ -190,8 +195,12 @@ def _locked(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough once a child has inherited it
-        os.close(lock)
+        _unlock(lock)
+
+
+def _unlock(lock: int) -> None:
+    fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough once a child has inherited it
+    os.close(lock)
 
 
 def _hold(folder: Path) -> int:

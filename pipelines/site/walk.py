@@ -73,6 +73,14 @@ class _Walk:
             return real
         return ""
 
+    def opens(self, path: str, real: str) -> bool:
+        """Say whether the link *path* lies among what is served as it is, and leads to what is not."""
+        sources = f"{self.home}/{os.path.dirname(self.verbatim)}/"
+        served = f"{self.home}/{self.verbatim}/"
+        if not path.startswith(f"{self.verbatim}/"):
+            return False
+        return f"{real}/".startswith(sources) and not real.startswith(served)
+
     def look(self, path: str, real: str, above: frozenset[str]) -> list[tuple[str, str, frozenset[str]]]:
         """Take the files of the folder *path*; return the folders in it. *above* are those around it."""
         folders = []
@@ -89,6 +97,8 @@ class _Walk:
             closed = f"{self.home}/{self.closed}"
             if f"{inner}/".startswith(f"{closed}/") and not f"{name}/".startswith(f"{self.closed}/"):
                 self.blame(name, f"is a link into {self.closed}", "put the page that needs it there too")
+            elif inner and entry.is_symlink() and self.opens(name, inner):
+                self.blame(name, "is a link that would publish a source", "put the file itself here")
             elif inner and entry.is_dir():
                 folders.append((name, inner, above | {inner}))
             elif inner and not entry.is_file():
