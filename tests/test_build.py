@@ -228,7 +228,10 @@ def test_every_author_is_named_on_the_page(tmp_path: Path) -> None:
     build_site(site)
     page = (site / "out/site/public/posts/second/index.html").read_text("utf-8")
     assert "A. Tester, B. Other" in page
-    assert '"author": [{"@type": "Person", "name": "A. Tester"}, {"@type": "Person", "name": "B. Other"}]' in page
+    assert (
+        '"author": [{"@type": "Person", "name": "A. Tester"}, {"@type": "Person", "name": "B. Other"}]'
+        in page
+    )
 
 
 def test_an_out_that_is_no_folder_is_told_in_a_line(tmp_path: Path) -> None:
