@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve build check test lint types format diagrams golden bench tools lock clean post
+.PHONY: help serve build check test lint types format diagrams golden bench tools lock clean post base image
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ build: $(VENV)/run  ## render content/ and theme/ into out/site
 
 check: $(VENV)/run  ## build, and try the links to other sites
 	@$(RUN) check --external
+
+image: build  ## pack out/site into an OCI image: out/images/web
+	@$(RUN) image web
+
+base: $(VENV)/run  ## make the base of the images anew and pin it (needs buildah; rarely)
+	@$(RUN) base web
 
 post: $(VENV)/run  ## begin a post: make post TITLE="A title"
 	@$(RUN) new post "$${TITLE:?write it as: make post TITLE=\"A title\"}"

@@ -79,6 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=_port, default=8000)
     serve.set_defaults(run=_serve)
 
+    image = commands.add_parser("image", help="pack what was built into out/images/NAME")
+    image.add_argument("name", choices=("web",))
+    image.add_argument("--json", action="store_true", help="print the result as JSON")
+    image.set_defaults(run=_image)
+
+    base = commands.add_parser("base", help="make the base of an image, and pin it (needs buildah)")
+    base.add_argument("name", choices=("web",))
+    base.set_defaults(run=_base)
+
     new = commands.add_parser("new", help="begin a post or a page")
     new.add_argument("kind", choices=("post", "page", "member"))
     new.add_argument("title")
@@ -149,6 +158,25 @@ def _serve(options: argparse.Namespace) -> int:
             print(line, file=sys.stderr, flush=True)
 
     return serve(options.project.resolve(), options.port, clock=time.time, say=say)
+
+
+def _image(options: argparse.Namespace) -> int:
+    from pipelines.image.web import web
+    from pipelines.terminal import image_summary
+
+    project = options.project.resolve()
+    result = web(project, config.load(project))
+    sys.stdout.write(results.to_json(result) if options.json else image_summary(result))
+    return 0
+
+
+def _base(options: argparse.Namespace) -> int:
+    from pipelines.image import base
+
+    project = options.project.resolve()
+    site = config.load(project)
+    print(base.make(project, options.name, site.registry, lambda line: print(line, file=sys.stderr)))
+    return 0
 
 
 def _new(options: argparse.Namespace) -> int:

@@ -44,6 +44,7 @@ class SiteConfig:
     security_contact: tuple[str, ...]  # URIs (RFC 9116, section 2.5.3)
     metadata_extra: tuple[str, ...]  # further front matter keys
     less_compiler: str  # "lesscpy" or "lessc"
+    registry: str  # where images are kept: host and path, without a tag; "" for none
 
 
 class _Wrong(Exception):
@@ -142,6 +143,20 @@ def _compiler(value: Any) -> str:
     return str(value)
 
 
+# Host, perhaps a port, a path in lower case (OCI distribution-spec, "Pulling manifests").
+_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REGISTRY = re.compile(rf"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{{1,5}})?(?:/{_NAME})+")
+
+
+def _registry(value: Any) -> str:
+    if value == "":
+        return ""
+    if not _REGISTRY.fullmatch(_text(value)):
+        remedy = 'write host and path, as in "registry.example.org/me/site", or "" for none'
+        raise _Wrong("is not a place in a registry", remedy)
+    return str(value)
+
+
 _REQUIRED = object()
 
 # table -> key -> (check, default); a table in _LISTS is an array of tables.
@@ -161,6 +176,7 @@ _SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
     "security": {"contact": (_contacts, _REQUIRED)},
     "metadata": {"extra": (_names, ())},
     "build": {"less_compiler": (_compiler, "lesscpy")},
+    "images": {"registry": (_registry, "")},
 }
 _LISTS = frozenset({"menu", "footer"})
 
@@ -267,6 +283,7 @@ def parse(text: str, name: str = FILE) -> SiteConfig:
         security_contact=rows["security"][0]["contact"],
         metadata_extra=rows["metadata"][0]["extra"],
         less_compiler=rows["build"][0]["less_compiler"],
+        registry=rows["images"][0]["registry"],
     )
 
 

@@ -29,7 +29,30 @@ class SiteResult:
     plugins: dict[str, float]  # seconds per Pelican plugin
 
 
-def to_json(result: SiteResult) -> str:
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """One layer of an image."""
+
+    name: str  # "base", "configuration", "assets", "pages"
+    digest: str  # "sha256:…" of the compressed bytes
+    diff_id: str  # "sha256:…" of the archive
+    size: int  # bytes, compressed
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """A finished image: out/image-<name>.json; its layout is out/images/<name>."""
+
+    name: str  # "web" or "api"
+    digest: str  # "sha256:…" of its manifest
+    arch: str  # as OCI writes it: "amd64"
+    base: str  # "sha256:…" of the manifest of what it stands on
+    site: str  # SiteResult.digest; "" for an image without a site
+    size: int  # bytes of all layers, compressed
+    layers: tuple[LayerResult, ...]
+
+
+def to_json(result: SiteResult | ImageResult) -> str:
     """Return *result* as indented JSON with sorted keys, ending in a newline."""
     return json.dumps(asdict(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipelines.results import SiteResult
+from pipelines.results import ImageResult, SiteResult
 
 if TYPE_CHECKING:  # it brings an HTTP client along, which a build does not need
     from pipelines.site.external import Report
@@ -90,6 +90,14 @@ def summary(result: SiteResult) -> str:
         f"time    {sum(result.phases.values()):.2f} s ({times})",
     ]
     lines += [f"not in  {text}" for text in result.left_out]
+    return "\n".join(lines) + "\n"
+
+
+def image_summary(result: ImageResult) -> str:
+    """Return what a person wants to know of an image: its digest, and what each layer weighs."""
+    width = max(len(one.name) for one in result.layers)
+    lines = [f"out/images/{result.name}  {result.arch}  {size(result.size)}", f"digest  {result.digest}"]
+    lines += [f"layer   {one.name:<{width}}  {size(one.size):>8}  {one.digest[:19]}" for one in result.layers]
     return "\n".join(lines) + "\n"
 
 

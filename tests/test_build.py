@@ -14,9 +14,8 @@ from pathlib import Path
 import brotli
 import pytest
 
-from pipelines import results
+from pipelines import results, seal
 from pipelines.errors import SourceError
-from pipelines.site import tree
 from pipelines.site.memo import Memo
 from tests import golden, project
 from tests.project import AS_OF, ROOT, build_site, commit_all, files_of, small_site, write
@@ -30,7 +29,7 @@ def test_the_small_site_is_the_golden_tree(built: Path) -> None:
 def test_the_result_tells_what_was_built(built: Path) -> None:
     result = results.read_site(built / "out" / "site.json")
     public, gated = (built / "out/site" / name for name in ("public", "gated"))
-    assert result.digest == tree.digest(built / "out" / "site")
+    assert result.digest == seal.digest(built / "out" / "site")
     assert result.pages == len(list(public.rglob("*.html"))) + len(list(gated.rglob("*.html")))
     assert result.gated == len(list(gated.rglob("*.html"))) == 3
     assert (result.as_of, result.drafts) == (AS_OF, False)
@@ -316,9 +315,9 @@ def test_a_killed_build_leaves_a_whole_tree(tmp_path: Path) -> None:
         )
         assert done.returncode == -9, done.stderr.decode()
         result = results.read_site(site / "out" / "site.json")
-        assert tree.digest(site / "out" / "site") == result.digest
+        assert seal.digest(site / "out" / "site") == result.digest
     final = build_site(site)
-    assert tree.digest(site / "out" / "site") == final.digest
+    assert seal.digest(site / "out" / "site") == final.digest
     assert [path.name for path in (site / "out").glob(".site-*")] == []
 
 
@@ -336,8 +335,8 @@ def test_two_builds_at_once_do_not_mix(tmp_path: Path) -> None:
     assert [run.returncode for run in runs] == [0, 0], outputs
     digests = [json.loads(output)["digest"] for output, _ in outputs]
     assert digests[0] != digests[1]
-    assert tree.digest(site / "out" / "site") in digests
-    assert results.read_site(site / "out" / "site.json").digest == tree.digest(site / "out" / "site")
+    assert seal.digest(site / "out" / "site") in digests
+    assert results.read_site(site / "out" / "site.json").digest == seal.digest(site / "out" / "site")
 
 
 def test_a_folder_may_be_replaced_by_a_fork(tmp_path: Path) -> None:

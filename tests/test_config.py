@@ -67,6 +67,7 @@ def test_a_small_file_is_enough() -> None:
         security_contact=("mailto:s@n.example",),
         metadata_extra=(),
         less_compiler="lesscpy",
+        registry="",
     )
 
 

@@ -81,7 +81,7 @@ def tree(tmp_path: Path) -> Path:
         ("/members/",              "gated/members/index.html"),
         ("/members",               "-> /members/"),
         ("/members/x",             "-> /members/x/"),
-        ("/404.html",              "public/404.html"),
+        ("/404.html",              None),  # it is shown, and has no address
         ("/old/",                  "-> /tech/"),
         ("/OLD/",                  "-> /tech/"),  # a map of NGINX does not mind the case
         ("/link.txt",              None),
@@ -138,7 +138,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         ("/members/inside/",             200, "text/html; charset=utf-8"),
         ("/nowhere/",                    404, "text/html; charset=utf-8"),
         ("/404.html",                    404, "text/html; charset=utf-8"),
-        ("/503.html",                    503, "text/html; charset=utf-8"),
+        ("/503.html",                    404, "text/html; charset=utf-8"),
         ("/members/nowhere/",            404, "text/html; charset=utf-8"),
         ("/posts/one/index.html.gz",     404, "text/html; charset=utf-8"),
         ("/admin/",                      503, "text/html; charset=utf-8"),

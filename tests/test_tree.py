@@ -21,7 +21,8 @@ import pytest
 
 import pipelines.tools.exchange as exchange_module
 from pipelines.errors import PipelineError, SourceError
-from pipelines.site.tree import Seal, digest, mtime, publish, staging, stamp
+from pipelines.seal import Seal, digest, mtime, stamp
+from pipelines.site.tree import publish, staging
 from pipelines.tools.exchange import exchange, recover, supported
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -143,7 +144,7 @@ def test_digest_is_the_hash_of_sorted_paths_and_hashes(tmp_path: Path) -> None:
 
 def test_the_shell_line_of_the_module_gives_the_digest(tmp_path: Path) -> None:
     """What the documentation tells an operator to type must be true."""
-    import pipelines.site.tree as module
+    import pipelines.seal as module
 
     write(tmp_path, {"public/b-c": b"1", "public/b/c": b"2", "gated/ü x": b"3", "aliases.map": b""})
     line = (module.__doc__ or "").split("out/site:\n")[1]
@@ -307,7 +308,8 @@ PUBLISHER = """
 import json, sys
 from pathlib import Path
 import pipelines.tools.exchange as module
-from pipelines.site.tree import publish, staging, stamp
+from pipelines.seal import stamp
+from pipelines.site.tree import publish, staging
 out, name, rounds, files = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[5])
 def refuse(one, two):
     raise OSError(22, "no such exchange here")

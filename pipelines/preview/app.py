@@ -102,7 +102,7 @@ class App:
             headers["X-Preview-Gated"] = "members"
         try:
             if found.file.suffix == ".html":
-                return _html(request, pages.equip(found.file.read_bytes()), found.status, headers)
+                return _html(request, pages.equip(found.file.read_bytes()), 200, headers)
             return answer(request, found.file, headers)
         except OSError:  # the tree was exchanged a moment ago
             return self._error(request, 404)

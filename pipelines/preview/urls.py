@@ -16,8 +16,8 @@ from urllib.parse import quote, unquote_to_bytes
 from pipelines.site.build import GATED, PUBLIC
 
 INDEX = "index.html"
-# Pages that say what went wrong. Asked for by name they answer with their own status.
-ERROR_PAGES = {"/403.html": 403, "/404.html": 404, "/503.html": 503}
+# Pages that say what went wrong. They have no address: asked for by name they are not there.
+ERROR_PAGES = frozenset({"/403.html", "/404.html", "/503.html"})
 _ROW = re.compile(r'"((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)";')
 
 
@@ -26,7 +26,6 @@ class Found:
     """A file to answer with."""
 
     file: Path
-    status: int = 200
     gated: bool = False
 
 
@@ -66,10 +65,12 @@ def find(tree: Path, aliases: Mapping[str, str], path: str) -> Found | Moved | N
     if path.endswith("/"):
         file = _file(root, path[1:] + INDEX)
         return Found(file, gated=gated) if file else None
+    if path in ERROR_PAGES:
+        return None
     if file := _file(root, path[1:]):
         if file.name == INDEX:
             return Moved(quote(path.removesuffix(INDEX)))
-        return Found(file, ERROR_PAGES.get(path, 200), gated)
+        return Found(file, gated=gated)
     return Moved(quote(path) + "/") if _file(root, f"{path[1:]}/{INDEX}") else None
 
 

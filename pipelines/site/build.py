@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
-from pipelines import results
+from pipelines import results, seal
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, SourceError
 from pipelines.results import SiteResult
@@ -143,14 +143,14 @@ def build(
                 compress_tree(stage / PUBLIC, options.workers)
                 compress_tree(stage / GATED, options.workers)
         with run.phase("stamp"):
-            seal = tree.stamp(stage)
+            sealed = seal.stamp(stage)
         result = SiteResult(
-            digest=seal.digest,
+            digest=sealed.digest,
             as_of=options.as_of,
             drafts=options.drafts,
             pages=len(facts),
-            files=seal.files,
-            bytes=seal.bytes,
+            files=sealed.files,
+            bytes=sealed.bytes,
             gated=sum(path.startswith("/members/") for path in facts),
             left_out=content.left_out,
             warnings=tuple(map(str, warnings)),
