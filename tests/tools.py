@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+from tests.project import ROOT
 
 INSTALL = {
     "chromium": "sudo apt-get install chromium",
     "java": "sudo apt-get install default-jre-headless",
-    "nginx": "sudo apt-get install nginx-light",
+    "nginx": "sudo apt-get install nginx-light libnginx-mod-http-brotli-static",
+    "podman": "sudo apt-get install podman runc",
+    "skopeo": "sudo apt-get install skopeo",
+    "docker-registry": "sudo apt-get install docker-registry",
     "node": "sudo apt-get install nodejs npm",
     "git": "sudo apt-get install git",
 }
@@ -23,7 +30,20 @@ def need(name: str) -> str:
     """Return the path of the program *name*; skip the test, or fail in CI, without it."""
     if found := shutil.which(name):
         return found
-    message = f"{name} is not installed: {INSTALL[name]}"
+    return _lacking(f"{name} is not installed: {INSTALL[name]}")
+
+
+def need_base(project: Path, name: str) -> None:
+    """Give *project* the pinned base *name* of this checkout; skip the test, or fail in CI, without it."""
+    place = ROOT / "out" / "base" / name
+    if not place.exists():
+        _lacking(f"there is no base {name}: make base (needs buildah and debootstrap)")
+    target = project / "out" / "base" / name
+    if not target.exists():
+        shutil.copytree(place, target)
+
+
+def _lacking(message: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

@@ -1,0 +1,1 @@
+"""Stand-ins for what cannot run here, or must be made to fail on demand."""

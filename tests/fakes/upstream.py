@@ -1,0 +1,89 @@
+"""An upstream that answers as it is told, and remembers what it was asked.
+
+Stands for the login API while the gate's traps are tried: the real one cannot
+be told to answer 301 or 304. Also for a bucket, which answers 403 for what it
+does not have (S3: without the right to list, a missing key is AccessDenied).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived."""
+
+    method: str
+    path: str  # as it was written, with its query
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+
+
+@dataclass
+class Upstream:
+    """What to answer from now on, and what was asked."""
+
+    port: int = 0
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delay: float = 0.0  # seconds before the answer
+    pages: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # by path, before all else
+    asked: list[Asked] = field(default_factory=list)
+
+    def answers(self, status: int, body: bytes = b"", delay: float = 0.0, **headers: str) -> None:
+        """Answer with *status* from now on, and forget what was asked; ``Set_Cookie`` is Set-Cookie."""
+        self.status, self.body, self.delay = status, body, delay
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.pages.clear()
+        self.asked.clear()
+
+
+@contextmanager
+def upstream(port: int = 0) -> Iterator[Upstream]:
+    """Run an upstream on *port*, or a free one, of 127.0.0.1 until the block ends."""
+    told = Upstream()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            names = {name.lower(): value for name, value in self.headers.items()}
+            told.asked.append(Asked(self.command, self.path, names, self.rfile.read(length)))
+            time.sleep(told.delay)
+            status, body = told.pages.get(self.path, (told.status, told.body))
+            self.send_response(status)
+            for name, value in told.headers.items():
+                self.send_header(name, value)
+            if status not in (204, 304):
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD" and status not in (204, 304):
+                self.wfile.write(body)
+
+        def __getattr__(self, name: str) -> object:
+            if name.startswith("do_"):  # every method is answered alike
+                return self.answer
+            raise AttributeError(name)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    told.port = server.server_port
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,118 @@
+"""One small site, its image, and a server of it in each of the two ways."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipelines import config
+from pipelines.image.web import web as pack
+from tests.fakes.upstream import Upstream, upstream
+from tests.preview import preview_site
+from tests.project import ROOT, build_site
+from tests.tools import need_base
+from tests.web import server
+from tests.web.server import Image, Web
+
+CANARY = "canary-8c1f2e"  # in every gated byte, and nowhere else
+SITE = {
+    "content/pages/green.md": "---\ntitle: Green\naliases: [/alt/weg, /früher/]\n---\nText.\n",
+    "content/extra/grün/index.html": (
+        "<!doctype html><html lang=de><meta charset=utf-8><title>Grün</title><main><h1>Grün</h1></main>\n"
+    ),
+    "content/members/inside.md": (
+        f"---\ntitle: Inside {CANARY}\nsummary: {CANARY}\n---\n"
+        f"{CANARY} ![{CANARY}](../images/secret.svg)\n\n[list](../files/list.csv)\n"
+        + f"{CANARY} more\n\n"
+        * 40
+    ),
+    "content/images/secret.svg": (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>'
+        + CANARY
+        + "</title>"
+        + '<path d="M0 0h9v9z"/>' * 20
+        + "</svg>\n"
+    ),
+    "content/files/list.csv": f"{CANARY},1\n" * 40,
+    "content/posts/long.md": "---\ntitle: Long\ndate: 2026-01-05\n---\n" + "Many words. " * 900 + "\n",
+}
+
+Start = Callable[..., AbstractContextManager[Web]]
+
+
+def made(folder: Path, files: Mapping[str, str] | None = None) -> Path:
+    """Build the site in *folder*, with *files* more than it has, and return its project."""
+    site = preview_site(folder, {**SITE, **(files or {})})
+    build_site(site)
+    shutil.copytree(ROOT / "images", site / "images")
+    return site
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of the preview's tests with secrets and more addresses, built for readers."""
+    return made(tmp_path_factory.mktemp("web"))
+
+
+@pytest.fixture(scope="session")
+def podman(project: Path) -> Iterator[Image]:
+    """podman with the image of the project, which stands on the pinned base."""
+    need_base(project, "web")
+    pack(project, config.load(project))
+    with server.stored(project / "out/images/web") as found:
+        yield found
+
+
+@pytest.fixture(scope="session", params=["process", "container"])
+def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Start a server of the project: ``with start(api="127.0.0.1:1234") as web``."""
+    count = itertools.count()
+    found = request.getfixturevalue("podman") if request.param == "container" else None
+
+    @contextmanager
+    def one(extra: str = server.TRUSTED, **values: str) -> Iterator[Web]:
+        folder = tmp_path_factory.mktemp(f"web-{next(count)}")
+        text = server.cluster(extra, **values)
+        box = server.container(folder, found, text) if found else server.process(folder, project, text)
+        with box as web:
+            yield web
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def _api() -> Iterator[Upstream]:
+    with upstream() as told:
+        yield told
+
+
+@pytest.fixture
+def api(_api: Upstream) -> Upstream:
+    """An upstream in the place of the login API, which lets everybody in unless told otherwise."""
+    _api.answers(204)
+    return _api
+
+
+@pytest.fixture(scope="session")
+def web(start: Start, _api: Upstream) -> Iterator[Web]:
+    """A server with the upstream as its API."""
+    with start(api=f"127.0.0.1:{_api.port}") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def alone(start: Start) -> Iterator[Web]:
+    """A server with the default of the image: nothing is named, nobody is trusted."""
+    with start(extra="") as one:
+        yield one
+
+
+def gated_paths(project: Path) -> list[str]:
+    """Return the address of every gated file."""
+    root = project / "out/site/gated"
+    return sorted("/" + file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())

@@ -1,0 +1,250 @@
+"""Run what is in the web image: its files below a folder, or the image in a container.
+
+Both get the two listening addresses and the cluster's file from outside, as the
+chart gives them; nothing else differs from what readers meet.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from pipelines import config
+from pipelines.image import layer
+from pipelines.image.web import contents
+from tests.preview import PATIENCE, free_port
+from tests.project import ROOT
+from tests.tools import need
+
+NGINX = ROOT / "images" / "web" / "nginx"
+MODULES = Path("/usr/lib/nginx/modules")  # where Debian has them
+_READERS = itertools.count()
+TRUSTED = "set_real_ip_from 127.0.0.0/8;\n"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that podman can run."""
+
+    podman: list[str]  # the words that call podman with the right storage
+    name: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case; several of one name joined by ", "
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """Return the body as text."""
+        return self.body.decode()
+
+
+class Web:
+    """A server that runs."""
+
+    def __init__(self, port: int, health: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.port, self.health, self.process, self._folder = port, health, process, folder
+
+    def get(
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        port: int | None = None,
+    ) -> Answer:
+        """Ask for *path* as it stands, over a connection of its own, with little more than a Host."""
+        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            length = {} if body is None else {"Content-Length": str(len(body))}
+            # Each request comes from a reader of its own, for a server that trusts this proxy.
+            reader = {"X-Forwarded-For": f"198.18.{next(_READERS) // 256 % 256}.{next(_READERS) % 256}"}
+            for name, value in {"Host": "small.example", **reader, **length, **(headers or {})}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            fields: dict[str, str] = {}
+            for name, value in answer.getheaders():
+                known = fields.get(name.lower())
+                fields[name.lower()] = value if known is None else f"{known}, {value}"
+            return Answer(answer.status, fields, answer.read())
+        finally:
+            connection.close()
+
+    def raw(self, data: bytes) -> bytes:
+        """Send *data* and return all that comes back until the server hangs up or is silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as line:
+            line.sendall(data)
+            line.settimeout(2)
+            parts = []
+            try:
+                while part := line.recv(65536):
+                    parts.append(part)
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return b"".join(parts)
+
+    @property
+    def said(self) -> str:
+        """Return what it wrote to standard error."""
+        return (self._folder / "stderr").read_text("utf-8", "replace")
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """Return the lines of the access log that have arrived."""
+        lines = (self._folder / "stdout").read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def logged(self, path: str) -> dict[str, Any]:
+        """Wait for the last line of the log about *path*."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if found := [line for line in self.log if line["path"] == path]:
+                return found[-1]
+            time.sleep(0.05)
+        raise AssertionError(f"{path} was never logged")
+
+    def quit(self, number: int = signal.SIGQUIT) -> int:
+        """Send the signal *number* and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    @property
+    def workers(self) -> int:
+        """Return how many connections are open, this one included."""
+        text = self.get("/stub_status", port=self.health).text
+        return int(re.findall(r"Active connections: (\d+)", text)[0])
+
+
+def cluster(extra: str = TRUSTED, **values: str) -> str:
+    """Return the cluster's file with *values* for its names, and *extra* after it."""
+    text = (NGINX / "cluster" / "cluster.conf").read_text("utf-8")
+    for name, value in values.items():
+        found = re.search(rf'(?m)^map "" \${name} +{{ default ""; }}$', text)
+        assert found, f"the default file does not name {name}"
+        text = text.replace(found[0], f'map "" ${name} {{ default "{value}"; }}')
+    return text + extra
+
+
+def settings(folder: Path, text: str) -> tuple[int, int]:
+    """Write what the chart would mount into *folder*; return the two ports."""
+    port, health = free_port(), free_port()
+    for name, data in {
+        "cluster/cluster.conf": text,
+        "listen/site.conf": f"listen 127.0.0.1:{port} default_server backlog=4096;\n",
+        "listen/health.conf": f"listen 127.0.0.1:{health} default_server;\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(data)
+    return port, health
+
+
+@contextmanager
+def process(folder: Path, project: Path, text: str | None = None) -> Iterator[Web]:
+    """Run the files of the image of *project* with the NGINX of this machine, below *folder*."""
+    nginx = need("nginx")
+    root = folder / "root"
+    unpack(project, root)
+    (root / "tmp").mkdir(exist_ok=True)
+    modules = root / "usr/lib/nginx/modules"
+    if not modules.exists():
+        modules.parent.mkdir(parents=True)
+        modules.symlink_to(MODULES)
+    port, health = settings(root / "etc/nginx", cluster() if text is None else text)
+    # Only root may change the user, and a test's folder is closed to others.
+    user = "user root;" if os.geteuid() == 0 else ""
+    words = ("-p", f"{root}/", "-e", "/dev/stderr", "-c", "etc/nginx/nginx.conf", "-g", f"daemon off; {user}")
+    with _running(folder, [nginx, *words], port, health) as web:
+        yield web
+
+
+def unpack(project: Path, root: Path) -> None:
+    """Write the layers above the base into *root*, as a runtime does."""
+    login = config.load(project).login
+    for files in contents(project, login=login).values():
+        with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
+            tar.extractall(root, filter="fully_trusted")
+
+
+@contextmanager
+def container(folder: Path, image: Image, text: str | None = None) -> Iterator[Web]:
+    """Run *image* without rights, with a root that cannot be written, on the loopback of this machine."""
+    mounts = folder / "mounts"
+    port, health = settings(mounts, cluster() if text is None else text)
+    name = f"web-{port}"
+    # Limits that this process may set: podman would ask for more than some machines give.
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    words = [
+        *("run", "--rm", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp:mode=1777"),
+        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--log-driver", "none"),
+        *("--ulimit", f"nofile={files}:{files}", "--ulimit", "nproc=1000:1000"),
+        *("--volume", f"{mounts}/cluster:/etc/nginx/cluster:ro"),
+        *("--volume", f"{mounts}/listen:/etc/nginx/listen:ro"),
+    ]
+    with _running(folder, [*image.podman, *words, image.name], port, health) as web:
+        yield web
+
+
+@contextmanager
+def _running(folder: Path, argv: list[str], port: int, health: int) -> Iterator[Web]:
+    with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
+        one = subprocess.Popen(argv, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+    web = Web(port, health, one, folder)
+    try:
+        _wait(web)
+        yield web
+    finally:
+        if one.poll() is None:
+            one.send_signal(signal.SIGTERM)
+            one.wait(60)
+
+
+def _wait(web: Web) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        assert web.process.poll() is None, web.said
+        try:
+            if web.get("/readyz", port=web.health).status == 200:
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError(f"not ready in time: {web.said}")
+
+
+@contextmanager
+def stored(layout: Path) -> Iterator[Image]:
+    """Yield the image of *layout* in a storage of podman of its own, which goes with the block."""
+    folder = tempfile.mkdtemp(prefix="pod-")  # podman wants a path of at most 50 characters
+    words = [need("podman"), "--root", f"{folder}/storage", "--runroot", f"{folder}/run"]
+    if shutil.which("runc"):  # crun of Debian 12 refuses machines with both versions of cgroups
+        words += ["--runtime", "runc"]
+    done = subprocess.run([*words, "pull", "-q", f"oci:{layout}"], capture_output=True, text=True, check=True)
+    try:
+        yield Image(words, done.stdout.strip())
+    finally:
+        subprocess.run([*words, "rmi", "--all", "--force"], capture_output=True, check=False)
+        subprocess.run(["umount", f"{folder}/storage/overlay"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,192 @@
+"""Addresses, types, validators and ranges, as readers get them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+from pathlib import Path
+
+import brotli
+import pytest
+
+from pipelines.preview.headers import _TYPES
+from tests.addresses import ANSWERS, MOVED, REFUSED
+from tests.preview import preview_site
+from tests.project import ROOT, build_site, write
+from tests.web import server
+from tests.web.conftest import made
+from tests.web.server import NGINX, Web
+
+
+@pytest.mark.parametrize(("path", "status", "kind"), ANSWERS)
+def test_each_address_has_its_status_and_type(alone: Web, path: str, status: int, kind: str) -> None:
+    answer = alone.get(path)
+    assert (answer.status, answer.headers["content-type"]) == (status, kind)
+
+
+@pytest.mark.parametrize(("path", "location"), MOVED)
+def test_a_page_has_one_address(alone: Web, path: str, location: str) -> None:
+    answer = alone.get(path)
+    assert (answer.status, answer.headers["location"]) == (301, location)
+    assert answer.headers["cache-control"] == "no-cache"  # browsers keep a bare 301 for good
+
+
+@pytest.mark.parametrize("method", REFUSED)
+@pytest.mark.parametrize("path", ["/", "/nowhere/", "/old", "/members/", "/feed.atom"])
+def test_pages_can_only_be_read(alone: Web, method: str, path: str) -> None:
+    answer = alone.get(path, method)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_head_has_the_headers_of_get_and_no_body(alone: Web) -> None:
+    for path in ("/posts/one/", "/feed.atom", "/nowhere/", "/old", "/members/", "/version.json"):
+        head, get = alone.get(path, "HEAD"), alone.get(path)
+        own = {"date"}
+        assert head.body == b""
+        assert {n: v for n, v in head.headers.items() if n not in own} == {
+            n: v for n, v in get.headers.items() if n not in own
+        }
+
+
+def test_every_type_is_that_of_the_preview() -> None:
+    """One table, two servers: what an author sees is what readers get."""
+    table: dict[str, str] = {}
+    for quoted, plain, endings in re.findall(
+        r'^    (?:"([^"]+)"|(\S+)) +([a-z0-9 ]+);', (NGINX / "http/types.conf").read_text("utf-8"), re.M
+    ):
+        table |= dict.fromkeys(endings.split(), quoted or plain)
+    assert table == _TYPES
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        ("br",                    "br"),
+        ("gzip",                  "gzip"),
+        ("gzip, deflate, br",     "br"),
+        ("gzip;q=1.0, br;q=0",    "gzip"),
+        ("identity",              None),
+        ("deflate, zstd",         None),
+        ("",                      None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/posts/long/", "/feed.atom", "/nowhere/"])
+def test_twins_are_sent_to_those_who_can_read_them(
+    alone: Web, path: str, accept: str, coding: str | None
+) -> None:
+    plain, packed = alone.get(path), alone.get(path, headers={"Accept-Encoding": accept})
+    assert (packed.status, packed.headers.get("content-encoding")) == (plain.status, coding)
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    unpack = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
+    assert unpack(packed.body) == plain.body
+    assert packed.headers["content-type"] == plain.headers["content-type"]
+
+
+@pytest.mark.parametrize("accept", ["identity", "gzip", "br"])
+@pytest.mark.parametrize("path", ["/posts/long/", "/feed.atom", "/robots.txt"])
+def test_what_did_not_change_is_not_sent_again(alone: Web, path: str, accept: str) -> None:
+    coding = {"Accept-Encoding": accept}
+    first = alone.get(path, headers=coding)
+    assert "last-modified" not in first.headers
+    again = alone.get(path, headers={**coding, "If-None-Match": f'"x", {first.headers["etag"]}'})
+    assert (again.status, again.body) == (304, b"")
+    assert {name: again.headers[name] for name in ("etag", "cache-control")} == {
+        name: first.headers[name] for name in ("etag", "cache-control")
+    }
+    # A date that a reader sends is a guess: it must not hide a change.
+    dated = alone.get(path, headers={**coding, "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})
+    assert dated.status == 200
+
+
+def test_an_edit_of_equal_length_is_seen_and_nothing_else_is(tmp_path: Path) -> None:
+    """NGINX makes ETags of time and size: the times in the image are made of the content."""
+    releases = []
+    for word in ("one ", "two "):
+        folder = tmp_path / word.strip()
+        folder.mkdir()
+        site = made(folder, {"content/pages/edited.md": f"---\ntitle: A page\n---\n{word * 400}\n"})
+        releases.append((folder, site))
+    asked = [(path, accept) for path in ("/edited/", "/about/") for accept in ("identity", "gzip", "br")]
+    with server.process(*releases[0]) as web:
+        before = {key: web.get(key[0], headers={"Accept-Encoding": key[1]}) for key in asked}
+    with server.process(*releases[1]) as web:
+        for (path, accept), old in before.items():
+            told = {"Accept-Encoding": accept, "If-None-Match": old.headers["etag"]}
+            assert web.get(path, headers=told).status == (200 if path == "/edited/" else 304), (path, accept)
+        now = web.get("/edited/")
+        assert len(now.body) == len(before["/edited/", "identity"].body)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "told"),
+    [
+        ("bytes=0-2",    206, b"a,b",          "bytes 0-2/8"),
+        ("bytes=4-",     206, b"1,2\n",        "bytes 4-7/8"),
+        ("bytes=-2",     206, b"2\n",          "bytes 6-7/8"),
+        ("bytes=2-99",   206, b"b\n1,2\n",     "bytes 2-7/8"),
+        ("bytes=8-",     416, None,            "bytes */8"),
+        ("pages=1-2",    200, b"a,b\n1,2\n",   None),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_file_can_be_asked_for(
+    alone: Web, asked: str, status: int, body: bytes | None, told: str | None
+) -> None:
+    answer = alone.get("/files/facts.csv", headers={"Range": asked})
+    assert (answer.status, answer.headers.get("content-range")) == (status, told)
+    if body is not None:
+        assert answer.body == body
+    other = alone.get("/files/facts.csv", headers={"Range": asked, "If-Range": '"another"'})
+    assert (other.status, other.body) == (200, b"a,b\n1,2\n")
+
+
+def test_an_alias_may_be_long_and_many(tmp_path: Path) -> None:
+    """NGINX does not start when its tables are too small for a key."""
+    aliases = [f"/old-{number}-{'x' * 230}/{'y' * 200}/" for number in range(3000)]
+    rows = "".join(f"\n  - {alias}" for alias in aliases)
+    head = f"---\ntitle: Often moved\naliases:{rows}\n---\nText.\n"
+    with server.process(tmp_path, made(tmp_path, {"content/pages/moved.md": head})) as web:
+        assert web.get(aliases[-1]).headers["location"] == "/moved/"
+
+
+def test_a_site_without_login_has_no_trace_of_it(tmp_path: Path) -> None:
+    site = preview_site(tmp_path)
+    settings = (site / "site.toml").read_text("utf-8")
+    write(site / "site.toml", re.sub(r"login +=.*", "login = false", settings))
+    shutil.rmtree(site / "content/members")
+    shutil.copytree(ROOT / "images", site / "images")
+    build_site(site)
+    with server.process(tmp_path, site) as web:
+        assert not (tmp_path / "root/etc/nginx/login").exists()
+        assert web.get("/").status == 200
+        gone = ("/_allauth/browser/v1/config", "/accounts/", "/admin/", "/admin", "/_gate", "/_gate/staff",
+                "/members/", "/members", "/account/login/")  # fmt: skip
+        assert {path: web.get(path).status for path in gone} == dict.fromkeys(gone, 404)
+
+
+def test_what_is_live_is_a_mounted_file_that_nobody_keeps(alone: Web) -> None:
+    answer = alone.get("/version.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
+    assert b'"version": null' in answer.body
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/livez",       200, "live\n"),
+        ("/readyz",      200, "ready\n"),
+        ("/stub_status", 200, "Active connections"),
+        ("/",            404, "/livez"),
+        ("/index.html",  404, "/livez"),
+    ],
+)  # fmt: skip
+def test_the_health_of_a_pod_is_asked_on_a_port_of_its_own(
+    alone: Web, path: str, status: int, text: str
+) -> None:
+    answer = alone.get(path, port=alone.health)
+    assert answer.status == status
+    assert answer.text.startswith(text)
+    if path.startswith(("/livez", "/readyz", "/stub")):
+        assert alone.get(path).status == 404

@@ -1,0 +1,248 @@
+"""Members' pages: nothing of them leaves without a yes of the API."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+from pathlib import Path
+
+import brotli
+import pytest
+
+from tests.fakes.upstream import Upstream, upstream
+from tests.web.conftest import CANARY, Start, gated_paths
+from tests.web.server import Answer, Web
+
+PAGE = "/members/inside/"
+
+
+def shows(answer: Answer) -> bool:
+    """Return whether a gated byte is in *answer*, however it is packed."""
+    body = answer.body
+    coding = answer.headers.get("content-encoding") if body else None
+    if coding == "br":
+        body = brotli.decompress(body)
+    elif coding == "gzip" or body[:2] == b"\x1f\x8b":
+        body = gzip.decompress(body)
+    return CANARY.encode() in body or CANARY in str(answer.headers)
+
+
+def test_a_yes_opens_and_the_api_is_asked_each_time(web: Web, api: Upstream) -> None:
+    answer = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
+    assert answer.status == 200
+    assert shows(answer)
+    (asked,) = api.asked
+    assert (asked.method, asked.path, asked.body) == ("GET", "/_gate", b"")
+    assert asked.headers == {
+        "connection": "close",
+        "cookie": "sessionid=abc",
+        "host": "small.example",
+        "x-forwarded-proto": "http",
+        "x-original-uri": PAGE,
+        "x-real-ip": "203.0.113.9",
+    }
+    api.answers(401)
+    assert web.get(PAGE).status == 401
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "page"),
+    [
+        (200, 200, None),                                # auth_request takes any 2xx for a yes
+        (401, 401, 'id=login'),                          # the login, in place of the page
+        (403, 403, None),
+        (301, 503, None),                                # trap: a redirect becomes a 500 by itself
+        (302, 503, None),
+        (304, 503, None),                                # trap: so does 304
+        (400, 503, None),
+        (404, 503, None),
+        (429, 503, None),
+        (500, 503, None),
+        (502, 503, None),
+        (503, 503, None),
+        (504, 503, None),
+    ],
+)  # fmt: skip
+def test_any_answer_but_yes_keeps_it_shut(
+    web: Web, api: Upstream, said: int, status: int, page: str | None
+) -> None:
+    api.answers(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
+    answer = web.get(PAGE)
+    assert answer.status == status
+    assert shows(answer) == (status == 200)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "location" not in answer.headers
+    if page:
+        assert page in answer.text
+
+
+def test_the_gate_is_not_passed_by_asking_for_what_is_kept(web: Web, api: Upstream) -> None:
+    """A validator of a page that was seen once opens nothing later."""
+    etag = web.get(PAGE).headers.get("etag", '"x"')
+    api.answers(401)
+    assert web.get(PAGE, headers={"If-None-Match": etag}).status == 401
+    api.answers(500)
+    assert web.get(PAGE, headers={"If-None-Match": "*", "Range": "bytes=0-10"}).status == 503
+
+
+def test_a_slow_api_is_a_closed_gate(web: Web, api: Upstream) -> None:
+    api.answers(204, delay=4)
+    start = time.monotonic()
+    answer = web.get(PAGE)
+    assert (answer.status, shows(answer)) == (503, False)
+    assert 1.5 < time.monotonic() - start < 4
+
+
+def test_an_api_that_breaks_off_is_a_closed_gate(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with start(api=f"127.0.0.1:{port}") as web:
+            answer = web.get(PAGE)  # it is accepted by the system and never answered
+    assert (answer.status, shows(answer)) == (503, False)
+
+
+@pytest.mark.parametrize("api", ["", "127.0.0.1:1", "no-such-host:8000"])
+def test_without_an_api_the_site_runs_and_the_gate_is_shut(start: Start, api: str) -> None:
+    """Not configured, down, or a name that nobody knows: NGINX starts all the same."""
+    with start(api=api) as web:
+        assert web.get("/").status == 200
+        for path in (PAGE, "/members/", "/admin/", "/_allauth/browser/v1/config", "/accounts/x/"):
+            answer = web.get(path)
+            assert (answer.status, shows(answer)) == (503, False), path
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert answer.headers["retry-after"] == "10"
+
+
+def test_an_api_that_comes_and_goes(start: Start) -> None:
+    """No restart of NGINX is needed, whichever of the two is there first."""
+
+    with upstream() as told, start(api=f"127.0.0.1:{told.port}") as web:
+        assert web.get(PAGE).status == 200
+        told.answers(503)
+        assert web.get(PAGE).status == 503
+        told.answers(204)
+        assert web.get(PAGE).status == 200
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS", "PROPFIND", "TRACE"])
+@pytest.mark.parametrize(
+    "accept", [{}, {"Accept-Encoding": "br"}, {"Accept-Encoding": "gzip"}, {"Range": "bytes=0-"}]
+)
+def test_no_gated_file_is_public_by_any_method(
+    web: Web, api: Upstream, project: Path, status: int, method: str, accept: dict[str, str]
+) -> None:
+    api.answers(status)
+    for path in gated_paths(project):
+        answer = web.get(path, method, headers=accept)
+        assert answer.status in (401, 403, 405, 503), (path, answer.status)
+        assert not shows(answer)
+
+
+DISGUISES = [
+    "/%6dembers/{0}", "//members//{0}", "/./members/{0}", "/x/../members/{0}", "/members/./{0}",
+    "/members/x/../{0}", "/%2fmembers/{0}", "/members%2f{0}", "/members/%2e/{0}", "/assets/../members/{0}",
+    "/assets/%2e%2e/members/{0}", "/_gate/../members/{0}", "/members;/{0}", "/Members/{0}", "/MEMBERS/{0}",
+    "/members\\{0}", "/members/{0}?x=1", "/members/{0}%00", "/members/{0}%20", "/members/{0}/.", "/members/{0};x",
+    "/gated/members/{0}", "/../gated/members/{0}", "/%2e%2e/gated/members/{0}", "/srv/gated/members/{0}",
+    "/..%2fgated%2fmembers%2f{0}", "/public/../gated/members/{0}", "/404.html/../members/{0}",
+    "/_allauth/../members/{0}", "/admin/../members/{0}", "/posts/..//members/{0}", "/members/{0}#x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_no_spelling_leads_around_the_gate(web: Web, api: Upstream, project: Path, disguise: str) -> None:
+    api.answers(403)
+    for path in gated_paths(project):
+        answer = web.get(disguise.format(path.removeprefix("/members/")))
+        assert answer.status in (301, 400, 403, 404), answer.status
+        assert not shows(answer)
+    api.answers(204)  # nor is anything there that the gate was not asked for
+    for path in gated_paths(project):
+        api.asked.clear()
+        if shows(web.get(disguise.format(path.removeprefix("/members/")))):
+            assert [asked.path for asked in api.asked] == ["/_gate"]
+
+
+def test_old_protocols_meet_the_same_gate(web: Web, api: Upstream) -> None:
+    api.answers(401)
+    page, end = b"GET /members/inside/ HTTP/1.1\r\n", b"Host: x\r\nConnection: close\r\n\r\n"
+    front = b"GET / HTTP/1.1\r\nHost: x\r\n"
+    for request in (
+        b"GET /members/inside/ HTTP/1.0\r\n\r\n",
+        b"GET /members/inside/\r\n",
+        b"GET http://small.example/members/inside/ HTTP/1.1\r\n" + end,
+        page + b"Host: y\r\n" + end,
+        front + b"Content-Length: 40\r\n\r\n" + page + end,
+        front + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + page + end,
+        front + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + page + end,
+    ):
+        assert CANARY.encode() not in web.raw(request)
+
+
+def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: Web, api: Upstream) -> None:
+    assert web.get("/members").headers["location"] == "/members/"
+    assert web.get("/members/inside").headers["location"] == "/members/inside/"
+    assert web.get("/members/inside/index.html").headers["location"] == "/members/inside/"
+    assert web.get("/members/nowhere").status == 404
+    packed = web.get(PAGE, headers={"Accept-Encoding": "br"})
+    assert (packed.headers["content-encoding"], shows(packed)) == ("br", True)
+    api.answers(401)  # before that, what is there and what is not look the same
+    answers = {
+        path: web.get(path) for path in ("/members/inside", "/members/nowhere", "/members/inside/index.html")
+    }
+    assert {answer.status for answer in answers.values()} == {401}
+    assert len({answer.body for answer in answers.values()}) == 1
+
+
+def test_the_admin_is_behind_a_gate_of_its_own(web: Web, api: Upstream) -> None:
+    """The login of the Django admin passes limits and second factor by: it must not be reachable."""
+    api.pages["/_gate/staff"] = (401, b"")
+    api.answers(200, b"the admin")
+    api.pages["/_gate/staff"] = (401, b"")
+    answer = web.get("/admin/login/")
+    assert answer.status == 401
+    assert "id=login" in answer.text
+    assert [asked.path for asked in api.asked] == ["/_gate/staff"]
+    api.pages["/_gate/staff"] = (403, b"")
+    assert web.get("/admin/").status == 403
+    api.pages["/_gate/staff"] = (204, b"")
+    assert web.get("/admin/").body == b"the admin"
+    posted = web.get("/admin/x/", "POST", body=b"a=b")
+    assert posted.status == 200
+    assert [(asked.method, asked.path, asked.body) for asked in api.asked[-2:]] == [
+        ("GET", "/_gate/staff", b""),
+        ("POST", "/admin/x/", b"a=b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/auth/user/1/../../../../_allauth/x/change/",
+        "/admin/x/%2e%2e/%2e%2e/_allauth/x",
+        "/admin/..%2f_allauth/x",
+        "/admin//../../_allauth/x",
+        "/_allauth/..%2fadmin/",
+        "/_allauth/%2e%2e/admin/",
+        "/x/../admin/",
+        "//admin/",
+        "/%61dmin/",
+        "/_allauth/..\\admin",
+        "/_allauth/..%5cadmin",
+        "/_allauth/./admin/",
+        "/_allauth//admin/",
+        "/_allauth/..;/admin/",
+        "/accounts/%2e./admin/",
+        "/metrics/../_allauth/x",
+        "/_allauth/../metrics",
+        "/_allauth/../readyz",
+        "/admin/%252e%252e/",
+    ],
+)  # fmt: skip
+def test_the_api_never_gets_a_path_that_means_another(web: Web, api: Upstream, path: str) -> None:
+    """NGINX chooses a location by the path's meaning and passes on what was written."""
+    api.answers(200, b"reached")
+    assert web.get(path).status in (400, 404)
+    assert [asked.path for asked in api.asked if not asked.path.startswith("/_gate")] == []

@@ -1,0 +1,215 @@
+"""Every answer carries the same security headers; what differs has one reason each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.preview.headers import SECURITY
+from tests.fakes.upstream import Upstream
+from tests.web.conftest import Start
+from tests.web.server import NGINX, Web
+
+ALWAYS = {
+    **SECURITY,
+    "Permissions-Policy": (
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "nginx",
+}
+LONG = "/" + "a" * 9000
+
+
+def asset(web: Web) -> str:
+    """Return the address of the stylesheet."""
+    found = re.search(r"/assets/site\.[0-9a-f]{8}\.css", web.get("/").text)
+    assert found
+    return found[0]
+
+
+def told(web: Web, path: str, status: int, **more: object) -> None:
+    """Assert that *path* is answered with *status* and with all of ALWAYS, each once."""
+    answer = web.get(path, **more)  # type: ignore[arg-type]
+    assert answer.status == status, path
+    assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, path
+    assert "last-modified" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/",                          200),
+        ("/posts/one",                 301),
+        ("/old",                       301),
+        ("/nowhere",                   404),
+        ("/404.html",                  404),
+        ("/version.json",              200),
+        ("/files/facts.csv",           200),
+        ("/assets/none.12345678.css",  404),
+        ("/members",                   301),
+        ("/members/",                  200),
+        ("/members/inside/",           200),
+        ("/members/inside",            301),
+        ("/members/nowhere/",          404),
+        ("/_gate",                     404),
+        ("/_gate/staff",               404),
+        ("/admin",                     301),
+        ("/admin/",                    204),
+        ("/_allauth/x",                204),
+        ("/accounts/x",                204),
+        ("/_allauth/%2e",              400),
+        (LONG,                         414),
+    ],
+)  # fmt: skip
+def test_every_location_sends_the_security_headers(web: Web, api: Upstream, path: str, status: int) -> None:
+    told(web, path, status)
+
+
+@pytest.mark.parametrize("path", ["/members/inside/", "/admin/"])
+@pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503), (301, 503)])
+def test_refusals_of_the_gate_send_them_too(
+    web: Web, api: Upstream, path: str, said: int, status: int
+) -> None:
+    api.answers(said)
+    told(web, path, status)
+
+
+def test_answers_to_what_is_no_request_send_them_too(web: Web, api: Upstream) -> None:
+    told(web, "/", 405, method="DELETE")
+    told(web, "/_allauth/x", 413, method="POST", body=b"x" * 16385)
+    told(web, "/", 400, headers={"Host": "a b"})
+
+
+def test_no_other_file_adds_headers() -> None:
+    """add_header does not add up: one in a location takes all others away there."""
+    found = [
+        file.relative_to(NGINX).as_posix()
+        for file in sorted(NGINX.rglob("*.conf"))
+        if re.search(r"^\s*(add_header|more_set_headers|expires)\b", file.read_text("utf-8"), re.M)
+    ]
+    assert found == ["http/headers.conf"]
+
+
+def test_headers_of_the_api_do_not_double_ours(web: Web, api: Upstream) -> None:
+    """Two policies would both hold: the page would break on the stricter of each."""
+    api.answers(
+        200, b"{}",
+        Content_Security_Policy="default-src *", Strict_Transport_Security="max-age=1", Referrer_Policy="x",
+        X_Content_Type_Options="x", Cross_Origin_Opener_Policy="unsafe-none", Permissions_Policy="camera=*",
+        X_Powered_By="Python", Server="gunicorn", Last_Modified="Thu, 01 Jan 1970 00:00:00 GMT",
+        Cross_Origin_Resource_Policy="cross-origin",
+    )  # fmt: skip
+    told(web, "/_allauth/x", 200)
+    answer = web.get("/_allauth/x")
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "x-powered-by" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "policy", "vary"),
+    [
+        ("/",                           "no-cache",             "Accept-Encoding"),
+        ("/feed.atom",                  "no-cache",             "Accept-Encoding"),
+        ("/files/facts.csv",            "no-cache",             None),
+        ("/old",                        "no-cache",             None),
+        ("/nowhere",                    "no-cache",             "Accept-Encoding"),
+        ("/assets/none.12345678.css",   "no-cache",             "Accept-Encoding"),
+        ("/version.json",               "no-store",             None),
+        ("/members/inside/",            "private, no-store",    "Accept-Encoding, Cookie"),
+        ("/members/inside",             "private, no-store",    "Cookie"),
+        ("/members/nowhere/",           "private, no-store",    "Accept-Encoding, Cookie"),
+        ("/_allauth/x",                 "no-store",             None),
+    ],
+)  # fmt: skip
+def test_only_hashed_names_are_kept_for_long(
+    web: Web, api: Upstream, path: str, policy: str, vary: str | None
+) -> None:
+    """A page must never outlive the next release in a cache, a members' page nobody's visit."""
+    answer = web.get(path)
+    assert (answer.headers["cache-control"], answer.headers.get("vary")) == (policy, vary)
+
+
+def test_hashed_names_are_immutable_and_only_when_they_are_there(web: Web) -> None:
+    path = asset(web)
+    forever = "public, max-age=31536000, immutable"
+    first = web.get(path)
+    assert first.headers["cache-control"] == forever
+    again = web.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status, again.headers["cache-control"]) == (304, forever)
+    assert web.get(path, "POST").headers["cache-control"] == "no-cache"
+
+
+def test_a_part_that_is_not_there_is_not_kept_either(web: Web) -> None:
+    """NGINX adds headers twice to a 416: first those of the file, then those of the refusal."""
+    answer = web.get(asset(web), headers={"Range": "bytes=9999999-"})
+    assert answer.status == 416
+    assert answer.headers["cache-control"].endswith(", no-cache")
+    for name, value in ALWAYS.items():
+        assert answer.headers[name.lower()] in (value, f"{value}, {value}")
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_refused_page_is_kept_nowhere(web: Web, api: Upstream, status: int) -> None:
+    api.answers(status)
+    for path in ("/members/", "/members/inside/", "/%6dembers/inside/"):
+        answer = web.get(path)
+        assert answer.headers["cache-control"] == "private, no-store"
+        assert "Cookie" in answer.headers["vary"]
+
+
+def test_the_api_says_itself_how_long_its_answers_keep(web: Web, api: Upstream) -> None:
+    api.answers(200, b"x", Cache_Control="max-age=60")
+    assert web.get("/admin/static/x.css").headers["cache-control"] == "max-age=60"
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("/",                   "same-origin"),
+        ("/feed.atom",          "cross-origin"),
+        ("/files/facts.csv",    "same-origin"),
+        ("/nowhere.png",        "same-origin"),
+        ("/_allauth/x.png",     "same-origin"),
+    ],
+)  # fmt: skip
+def test_images_and_feeds_may_be_shown_elsewhere(web: Web, api: Upstream, path: str, policy: str) -> None:
+    assert web.get(path).headers["cross-origin-resource-policy"] == policy
+
+
+def test_members_images_may_not(web: Web, api: Upstream, project: Path) -> None:
+    svg = next((project / "out/site/gated").rglob("*.svg"))
+    path = "/" + svg.relative_to(project / "out/site/gated").as_posix()
+    assert web.get(path).headers["cross-origin-resource-policy"] == "same-origin"
+    public = next((project / "out/site/public/assets").glob("*.png"))
+    assert web.get(f"/assets/{public.name}").headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "headers", "told"),
+    [
+        (True,  {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}, True),
+        (True,  {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"},  False),
+        (True,  {"X-Forwarded-For": "203.0.113.9"},                               False),
+        (False, {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}, False),
+        (False, {"X-Forwarded-Proto": "https"},                                   False),
+    ],
+)  # fmt: skip
+def test_hsts_is_sent_over_tls_alone(
+    web: Web, alone: Web, trusted: bool, headers: dict[str, str], told: bool
+) -> None:
+    """RFC 6797, 7.2; and only a proxy that is trusted can say that it was TLS."""
+    answer = (web if trusted else alone).get("/", headers=headers)
+    assert ("strict-transport-security" in answer.headers) is told
+
+
+def test_a_cluster_may_add_to_the_policy(start: Start) -> None:
+    with start(csp_img=" https://img.example", csp_directives="; media-src 'self'") as web:
+        policy = web.get("/").headers["content-security-policy"]
+    assert (
+        policy
+        == SECURITY["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self' https://img.example")
+        + "; media-src 'self'"
+    )
