@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Thread
 
 
@@ -46,7 +47,7 @@ class Upstream:
 
 
 @contextmanager
-def upstream(port: int = 0) -> Iterator[Upstream]:
+def upstream(port: int = 0, tls: SSLContext | None = None) -> Iterator[Upstream]:
     """Run an upstream on *port*, or a free one, of 127.0.0.1 until the block ends."""
     told = Upstream()
 
@@ -78,6 +79,8 @@ def upstream(port: int = 0) -> Iterator[Upstream]:
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     told.port = server.server_port
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

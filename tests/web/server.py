@@ -149,9 +149,9 @@ def cluster(extra: str = TRUSTED, **values: str) -> str:
     return text + extra
 
 
-def settings(folder: Path, text: str) -> tuple[int, int]:
+def settings(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
     """Write what the chart would mount into *folder*; return the two ports."""
-    port, health = free_port(), free_port()
+    port, health = port or free_port(), free_port()
     for name, data in {
         "cluster/cluster.conf": text,
         "listen/site.conf": f"listen 127.0.0.1:{port} default_server backlog=4096;\n",
@@ -163,7 +163,7 @@ def settings(folder: Path, text: str) -> tuple[int, int]:
 
 
 @contextmanager
-def process(folder: Path, project: Path, text: str | None = None) -> Iterator[Web]:
+def process(folder: Path, project: Path, text: str | None = None, port: int = 0) -> Iterator[Web]:
     """Run the files of the image of *project* with the NGINX of this machine, below *folder*."""
     nginx = need("nginx")
     root = folder / "root"
@@ -173,7 +173,7 @@ def process(folder: Path, project: Path, text: str | None = None) -> Iterator[We
     if not modules.exists():
         modules.parent.mkdir(parents=True)
         modules.symlink_to(MODULES)
-    port, health = settings(root / "etc/nginx", cluster() if text is None else text)
+    port, health = settings(root / "etc/nginx", cluster() if text is None else text, port)
     # Only root may change the user, and a test's folder is closed to others.
     user = "user root;" if os.geteuid() == 0 else ""
     words = ("-p", f"{root}/", "-e", "/dev/stderr", "-c", "etc/nginx/nginx.conf", "-g", f"daemon off; {user}")

@@ -1,0 +1,218 @@
+"""Two releases at once: pods answer for each other's hashed assets, and the bucket for both."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.upstream import Upstream, upstream
+from tests.preview import free_port
+from tests.project import build_site
+from tests.web import server
+from tests.web.conftest import CANARY, Start, made
+from tests.web.server import Web
+
+FOREVER = "public, max-age=31536000, immutable"
+GONE = "/assets/gone.0123abcd.css"
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The next release: another stylesheet, another members' picture."""
+    folder = tmp_path_factory.mktemp("other")
+    site = made(folder)
+    style = next((site / "theme/css").glob("*.css"))
+    style.write_text(style.read_text("utf-8") + "\n.another-release{color:red}\n", "utf-8")
+    picture = site / "content/images/secret.svg"
+    picture.write_text(picture.read_text("utf-8").replace("M0 0", "M1 1"), "utf-8")
+    build_site(site)
+    return site
+
+
+def assets(site: Path, tree: str) -> set[str]:
+    """Return the addresses of the hashed files of *tree*, without their twins."""
+    root = site / "out/site" / tree
+    return {
+        "/" + file.relative_to(root).as_posix()
+        for file in root.rglob("assets/*")
+        if file.suffix not in (".gz", ".br")
+    }
+
+
+@pytest.fixture(scope="module")
+def pods(
+    start: Start, other: Path, tmp_path_factory: pytest.TempPathFactory, _api: Upstream
+) -> Iterator[tuple[Web, Web]]:
+    """An old pod and a new one, each with the other as its peer."""
+    folder, new = tmp_path_factory.mktemp("new"), free_port()
+    with start(api=f"127.0.0.1:{_api.port}", peers=f"127.0.0.1:{new}") as old:
+        text = server.cluster(api=f"127.0.0.1:{_api.port}", peers=f"127.0.0.1:{old.port}")
+        with server.process(folder, other, text, port=new) as one:
+            yield old, one
+
+
+def test_pods_of_two_releases_answer_for_each_other(
+    pods: tuple[Web, Web], project: Path, other: Path, api: Upstream
+) -> None:
+    """During a rollout every page finds its assets, whichever pod it asks."""
+    before, after = assets(project, "public"), assets(other, "public")
+    assert before - after
+    assert after - before
+    for pod, having, lacking in ((pods[0], project, after - before), (pods[1], other, before - after)):
+        for path in sorted(lacking):
+            owner = other if having is project else project
+            data = (owner / "out/site/public" / path[1:]).read_bytes()
+            answer = pod.get(path)
+            assert (answer.status, answer.body) == (200, data)
+            assert answer.headers["cache-control"] == FOREVER
+            there = pods[1 if pod is pods[0] else 0].get(path)  # the same answer, each header once
+            assert {name: value for name, value in answer.headers.items() if name != "date"} == {
+                name: value for name, value in there.headers.items() if name != "date"
+            }
+            packed = pod.get(path, headers={"Accept-Encoding": "br"})
+            assert packed.status == 200
+            assert pod.get(path, "HEAD").body == b""
+    assert api.asked == []
+
+
+def test_members_assets_are_asked_for_through_the_peers_own_gate(
+    pods: tuple[Web, Web], project: Path, other: Path, api: Upstream
+) -> None:
+    (path,) = {p for p in assets(other, "gated") - assets(project, "gated") if p.endswith(".svg")}
+    cookie = {"Cookie": "sessionid=abc"}
+    answer = pods[0].get(path, headers=cookie)
+    assert (answer.status, CANARY in answer.text) == (200, True)
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert [asked.headers["cookie"] for asked in api.asked] == ["sessionid=abc"] * 2
+    for status in (401, 403, 500):
+        api.answers(status)
+        for pod in pods:
+            refused = pod.get(path, headers=cookie)
+            assert refused.status in (401, 403, 503)
+            assert CANARY not in refused.text
+    api.answers(403)
+    assert pods[0].get(path, headers={**cookie, "X-Asset-Hop": "1"}).status == 403
+
+
+def test_what_nobody_has_is_not_there(pods: tuple[Web, Web]) -> None:
+    """One hop: a peer that is asked by a peer asks nobody."""
+    answer = pods[0].get(GONE)
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    line = pods[1].logged(GONE)
+    assert (line["status"], line["upstream_status"]) == (404, "")
+    assert [line["path"] for line in pods[1].log].count(GONE) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/assets/plain.css", "/assets/x.0123abcd.css/y", "/assets/%0d%0ax.0123abcd.css", "/assets/", "/assets",
+     "/assets/..%2fx.0123abcd.css", "/assets/x.0123ABCD.css", "/x.0123abcd.css", "/assets/a%20b.0123abcd.css",
+     "/assets/a%3fb.0123abcd.css", "/posts/assets/x.0123abcd.css"],
+)  # fmt: skip
+def test_only_hashed_names_are_asked_of_others(start: Start, api: Upstream, path: str) -> None:
+    api.answers(200, b"from elsewhere")
+    with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
+        assert web.get(path).status in (400, 404)
+    assert api.asked == []
+
+
+def test_a_peer_is_asked_for_the_file_and_told_nothing_of_the_reader(start: Start, api: Upstream) -> None:
+    api.answers(200, b"a{}", Content_Type="text/css", Cache_Control="no-store", Set_Cookie="x=y")
+    with start(peers=f"127.0.0.1:{api.port}") as web:
+        sent = {"Cookie": "sessionid=abc", "Authorization": "Basic eA==", "Accept-Encoding": "br"}
+        answer = web.get(GONE + "?x=1", headers=sent)
+    assert (answer.status, answer.body, answer.headers["cache-control"]) == (200, b"a{}", FOREVER)
+    assert "set-cookie" not in answer.headers
+    assert [(asked.method, asked.path) for asked in api.asked] == [("GET", GONE)]
+    assert api.asked[0].headers == {
+        "accept-encoding": "br", "connection": "close", "host": "small.example", "x-asset-hop": "1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("hop", ["1", "0", "", ",x,", "a,b"])
+def test_a_request_with_the_mark_of_a_peer_goes_no_further(start: Start, api: Upstream, hop: str) -> None:
+    """No loop can be made, whatever is written into the header."""
+    api.answers(200, b"from elsewhere")
+    with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
+        assert web.get(GONE, headers={"X-Asset-Hop": hop}).status == (200 if hop == "" else 404)
+    assert len(api.asked) == (1 if hop == "" else 0)
+
+
+@pytest.mark.parametrize(
+    ("peer", "bucket", "status", "asked"),
+    [
+        (200, None, 200, ["peer"]),
+        (200, 200,  200, ["peer"]),
+        (404, 200,  200, ["peer", "bucket"]),
+        (None, 200, 200, ["bucket"]),
+        (500, 200,  200, ["peer", "bucket"]),
+        (503, 404,  404, ["peer", "bucket"]),
+        (404, 403,  404, ["peer", "bucket"]),  # S3 says 403 of what is not there
+        (404, 404,  404, ["peer", "bucket"]),
+        (404, 500,  404, ["peer", "bucket"]),
+        (404, None, 404, ["peer"]),
+        (None, None, 404, []),
+        (0,   200,  200, ["bucket"]),          # nobody listens
+        (0,   0,    404, []),
+        (301, 200,  200, ["peer", "bucket"]),  # a redirect is no file, nor is it followed
+        (None, 307, 404, ["bucket"]),
+    ],
+)  # fmt: skip
+def test_peers_come_first_then_the_bucket(
+    start: Start, api: Upstream, peer: int | None, bucket: int | None, status: int, asked: list[str]
+) -> None:
+    api.answers(404)
+    api.pages[GONE] = (peer or 404, b"of a peer")
+    api.pages["/b" + GONE] = (bucket or 404, b"of the bucket")
+    values = {}
+    if peer is not None:
+        values["peers"] = f"127.0.0.1:{api.port if peer else 1}"
+    if bucket is not None:
+        values["bucket"] = f"http://127.0.0.1:{api.port if bucket else 1}/b"
+    with start(**values) as web:
+        answer = web.get(GONE)
+    assert ["bucket" if one.path.startswith("/b/") else "peer" for one in api.asked] == asked
+    assert answer.status == status
+    if status == 200:
+        assert answer.body == (b"of a peer" if peer == 200 else b"of the bucket")
+        assert answer.headers["cache-control"] == FOREVER
+    else:
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_the_bucket_learns_nothing_and_its_own_headers_stay_there(start: Start, api: Upstream) -> None:
+    api.answers(200, b"a{}", Content_Type="text/css", x_amz_request_id="1", x_amz_id_2="2", Server="AmazonS3")
+    with start(bucket=f"http://127.0.0.1:{api.port}/site/assets-bucket") as web:
+        answer = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
+    assert answer.status == 200
+    assert [asked.path for asked in api.asked] == ["/site/assets-bucket" + GONE]
+    assert api.asked[0].headers == {
+        "accept-encoding": "identity", "connection": "close", "host": f"127.0.0.1:{api.port}",
+    }  # fmt: skip
+    assert not [name for name in answer.headers if name.startswith("x-amz")]
+
+
+def test_a_bucket_with_a_certificate_of_nobody_is_not_believed(
+    start: Start, tmp_path: Path, api: Upstream
+) -> None:
+    """TLS is verified, or anyone on the way could put a script into every page."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with upstream(tls=context) as told:
+        told.answers(200, b"evil")
+        with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:
+            answer = web.get(GONE)
+    assert (answer.status, told.asked) == (404, [])
