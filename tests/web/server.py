@@ -133,7 +133,7 @@ class Web:
         return self.process.wait(60)
 
     @property
-    def workers(self) -> int:
+    def connections(self) -> int:
         """Return how many connections are open, this one included."""
         text = self.get("/stub_status", port=self.health).text
         return int(re.findall(r"Active connections: (\d+)", text)[0])

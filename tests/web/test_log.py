@@ -1,0 +1,111 @@
+"""One line of JSON a request: what happened, and not who it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.upstream import Upstream
+from tests.web.conftest import Start
+from tests.web.server import Web
+
+
+def test_a_line_tells_what_happened(web: Web) -> None:
+    answer = web.get(
+        "/posts/one/?a=b",
+        headers={"User-Agent": 'A "browser"\\', "Referer": "https://small.example/x?key=hunter2#y"},
+    )
+    line = web.logged("/posts/one/?a=b")
+    assert answer.status == line["status"] == 200
+    assert line["bytes"] > len(answer.body)
+    assert (line["method"], line["zone"], line["referrer"]) == ("GET", "page", "https://small.example/x")
+    assert line["agent"] == 'A "browser"\\'
+    assert 0 <= line["seconds"] < 10
+    assert line["time"].endswith("+00:00")
+    assert set(line) == {
+        "time", "address", "method", "path", "status", "bytes", "seconds", "zone", "referrer", "agent",
+        "upstream_status", "upstream_seconds",
+    }  # fmt: skip
+
+
+def test_every_line_is_json_whatever_is_sent(start: Start) -> None:
+    """Bytes that are no UTF-8 would stop whoever reads the log."""
+    fields = b"Host: x\r\nUser-Agent: \x80\r\nReferer: \xc3\r\nConnection: close"
+    with start() as web:
+        web.raw(b"GET /?\xff\xfe HTTP/1.1\r\n" + fields + b"\r\n\r\n")
+        line = web.logged("(not ASCII)")
+    assert (line["agent"], line["referrer"], line["status"]) == ("(not ASCII)", "(not ASCII)", 200)
+
+
+@pytest.mark.parametrize(
+    ("address", "logged"),
+    [
+        ("203.0.113.77",                 "203.0.113.0"),
+        ("2001:db8:1:2:3:4:5:6",         "2001:db8:1::"),
+        ("2001:db8:1::6",                "2001:db8:1::"),
+        ("2001:db8::6",                  "2001:db8::"),
+        ("2001:db8:0:1:2:3:4:5",         "2001:db8:0::"),
+        ("2001::1:2:3:4",                "2001::"),
+        ("::ffff:203.0.113.77",          "::"),
+        ("fe80::1",                      "fe80::"),
+    ],
+)  # fmt: skip
+def test_addresses_are_cut_to_their_network(web: Web, address: str, logged: str) -> None:
+    """The last 8 bits of IPv4, the last 80 of IPv6: what the privacy page promises."""
+    path = "/?" + address.replace(":", ".")
+    web.get(path, headers={"X-Forwarded-For": address})
+    assert web.logged(path)["address"] == logged
+    assert address not in web.said
+
+
+def test_a_cluster_may_log_whole_addresses(start: Start) -> None:
+    with start(whole_addresses="yes") as web:
+        web.get("/", headers={"X-Forwarded-For": "203.0.113.77"})
+        assert web.logged("/")["address"] == "203.0.113.77"
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/_allauth/browser/v1/auth/x?key=hunter2",    "/_allauth/browser/v1/auth/x"),
+        ("/%5fallauth/y?key=hunter2",                  "/%5fallauth/y"),
+        ("/accounts/z?code=hunter2&state=hunter2",      "/accounts/z"),
+        ("/admin/w?x=hunter2",                         "/admin/w"),
+        ("/members/v?x=hunter2",                       "/members/v"),
+        ("/account/login/?key=hunter2",                "/account/login/"),
+        ("/account/none/?key=hunter2",                 "/account/none/"),
+    ],
+)  # fmt: skip
+def test_queries_of_the_login_are_in_no_log(web: Web, api: Upstream, path: str, logged: str) -> None:
+    """They hold keys of mails and codes; the next request tells them again, as its Referer."""
+    web.get(path, headers={"Referer": f"https://small.example{path}"})
+    assert web.logged(logged)["path"] == logged
+    assert "hunter2" not in str(web.log)
+    assert "hunter2" not in web.said
+
+
+def test_nobody_is_named_where_something_goes_wrong(start: Start) -> None:
+    """NGINX's own messages hold whole addresses and queries; the access log has the status."""
+    with start(api="127.0.0.1:1") as web:
+        web.get("/_allauth/x?key=hunter2", headers={"X-Forwarded-For": "203.0.113.77"})
+        web.get("/members/", headers={"X-Forwarded-For": "203.0.113.77"})
+        for _ in range(60):
+            web.get("/accounts/x?key=hunter2", headers={"X-Forwarded-For": "203.0.113.77"})
+        line = web.logged("/_allauth/x")
+        assert (line["status"], line["upstream_status"]) == (503, "502")
+        assert [secret for secret in ("203.0.113.77", "hunter2") if secret in web.said] == []
+
+
+def test_health_checks_are_not_logged(alone: Web) -> None:
+    alone.get("/livez", port=alone.health)
+    alone.get("/humans.txt?last")
+    alone.logged("/humans.txt?last")
+    assert [line for line in alone.log if line["path"] in ("/livez", "/readyz")] == []
+
+
+def test_the_last_lines_are_written_at_the_end(start: Start) -> None:
+    """Lines wait in a buffer for a second: a pod that stops must not take them along."""
+    with start() as web:
+        for number in range(300):
+            web.get(f"/?{number}")
+        assert web.quit() == 0
+        assert {line["path"] for line in web.log} == {f"/?{number}" for number in range(300)}
