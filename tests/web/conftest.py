@@ -75,10 +75,14 @@ def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytes
     found = request.getfixturevalue("podman") if request.param == "container" else None
 
     @contextmanager
-    def one(extra: str = server.TRUSTED, **values: str) -> Iterator[Web]:
+    def one(extra: str = server.TRUSTED, port: int = 0, **values: str) -> Iterator[Web]:
         folder = tmp_path_factory.mktemp(f"web-{next(count)}")
         text = server.cluster(extra, **values)
-        box = server.container(folder, found, text) if found else server.process(folder, project, text)
+        box = (
+            server.container(folder, found, text, port)
+            if found
+            else server.process(folder, project, text, port)
+        )
         with box as web:
             yield web
 

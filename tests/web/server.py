@@ -177,7 +177,7 @@ def process(folder: Path, project: Path, text: str | None = None, port: int = 0)
     # Only root may change the user, and a test's folder is closed to others.
     user = "user root;" if os.geteuid() == 0 else ""
     words = ("-p", f"{root}/", "-e", "/dev/stderr", "-c", "etc/nginx/nginx.conf", "-g", f"daemon off; {user}")
-    with _running(folder, [nginx, *words], port, health) as web:
+    with running(folder, [nginx, *words], port, health) as web:
         yield web
 
 
@@ -190,10 +190,10 @@ def unpack(project: Path, root: Path) -> None:
 
 
 @contextmanager
-def container(folder: Path, image: Image, text: str | None = None) -> Iterator[Web]:
+def container(folder: Path, image: Image, text: str | None = None, port: int = 0) -> Iterator[Web]:
     """Run *image* without rights, with a root that cannot be written, on the loopback of this machine."""
     mounts = folder / "mounts"
-    port, health = settings(mounts, cluster() if text is None else text)
+    port, health = settings(mounts, cluster() if text is None else text, port)
     name = f"web-{port}"
     # Limits that this process may set: podman would ask for more than some machines give.
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -204,12 +204,12 @@ def container(folder: Path, image: Image, text: str | None = None) -> Iterator[W
         *("--volume", f"{mounts}/cluster:/etc/nginx/cluster:ro"),
         *("--volume", f"{mounts}/listen:/etc/nginx/listen:ro"),
     ]
-    with _running(folder, [*image.podman, *words, image.name], port, health) as web:
+    with running(folder, [*image.podman, *words, image.name], port, health) as web:
         yield web
 
 
 @contextmanager
-def _running(folder: Path, argv: list[str], port: int, health: int) -> Iterator[Web]:
+def running(folder: Path, argv: list[str], port: int, health: int) -> Iterator[Web]:
     with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
         one = subprocess.Popen(argv, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
     web = Web(port, health, one, folder)

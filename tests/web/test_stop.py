@@ -1,0 +1,140 @@
+"""A pod that is told to stop finishes what it has begun, and a rollout costs no request."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.preview import free_port
+from tests.tools import need
+from tests.web.conftest import Start
+from tests.web.server import Web, running
+
+EDGE = """
+worker_processes 1;
+pid {folder}/edge.pid;
+error_log /dev/stderr crit;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    upstream pods {{
+        server 127.0.0.1:{one} max_fails=0;
+        server 127.0.0.1:{two} max_fails=0;
+        keepalive 16;
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://pods;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $remote_addr;
+        }}
+    }}
+    server {{ listen 127.0.0.1:{health}; location = /readyz {{ return 200; }} }}
+}}
+"""
+
+
+@contextmanager
+def edge(folder: Path, one: int, two: int) -> Iterator[Web]:
+    """Run the machine in front: it shares requests between two pods over connections that stay open."""
+    port, health = free_port(), free_port()
+    file = folder / "edge.conf"
+    file.write_text(EDGE.format(folder=folder, one=one, two=two, port=port, health=health))
+    argv = [need("nginx"), "-e", "/dev/stderr", "-c", str(file), "-g", "daemon off;"]
+    with running(folder, argv, port, health) as web:
+        yield web
+
+
+class Load:
+    """Readers who ask for pages without a pause, and write down what went wrong."""
+
+    def __init__(self, web: Web, readers: int = 6) -> None:
+        self._web, self._over = web, threading.Event()
+        self.done = 0
+        self.failed: list[object] = []
+        self._threads = [threading.Thread(target=self._read) for _ in range(readers)]
+
+    def _read(self) -> None:
+        while not self._over.is_set():
+            try:
+                answer = self._web.get("/posts/long/")
+                self.done += 1
+                if answer.status != 200 or len(answer.body) != int(answer.headers["content-length"]):
+                    self.failed.append(answer.status)
+            except OSError as error:
+                self.failed.append(error)
+
+    def __enter__(self) -> Load:
+        for one in self._threads:
+            one.start()
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Stop asking, once every answer has come."""
+        self._over.set()
+        for one in self._threads:
+            one.join()
+
+    def after(self, count: int) -> None:
+        """Wait until *count* more requests are done."""
+        goal, end = self.done + count, time.monotonic() + 30
+        while self.done < goal:
+            assert time.monotonic() < end, "the load stands still"
+            time.sleep(0.01)
+
+
+def test_a_rollout_under_load_fails_no_request(start: Start, tmp_path: Path) -> None:
+    """Both pods are replaced, one after the other, while readers come through the edge."""
+    with start() as one, start() as two, edge(tmp_path, one.port, two.port) as front, Load(front) as load:
+        load.after(200)
+        assert one.quit() == 0
+        load.after(200)
+        with start(port=one.port):
+            load.after(200)
+            assert two.quit() == 0
+            load.after(200)
+            load.end()
+    assert load.failed == []
+    assert load.done > 800
+
+
+def test_a_slow_reader_gets_the_rest_after_the_stop(start: Start, project: Path) -> None:
+    """SIGQUIT: the socket closes for newcomers, what was begun is finished."""
+    size = (project / "out/site/public/posts/long/index.html").stat().st_size
+    count = 200
+    with start() as web:
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(("127.0.0.1", web.port))
+        line.sendall(b"GET /posts/long/ HTTP/1.1\r\nHost: x\r\n\r\n" * count)
+        time.sleep(0.3)
+        assert web.process.poll() is None
+        got = line.recv(1000)
+        web.process.send_signal(3)
+        time.sleep(0.5)
+        refused = False
+        try:
+            web.get("/")
+        except ConnectionRefusedError:
+            refused = True
+        assert refused
+        line.settimeout(20)
+        while part := line.recv(65536):
+            got += part
+        line.close()
+        assert web.process.wait(30) == 0
+    whole = got.count(b"HTTP/1.1 200 OK")
+    assert whole >= 1
+    assert got.count(b"\r\n\r\n") == whole
+    assert len(got) > whole * size
