@@ -5,6 +5,14 @@ The site is that of tests/preview.py, without its drafts; the API is not there.
 
 from __future__ import annotations
 
+# Pages that have these addresses, besides those of tests/preview.py.
+MORE = {
+    "content/pages/green.md": "---\ntitle: Green\naliases: [/alt/weg, /früher/]\n---\nText.\n",
+    "content/extra/grün/index.html": (
+        "<!doctype html><html lang=de><meta charset=utf-8><title>Grün</title><main><h1>Grün</h1></main>\n"
+    ),
+}
+
 HTML = "text/html; charset=utf-8"
 
 # path, status, media type

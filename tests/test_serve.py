@@ -19,6 +19,7 @@ from pipelines.preview.app import App
 from pipelines.preview.headers import SECURITY, content_type
 from pipelines.preview.state import Board, Good, State
 from pipelines.site import extras
+from tests import addresses
 from tests.preview import Running, has_ipv6, preview_site, result, running, until
 from tests.project import write
 
@@ -111,6 +112,29 @@ def test_the_map_of_aliases_is_read_as_the_build_wrote_it(tmp_path: Path) -> Non
     }
 
 
+@pytest.fixture(scope="module")
+def same(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A preview of the site that the web image is tested with."""
+    with running(preview_site(tmp_path_factory.mktemp("same"), addresses.MORE)) as one:
+        yield one
+
+
+@pytest.mark.parametrize(("path", "status", "kind"), addresses.ANSWERS)
+def test_an_address_answers_here_as_in_the_web_image(
+    same: Running, path: str, status: int, kind: str
+) -> None:
+    answer = same.get(path)
+    assert (answer.status, answer.headers["content-type"]) == (status, kind)
+
+
+@pytest.mark.parametrize(("path", "location"), addresses.MOVED)
+def test_an_address_leads_here_where_it_leads_in_the_web_image(
+    same: Running, path: str, location: str
+) -> None:
+    answer = same.get(path)
+    assert (answer.status, answer.headers["location"]) == (301, location)
+
+
 # --- A preview that runs ---------------------------------------------------------------------
 
 
@@ -143,7 +167,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         ("/posts/one/index.html.gz",     404, "text/html; charset=utf-8"),
         ("/admin/",                      503, "text/html; charset=utf-8"),
         ("/accounts/oidc/x/callback/",   503, "text/html; charset=utf-8"),
-        ("/_allauth/browser/v1/config",  503, "application/json"),
+        ("/_allauth/browser/v1/config",  503, "text/html; charset=utf-8"),
         ("/_gate",                       404, "text/html; charset=utf-8"),
         ("/%2e%2e/site.toml",            400, "text/plain; charset=utf-8"),
         ("/..%2f..%2fsite.toml",         400, "text/plain; charset=utf-8"),
@@ -279,8 +303,7 @@ def test_the_preview_says_that_no_login_api_runs(shown: Running) -> None:
     page = shown.get("/admin/")
     assert pages.NO_API in page.text
     answer = shown.get("/_allauth/browser/v1/auth/login", "POST")
-    assert answer.status == 503
-    assert httpx.Response(503, content=answer.body).json() == {"status": 503, "detail": pages.NO_API}
+    assert (answer.status, pages.NO_API in answer.text) == (503, True)
 
 
 def test_both_addresses_of_localhost_answer_and_no_other(shown: Running) -> None:

@@ -20,6 +20,10 @@ INSTALL = {
     "nginx": "sudo apt-get install nginx-light libnginx-mod-http-brotli-static",
     "podman": "sudo apt-get install podman runc",
     "skopeo": "sudo apt-get install skopeo",
+    "openssl": "sudo apt-get install openssl",
+    "sh": "sudo apt-get install dash",
+    "tar": "sudo apt-get install tar",
+    "unshare": "sudo apt-get install util-linux",
     "docker-registry": "sudo apt-get install docker-registry",
     "node": "sudo apt-get install nodejs npm",
     "git": "sudo apt-get install git",
@@ -39,7 +43,7 @@ def need_base(project: Path, name: str) -> None:
     if not place.exists():
         _lacking(f"there is no base {name}: make base (needs buildah and debootstrap)")
     target = project / "out" / "base" / name
-    if not target.exists():
+    if target != place and not target.exists():
         shutil.copytree(place, target)
 
 

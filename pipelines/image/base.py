@@ -11,16 +11,14 @@ packages give an equal digest, whoever made the base.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import PipelineError, ToolError
 from pipelines.image import layer, lock, oci
 from pipelines.image.lock import Base
+from pipelines.image.stage import stage
 from pipelines.tools import shell
 
 DEBIAN = "docker.io/library/debian:trixie-slim"
@@ -56,7 +54,7 @@ def make(project: Path, name: str, registry: str, say: Say) -> Base:
     Raises ToolError when a program is missing or fails; then the last base and
     its pin are as they were.
     """
-    with _room(project / "out") as room:
+    with stage(project / "out", "base") as room:
         buildah = _Buildah(room)
         _debian(buildah, room, say)
         say(f"buildah: {name}")
@@ -66,20 +64,24 @@ def make(project: Path, name: str, registry: str, say: Say) -> Base:
         buildah.run("push", "--quiet", name, f"oci:{room / 'built'}:{name}")
         built = oci.read(room / "built")
         files = [file for one in built.layers for file in layer.unpack(one.data)]
-        stage = room / "base"
-        image = oci.write(
-            stage, _settings(built.config), _platform(built.config), [layer.layer("base", files, 12)]
-        )
+        layout = room / "base"
+        packed = layer.layer("base", files, 12)
+        image = oci.write(layout, _settings(built.config), _platform(built.config), [packed])
         base = Base(name, image.digest, str(built.config["architecture"]), _packages(files))
         place = folder_of(project, name)
         place.parent.mkdir(parents=True, exist_ok=True)
-        oci.publish(stage, place)
+        oci.publish(layout, place)
     lock.write(project, base)
     if registry:
         say(f"skopeo: {_address(registry, base)}")
-        shell.run(["skopeo", "copy", "--quiet", "--preserve-digests", f"oci:{place}",
-                   f"docker://{_address(registry, base)}"], timeout=_PATIENCE)  # fmt: skip
+        push(project, base, registry)
     return base
+
+
+def push(project: Path, base: Base, registry: str) -> None:
+    """Copy *base* from out/base to *registry*, its digest kept; what is there already is not sent again."""
+    layout = f"oci:{folder_of(project, base.name)}"
+    _copy(layout, f"docker://{_address(registry, base)}")
 
 
 def find(project: Path, name: str, registry: str, arch: str = "amd64") -> oci.Image:
@@ -98,16 +100,21 @@ def find(project: Path, name: str, registry: str, arch: str = "amd64") -> oci.Im
     if not registry:
         what = "is another one than what is pinned" if place.exists() else "is not there"
         raise PipelineError(f"out/base/{name}: {what}, and site.toml names no registry; run `make base`")
-    with _room(project / "out") as room:
+    with stage(project / "out", "base") as room:
         source = f"docker://{registry}/base-{name}@{base.digest}"
-        shell.run(["skopeo", "copy", "--quiet", "--preserve-digests", source, f"oci:{room / 'base'}"],
-                  timeout=_PATIENCE)  # fmt: skip
+        _copy(source, f"oci:{room / 'base'}")
         image = oci.read(room / "base")
         if image.digest != base.digest:
             raise PipelineError(f"{registry}: gave {image.digest} for {base.digest}; do not trust it")
         place.parent.mkdir(parents=True, exist_ok=True)
         oci.publish(room / "base", place)
     return image
+
+
+def _copy(source: str, target: str) -> None:
+    # Credentials: the file that REGISTRY_AUTH_FILE names, or that of `skopeo login`.
+    words = ["--quiet", "--preserve-digests", source, target]
+    shell.run(["skopeo", "copy", *words], timeout=_PATIENCE)
 
 
 def _address(registry: str, base: Base) -> str:
@@ -164,14 +171,3 @@ def _packages(files: list[layer.File]) -> tuple[str, ...]:
     blocks = [dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
               for block in status.strip().split("\n\n")]  # fmt: skip
     return tuple(sorted(f"{block['Package']}={block['Version']}" for block in blocks))
-
-
-@contextmanager
-def _room(out: Path) -> Iterator[Path]:
-    """Yield a folder to work in, on the file system of *out*; it goes with the block."""
-    out.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=".base-", dir=out))
-    try:
-        yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)

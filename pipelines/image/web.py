@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from pipelines.config import SiteConfig
 from pipelines.errors import Fault, PipelineError, SourceError
 from pipelines.image import base, oci, sbom
 from pipelines.image.layer import File, Layer, layer, unpack
+from pipelines.image.stage import stage
 from pipelines.results import ImageResult, LayerResult
 
 NGINX = "images/web/nginx"
@@ -42,18 +41,15 @@ def web(project: Path, site: SiteConfig) -> ImageResult:
     foundation = base.find(project, "web", site.registry)
     upper = contents(project, login=site.login)
     layers = [foundation.layers[0], *(layer(name, files) for name, files in upper.items())]
-    stage = Path(tempfile.mkdtemp(prefix=".web-", dir=out))
-    try:
-        image = oci.write(stage / "web", _settings(site, foundation), _platform(foundation), layers)
+    with stage(out, "web") as folder:
+        image = oci.write(folder / "web", _settings(site, foundation), _platform(foundation), layers)
         arch, packed = _platform(foundation)["architecture"], foundation.layers[0].data
         document = sbom.cyclonedx(f"{site.name} web", foundation.digest, arch, unpack(packed))
         result = _result(image, foundation, digest)
         (out / "images").mkdir(exist_ok=True)
         _write(out / "images" / "web.cdx.json", document)
-        oci.publish(stage / "web", out / "images" / "web")
+        oci.publish(folder / "web", out / "images" / "web")
         _write(out / "image-web.json", results.to_json(result).encode())
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     return result
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pipelines.preview import pages, urls
@@ -84,9 +84,6 @@ class App:
         """Say that the login API does not run here, or does not exist."""
         if not good.config.login:
             return self._error(request, 404)
-        if path.startswith("/_allauth/"):
-            answer = {"status": 503, "detail": pages.NO_API}
-            return JSONResponse(answer, 503, headers=_NEVER)
         return self._error(request, 503, pages.NO_API)
 
     def _site(self, request: Request, path: str, good: Good) -> Response:

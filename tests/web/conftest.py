@@ -12,6 +12,7 @@ import pytest
 
 from pipelines import config
 from pipelines.image.web import web as pack
+from tests.addresses import MORE
 from tests.fakes.upstream import Upstream, upstream
 from tests.preview import preview_site
 from tests.project import ROOT, build_site
@@ -21,10 +22,7 @@ from tests.web.server import Image, Web
 
 CANARY = "canary-8c1f2e"  # in every gated byte, and nowhere else
 SITE = {
-    "content/pages/green.md": "---\ntitle: Green\naliases: [/alt/weg, /früher/]\n---\nText.\n",
-    "content/extra/grün/index.html": (
-        "<!doctype html><html lang=de><meta charset=utf-8><title>Grün</title><main><h1>Grün</h1></main>\n"
-    ),
+    **MORE,
     "content/members/inside.md": (
         f"---\ntitle: Inside {CANARY}\nsummary: {CANARY}\n---\n"
         f"{CANARY} ![{CANARY}](../images/secret.svg)\n\n[list](../files/list.csv)\n"

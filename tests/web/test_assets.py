@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from tests.fakes.upstream import Upstream, upstream
 from tests.preview import free_port
 from tests.project import build_site
+from tests.registry import certificate
 from tests.web import server
 from tests.web.conftest import CANARY, Start, made
 from tests.web.server import Web
@@ -203,14 +203,9 @@ def test_a_bucket_with_a_certificate_of_nobody_is_not_believed(
     start: Start, tmp_path: Path, api: Upstream
 ) -> None:
     """TLS is verified, or anyone on the way could put a script into every page."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
     with upstream(tls=context) as told:
         told.answers(200, b"evil")
         with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:

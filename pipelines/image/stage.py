@@ -1,0 +1,37 @@
+"""A folder to build an image in, which leaves no trace.
+
+Writes out/.<name>-<random>/ while the block lasts, and the lock out/.<name>.lock.
+No network.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def stage(out: Path, name: str) -> Iterator[Path]:
+    """Yield a new folder within *out*, to one process at a time; others wait.
+
+    It goes with the block. What a killed process left is removed by the next.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lock = os.open(out / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in out.glob(f".{name}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough once a child has inherited it
+        os.close(lock)
