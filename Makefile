@@ -56,7 +56,7 @@ types: $(VENV)/dev  ## mypy, strict
 bench: $(VENV)/dev  ## measure the build against stock Pelican; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.build
 
-tools:  ## install what the tests need of Debian: Chromium, Java, fonts (asks apt)
+tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
