@@ -53,15 +53,16 @@ format: $(VENV)/dev  ## let ruff mend what it can
 types: $(VENV)/dev  ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(VENV)/dev  ## measure the build against stock Pelican; writes benchmarks/RESULTS.md
+bench: $(VENV)/dev  ## measure build and server, into benchmarks/RESULTS.md (needs nginx, wrk, a base)
 	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.serve
 
 tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv
-	for set in run dev; do \
+	for set in api run dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate requirements/$$set.in -o requirements/$$set.txt; \
 	done

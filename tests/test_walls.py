@@ -75,6 +75,13 @@ def test_data_folders_hold_no_code() -> None:
     assert [file for folder in folders for file in folder.rglob("*.py")] == []
 
 
+def test_the_login_knows_nothing_of_the_pipeline() -> None:
+    """It runs in an image of its own, where there is no pipeline."""
+    files = sorted((ROOT / "api").rglob("*.py"))
+    assert files
+    assert [file.name for file in files if named(imports(file), "pipelines")] == []
+
+
 def test_every_module_says_what_it_does() -> None:
     """The first thing that a reader wants to know: what, reads, writes, network."""
     silent = [

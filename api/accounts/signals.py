@@ -1,0 +1,32 @@
+"""What happens when allauth says that something has happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.account.signals import password_changed, password_reset
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from api.accounts.models import Session, User
+
+
+@receiver(password_reset)
+def verify_address(request: HttpRequest, user: User, **more: Any) -> None:
+    """Believe the first address of *user*: the key to set a password was in a mail to it."""
+    addresses = EmailAddress.objects.filter(user=user)
+    if not addresses.filter(verified=True).exists():
+        addresses.filter(email__iexact=user.email).update(verified=True, primary=True)
+
+
+@receiver(password_reset)
+def end_all_sessions(request: HttpRequest, user: User, **more: Any) -> None:
+    """End what was open: whoever resets a password may have lost it to somebody."""
+    Session.objects.filter(user=user).delete()
+
+
+@receiver(password_changed)
+def end_other_sessions(request: HttpRequest, user: User, **more: Any) -> None:
+    """End what is open elsewhere; the session that changed the password goes on."""
+    Session.objects.filter(user=user).exclude(session_key=request.session.session_key).delete()

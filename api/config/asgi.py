@@ -1,0 +1,10 @@
+"""The API for a server of ASGI: the preview mounts it."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "api.config.settings")
+application = get_asgi_application()

@@ -1,0 +1,35 @@
+"""Errors as JSON: whoever calls this API is a script."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, JsonResponse
+
+
+def answer(status: int, detail: str) -> JsonResponse:
+    """Return an error with *status*."""
+    return JsonResponse({"status": status, "detail": detail}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer 400."""
+    return answer(400, "this request cannot be understood")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer 403."""
+    return answer(403, "this is not allowed")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer 404."""
+    return answer(404, "there is nothing here")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Answer 500."""
+    return answer(500, "something is broken here; it was written down")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+    """Answer 403 to a request that this site did not send."""
+    return answer(403, "this request did not come from a page of this site; reload the page")

@@ -1,0 +1,24 @@
+"""How gunicorn runs the API in its image: ``gunicorn --config python:api.config.gunicorn``."""
+
+from __future__ import annotations
+
+wsgi_app = "api.config.wsgi:application"
+bind = "0.0.0.0:8000"
+# One process a pod: replicas are the cluster's business. Threads wait for the database and for mail.
+workers = 1
+worker_class = "gthread"
+threads = 4
+timeout = 30  # seconds
+graceful_timeout = 20
+keepalive = 0
+# The root cannot be written; the heartbeat is a file.
+worker_tmp_dir = "/dev/shm"
+control_socket_disable = True
+# NGINX writes the access log, without queries and whole addresses.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+forwarded_allow_ips = "*"
+limit_request_line = 8190
+limit_request_fields = 60
+limit_request_field_size = 8190

@@ -1,0 +1,23 @@
+"""Addresses. NGINX lets readers reach /_allauth/, /accounts/ and, after a question, /admin/."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from api.gate import views as gate
+from api.health import views as health
+
+urlpatterns = [
+    path("_allauth/", include("allauth.headless.urls")),
+    path("admin/", admin.site.urls),
+    path("_gate", gate.members),
+    path("_gate/staff", gate.staff),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+]
+handler400 = "api.config.errors.bad_request"
+handler403 = "api.config.errors.forbidden"
+handler404 = "api.config.errors.not_found"
+handler500 = "api.config.errors.server_error"

@@ -1,0 +1,1 @@
+"""The login API: as it runs, behind NGINX, on both databases."""
