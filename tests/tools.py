@@ -20,6 +20,7 @@ INSTALL = {
     "nginx": "sudo apt-get install nginx-light libnginx-mod-http-brotli-static",
     "podman": "sudo apt-get install podman runc",
     "skopeo": "sudo apt-get install skopeo",
+    "initdb": "sudo apt-get install postgresql",
     "openssl": "sudo apt-get install openssl",
     "sh": "sudo apt-get install dash",
     "tar": "sudo apt-get install tar",

@@ -1,0 +1,39 @@
+"""One site with its login, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.database import Postgres, postgres
+from tests.api.running import Site, running
+from tests.web.conftest import made
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built site with members' pages; tests change nothing in it."""
+    return made(tmp_path_factory.mktemp("api"))
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Postgres]:
+    """A server of PostgreSQL."""
+    with postgres() as one:
+        yield one
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def site(
+    request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """The site with its login; each test has users and browsers of its own."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("database").url(f"site-{folder.name}")
+    else:
+        url = f"sqlite:///{folder}/login.sqlite3"
+    with running(folder, project, url) as one:
+        yield one

@@ -1,0 +1,60 @@
+"""A real SMTP server that keeps what it is sent."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from tests.preview import PATIENCE, free_port
+
+
+class Mails:
+    """The mails that have come, oldest first."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.all: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+        """Keep a mail."""
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.all.append(mail)
+        return "250 kept"
+
+    def to(self, address: str, subject: str = "") -> EmailMessage:
+        """Wait for the newest mail to *address* with *subject* in its subject."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for mail in reversed(self.all):
+                if mail["To"] == address and subject in mail["Subject"]:
+                    return mail
+            time.sleep(0.02)
+        raise AssertionError(
+            f"no mail to {address} with {subject!r}: {[mail['Subject'] for mail in self.all]}"
+        )
+
+    def key(self, address: str, subject: str = "") -> str:
+        """Return the key of the link in the newest mail to *address*."""
+        found = re.search(r"https?://\S+#(\S+)", self.to(address, subject).get_content())
+        assert found
+        return found[1]
+
+
+@contextmanager
+def mails() -> Iterator[Mails]:
+    """Run an SMTP server on a free port of 127.0.0.1 until the block ends."""
+    kept = Mails()
+    controller = Controller(kept, hostname="127.0.0.1", port=kept.port)
+    controller.start()
+    try:
+        yield kept
+    finally:
+        controller.stop()
