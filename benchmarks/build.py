@@ -1,25 +1,22 @@
 """``make bench``: the build against stock Pelican, on one generated corpus, in turns.
 
-Works in a temporary folder. Writes benchmarks/RESULTS.md. No network.
+Works in a temporary folder. Writes its section of benchmarks/RESULTS.md. No network.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import sys
 import tempfile
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import corpus
+from benchmarks import corpus, report
 from benchmarks.measure import Peer, Run, in_turns, median, ratio
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 PYTHON = sys.executable
 
 # Pelican as `pelican-quickstart` leaves it, with its own smallest theme and as many feeds as ours.
@@ -45,14 +42,19 @@ MARKDOWN = {
 )
 
 
-def _ours(folder: Path, pages: int) -> Peer:
+def project(folder: Path, pages: int) -> list[str]:
+    """Write a project with *pages* posts into *folder*; return the command that builds it."""
     shutil.copytree(ROOT / "theme", folder / "theme")
     for name in ("pelicanconf.py", "tests/site/site.toml"):
         shutil.copy(ROOT / name, folder)
     corpus.write(folder / "content" / "posts", pages)
     (folder / "content" / "pages").mkdir()
     (folder / "content" / "pages" / "about.md").write_text("Title: About\n\nText.\n")
-    argv = [PYTHON, "-m", "pipelines", "--project", str(folder), "build", "--as-of", "2027-01-01"]
+    return [PYTHON, "-m", "pipelines", "--project", str(folder), "build", "--as-of", "2027-01-01"]
+
+
+def _ours(folder: Path, pages: int) -> Peer:
+    argv = project(folder, pages)
     return Peer("this build", argv, folder, partial(shutil.rmtree, folder / "out", ignore_errors=True))
 
 
@@ -101,22 +103,8 @@ def _memory(run: Run) -> float:
     return run.memory
 
 
-def _machine() -> str:
-    model = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass
-    cores = len(os.sched_getaffinity(0))
-    system = f"{platform.system()} {platform.release()}"
-    return f"{cores} cores of {model}, {system}, Python {platform.python_version()}"
-
-
 def main() -> None:
-    """Measure and write benchmarks/RESULTS.md."""
+    """Measure, and write what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.build")
     parser.add_argument("--pages", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--rounds", type=int, default=3)
@@ -126,12 +114,7 @@ def main() -> None:
     for pages in options.pages:
         print(f"{pages} pages", file=sys.stderr)
         tables.append(measure(pages, options.rounds))
-    today = datetime.now(UTC).strftime("%Y-%m-%d")
-    head = f"""\
-# What the build costs
-
-Written by `make bench` on {today}: {_machine()}.
-
+    head = """\
 One generated corpus (benchmarks/corpus.py: 8.8 kB a post, six code blocks, half of them without a
 language), whole processes, in turns, the first round not counted; medians. *This build* converts, checks
 every link, heading and image, minifies, hashes and compresses every file (gzip and brotli) and writes a feed
@@ -139,7 +122,7 @@ for each tag, with its own theme; *stock Pelican* renders its smallest theme wit
 of the rest. The third row is stock Pelican told not to guess the language of code.
 
 """
-    RESULTS.write_text(head + "\n".join(tables))
+    report.write("What the build costs", "benchmarks.build", head + "\n".join(tables))
     print("\n".join(tables))
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,13 @@ def in_turns(peers: Sequence[Peer], rounds: int) -> dict[str, list[Run]]:
     return found
 
 
-def median(runs: Sequence[Run], what: Callable[[Run], float]) -> float:
+def median(runs: Sequence[Result], what: Callable[[Result], float]) -> float:
     """Return the median of one figure over *runs*."""
     return statistics.median(map(what, runs))
 
 
 def ratio(
-    ours: Sequence[Run], theirs: Sequence[Run], what: Callable[[Run], float]
+    ours: Sequence[Result], theirs: Sequence[Result], what: Callable[[Result], float]
 ) -> tuple[float, float, float]:
     """Return (least, median, greatest) of the ratios of the pairs: both sides of one saw the same machine."""
     pairs = [what(a) / what(b) for a, b in zip(ours, theirs, strict=True)]

@@ -43,11 +43,12 @@ def web(project: Path, site: SiteConfig) -> ImageResult:
     layers = [foundation.layers[0], *(layer(name, files) for name, files in upper.items())]
     with stage(out, "web") as folder:
         image = oci.write(folder / "web", _settings(site, foundation), _platform(foundation), layers)
-        arch, packed = _platform(foundation)["architecture"], foundation.layers[0].data
-        document = sbom.cyclonedx(f"{site.name} web", foundation.digest, arch, unpack(packed))
+        arch, bill = _platform(foundation)["architecture"], out / "images" / "web.cdx.json"
+        records = _records(foundation.layers[0])
+        document = sbom.cyclonedx(f"{site.name} web", foundation.digest, arch, records, bill)
         result = _result(image, foundation, digest)
         (out / "images").mkdir(exist_ok=True)
-        _write(out / "images" / "web.cdx.json", document)
+        _write(bill, document)
         oci.publish(folder / "web", out / "images" / "web")
         _write(out / "image-web.json", results.to_json(result).encode())
     return result
@@ -109,6 +110,11 @@ def _settings(site: SiteConfig, foundation: oci.Image) -> dict[str, object]:
         "org.opencontainers.image.url": site.url,
     }
     return {**foundation.config["config"], "Labels": labels}
+
+
+def _records(packed: Layer) -> Iterator[File]:
+    """Yield the files of the base, unpacked when somebody asks for the first."""
+    yield from unpack(packed.data)
 
 
 def _platform(image: oci.Image) -> dict[str, str]:

@@ -165,8 +165,10 @@ class Site:
         """Make a member with PASSWORD and return a browser that is logged in."""
         self.invite(email, owner=owner)
         one = self.browser()
-        assert one.set_password(email).status == 401, "the password was not taken"
-        assert one.login(email).status == 200, "the login failed"
+        taken = one.set_password(email)
+        assert taken.status == 401, taken
+        entered = one.login(email)
+        assert entered.status == 200, entered
         return one
 
     def invite(self, email: str, *, name: str = "", owner: bool = False) -> str:

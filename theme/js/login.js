@@ -1,148 +1,107 @@
-// The login form against the headless API of django-allauth ("browser" client).
+// The login: a password or a passkey, and a second factor where the account has one.
 //
-// The config endpoint sets the CSRF cookie; the login endpoint takes JSON. Every sentence
-// comes from the data- attributes of the form, so this file speaks no language.
+// NGINX shows this page in place of a members' page, under the address of that page. Once the reader
+// is logged in, the page is loaded again; so no address to return to is ever passed around.
 "use strict";
 
 (() => {
-  const form = document.getElementById("login");
-  const email = document.getElementById("login-email");
-  const password = document.getElementById("login-password");
-  const errorLine = document.getElementById("login-error");
-  const statusLine = document.getElementById("login-status");
-  const submit = document.getElementById("login-submit");
+  const { api, member, passkeys, words } = window.site;
+  const first = document.getElementById("login");
+  const second = document.getElementById("second");
   const logout = document.getElementById("logout");
-  const patience = 15000; // milliseconds until a silent API counts as unreachable
-  let busy = false;
+  const title = document.querySelector("h1").textContent;
+  const inPlace = location.pathname !== words.page;
 
-  const say = (key) => {
-    errorLine.textContent = "";
-    statusLine.textContent = key ? form.dataset[key] : "";
-  };
-
-  const fail = (key, field) => {
-    statusLine.textContent = "";
-    errorLine.textContent = form.dataset[key];
-    if (field) {
-      field.setAttribute("aria-invalid", "true");
-      field.setAttribute("aria-describedby", errorLine.id);
-      field.focus();
-    }
-  };
-
-  // A button with the attribute disabled loses the focus; aria-disabled keeps it.
-  const setBusy = (value) => {
-    busy = value;
-    form.setAttribute("aria-busy", String(value));
-    for (const button of [submit, logout]) {
-      button.setAttribute("aria-disabled", String(value));
-    }
-  };
-
-  // Over plain HTTP (the preview) the cookie cannot carry the __Host- prefix.
-  const token = () => {
-    const found = document.cookie.match(/(?:^|;\s*)(?:__Host-)?csrftoken=([^;]*)/);
-    return found ? decodeURIComponent(found[1]) : "";
-  };
-
-  const call = async (method, url, body) => {
-    const headers = { Accept: "application/json" };
-    if (method !== "GET") headers["X-CSRFToken"] = token();
-    if (body) headers["Content-Type"] = "application/json";
-    const response = await fetch(url, {
-      method,
-      headers,
-      body: body ? JSON.stringify(body) : undefined,
-      credentials: "same-origin",
-      cache: "no-store",
-      signal: AbortSignal.timeout(patience),
-    });
-    // A page of HTML with status 200 is some other server, not a login.
-    const isJson = (response.headers.get("Content-Type") || "").includes("json");
-    return { status: isJson || response.status >= 400 ? response.status : 0,
-      data: isJson ? await response.json() : {} };
-  };
-
-  const refused = (errors) => {
-    const codes = errors.map((one) => one.code);
-    if (codes.includes("too_many_login_attempts")) return fail("locked");
-    const wrongEmail = errors.some((one) => one.param === "email" && one.code === "invalid");
-    return wrongEmail ? fail("missingEmail", email) : fail("bad", password);
-  };
-
-  const unfinished = (flows) => {
-    const pending = flows.filter((flow) => flow.is_pending).map((flow) => flow.id);
-    if (pending.includes("verify_email")) return fail("verify");
-    if (pending.includes("mfa_authenticate")) return fail("second");
-    return pending.length ? fail("pending") : fail("bad", password);
-  };
-
-  const answer = ({ status, data }) => {
-    if (status === 200) {
-      say("done");
-      if (location.pathname === form.dataset.page) location.assign("/");
-      else location.reload(); // the form stood in for a members' page: fetch that one now
-      return true;
-    }
-    if (status === 400) refused(data.errors || []);
-    else if (status === 401) unfinished((data.data && data.data.flows) || []);
-    else if (status === 409) {
-      fail("already");
-      logout.hidden = false;
-    } else if (status === 429) fail("limited");
-    else fail("unreachable");
-    return false;
-  };
-
-  const missing = () => {
-    for (const field of [email, password]) {
-      field.removeAttribute("aria-invalid");
-      field.removeAttribute("aria-describedby");
-    }
-    if (!email.validity.valid) fail("missingEmail", email);
-    else if (!password.value) fail("missingPassword", password);
-    else return false;
+  const enter = () => {
+    if (inPlace) location.reload();
+    else location.assign(words.next);
     return true;
   };
 
-  const run = async (work) => {
-    if (busy) return;
-    setBusy(true);
-    let leaving = false;
-    try {
-      leaving = await work();
-    } catch {
-      fail("unreachable"); // no network, no answer in time, or no JSON
-    }
-    if (!leaving) setBusy(false);
+  const askSecond = (types) => {
+    const typed = types.some((one) => one !== "webauthn");
+    document.getElementById("second-code").hidden = !typed;
+    second.elements.code.disabled = !typed; // what is not asked for is not missing either
+    document.getElementById("second-submit").hidden = !typed;
+    document.getElementById("second-passkey").hidden = !(types.includes("webauthn") && passkeys.supported);
+    window.site.head(words.second);
+    stepOne.say();
+    first.elements.password.value = "";
+    window.site.show(second, first);
+    if (!typed) document.getElementById("second-passkey").focus();
   };
 
-  // The page may come back from the browser's memory as it was left: busy.
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) {
-      say("");
-      setBusy(false);
+  const startAgain = (why) => {
+    window.site.head(inPlace ? words.inPlace : title);
+    second.reset();
+    stepTwo.say();
+    window.site.show(first, second);
+    if (why) stepOne.fail(why, first.elements.password);
+  };
+
+  const answered = (answer, step) => {
+    if (answer.problem) return step.fail(words[answer.problem]);
+    if (answer.status === 200) {
+      step.say(words.done);
+      return enter();
     }
-  });
-
-  form.noValidate = true; // the messages of this page are announced; the browser's bubbles vanish
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (busy || missing()) return;
-    say("busy");
-    run(async () => {
-      await call("GET", form.dataset.config);
-      return answer(await call("POST", form.action, { email: email.value.trim(), password: password.value }));
-    });
-  });
-
-  logout.addEventListener("click", () => run(async () => {
-    await call("GET", form.dataset.config);
-    const { status } = await call("DELETE", form.dataset.session);
-    if (status !== 401) return fail("unreachable"); // allauth answers 401: nobody is logged in now
-    say("loggedOut");
-    logout.hidden = true;
-    email.focus();
+    const pending = (answer.data.flows || []).filter((flow) => flow.is_pending);
+    const factor = pending.find((flow) => flow.id === "mfa_authenticate");
+    if (answer.status === 401 && factor) askSecond(factor.types || []);
+    else if (answer.status === 401 && pending.some((flow) => flow.id === "verify_email")) step.fail(words.verify);
+    else if (answer.status === 401) step.fail(words.pending);
+    else if (answer.status === 409 && step === stepTwo) startAgain(words.late);
+    else if (answer.status === 409) already();
+    else step.refuse(answer);
     return false;
-  }));
+  };
+
+  const already = () => {
+    stepOne.say(words.already);
+    logout.hidden = false;
+  };
+
+  const stepOne = window.site.manage(first, async () =>
+    answered(
+      await api.post(first.getAttribute("action"), {
+        email: first.elements.email.value.trim(),
+        password: first.elements.password.value,
+      }),
+      stepOne,
+    ),
+  );
+  const stepTwo = window.site.manage(second, async () => {
+    const code = second.elements.code.value.replace(/\s/g, "");
+    const answer = await api.post(second.getAttribute("action"), { code });
+    second.elements.code.value = "";
+    return answered(answer, stepTwo);
+  });
+
+  document.getElementById("login-passkey").addEventListener("click", () =>
+    stepOne.run(async () => {
+      stepOne.say(words.passkeyBusy);
+      return answered(await passkeys.prove("auth/webauthn/login"), stepOne);
+    }),
+  );
+  document.getElementById("second-passkey").addEventListener("click", () =>
+    stepTwo.run(async () => {
+      stepTwo.say(words.passkeyBusy);
+      return answered(await passkeys.prove("auth/webauthn/authenticate"), stepTwo);
+    }),
+  );
+  document.getElementById("second-back").addEventListener("click", () => startAgain());
+
+  logout.addEventListener("click", () =>
+    stepOne.run(async () => {
+      const answer = await api.remove("auth/session");
+      if (answer.status !== 401) return stepOne.refuse(answer); // 401: nobody is logged in now
+      stepOne.say(words.loggedOut);
+      logout.hidden = true;
+      first.elements.email.focus();
+      return false;
+    }),
+  );
+
+  if (inPlace) window.site.head(words.inPlace).focus();
+  if (member.name()) api.get("auth/session").then(({ status }) => status === 200 && already());
 })();

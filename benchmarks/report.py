@@ -1,0 +1,42 @@
+"""benchmarks/RESULTS.md: one section for each measurement, replaced by the measurement that it belongs to.
+
+Reads and writes benchmarks/RESULTS.md. No network.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+
+
+def write(title: str, module: str, text: str) -> None:
+    """Replace the section *title*, or add it at the end; *module* of this command line measured *text*."""
+    command = shlex.join(("python", "-m", module, *sys.argv[1:]))
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    fresh = f"# {title}\n\nWritten by `{command}` on {today}: {_machine()}.\n\n{text.strip()}\n"
+    old = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
+    # Where a line begins with one "#" a section begins; the tables within have "##".
+    sections = {part.partition("\n")[0]: part for part in re.split(r"(?m)^(?=# )", old) if part.strip()}
+    sections[f"# {title}"] = fresh
+    RESULTS.write_text("\n".join(part.strip() + "\n" for part in sections.values()), "utf-8")
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    cores = len(os.sched_getaffinity(0))
+    system = f"{platform.system()} {platform.release()}"
+    return f"{cores} cores of {model}, {system}, Python {platform.python_version()}"

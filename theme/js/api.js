@@ -1,0 +1,59 @@
+// Calls of the headless API of django-allauth, as its "browser" client makes them.
+//
+// Every call ends in an answer, never in an exception: status 0 means that there was none, or that
+// something else than the API answered.
+"use strict";
+
+(() => {
+  const site = window.site;
+  const base = "/_allauth/browser/v1/";
+  const patience = 15000; // milliseconds until a silent API counts as unreachable
+
+  // Over plain HTTP (one machine) the cookie cannot carry the __Host- prefix.
+  const token = () => {
+    const found = document.cookie.match(/(?:^|;\s*)(?:__Host-)?csrftoken=([^;]*)/);
+    return found ? decodeURIComponent(found[1]) : "";
+  };
+
+  const ask = async (method, path, body, headers) => {
+    const fields = { Accept: "application/json", ...headers };
+    if (method !== "GET") fields["X-CSRFToken"] = token();
+    if (body) fields["Content-Type"] = "application/json";
+    const response = await fetch(path.startsWith("/") ? path : base + path, {
+      method,
+      headers: fields,
+      body: body ? JSON.stringify(body) : undefined,
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(patience),
+    });
+    // A page of HTML with status 200 is some other server, not a login.
+    const isJson = (response.headers.get("Content-Type") || "").includes("json");
+    const { data, meta, errors } = isJson ? await response.json() : {};
+    return {
+      status: isJson || response.status >= 400 ? response.status : 0,
+      data: data || {},
+      meta: meta || {},
+      errors: errors || [],
+    };
+  };
+
+  const call = async (method, path, body, headers) => {
+    try {
+      if (method !== "GET" && !token()) await ask("GET", "config"); // sets the cookie, makes no session
+      const answer = await ask(method, path, body, headers);
+      if (answer.status === 200 && answer.meta.is_authenticated) site.member.remember(answer.data.user.display);
+      if (answer.status === 401 && !answer.meta.is_authenticated) site.member.forget();
+      return answer;
+    } catch {
+      return { status: 0, data: {}, meta: {}, errors: [] }; // no network, no answer in time, or no JSON
+    }
+  };
+
+  site.api = {
+    get: (path, headers) => call("GET", path, undefined, headers),
+    post: (path, body) => call("POST", path, body),
+    put: (path, body) => call("PUT", path, body),
+    remove: (path, body) => call("DELETE", path, body),
+  };
+})();

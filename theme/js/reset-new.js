@@ -1,0 +1,37 @@
+// A new password, by the key of the mail. The key stands behind "#": no server sees it in an address.
+"use strict";
+
+(() => {
+  const { api, manage, show } = window.site;
+  const form = document.getElementById("reset-new");
+  const dead = document.getElementById("reset-dead");
+  const key = location.hash.slice(1);
+
+  // A link from another mail, opened in this tab: nothing but what is behind "#" differs.
+  window.addEventListener("hashchange", () => location.hash && location.reload());
+
+  const isDead = (answer) => answer.status === 400 && answer.errors.some((one) => one.param === "key");
+
+  manage(form, async (self) => {
+    const answer = await api.post(form.getAttribute("action"), { key, password: form.elements.password.value });
+    if (isDead(answer)) show(dead, form);
+    // 401: the password is set, and nobody is logged in by that.
+    else if (answer.status === 401 || answer.status === 200) {
+      self.say();
+      history.replaceState(null, "", location.pathname);
+      show(document.getElementById("reset-done"), form);
+    } else self.refuse(answer);
+    return false;
+  });
+
+  if (!key) {
+    dead.hidden = false;
+    return;
+  }
+  form.hidden = false;
+  // Whose password it is, for the password manager; and whether the key still works.
+  api.get(form.getAttribute("action"), { "X-Password-Reset-Key": key }).then((answer) => {
+    if (answer.status === 200) form.elements.username.value = answer.data.user.email || "";
+    else if (isDead(answer)) show(dead, form);
+  });
+})();

@@ -1,0 +1,18 @@
+// A forgotten password: ask for the mail by which a new one is set.
+"use strict";
+
+(() => {
+  const { api, manage, show } = window.site;
+  const form = document.getElementById("reset");
+
+  // The answer is the same for an address that nobody has.
+  manage(form, async (self) => {
+    const email = form.elements.email.value.trim();
+    const answer = await api.post(form.getAttribute("action"), { email });
+    if (answer.status !== 200) return self.refuse(answer);
+    self.say();
+    document.getElementById("reset-address").textContent = email;
+    show(document.getElementById("reset-sent"), form);
+    return false;
+  });
+})();
