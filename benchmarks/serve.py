@@ -189,7 +189,7 @@ def _free_port() -> int:
 
 def _unpack(site: Path, root: Path) -> None:
     """Write what is above the base of the image of *site* into *root*, with room to write and the modules."""
-    for files in contents(site, login=config.load(site).login).values():
+    for files in contents(site, config.load(site))[1].values():
         with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
             tar.extractall(root, filter="fully_trusted")
     (root / "tmp").mkdir(exist_ok=True)

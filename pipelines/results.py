@@ -49,6 +49,7 @@ class ImageResult:
     base: str  # "sha256:…" of the manifest of what it stands on
     site: str  # SiteResult.digest; "" for an image without a site
     size: int  # bytes of all layers, compressed
+    bill: str  # "sha256:…" of the bill of materials beside the layout
     layers: tuple[LayerResult, ...]
 
 
@@ -67,3 +68,15 @@ def read_site(path: Path) -> SiteResult:
         raise PipelineError(f"{path.name}: no such file; run `make build` first") from None
     except (ValueError, TypeError, KeyError):
         raise PipelineError(f"{path.name}: not written by this version; run `make build`") from None
+
+
+def read_image(path: Path) -> ImageResult:
+    """Read an ImageResult; raise PipelineError when it is missing or foreign."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["layers"] = tuple(LayerResult(**one) for one in data["layers"])
+        return ImageResult(**data)
+    except FileNotFoundError:
+        raise PipelineError(f"{path.name}: no such file; run `make image` first") from None
+    except (ValueError, TypeError, KeyError):
+        raise PipelineError(f"{path.name}: not written by this version; run `make image`") from None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +60,35 @@ def digest(root: Path) -> str:
     return _seal(root, change=False).digest
 
 
+def read(root: Path) -> dict[str, bytes]:
+    """Return every file of the site at *root* by its path; raise SourceError as ``stamp`` does."""
+    files, _ = _walk(root)
+    return {os.fsdecode(name): _bytes(root / os.fsdecode(name)) for name in sorted(files)}
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Return the digest of a site that consists of *files*."""
+    whole = hashlib.sha256()
+    for name in sorted(files, key=os.fsencode):
+        _add(whole, os.fsencode(name), hashlib.sha256(files[name]).digest())
+    return whole.hexdigest()
+
+
+def _add(whole: hashlib._Hash, name: bytes, sha256: bytes) -> None:
+    whole.update(name + b"\0" + sha256.hex().encode() + b"\n")
+
+
+def _bytes(path: Path) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        return file.read()
+
+
 def _seal(root: Path, *, change: bool) -> Seal:
     files, folders = _walk(root)
     whole, size = hashlib.sha256(), 0
     for name in sorted(files):
         sha256, length = seal_file(root / os.fsdecode(name), change=change)
-        whole.update(name + b"\0" + sha256.hex().encode() + b"\n")
+        _add(whole, name, sha256)
         size += length
     if change:
         for folder in folders:

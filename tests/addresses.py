@@ -1,6 +1,6 @@
 """What the addresses of one small site mean: for the preview and for the web image alike.
 
-The site is that of tests/preview.py, without its drafts; the API is not there.
+The site is that of tests/preview.py, without its drafts; nobody is logged in.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ ANSWERS = [
     ("/assets/none.12345678.css",    404, HTML),
     ("/" + "x" * 300,                404, HTML),
     ("/_gate",                       404, HTML),
+]  # fmt: skip
+
+# The same with no API behind: the site goes on, and the login says that it does not.
+WITHOUT_API = [
     ("/admin/",                      503, HTML),
     ("/accounts/oidc/x/callback/",   503, HTML),
     ("/_allauth/browser/v1/config",  503, HTML),

@@ -68,20 +68,19 @@ def make(project: Path, name: str, registry: str, say: Say) -> Base:
         packed = layer.layer("base", files, 12)
         image = oci.write(layout, _settings(built.config), _platform(built.config), [packed])
         base = Base(name, image.digest, str(built.config["architecture"]), _packages(files))
+        if registry:
+            say(f"skopeo: {_address(registry, base)}")
+            push(layout, base, registry)
         place = folder_of(project, name)
         place.parent.mkdir(parents=True, exist_ok=True)
         oci.publish(layout, place)
-    lock.write(project, base)
-    if registry:
-        say(f"skopeo: {_address(registry, base)}")
-        push(project, base, registry)
+        lock.write(project, base)
     return base
 
 
-def push(project: Path, base: Base, registry: str) -> None:
-    """Copy *base* from out/base to *registry*, its digest kept; what is there already is not sent again."""
-    layout = f"oci:{folder_of(project, base.name)}"
-    _copy(layout, f"docker://{_address(registry, base)}")
+def push(layout: Path, base: Base, registry: str) -> None:
+    """Copy *base* from *layout* to *registry*, its digest kept; what is there already is not sent again."""
+    _copy(f"oci:{layout}", f"docker://{_address(registry, base)}")
 
 
 def find(project: Path, name: str, registry: str, arch: str = "amd64") -> oci.Image:

@@ -39,7 +39,7 @@ def read(project: Path) -> dict[tuple[str, str], Base]:
         return {}
     bases: dict[tuple[str, str], Base] = {}
     faults: list[Fault] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         if not (row := _LINE.fullmatch(line)):

@@ -70,6 +70,7 @@ def write(
 
 def read(folder: Path) -> Image:
     """Read the image in *folder*; raise PipelineError when there is none or a part is not what it says."""
+    place = "/".join(folder.parts[-3:])
     try:
         index = json.loads((folder / "index.json").read_bytes())
         (descriptor,) = index["manifests"]
@@ -83,23 +84,25 @@ def read(folder: Path) -> Image:
             Layer(names[at] if at < len(names) else "", row["digest"], diff_id, _get(folder, row))
             for at, (row, diff_id) in enumerate(rows)
         )
-    except FileNotFoundError as error:
-        raise PipelineError(
-            f"{folder.name}: no whole image there ({Path(error.filename).name} is missing)"
-        ) from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        missing = Path(error.filename).name
+        raise PipelineError(f"{place}: no whole image, {missing} is missing; make it anew") from None
     except (ValueError, KeyError, TypeError):
-        raise PipelineError(f"{folder.name}: not an OCI layout of one image") from None
+        raise PipelineError(f"{place}: not an OCI layout of one image; make it anew") from None
     return Image(descriptor["digest"], config, layers)
 
 
 def publish(stage: Path, place: Path) -> None:
     """Let the finished layout *stage* take the place of *place*, which is never half written."""
     recover(place)
-    if place.exists():
-        exchange(stage, place)
-        shutil.rmtree(stage)
-    else:
+    if not place.exists():
         os.rename(stage, place)
+        return
+    fresh = place.with_name(f".{place.name}.fresh")  # in one folder: not every file system can do more
+    shutil.rmtree(fresh, ignore_errors=True)
+    os.rename(stage, fresh)
+    exchange(fresh, place)
+    shutil.rmtree(fresh)
 
 
 def _get(folder: Path, descriptor: Mapping[str, Any]) -> bytes:

@@ -19,7 +19,7 @@ from pipelines.tools import shell
 _RECORDS = ("var/lib/dpkg/status", "etc/os-release")
 
 
-def cyclonedx(name: str, digest: str, arch: str, files: Iterable[File], last: Path) -> bytes:
+def cyclonedx(name: str, digest: str, arch: str, files: Iterable[File], last: bytes | None) -> bytes:
     """Return the document for an image *name* of Debian packages, whose records are among *files*.
 
     Equal inputs give equal bytes: its time is fixed, and its number is made of
@@ -28,8 +28,8 @@ def cyclonedx(name: str, digest: str, arch: str, files: Iterable[File], last: Pa
     """
     about = f"{name} {digest} {arch} debsbom {version('debsbom')}"
     number = str(uuid.uuid5(uuid.NAMESPACE_OID, about))
-    if last.exists() and f'"urn:uuid:{number}"'.encode() in (before := last.read_bytes()):
-        return before
+    if last is not None and f'"urn:uuid:{number}"'.encode() in last:
+        return last
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             if file.path in _RECORDS:

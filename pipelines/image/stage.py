@@ -14,14 +14,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.errors import PipelineError
+
 
 @contextmanager
 def stage(out: Path, name: str) -> Iterator[Path]:
     """Yield a new folder within *out*, to one process at a time; others wait.
 
     It goes with the block. What a killed process left is removed by the next.
+    Raises PipelineError where something cannot be written, in the block too.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _alone(out, name) as folder:
+            yield folder
+    except OSError as error:
+        where = Path(error.filename or out).name
+        text = f"cannot be written ({error.strerror}); make room, or remove what is in the way"
+        raise PipelineError(f"out: {where} {text}") from error
+
+
+@contextmanager
+def _alone(out: Path, name: str) -> Iterator[Path]:
     lock = os.open(out / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

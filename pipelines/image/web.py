@@ -14,18 +14,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pipelines import results, seal
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, PipelineError, SourceError
 from pipelines.image import base, oci, sbom
-from pipelines.image.layer import File, Layer, layer, unpack
+from pipelines.image.layer import File, Layer, layer, sha256, unpack
 from pipelines.image.stage import stage
 from pipelines.results import ImageResult, LayerResult
 
 NGINX = "images/web/nginx"
-_SITE = {"public": "srv/public", "gated": "srv/gated", "aliases.map": "etc/nginx/site/aliases.map"}
+RECORD, BILL = "image-web.json", "images/web.cdx.json"  # within out/
 # What is live here is the chart's to say: it mounts its own file over this one.
 _UNKNOWN = {"commit": None, "image": None, "site": None, "version": None}
 
@@ -37,66 +38,82 @@ def web(project: Path, site: SiteConfig) -> ImageResult:
     its record, and a base that is not the pinned one; then nothing has changed.
     """
     out = project / "out"
-    digest = _checked(out)
+    digest, upper = contents(project, site)
     foundation = base.find(project, "web", site.registry)
-    upper = contents(project, login=site.login)
-    layers = [foundation.layers[0], *(layer(name, files) for name, files in upper.items())]
+    layers = [*foundation.layers, *(layer(name, files) for name, files in upper.items())]
     with stage(out, "web") as folder:
         image = oci.write(folder / "web", _settings(site, foundation), _platform(foundation), layers)
-        arch, bill = _platform(foundation)["architecture"], out / "images" / "web.cdx.json"
-        records = _records(foundation.layers[0])
-        document = sbom.cyclonedx(f"{site.name} web", foundation.digest, arch, records, bill)
-        result = _result(image, foundation, digest)
+        document = _bill(out, site, foundation)
+        result = _result(image, foundation, digest, document)
         (out / "images").mkdir(exist_ok=True)
-        _write(bill, document)
+        # In this order, a kill leaves no record rather than one of another image.
+        (out / RECORD).unlink(missing_ok=True)
+        _write(out / BILL, document)
         oci.publish(folder / "web", out / "images" / "web")
-        _write(out / "image-web.json", results.to_json(result).encode())
+        _write(out / RECORD, results.to_json(result).encode())
     return result
 
 
-def contents(project: Path, *, login: bool) -> dict[str, list[File]]:
-    """Return the files of each layer above the base, from out/site and the configuration of NGINX."""
-    tree = project / "out" / "site"
-    files = list(_site(tree))
-    mark = File("srv/site-digest", f"{seal.digest(tree)}\n".encode())
-    return {
-        "configuration": list(_configuration(project, login=login)),
+def contents(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File]]]:
+    """Return the digest of out/site and the files of each layer above the base.
+
+    Each file is read once, and the digest is of what was read: a build that
+    changes the tree meanwhile is noticed.
+    """
+    record = results.read_site(project / "out" / "site.json")
+    if record.drafts:
+        raise PipelineError("out/site: has drafts in it, which readers must not see; run `make build`")
+    found = seal.read(project / "out" / "site")
+    digest = seal.digest_of(found)
+    if digest != record.digest:
+        raise PipelineError("out/site: is not what out/site.json tells of, it was changed; run `make build`")
+    if not site.login and any(name.startswith("gated/") for name in found):
+        raise PipelineError(
+            "out/site: has members' pages, and site.toml says login = false; run `make build`"
+        )
+    files = [File(_place(name), data) for name, data in found.items()]
+    return digest, {
+        "configuration": list(_configuration(project, login=site.login)),
         "assets": [file for file in files if "/assets/" in file.path],
-        "pages": [*(file for file in files if "/assets/" not in file.path), mark],
+        "pages": [
+            *(file for file in files if "/assets/" not in file.path),
+            File("srv/site-digest", f"{digest}\n".encode()),
+        ],
     }
 
 
-def _checked(out: Path) -> str:
-    """Return the digest of the site in *out*, once it is known to be fit for readers."""
-    record = results.read_site(out / "site.json")
-    if record.drafts:
-        raise PipelineError("out/site: has drafts in it, which readers must not see; run `make build`")
-    if seal.digest(out / "site") != record.digest:
-        raise PipelineError("out/site: is not what out/site.json tells of, it was changed; run `make build`")
-    return record.digest
+def _place(name: str) -> str:
+    """Return where the file *name* of a site lies in the image."""
+    return "etc/nginx/site/aliases.map" if name == "aliases.map" else f"srv/{name}"
 
 
-def _site(tree: Path) -> Iterator[File]:
-    for part, target in _SITE.items():
-        source = tree / part
-        if source.is_file():
-            yield File(target, source.read_bytes())
-        for folder, _, names in os.walk(source):
-            inside = Path(folder).relative_to(source).as_posix()
-            for name in names:
-                yield File(f"{target}/{inside}/{name}".replace("/./", "/"), Path(folder, name).read_bytes())
+def _bill(out: Path, site: SiteConfig, foundation: oci.Image) -> bytes:
+    """Return the bill of materials: that of the last image, where it is of the same base and untouched."""
+    last = None
+    with suppress(PipelineError, OSError):
+        data = (out / BILL).read_bytes()
+        if sha256(data) == results.read_image(out / RECORD).bill:
+            last = data
+    files = (file for one in foundation.layers for file in unpack(one.data))
+    arch = _platform(foundation)["architecture"]
+    return sbom.cyclonedx(f"{site.name} web", foundation.digest, arch, files, last)
 
 
 def _configuration(project: Path, *, login: bool) -> Iterator[File]:
     """Yield the files of NGINX; without *login* nothing of members, gate and API is in the image."""
     root = project / NGINX
-    sources = sorted(path for path in root.rglob("*") if path.is_file())
-    if root / "nginx.conf" not in sources:
-        raise SourceError([Fault(f"{NGINX}/nginx.conf", 0, "no such file", "bring it back from Git")])
-    for path in sources:
+    faults = []
+    for path in sorted(path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()):
         name = path.relative_to(root).as_posix()
-        if login or not name.startswith("login/"):
+        if path.is_symlink() or not path.is_file() or path.suffix not in (".conf", ".map"):
+            what = "is no plain file named *.conf or *.map"
+            faults.append(Fault(f"{NGINX}/{name}", 0, what, "remove it, or give it such a name"))
+        elif login or not name.startswith("login/"):
             yield File(f"etc/nginx/{name}", path.read_bytes())
+    if not (root / "nginx.conf").is_file():
+        faults.append(Fault(f"{NGINX}/nginx.conf", 0, "no such file", "bring it back from Git"))
+    if faults:
+        raise SourceError(faults)
     yield File("srv/version/version.json", json.dumps(_UNKNOWN).encode() + b"\n")
 
 
@@ -112,16 +129,11 @@ def _settings(site: SiteConfig, foundation: oci.Image) -> dict[str, object]:
     return {**foundation.config["config"], "Labels": labels}
 
 
-def _records(packed: Layer) -> Iterator[File]:
-    """Yield the files of the base, unpacked when somebody asks for the first."""
-    yield from unpack(packed.data)
-
-
 def _platform(image: oci.Image) -> dict[str, str]:
     return {name: str(image.config[name]) for name in ("architecture", "os")}
 
 
-def _result(image: oci.Image, foundation: oci.Image, digest: str) -> ImageResult:
+def _result(image: oci.Image, foundation: oci.Image, digest: str, bill: bytes) -> ImageResult:
     return ImageResult(
         name="web",
         digest=image.digest,
@@ -129,6 +141,7 @@ def _result(image: oci.Image, foundation: oci.Image, digest: str) -> ImageResult
         base=foundation.digest,
         site=digest,
         size=image.size,
+        bill=sha256(bill),
         layers=tuple(_layer(one) for one in image.layers),
     )
 

@@ -77,8 +77,16 @@ def compress_tree(root: Path, workers: int) -> Compressed:
     the interpreter's lock: two threads take 0.5 to 0.65 of the time of one. Raises
     SourceError where a file of the site has the name of a twin.
     """
-    files = [path for path in root.rglob("*") if path.suffix.lower() in COMPRESSIBLE]
-    faults: list[Fault] = []
+    every = list(root.rglob("*"))
+    files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
+    faults = [
+        Fault(path.relative_to(root).as_posix(), 0, "has the name of a compressed twin, and is never sent",
+              "rename it, as in data-json.gz")
+        for path in every
+        if path.suffix in (".gz", ".br")
+        and PurePath(path.stem).suffix.lower() in COMPRESSIBLE
+        and not path.with_name(path.stem).exists()
+    ]  # fmt: skip
     with ThreadPoolExecutor(workers) as pool:
         rows = list(pool.map(lambda path: _compress_file(root, path, faults), sorted(files)))
     if faults:

@@ -26,6 +26,7 @@ KEYS = frozenset(
     )
 )
 _LISTS = frozenset({"author", "tags", "aliases"})
+LONGEST_ALIAS = 900  # bytes; the server's table has room for 1024 an entry
 _CHOICES = {"status": ("published", "draft"), "access": ("public", "members")}
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # ISO 8601, the usual part
@@ -159,6 +160,9 @@ class _Checking:
         if "%" in alias and alias.startswith("/"):  # the server compares what it has decoded
             remedy = f"write the letters themselves, as in {unquote(alias)!r}"
             self.blame(line, f"alias {alias!r} holds an escape", remedy)
+        elif len(alias.encode()) > LONGEST_ALIAS:
+            what = f"alias {_short(alias)} is longer than {LONGEST_ALIAS} bytes"
+            self.blame(line, what, "shorten it, or do without")
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             self.blame(line, f"alias {alias!r} is not a path", "write a path of this site, as in /old/page/")
 

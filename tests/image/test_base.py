@@ -85,10 +85,10 @@ def test_a_base_goes_to_the_registry_and_comes_back(
     with registry(tmp_path) as there:
         place = f"{there.host}/me/site"
         with pytest.raises(ToolError, match="certificate"):  # an authority that nobody knows
-            base.push(project, pinned, place)
+            base.push(base.folder_of(project, "web"), pinned, place)
         monkeypatch.setenv("SSL_CERT_FILE", str(there.authority))
-        base.push(project, pinned, place)
-        base.push(project, pinned, place)  # again: nothing to send
+        base.push(base.folder_of(project, "web"), pinned, place)
+        base.push(base.folder_of(project, "web"), pinned, place)  # again: nothing to send
         shutil.rmtree(project / "out/base")
         found = base.find(project, "web", place)
         assert found.digest == pinned.digest

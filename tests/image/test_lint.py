@@ -32,6 +32,7 @@ def test_gixy_finds_nothing(built: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     project = tmp_path / "site"
     (project / "out").mkdir(parents=True)
+    (project / "out/site.json").symlink_to("site/site.json")
     shutil.copy(built / "site.toml", project)
     shutil.copytree(built / "out/site", project / "out/site")
     shutil.copytree(ROOT / "images", project / "images")

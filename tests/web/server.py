@@ -81,7 +81,11 @@ class Web:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             length = {} if body is None else {"Content-Length": str(len(body))}
             # Each request comes from a reader of its own, for a server that trusts this proxy.
-            reader = {"X-Forwarded-For": f"198.18.{next(_READERS) // 256 % 256}.{next(_READERS) % 256}"}
+            reader = (
+                {}
+                if port
+                else {"X-Forwarded-For": f"198.18.{next(_READERS) // 256 % 256}.{next(_READERS) % 256}"}
+            )
             for name, value in {"Host": "small.example", **reader, **length, **(headers or {})}.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
@@ -183,8 +187,8 @@ def process(folder: Path, project: Path, text: str | None = None, port: int = 0)
 
 def unpack(project: Path, root: Path) -> None:
     """Write the layers above the base into *root*, as a runtime does."""
-    login = config.load(project).login
-    for files in contents(project, login=login).values():
+    _, layers = contents(project, config.load(project))
+    for files in layers.values():
         with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
             tar.extractall(root, filter="fully_trusted")
 

@@ -6,12 +6,14 @@ import gzip
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import brotli
 import pytest
 
 from pipelines.preview.headers import _TYPES
-from tests.addresses import ANSWERS, MOVED, REFUSED
+from pipelines.site.compress import COMPRESSIBLE
+from tests.addresses import ANSWERS, MOVED, REFUSED, WITHOUT_API
 from tests.preview import preview_site
 from tests.project import ROOT, build_site, write
 from tests.web import server
@@ -19,7 +21,7 @@ from tests.web.conftest import made
 from tests.web.server import NGINX, Web
 
 
-@pytest.mark.parametrize(("path", "status", "kind"), ANSWERS)
+@pytest.mark.parametrize(("path", "status", "kind"), [*ANSWERS, *WITHOUT_API])
 def test_each_address_has_its_status_and_type(alone: Web, path: str, status: int, kind: str) -> None:
     answer = alone.get(path)
     assert (answer.status, answer.headers["content-type"]) == (status, kind)
@@ -81,6 +83,27 @@ def test_twins_are_sent_to_those_who_can_read_them(
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
     assert unpack(packed.body) == plain.body
     assert packed.headers["content-type"] == plain.headers["content-type"]
+
+
+def test_twins_are_sent_through_proxies_too(alone: Web) -> None:
+    """Where a proxy writes Via, NGINX sends whole files to those who can only read gzip, by default."""
+    answer = alone.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
+    assert answer.headers["content-encoding"] == "gzip"
+
+
+def test_twins_have_no_names_of_their_own(alone: Web, project: Path) -> None:
+    root = project / "out/site/public"
+    twins = sorted(path for path in root.rglob("*") if path.suffix in (".gz", ".br"))
+    assert twins
+    found = {alone.get(f"/{quote(path.relative_to(root).as_posix())}").status for path in twins}
+    assert found == {404}
+
+
+def test_every_ending_that_has_twins_is_known_to_nginx() -> None:
+    """The build compresses by one list, NGINX hides by another."""
+    (pattern,) = re.findall(r'"~\*(\\\.\(.*?\(gz\|br\)\$)"', (NGINX / "http/files.conf").read_text("utf-8"))
+    assert [end for end in COMPRESSIBLE if not re.search(pattern, f"/x{end}.gz")] == []
+    assert not re.search(pattern, "/x.png.gz")
 
 
 @pytest.mark.parametrize("accept", ["identity", "gzip", "br"])

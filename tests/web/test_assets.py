@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,7 @@ def test_the_bucket_learns_nothing_and_its_own_headers_stay_there(start: Start, 
     assert [asked.path for asked in api.asked] == ["/site/assets-bucket" + GONE]
     assert api.asked[0].headers == {
         "accept-encoding": "identity", "connection": "close", "host": f"127.0.0.1:{api.port}",
+        "x-asset-hop": "1",
     }  # fmt: skip
     assert not [name for name in answer.headers if name.startswith("x-amz")]
 
@@ -211,3 +214,56 @@ def test_a_bucket_with_a_certificate_of_nobody_is_not_believed(
         with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:
             answer = web.get(GONE)
     assert (answer.status, told.asked) == (404, [])
+
+
+def test_every_peer_is_asked_until_one_has_it(start: Start, api: Upstream) -> None:
+    """A headless Service has an address a pod: with five pods the fifth counts too."""
+    api.answers(404)
+    with ExitStack() as stack:
+        pods = [stack.enter_context(upstream()) for _ in range(6)]
+        for pod in pods:
+            pod.answers(404)
+        pods[4].answers(200, b"a{}")
+        group = " ".join(f"server 127.0.0.1:{pod.port};" for pod in pods)
+        with start(f"{server.TRUSTED}upstream peers {{ {group} }}\n", peers="peers") as web:
+            assert [web.get(GONE).status for _ in range(12)] == [200] * 12
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 300, 402, 406, 409, 416, 418, 423, 451, 501, 505, 511])
+def test_nothing_but_an_asset_is_kept_as_one(start: Start, api: Upstream, status: int) -> None:
+    """Whatever the bucket says: what is not a whole asset must not stay in a cache for a year."""
+    api.answers(status, b"<Error/>", Content_Type="application/xml")
+    with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
+        answer = web.get(GONE)
+    assert answer.headers["cache-control"] == "no-cache"
+    if status >= 300:
+        assert (answer.status, b"<Error/>" in answer.body) == (404, False)
+
+
+@pytest.mark.parametrize("where", ["peers", "bucket"])
+def test_nobody_else_chooses_what_is_served_here(start: Start, api: Upstream, where: str) -> None:
+    """X-Accel-Redirect names a path of this server: that of a members' page, say."""
+    api.answers(200, b"a{}", X_Accel_Redirect="/members/inside/")
+    address = f"127.0.0.1:{api.port}"
+    with start(**{where: address if where == "peers" else f"http://{address}/b"}) as web:
+        assert web.get(GONE).body == b"a{}"
+
+
+def test_a_bucket_that_is_this_site_makes_no_loop(start: Start) -> None:
+    """A delivery network in front of both, say. Each turn would double what the last one cost."""
+    port = free_port()
+    with start(port=port, bucket=f"http://127.0.0.1:{port}") as web:
+        assert web.get(GONE).status == 404
+        web.logged(GONE)
+        assert [line["path"] for line in web.log].count(GONE) == 2
+
+
+def test_a_reader_cannot_make_us_ask_without_end(start: Start, api: Upstream) -> None:
+    """Each miss is a question to every peer, and one to a bucket that is paid for by the request."""
+    api.answers(404)
+    with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
+        one = {"X-Forwarded-For": "203.0.113.5"}
+        found = Counter(web.get(f"/assets/x.{at:08x}.css", headers=one).status for at in range(300))
+        assert set(found) == {404, 429}
+        assert len(api.asked) == found[404] < 200
+        assert web.get("/assets/x.0123abcd.css").status == 404

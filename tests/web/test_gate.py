@@ -50,7 +50,9 @@ def test_a_yes_opens_and_the_api_is_asked_each_time(web: Web, api: Upstream) -> 
 @pytest.mark.parametrize(
     ("said", "status", "page"),
     [
-        (200, 200, None),                                # auth_request takes any 2xx for a yes
+        (200, 503, None),                                # trap: auth_request takes any 2xx for a yes
+        (201, 503, None),
+        (206, 503, None),
         (401, 401, 'id=login'),                          # the login, in place of the page
         (403, 403, None),
         (301, 503, None),                                # trap: a redirect becomes a 500 by itself
@@ -71,11 +73,23 @@ def test_any_answer_but_yes_keeps_it_shut(
     api.answers(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
     answer = web.get(PAGE)
     assert answer.status == status
-    assert shows(answer) == (status == 200)
+    assert not shows(answer)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "location" not in answer.headers
     if page:
         assert page in answer.text
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 401, 403, 500])
+@pytest.mark.parametrize("target", ["/", "/members/inside/", "/_gate", "@missing"])
+def test_the_api_cannot_lead_around_the_gate(web: Web, api: Upstream, status: int, target: str) -> None:
+    """Trap: NGINX follows X-Accel-Redirect within the question, and takes the page's 200 for a yes."""
+    api.answers(status, X_Accel_Redirect=target)
+    for path in (PAGE, "/admin/x"):
+        api.asked.clear()
+        answer = web.get(path)
+        assert not shows(answer) or (status, path) == (204, PAGE)
+        assert len(api.asked) <= 1 or status == 204
 
 
 def test_the_gate_is_not_passed_by_asking_for_what_is_kept(web: Web, api: Upstream) -> None:
@@ -200,7 +214,6 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: Web, a
 
 def test_the_admin_is_behind_a_gate_of_its_own(web: Web, api: Upstream) -> None:
     """The login of the Django admin passes limits and second factor by: it must not be reachable."""
-    api.pages["/_gate/staff"] = (401, b"")
     api.answers(200, b"the admin")
     api.pages["/_gate/staff"] = (401, b"")
     answer = web.get("/admin/login/")
@@ -209,6 +222,9 @@ def test_the_admin_is_behind_a_gate_of_its_own(web: Web, api: Upstream) -> None:
     assert [asked.path for asked in api.asked] == ["/_gate/staff"]
     api.pages["/_gate/staff"] = (403, b"")
     assert web.get("/admin/").status == 403
+    api.pages["/_gate/staff"] = (200, b"")  # a yes is 204 and nothing else
+    assert web.get("/admin/").status == 503
+    assert [asked.path for asked in api.asked] == ["/_gate/staff"] * 3
     api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/").body == b"the admin"
     posted = web.get("/admin/x/", "POST", body=b"a=b")

@@ -68,6 +68,44 @@ def test_every_location_sends_the_security_headers(web: Web, api: Upstream, path
     told(web, path, status)
 
 
+# Every location of the configuration, and how a request comes there.
+LOCATIONS = {
+    "/": "/posts/one/", "@missing": "/old", "= /version.json": "/version.json",
+    "= /403.html": "/403.html", "= /404.html": "/nowhere", "= /503.html": "/503.html",
+    "^~ /assets/": "/assets/none.12345678.css", "@peers": "/assets/none.12345678.css",
+    "@bucket": "/assets/none.12345678.css", "= /_gate": "/_gate", "= /_gate/staff": "/_gate/staff",
+    "^~ /members/": "/members/inside/", "@shut": "/members/inside/", "@missing_members": "/members/nowhere",
+    "= /members": "/members", "^~ /_allauth/": "/_allauth/x", "^~ /accounts/": "/accounts/x",
+    "^~ /admin/": "/admin/x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [200, 204, 401, 403, 404, 429, 500])
+def test_no_location_is_without_them_whatever_is_asked_and_answered(
+    start: Start, api: Upstream, said: int
+) -> None:
+    """The table is compared with the files: a new location cannot be forgotten."""
+    text = "".join(
+        file.read_text("utf-8") for file in sorted(NGINX.rglob("*.conf")) if file.name != "health.conf"
+    )
+    assert set(re.findall(r"^location ([^{]+?) \{", text, re.M)) == set(LOCATIONS)
+    address = f"127.0.0.1:{api.port}"
+    api.answers(said, b"x", Content_Type="text/plain")
+    with start(api=address, peers=address, bucket=f"http://{address}/b") as all_of_it:
+        for path in LOCATIONS.values():
+            for method in ("GET", "HEAD", "POST"):
+                answer = all_of_it.get(path, method)
+                assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, (path, method)
+
+
+def test_what_the_api_says_of_itself_is_said_once(web: Web, api: Upstream) -> None:
+    api.answers(405, Allow="POST")
+    assert web.get("/_allauth/x").headers["allow"] == "POST"
+    api.answers(429, Retry_After="3600")
+    assert web.get("/_allauth/x").headers["retry-after"] == "3600"
+    assert web.get("/_allauth/x", "OPTIONS").headers["allow"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
+
+
 @pytest.mark.parametrize("path", ["/members/inside/", "/admin/"])
 @pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503), (301, 503)])
 def test_refusals_of_the_gate_send_them_too(
@@ -162,6 +200,7 @@ def test_a_refused_page_is_kept_nowhere(web: Web, api: Upstream, status: int) ->
 
 def test_the_api_says_itself_how_long_its_answers_keep(web: Web, api: Upstream) -> None:
     api.answers(200, b"x", Cache_Control="max-age=60")
+    api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/static/x.css").headers["cache-control"] == "max-age=60"
 
 

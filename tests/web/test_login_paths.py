@@ -126,6 +126,14 @@ def test_guessing_is_slow_for_one_reader_and_for_nobody_else(web: Web, api: Upst
     assert web.get("/", headers=here).status == 200
 
 
+def test_readers_behind_an_edge_that_writes_all_addresses_as_ipv6_are_told_apart(
+    web: Web, api: Upstream
+) -> None:
+    one = [web.get("/_allauth/x", headers={"X-Forwarded-For": "::ffff:203.0.113.7"}) for _ in range(60)]
+    assert 429 in {answer.status for answer in one}
+    assert web.get("/_allauth/x", headers={"X-Forwarded-For": "::ffff:203.0.113.8"}).status == 204
+
+
 @pytest.mark.parametrize("written", ["2001:db8:1:2:{0}::1", "2001:db8:7::{0}:2:3"])
 def test_one_reader_of_ipv6_has_one_limit(web: Web, api: Upstream, written: str) -> None:
     """He may take any address of a /64."""
