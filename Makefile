@@ -12,13 +12,19 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve build check test lint types format diagrams golden bench tools lock clean post base image
+.PHONY: help serve user admin build check test lint types format diagrams golden bench tools lock clean post base image
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/run  ## show the site on http://localhost:8000 and reload it on save (PORT=8123)
 	@$(RUN) serve --port $(PORT)
+
+user: $(VENV)/run  ## make a member of the site on this machine: make user EMAIL=ann@example.org
+	@$(RUN) user --port $(PORT) -- "$${EMAIL:?write it as: make user EMAIL=ann@example.org}"
+
+admin: $(VENV)/run  ## make its owner: make admin EMAIL=me@example.org
+	@$(RUN) admin --port $(PORT) -- "$${EMAIL:?write it as: make admin EMAIL=me@example.org}"
 
 build: $(VENV)/run  ## render content/ and theme/ into out/site
 	@$(RUN) build

@@ -77,7 +77,16 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="show the site here and reload it on save")
     serve.add_argument("--port", type=_port, default=8000)
+    serve.add_argument("--nginx", action="store_true", help="with the real NGINX in front, without reload")
     serve.set_defaults(run=_serve)
+
+    for word, owner in (("user", False), ("admin", True)):
+        what = "the owner" if owner else "a member"
+        invite = commands.add_parser(word, help=f"make {what}, and send the mail to set a password")
+        invite.add_argument("email")
+        invite.add_argument("--name", default="", help="what the site calls them")
+        invite.add_argument("--port", type=_port, default=8000, help="of the preview, for the mail's link")
+        invite.set_defaults(run=_invite, owner=owner)
 
     image = commands.add_parser("image", help="pack what was built into out/images/NAME")
     image.add_argument("name", choices=("web",))
@@ -153,11 +162,22 @@ def _diagrams(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from pipelines.preview.serve import serve
 
-    def say(line: str) -> None:
-        with suppress(OSError):  # nobody reads it: the browser still does
-            print(line, file=sys.stderr, flush=True)
+    return serve(
+        options.project, options.port, told=os.environ, clock=time.time, say=_say, front=options.nginx
+    )
 
-    return serve(options.project.resolve(), options.port, clock=time.time, say=say)
+
+def _invite(options: argparse.Namespace) -> int:
+    from pipelines.preview.accounts import invite
+
+    words = {"name": options.name, "owner": options.owner, "port": options.port}
+    invite(options.project, options.email, **words, told=os.environ)
+    return 0
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # nobody reads it: a preview goes on
+        print(line, file=sys.stderr, flush=True)
 
 
 def _image(options: argparse.Namespace) -> int:

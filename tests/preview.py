@@ -51,6 +51,13 @@ def result(digest: str = "d") -> SiteResult:
     return SiteResult(digest, 0, True, 3, 4, 5, 0, (), (), {}, {})
 
 
+def own_environment() -> dict[str, str]:
+    """Return the environment of the tests, without what somebody has set for a login of his own."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("LOGIN_", "DATABASE_URL"))
+    }
+
+
 def free_port() -> int:
     """Return a port on which nobody listens."""
     with socket.socket() as one:
@@ -152,14 +159,15 @@ class Running:
 
 
 @contextmanager
-def running(project: Path) -> Iterator[Running]:
-    """Run ``python -m pipelines serve`` on *project*; it is ended with the block."""
-    port, log = free_port(), project.parent / "serve.log"
+def running(project: Path, *words: str, port: int = 0, **env: str) -> Iterator[Running]:
+    """Run ``python -m pipelines serve`` on *project* with *env*; it is ended with the block."""
+    port, log = port or free_port(), project.parent / "serve.log"
+    serve = ("serve", "--port", str(port), *words)
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines", "--project", str(project), "serve", "--port", str(port)],
+            [sys.executable, "-m", "pipelines", "--project", str(project), *serve],
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**own_environment(), "PYTHONUNBUFFERED": "1", **env},
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
@@ -169,8 +177,9 @@ def running(project: Path) -> Iterator[Running]:
         yield one
     finally:
         if process.poll() is None:
-            process.kill()
-            process.wait()
+            # One with NGINX has a process to end; for all others this is quicker.
+            process.terminate() if "--nginx" in words else process.kill()
+            process.wait(PATIENCE)
 
 
 def until(true: Any) -> None:

@@ -32,7 +32,7 @@ def test_a_build_prints_a_summary_and_nothing_else(site: Path) -> None:
     """Piped, there is no progress bar and no colour: stderr stays empty when all is well."""
     done = command(site, "build", "--as-of", str(AS_OF))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "14 pages; " in done.stdout.splitlines()[0]
+    assert "18 pages; " in done.stdout.splitlines()[0]
     assert done.stdout.splitlines()[1].endswith("as of 2026-05-28 20:26 UTC")
 
 

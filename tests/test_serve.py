@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines import config
-from pipelines.errors import Fault
+from pipelines.config import SiteConfig
+from pipelines.errors import Fault, PipelineError
 from pipelines.preview import pages, urls
 from pipelines.preview.app import App
 from pipelines.preview.headers import SECURITY, content_type
+from pipelines.preview.login import Login
 from pipelines.preview.state import Board, Good, State
 from pipelines.site import extras
 from tests import addresses
@@ -159,15 +163,15 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         ("/.well-known/security.txt",    200, "text/plain; charset=utf-8"),
         ("/humans.txt",                  200, "text/plain; charset=utf-8"),
         ("/files/facts.csv",             200, "text/csv; charset=utf-8"),
-        ("/members/inside/",             200, "text/html; charset=utf-8"),
+        ("/members/inside/",             401, "text/html; charset=utf-8"),
         ("/nowhere/",                    404, "text/html; charset=utf-8"),
         ("/404.html",                    404, "text/html; charset=utf-8"),
         ("/503.html",                    404, "text/html; charset=utf-8"),
-        ("/members/nowhere/",            404, "text/html; charset=utf-8"),
+        ("/members/nowhere/",            401, "text/html; charset=utf-8"),
         ("/posts/one/index.html.gz",     404, "text/html; charset=utf-8"),
-        ("/admin/",                      503, "text/html; charset=utf-8"),
-        ("/accounts/oidc/x/callback/",   503, "text/html; charset=utf-8"),
-        ("/_allauth/browser/v1/config",  503, "text/html; charset=utf-8"),
+        ("/admin/",                      401, "text/html; charset=utf-8"),
+        ("/accounts/oidc/x/callback/",   404, "application/json"),
+        ("/_allauth/browser/v1/config",  200, "application/json"),
         ("/_gate",                       404, "text/html; charset=utf-8"),
         ("/%2e%2e/site.toml",            400, "text/plain; charset=utf-8"),
         ("/..%2f..%2fsite.toml",         400, "text/plain; charset=utf-8"),
@@ -217,14 +221,6 @@ def test_pages_are_asked_for_again_and_hashed_names_never(shown: Running) -> Non
     assert sheet.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert sheet.headers["content-type"] == "text/css; charset=utf-8"
     assert shown.get(style[0], If_None_Match=sheet.headers["etag"]).status == 304
-
-
-def test_members_pages_are_marked_and_kept_nowhere(shown: Running) -> None:
-    answer = shown.get("/members/inside/")
-    assert answer.headers["x-preview-gated"] == "members"
-    assert answer.headers["cache-control"] == "private, no-store"
-    assert "etag" not in answer.headers
-    assert "x-preview-gated" not in shown.get("/posts/one/").headers
 
 
 def test_head_has_the_headers_of_get_and_no_body(shown: Running) -> None:
@@ -299,13 +295,6 @@ def test_the_script_is_in_what_is_sent_and_not_in_the_tree(shown: Running) -> No
         assert file.is_dir() or b"_preview" not in file.read_bytes()
 
 
-def test_the_preview_says_that_no_login_api_runs(shown: Running) -> None:
-    page = shown.get("/admin/")
-    assert pages.NO_API in page.text
-    answer = shown.get("/_allauth/browser/v1/auth/login", "POST")
-    assert (answer.status, pages.NO_API in answer.text) == (503, True)
-
-
 def test_both_addresses_of_localhost_answer_and_no_other(shown: Running) -> None:
     """Passkeys want the name localhost, and a browser may take it for either."""
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
@@ -328,11 +317,11 @@ def test_the_terminal_is_told_the_address_then_the_drafts(shown: Running) -> Non
 # --- The application by itself ---------------------------------------------------------------
 
 
-def ask(app: App, path: str, method: str = "GET") -> httpx.Response:
+def ask(app: App, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> httpx.Response:
     async def one() -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.request(method, path)
+            return await client.request(method, path, headers=headers)
 
     return asyncio.run(one())
 
@@ -349,17 +338,80 @@ def board(tmp_path: Path) -> Callable[..., Board]:
     return make
 
 
-@pytest.mark.parametrize("path", ["/_allauth/browser/v1/config", "/accounts/x/", "/admin/"])
-def test_without_login_there_is_no_api_to_miss(
+class Down(Login):
+    """A login that cannot be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("none"), 8000, {}, lambda line: None)
+
+    async def application(self, site: SiteConfig) -> ASGIApp:
+        """Fail."""
+        raise PipelineError("the database sleeps; wake it")
+
+
+@pytest.mark.parametrize("path", ["/_allauth/browser/v1/config", "/accounts/x/", "/admin/", "/members/x/"])
+def test_a_login_that_does_not_run_is_said_and_opens_nothing(
     tmp_path: Path, board: Callable[..., Board], path: str
 ) -> None:
-    assert ask(App(tmp_path, board(login=False)), path).status_code == 404
-    assert ask(App(tmp_path, board(login=True)), path).status_code == 503
+    write(tmp_path / "public/503.html", "<body>down</body>")
+    write(tmp_path / "gated/members/x/index.html", "secret")
+    answer = ask(App(tmp_path, board(login=True), Down()), path)
+    assert answer.status_code == 503
+    assert "The login API does not run: the database sleeps; wake it" in answer.text
+    assert "secret" not in answer.text
+    assert ask(App(tmp_path, board(login=False), Down()), path).status_code == 404
+
+
+class Says(Down):
+    """A login that answers everything with one status, and remembers what it was told."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status, self.asked = status, list[tuple[str, dict[bytes, bytes]]]()
+
+    async def application(self, site: SiteConfig) -> ASGIApp:
+        """Return what answers."""
+
+        async def one(scope: Scope, receive: Receive, send: Send) -> None:
+            self.asked.append((scope["path"], dict(scope["headers"])))
+            await Response(status_code=self.status)(scope, receive, send)
+
+        return one
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [(204, 200), (200, 503), (301, 503), (304, 503), (401, 401), (403, 403), (404, 503), (500, 503)],
+)
+def test_nothing_but_204_opens_the_gate(
+    tmp_path: Path, board: Callable[..., Board], said: int, status: int
+) -> None:
+    write(tmp_path / "gated/members/x/index.html", "secret")
+    login = Says(said)
+    answer = ask(App(tmp_path, board(login=True), login), "/members/x/")
+    assert (answer.status_code, "secret" in answer.text) == (status, status == 200)
+    assert [path for path, _ in login.asked] == ["/_gate"]
+
+
+def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, board: Callable[..., Board]) -> None:
+    login = Says(204)
+    forged = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Real-IP": "1.2.3.4",
+        "Remote-User": "me",
+        "Forwarded": "x",
+    }
+    ask(App(tmp_path, board(login=True), login), "/admin/", headers={**forged, "Cookie": "a=b"})
+    (question, asked), (path, told) = login.asked
+    assert (question, path) == ("/_gate/staff", "/admin/")
+    assert asked == {b"host": b"localhost", b"cookie": b"a=b"}
+    assert told[b"x-real-ip"] == b"127.0.0.1"
+    assert {name.lower().encode() for name in forged} & set(told) == {b"x-real-ip"}
 
 
 def test_a_tree_that_was_taken_away_is_no_crash(tmp_path: Path, board: Callable[..., Board]) -> None:
     """make clean, while the preview runs."""
-    answer = ask(App(tmp_path / "gone", board()), "/")
+    answer = ask(App(tmp_path / "gone", board(), Down()), "/")
     assert (answer.status_code, answer.text) == (404, "no such page\n")
 
 
@@ -368,7 +420,7 @@ def test_text_of_faults_is_escaped_everywhere() -> None:
     page = pages.fault_page(State(1, None, (fault,), "<pre>")).decode()
     assert [tag for tag in ("<i>", "<b>", "<u>", "<pre>&") if tag in page] == []
     assert "&lt;i&gt;.md" in page
-    assert "innerHTML" not in ask(App(Path("none"), Board()), "/_preview/reload.js").text
+    assert "innerHTML" not in ask(App(Path("none"), Board(), Down()), "/_preview/reload.js").text
 
 
 def test_every_type_is_the_same_on_every_machine() -> None:

@@ -18,7 +18,8 @@ from pipelines.errors import Fault, PipelineError, SourceError
 from pipelines.preview import builder, watch
 from pipelines.preview.builder import Builder
 from pipelines.preview.headers import SECURITY
-from pipelines.preview.serve import listen, serve
+from pipelines.preview.serve import serve
+from pipelines.preview.sockets import listen
 from pipelines.preview.state import State
 from pipelines.results import SiteResult
 from pipelines.site.memo import Memo
@@ -398,7 +399,7 @@ def test_a_system_that_watches_no_more_files_is_told_so(
     with pytest.raises(
         PipelineError, match=r"cannot be noticed \(OS file watch limit reached\); on Linux raise"
     ):
-        serve(preview_site(tmp_path), free_port(), clock=time.time, say=lambda line: None)
+        serve(preview_site(tmp_path), free_port(), told={}, clock=time.time, say=lambda line: None)
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:

@@ -82,6 +82,16 @@ def test_the_login_knows_nothing_of_the_pipeline() -> None:
     assert [file.name for file in files if named(imports(file), "pipelines")] == []
 
 
+def test_the_login_has_one_door() -> None:
+    """Only the preview runs it, and the site without login never loads Django."""
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in files()
+        if any(named(imports(file), package) for package in ("api", "django", "allauth"))
+    }
+    assert users == {"preview/login.py", "preview/accounts.py"}
+
+
 def test_every_module_says_what_it_does() -> None:
     """The first thing that a reader wants to know: what, reads, writes, network."""
     silent = [

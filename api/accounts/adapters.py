@@ -15,6 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from api.accounts.models import User
+from api.accounts.post import send_soon
 
 
 def _facts() -> dict[str, Any]:
@@ -31,8 +32,12 @@ class Accounts(DefaultAccountAdapter):
         return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail in the name of the site."""
-        super().send_mail(template_prefix, email, {**context, **_facts()})
+        """Send a mail in the name of the site: at once where its sender waits for it, else soon."""
+        mail = self.render_mail(template_prefix, email, {"email": email, "request": self.request, **context})
+        if getattr(self.request, "waits_for_mail", False):
+            mail.send()
+        else:
+            send_soon(mail)
 
     def render_mail(
         self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None
@@ -77,7 +82,10 @@ class SecondFactor(DefaultMFAAdapter):
 
 
 def invite(user: User) -> None:
-    """Send *user* the mail by which a password is set; using it verifies the address, too."""
+    """Send *user* the mail by which a password is set; using it verifies the address, too.
+
+    Raises OSError or SMTPException when the mail cannot be sent.
+    """
     from allauth.account.forms import default_token_generator
     from allauth.account.internal.flows.password_reset import request_password_reset
 
@@ -91,4 +99,5 @@ def _request() -> HttpRequest:
     """Return a request as the site's own pages send it: allauth makes links of one."""
     request = HttpRequest()
     request.META |= {"SERVER_NAME": settings.ENVIRONMENT.host, "SERVER_PORT": "443"}
+    request.waits_for_mail = True  # type: ignore[attr-defined]
     return request

@@ -7,7 +7,7 @@ from typing import Any
 from allauth.account.authentication import get_authentication_records
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 
 def second_factor(records: list[dict[str, Any]]) -> bool:
@@ -23,8 +23,15 @@ class Site(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether *request* may see anything here."""
-        return super().has_permission(request) and second_factor(get_authentication_records(request))
+        records = get_authentication_records(request, request.user)
+        return super().has_permission(request) and second_factor(records)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Refuse: the login of the site is the only one."""
         raise PermissionDenied
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the page for it: that one ends other sessions, and writes a mail."""
+        return HttpResponseRedirect("/account/")

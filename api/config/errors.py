@@ -25,6 +25,11 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     return answer(404, "there is nothing here")
 
 
+def absent(request: HttpRequest) -> JsonResponse:
+    """Answer 404, as the view of an address that is not to be used."""
+    return answer(404, "there is nothing here")
+
+
 def server_error(request: HttpRequest) -> JsonResponse:
     """Answer 500."""
     return answer(500, "something is broken here; it was written down")

@@ -135,6 +135,7 @@ AUTH_PASSWORD_VALIDATORS = [
      "OPTIONS": {"user_attributes": ("email", "name")}},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "api.accounts.passwords.MaximumLength"},
 ]  # fmt: skip
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds
@@ -148,6 +149,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password or authenticator is tol
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody is written to because a stranger typed his address
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # this session stays, all others end with the old password
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before anything that a borrowed session must not change
 ACCOUNT_MAX_EMAIL_ADDRESSES = 2
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if ENVIRONMENT.tls else "http"
 ACCOUNT_RATE_LIMITS = {

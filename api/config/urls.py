@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
+from api.config import errors
 from api.gate import views as gate
 from api.health import views as health
 
 urlpatterns = [
+    # A feature that is not used here, which allauth answers with 500.
+    re_path(r"^_allauth/browser/v1/(?:account|auth)/phone", errors.absent),
     path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),
     path("_gate", gate.members),

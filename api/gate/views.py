@@ -5,9 +5,10 @@ Reads one row. Writes nothing, whatever the session holds.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
 from django.db.models import Exists, OuterRef
@@ -34,7 +35,8 @@ def staff(request: HttpRequest) -> HttpResponse:
     if found is None:
         return HttpResponse(status=401)
     user, data = found
-    strong = second_factor(data.get(AUTHENTICATION_METHODS_SESSION_KEY) or [])
+    # allauth reads them of a request's session, and only if they are of this user.
+    strong = second_factor(get_authentication_records(SimpleNamespace(session=data), user))
     return HttpResponse(status=204 if user.is_staff and strong else 403)
 
 

@@ -1,4 +1,4 @@
-"""Answer the browser: the tree, and beside it events, script and style of the preview.
+"""Answer the browser: the tree, the login, and beside them events, script and style of the preview.
 
 Reads out/preview. No writes. Network: answers only, and only to this machine.
 """
@@ -6,40 +6,57 @@ Reads out/preview. No writes. Network: answers only, and only to this machine.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.preview import pages, urls
+from pipelines.errors import PipelineError
+from pipelines.preview import gate, pages, urls
 from pipelines.preview.files import answer, known
 from pipelines.preview.headers import SECURITY, caching, content_type
+from pipelines.preview.login import Login
 from pipelines.preview.state import Board, Good
 from pipelines.site.checks import API_PATHS
 
 # Any other name was given to this address by somebody else (DNS rebinding).
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 _OWN = {pages.SCRIPT: "reload.js", pages.STYLE: "overlay.css", pages.ICON: "icon.svg"}
+_READ = ("GET", "HEAD")
 _NEVER = {"Cache-Control": "no-store"}
+_LOGIN_PAGE = "/account/login/"
+# Whoever is here means to log in, or has to.
+_LOGIN_PATHS = (*API_PATHS, "/account/", "/members/")
 
 
 class App:
     """The preview as an ASGI application."""
 
-    def __init__(self, tree: Path, board: Board) -> None:
-        self._tree, self._board = tree, board
+    def __init__(self, tree: Path, board: Board, login: Login) -> None:
+        self._tree, self._board, self._login = tree, board, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._answer(Request(scope, receive))
-        for name, value in SECURITY.items():
-            response.headers.setdefault(name, value)
-        await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            response = await self._answer(Request(scope, receive))
+            await response(scope, receive, secured)
+        except ClientDisconnect:
+            return  # there is nobody to answer
+
+    async def _answer(self, request: Request) -> ASGIApp:
         if not all(_HOST.fullmatch(host) for host in request.headers.getlist("host") or [""]):
             return _plain(421, "this preview answers to http://localhost only")
         path = urls.decode(request.scope["raw_path"])
@@ -53,15 +70,26 @@ class App:
         if state.good is None:
             shown = pages.equip(pages.fault_page(state))
             return _html(request, shown, 500, _NEVER)
-        if path.startswith(API_PATHS):
-            return self._api(request, path, state.good)
-        if request.method not in ("GET", "HEAD"):
+        login = state.good.config.login
+        if login and path.startswith(_LOGIN_PATHS) and (elsewhere := self._elsewhere(request, path)):
+            return elsewhere
+        if login and path.startswith(API_PATHS):
+            return await self._api(request, path, state.good)
+        if request.method not in _READ:
             return _refused()
+        if login and f"{path}/" in API_PATHS:
+            return _moved(request, f"{path}/")
+        if path.startswith("/members/"):
+            if not login:
+                return self._error(request, 404)
+            refused = await self._refusal(request, gate.MEMBERS, state.good)
+            if refused:
+                return refused
         return self._site(request, path, state.good)
 
     def _own(self, request: Request, path: str) -> Response:
         """Answer with what belongs to the preview itself."""
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in _READ:
             return _refused()
         if path == pages.EVENTS and request.method == "GET":
             stream = StreamingResponse(self._events(), media_type="text/event-stream")
@@ -80,20 +108,54 @@ class App:
             number = state.number
             yield f"data: {state.to_json()}\n\n"
 
-    def _api(self, request: Request, path: str, good: Good) -> Response:
-        """Say that the login API does not run here, or does not exist."""
-        if not good.config.login:
-            return self._error(request, 404)
-        return self._error(request, 503, pages.NO_API)
+    def _elsewhere(self, request: Request, path: str) -> Response | None:
+        """Send a reader who is at another name of this machine to the one where logging in works.
+
+        Cookies belong to a name, Django answers to one alone, and passkeys refuse 127.0.0.1.
+        """
+        url = self._login.site_url
+        if (request.url.hostname or "").lower() == urlsplit(url).hostname:
+            return None
+        if request.method not in _READ:
+            return _plain(421, f"the login answers at {url} only")
+        return RedirectResponse(url + quote(path) + _query(request), 307, headers=_NEVER)
+
+    async def _api(self, request: Request, path: str, good: Good) -> ASGIApp:
+        """Let the login API answer."""
+        if request.method not in gate.METHODS:
+            return _refused(gate.METHODS)
+        if gate.strange(request.scope["raw_path"]):
+            return _plain(400, "not an address of this site")
+        if path.startswith("/admin/") and (refused := await self._refusal(request, gate.STAFF, good)):
+            return refused
+        data = await gate.body(request)
+        if data is None:
+            return _plain(413, f"the login takes {gate.LARGEST} bytes")
+        try:
+            return gate.Passed(await self._login.application(good.config), data)
+        except PipelineError as error:
+            return self._error(request, 503, _down(error))
+
+    async def _refusal(self, request: Request, question: str, good: Good) -> Response | None:
+        """Ask the gate; return what is shown instead when it does not open."""
+        try:
+            status = await gate.ask(await self._login.application(good.config), question, request.scope)
+        except PipelineError as error:
+            return self._error(request, 503, _down(error))
+        if status == 204:
+            return None
+        if status == 401:  # the login stands in for the page: there is no address to return to
+            found = urls.find(self._tree, {}, _LOGIN_PAGE)
+            if isinstance(found, urls.Found):
+                return _html(request, pages.equip(found.file.read_bytes()), 401, caching("", gated=True))
+        return self._error(request, status if status in (401, 403) else 503)
 
     def _site(self, request: Request, path: str, good: Good) -> Response:
         found = urls.find(self._tree, good.aliases, path)
         if found is None:
             return self._error(request, 404)
         if isinstance(found, urls.Moved):
-            # Browsers keep a 301 for good, and an author changes his mind.
-            query = f"?{request.url.query}" if request.url.query else ""
-            return Response(status_code=301, headers={"Location": found.location + query, **_NEVER})
+            return _moved(request, found.location)
         headers = caching(found.file.name, gated=found.gated)
         if found.gated:
             headers["X-Preview-Gated"] = "members"
@@ -112,13 +174,26 @@ class App:
         return _html(request, pages.equip(file.read_bytes(), note), status, _NEVER)
 
 
+def _down(error: PipelineError) -> str:
+    return f"The login API does not run: {error}"
+
+
 def _plain(status: int, text: str) -> Response:
     return PlainTextResponse(text + "\n", status, headers=_NEVER)
 
 
-def _refused() -> Response:
-    response = _plain(405, "pages can only be read")
-    response.headers["Allow"] = "GET, HEAD"
+def _moved(request: Request, location: str) -> Response:
+    # Browsers keep a 301 for good, and an author changes his mind.
+    return Response(status_code=301, headers={"Location": location + _query(request), **_NEVER})
+
+
+def _query(request: Request) -> str:
+    return f"?{request.url.query}" if request.url.query else ""
+
+
+def _refused(methods: Sequence[str] = _READ) -> Response:
+    response = _plain(405, f"this takes {', '.join(methods)}")
+    response.headers["Allow"] = ", ".join(methods)
     return response
 
 

@@ -15,7 +15,6 @@ from pipelines.preview.state import State
 
 SCRIPT, STYLE = "/_preview/reload.js", "/_preview/overlay.css"
 ICON, EVENTS = "/_preview/icon.svg", "/_preview/events"
-NO_API = "The preview runs no login API: nobody can log in here, and this address answers nothing else."
 _STYLESHEET = re.compile(rb"/assets/[\w.-]+\.[0-9a-f]{8}\.css")
 
 

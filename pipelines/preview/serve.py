@@ -1,74 +1,97 @@
 """Run the preview: one process, one port of this machine, until Ctrl-C.
 
-Reads the project. Writes out/preview. Network: listens on 127.0.0.1 and ::1.
+Reads the project. Writes out/preview and var/. Network: listens on 127.0.0.1 and
+::1; the login sends mail where the environment names a mail server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from pipelines import config
-from pipelines.errors import PipelineError
+from pipelines.preview import nginx
 from pipelines.preview.app import App
 from pipelines.preview.builder import TREE, Builder, Clock, Say
+from pipelines.preview.login import Login
+from pipelines.preview.sockets import any_port, listen
 from pipelines.preview.state import Board, State
 from pipelines.preview.watch import watch
 
-# Passkeys refuse 127.0.0.1, so the address to use is localhost: both of its meanings are served.
-_ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _PATIENCE = 0.4  # seconds that an open answer, and then a running build, get to come to an end
 
 
-def serve(project: Path, port: int, *, clock: Clock, say: Say) -> int:
-    """Show *project* on http://localhost:*port* until SIGINT or SIGTERM; return 0.
+def serve(
+    project: Path, port: int, *, told: Mapping[str, str], clock: Clock, say: Say, front: bool = False
+) -> int:
+    """Show *project* on http://localhost:*port* until SIGINT, SIGTERM or SIGHUP; return 0.
 
     That is how a preview ends, so it is no failure, and make has nothing to
-    complain of. *clock* returns seconds since 1970; *say* is handed every line
-    for the terminal, from two threads. Raises PipelineError when the port
-    cannot be had and SourceError where there is no site.
+    complain of. *told* is the environment; *clock* returns seconds since 1970;
+    *say* is handed every line for the terminal, from several threads. With
+    *front*, NGINX answers on the port and asks this process for the login.
+    Raises PipelineError when the port cannot be had, or NGINX is missing, and
+    SourceError where there is no site.
     """
     project = project.resolve()  # as the system names what changes in it
     if not (project / config.FILE).exists():
         config.load(project)  # raises: nothing that is saved could turn this folder into a site
+    program = nginx.find() if front else None
     listening = listen(port)
-    say(f"http://localhost:{port}/  (Ctrl-C ends it)")
-    ended = asyncio.run(_run(project, listening, clock, say))
-    if not ended:
-        # A build cannot be left at every moment. What it had written is a stage, which the next
-        # build removes; to wait for it, or to end the interpreter under it, would be worse.
-        if sys.stderr.isatty():
-            sys.stderr.write("\x1b[?25h\n")  # the cursor, which the bar of a long build hides
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    board = Board()
+    login = Login(project, port, told, say, proxy=front)
+    if program is None:
+        say(f"http://localhost:{port}/  (Ctrl-C ends it)")
+        app: ASGIApp = App(project / TREE, board, login)
+        asyncio.run(_run(project, listening, app, board, login, clock, say))
+        return 0
+    addresses = [one.getsockname()[:2] for one in listening]
+    for one in listening:
+        one.close()  # they were free, and are NGINX's now
+    behind = any_port()
+    api = behind.getsockname()[1]
+    door = nginx.Front(program, project, addresses, api, login, say)
+    asyncio.run(
+        _run(project, [behind], nginx.Behind(board, login), board, login, clock, say, door.run(board))
+    )
     return 0
 
 
-async def _run(project: Path, listening: list[socket.socket], clock: Clock, say: Say) -> bool:
-    """Serve until a signal; return whether the thread that builds has ended too."""
-    loop, board, stop = asyncio.get_running_loop(), Board(), asyncio.Event()
+async def _run(
+    project: Path,
+    listening: list[socket.socket],
+    app: ASGIApp,
+    board: Board,
+    login: Login,
+    clock: Clock,
+    say: Say,
+    *more: Coroutine[Any, Any, None],
+) -> None:
+    """Serve until a signal, or until one of *more* has ended."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def done(state: State) -> None:
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(board.post, state)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            loop.add_signal_handler(number, stop.set)
     builder = Builder(project, clock, say, done)
     builder.start()
     server = _Server(
         uvicorn.Config(
-            App(project / TREE, board),
+            app,
             loop="asyncio",
             http="h11",
             ws="none",
@@ -79,19 +102,36 @@ async def _run(project: Path, listening: list[socket.socket], clock: Clock, say:
             server_header=False,
         )
     )
-    serving = asyncio.create_task(server.serve(listening))
-    watching = asyncio.create_task(watch(project, builder.ask))
     ending = asyncio.create_task(stop.wait())
-    await asyncio.wait([serving, watching, ending], return_when=asyncio.FIRST_COMPLETED)
+    serving = asyncio.create_task(server.serve(listening))
+    others = [asyncio.create_task(one) for one in (watch(project, builder.ask), *more)]
+    await asyncio.wait([ending, serving, *others], return_when=asyncio.FIRST_COMPLETED)
     board.close()  # open event streams would hold the server
     server.should_exit = True
-    watching.cancel()
-    await asyncio.wait([serving, watching], timeout=_PATIENCE)
+    for task in others:
+        task.cancel()
+    _, late = await asyncio.wait([serving, *others], timeout=_PATIENCE)
     ended = builder.end(_PATIENCE)
-    for task in (serving, watching):
+    for task in (serving, *others):
         if task.done() and not task.cancelled():
             task.result()  # raises what ended it, if it was not the signal
-    return ended
+    if late or login.loading or not ended:
+        _leave()
+
+
+def _leave() -> None:
+    """End this process now.
+
+    Neither a build nor the login can be left at every moment. What a build had
+    written is a stage, which the next one removes; what the login had, its
+    database takes back. To wait for them, or to end the interpreter under
+    them, would be worse.
+    """
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h\n")  # the cursor, which the bar of a long build hides
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class _Server(uvicorn.Server):
@@ -99,66 +139,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to us: the event streams must hear of them first."""
         yield
-
-
-def listen(port: int) -> list[socket.socket]:
-    """Return sockets that listen on *port*; raise PipelineError that names one that is free."""
-    try:
-        return _listen(port)
-    except PermissionError:
-        raise PipelineError(
-            f"port {port} is for the administrator; take one from 1024 up: make serve PORT=8000"
-        ) from None
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-    for other in range(port + 1, 65536):
-        with suppress(OSError):
-            for one in _listen(other):
-                one.close()
-            raise PipelineError(f"port {port} is busy; port {other} is free: make serve PORT={other}")
-    raise PipelineError(f"port {port} is busy; take another: make serve PORT=8000")
-
-
-def _listen(port: int) -> list[socket.socket]:
-    """Listen on both addresses of localhost, or on the one that this machine has."""
-    found: list[socket.socket] = []
-    try:
-        for family, address in _ADDRESSES:
-            if one := _bound(family, address, port):
-                found.append(one)
-    except OSError:
-        for one in found:
-            one.close()
-        raise
-    if not found:
-        raise PipelineError("this machine has no loopback address; bring its lo interface up")
-    return found
-
-
-def _bound(family: int, address: str, port: int) -> socket.socket | None:
-    try:
-        one = socket.socket(family, socket.SOCK_STREAM)
-    except OSError:  # a system without IPv6
-        return None
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what the last run left may linger
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind((address, port))
-        _ask(family, address, port)
-        one.listen(128)
-    except OSError as error:
-        one.close()
-        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            return None
-        raise
-    return one
-
-
-def _ask(family: int, address: str, port: int) -> None:
-    """Raise OSError if somebody answers: some systems let two servers share a port unnoticed."""
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as one:
-        one.settimeout(0.2)
-        if one.connect_ex((address, port)) == 0:
-            raise OSError(errno.EADDRINUSE, "somebody answers there")

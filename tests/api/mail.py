@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -21,9 +22,11 @@ class Mails:
     def __init__(self) -> None:
         self.port = free_port()
         self.all: list[EmailMessage] = []
+        self.delay = 0.0  # seconds before a mail is taken
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
         """Keep a mail."""
+        await asyncio.sleep(self.delay)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.all.append(mail)
@@ -33,9 +36,9 @@ class Mails:
         """Wait for the newest mail to *address* with *subject* in its subject."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            for mail in reversed(self.all):
-                if mail["To"] == address and subject in mail["Subject"]:
-                    return mail
+            found = [mail for mail in self.all if mail["To"] == address and subject in mail["Subject"]]
+            if found:
+                return found[-1]
             time.sleep(0.02)
         raise AssertionError(
             f"no mail to {address} with {subject!r}: {[mail['Subject'] for mail in self.all]}"

@@ -175,19 +175,30 @@ class Site:
         """Make a user, who gets a mail."""
         return self.manage("invite", email, "--name", name, *(["--owner"] if owner else []))
 
-    def manage(self, *words: str, code: int = 0, **more: str) -> str:
-        """Run a command of Django; return what it printed."""
+    def manage(self, *words: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
+        """Run a command of Django, with *more* in its environment; return what it printed."""
         done = subprocess.run(
             [sys.executable, "api/manage.py", *words],
-            cwd=ROOT, env={**os.environ, **self.environment, **more}, capture_output=True, text=True,
-            check=False, timeout=120,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**_elsewhere(), **self.environment, **(more or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def python(self, text: str) -> str:
         """Run *text* in a process that has Django set up; return what it printed."""
         return self.manage("shell", "--no-imports", "-c", text)
+
+
+def _elsewhere() -> dict[str, str]:
+    """Return the environment of the tests, without what somebody has set for a login of his own."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("LOGIN_", "DATABASE_URL"))
+    }
 
 
 def environment(url: str, database: str, mail_port: int) -> dict[str, str]:
@@ -239,7 +250,7 @@ def gunicorn(folder: Path, port: int, settings: Mapping[str, str]) -> Iterator[s
     argv = [sys.executable, "-m", "gunicorn", "--config", "python:api.config.gunicorn",
             "--bind", f"127.0.0.1:{port}"]  # fmt: skip
     with (folder / f"gunicorn-{port}.log").open("ab") as log:
-        one = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
+        one = subprocess.Popen(argv, cwd=ROOT, env={**_elsewhere(), **settings}, stdout=log, stderr=log)
     try:
         end = time.monotonic() + PATIENCE
         while True:

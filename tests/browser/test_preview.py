@@ -166,11 +166,11 @@ def test_many_tabs_do_not_block_each_other(tmp_path: Path, context: BrowserConte
         expect(front.locator(".prose")).to_contain_text("The second version")
 
 
-def test_the_preview_says_that_no_api_runs(tmp_path: Path, author: Author) -> None:
+def test_the_preview_says_that_its_login_does_not_run(tmp_path: Path, author: Author) -> None:
     page = author.page
-    with running(preview_site(tmp_path)) as one:
+    with running(preview_site(tmp_path), DATABASE_URL="postgresql://x@127.0.0.1:1/x") as one:
         page.goto(f"{one.url}/admin/")
         note = page.locator(".preview-note")
-        expect(note).to_contain_text("runs no login API")
+        expect(note).to_contain_text("login API does not run")
         expect(note).to_have_css("background-color", "rgb(247, 201, 72)")
     assert [one for one in author.complaints if "503" not in one] == []

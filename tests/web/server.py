@@ -81,11 +81,8 @@ class Web:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             length = {} if body is None else {"Content-Length": str(len(body))}
             # Each request comes from a reader of its own, for a server that trusts this proxy.
-            reader = (
-                {}
-                if port
-                else {"X-Forwarded-For": f"198.18.{next(_READERS) // 256 % 256}.{next(_READERS) % 256}"}
-            )
+            number = next(_READERS)
+            reader = {} if port else {"X-Forwarded-For": f"198.18.{number // 250 % 250}.{number % 250}"}
             for name, value in {"Host": "small.example", **reader, **length, **(headers or {})}.items():
                 connection.putheader(name, value)
             connection.endheaders(body)

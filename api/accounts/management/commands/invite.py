@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from smtplib import SMTPException
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -41,7 +42,11 @@ class Command(BaseCommand):
                 user.is_staff = user.is_superuser = True
                 user.save(update_fields=["is_staff", "is_superuser"])
             user.groups.add(Group.objects.get(name=MEMBERS))
-        invite(user)
+        try:
+            invite(user)
+        except (OSError, SMTPException) as error:
+            what = f"the mail was not sent ({type(error).__name__}: {error})"
+            raise CommandError(f"{what}; mend LOGIN_MAIL_* and invite {user.email} again") from None
         what = "owner" if user.is_superuser else "member"
         self.stdout.write(
             f"{'made' if made else 'there is'} the {what} {user.email}; the mail to set a password was sent"

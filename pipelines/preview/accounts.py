@@ -1,0 +1,40 @@
+"""Make a member, or the owner, of the site on this machine, and send the mail by which a password is set.
+
+Reads and writes the database of the login. Writes var/ of the project. Network:
+the mail, where the environment names a mail server; else it goes to stdout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from smtplib import SMTPException
+
+from pipelines import config
+from pipelines.errors import PipelineError
+from pipelines.preview import login
+
+
+def invite(project: Path, email: str, *, name: str, owner: bool, port: int, told: Mapping[str, str]) -> None:
+    """Make or find the user with *email*, and write to them; *port* stands in the mail's link.
+
+    *told* is the environment. Raises PipelineError for what is no address, for
+    a site without login, and where database or mail server do not answer.
+    """
+    project = project.resolve()
+    site = config.load(project)
+    if not site.login:
+        raise PipelineError("the site has no login; set login = true in site.toml")
+    login.load(project, site, told, port=port)
+
+    from django.core.management import CommandError, call_command  # Django is there now
+
+    words = [f"--name={name}", *(["--owner"] if owner else []), "--", email]
+    try:
+        with login.faults():
+            call_command("invite", *words)
+    except CommandError as error:
+        raise PipelineError(str(error)) from None
+    except (OSError, SMTPException) as error:
+        remedy = "the account was made: look at LOGIN_MAIL_HOST and its like, then say it again"
+        raise PipelineError(f"the mail to {email} was not sent ({error}); {remedy}") from None

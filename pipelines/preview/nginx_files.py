@@ -1,0 +1,85 @@
+"""Lay out what is in the web image, around the tree of the preview.
+
+Reads images/web/nginx of the project. Writes the folder that it is told. No network.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipelines.errors import PipelineError
+from pipelines.preview.builder import TREE
+from pipelines.site.build import ALIASES, GATED, PUBLIC
+
+SOURCE = Path("images", "web", "nginx")
+MODULES = Path("/usr/lib/nginx/modules")  # where Debian has them
+# Nobody asks how a preview is, but NGINX must listen; a path is taken by nobody else, as a port may be.
+HEALTH = Path("tmp", "health.sock")
+# What the preview has besides: only names of this machine, and one of them for all; files that change.
+_SERVER = """
+if ($http_host !~* "^(localhost|127\\.0\\.0\\.1|\\[::1\\])(:\\d+)?$") {{
+    return 421;
+}}
+if ($host != "{host}") {{
+    return 307 {url}$request_uri;
+}}
+open_file_cache off;
+"""
+_VERSION = '{"commit": null, "image": null, "site": null, "version": null}\n'
+_API = re.compile(r'^(map "" \$api +\{ default) "";', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Who listens where on this machine."""
+
+    readers: Sequence[tuple[str, int]]  # address and port of NGINX
+    api: int  # of the login API, on 127.0.0.1
+
+
+def lay(project: Path, root: Path, ports: Ports, *, url: str, login: bool) -> None:
+    """Write into *root*, for `nginx -p`, what readers at *url* would meet in the image of *project*.
+
+    Raises PipelineError where the configuration of the image is not there.
+    """
+    source, target = project / SOURCE, root / "etc/nginx"
+    if not (source / "nginx.conf").is_file():
+        raise PipelineError(f"{SOURCE}/nginx.conf: no such file; bring it back from Git")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    if not login:  # as in the image of such a site
+        shutil.rmtree(target / "login")
+    default = (target / "cluster/cluster.conf").read_text("utf-8")
+    cluster, found = _API.subn(rf'\1 "127.0.0.1:{ports.api}";', default)
+    if not found:
+        raise PipelineError(f"{SOURCE}/cluster/cluster.conf: no line for $api; bring it back from Git")
+    for name, text in {
+        "etc/nginx/cluster/cluster.conf": cluster,
+        "etc/nginx/listen/site.conf": "".join(map(_listen, ports.readers)),
+        "etc/nginx/listen/health.conf": f"listen unix:{HEALTH} default_server;\n",
+        "etc/nginx/server/preview.conf": _SERVER.format(host=urlsplit(url).hostname, url=url),
+        "srv/version/version.json": _VERSION,
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    for name, place in {
+        "srv/public": project / TREE / PUBLIC,
+        "srv/gated": project / TREE / GATED,
+        "etc/nginx/site/aliases.map": project / TREE / ALIASES,
+        "usr/lib/nginx/modules": MODULES,
+    }.items():
+        link = root / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(place)
+    (root / HEALTH).parent.mkdir(exist_ok=True)
+
+
+def _listen(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"listen {f'[{host}]' if ':' in host else host}:{port} default_server;\n"
