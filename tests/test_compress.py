@@ -167,3 +167,16 @@ def test_formats_with_a_compression_of_their_own_are_left_alone() -> None:
     """They would take time and gain nothing."""
     assert not COMPRESSIBLE & {".png", ".jpg", ".webp", ".avif", ".gif", ".woff2", ".gz", ".br"}
     assert {".html", ".css", ".js", ".svg", ".atom", ".xml", ".txt", ".json"} <= COMPRESSIBLE
+
+
+def test_a_download_that_looks_like_a_twin_is_refused(tmp_path: Path) -> None:
+    """The server hides names of twins: a file of such a name would never be sent."""
+    (tmp_path / "files").mkdir()
+    for name in ("data.json.gz", "page.html.br", "archive.tar.gz", "data-json.gz"):
+        (tmp_path / "files" / name).write_bytes(b"packed")
+    with pytest.raises(SourceError) as caught:
+        compress_tree(tmp_path, 1)
+    assert [str(fault) for fault in caught.value.faults] == [
+        f"files/{name}: has the name of a compressed twin, and is never sent; rename it, as in data-json.gz"
+        for name in ("data.json.gz", "page.html.br")
+    ]

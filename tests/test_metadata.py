@@ -103,6 +103,7 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
         ("lang", "English", "lang 'English' is not a language tag; write en or de-AT (BCP 47)"),
         ("lang", "DE", "lang 'DE' is not a language tag; write en or de-AT (BCP 47)"),
         ("aliases", "old/", "alias 'old/' is not a path; write a path of this site, as in /old/page/"),
+        ("aliases", "/" + "x" * 900, f"alias '/{'x' * 38}…' is longer than 900 bytes; shorten it"),
         ("aliases", "//host/", "alias '//host/' is not a path; "),
         ("aliases", "/a//b", "alias '/a//b' is not a path; "),
         ("aliases", "/a/../b", "alias '/a/../b' is not a path; "),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -240,3 +241,115 @@ def test_every_program_and_library_is_of_a_package_that_is_named(made: Path) -> 
     licences = {name.split("/")[3] for name in files if name.startswith("usr/share/doc/")}
     assert licences == packages
     assert {"nginx", "libc6", "ca-certificates", "libnginx-mod-http-brotli-static"} <= packages
+
+
+def test_a_build_that_runs_beside_it_brings_no_draft_into_an_image(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree is read once, and what was read is what is checked and packed."""
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    write(one / "content/posts/wip.md", "---\ntitle: Wip\ndate: 2026-02-03\nstatus: draft\n---\nDraft.\n")
+    find = base.find
+
+    def meanwhile(*words: object) -> oci.Image:  # finding the base may take minutes
+        build_site(one, drafts=True)
+        return find(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pipelines.image.base.find", meanwhile)
+    result = web(one, config.load(one))
+    assert result.site == results.read_site(made / "out/site.json").digest
+    assert oci.read(one / "out/images/web").digest == oci.read(made / "out/images/web").digest
+
+
+def test_a_tree_that_lost_its_pages_is_refused(made: Path, tmp_path: Path) -> None:
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    shutil.rmtree(one / "out/site/public")
+    with pytest.raises(PipelineError, match="it was changed; run `make build`"):
+        web(one, config.load(one))
+
+
+def test_members_pages_need_a_gate(made: Path, tmp_path: Path) -> None:
+    """Built with the login, packed without it: pages that nothing guards."""
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    text = (one / "site.toml").read_text("utf-8")
+    write(one / "site.toml", text.replace("login    = true", "login    = false"))
+    assert not config.load(one).login
+    with pytest.raises(PipelineError, match="has members' pages, and site"):
+        web(one, config.load(one))
+
+
+def test_the_image_takes_the_place_of_the_last_one_on_any_file_system(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS cannot exchange two folders at once."""
+
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.EINVAL, "no such call here")
+
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    write(one / "content/posts/more.md", "---\ntitle: More\ndate: 2026-02-03\n---\nText.\n")
+    build_site(one)
+    monkeypatch.setattr("pipelines.tools.exchange._at_once", unsupported)
+    result = web(one, config.load(one))
+    assert oci.read(one / "out/images/web").digest == result.digest
+    assert sorted(path.name for path in (one / "out/images").iterdir()) == ["web", "web.cdx.json"]
+
+
+def test_a_kill_between_image_and_record_leaves_no_record_of_another(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    write(one / "content/posts/more.md", "---\ntitle: More\ndate: 2026-02-03\n---\nText.\n")
+    build_site(one)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.image.oci.publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        web(one, config.load(one))
+    with pytest.raises(PipelineError, match="no such file; run `make image` first"):
+        results.read_image(one / "out/image-web.json")
+
+
+def test_a_bill_that_somebody_changed_is_written_anew(made: Path, tmp_path: Path) -> None:
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    bill = one / "out/images/web.cdx.json"
+    good = bill.read_bytes()
+    number = json.loads(good)["serialNumber"]
+    bill.write_text(f'garbage "{number}"')
+    web(one, config.load(one))
+    assert bill.read_bytes() == good
+
+
+def test_only_plain_configuration_gets_into_an_image(made: Path, tmp_path: Path) -> None:
+    """An editor's copy would be in it; a link would be another file elsewhere."""
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    folder = one / "images/web/nginx/http"
+    write(folder / "log.conf~", "# a copy")
+    (folder / "linked.conf").symlink_to("/etc/hostname")
+    os.mkfifo(folder / "pipe.conf")
+    with pytest.raises(SourceError) as caught:
+        web(one, config.load(one))
+    assert [fault.path.rpartition("/")[2] for fault in caught.value.faults] == [
+        "linked.conf", "log.conf~", "pipe.conf",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["out/images", "out/images/web", "out/base/web"])
+def test_a_file_in_the_way_is_told_in_one_line(made: Path, tmp_path: Path, place: str) -> None:
+    one = tmp_path / "site"
+    shutil.copytree(made, one, symlinks=True)
+    shutil.rmtree(one / place)
+    write(one / place, "a file")
+    done = command(one, "image", "web")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
