@@ -22,7 +22,7 @@ _PLAIN = re.compile(rb"/(_allauth/|accounts/|admin/)")
 # What is passed on, and nothing else: what a reader writes into X-Forwarded-Host and its like is his own.
 _TOLD = frozenset(
     b"host accept accept-language content-type cookie if-modified-since if-none-match origin referer "
-    b"user-agent x-csrftoken x-requested-with".split()
+    b"user-agent x-csrftoken x-email-verification-key x-password-reset-key x-requested-with".split()
 )
 # Said once, by this server.
 _HIDDEN = {name.lower().encode() for name in SECURITY} | {b"last-modified"}

@@ -29,6 +29,14 @@ from pipelines.site.structured import json_ld
 from pipelines.site.writer import SiteWriter
 
 ERROR_PAGES = ("403", "404", "503")
+# Where members log in and look after their accounts: the page, and its template.
+ACCOUNT = {
+    "account/": "account",
+    "account/login/": "login",
+    "account/reset/": "reset",
+    "account/reset/new/": "reset_new",
+    "account/verify/": "verify",
+}
 
 
 class _Reader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
@@ -81,7 +89,7 @@ class _Listings(Generator):  # type: ignore[misc]  # Pelican is not typed
     """The pages that Pelican has no generator for."""
 
     def generate_output(self, writer: Writer) -> None:
-        """Write the archive, the series, the members' index, error pages and login."""
+        """Write the archive, the series, the members' index, error pages and the account's pages."""
         write = partial(writer.write_file, context=self.context)
         build = build_of(self.settings)
 
@@ -100,7 +108,8 @@ class _Listings(Generator):  # type: ignore[misc]  # Pelican is not typed
         if "index.md" not in {path.removeprefix("pages/") for path in build.pages}:
             page("index.html", "index", page=None)
         if build.config.login:
-            page("account/login/index.html", "login")
+            for path, template in ACCOUNT.items():
+                page(f"{path}index.html", template)
             members = sorted((one for one in self.context["pages"] if one.gated), key=lambda one: one.title)
             if members and not any(one.url == "members/" for one in members):
                 page("members/index.html", "members", members=members)

@@ -39,7 +39,7 @@ _CALLED = (
     *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
     *("series", "series_list", "tag"),
 )
-_OF_LOGIN = ("login", "members")
+_OF_LOGIN = ("account", "login", "members", "reset", "reset_new", "verify")
 _SOME_DAY = datetime(2026, 5, 1)
 # Said by Pelican of what is no fault here.
 _NOISE = ("Empty alt attribute", "Other images have empty alt", "Unable to import", "No timezone information")

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.accounts import Accounts
+from tests.browser.accounts import accounts as running
 from tests.browser.crowded import crowded_site
 from tests.browser.visits import ARGUMENTS, REFUSED, Reader
 from tests.static import serve
@@ -66,3 +68,11 @@ def owners_base(owners: Site) -> Iterator[str]:
 def axe() -> str:
     """The source of axe-core."""
     return need_package("axe-core/axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="package")
+def accounts(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    """A site that runs with its login."""
+    need("nginx")
+    with running(browser, tmp_path_factory.mktemp("accounts")) as one:
+        yield one

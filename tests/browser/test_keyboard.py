@@ -20,6 +20,7 @@ WALKED = (
     "tags",
     "not found",
     "login",
+    "forgotten password",
 )
 # Number what the tabulator should reach, and note how each looks when it is not focused.
 _LIST = """() => {

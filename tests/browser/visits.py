@@ -50,6 +50,9 @@ KINDS: dict[str, tuple[str, int]] = {
     "forbidden": ("/members/closed/", 403),
     "unavailable": ("/members/down/", 503),
     "login": ("/account/login/", 200),
+    "forgotten password": ("/account/reset/", 200),
+    "new password": ("/account/reset/new/", 200),
+    "address to confirm": ("/account/verify/", 200),
     "login in place of a page": ("/members/for-members/inside/", 401),
     "members' index": ("/members/", 200),
     "members' page": ("/members/inside/", 200),
@@ -71,6 +74,9 @@ TEMPLATES = (
     "not found",
     "unavailable",
     "login",
+    "forgotten password",
+    "new password",
+    "address to confirm",
     "members' index",
 )
 REFUSED = {path: status for path, status in KINDS.values() if status in (401, 403, 503)}

@@ -13,7 +13,7 @@
   site.follow = (follower) => followers.push(follower);
 
   site.date = (seconds) =>
-    new Date(seconds * 1000).toLocaleDateString(document.documentElement.lang, { dateStyle: "long" });
+    new Date(seconds * 1000).toLocaleDateString(words.locale, { dateStyle: "long" });
 
   // Asks for the list anew and tells every part of the page; false where there was no answer.
   site.refresh = async () => {

@@ -10,6 +10,7 @@
   const second = document.getElementById("second");
   const logout = document.getElementById("logout");
   const title = document.querySelector("h1").textContent;
+  const lead = document.querySelector("h1 + p"); // whom the login is for
   const inPlace = location.pathname !== words.page;
 
   const enter = () => {
@@ -25,6 +26,7 @@
     document.getElementById("second-submit").hidden = !typed;
     document.getElementById("second-passkey").hidden = !(types.includes("webauthn") && passkeys.supported);
     window.site.head(words.second);
+    if (lead) lead.hidden = true;
     stepOne.say();
     first.elements.password.value = "";
     window.site.show(second, first);
@@ -33,6 +35,7 @@
 
   const startAgain = (why) => {
     window.site.head(inPlace ? words.inPlace : title);
+    if (lead) lead.hidden = false;
     second.reset();
     stepTwo.say();
     window.site.show(first, second);

@@ -10,6 +10,7 @@
   const shown = document.getElementById("recovery-shown");
   const list = document.getElementById("recovery-codes");
   let before = false; // whether there were codes when the list was last looked at
+  let fresh = false; // whether they came since
 
   const show = (codes) => {
     list.replaceChildren(
@@ -35,7 +36,6 @@
       .replace("{all}", found.total_code_count);
     return undefined;
   });
-  let fresh = false;
 
   // The first authenticator brings codes with it: shows them, if it was the first.
   site.newCodes = async () => {

@@ -1,16 +1,13 @@
-// A new password, by the key of the mail. The key stands behind "#": no server sees it in an address.
+// A new password, by the key of the mail.
 "use strict";
 
 (() => {
-  const { api, manage, show } = window.site;
+  const { api, mailLink, manage, show } = window.site;
   const form = document.getElementById("reset-new");
   const dead = document.getElementById("reset-dead");
-  const key = location.hash.slice(1);
+  const { key } = mailLink;
 
-  // A link from another mail, opened in this tab: nothing but what is behind "#" differs.
-  window.addEventListener("hashchange", () => location.hash && location.reload());
-
-  const isDead = (answer) => answer.status === 400 && answer.errors.some((one) => one.param === "key");
+  const isDead = (answer) => answer.errors.some((one) => one.code === "invalid_password_reset");
 
   manage(form, async (self) => {
     const answer = await api.post(form.getAttribute("action"), { key, password: form.elements.password.value });
@@ -18,7 +15,7 @@
     // 401: the password is set, and nobody is logged in by that.
     else if (answer.status === 401 || answer.status === 200) {
       self.say();
-      history.replaceState(null, "", location.pathname);
+      mailLink.forget();
       show(document.getElementById("reset-done"), form);
     } else self.refuse(answer);
     return false;

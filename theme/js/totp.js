@@ -10,8 +10,16 @@
   const on = document.getElementById("totp-on");
   const only = (part) => [off, setup, on].forEach((one) => { one.hidden = one !== part; });
 
+  // The secret need not stay on the page once it is in the app.
+  const hold = (secret, url) => {
+    document.getElementById("totp-secret").textContent = secret.replace(/(.{4})(?=.)/g, "$1 ");
+    document.getElementById("totp-link").href = url;
+    site.qr(document.getElementById("totp-qr"), url);
+  };
+
   site.follow((list) => {
     const found = list.find((one) => one.type === "totp");
+    hold("", "");
     if (found) document.getElementById("totp-since").textContent = site.date(found.created_at);
     only(found ? on : off);
   });
@@ -27,9 +35,7 @@
     const { secret, totp_url: url } = answer.meta;
     if (answer.status !== 404 || !secret) return self.refuse(answer);
     self.say();
-    document.getElementById("totp-secret").textContent = secret.replace(/(.{4})(?=.)/g, "$1 ");
-    document.getElementById("totp-link").href = url;
-    site.qr(document.getElementById("totp-qr"), url);
+    hold(secret, url);
     only(setup);
     setup.elements.code.focus();
     return false;
@@ -52,6 +58,7 @@
   document.getElementById("totp-cancel").addEventListener("click", () => {
     setup.reset();
     setupForm.say();
+    hold("", "");
     only(off);
     off.querySelector("button").focus();
   });

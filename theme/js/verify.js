@@ -3,14 +3,12 @@
 "use strict";
 
 (() => {
-  const { api, manage, show } = window.site;
+  const { api, mailLink, manage, show } = window.site;
   const form = document.getElementById("verify");
   const dead = document.getElementById("verify-dead");
-  const key = location.hash.slice(1);
+  const { key } = mailLink;
 
-  window.addEventListener("hashchange", () => location.hash && location.reload());
-
-  const isDead = (answer) => answer.status === 400 && answer.errors.some((one) => one.param === "key");
+  const isDead = (answer) => answer.errors.some((one) => one.code === "invalid_or_expired_key");
 
   manage(form, async (self) => {
     const answer = await api.post(form.getAttribute("action"), { key });
@@ -18,7 +16,7 @@
     // 401: confirmed, and nobody is logged in by that.
     else if (answer.status === 401 || answer.status === 200) {
       self.say();
-      history.replaceState(null, "", location.pathname);
+      mailLink.forget();
       show(document.getElementById("verify-done"), form);
     } else self.refuse(answer);
     return false;
