@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 wsgi_app = "api.config.wsgi:application"
 bind = "0.0.0.0:8000"
 # One process a pod: replicas are the cluster's business. Threads wait for the database and for mail.
@@ -22,3 +24,10 @@ forwarded_allow_ips = "*"
 limit_request_line = 8190
 limit_request_fields = 60
 limit_request_field_size = 8190
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Send what waits: whoever asked for a mail was told that it comes."""
+    from api.accounts.post import finish
+
+    finish(patience=15)

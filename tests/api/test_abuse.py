@@ -7,11 +7,12 @@ import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from tests.api.running import API, PASSWORD, Browser, Site
-from tests.preview import until
+from tests.api.running import API, PASSWORD, Browser, Site, gunicorn
+from tests.preview import free_port, until
 from tests.web.conftest import CANARY
 
 PAGE = "/members/inside/"
@@ -91,6 +92,27 @@ def test_a_mail_server_that_is_away_is_no_fault_of_who_asks(site: Site) -> None:
     assert "the mail was not sent (ConnectionRefusedError" in told
     assert "Traceback" not in told
     assert "there is the member" in site.invite("away@example.org")
+
+
+def test_a_mail_that_waits_is_sent_before_a_process_ends(site: Site, tmp_path: Path) -> None:
+    """Whoever asked was told that it comes."""
+    site.invite("waiting@example.org")
+    port = free_port()
+    with gunicorn(tmp_path, port, site.environment) as process:
+        one = site.browser()
+        one.send("GET", f"{API}/config")
+        count, site.mails.delay = len(site.mails.all), 1.5
+        try:
+            body = {"email": "waiting@example.org"}
+            asked = one.call(
+                "POST", "auth/password/request", body, port=port, headers={"X-Real-IP": one.address}
+            )
+            assert asked.status == 200
+            process.terminate()
+            assert process.wait(30) == 0
+            assert [mail["To"] for mail in site.mails.all[count:]] == ["waiting@example.org"]
+        finally:
+            site.mails.delay = 0.0
 
 
 def test_nobody_signs_up(site: Site) -> None:
