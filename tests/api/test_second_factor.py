@@ -99,7 +99,7 @@ def test_a_copy_of_the_database_opens_no_account(site: Site) -> None:
     """Secrets and the seeds of recovery codes are kept encrypted; the code of no secret is in the clear."""
     _, secret = with_app(site, "stored@example.org")
     kept = site.python(
-        "import json; from allauth.mfa.models import Authenticator; "
+        "import json; from allauth.mfa.models import Authenticator as A; "
         "rows = A.objects.filter(user__email='stored@example.org'); "
         "print(json.dumps([row.data for row in rows]))"
     )
