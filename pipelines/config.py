@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipelines import forms
 from pipelines.errors import Fault, SourceError, suggest
+from pipelines.forms import Check
 
 FILE = "site.toml"
 
@@ -24,6 +25,36 @@ class MenuItem:
 
     label: str
     path: str  # site-absolute, as in "/posts/"
+    line: int = field(default=0, compare=False)  # of site.toml
+
+
+@dataclass(frozen=True, slots=True)
+class ChartConfig:
+    """Where charts are published to, and how they are numbered."""
+
+    version: str  # "X.Y"; the third number is counted
+    repository: str  # of releases: "https://…" (Helm repository) or "oci://host/path"; "" for none
+    previews: str  # of merge requests, as repository
+    promotion: str  # "automatic" or "manual": how a candidate becomes stable
+
+
+@dataclass(frozen=True, slots=True)
+class BucketConfig:
+    """Object storage (S3): one bucket that readers may read, one that they may not."""
+
+    endpoint: str  # absolute URL; "" for AWS itself
+    region: str
+    assets: str  # name of the public bucket of hashed assets; "" for none
+    archive: str  # name of the private bucket of releases; "" for none
+    keep: int  # releases whose assets are never removed
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One place where the site runs."""
+
+    name: str  # "production" or "staging"
+    url: str  # absolute, no trailing slash
     line: int = field(default=0, compare=False)  # of site.toml
 
 
@@ -45,116 +76,9 @@ class SiteConfig:
     metadata_extra: tuple[str, ...]  # further front matter keys
     less_compiler: str  # "lesscpy" or "lessc"
     registry: str  # where images are kept: host and path, without a tag; "" for none
-
-
-class _Wrong(Exception):
-    """A value that does not fit; carries the fault and the remedy."""
-
-
-Check = Callable[[Any], Any]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _Wrong("is not a text", 'write it as "…", not empty')
-    if re.search(r"[\x00-\x1f\x7f-\x9f]", value):
-        raise _Wrong("holds a line break or a control character", "write it in one line")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong("is neither true nor false", "write true or false, without quotes")
-    return value
-
-
-def _url(value: Any) -> str:
-    if not re.match(r"https?://", _text(value)):
-        raise _Wrong("is not an absolute URL", 'write it as "https://example.org"')
-    if not re.fullmatch(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", value):
-        remedy = 'write scheme and host only, in lower case, as in "https://example.org"'
-        raise _Wrong("is more than scheme and host", remedy)
-    return str(value)
-
-
-def _language(value: Any) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", _text(value)):
-        raise _Wrong("is not a language tag", 'write it as "en" or "de-AT" (BCP 47)')
-    return str(value)
-
-
-def _timezone(value: Any) -> str:
-    try:
-        ZoneInfo(_text(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise _Wrong("is not a time zone", 'write an IANA name, as in "Europe/Berlin"') from None
-    return str(value)
-
-
-def _path(value: Any) -> str:
-    if not re.fullmatch(r"/(?!/)[^\s]*", _text(value)):
-        raise _Wrong("is not a path of this site", 'write it as "/posts/"')
-    return str(value)
-
-
-def _authority(value: Any) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*,\d{4}(-\d\d(-\d\d)?)?", _text(value)):
-        raise _Wrong("is not a tagging entity", 'write it as "example.org,2026" (RFC 4151)')
-    return str(value)
-
-
-def _contacts(value: Any) -> tuple[str, ...]:
-    uris = _texts(value)
-    if not uris or not all(re.match(r"(mailto:|https://|tel:)\S+$", uri) for uri in uris):
-        raise _Wrong("is not a list of URIs", 'write ["mailto:security@example.org"] (RFC 9116)')
-    return uris
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _Wrong("is not a list of texts", 'write it as ["one", "two"]')
-    return tuple(value)
-
-
-# Attributes of a page that Pelican, the build or the templates set: a key of that name would win.
-_TAKEN = frozenset(
-    (
-        *("access", "aliases", "author", "authors", "category", "content", "cover", "date", "date_format"),
-        *("description", "entry", "filename", "gated", "get_content", "image", "lang", "locale", "mark"),
-        *("locale_date", "locale_modified", "metadata", "minutes", "modified", "next_article", "path"),
-        *("prev_article", "private", "related", "relative_source_path", "save_as", "series"),
-        *("series_name", "settings", "slug", "source_path", "status", "summary", "tags", "template"),
-        *("timezone", "title", "toc", "translations", "url"),
-    )
-)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in _texts(value)):
-        raise _Wrong("has a name that no key can have", "use a-z, 0-9 and _ only")
-    if taken := sorted(_TAKEN & set(value)):
-        raise _Wrong(f"has {taken[0]!r}, which every page has", "take another name")
-    return tuple(value)
-
-
-def _compiler(value: Any) -> str:
-    if value not in ("lesscpy", "lessc"):
-        raise _Wrong("is not a LESS compiler known here", 'write "lesscpy" or "lessc"')
-    return str(value)
-
-
-# Host, perhaps a port, a path in lower case (OCI distribution-spec, "Pulling manifests").
-_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REGISTRY = re.compile(rf"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{{1,5}})?(?:/{_NAME})+")
-
-
-def _registry(value: Any) -> str:
-    if value == "":
-        return ""
-    if not _REGISTRY.fullmatch(_text(value)):
-        remedy = 'write host and path, as in "registry.example.org/me/site", or "" for none'
-        raise _Wrong("is not a place in a registry", remedy)
-    return str(value)
+    chart: ChartConfig
+    buckets: BucketConfig
+    environments: tuple[Environment, ...]  # production alone, where site.toml names none
 
 
 _REQUIRED = object()
@@ -162,23 +86,37 @@ _REQUIRED = object()
 # table -> key -> (check, default); a table in _LISTS is an array of tables.
 _SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
     "site": {
-        "name": (_text, _REQUIRED),
-        "url": (_url, _REQUIRED),
-        "tagline": (_text, _REQUIRED),
-        "author": (_text, _REQUIRED),
-        "lang": (_language, "en"),
-        "timezone": (_timezone, "UTC"),
-        "login": (_flag, True),
+        "name": (forms.text, _REQUIRED),
+        "url": (forms.url, _REQUIRED),
+        "tagline": (forms.text, _REQUIRED),
+        "author": (forms.text, _REQUIRED),
+        "lang": (forms.language, "en"),
+        "timezone": (forms.timezone, "UTC"),
+        "login": (forms.flag, True),
     },
-    "menu": {"label": (_text, _REQUIRED), "path": (_path, _REQUIRED)},
-    "footer": {"label": (_text, _REQUIRED), "path": (_path, _REQUIRED)},
-    "feed": {"authority": (_authority, _REQUIRED)},
-    "security": {"contact": (_contacts, _REQUIRED)},
-    "metadata": {"extra": (_names, ())},
-    "build": {"less_compiler": (_compiler, "lesscpy")},
-    "images": {"registry": (_registry, "")},
+    "menu": {"label": (forms.text, _REQUIRED), "path": (forms.path, _REQUIRED)},
+    "footer": {"label": (forms.text, _REQUIRED), "path": (forms.path, _REQUIRED)},
+    "feed": {"authority": (forms.authority, _REQUIRED)},
+    "security": {"contact": (forms.contacts, _REQUIRED)},
+    "metadata": {"extra": (forms.names, ())},
+    "build": {"less_compiler": (forms.compiler, "lesscpy")},
+    "images": {"registry": (forms.registry, "")},
+    "chart": {
+        "version": (forms.major_minor, "0.1"),
+        "repository": (forms.charts, ""),
+        "previews": (forms.charts, ""),
+        "promotion": (forms.promotion, "automatic"),
+    },
+    "buckets": {
+        "endpoint": (forms.endpoint, ""),
+        "region": (forms.text, "us-east-1"),
+        "assets": (forms.bucket, ""),
+        "archive": (forms.bucket, ""),
+        "keep": (forms.count, 20),
+    },
+    "environment": {"name": (forms.environment, _REQUIRED), "url": (forms.url, _REQUIRED)},
 }
-_LISTS = frozenset({"menu", "footer"})
+_LISTS = frozenset({"menu", "footer", "environment"})
 
 
 def _places(text: str) -> dict[tuple[str, int, str], int]:
@@ -242,6 +180,16 @@ class _Reading:
         lines = [self.places.get((table, index, "path"), 0) for index in range(len(rows))]
         return tuple(MenuItem(**row, line=line) for row, line in zip(rows, lines, strict=True))
 
+    def environments(self, rows: list[dict[str, Any]]) -> tuple[Environment, ...]:
+        names = [row.get("name") for row in rows]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self.blame("environment", index, "name", f"names {name!r} a second time", "name each once")
+        if self.faults:
+            return ()
+        lines = [self.places.get(("environment", index, ""), 0) for index in range(len(rows))]
+        return tuple(Environment(**row, line=line) for row, line in zip(rows, lines, strict=True))
+
     def row(self, table: str, index: int, row: dict[str, Any]) -> dict[str, Any]:
         schema = _SCHEMA[table]
         for key in row.keys() - schema.keys():
@@ -257,7 +205,7 @@ class _Reading:
                 continue
             try:
                 values[key] = check(row[key])
-            except _Wrong as wrong:
+            except forms.Wrong as wrong:
                 what, remedy = wrong.args
                 self.blame(table, index, key, f"{key} {what}: {row[key]!r}", remedy)
         return values
@@ -272,9 +220,11 @@ def parse(text: str, name: str = FILE) -> SiteConfig:
         else:
             reading.blame("", 0, table, f"{table!r} stands outside of a table", "move it below [site]")
     rows = {table: list(reading.rows(table)) for table in _SCHEMA}
+    environments = reading.environments(rows["environment"])
     if reading.faults:
         raise SourceError(reading.faults)
     site = rows["site"][0]
+    environments = environments or (Environment("production", site["url"]),)
     return SiteConfig(
         **site,
         menu=reading.menu("menu", rows["menu"]),
@@ -284,6 +234,9 @@ def parse(text: str, name: str = FILE) -> SiteConfig:
         metadata_extra=rows["metadata"][0]["extra"],
         less_compiler=rows["build"][0]["less_compiler"],
         registry=rows["images"][0]["registry"],
+        chart=ChartConfig(**rows["chart"][0]),
+        buckets=BucketConfig(**rows["buckets"][0]),
+        environments=environments,
     )
 
 

@@ -53,7 +53,34 @@ class ImageResult:
     layers: tuple[LayerResult, ...]
 
 
-def to_json(result: SiteResult | ImageResult) -> str:
+@dataclass(frozen=True, slots=True)
+class VersionResult:
+    """What is built, by Git: out/version.json."""
+
+    version: str  # SemVer without "+": "1.0.412-rc", "1.0.412", "0.0.0-mr.9.31"
+    kind: str  # "candidate", "stable" or "preview" (of a merge request)
+    commit: str  # 40 hex digits
+    time: int  # of the commit, seconds since 1970, UTC
+    dirty: bool  # the tree is not that of the commit: never published
+    rollback: str  # the version whose archived digests are taken; "" for none
+
+
+@dataclass(frozen=True, slots=True)
+class ChartResult:
+    """A packed chart: out/chart.json; its archive is out/charts/<name>-<version>.tgz."""
+
+    name: str  # "site"
+    version: str  # VersionResult.version
+    commit: str  # 40 hex digits
+    digest: str  # "sha256:…" of the archive
+    size: int  # bytes
+    web: str  # "sha256:…" of the manifest of the web image
+    api: str  # the same of the API's; "" for a site without login
+    site: str  # SiteResult.digest of what the web image holds
+    asset: str  # the path of one hashed asset of it, "/assets/…"
+
+
+def to_json(result: SiteResult | ImageResult | VersionResult | ChartResult) -> str:
     """Return *result* as indented JSON with sorted keys, ending in a newline."""
     return json.dumps(asdict(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import config
-from pipelines.config import MenuItem, SiteConfig
+from pipelines.config import BucketConfig, ChartConfig, Environment, MenuItem, SiteConfig
 from pipelines.errors import SourceError
 
 steady = settings(derandomize=True, max_examples=200, deadline=None, database=None)
@@ -68,7 +68,65 @@ def test_a_small_file_is_enough() -> None:
         metadata_extra=(),
         less_compiler="lesscpy",
         registry="",
+        chart=ChartConfig("0.1", repository="", previews="", promotion="automatic"),
+        buckets=BucketConfig(endpoint="", region="us-east-1", assets="", archive="", keep=20),
+        environments=(Environment("production", "https://n.example"),),
     )
+
+
+DELIVERY = """
+[chart]
+version = "1.4"
+repository = "https://nexus.n.example/repository/helm"
+previews = "oci://registry.n.example/previews"
+promotion = "manual"
+[buckets]
+endpoint = "https://s3.n.example:9000"
+assets = "n-assets"
+archive = "n-archive"
+keep = 5
+[[environment]]
+name = "staging"
+url = "https://staging.n.example"
+[[environment]]
+name = "production"
+url = "https://n.example"
+"""
+
+
+def test_where_a_release_goes_is_read() -> None:
+    found = config.parse(GOOD + DELIVERY)
+    assert found.chart == ChartConfig(
+        "1.4", "https://nexus.n.example/repository/helm", "oci://registry.n.example/previews", "manual"
+    )
+    assert found.buckets == BucketConfig("https://s3.n.example:9000", "us-east-1", "n-assets", "n-archive", 5)
+    assert [(one.name, one.url) for one in found.environments] == [
+        ("staging", "https://staging.n.example"),
+        ("production", "https://n.example"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"1.4"', '"1.4.2"', "version is not the beginning of a version: '1.4.2'; write two numbers"),
+        ('"1.4"', '"01.4"', "version is not the beginning of a version: '01.4'; write two numbers"),
+        ("repository/helm", "repository/helm/", "repository is not a chart repository: "),
+        ("oci://registry.n.example/previews", "oci://registry.n.example/P", "previews is not a chart repo"),
+        ('"manual"', '"later"', "promotion is no way to promote: 'later'; write \"automatic\" or"),
+        ("https://s3.n.example:9000", "s3.n.example", "endpoint is not an absolute URL: 's3.n.example'; "),
+        ('"n-assets"', '"N_assets"', "assets is not the name of a bucket: 'N_assets'; use 3 to 63 of a-z"),
+        ("keep = 5", "keep = 0", "keep is not a number from 1 to 1000: 0; write it without quotes"),
+        ("keep = 5", "keep = true", "keep is not a number from 1 to 1000: True; "),
+        ('"staging"', '"test"', "name is not an environment known here: 'test'; write \"production\" or"),
+        ('"staging"', '"production"', "names 'production' a second time; name each once"),
+    ],
+)
+def test_a_wrong_place_for_a_release_is_a_fault(old: str, new: str, said: str) -> None:
+    """A release that goes astray is noticed too late."""
+    assert DELIVERY.count(old) >= 1
+    (fault,) = faults(GOOD + DELIVERY.replace(old, new, 1))
+    assert said in fault
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,170 @@
+"""The forms that values of site.toml have: each checks one, and says how to write it.
+
+No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+class Wrong(Exception):
+    """A value that does not fit; carries the fault and the remedy."""
+
+
+Check = Callable[[Any], Any]
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Wrong("is not a text", 'write it as "…", not empty')
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", value):
+        raise Wrong("holds a line break or a control character", "write it in one line")
+    return value
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong("is neither true nor false", "write true or false, without quotes")
+    return value
+
+
+def url(value: Any) -> str:
+    if not re.match(r"https?://", text(value)):
+        raise Wrong("is not an absolute URL", 'write it as "https://example.org"')
+    if not re.fullmatch(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", value):
+        remedy = 'write scheme and host only, in lower case, as in "https://example.org"'
+        raise Wrong("is more than scheme and host", remedy)
+    return str(value)
+
+
+def language(value: Any) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", text(value)):
+        raise Wrong("is not a language tag", 'write it as "en" or "de-AT" (BCP 47)')
+    return str(value)
+
+
+def timezone(value: Any) -> str:
+    try:
+        ZoneInfo(text(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Wrong("is not a time zone", 'write an IANA name, as in "Europe/Berlin"') from None
+    return str(value)
+
+
+def path(value: Any) -> str:
+    if not re.fullmatch(r"/(?!/)[^\s]*", text(value)):
+        raise Wrong("is not a path of this site", 'write it as "/posts/"')
+    return str(value)
+
+
+def authority(value: Any) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*,\d{4}(-\d\d(-\d\d)?)?", text(value)):
+        raise Wrong("is not a tagging entity", 'write it as "example.org,2026" (RFC 4151)')
+    return str(value)
+
+
+def contacts(value: Any) -> tuple[str, ...]:
+    uris = texts(value)
+    if not uris or not all(re.match(r"(mailto:|https://|tel:)\S+$", uri) for uri in uris):
+        raise Wrong("is not a list of URIs", 'write ["mailto:security@example.org"] (RFC 9116)')
+    return uris
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Wrong("is not a list of texts", 'write it as ["one", "two"]')
+    return tuple(value)
+
+
+# Attributes of a page that Pelican, the build or the templates set: a key of that name would win.
+_TAKEN = frozenset(
+    (
+        *("access", "aliases", "author", "authors", "category", "content", "cover", "date", "date_format"),
+        *("description", "entry", "filename", "gated", "get_content", "image", "lang", "locale", "mark"),
+        *("locale_date", "locale_modified", "metadata", "minutes", "modified", "next_article", "path"),
+        *("prev_article", "private", "related", "relative_source_path", "save_as", "series"),
+        *("series_name", "settings", "slug", "source_path", "status", "summary", "tags", "template"),
+        *("timezone", "title", "toc", "translations", "url"),
+    )
+)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in texts(value)):
+        raise Wrong("has a name that no key can have", "use a-z, 0-9 and _ only")
+    if taken := sorted(_TAKEN & set(value)):
+        raise Wrong(f"has {taken[0]!r}, which every page has", "take another name")
+    return tuple(value)
+
+
+def compiler(value: Any) -> str:
+    if value not in ("lesscpy", "lessc"):
+        raise Wrong("is not a LESS compiler known here", 'write "lesscpy" or "lessc"')
+    return str(value)
+
+
+# Host, perhaps a port, a path in lower case (OCI distribution-spec, "Pulling manifests").
+_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REGISTRY = re.compile(rf"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{{1,5}})?(?:/{_NAME})+")
+
+
+def registry(value: Any) -> str:
+    if value == "":
+        return ""
+    if not _REGISTRY.fullmatch(text(value)):
+        remedy = 'write host and path, as in "registry.example.org/me/site", or "" for none'
+        raise Wrong("is not a place in a registry", remedy)
+    return str(value)
+
+
+def major_minor(value: Any) -> str:
+    if not re.fullmatch(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})", text(value)):
+        raise Wrong("is not the beginning of a version", 'write two numbers, as in "1.0"')
+    return str(value)
+
+
+def charts(value: Any) -> str:
+    if value == "":
+        return ""
+    oci, _, place = text(value).partition("oci://")
+    if not oci and _REGISTRY.fullmatch(place):
+        return str(value)
+    if not re.fullmatch(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(/[A-Za-z0-9._~-]+)*", value):
+        remedy = 'write "https://…" without a slash at its end, "oci://host/path", or "" for none'
+        raise Wrong("is not a chart repository", remedy)
+    return str(value)
+
+
+def promotion(value: Any) -> str:
+    if value not in ("automatic", "manual"):
+        raise Wrong("is no way to promote", 'write "automatic" or "manual"')
+    return str(value)
+
+
+def endpoint(value: Any) -> str:
+    return "" if value == "" else url(value)
+
+
+# The rules of S3 ("Bucket naming rules"), without dots: certificates of a star do not fit those.
+def bucket(value: Any) -> str:
+    if value and not re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]", text(value)):
+        raise Wrong(
+            "is not the name of a bucket", "use 3 to 63 of a-z, 0-9 and -, a letter or digit at both ends"
+        )
+    return "" if value == "" else text(value)
+
+
+def count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise Wrong("is not a number from 1 to 1000", "write it without quotes")
+    return value
+
+
+def environment(value: Any) -> str:
+    if value not in ("production", "staging"):
+        raise Wrong("is not an environment known here", 'write "production" or "staging"')
+    return str(value)
