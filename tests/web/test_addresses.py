@@ -17,7 +17,7 @@ from tests.addresses import ANSWERS, MOVED, REFUSED, WITHOUT_API
 from tests.preview import preview_site
 from tests.project import ROOT, build_site, write
 from tests.web import server
-from tests.web.conftest import made
+from tests.web.conftest import Start, made
 from tests.web.server import NGINX, Web
 
 
@@ -213,3 +213,16 @@ def test_the_health_of_a_pod_is_asked_on_a_port_of_its_own(
     assert answer.text.startswith(text)
     if path.startswith(("/livez", "/readyz", "/stub")):
         assert alone.get(path).status == 404
+
+
+def test_a_version_can_be_asked_for(start: Start) -> None:
+    """The cluster's own probes see statuses alone, and must tell an old pod from a new one."""
+    with start(version="1.4.12") as web:
+        asked = ["1.4.12", "1.4.1", "1.4.123", "1x4.12", ""]
+        found = [web.get("/version.json", headers={"If-Version": one}).status for one in asked]
+        assert found == [200, 412, 412, 412, 200]
+        assert web.get("/", headers={"If-Version": "1.4.1"}).status == 200  # the condition is of that file
+
+
+def test_no_pod_without_a_version_passes_for_one(alone: Web) -> None:
+    assert alone.get("/version.json", headers={"If-Version": "1.4.12"}).status == 412
