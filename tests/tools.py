@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+from pipelines.image import base, wheels
+from pipelines.image.target import target_of
 from tests.project import ROOT
 
 INSTALL = {
@@ -28,6 +30,8 @@ INSTALL = {
     "docker-registry": "sudo apt-get install docker-registry",
     "node": "sudo apt-get install nodejs npm",
     "git": "sudo apt-get install git",
+    "helm": "make kube",
+    "kubectl": "make kube",
 }
 
 
@@ -46,6 +50,21 @@ def need_base(project: Path, name: str) -> None:
     target = project / "out" / "base" / name
     if target != place and not target.exists():
         shutil.copytree(place, target)
+
+
+def need_wheels(project: Path) -> None:
+    """Give *project* the packages of the API's image; skip the test, or fail in CI, without them.
+
+    Tests send no traffic: what is fetched is fetched before.
+    """
+    need_base(project, "api")
+    target = target_of(base.pinned(ROOT, "api"))
+    place = wheels.folder_of(ROOT, target)
+    if not place.exists():
+        _lacking("there are no packages of the API: make wheels")
+    copy = project / place.relative_to(ROOT)
+    if not copy.exists():
+        shutil.copytree(place, copy)
 
 
 def _lacking(message: str) -> NoReturn:

@@ -11,7 +11,7 @@ packages give an equal digest, whoever made the base.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,33 +48,37 @@ def folder_of(project: Path, name: str) -> Path:
     return project / "out" / "base" / name
 
 
-def make(project: Path, name: str, registry: str, say: Say) -> Base:
-    """Build the base *name*, pin it, push it to *registry* unless that is "", and return it.
+def make(project: Path, names: Sequence[str], registry: str, say: Say) -> list[Base]:
+    """Build the bases *names*, pin each, push it to *registry* unless that is "", and return them.
 
-    Raises ToolError when a program is missing or fails; then the last base and
-    its pin are as they were.
+    Raises ToolError when a program is missing or fails; then the last base of
+    that name and its pin are as they were.
     """
     with stage(project / "out", "base") as room:
         buildah = _Buildah(room)
         _debian(buildah, room, say)
-        say(f"buildah: {name}")
-        folder = project / "images" / "base"
-        buildah.run("build", "--isolation", "chroot", "--pull=never", "--no-cache", "--tag", name,
-                    "--file", folder / f"{name}.Containerfile", folder)  # fmt: skip
-        buildah.run("push", "--quiet", name, f"oci:{room / 'built'}:{name}")
-        built = oci.read(room / "built")
-        files = [file for one in built.layers for file in layer.unpack(one.data)]
-        layout = room / "base"
-        packed = layer.layer("base", files, 12)
-        image = oci.write(layout, _settings(built.config), _platform(built.config), [packed])
-        base = Base(name, image.digest, str(built.config["architecture"]), _packages(files))
-        if registry:
-            say(f"skopeo: {_address(registry, base)}")
-            push(layout, base, registry)
-        place = folder_of(project, name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        oci.publish(layout, place)
-        lock.write(project, base)
+        return [_make(project, name, registry, say, buildah, room) for name in names]
+
+
+def _make(project: Path, name: str, registry: str, say: Say, buildah: _Buildah, room: Path) -> Base:
+    say(f"buildah: {name}")
+    folder = project / "images" / "base"
+    buildah.run("build", "--isolation", "chroot", "--pull=never", "--no-cache", "--tag", name,
+                "--file", folder / f"{name}.Containerfile", folder)  # fmt: skip
+    buildah.run("push", "--quiet", name, f"oci:{room / f'{name}-built'}:{name}")
+    built = oci.read(room / f"{name}-built")
+    files = [file for one in built.layers for file in layer.unpack(one.data)]
+    layout = room / name
+    packed = layer.layer("base", files, 12)
+    image = oci.write(layout, _settings(built.config), _platform(built.config), [packed])
+    base = Base(name, image.digest, str(built.config["architecture"]), _packages(files))
+    if registry:
+        say(f"skopeo: {_address(registry, base)}")
+        push(layout, base, registry)
+    place = folder_of(project, name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    oci.publish(layout, place)
+    lock.write(project, base)
     return base
 
 
@@ -83,14 +87,20 @@ def push(layout: Path, base: Base, registry: str) -> None:
     _copy(f"oci:{layout}", f"docker://{_address(registry, base)}")
 
 
+def pinned(project: Path, name: str, arch: str = "amd64") -> Base:
+    """Return which base *name* is pinned for *arch*; raise PipelineError when none is."""
+    base = lock.read(project).get((name, arch))
+    if base is None:
+        raise PipelineError(f"{lock.FILE}: no base {name} for {arch}; run `make base`")
+    return base
+
+
 def find(project: Path, name: str, registry: str, arch: str = "amd64") -> oci.Image:
     """Return the pinned base *name*: from out/base, else from *registry*.
 
     Raises PipelineError when it is nowhere, or another one than what is pinned.
     """
-    base = lock.read(project).get((name, arch))
-    if base is None:
-        raise PipelineError(f"{lock.FILE}: no base {name} for {arch}; run `make base`")
+    base = pinned(project, name, arch)
     place = folder_of(project, name)
     if place.exists():
         image = oci.read(place)

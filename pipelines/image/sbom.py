@@ -1,14 +1,16 @@
-"""Say what an image is made of: a CycloneDX document, by debsbom from Debian's records.
+"""Say what an image is made of: a CycloneDX document, by debsbom from Debian's records and by us from wheels.
 
 Starts debsbom. Writes nothing but a temporary folder. No network.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,14 +21,36 @@ from pipelines.tools import shell
 _RECORDS = ("var/lib/dpkg/status", "etc/os-release")
 
 
-def cyclonedx(name: str, digest: str, arch: str, files: Iterable[File], last: bytes | None) -> bytes:
-    """Return the document for an image *name* of Debian packages, whose records are among *files*.
+@dataclass(frozen=True, slots=True, order=True)
+class Package:
+    """A package of Python that is in an image."""
+
+    name: str  # as PyPI writes it, in its plain form: "psycopg-binary"
+    version: str
+    sha256: str  # of the wheel, hex
+
+    @property
+    def purl(self) -> str:
+        """Return its address among all packages (package-url, type pypi)."""
+        return f"pkg:pypi/{self.name}@{self.version}"
+
+
+def cyclonedx(
+    name: str,
+    digest: str,
+    arch: str,
+    files: Iterable[File],
+    last: bytes | None,
+    packages: Sequence[Package] = (),
+) -> bytes:
+    """Return the document for an image *name* of *packages* and of Debian's, whose records are among *files*.
 
     Equal inputs give equal bytes: its time is fixed, and its number is made of
     what it depends on. So *last*, the document of the last time, is returned
     where it has the right number: debsbom takes longer than all the rest.
     """
-    about = f"{name} {digest} {arch} debsbom {version('debsbom')}"
+    wheels = "".join(f" {one.purl} {one.sha256}" for one in sorted(packages))
+    about = f"{name} {digest} {arch} debsbom {version('debsbom')}{wheels}"
     number = str(uuid.uuid5(uuid.NAMESPACE_OID, about))
     if last is not None and f'"urn:uuid:{number}"'.encode() in last:
         return last
@@ -36,7 +60,7 @@ def cyclonedx(name: str, digest: str, arch: str, files: Iterable[File], last: by
                 place = Path(folder, file.path)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(file.data)
-        return shell.run(
+        document = shell.run(
             [
                 *(Path(sys.executable).with_name("debsbom"), "generate", "--root", folder, "--out", "-"),
                 *("--sbom-type", "cdx", "--distro-name", name, "--distro-arch", arch),
@@ -44,3 +68,26 @@ def cyclonedx(name: str, digest: str, arch: str, files: Iterable[File], last: by
             ],
             timeout=120,
         )
+    return _with(document, sorted(packages)) if packages else document
+
+
+def _with(document: bytes, packages: Sequence[Package]) -> bytes:
+    """Return *document* with *packages* among its components: the image depends on each of them."""
+    whole = json.loads(document)
+    root = whole["metadata"]["component"]["bom-ref"]
+    whole["components"] += [
+        {
+            "type": "library",
+            "bom-ref": one.purl,
+            "name": one.name,
+            "version": one.version,
+            "purl": one.purl,
+            "hashes": [{"alg": "SHA-256", "content": one.sha256}],
+        }
+        for one in packages
+    ]
+    for row in whole["dependencies"]:
+        if row["ref"] == root:
+            row["dependsOn"] = sorted([*row.get("dependsOn", []), *(one.purl for one in packages)])
+    whole["dependencies"] += [{"ref": one.purl} for one in packages]
+    return (json.dumps(whole, indent=4, ensure_ascii=False) + "\n").encode()

@@ -12,21 +12,18 @@ node that has them fetches one.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from pipelines import results, seal
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, PipelineError, SourceError
-from pipelines.image import base, oci, sbom
-from pipelines.image.layer import File, Layer, layer, sha256, unpack
-from pipelines.image.stage import stage
-from pipelines.results import ImageResult, LayerResult
+from pipelines.image import base
+from pipelines.image.layer import File
+from pipelines.image.pack import Content, pack
+from pipelines.results import ImageResult
 
 NGINX = "images/web/nginx"
-RECORD, BILL = "image-web.json", "images/web.cdx.json"  # within out/
 # What is live here is the chart's to say: it mounts its own file over this one.
 _UNKNOWN = {"commit": None, "image": None, "site": None, "version": None}
 
@@ -37,21 +34,9 @@ def web(project: Path, site: SiteConfig) -> ImageResult:
     Raises PipelineError for a tree with drafts, a tree that is not the one of
     its record, and a base that is not the pinned one; then nothing has changed.
     """
-    out = project / "out"
     digest, upper = contents(project, site)
     foundation = base.find(project, "web", site.registry)
-    layers = [*foundation.layers, *(layer(name, files) for name, files in upper.items())]
-    with stage(out, "web") as folder:
-        image = oci.write(folder / "web", _settings(site, foundation), _platform(foundation), layers)
-        document = _bill(out, site, foundation)
-        result = _result(image, foundation, digest, document)
-        (out / "images").mkdir(exist_ok=True)
-        # In this order, a kill leaves no record rather than one of another image.
-        (out / RECORD).unlink(missing_ok=True)
-        _write(out / BILL, document)
-        oci.publish(folder / "web", out / "images" / "web")
-        _write(out / RECORD, results.to_json(result).encode())
-    return result
+    return pack(project, "web", site, foundation, Content(upper, site.tagline, digest))
 
 
 def contents(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File]]]:
@@ -87,18 +72,6 @@ def _place(name: str) -> str:
     return "etc/nginx/site/aliases.map" if name == "aliases.map" else f"srv/{name}"
 
 
-def _bill(out: Path, site: SiteConfig, foundation: oci.Image) -> bytes:
-    """Return the bill of materials: that of the last image, where it is of the same base and untouched."""
-    last = None
-    with suppress(PipelineError, OSError):
-        data = (out / BILL).read_bytes()
-        if sha256(data) == results.read_image(out / RECORD).bill:
-            last = data
-    files = (file for one in foundation.layers for file in unpack(one.data))
-    arch = _platform(foundation)["architecture"]
-    return sbom.cyclonedx(f"{site.name} web", foundation.digest, arch, files, last)
-
-
 def _configuration(project: Path, *, login: bool) -> Iterator[File]:
     """Yield the files of NGINX; without *login* nothing of members, gate and API is in the image."""
     root = project / NGINX
@@ -115,42 +88,3 @@ def _configuration(project: Path, *, login: bool) -> Iterator[File]:
     if faults:
         raise SourceError(faults)
     yield File("srv/version/version.json", json.dumps(_UNKNOWN).encode() + b"\n")
-
-
-def _settings(site: SiteConfig, foundation: oci.Image) -> dict[str, object]:
-    """Return how the image runs. No label tells version or commit: a rebuild would be another image."""
-    labels = {
-        "org.opencontainers.image.base.digest": foundation.digest,
-        "org.opencontainers.image.description": site.tagline,
-        "org.opencontainers.image.licenses": "AGPL-3.0-or-later",
-        "org.opencontainers.image.title": f"{site.name} web",
-        "org.opencontainers.image.url": site.url,
-    }
-    return {**foundation.config["config"], "Labels": labels}
-
-
-def _platform(image: oci.Image) -> dict[str, str]:
-    return {name: str(image.config[name]) for name in ("architecture", "os")}
-
-
-def _result(image: oci.Image, foundation: oci.Image, digest: str, bill: bytes) -> ImageResult:
-    return ImageResult(
-        name="web",
-        digest=image.digest,
-        arch=_platform(image)["architecture"],
-        base=foundation.digest,
-        site=digest,
-        size=image.size,
-        bill=sha256(bill),
-        layers=tuple(_layer(one) for one in image.layers),
-    )
-
-
-def _layer(one: Layer) -> LayerResult:
-    return LayerResult(one.name, one.digest, one.diff_id, one.size)
-
-
-def _write(file: Path, data: bytes) -> None:
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.write_bytes(data)
-    os.replace(fresh, file)

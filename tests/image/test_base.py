@@ -55,22 +55,23 @@ def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_the_pinned_base_is_what_its_packages_make() -> None:
+@pytest.mark.parametrize("name", ["web", "api"])
+def test_the_pinned_base_is_what_its_packages_make(name: str) -> None:
     """Another machine, another day: equal packages of Debian, equal digest.
 
     `make base` has written out/base and the lock here; the lock of the last
     commit was made elsewhere. Where Debian has newer packages by now, there is
     nothing to compare but the names.
     """
-    need_base(ROOT, "web")
+    need_base(ROOT, name)
     said = subprocess.run(
         [need("git"), "show", f"HEAD:{lock.FILE}"], cwd=ROOT, capture_output=True, check=False
     )
-    committed = [line.split() for line in said.stdout.decode().splitlines() if line.startswith("web ")]
+    committed = [line.split() for line in said.stdout.decode().splitlines() if line.startswith(f"{name} ")]
     if not committed:  # no history, as in an unpacked archive
-        committed = [str(lock.read(ROOT)["web", "amd64"]).split()]
-    now = lock.read(ROOT)["web", "amd64"]
-    assert oci.read(base.folder_of(ROOT, "web")).digest == now.digest
+        committed = [str(lock.read(ROOT)[name, "amd64"]).split()]
+    now = lock.read(ROOT)[name, "amd64"]
+    assert oci.read(base.folder_of(ROOT, name)).digest == now.digest
     if tuple(committed[0][3:]) == now.packages:
         assert committed[0][1] == now.digest
     assert [row.split("=")[0] for row in committed[0][3:]] == [row.split("=")[0] for row in now.packages]
@@ -112,6 +113,6 @@ def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
     """Nothing is half made: neither pin nor base."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"buildah|debootstrap"):
-        base.make(tmp_path, "web", "", lambda line: None)
+        base.make(tmp_path, ["web", "api"], "", lambda line: None)
     assert not (tmp_path / lock.FILE).exists()
     assert not (tmp_path / "out/base").exists()

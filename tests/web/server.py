@@ -195,18 +195,24 @@ def container(folder: Path, image: Image, text: str | None = None, port: int = 0
     """Run *image* without rights, with a root that cannot be written, on the loopback of this machine."""
     mounts = folder / "mounts"
     port, health = settings(mounts, cluster() if text is None else text, port)
-    name = f"web-{port}"
-    # Limits that this process may set: podman would ask for more than some machines give.
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     words = [
-        *("run", "--rm", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp:mode=1777"),
-        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--log-driver", "none"),
-        *("--ulimit", f"nofile={files}:{files}", "--ulimit", "nproc=1000:1000"),
+        *without_rights(f"web-{port}"),
         *("--volume", f"{mounts}/cluster:/etc/nginx/cluster:ro"),
         *("--volume", f"{mounts}/listen:/etc/nginx/listen:ro"),
     ]
     with running(folder, [*image.podman, *words, image.name], port, health) as web:
         yield web
+
+
+def without_rights(name: str) -> list[str]:
+    """Return the words for podman that run *name* as the chart does, on the network of this machine."""
+    # Limits that this process may set: podman would ask for more than some machines give.
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return [
+        *("run", "--rm", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp:mode=1777"),
+        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--log-driver", "none"),
+        *("--ulimit", f"nofile={files}:{files}", "--ulimit", "nproc=1000:1000"),
+    ]
 
 
 @contextmanager

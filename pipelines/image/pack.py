@@ -1,0 +1,96 @@
+"""Put layers on a base and leave the image, its bill of materials and its record in out/.
+
+Writes out/images/<name>/ (an OCI layout), out/images/<name>.cdx.json and
+out/image-<name>.json. No network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import results
+from pipelines.config import SiteConfig
+from pipelines.errors import PipelineError
+from pipelines.image import oci, sbom
+from pipelines.image.layer import File, layer, sha256, unpack
+from pipelines.image.stage import stage
+from pipelines.results import ImageResult, LayerResult
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an image holds above its base."""
+
+    upper: Mapping[str, Sequence[File]]  # by the name of the layer, the lowest first
+    description: str  # for people who look at the image
+    site: str = ""  # SiteResult.digest, of an image that holds one
+    packages: Sequence[sbom.Package] = ()  # what is not Debian's
+
+
+def platform(image: oci.Image) -> dict[str, str]:
+    """Return what *image* runs on, as its manifest says it."""
+    return {name: str(image.config[name]) for name in ("architecture", "os")}
+
+
+def pack(project: Path, name: str, site: SiteConfig, foundation: oci.Image, content: Content) -> ImageResult:
+    """Write *content* on *foundation* as the image *name*; equal inputs give equal bytes."""
+    out = project / "out"
+    record, bill = out / f"image-{name}.json", out / "images" / f"{name}.cdx.json"
+    layers = [*foundation.layers, *(layer(one, files) for one, files in content.upper.items())]
+    with stage(out, name) as folder:
+        settings = _settings(name, site, foundation, content)
+        image = oci.write(folder / name, settings, platform(foundation), layers)
+        document = _bill(name, site, foundation, content, record, bill)
+        result = ImageResult(
+            name=name,
+            digest=image.digest,
+            arch=platform(foundation)["architecture"],
+            base=foundation.digest,
+            site=content.site,
+            size=image.size,
+            bill=sha256(document),
+            layers=tuple(LayerResult(one.name, one.digest, one.diff_id, one.size) for one in image.layers),
+        )
+        bill.parent.mkdir(exist_ok=True)
+        # In this order, a kill leaves no record rather than one of another image.
+        record.unlink(missing_ok=True)
+        _write(bill, document)
+        oci.publish(folder / name, out / "images" / name)
+        _write(record, results.to_json(result).encode())
+    return result
+
+
+def _settings(name: str, site: SiteConfig, foundation: oci.Image, content: Content) -> dict[str, object]:
+    """Return how the image runs. No label tells version or commit: a rebuild would be another image."""
+    labels = {
+        "org.opencontainers.image.base.digest": foundation.digest,
+        "org.opencontainers.image.description": content.description,
+        "org.opencontainers.image.licenses": "AGPL-3.0-or-later",
+        "org.opencontainers.image.title": f"{site.name} {name}",
+        "org.opencontainers.image.url": site.url,
+    }
+    return {**foundation.config["config"], "Labels": labels}
+
+
+def _bill(
+    name: str, site: SiteConfig, foundation: oci.Image, content: Content, record: Path, bill: Path
+) -> bytes:
+    """Return the bill of materials: that of the last image, where it is of the same parts and untouched."""
+    last = None
+    with suppress(PipelineError, OSError):
+        data = bill.read_bytes()
+        if sha256(data) == results.read_image(record).bill:
+            last = data
+    files = (file for one in foundation.layers for file in unpack(one.data))
+    arch = platform(foundation)["architecture"]
+    return sbom.cyclonedx(f"{site.name} {name}", foundation.digest, arch, files, last, content.packages)
+
+
+def _write(file: Path, data: bytes) -> None:
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.write_bytes(data)
+    os.replace(fresh, file)
