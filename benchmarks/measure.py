@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
@@ -65,13 +66,18 @@ def run(peer: Peer) -> Run:
 
 def in_turns(peers: Sequence[Peer], rounds: int) -> dict[str, list[Run]]:
     """Run the peers A B C A B C …, after one round that is not counted."""
-    found: dict[str, list[Run]] = {peer.name: [] for peer in peers}
+    return alternate({peer.name: partial(run, peer) for peer in peers}, rounds)
+
+
+def alternate(sides: Mapping[str, Callable[[], Result]], rounds: int) -> dict[str, list[Result]]:
+    """Measure the *sides*, by name, A B C A B C …, after one round that is not counted."""
+    found: dict[str, list[Result]] = {name: [] for name in sides}
     for turn in range(rounds + 1):
-        for peer in peers:
-            print(f"  round {turn} of {rounds}: {peer.name}", file=sys.stderr)
-            result = run(peer)
+        for name, measured in sides.items():
+            print(f"  round {turn} of {rounds}: {name}", file=sys.stderr)
+            result = measured()
             if turn:
-                found[peer.name].append(result)
+                found[name].append(result)
     return found
 
 
@@ -86,3 +92,8 @@ def ratio(
     """Return (least, median, greatest) of the ratios of the pairs: both sides of one saw the same machine."""
     pairs = [what(a) / what(b) for a, b in zip(ours, theirs, strict=True)]
     return min(pairs), statistics.median(pairs), max(pairs)
+
+
+def met(true: bool) -> str:
+    """Return the word for a bar that was reached, or not."""
+    return "met" if true else "**missed**"

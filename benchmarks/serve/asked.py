@@ -1,0 +1,62 @@
+"""What the servers of the comparison have, and what they are asked for.
+
+Reads the project of a built site. Writes the tree that NGINX runs on. No network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.programs import MODULES
+from pipelines import config
+from pipelines.image import layer
+from pipelines.image.web import contents
+from pipelines.site import compress
+
+PAGE, ASSET = 10_000, 2_000  # bytes of what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, again and again."""
+
+    name: str
+    path: str
+    coding: str  # Accept-Encoding
+
+
+def unpack(site: Path, root: Path) -> None:
+    """Write what is above the base of the image of *site* into *root*, with room to write and the modules."""
+    for files in contents(site, config.load(site))[1].values():
+        with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
+            tar.extractall(root, filter="fully_trusted")
+    (root / "tmp").mkdir(exist_ok=True)
+    (root / "usr/lib/nginx").mkdir(parents=True)
+    (root / "usr/lib/nginx/modules").symlink_to(MODULES)
+
+
+def requests(root: Path) -> list[Request]:
+    """Return what is asked for: the page of *root* nearest to 10 kB, and a small asset, in each coding."""
+    public = root / "srv" / "public"
+    sizes = {file: file.stat().st_size for file in public.rglob("*/index.html")}
+    page = min(sorted(sizes), key=lambda file: abs(sizes[file] - PAGE))
+    # The theme has one large style sheet; its first rules make a small one.
+    (style,) = (public / "assets").glob("site.*.css")
+    data = style.read_bytes()[:ASSET]
+    small = public / "assets" / f"small.{hashlib.sha256(data).hexdigest()[:8]}.css"
+    for file, text in zip(
+        (small, Path(f"{small}.gz"), Path(f"{small}.br")),
+        (data, *compress.twins(data, compress.ASSET)),
+        strict=True,
+    ):
+        file.write_bytes(text)
+    places = {
+        f"page of {sizes[page] / 1000:.1f} kB": f"/{page.parent.relative_to(public).as_posix()}/",
+        f"asset of {len(data) / 1000:.1f} kB": f"/{small.relative_to(public).as_posix()}",
+    }
+    codings = ("identity", "gzip", "br")
+    return [Request(name, path, coding) for name, path in places.items() for coding in codings]
