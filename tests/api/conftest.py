@@ -11,11 +11,15 @@ from tests.api.database import Postgres, postgres
 from tests.api.running import Site, running
 from tests.web.conftest import made
 
+# Files that ask the server to put a members' page into them.
+TRAP = '<!--# include virtual="/members/inside/" --><!--#include file="/members/inside/index.html"-->\n'
+TRAPS = ("trap.html", "trap.shtml", "trap.txt")
+
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built site with members' pages; tests change nothing in it."""
-    return made(tmp_path_factory.mktemp("api"))
+    """A built site with members' pages, and traps; tests change nothing in it."""
+    return made(tmp_path_factory.mktemp("api"), {f"content/extra/{name}": TRAP for name in TRAPS})
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +33,11 @@ def database() -> Iterator[Postgres]:
 def site(
     request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """The site with its login; each test has users and browsers of its own."""
+    """The site with its login, of three processes; each test has users and browsers of its own."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "postgresql":
         url = request.getfixturevalue("database").url(f"site-{folder.name}")
     else:
         url = f"sqlite:///{folder}/login.sqlite3"
-    with running(folder, project, url) as one:
+    with running(folder, project, url, processes=3) as one:
         yield one

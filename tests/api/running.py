@@ -17,12 +17,10 @@ import itertools
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
@@ -30,7 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.mail import Mails, mails
-from tests.preview import PATIENCE, free_port
+from tests.api.processes import Gunicorn, gunicorns
+from tests.api.shell import Shell
+from tests.preview import PATIENCE, free_port, own_environment
 from tests.project import ROOT
 from tests.web import server
 from tests.web.server import Web
@@ -57,9 +57,9 @@ class Answer:
 class Browser:
     """A reader's browser, as far as cookies go: an address, a jar, and the CSRF header."""
 
-    def __init__(self, site: Site, address: str) -> None:
+    def __init__(self, site: Site, address: str, jar: Mapping[str, str] | None = None) -> None:
         self.site, self.address = site, address
-        self.jar: dict[str, str] = {}
+        self.jar = dict(jar or {})  # cookies; those of another browser are stolen
         self.flags: dict[str, str] = {}  # the Set-Cookie lines as they came
 
     def send(
@@ -80,6 +80,7 @@ class Browser:
             "Origin": self.site.url,
             "Accept": "application/json",
             "Content-Length": str(len(data)),
+            "X-Forwarded-Proto": self.site.url.split(":")[0],  # as an edge says it
         }
         if data:
             fields["Content-Type"] = "application/json"
@@ -93,7 +94,8 @@ class Browser:
             for name, value in {**fields, **(headers or {})}.items():
                 if value:
                     line.putheader(name, value)
-            line.endheaders(data or None)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all
+                line.endheaders(data or None)
             got = line.getresponse()
             for text in got.headers.get_all("Set-Cookie") or []:
                 for name, morsel in SimpleCookie(text).items():
@@ -134,7 +136,8 @@ class Site:
     mails: Mails
     environment: dict[str, str]
     ports: list[int]  # of the processes of the API, which readers cannot reach
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Gunicorn] = field(default_factory=list)
+    shell: Shell | None = None
 
     @property
     def host(self) -> str:
@@ -173,14 +176,15 @@ class Site:
 
     def invite(self, email: str, *, name: str = "", owner: bool = False) -> str:
         """Make a user, who gets a mail."""
-        return self.manage("invite", email, "--name", name, *(["--owner"] if owner else []))
+        words = ["invite", email, "--name", name, *(["--owner"] if owner else [])]
+        return self.python(f"from django.core.management import call_command as call; call(*{words!r})")
 
     def manage(self, *words: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """Run a command of Django, with *more* in its environment; return what it printed."""
         done = subprocess.run(
             [sys.executable, "api/manage.py", *words],
             cwd=ROOT,
-            env={**_elsewhere(), **self.environment, **(more or {})},
+            env={**own_environment(), **self.environment, **(more or {})},
             capture_output=True,
             text=True,
             check=False,
@@ -191,14 +195,8 @@ class Site:
 
     def python(self, text: str) -> str:
         """Run *text* in a process that has Django set up; return what it printed."""
-        return self.manage("shell", "--no-imports", "-c", text)
-
-
-def _elsewhere() -> dict[str, str]:
-    """Return the environment of the tests, without what somebody has set for a login of his own."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(("LOGIN_", "DATABASE_URL"))
-    }
+        assert self.shell, "this site has none"
+        return self.shell.run(text)
 
 
 def environment(url: str, database: str, mail_port: int) -> dict[str, str]:
@@ -223,8 +221,7 @@ def running(
     """Run the site of *project* with its login; everything ends with the block.
 
     *processes* are gunicorns, each with a port, asked in turn by NGINX. With
-    *tls* the site believes to be https://small.example behind an edge; tests
-    then say so in X-Forwarded-Proto.
+    *tls* the site is https://small.example, behind an edge that browsers play.
     """
     front, ports = free_port(), [free_port() for _ in range(processes)]
     with ExitStack() as stack:
@@ -233,38 +230,10 @@ def running(
         settings = environment(url, database, mail.port)
         site = Site(None, mail, settings, ports)  # type: ignore[arg-type]  # NGINX comes last
         site.manage("migrate", "-v", "0")
-        for port in ports:
-            site.processes.append(stack.enter_context(gunicorn(folder, port, settings)))
-        if processes == 1:
-            text = server.cluster(api=f"127.0.0.1:{ports[0]}")
-        else:
-            servers = "".join(f"server 127.0.0.1:{port}; " for port in ports)
-            text = server.cluster(f"{server.TRUSTED}upstream api {{ {servers}}}\n", api="api")
+        site.shell = stack.enter_context(Shell(settings))
+        site.processes += stack.enter_context(gunicorns(folder, ports, settings))
+        # Each is asked in turn, whatever it said before: nothing is remembered of one that was stopped.
+        servers = "".join(f"server 127.0.0.1:{port} max_fails=0; " for port in ports)
+        text = server.cluster(f"{server.TRUSTED}upstream api {{ {servers}}}\n", api="api")
         site.web = stack.enter_context(server.process(folder, project, text, port=front))
         yield site
-
-
-@contextmanager
-def gunicorn(folder: Path, port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one process of the API on *port* until the block ends."""
-    argv = [sys.executable, "-m", "gunicorn", "--config", "python:api.config.gunicorn",
-            "--bind", f"127.0.0.1:{port}"]  # fmt: skip
-    with (folder / f"gunicorn-{port}.log").open("ab") as log:
-        one = subprocess.Popen(argv, cwd=ROOT, env={**_elsewhere(), **settings}, stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + PATIENCE
-        while True:
-            assert one.poll() is None, (folder / f"gunicorn-{port}.log").read_text()
-            assert time.monotonic() < end, "gunicorn does not answer"
-            try:
-                line = HTTPConnection("127.0.0.1", port, timeout=5)
-                line.request("GET", "/livez", headers={"Host": settings["LOGIN_SITE_URL"].split("://")[1]})
-                if line.getresponse().status == 200:
-                    break
-            except OSError:
-                time.sleep(0.05)
-        yield one
-    finally:
-        if one.poll() is None:
-            one.send_signal(signal.SIGTERM)
-            one.wait(60)

@@ -4,54 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
-import struct
 import time
 
-from tests.api.running import PASSWORD, Browser, Site
-
-
-def code(secret: str, at: float | None = None) -> str:
-    """Return the code of *secret* (base32) at the time *at*, by RFC 6238."""
-    counter = int((time.time() if at is None else at) // 30)
-    digest = hmac.digest(base64.b32decode(secret), struct.pack(">Q", counter), hashlib.sha1)
-    offset = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[offset : offset + 4])[0] & 0x7FFFFFFF) % 10**6:06d}"
-
-
-def wait_for_a_new_code() -> None:
-    """Wait until the next code begins: each is taken once."""
-    time.sleep(30.2 - time.time() % 30)
-
-
-def with_app(site: Site, email: str, *, owner: bool = False) -> tuple[Browser, str]:
-    """Return a member who is logged in and has set up an app, and its secret."""
-    one = site.member(email, owner=owner)
-    confirm(one)
-    secret = one.call("GET", "account/authenticators/totp").json["meta"]["secret"]
-    assert one.call("POST", "account/authenticators/totp", {"code": code(secret)}).status == 200
-    return one, secret
-
-
-def confirm(one: Browser) -> None:
-    """Give the password again, as everything wants that changes how one logs in."""
-    assert one.call("POST", "auth/reauthenticate", {"password": PASSWORD}).status == 200
-
-
-def recovery(one: Browser) -> str:
-    """Return a recovery code that has not been used."""
-    return str(one.call("GET", "account/authenticators/recovery-codes").json["data"]["unused_codes"][0])
-
-
-def entered(site: Site, email: str) -> Browser:
-    """Return a browser that has given the password and must give the second factor."""
-    one = site.browser()
-    pending = one.login(email)
-    assert pending.status == 401
-    assert [flow["id"] for flow in pending.json["data"]["flows"] if flow.get("is_pending")] == [
-        "mfa_authenticate"
-    ]
-    return one
+from tests.api.factors import code, confirm, entered, lasting, recovery, with_app
+from tests.api.running import Site
 
 
 def test_the_second_factor_opens_the_door_and_each_code_once(site: Site) -> None:
@@ -62,8 +18,7 @@ def test_the_second_factor_opens_the_door_and_each_code_once(site: Site) -> None
     one = entered(site, email)
     assert one.send("GET", "/members/inside/").status == 401  # half a login is none
     assert one.call("POST", "auth/2fa/authenticate", {"code": "000000"}).status == 400
-    wait_for_a_new_code()
-    now = code(secret)
+    now = lasting(secret)
     assert one.call("POST", "auth/2fa/authenticate", {"code": now}).status == 200
     assert one.send("GET", "/members/inside/").status == 200
     thief = entered(site, email)
@@ -137,15 +92,15 @@ def test_the_owner_enters_the_admin_with_a_second_factor(site: Site) -> None:
     email = "owner@example.org"
     one, _ = with_app(site, email, owner=True)
     assert one.send("GET", "/admin/").status == 403  # this session was begun with a password alone
-    boss = entered(site, email)
-    assert boss.call("POST", "auth/2fa/authenticate", {"code": recovery(one)}).status == 200
-    front = boss.send("GET", "/admin/")
+    again = entered(site, email)
+    assert again.call("POST", "auth/2fa/authenticate", {"code": recovery(one)}).status == 200
+    front = again.send("GET", "/admin/")
     assert (front.status, b"Who may read" in front.body) == (200, True)
-    assert boss.send("GET", "/admin/static/admin/css/base.css").status == 200
-    form = boss.send("GET", "/admin/accounts/user/add/")
+    assert again.send("GET", "/admin/static/admin/css/base.css").status == 200
+    form = again.send("GET", "/admin/accounts/user/add/")
     assert form.status == 200
     assert b'type="password"' not in form.body
-    moved = boss.send("GET", "/admin/password_change/")
+    moved = again.send("GET", "/admin/password_change/")
     assert (moved.status, moved.headers["location"]) == (302, "/account/")
 
 

@@ -1,0 +1,80 @@
+"""Processes of the API, each a gunicorn with a port: as many as replicas in a cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tests.preview import own_environment, until
+from tests.project import ROOT
+
+
+class Gunicorn:
+    """One process of the API on *port*; it can be stopped, and started again."""
+
+    def __init__(self, folder: Path, port: int, settings: Mapping[str, str]) -> None:
+        self.port, self._settings, self._log = port, settings, folder / f"gunicorn-{port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process, whose child serves."""
+        assert self._process, "it was not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; it does not answer yet."""
+        argv = [sys.executable, "-m", "gunicorn", "--config", "python:api.config.gunicorn",
+                "--bind", f"127.0.0.1:{self.port}"]  # fmt: skip
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                argv, cwd=ROOT, env={**own_environment(), **self._settings}, stdout=log, stderr=log
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self._process, "it was not started"
+        assert self._process.poll() is None, self._log.read_text()
+        line = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            line.request("GET", "/livez", headers={"Host": self._settings["LOGIN_SITE_URL"].split("://")[1]})
+            return line.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            line.close()
+
+    def terminate(self) -> None:
+        """Send SIGTERM, as a cluster does; it ends what it has begun."""
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self) -> int:
+        """End it and return its exit status."""
+        assert self._process, "it was not started"
+        self.terminate()
+        return self._process.wait(60)
+
+
+@contextmanager
+def gunicorns(folder: Path, ports: Sequence[int], settings: Mapping[str, str]) -> Iterator[list[Gunicorn]]:
+    """Run a process on each of *ports* until the block ends; all start and end at once."""
+    found = [Gunicorn(folder, port, settings) for port in ports]
+    try:
+        for one in found:
+            one.start()
+        for one in found:
+            one.wait()
+        yield found
+    finally:
+        for one in found:
+            one.terminate()
+        for one in found:
+            one.stop()

@@ -1,0 +1,96 @@
+"""Bodies and cookies that nobody sends by accident: never a fault of the server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from tests.api.running import API, Site
+
+PAGE = "/members/inside/"
+
+
+BODIES = {
+    "17 KB": b'{"email": "' + b"a" * 17_000 + b'"}',
+    "3 MB": b"[" + b"1," * 1_500_000 + b"1]",
+    "a list": b"[1]",
+    "a text": b'"x"',
+    "null": b"null",
+    "nothing": b"",
+    "no JSON": b"{",
+    "bad UTF-8": b'{"email": "\xff\xfe", "password": "x"}',
+    "deep lists": b"[" * 16_000,
+    "deep objects": b'{"a":' * 3_200,
+    "NUL": b'{"email": "a\\u0000b@example.org", "password": "\\u0000"}',
+    "lone surrogate": b'{"email": "a@example.org", "password": "\\ud800"}',
+    "numbers": b'{"email": 1, "password": 1e400}',
+    "lists within": b'{"email": ["a"], "password": {"a": 1}}',
+    "NaN": b'{"email": NaN, "password": NaN}',
+    "huge number": b'{"email": ' + b"9" * 5000 + b"}",
+    "large number": b'{"authenticators": [99999999999999999999], "email": 1, "id": -9223372036854775809}',
+    "same name twice": b'{"email": "a", "email": "b", "password": "c"}',
+    "long password": json.dumps({"email": "a@example.org", "password": "p" * 9000}).encode(),
+}
+
+
+PATHS = ["auth/login", "auth/password/request", "auth/password/reset", "auth/email/verify",
+         "auth/2fa/authenticate", "auth/webauthn/login", "auth/reauthenticate", "auth/signup"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("what", BODIES)
+def test_no_body_breaks_the_api(site: Site, path: str, what: str) -> None:
+    """Through NGINX, and to the API itself: never a 5xx, always JSON."""
+    one = site.browser()
+    one.send("GET", f"{API}/config")
+    for port in (None, site.ports[0]):
+        answer = one.send(
+            "POST", f"{API}/{path}", raw=BODIES[what], port=port, headers={"X-Real-IP": one.address}
+        )
+        # A mail is asked for whatever else the body holds: 200 tells nothing.
+        assert (answer.status == 200 and path == "auth/password/request") or 400 <= answer.status < 500
+        if port:
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.json["status"] == answer.status
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x", ""]
+)
+def test_no_other_kind_of_body_breaks_it(site: Site, kind: str) -> None:
+    one = site.browser()
+    one.send("GET", f"{API}/config")
+    answer = one.send("POST", f"{API}/auth/login", raw=b"email=a&password=b", headers={"Content-Type": kind})
+    assert 400 <= answer.status < 500
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["x", "'", "a" * 32, "A" * 4000, "\xff", "../../x", "a b", '"a"', "%00", "0" * 40, "a;b", "\u0661" * 4],
+)
+def test_no_cookie_breaks_the_gate(site: Site, cookie: str) -> None:
+    """The gate looks a key up that a stranger has written."""
+    one = site.browser()
+    raw = cookie.encode("utf-8", "surrogateescape").decode("latin-1")
+    answer = one.send("GET", PAGE, headers={"Cookie": f"{site.session}={raw}"})
+    assert answer.status in (400, 401)
+
+
+def test_slow_bodies_hold_up_nobody(site: Site) -> None:
+    """More of them than all processes have threads: NGINX waits for the end of a body, the API does not."""
+    head = f"POST {API}/auth/login HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: 100\r\nX-Forwarded-For: "
+    with ExitStack() as held:
+        for number in range(60):
+            line = held.enter_context(socket.create_connection(("127.0.0.1", site.web.port), timeout=20))
+            line.sendall(f"{head}198.51.100.{number}\r\n\r\n{{".encode())
+        begin = time.monotonic()
+        one = site.member("patient@example.org")
+        assert one.send("GET", PAGE).status == 200
+        assert time.monotonic() - begin < 10  # client_body_timeout: all of them are held still
+        line.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nothing was said to the last one, nor to those before
+            line.recv(1)
