@@ -1,4 +1,7 @@
-"""Addresses. NGINX lets readers reach /_allauth/, /accounts/ and, after a question, /admin/."""
+"""Addresses. NGINX lets readers reach /_allauth/ and, after a question, /admin/.
+
+What the cluster asks (/livez, /readyz, /metrics) is answered before: api/health/middleware.py.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from django.urls import include, path, re_path
 
 from api.config import errors
 from api.gate import views as gate
-from api.health import views as health
 
 urlpatterns = [
     # A feature that is not used here, which allauth answers with 500.
@@ -16,9 +18,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("_gate", gate.members),
     path("_gate/staff", gate.staff),
-    path("livez", health.livez),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics),
 ]
 handler400 = "api.config.errors.bad_request"
 handler403 = "api.config.errors.forbidden"

@@ -1,0 +1,127 @@
+{{/*
+What a schema cannot say in words: each fault names the value and the way out, and all come at once.
+Types, names and choices are in values.schema.json.
+*/}}
+{{- define "site.check" -}}
+{{- $faults := list -}}
+
+{{- $place := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)+$" -}}
+{{- $digest := "^sha256:[0-9a-f]{64}$" -}}
+{{- $network := "^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*:[0-9a-f:]*/([0-9]{1,2}|1[01][0-9]|12[0-8]))$" -}}
+{{- $host := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" -}}
+
+{{- if not (regexMatch "^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$" .Values.site.url) }}
+{{- $faults = append $faults (printf "site.url: %q is not the address of a site; write https:// and a host, nothing after it" .Values.site.url) }}
+{{- end }}
+{{- if not (regexMatch "^[0-9a-f]{40}$" .Values.release.commit) }}
+{{- $faults = append $faults (printf "release.commit: %q is not a commit; `pipelines chart` writes it, as 40 hex digits" .Values.release.commit) }}
+{{- end }}
+{{- if not (regexMatch "^[0-9a-f]{64}$" .Values.release.site) }}
+{{- $faults = append $faults (printf "release.site: %q is not the digest of a tree; `pipelines chart` writes it, as 64 hex digits" .Values.release.site) }}
+{{- end }}
+{{- if not (regexMatch "^/assets/[A-Za-z0-9._-]+\\.[0-9a-f]{8}\\.[a-z0-9]+$" .Values.release.asset) }}
+{{- $faults = append $faults (printf "release.asset: %q is not a hashed asset; `pipelines chart` writes it, as /assets/name.<8 hex digits>.css" .Values.release.asset) }}
+{{- end }}
+
+{{- $images := dict "web" .Values.web.image }}
+{{- if .Values.api.enabled }}{{ $_ := set $images "api" .Values.api.image }}{{ end }}
+{{- range $name, $image := $images }}
+{{- if not (regexMatch $place $image.repository) }}
+{{- $faults = append $faults (printf "%s.image.repository: %q is not a place in a registry; write host and path without tag and digest, as in registry.example.org/me/site/%s" $name $image.repository $name) }}
+{{- end }}
+{{- if hasKey $image "tag" }}
+{{- $faults = append $faults (printf "%s.image.tag: %q may be another image tomorrow; remove it, and write %s.image.digest" $name $image.tag $name) }}
+{{- end }}
+{{- if not (regexMatch $digest $image.digest) }}
+{{- $faults = append $faults (printf "%s.image.digest: %q is not a digest; write sha256: and 64 hex digits, tags are refused" $name $image.digest) }}
+{{- end }}
+{{- end }}
+
+{{- $networks := dict "cluster.pods" .Values.cluster.pods "edge.trusted" .Values.edge.trusted "web.bucket.networks" .Values.web.bucket.networks }}
+{{- if .Values.api.enabled }}
+{{- $_ := set $networks "api.mail.networks" .Values.api.mail.networks }}
+{{- $_ := set $networks "database.external.networks" .Values.database.external.networks }}
+{{- end }}
+{{- range $name, $list := $networks }}
+{{- range $list }}
+{{- if not (regexMatch $network .) }}
+{{- $faults = append $faults (printf "%s: %q is not a network; write it as 192.0.2.0/24, one machine as 192.0.2.7/32" $name .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if not .Values.cluster.pods }}
+{{- $faults = append $faults "cluster.pods: is empty; name the network of pods, as `kubectl cluster-info dump | grep -m1 cluster-cidr` shows it" }}
+{{- end }}
+{{- if not .Values.edge.trusted }}
+{{- $faults = append $faults "edge.trusted: is empty, so all readers would share one rate limit; name the networks of the machines or pods that end TLS" }}
+{{- end }}
+{{- if and (has .Values.edge.mode (list "ingress" "httproute")) (not .Values.edge.from) }}
+{{- $faults = append $faults (printf "edge.from: is empty, so nobody would reach the site; name the pods of the %s controller, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress}}}]" .Values.edge.mode) }}
+{{- end }}
+{{- if and (eq .Values.edge.mode "httproute") (not .Values.edge.httproute.parentRefs) }}
+{{- $faults = append $faults "edge.httproute.parentRefs: is empty; name the Gateway, as in [{name: public, namespace: gateway}]" }}
+{{- end }}
+{{- with .Values.edge.nodeport.port }}
+{{- if or (lt (int .) 30000) (gt (int .) 32767) }}
+{{- $faults = append $faults (printf "edge.nodeport.port: %v is not a port for nodes; write 30000 to 32767, or 0 to let the cluster choose" .) }}
+{{- end }}
+{{- end }}
+{{- with .Values.web.bucket }}
+{{- if .url }}
+{{- if not (regexMatch "^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$" .url) }}
+{{- $faults = append $faults (printf "web.bucket.url: %q is not the address of a bucket; write it as https://host/bucket, without a slash at its end" .url) }}
+{{- end }}
+{{- if not .networks }}
+{{- $faults = append $faults "web.bucket.networks: is empty, so no pod would reach the bucket; name its networks, or 0.0.0.0/0" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $sources := .Values.web.csp }}
+{{- range $sources }}
+{{- if regexMatch "[;,\"\\\\${}\\s]" (ternary (replace " " "" .) . (eq $name "directives")) }}
+{{- $faults = append $faults (printf "web.csp.%s: %q would break out of its place; write one source for each entry, as in https://video.example.org" $name .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- if .Values.api.enabled }}
+{{- $sqlite := eq .Values.database.mode "sqlite" }}
+{{- if not .Values.site.name }}
+{{- $faults = append $faults "site.name: is empty; write what mails call the site" }}
+{{- end }}
+{{- if not .Values.api.secret }}
+{{- $faults = append $faults "api.secret: is empty; make one with `python -m pipelines secrets`, and write its name" }}
+{{- end }}
+{{- if and $sqlite (gt (int .Values.api.replicas) 1) }}
+{{- $faults = append $faults (printf "api.replicas: %v pods cannot write one file; write 1, or take another database.mode" .Values.api.replicas) }}
+{{- end }}
+{{- with .Values.api.mail }}
+{{- if not (regexMatch $host .host) }}
+{{- $faults = append $faults (printf "api.mail.host: %q is not a host; write the mail server's name: without mail nobody can set a password" .host) }}
+{{- end }}
+{{- if not .networks }}
+{{- $faults = append $faults "api.mail.networks: is empty, so no mail would leave; name the mail server's network, as 192.0.2.25/32" }}
+{{- end }}
+{{- if and .from (not (regexMatch "^[^\\s@<>]+@[^\\s@<>]+$" .from)) }}
+{{- $faults = append $faults (printf "api.mail.from: %q is not a mail address; write it as login@example.org" .from) }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.database.mode "external" }}
+{{- with .Values.database.external }}
+{{- if not (regexMatch $host .host) }}
+{{- $faults = append $faults (printf "database.external.host: %q is not a host; write the database server's name" .host) }}
+{{- end }}
+{{- if not .secret }}
+{{- $faults = append $faults "database.external.secret: is empty; name a Secret with the keys username and password" }}
+{{- end }}
+{{- if not .networks }}
+{{- $faults = append $faults "database.external.networks: is empty, so the login would not reach it; name the server's network, as 192.0.2.54/32" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- if $faults }}
+{{- printf "\n\n%s\n\n%d fault(s) in the values; nothing was rendered\n" (join "\n" $faults) (len $faults) | fail }}
+{{- end }}
+{{- end }}

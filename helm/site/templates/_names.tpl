@@ -1,0 +1,27 @@
+{{/* Names begin with that of the release, so that two sites fit into one namespace. */}}
+{{- define "site.name" -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "site.web" -}}{{ include "site.name" . }}-web{{- end }}
+{{- define "site.api" -}}{{ include "site.name" . }}-api{{- end }}
+{{- define "site.peers" -}}{{ include "site.name" . }}-web-peers{{- end }}
+{{- define "site.volume" -}}{{ include "site.name" . }}-login{{- end }}
+
+{{/* The file that web pods mount, named for what is in it: a name that stays would change under old pods too. */}}
+{{- define "site.web.files" -}}
+{{ include "site.web" . }}-{{ include "site.web.data" . | sha256sum | trunc 10 }}
+{{- end }}
+
+{{/* A name that resolves from everywhere. NGINX knows no search list. */}}
+{{- define "site.host" -}}
+{{ .name }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.cluster.domain }}
+{{- end }}
+
+{{- define "site.hostname" -}}{{ (urlParse .Values.site.url).hostname }}{{- end }}
+
+{{/* The port of a URL, as it says or as its scheme has it. */}}
+{{- define "site.port" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- end }}

@@ -1,0 +1,35 @@
+{{/* What /version.json says: the same in every pod of one release. */}}
+{{- define "site.version" -}}
+{{- $images := dict "web" .Values.web.image.digest }}
+{{- if .Values.api.enabled }}{{ $_ := set $images "api" .Values.api.image.digest }}{{ end -}}
+{{- dict "version" .Chart.Version "commit" .Values.release.commit "site" .Values.release.site "images" $images | toJson }}
+{{- end }}
+
+{{/* The cluster's file of the web image (images/web/nginx/cluster/cluster.conf explains each line). */}}
+{{- define "site.nginx" -}}
+resolver {{ .Values.cluster.dns.host }} valid=10s;
+{{- range concat .Values.edge.trusted .Values.cluster.pods | uniq }}
+set_real_ip_from {{ . }};
+{{- end }}
+{{- $api := "" }}
+{{- if .Values.api.enabled }}{{ $api = printf "%s:8000" (include "site.host" (dict "root" . "name" (include "site.api" .))) }}{{ end }}
+map "" $api             { default "{{ $api }}"; }
+map "" $peers           { default "{{ include "site.host" (dict "root" . "name" (include "site.peers" .)) }}:8080"; }
+map "" $bucket          { default "{{ .Values.web.bucket.url }}"; }
+map "" $version         { default "{{ .Chart.Version }}"; }
+map "" $whole_addresses { default "{{ ternary "yes" "" .Values.web.wholeAddresses }}"; }
+{{- range tuple "script" "style" "img" "font" "connect" "form" }}
+map "" $csp_{{ . }} { default "{{ range index $.Values.web.csp . }} {{ . }}{{ end }}"; }
+{{- end }}
+map "" $csp_directives { default "{{ range .Values.web.csp.directives }}; {{ . }}{{ end }}"; }
+{{- end }}
+
+{{/* All that web pods mount. Its hash is in the name of the ConfigMap. */}}
+{{- define "site.web.data" -}}
+cluster.conf: |
+  {{- include "site.nginx" . | nindent 2 }}
+process.conf: |
+  worker_processes {{ .Values.web.workers }};
+version.json: |
+  {{- include "site.version" . | nindent 2 }}
+{{- end }}
