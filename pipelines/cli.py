@@ -92,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         invite.add_argument("--port", type=_port, default=8000, help="of the preview, for the mail's link")
         invite.set_defaults(run=_invite, owner=owner)
 
+    number = commands.add_parser("version", help="say what is built, by Git, into out/version.json")
+    number.add_argument("--json", action="store_true", help="print the result as JSON")
+    number.set_defaults(run=_version)
+
     image = commands.add_parser("image", help="pack what was built into out/images/NAME")
     image.add_argument(
         "name", nargs="?", choices=_IMAGES, help="one of them (default: all that the site has)"
@@ -187,6 +191,25 @@ def _invite(options: argparse.Namespace) -> int:
 def _say(line: str) -> None:
     with suppress(OSError):  # nobody reads it: a preview goes on
         print(line, file=sys.stderr, flush=True)
+
+
+def _version(options: argparse.Namespace) -> int:
+    from pipelines.version import Pipeline, version
+
+    project = options.project.resolve()
+    told = Pipeline(
+        merge_request=os.environ.get("CI_MERGE_REQUEST_IID", ""),
+        number=os.environ.get("CI_PIPELINE_IID", ""),
+        branch=os.environ.get("CI_COMMIT_BRANCH", ""),
+        default=os.environ.get("CI_DEFAULT_BRANCH", ""),
+        tag=os.environ.get("CI_COMMIT_TAG", ""),
+    )
+    result = version(project, config.load(project), told)
+    if result.dirty:
+        print("warning: the tree is not that of the commit, so nothing of it is published; commit it",
+              file=sys.stderr)  # fmt: skip
+    sys.stdout.write(results.to_json(result) if options.json else f"{result.version}\n")
+    return 0
 
 
 def _image(options: argparse.Namespace) -> int:

@@ -1,13 +1,16 @@
 """What a step hands to the next one: frozen values, kept as JSON.
 
-Reads out/<step>.json. No writes, no network.
+Reads and writes out/<step>.json. No network.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pipelines.errors import PipelineError
 
@@ -80,30 +83,74 @@ class ChartResult:
     asset: str  # the path of one hashed asset of it, "/assets/…"
 
 
-def to_json(result: SiteResult | ImageResult | VersionResult | ChartResult) -> str:
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a release rolls out: what a chart carries, and what the archive keeps of it as release.json."""
+
+    version: str  # VersionResult.version that it was first published under
+    commit: str  # 40 hex digits
+    web: str  # "sha256:…" of the manifest of the web image
+    api: str  # the same of the API's; "" for a site without login
+    site: str  # SiteResult.digest of what the web image holds
+    asset: str  # the path of one hashed asset of it, "/assets/…"
+
+
+Result = SiteResult | ImageResult | VersionResult | ChartResult | Release
+_Kind = TypeVar("_Kind")
+
+
+def to_json(result: Result) -> str:
     """Return *result* as indented JSON with sorted keys, ending in a newline."""
     return json.dumps(asdict(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def write(path: Path, result: Result) -> None:
+    """Write *result* to *path*, whole or not at all, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(to_json(result), encoding="utf-8")
+    os.replace(fresh, path)
+
+
 def read_site(path: Path) -> SiteResult:
     """Read a SiteResult; raise PipelineError when it is missing or foreign."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+
+    def site(data: dict[str, Any]) -> SiteResult:
         data["left_out"], data["warnings"] = tuple(data["left_out"]), tuple(data["warnings"])
         return SiteResult(**data)
-    except FileNotFoundError:
-        raise PipelineError(f"{path.name}: no such file; run `make build` first") from None
-    except (ValueError, TypeError, KeyError):
-        raise PipelineError(f"{path.name}: not written by this version; run `make build`") from None
+
+    return _read(path, site, "make build")
 
 
 def read_image(path: Path) -> ImageResult:
     """Read an ImageResult; raise PipelineError when it is missing or foreign."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+
+    def image(data: dict[str, Any]) -> ImageResult:
         data["layers"] = tuple(LayerResult(**one) for one in data["layers"])
         return ImageResult(**data)
+
+    return _read(path, image, "make image")
+
+
+def read_version(path: Path) -> VersionResult:
+    """Read a VersionResult; raise PipelineError when it is missing or foreign."""
+    return _read(path, lambda data: VersionResult(**data), "make version")
+
+
+def read_chart(path: Path) -> ChartResult:
+    """Read a ChartResult; raise PipelineError when it is missing or foreign."""
+    return _read(path, lambda data: ChartResult(**data), "make chart")
+
+
+def read_release(path: Path) -> Release:
+    """Read a Release out of the archive; raise PipelineError when it is missing or foreign."""
+    return _read(path, lambda data: Release(**data), "python -m pipelines archive --fetch")
+
+
+def _read(path: Path, make: Callable[[dict[str, Any]], _Kind], command: str) -> _Kind:
+    try:
+        return make(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise PipelineError(f"{path.name}: no such file; run `make image` first") from None
+        raise PipelineError(f"{path.name}: no such file; run `{command}` first") from None
     except (ValueError, TypeError, KeyError):
-        raise PipelineError(f"{path.name}: not written by this version; run `make image`") from None
+        raise PipelineError(f"{path.name}: not written by this version; run `{command}`") from None

@@ -1,11 +1,12 @@
-"""What Git knows about the tree: the time of HEAD, and when each file last changed.
+"""What Git knows about the tree: which commit it is, and when each file last changed.
 
-Reads the repository through GitPython, in one pass. Writes nothing, no network.
+Reads the repository through GitPython. Writes nothing, no network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,34 +33,120 @@ class History:
     changes: Mapping[str, Change]  # by path relative to the project
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The commit that is checked out, and how the tree of the project differs from it."""
+
+    commit: str  # 40 hex digits
+    time: int  # committer's time, seconds since 1970
+    number: int  # of it and of the commits before it, first parents only
+    shallow: bool  # the history was cut somewhere, so that the number is too low
+    mainline: bool  # it is a commit of the default branch itself, by first parents
+    trailers: tuple[str, ...]  # the values of the trailer that was asked for
+    changed: tuple[str, ...]  # tracked paths, relative to the project, that are not as committed
+    untracked: tuple[str, ...]  # paths that no .gitignore names, below what was asked for
+
+
 def history(project: Path, folder: str) -> History | None:
     """Read the history of *folder* below *project*; None without Git or without a commit.
 
     A commit that only renames a file does not count as a change of it.
     """
-    try:
-        repo = git.Repo(project, search_parent_directories=True)
-        head = repo.head.commit
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
-        return None
-    except git.GitCommandNotFound:
-        raise ToolError("git: not installed, and this tree has a history; install git") from None
-    with repo:
-        top = Path(repo.working_tree_dir or project).resolve()
-        prefix = project.resolve().relative_to(top).as_posix()
-        prefix = "" if prefix == "." else prefix + "/"
-        if not _holds(repo, prefix):  # a folder inside somebody else's checkout
+    with _open(project) as found:
+        if found is None:
             return None
+        repo, prefix = found
         cut = _cut_commits(repo)
         log = repo.git.log(
             "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
             "HEAD", "--", prefix + folder,
         )  # fmt: skip
-        return History(head.committed_date, bool(cut), dict(_newest(log, prefix, cut)))
+        return History(repo.head.commit.committed_date, bool(cut), dict(_newest(log, prefix, cut)))
+
+
+def head(project: Path, *, trailer: str, among: Sequence[str], default: str) -> Head | None:
+    """Read what is checked out at *project*; None without Git or without a commit.
+
+    *trailer* is the key of trailers to return. *among* are paths below the
+    project where untracked files are looked for. *default* is the name of the
+    default branch; "" asks the remote's HEAD as the clone noted it, else "main".
+    """
+    with _open(project) as found:
+        if found is None:
+            return None
+        repo, prefix = found
+        commit = repo.head.commit
+        words = f"--format=%(trailers:key={trailer},valueonly,unfold)"
+        said = repo.git.log("-1", "--no-show-signature", words, "HEAD")
+        return Head(
+            commit=commit.hexsha,
+            time=commit.committed_date,
+            number=int(repo.git.rev_list("--first-parent", "--count", "HEAD")),
+            shallow=bool(_cut_commits(repo)),
+            mainline=_on_mainline(repo, default),
+            trailers=tuple(line.strip() for line in said.splitlines() if line.strip()),
+            changed=_changed(repo, prefix),
+            untracked=_untracked(repo, prefix, among),
+        )
+
+
+@contextmanager
+def _open(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
+    """Yield the repository and the project's place in it, "" or "path/"; None where there is none."""
+    try:
+        repo = git.Repo(project, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        yield None
+        return
+    with repo:
+        try:
+            top = Path(repo.working_tree_dir or project).resolve()
+            prefix = project.resolve().relative_to(top).as_posix()
+            prefix = "" if prefix == "." else prefix + "/"
+            yield (repo, prefix) if _holds(repo, prefix) else None
+        except git.GitCommandNotFound:
+            raise ToolError("git: not installed, and this tree has a history; install git") from None
+        except git.GitCommandError as error:
+            said = error.stderr.strip().removeprefix("stderr:").strip(" \n'")
+            raise ToolError(f"git: {' '.join(said.split()) or f'exit status {error.status}'}") from None
+
+
+def _on_mainline(repo: git.Repo, default: str) -> bool:
+    names = {ref.path for ref in repo.references}
+    if not default and "refs/remotes/origin/HEAD" in names:
+        default = repo.git.symbolic_ref("refs/remotes/origin/HEAD").rpartition("/")[2]
+    places = (f"refs/heads/{default or 'main'}", f"refs/remotes/origin/{default or 'main'}")
+    return any(
+        repo.head.commit.hexsha in repo.git.rev_list("--first-parent", place).split()
+        for place in places
+        if place in names
+    )
+
+
+def _changed(repo: git.Repo, prefix: str) -> tuple[str, ...]:
+    """Return what is not as committed, staged or not. Compares contents, since times alone prove nothing."""
+    with repo.git.custom_environment(GIT_OPTIONAL_LOCKS="0"):  # looking writes nothing
+        words = ("--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=none")
+        said = repo.git.status(*words, "--", prefix or ".", strip_newline_in_stdout=False)
+    return tuple(record[3:].removeprefix(prefix) for record in said.split("\0") if record)
+
+
+def _untracked(repo: git.Repo, prefix: str, among: Sequence[str]) -> tuple[str, ...]:
+    """Return files that Git does not have. What one person's own settings ignore counts as well."""
+    places = [prefix + path for path in among]
+    said = repo.git.ls_files("-z", "--others", "--exclude-per-directory=.gitignore", "--", *places)
+    return tuple(name.removeprefix(prefix) for name in said.split("\0") if name)
 
 
 def _holds(repo: git.Repo, prefix: str) -> bool:
-    return not prefix or bool(repo.git.ls_tree("-d", "HEAD", prefix.rstrip("/")))
+    """Return whether HEAD is a commit that has the project; not a folder in somebody else's checkout."""
+    # The program before the library: it refuses a repository of another user in words.
+    status, _, said = repo.git.rev_parse(
+        "-q", "--verify", "HEAD", with_extended_output=True, with_exceptions=False
+    )
+    if status > 1:
+        raise git.GitCommandError("git rev-parse", status, said)
+    return status == 0 and (not prefix or bool(repo.git.ls_tree("-d", "HEAD", prefix.rstrip("/"))))
 
 
 def _cut_commits(repo: git.Repo) -> frozenset[str]:

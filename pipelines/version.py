@@ -1,0 +1,120 @@
+"""Say what is built: a version, made of site.toml, of Git and of the pipeline that runs.
+
+Reads the repository. Writes out/version.json. No network.
+
+Three kinds, so that a range of Helm tells them apart: the default branch makes
+candidates X.Y.N-rc, a tag vX.Y.N is that stable version, and everything else
+is a preview below 0.0.1, which no range of a release takes. N counts the
+first-parent commits, so that it grows with every push and two machines agree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import results
+from pipelines.config import SiteConfig
+from pipelines.errors import PipelineError, ToolError
+from pipelines.results import VersionResult
+from pipelines.tools import git
+from pipelines.tools.git import Head
+
+TRAILER = "Rollback-To"
+# What the steps read: an untracked file elsewhere changes nothing that is published.
+INPUTS = ("api", "content", "helm", "images", "pipelines", "requirements", "theme",
+          "pelicanconf.py", "site.toml")  # fmt: skip
+_NUMBER = r"(0|[1-9]\d{0,8})"
+_RELEASE = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-rc)?")  # SemVer 2.0, of this pipeline's forms
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What GitLab says of the pipeline that runs this; "" where there is none."""
+
+    merge_request: str = ""  # CI_MERGE_REQUEST_IID
+    number: str = ""  # CI_PIPELINE_IID
+    branch: str = ""  # CI_COMMIT_BRANCH
+    default: str = ""  # CI_DEFAULT_BRANCH
+    tag: str = ""  # CI_COMMIT_TAG
+
+
+def version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResult:
+    """Write out/version.json of what is checked out at *project*, and return it.
+
+    Raises PipelineError without Git, in a shallow clone, for a tag that is not
+    the number of its commit, and for a trailer Rollback-To that names no release
+    before this one.
+    """
+    head = git.head(project, trailer=TRAILER, among=INPUTS, default=pipeline.default)
+    if head is None:
+        raise ToolError("no commit here, and a version counts commits; clone the site with Git")
+    if head.shallow:
+        raise PipelineError(
+            "this clone is shallow, and a version counts all commits;"
+            " run `git fetch --unshallow`, or set GIT_DEPTH to 0 in the pipeline"
+        )
+    stable = f"{site.chart.version}.{head.number}"
+    name, kind = _name(stable, head, pipeline)
+    result = VersionResult(
+        version=name,
+        kind=kind,
+        commit=head.commit,
+        time=head.time,
+        dirty=dirty(head),
+        rollback=_rollback(head.trailers, stable),
+    )
+    results.write(project / "out" / "version.json", result)
+    return result
+
+
+def dirty(head: Head) -> bool:
+    """Return whether what would be built is more, less or other than the commit."""
+    return bool(head.changed) or any(not _left_alone(path) for path in head.untracked)
+
+
+def _left_alone(path: str) -> bool:
+    """Return whether no step reads *path*: what editors leave, and what a name with a dot hides."""
+    parts = path.split("/")
+    return any(part.startswith(".") and part != ".well-known" for part in parts) or path.endswith("~")
+
+
+def _name(stable: str, head: Head, pipeline: Pipeline) -> tuple[str, str]:
+    if pipeline.merge_request:
+        numbers = (pipeline.merge_request, pipeline.number)
+        if not all(re.fullmatch(r"[1-9]\d{0,8}", number) for number in numbers):
+            raise PipelineError(
+                f"merge request {numbers[0]!r}, pipeline {numbers[1]!r}: not two numbers;"
+                " give CI_MERGE_REQUEST_IID and CI_PIPELINE_IID as GitLab does"
+            )
+        return f"0.0.0-mr.{numbers[0]}.{numbers[1]}", "preview"
+    if pipeline.tag:
+        if pipeline.tag != f"v{stable}":
+            raise PipelineError(
+                f"tag {pipeline.tag} is at the commit of {stable}; remove it, and tag the commit"
+                f" whose number it names (v{stable} is the tag of this one)"
+            )
+        return stable, "stable"
+    if head.mainline or (pipeline.branch and pipeline.branch == pipeline.default):
+        return f"{stable}-rc", "candidate"
+    return f"0.0.0-branch.{head.number}.g{head.commit[:8]}", "preview"
+
+
+def _rollback(trailers: tuple[str, ...], stable: str) -> str:
+    """Return the release that the trailer of HEAD names, or ""; it must be older than *stable*."""
+    if not trailers:
+        return ""
+    if len(trailers) > 1:
+        raise PipelineError(f"HEAD: has {len(trailers)} trailers {TRAILER}; leave one")
+    (wanted,) = trailers
+    if not (found := _RELEASE.fullmatch(wanted)):
+        raise PipelineError(
+            f"HEAD: {TRAILER}: {wanted!r} is not a release; write it as 1.0.411, or 1.0.411-rc"
+        )
+    own = tuple(map(int, stable.split(".")))
+    if tuple(map(int, found.groups())) >= own:
+        raise PipelineError(
+            f"HEAD: {TRAILER}: {wanted} is not older than this commit's {stable}; name one that is"
+        )
+    return wanted
