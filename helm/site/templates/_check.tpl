@@ -30,7 +30,7 @@ Types, names and choices are in values.schema.json.
 {{- $faults = append $faults (printf "%s.image.repository: %q is not a place in a registry; write host and path without tag and digest, as in registry.example.org/me/site/%s" $name $image.repository $name) }}
 {{- end }}
 {{- if hasKey $image "tag" }}
-{{- $faults = append $faults (printf "%s.image.tag: %q may be another image tomorrow; remove it, and write %s.image.digest" $name $image.tag $name) }}
+{{- $faults = append $faults (printf "%s.image.tag: %v may be another image tomorrow; remove it, and write %s.image.digest" $name $image.tag $name) }}
 {{- end }}
 {{- if not (regexMatch $digest $image.digest) }}
 {{- $faults = append $faults (printf "%s.image.digest: %q is not a digest; write sha256: and 64 hex digits, tags are refused" $name $image.digest) }}
