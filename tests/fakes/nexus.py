@@ -1,0 +1,287 @@
+"""A Nexus with hosted Helm repositories, as its public source promises it.
+
+The real one wants two gigabytes and a licence to accept, so it does not run here.
+What is imitated, and where it is promised (github.com/sonatype/nexus-public, in
+plugins/nexus-repository-helm unless another place is named):
+
+- PUT and DELETE answer 200, DELETE 404 for what is not there, and a file is kept
+  under the name of the URL: HostedHandlers.java.
+- A second PUT of a file answers 400 "Repository does not allow updating assets:
+  NAME" under the write policy ALLOW_ONCE, whatever its bytes are: the message is
+  in ContentFacetSupport.java of components/nexus-repository-content.
+- index.yaml is made anew an interval after a change, not at once; changes meanwhile
+  are in it: CreateIndexFacetImpl.java, `nexus.helm.createrepo.interval`, 1000 ms.
+- An entry has the name and the version of Chart.yaml, and the relative URL
+  NAME-VERSION.tgz made of them, whatever the file is called. It has these fields and
+  no other, no apiVersion among them: CreateIndexServiceImpl.java, ChartEntry.java.
+- The digest is the file's SHA-256 in hex; it is null where a version of Nexus keeps
+  other sums only (HelmContentFacetImpl.java names MD5 and SHA-1): ``digests``.
+- Basic authentication: 401 with a challenge for a wrong password, and for none
+  where strangers may not read; 403 for one who may not write: Sonatype's help,
+  "Anonymous Access" and "Privileges".
+
+What goes wrong on the way is told by ``Toxic``. Everything is kept in memory.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import socket
+import struct
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
+from threading import RLock, Thread
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+from tests.fakes.upstream import Asked
+
+_BUSY = b"Nexus is starting, or has too much to do"
+_FIELDS = ("description", "name", "version", "appVersion", "icon", "sources", "maintainers")
+
+
+@dataclass
+class Toxic:
+    """What goes wrong with requests that fit; the first that fits is taken, and used up by ``times``."""
+
+    method: str = ""  # "" fits all
+    ending: str = ""  # of the path: ".tgz", "/index.yaml"; "" fits all
+    times: int = 1
+    delay: float = 0.0  # seconds before anything is answered
+    status: int = 0  # answered instead; nothing is stored
+    cut: int = -1  # bytes of the body (of a PUT what is read, else what is sent) before the connection breaks
+    mute: bool = False  # everything is done as asked, and the connection breaks before the answer
+
+
+@dataclass
+class Shelf:
+    """One hosted repository."""
+
+    files: dict[str, bytes] = field(default_factory=dict)  # by file name
+    created: dict[str, float] = field(default_factory=dict)  # seconds since 1970
+    index: bytes = b""
+    due: float | None = None  # when the index is made anew, by the monotonic clock
+
+
+@dataclass
+class Nexus:
+    """What the server has, how it behaves, and what it was asked."""
+
+    url: str = ""  # "http://127.0.0.1:8081"
+    writer: tuple[str, str] = ("ci", "a long password")  # may read and write
+    reader: tuple[str, str] = ("flux", "another password")  # may read
+    anonymous: bool = False  # strangers may read
+    once: bool = True  # write policy ALLOW_ONCE; False is ALLOW
+    digests: bool = True  # entries have a digest
+    lag: float = 1.0  # seconds until index.yaml is made anew
+    busy: int = 0  # every so-manieth request is answered 503; 0 for none
+    toxics: list[Toxic] = field(default_factory=list)
+    shelves: dict[str, Shelf] = field(default_factory=dict)  # by the name of the repository
+    asked: list[Asked] = field(default_factory=list)
+    lock: RLock = field(default_factory=RLock, repr=False)
+
+    def repository(self, name: str = "charts") -> str:
+        """Return the URL of the repository *name*, as a client is told it."""
+        return f"{self.url}/repository/{name}"
+
+    def requests(self, method: str, ending: str = "") -> list[Asked]:
+        """Return what was asked by *method* of paths that end so."""
+        return [one for one in self.asked if one.method == method and one.path.endswith(ending)]
+
+    def settle(self) -> None:
+        """Make every index anew whose time has come."""
+        for shelf in self.shelves.values():
+            if shelf.due is not None and time.monotonic() >= shelf.due:
+                shelf.index, shelf.due = self._index(shelf), None
+
+    def changed(self, shelf: Shelf) -> None:
+        """Note that the index of *shelf* is old; one that is due already stays due when it is."""
+        if shelf.due is None:
+            shelf.due = time.monotonic() + self.lag
+
+    def poison(self, method: str, path: str) -> Toxic:
+        """Return what goes wrong with this request, and use it up."""
+        for toxic in self.toxics:
+            if toxic.times and toxic.method in ("", method) and path.endswith(toxic.ending):
+                toxic.times -= 1
+                return toxic
+        if self.busy and len(self.asked) % self.busy == 0:
+            return Toxic(status=503)
+        return Toxic()
+
+    def _index(self, shelf: Shelf) -> bytes:
+        entries: dict[str, list[dict[str, Any]]] = {}
+        for name, data in shelf.files.items():
+            chart = chart_of(data)
+            sha256 = hashlib.sha256(data).hexdigest() if self.digests else None
+            entry = {key: chart.get(key) for key in _FIELDS}
+            entry |= {"created": _moment(shelf.created[name]), "digest": sha256}
+            entry["urls"] = [f"{chart['name']}-{chart['version']}.tgz"]
+            entries.setdefault(chart["name"], []).append(entry)
+        index = {"apiVersion": "v1", "entries": entries, "generated": _moment(time.time())}
+        return yaml.safe_dump(index).encode()
+
+
+def chart_of(archive: bytes) -> dict[str, Any]:
+    """Return what Chart.yaml in *archive* says; raise ValueError when there is none."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            for member in tar:
+                if member.name.count("/") == 1 and member.name.endswith("/Chart.yaml"):
+                    file = tar.extractfile(member)
+                    assert file
+                    return dict(yaml.safe_load(file.read()))
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ValueError(str(error)) from error
+    raise ValueError("no Chart.yaml")
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    nexus: Nexus
+
+    def do_GET(self) -> None:  # the names that http.server asks for
+        self._serve()
+
+    do_HEAD = do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815
+
+    def _serve(self) -> None:
+        nexus = self.nexus
+        path = unquote(urlsplit(self.path).path)
+        with nexus.lock:
+            nexus.asked.append(Asked(self.command, path, dict(self.headers.items()), b""))
+            toxic = nexus.poison(self.command, path)
+        time.sleep(toxic.delay)
+        length = int(self.headers.get("Content-Length") or 0)
+        sent = self.command in ("PUT", "POST")
+        if sent and toxic.cut >= 0:
+            self.rfile.read(min(toxic.cut, length))
+            return self._break()
+        body = self._body(length)
+        if toxic.status:
+            return self._answer(toxic.status, _BUSY)
+        with nexus.lock:
+            nexus.settle()
+            status, answer, kind = self._do(path, body)
+        if toxic.mute:
+            return self._break()
+        return self._answer(status, answer, kind, toxic.cut)
+
+    def _body(self, length: int) -> bytes:
+        if self.headers.get("Transfer-Encoding", "") != "chunked":
+            return self.rfile.read(length)
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _do(self, path: str, body: bytes) -> tuple[int, bytes, str]:
+        nexus, plain = self.nexus, "text/plain"
+        writes = self.command not in ("GET", "HEAD")
+        who = _who(self.headers.get("Authorization", ""))
+        if who not in (nexus.writer, nexus.reader) and (who or writes or not nexus.anonymous):
+            return 401, b"", plain
+        if writes and who != nexus.writer:
+            return 403, b"", plain
+        words = path.strip("/").split("/")
+        if len(words) != 3 or words[0] != "repository" or words[1] not in nexus.shelves:
+            return 404, b"Not Found", plain
+        return self._file(words[1], nexus.shelves[words[1]], words[2], body)
+
+    def _file(self, repository: str, shelf: Shelf, name: str, body: bytes) -> tuple[int, bytes, str]:
+        nexus, plain = self.nexus, "text/plain"
+        if self.command in ("GET", "HEAD"):
+            if name == "index.yaml":
+                return 200, shelf.index, "text/x-yaml"
+            found = shelf.files.get(name)
+            return (404, b"Not Found", plain) if found is None else (200, found, "application/x-tgz")
+        if self.command == "DELETE":
+            known = shelf.files.pop(name, None) is not None
+            nexus.changed(shelf)
+            return 200 if known else 404, b"", plain
+        if self.command != "PUT" or not name.endswith(".tgz"):
+            return 404, b"Not Found", plain
+        if nexus.once and name in shelf.files:
+            return 400, f"Repository does not allow updating assets: {repository}".encode(), plain
+        try:
+            chart_of(body)
+        except ValueError as error:  # its source promises no status here: a refusal in any case
+            return 400, str(error).encode(), plain
+        shelf.files[name], shelf.created[name] = body, time.time()
+        nexus.changed(shelf)
+        return 200, b"", plain
+
+    def _answer(self, status: int, body: bytes, kind: str = "text/plain", cut: int = -1) -> None:
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'BASIC realm="Sonatype Nexus Repository Manager"')
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body if cut < 0 else body[:cut])
+        if cut >= 0:
+            self._break()
+
+    def _break(self) -> None:
+        """End the connection as a machine does that dies: with a reset, not with a farewell."""
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def _who(header: str) -> tuple[str, str] | None:
+    kind, _, words = header.partition(" ")
+    if kind.lower() != "basic":
+        return None
+    name, _, password = base64.b64decode(words).decode().partition(":")
+    return name, password
+
+
+@contextmanager
+def nexus(*repositories: str, tls: SSLContext | None = None, port: int = 0) -> Iterator[Nexus]:
+    """Run a Nexus with *repositories* (default: "charts") on 127.0.0.1 until the block ends."""
+    told = Nexus()
+    for name in repositories or ("charts",):
+        told.shelves[name] = Shelf()
+        told.shelves[name].index = told._index(told.shelves[name])  # it begins with an empty one
+    handler = type("Handler", (_Handler,), {"nexus": told})
+    server = _Server(("127.0.0.1", port), handler)
+    server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    told.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """Clients that go away are what some tests are about: no word on them."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing."""
