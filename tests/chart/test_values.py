@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.render import CHART, MODES, helm, objects, of, parse, template, text, the
+from tests.chart.render import CHART, MODES, given, helm, objects, of, parse, template, text, the
 from tests.tools import need
 
 BAD: list[tuple[str, str, Any, str]] = [
