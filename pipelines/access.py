@@ -1,0 +1,106 @@
+"""How this pipeline logs in where it publishes, taken from variables that the command line passes.
+
+Reads the files that variables named *_FILE point to. No writes, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipelines.errors import PipelineError, suggest
+from pipelines.tools.login import Login, from_auth_file
+
+REGISTRY = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
+CHARTS = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
+ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
+ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
+KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A webhook of Flux."""
+
+    url: str = field(repr=False)  # its path is half a secret
+    token: str = field(repr=False)
+    kind: str  # one of KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who this pipeline is, to each service; None where nothing is said."""
+
+    registry: Login | None
+    charts: Login | None
+    assets: Login | None
+    archive: Login | None
+    receiver: Receiver | None
+    authority: Path | None  # a file of certificates, trusted besides the public ones
+
+
+def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
+    """Return what the variables *told* say; raise PipelineError for one that does not fit.
+
+    *registry* and *charts* are the places of site.toml, which a file of
+    credentials is asked for.
+    """
+    authority = told.get("SITE_CA_FILE")
+    if authority and not Path(authority).is_file():
+        raise PipelineError("SITE_CA_FILE: no such file; name a file of certificates (PEM)")
+    file = told.get("REGISTRY_AUTH_FILE")
+    found = _login(told, "SITE_REGISTRY_USER", "SITE_REGISTRY_PASSWORD")
+    chart = _login(told, "SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD")
+    oci, _, place = charts.partition("oci://")
+    if file and not found and registry:
+        found = from_auth_file(Path(file), registry)
+    if file and not chart and place and not oci:
+        chart = from_auth_file(Path(file), place)
+    return Access(
+        registry=found,
+        charts=chart,
+        assets=_login(told, "SITE_ASSETS_KEY", "SITE_ASSETS_SECRET"),
+        archive=_login(told, "SITE_ARCHIVE_KEY", "SITE_ARCHIVE_SECRET"),
+        receiver=_receiver(told),
+        authority=Path(authority) if authority else None,
+    )
+
+
+def _login(told: Mapping[str, str], user: str, password: str) -> Login | None:
+    one, two = _value(told, user), _value(told, password)
+    if bool(one) != bool(two):
+        there, lacking = (user, password) if one else (password, user)
+        raise PipelineError(f"{there} is set and {lacking} is not; set both, or neither")
+    return Login(one, two) if one else None
+
+
+def _receiver(told: Mapping[str, str]) -> Receiver | None:
+    url, token = _value(told, "SITE_FLUX_URL"), _value(told, "SITE_FLUX_TOKEN")
+    kind = told.get("SITE_FLUX_KIND") or KINDS[0]
+    if not url:
+        return None
+    if not token:
+        raise PipelineError("SITE_FLUX_URL is set and SITE_FLUX_TOKEN is not; set both, or neither")
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise PipelineError("SITE_FLUX_URL: is no address; write https://host and the path of the Receiver")
+    if kind not in KINDS:
+        raise PipelineError(f"SITE_FLUX_KIND: {kind!r} is no kind known here; {suggest(kind, KINDS)}")
+    return Receiver(url, token, kind)
+
+
+def _value(told: Mapping[str, str], name: str) -> str:
+    """Return the value of the variable *name*, or what stands in the file that *name*_FILE names."""
+    file = told.get(f"{name}_FILE")
+    if file and told.get(name):
+        raise PipelineError(f"{name} and {name}_FILE are both set; set one")
+    try:
+        value = Path(file).read_text(encoding="utf-8").rstrip("\r\n") if file else told.get(name, "")
+    except OSError as error:
+        raise PipelineError(f"{name}_FILE: cannot be read ({error.strerror}); mend the path") from None
+    except UnicodeDecodeError:
+        raise PipelineError(f"{name}_FILE: is no text (UTF-8)") from None
+    if any(ord(letter) < 32 for letter in value):
+        raise PipelineError(f"{name}: holds a line break; write it in one line")
+    return value

@@ -1,0 +1,79 @@
+"""The record of a release: what it is made of.
+
+No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.errors import PipelineError
+from pipelines.results import Release
+
+RECORDS, BLOBS = "releases/", "blobs/sha256/"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Part:
+    """A file of a release."""
+
+    path: str  # as below out/: "charts/site-1.0.4.tgz"
+    sha256: str  # hex
+    size: int  # bytes
+
+    @property
+    def key(self) -> str:
+        """Return where it lies in the bucket."""
+        return BLOBS + self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One release."""
+
+    version: str  # VersionResult.version
+    kind: str  # "candidate" or "stable"
+    commit: str  # 40 hex digits
+    time: int  # of that commit, seconds since 1970, UTC
+    release: Release  # what it rolls out
+    chart: str  # "sha256:…" of the chart's archive
+    parts: tuple[Part, ...]
+    assets: tuple[str, ...]  # keys of the assets bucket that its pages ask for
+
+    def image(self, name: str) -> tuple[Part, ...]:
+        """Return the blobs of the image *name*."""
+        return tuple(part for part in self.parts if part.path.startswith(f"images/{name}/"))
+
+
+def _inside(part: Part) -> bool:
+    """Return whether *part* stays in the folder that it is restored into."""
+    words = part.path.split("/")
+    return bool(re.fullmatch(r"[0-9a-f]{64}", part.sha256)) and words[0] != "" and ".." not in words
+
+
+def key_of(version: str) -> str:
+    """Return where the record of *version* lies in the bucket."""
+    return f"{RECORDS}{version}.json"
+
+
+def to_bytes(record: Record) -> bytes:
+    """Return *record* as JSON: equal releases give equal bytes."""
+    return (json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def from_bytes(data: bytes, version: str) -> Record:
+    """Return the record of *version* that *data* is; raise PipelineError when it is none."""
+    try:
+        said: dict[str, Any] = json.loads(data)
+        said["release"] = Release(**said["release"])
+        said["parts"] = tuple(Part(**part) for part in said["parts"])
+        said["assets"] = tuple(map(str, said["assets"]))
+        record = Record(**said) if all(map(_inside, said["parts"])) else None
+    except (ValueError, KeyError, TypeError):
+        record = None
+    if record is None or record.version != version:
+        raise PipelineError(f"archive: {key_of(version)} is no record of that release; look who wrote it")
+    return record

@@ -1,0 +1,1 @@
+"""What takes more than one step: the steps know nothing of each other, and these join them."""

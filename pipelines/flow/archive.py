@@ -1,0 +1,114 @@
+"""Archive a release by itself, tell what is archived, bring one back, find what nobody needs.
+
+Reads out/. Writes the folder that a release is restored into. Network: the
+archive bucket, the registry, the assets bucket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pipelines import finished, results
+from pipelines.access import Access
+from pipelines.archive import fetch, prune, restore, save
+from pipelines.archive.record import Record
+from pipelines.config import SiteConfig
+from pipelines.errors import PipelineError
+from pipelines.finished import Image
+from pipelines.flow.publish import origin_of
+from pipelines.flow.services import Progress, Say, Times, services
+from pipelines.publish import assets, images
+from pipelines.results import Release
+
+
+def save_release(
+    project: Path,
+    site: SiteConfig,
+    who: Access,
+    times: Times,
+    *,
+    say: Say,
+    progress: Progress,
+) -> tuple[str, ...]:
+    """Archive what lies in out/ of *project*, and return the keys that were put."""
+    release = finished.read(project / "out")
+    with services(site, who, times.deadline, say) as at:
+        archive = at.wanted_archive()
+        origin = origin_of(release, archive)
+        whole = tuple(images.whole(at.registry(one.name), one) for one in release.images)
+        release = replace(release, images=whole)
+        keys = tuple(assets.hashed(release.site)) if release.site else ()
+        progress.phase("archive", save.count(release))
+        return save.save(archive, release, keys, origin, progress.advance)[0]
+
+
+def fetch_release(
+    project: Path, site: SiteConfig, who: Access, version: str, times: Times, say: Say
+) -> Release:
+    """Write what *version* rolled out to out/rollback.json of *project*, for the chart, and return it.
+
+    Raises PipelineError when its images or its archive are gone.
+    """
+    with services(site, who, times.deadline, say) as at:
+        release = fetch.fetch(at.wanted_archive(), version, at.registry)
+    results.write(project / "out" / "rollback.json", release)
+    return release
+
+
+def releases(site: SiteConfig, who: Access, times: Times, say: Say) -> list[Record]:
+    """Return the records of all archived releases, the newest first."""
+    with services(site, who, times.deadline, say) as at:
+        archive = at.wanted_archive()
+        found = [fetch.record(archive, version) for version in fetch.versions(archive)]
+        return prune.kept(found, len(found))
+
+
+def restore_release(
+    folder: Path,
+    site: SiteConfig,
+    who: Access,
+    version: str,
+    times: Times,
+    *,
+    push: bool,
+    say: Say,
+    progress: Progress,
+) -> Record:
+    """Write *version* into *folder*, and with *push* its images into the registry again."""
+    with services(site, who, times.deadline, say) as at:
+        archive = at.wanted_archive()
+        found = fetch.record(archive, version)
+        progress.phase("restore", len(found.parts))
+        restore.restore(archive, found, folder, progress.advance)
+        wanted = {"web": found.release.web, "api": found.release.api} if push else {}
+        for name, digest in wanted.items():
+            if digest:
+                layout = Image(name, digest, folder / "images" / name)
+                image = finished.manifest(layout, layout.path(digest).read_bytes())
+                progress.phase(f"image {name}", len(image.blobs) + 1)
+                images.send(at.registry(name), image, version, progress.advance)
+        return found
+
+
+def prune_assets(
+    site: SiteConfig,
+    who: Access,
+    times: Times,
+    now: datetime,
+    *,
+    delete: bool,
+    say: Say,
+) -> list[str]:
+    """Return the keys of assets that no kept release refers to; with *delete* they are removed."""
+    with services(site, who, times.deadline, say) as at:
+        archive, bucket = at.wanted_archive(), at.assets()
+        if bucket is None:
+            raise PipelineError("site.toml: no bucket of assets; set assets under [buckets]")
+        keys = prune.unused(bucket, archive, site.buckets.keep, now)
+        if delete and keys:
+            # Asked again: a release may have come meanwhile that refers to one of them.
+            keys = sorted(set(keys) & set(prune.unused(bucket, archive, site.buckets.keep, now)))
+            bucket.remove(keys)
+        return keys

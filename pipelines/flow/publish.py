@@ -1,0 +1,188 @@
+"""Publish a release in the order in which things are needed.
+
+Reads out/. Writes out/publish.json. Network: registry, buckets, chart
+repository, Flux.
+
+Images come first and the chart last, so that whoever finds a version in the
+index finds all that it refers to. A run that is killed leaves things that
+nobody refers to; the next one finds them and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines import finished, results
+from pipelines.access import Access
+from pipelines.archive import fetch, restore, save
+from pipelines.archive.record import Record
+from pipelines.config import SiteConfig
+from pipelines.errors import PipelineError
+from pipelines.finished import Finished, Image
+from pipelines.flow.services import Progress, Say, Services, Times, services
+from pipelines.publish import assets, images, oci_chart, receiver
+from pipelines.publish.nexus import Repository
+from pipelines.results import PublishResult, TargetResult
+from pipelines.tools.registry import Registry
+from pipelines.tools.s3 import Bucket
+
+
+class _Publication:
+    """One run, and what it has sent so far."""
+
+    def __init__(
+        self, at: Services, release: Finished, progress: Progress, clock: Callable[[], float]
+    ) -> None:
+        self.at, self.release, self.progress, self.clock = at, release, progress, clock
+        self.targets: list[TargetResult] = []
+        self.start = clock()
+
+    def note(self, name: str, place: str, sent: tuple[str, ...], total: int, size: int) -> None:
+        """Note what the target *name* was sent since the last one."""
+        now = self.clock()
+        seconds = round(now - self.start, 3)
+        self.targets.append(TargetResult(name, place, sent, total - len(sent), size, seconds))
+        self.start = now
+
+
+def publish(
+    project: Path,
+    site: SiteConfig,
+    who: Access,
+    times: Times,
+    *,
+    say: Say,
+    progress: Progress,
+    clock: Callable[[], float],
+) -> PublishResult:
+    """Publish what lies in out/ of *project*; what is there already is not sent again.
+
+    Raises PipelineError when something is not fit to be published, or is there
+    with other bytes, and ToolError when a service does not do its part in time.
+    """
+    out = project / "out"
+    (out / "publish.json").unlink(missing_ok=True)
+    start = clock()
+    release = finished.read(out)
+    preview = release.version.kind == "preview"
+    place = site.chart.previews if preview else site.chart.repository
+    if not place:
+        key = "previews" if preview else "repository"
+        raise PipelineError(f"site.toml: nowhere to publish to; set {key} under [chart]")
+    warnings: list[str] = []
+    with services(site, who, times.deadline, say) as at:
+        run = _Publication(at, release, progress, clock)
+        charts = at.charts(place, release.chart.name)
+        bucket, archive = (None, None) if preview else (at.assets(), at.archive())
+        _refuse_other(charts, archive, release)
+        origin = origin_of(release, archive)
+        release = _send_images(run)
+        files = assets.hashed(release.site) if release.site else {}
+        if bucket:
+            _send_assets(run, bucket, files, archive, origin)
+        if archive:
+            _archive(run, archive, tuple(files), origin)
+        if (
+            bucket and archive and files
+        ):  # those found there may have been removed until the record was written
+            assets.send(bucket, files, lambda pieces: None)
+        _send_chart(run, charts, place, times.index)
+        _settle_tags(at, release)
+        if who.receiver and not preview:
+            progress.phase("Flux", 1)
+            if told := receiver.tell(at.web, who.receiver, release.chart):
+                warnings.append(f"Flux was not told, and finds the chart by its interval: {told}")
+            run.note("receiver", "Flux", () if told else (release.chart.version,), 1, 0)
+    result = PublishResult(
+        version=release.chart.version,
+        commit=release.chart.commit,
+        digest=release.chart.digest,
+        targets=tuple(run.targets),
+        warnings=tuple(warnings),
+        seconds=round(clock() - start, 3),
+    )
+    results.write(out / "publish.json", result)
+    return result
+
+
+def _refuse_other(charts: Repository | Registry, archive: Bucket | None, release: Finished) -> None:
+    """Raise PipelineError before anything is sent, when the version is out with other bytes."""
+    if isinstance(charts, Registry):
+        oci_chart.look(charts, release.chart)
+    else:
+        charts.look(release.chart)
+    if archive:
+        save.look(archive, release)
+
+
+def origin_of(release: Finished, archive: Bucket | None) -> Record | None:
+    """Return the record of the release whose images are taken again, where some are."""
+    if not release.origin or not archive:
+        return None
+    return fetch.record(archive, release.origin)
+
+
+def _send_images(run: _Publication) -> Finished:
+    release, tag = run.release, run.release.version.version
+    whole: list[Image] = []
+    for one in release.images:
+        registry = run.at.registry(one.name)
+        image = images.whole(registry, one)
+        before = run.at.web.meter.count
+        run.progress.phase(f"image {one.name}", len(image.blobs) + 1)
+        sent = images.send(registry, image, tag, run.progress.advance)
+        size = run.at.web.meter.count - before
+        run.note(f"image {one.name}", f"{registry.place}:{tag}", sent, len(image.blobs) + 1, size)
+        whole.append(image)
+    return replace(release, images=tuple(whole))
+
+
+def _send_assets(
+    run: _Publication, bucket: Bucket, files: dict[str, bytes], archive: Bucket | None, origin: Record | None
+) -> None:
+    if origin is not None and archive is not None:
+        there = bucket.list(assets.FOLDER)
+        lacking = [key for key in origin.assets if key not in there]
+        files = restore.assets(archive, origin, lacking) if lacking else {}
+    run.progress.phase("assets", len(files))
+    sent = assets.send(bucket, files, run.progress.advance)
+    total = len(origin.assets) if origin else len(files)
+    run.note("assets", bucket.place.name, sent, total, sum(len(files[key]) for key in sent))
+
+
+def _archive(run: _Publication, archive: Bucket, keys: tuple[str, ...], origin: Record | None) -> None:
+    total = save.count(run.release)
+    run.progress.phase("archive", total)
+    sent, size = save.save(archive, run.release, keys, origin, run.progress.advance)
+    run.note("archive", archive.place.name, sent, max(total, len(sent)), size)
+
+
+def _send_chart(run: _Publication, charts: Repository | Registry, place: str, seconds: float) -> None:
+    chart, data = run.release.chart, run.release.package.read_bytes()
+    run.progress.phase("chart", 1)
+    before = run.at.web.meter.count
+    if isinstance(charts, Registry):
+        fresh = oci_chart.put(charts, chart, data)
+    else:
+        fresh = charts.put(chart, data)
+    name = f"{chart.name}-{chart.version}"
+    run.note("chart", charts.place, (name,) if fresh else (), 1, run.at.web.meter.count - before)
+    if isinstance(charts, Repository):
+        run.progress.phase("index", 1)
+        charts.wait(chart, seconds)
+        run.note("index", charts.place, (), 1, 0)
+
+
+def _settle_tags(at: Services, release: Finished) -> None:
+    """Let the version's tags name the images of the chart that is out.
+
+    Registries take a tag from whoever comes last. Of two who publish other bytes
+    as one version at once, the one whose chart is in the repository decides.
+    """
+    for image in release.images:
+        registry = at.registry(image.name)
+        found = registry.manifest(release.version.version)
+        if found is None or found.digest != image.digest:
+            images.name(registry, image, release.version.version)
