@@ -110,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
     wheels.set_defaults(run=_wheels)
 
+    settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
+    settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
+    settings.set_defaults(run=_settings)
+
     new = commands.add_parser("new", help="begin a post or a page")
     new.add_argument("kind", choices=("post", "page", "member"))
     new.add_argument("title")
@@ -257,6 +261,19 @@ def _wheels(options: argparse.Namespace) -> int:
         return 0
     wheels.fetch(project, target, _say)
     wheels.read(project, target)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from pipelines import settings
+
+    project = options.project.resolve()
+    found = settings.settings(project, config.load(project))
+    if options.check:
+        settings.check(project, found)
+        return 0
+    for path in settings.write(project, found):
+        print(path)
     return 0
 
 

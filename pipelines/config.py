@@ -55,6 +55,27 @@ class Environment:
 
     name: str  # "production" or "staging"
     url: str  # absolute, no trailing slash
+    edge: str = "ingress"  # or "httproute", "nodeport"
+    edge_class: str = ""  # of an Ingress; "" for the cluster's default
+    edge_gateway: str = ""  # of an HTTPRoute: "namespace/name" or "namespace/name/section"
+    edge_port: int = 30080  # of every node, for "nodeport"
+    edge_namespace: str = ""  # where the pods of the Ingress controller or the Gateway run
+    trusted: tuple[str, ...] = ()  # networks (CIDR) of what ends TLS
+    pods: tuple[str, ...] = ()  # networks (CIDR) that pods get their addresses from
+    mail_host: str = ""
+    mail_port: int = 587
+    mail_tls: str = "starttls"  # or "tls", "none"
+    mail_from: str = ""  # an address; "" for login@<host of the site>
+    mail_login: bool = True  # the mail server wants the user and password of a Secret
+    mail_networks: tuple[str, ...] = ()  # networks (CIDR) of the mail server
+    bucket_networks: tuple[str, ...] = ()  # networks (CIDR) of the bucket of assets
+    database_version: str = "17"  # of PostgreSQL, the major number
+    database_size: str = "5Gi"  # of each of the three volumes
+    backup_bucket: str = ""  # name; "" for no backups
+    backup_endpoint: str = ""  # absolute URL; "" for that of [buckets]
+    alerts: str = ""  # type of Flux's Provider; "" for none
+    alerts_channel: str = ""  # of that Provider, where its address does not say it
+    private: tuple[str, ...] = ()  # "charts", "images": what wants the login of a Secret
     line: int = field(default=0, compare=False)  # of site.toml
 
 
@@ -114,7 +135,31 @@ _SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
         "archive": (forms.bucket, ""),
         "keep": (forms.count, 20),
     },
-    "environment": {"name": (forms.environment, _REQUIRED), "url": (forms.url, _REQUIRED)},
+    "environment": {
+        "name": (forms.environment, _REQUIRED),
+        "url": (forms.url, _REQUIRED),
+        "edge": (forms.edge, "ingress"),
+        "edge_class": (forms.label, ""),
+        "edge_gateway": (forms.gateway, ""),
+        "edge_port": (forms.node_port, 30080),
+        "edge_namespace": (forms.label, ""),
+        "trusted": (forms.networks, ()),
+        "pods": (forms.networks, ()),
+        "mail_host": (forms.host, ""),
+        "mail_port": (forms.port, 587),
+        "mail_tls": (forms.mail_tls, "starttls"),
+        "mail_from": (forms.address, ""),
+        "mail_login": (forms.flag, True),
+        "mail_networks": (forms.networks, ()),
+        "bucket_networks": (forms.networks, ()),
+        "database_version": (forms.postgres, "17"),
+        "database_size": (forms.size, "5Gi"),
+        "backup_bucket": (forms.bucket, ""),
+        "backup_endpoint": (forms.endpoint, ""),
+        "alerts": (forms.alerts, ""),
+        "alerts_channel": (forms.channel, ""),
+        "private": (forms.private, ()),
+    },
 }
 _LISTS = frozenset({"menu", "footer", "environment"})
 

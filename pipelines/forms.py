@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -168,3 +169,96 @@ def environment(value: Any) -> str:
     if value not in ("production", "staging"):
         raise Wrong("is not an environment known here", 'write "production" or "staging"')
     return str(value)
+
+
+def edge(value: Any) -> str:
+    if value not in ("ingress", "httproute", "nodeport"):
+        raise Wrong("is no way to readers", 'write "ingress", "httproute" or "nodeport"')
+    return str(value)
+
+
+def node_port(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 30000 <= value <= 32767:
+        raise Wrong("is not a port of nodes", "write 30000 to 32767, without quotes")
+    return value
+
+
+def port(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise Wrong("is not a port", "write 1 to 65535, without quotes")
+    return value
+
+
+# What Kubernetes takes as the name of a namespace and of most objects (RFC 1123, a label).
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+
+def label(value: Any) -> str:
+    if value and not re.fullmatch(_LABEL, text(value)):
+        raise Wrong("is not a name in Kubernetes", 'use a-z, 0-9 and -, as in "ingress-nginx"')
+    return "" if value == "" else text(value)
+
+
+def gateway(value: Any) -> str:
+    if value and not re.fullmatch(rf"{_LABEL}/{_LABEL}(/{_LABEL})?", text(value)):
+        remedy = 'write "namespace/name", or "namespace/name/section"'
+        raise Wrong("is not a Gateway", remedy)
+    return "" if value == "" else text(value)
+
+
+def host(value: Any) -> str:
+    if value and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", text(value)):
+        raise Wrong("is not a host", 'write a name or an address, as in "mail.example.org"')
+    return "" if value == "" else text(value)
+
+
+def networks(value: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one)) for one in texts(value))
+    except ValueError:
+        remedy = 'write them as ["192.0.2.0/24"], without bits behind the mask; one machine is /32'
+        raise Wrong("is not a list of networks", remedy) from None
+
+
+def mail_tls(value: Any) -> str:
+    if value not in ("starttls", "tls", "none"):
+        raise Wrong("is no way to a mail server", 'write "starttls", "tls" or "none"')
+    return str(value)
+
+
+def address(value: Any) -> str:
+    if value and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text(value)):
+        raise Wrong("is not a mail address", 'write it as "login@example.org", or "" for that')
+    return "" if value == "" else text(value)
+
+
+def postgres(value: Any) -> str:
+    if value not in ("15", "16", "17"):  # what postgres-operator 1.15 brings, and has not given up
+        raise Wrong("is not a version of PostgreSQL known here", 'write "15", "16" or "17"')
+    return str(value)
+
+
+def size(value: Any) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,4}(Mi|Gi|Ti)", text(value)):
+        raise Wrong("is not a size of a volume", 'write it as "5Gi"')
+    return str(value)
+
+
+# Of the types that Flux's notification-controller knows, those whose one secret is an address.
+_ALERTS = ("alertmanager", "discord", "generic", "googlechat", "msteams", "rocket", "slack")
+
+
+def alerts(value: Any) -> str:
+    if value and value not in _ALERTS:
+        raise Wrong("is no channel known here", f'write one of {", ".join(_ALERTS)}, or "" for none')
+    return str(value)
+
+
+def channel(value: Any) -> str:
+    return "" if value == "" else text(value)
+
+
+def private(value: Any) -> tuple[str, ...]:
+    if strangers := sorted(set(texts(value)) - {"charts", "images"}):
+        raise Wrong(f"has {strangers[0]!r}", 'write "charts", "images", both, or []')
+    return tuple(sorted(set(value)))

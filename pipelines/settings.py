@@ -1,0 +1,255 @@
+"""Write what the Flux tree needs to know of this site: two files for each environment.
+
+Reads flux/ (which secrets and which parts of Flux are there). Writes
+flux/clusters/<environment>/settings.yaml, the values that Flux puts into the
+manifests, and kustomization.yaml, the parts of the tree that this site has.
+No network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import FILE, Environment, SiteConfig
+from pipelines.errors import Fault, SourceError
+
+COMMAND = "python -m pipelines settings"
+_HEAD = f"# Written by `{COMMAND}` from {FILE}: change that, and run it again.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The two files of one environment."""
+
+    environment: str  # "production" or "staging"
+    variables: tuple[tuple[str, str], ...]  # name -> value as JSON, sorted
+    components: tuple[str, ...]  # folders of flux/clusters/components, in the order of the tree
+    resources: tuple[str, ...]  # what else the cluster has, relative to its folder
+
+
+def settings(project: Path, site: SiteConfig) -> tuple[Settings, ...]:
+    """Return what flux/ needs of *site*; raise SourceError with every fault at once."""
+    faults = [fault for one in site.environments for fault in _lacking(site, one)]
+    if faults:
+        raise SourceError(faults)
+    return tuple(
+        Settings(
+            environment=one.name,
+            variables=tuple((key, _json(value)) for key, value in sorted(_variables(site, one).items())),
+            components=_components(project, site, one),
+            resources=_resources(project, one),
+        )
+        for one in site.environments
+    )
+
+
+def files(found: tuple[Settings, ...]) -> dict[str, str]:
+    """Return the text of every file by its path in the project."""
+    texts: dict[str, str] = {}
+    for one in found:
+        folder = f"flux/clusters/{one.environment}"
+        texts[f"{folder}/settings.yaml"] = _settings_text(one)
+        texts[f"{folder}/kustomization.yaml"] = _kustomization_text(one)
+    return texts
+
+
+def write(project: Path, found: tuple[Settings, ...]) -> list[str]:
+    """Write the files that are not there as they should be; return their paths."""
+    stale = [(project / path, text) for path, text in files(found).items() if _read(project / path) != text]
+    for file, text in stale:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return [file.relative_to(project).as_posix() for file, _ in stale]
+
+
+def check(project: Path, found: tuple[Settings, ...]) -> None:
+    """Raise SourceError when a file is not what `settings` would write."""
+    stale = [path for path, text in files(found).items() if _read(project / path) != text]
+    if stale:
+        remedy = f"run `{COMMAND}`, and commit"
+        raise SourceError([Fault(path, 0, f"is not what {FILE} says", remedy) for path in stale])
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def version_range(version: str, environment: str) -> str:
+    """Return which charts *environment* follows, for the X.Y of site.toml (decision 11).
+
+    "-0" lets candidates in, and nothing below 0.0.1: those are merge requests.
+    """
+    major = int(version.split(".")[0])
+    if environment == "production":
+        return f">={major}.0.0 <{major + 1}.0.0"
+    return f">={major}.0.0-0" if major else ">=0.0.1-0"
+
+
+def _variables(site: SiteConfig, one: Environment) -> dict[str, Any]:
+    """Return the settings of *one*: what stands as ${name} in flux/."""
+    found: dict[str, Any] = {
+        "site_name": site.name,
+        "site_url": one.url,
+        "login": site.login,
+        "chart_source": site.chart.repository + ("/site" if _oci(site) else ""),
+        "chart_range": version_range(site.chart.version, one.name),
+        "chart_secret": {"name": "charts"} if "charts" in one.private else None,
+        "image_secrets": ["images"] if "images" in one.private else [],
+        "edge_mode": one.edge,
+        "edge_class": one.edge_class,
+        "edge_gateways": [_gateway(one.edge_gateway)] if one.edge_gateway else [],
+        "edge_port": one.edge_port,
+        "edge_from": [_namespace(one.edge_namespace)] if one.edge_namespace else [],
+        "edge_trusted": one.trusted,
+        "pod_networks": one.pods,
+        "bucket_url": _bucket(site),
+        "bucket_networks": one.bucket_networks,
+        "mail_host": one.mail_host,
+        "mail_port": one.mail_port,
+        "mail_tls": one.mail_tls,
+        "mail_from": one.mail_from,
+        "mail_secret": "mail" if one.mail_login else "",
+        "mail_networks": one.mail_networks,
+    }
+    if one.alerts:
+        found |= {"alerts_type": one.alerts, "alerts_channel": one.alerts_channel}
+    if site.login:
+        found |= {"database_version": one.database_version, "database_size": one.database_size}
+        found |= {"backup_secret": "backup" if one.backup_bucket else ""}
+    if site.login and one.backup_bucket:
+        found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _endpoint(site, one)}
+        found |= {"backup_region": site.buckets.region}
+    return found
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)  # YAML knows no pairs of surrogates
+
+
+def _gateway(name: str) -> dict[str, str]:
+    return dict(zip(("namespace", "name", "sectionName"), name.split("/"), strict=False))
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _amazon(site: SiteConfig) -> str:
+    return f"https://s3.{site.buckets.region}.amazonaws.com"
+
+
+def _bucket(site: SiteConfig) -> str:
+    return f"{site.buckets.endpoint or _amazon(site)}/{site.buckets.assets}" if site.buckets.assets else ""
+
+
+def _endpoint(site: SiteConfig, one: Environment) -> str:
+    return one.backup_endpoint or site.buckets.endpoint or _amazon(site)
+
+
+def _oci(site: SiteConfig) -> bool:
+    return site.chart.repository.startswith("oci://")
+
+
+def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str, ...]:
+    wanted = {
+        "login": site.login,
+        "backup": site.login and bool(one.backup_bucket),
+        "oci": _oci(site),
+        "alerts": bool(one.alerts),
+        "secrets": any((project / "flux" / "secrets" / one.name).glob("*.yaml")),
+    }
+    return tuple(name for name, there in wanted.items() if there)
+
+
+def _resources(project: Path, one: Environment) -> tuple[str, ...]:
+    """Return "flux-system" where `flux bootstrap` has laid Flux itself, so that Flux keeps it."""
+    flux = project / "flux" / "clusters" / one.name / "flux-system"
+    return ("flux-system",) if (flux / "kustomization.yaml").is_file() else ()
+
+
+def _lacking(site: SiteConfig, one: Environment) -> list[Fault]:
+    """Return what the cluster of *one* cannot do without, and site.toml does not say."""
+    needs: list[tuple[bool, str, str]] = [
+        (not one.trusted, "trusted is empty", "name the networks of what ends TLS, as 192.0.2.7/32"),
+        (not one.pods, "pods is empty", 'name the network of pods, as in pods = ["10.244.0.0/16"]'),
+        (
+            one.edge != "nodeport" and not one.edge_namespace,
+            f'edge = "{one.edge}" without an edge_namespace',
+            "name the namespace in which its pods run: they may reach the site, others not",
+        ),
+        (
+            one.edge == "httproute" and not one.edge_gateway,
+            'edge = "httproute" without an edge_gateway',
+            'name the Gateway, as "namespace/name"',
+        ),
+        (
+            bool(site.buckets.assets) and not one.bucket_networks,
+            "bucket_networks is empty, and [buckets] has assets",
+            "name the networks of the bucket, or 0.0.0.0/0",
+        ),
+        (site.login and not one.mail_host, "mail_host is empty", "without mail nobody can set a password"),
+        (
+            site.login and not one.mail_networks,
+            "mail_networks is empty",
+            "name the network of the mail server, as 192.0.2.25/32",
+        ),
+        (
+            not one.url.startswith("https://"),
+            "url is not https",
+            "a cluster serves over TLS: write https://…",
+        ),
+    ]
+    table = f'[[environment]] "{one.name}"'
+    faults = [Fault(FILE, one.line, f"{table}: {what}", remedy) for wrong, what, remedy in needs if wrong]
+    if not site.chart.repository:
+        faults.append(
+            Fault(FILE, 0, "[chart] has no repository", "write where Flux finds charts: https://… or oci://…")
+        )
+    return faults
+
+
+def _settings_text(one: Settings) -> str:
+    """Return the ConfigMap: each value is JSON, since Flux puts it into manifests as text."""
+    lines = [
+        _HEAD,
+        "# Flux puts each value into a manifest as it stands here, so it is JSON: a text keeps its quotes.\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: flux-system\n",
+        "  labels:\n    reconcile.fluxcd.io/watch: Enabled  # a change is taken up at once\ndata:\n",
+        *(f"  {key}: {_quoted(value)}\n" for key, value in one.variables),
+    ]
+    return "".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """Return *text* as a YAML scalar in single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _kustomization_text(one: Settings) -> str:
+    resources = ("../base", "settings.yaml", *one.resources)
+    lines = [_HEAD, "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"]
+    lines += [f"  - {name}\n" for name in resources]
+    if one.components:
+        lines += ["components:\n", *(f"  - ../components/{name}\n" for name in one.components)]
+    lines += ["patches:\n", *(_path(name, path) for name, path in _paths(one))]
+    return "".join(lines)
+
+
+def _paths(one: Settings) -> list[tuple[str, str]]:
+    paths = [("apps", f"./flux/apps/site/{one.environment}")]
+    if "secrets" in one.components:
+        paths.append(("secrets", f"./flux/secrets/{one.environment}"))
+    return paths
+
+
+def _path(name: str, path: str) -> str:
+    return (
+        f"  - target: {{kind: Kustomization, name: {name}}}\n"
+        f'    patch: \'[{{"op": "add", "path": "/spec/path", "value": "{path}"}}]\'\n'
+    )
