@@ -15,12 +15,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from getpass import getpass
 from pathlib import Path
 
 from pipelines import config, results
 from pipelines.errors import PipelineError, SourceError, UsageError
 
 _IMAGES = ("web", "api")
+_SECRETS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,6 +115,19 @@ def _parser() -> argparse.ArgumentParser:
     settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
     settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
     settings.set_defaults(run=_settings)
+
+    secrets = commands.add_parser("secrets", help="make a Secret of the cluster, or rotate its keys")
+    secrets.add_argument("kind", nargs="?", choices=_SECRETS, default="keys", metavar="KIND",
+                         help=f"one of {', '.join(_SECRETS)} (default: keys)")  # fmt: skip
+    secrets.add_argument("--user", default="", help="the login's name; its password comes on standard input")
+    secrets.add_argument("--server", default="", help="images: the host of the registry")
+    secrets.add_argument("--out", type=Path, metavar="FILE", help="write it there, readable by you alone")
+    secrets.add_argument("--sops", action="store_true", help="encrypted by sops, as .sops.yaml says")
+    secrets.add_argument("--rotate", nargs=3, metavar=("NAME", "KEYS", "FILE"),
+                         help="put a new key first: NAME of the Secret, its secret-keys or encryption-keys, "
+                              "and the file that holds it")  # fmt: skip
+    secrets.add_argument("--drop-last", action="store_true", help="with --rotate: take the oldest key away")
+    secrets.set_defaults(run=_secrets)
 
     new = commands.add_parser("new", help="begin a post or a page")
     new.add_argument("kind", choices=("post", "page", "member"))
@@ -275,6 +290,41 @@ def _settings(options: argparse.Namespace) -> int:
     for path in settings.write(project, found):
         print(path)
     return 0
+
+
+def _secrets(options: argparse.Namespace) -> int:
+    from pipelines import secrets
+
+    project = options.project.resolve()
+    if options.rotate:
+        name, keys, file = options.rotate
+        count = secrets.rotate(project, name, keys, Path(file), drop_last=options.drop_last)
+        print(f"{file}: {name} has {count} {keys} now", file=sys.stderr)
+        return 0
+    if options.drop_last:
+        raise UsageError("--drop-last belongs to --rotate")
+    if options.out:
+        secrets.place(project, options.out, clear=not options.sops)
+    elif os.environ.get("CI") and not options.sops:
+        raise UsageError("the log of a pipeline is no place for a Secret; add --out FILE, or --sops")
+    value = _told_in_secret(options.kind) if "value" in secrets.KINDS[options.kind][1] else ""
+    given = secrets.Given(user=options.user, server=options.server, value=value)
+    text = secrets.manifest(secrets.make(options.kind, given))
+    if options.sops:
+        text = secrets.sealed(project, text, options.out)
+    if options.out:
+        secrets.save(options.out, text)
+        print(options.out)
+    else:
+        sys.stdout.write(text.decode())
+    return 0
+
+
+def _told_in_secret(kind: str) -> str:
+    """Return the first line of standard input, which a terminal does not show."""
+    if sys.stdin.isatty():
+        return getpass(f"password, key or address for {kind}: ")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _new(options: argparse.Namespace) -> int:
