@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import CheckboxSelectMultiple, ModelForm
 from django.http import HttpRequest
 
 from api.accounts.adapters import invite
@@ -23,8 +23,13 @@ class Users(admin.ModelAdmin):  # type: ignore[type-arg]
     ordering = ("email",)
     fields = ("email", "name", "is_active", "is_staff", "groups", "last_login")
     readonly_fields = ("last_login",)
-    filter_horizontal = ("groups",)
     actions = ("send_invitation", "end_sessions")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """Offer groups as boxes to tick: with a name each, and for every keyboard."""
+        return super().formfield_for_manytomany(
+            db_field, request, **{**options, "widget": CheckboxSelectMultiple}
+        )
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:  # type: ignore[type-arg]
         """Save; a new member gets the mail by which a password is set."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found
 
 
 def answer(status: int, detail: str) -> JsonResponse:
@@ -20,8 +21,10 @@ def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
     return answer(403, "this is not allowed")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Answer 404."""
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404; in the admin a person reads it."""
+    if request.path.startswith("/admin/"):
+        return page_not_found(request, exception, "admin/404.html")
     return answer(404, "there is nothing here")
 
 

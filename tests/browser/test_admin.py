@@ -1,0 +1,145 @@
+"""The admin, as the owner uses it: behind the real NGINX, under its policy, with a second factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.api.factors import boss, recovery, with_app
+from tests.api.running import PASSWORD
+from tests.browser.accounts import Accounts
+from tests.browser.axes import violations
+from tests.browser.visits import Visit
+
+pytestmark = pytest.mark.browser
+
+# {0} is a member's number.
+PAGES = (
+    *("", "accounts/", "nowhere/", "accounts/user/", "accounts/user/?q=nobody-at-all"),
+    *("accounts/user/?is_active__exact=1&q=reader1", "accounts/user/add/", "accounts/user/{0}/change/"),
+    *("accounts/user/{0}/history/", "accounts/user/{0}/delete/"),
+    *("auth/group/", "auth/group/add/", "auth/group/1/change/", "auth/group/1/history/"),
+    *("auth/group/1/delete/", "account/emailaddress/", "account/emailaddress/add/"),
+    *("account/emailaddress/{0}/change/", "mfa/authenticator/", "mfa/authenticator/add/"),
+    *("mfa/authenticator/1/change/", "mfa/authenticator/1/delete/"),
+)
+# What is wrong there and made by Django's scripts and widgets, which a template cannot change. A line
+# that is not needed any more fails its test, too.
+_CHOOSER = {"aria-prohibited-attr"}  # SelectFilter2.js names a span without a role; the box has a label
+_MOMENT = {"label"}  # AdminSplitDateTime has no label for either half; an owner has no reason to edit these
+KNOWN: dict[str, set[str]] = {
+    "auth/group/add/": _CHOOSER,
+    "auth/group/1/change/": _CHOOSER,
+    "mfa/authenticator/add/": _MOMENT,
+    "mfa/authenticator/1/change/": _MOMENT,
+}
+NEW = "/admin/accounts/user/add/"
+
+
+@pytest.fixture(scope="module")
+def cookies(accounts: Accounts) -> dict[str, str]:
+    """The cookies of an owner who has shown a second factor."""
+    return boss(accounts.site, "owner-of-all@example.org").jar
+
+
+@contextmanager
+def admin(accounts: Accounts, cookies: dict[str, str]) -> Iterator[Page]:
+    """Open a page in the owner's browser."""
+    with accounts.page() as page:
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": accounts.url} for name, value in cookies.items()]
+        )
+        yield page
+
+
+def rules(page: Page, accounts: Accounts, axe: str) -> tuple[set[str], list[str]]:
+    """Return the rules that *page* breaks, and how."""
+    found = violations(Visit(page, accounts.url), axe, preload=False)
+    return {one.split(": ")[1] for one in found}, found
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_in_the_admin_but_what_is_known(
+    accounts: Accounts, cookies: dict[str, str], axe: str, path: str
+) -> None:
+    """Narrow and wide, light and dark; nor does a script or the policy complain (see accounts.page)."""
+    with admin(accounts, cookies) as page:
+        page.goto("/admin/" + path.format(3))
+        found, how = rules(page, accounts, axe)
+        assert found == KNOWN.get(path, set()), how
+
+
+def refused_form(page: Page) -> None:
+    page.goto(NEW)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("This field is required.")).to_be_visible()
+
+
+def several_to_delete(page: Page) -> None:
+    page.goto("/admin/accounts/user/?q=reader3")
+    page.get_by_label("Select all objects on this page for an action").check()
+    page.get_by_label("Action:").select_option("delete_selected")
+    page.get_by_role("button", name="Go").click()
+    expect(page.get_by_role("heading", name="Delete multiple objects")).to_be_visible()
+
+
+def after_an_action(page: Page) -> None:
+    page.goto("/admin/accounts/user/?q=reader3@")
+    page.get_by_label("Select all objects on this page for an action").check()
+    page.get_by_label("Action:").select_option("end_sessions")
+    page.get_by_role("button", name="Go").click()
+    expect(page.get_by_text("0 sessions ended")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "state", [refused_form, several_to_delete, after_an_action], ids=lambda one: one.__name__
+)
+def test_axe_finds_nothing_in_what_the_admin_answers(
+    accounts: Accounts, cookies: dict[str, str], axe: str, state: Callable[[Page], None]
+) -> None:
+    with admin(accounts, cookies) as page:
+        state(page)
+        assert rules(page, accounts, axe)[1] == []
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until *target* has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if target.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"the tabulator does not reach {target}")
+
+
+def test_the_owner_logs_in_and_adds_a_member_with_the_keyboard_alone(accounts: Accounts) -> None:
+    """The member is in the group, and gets the mail by which a password is set."""
+    email = "keyboard-owner@example.org"
+    member, _ = with_app(accounts.site, email, owner=True)
+    with accounts.page() as page:
+        keys = page.keyboard
+        page.goto("/admin/")
+        tab_to(page, page.get_by_label("E-mail address"))
+        keys.type(email)
+        keys.press("Tab")
+        keys.type(PASSWORD)
+        keys.press("Enter")
+        expect(page.get_by_label("Code", exact=True)).to_be_focused()
+        keys.type(recovery(member))
+        keys.press("Enter")
+        expect(page.get_by_role("heading", name="Who may read, and who may invite")).to_be_visible()
+        tab_to(page, page.locator("#content-main .model-user .addlink"))
+        keys.press("Enter")
+        expect(page.get_by_role("heading", name="Add user")).to_be_visible()
+        tab_to(page, page.get_by_label("Mail address:"))
+        keys.type("by-keyboard@example.org")
+        tab_to(page, page.get_by_label("Name:"))
+        keys.type("Kay")
+        tab_to(page, page.get_by_label("members"))
+        expect(page.get_by_label("members")).to_be_checked()
+        tab_to(page, page.get_by_role("button", name="Save", exact=True))
+        keys.press("Enter")
+        expect(page.get_by_text("was sent a mail to set a password")).to_be_visible()
+    assert accounts.site.mails.key("by-keyboard@example.org", "invited")
