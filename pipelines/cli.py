@@ -105,6 +105,17 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--json", action="store_true", help="print the result as JSON")
     image.set_defaults(run=_image)
 
+    chart = commands.add_parser("chart", help="pack the chart that rolls out what was built (needs helm)")
+    chart.add_argument("--json", action="store_true", help="print the result as JSON")
+    chart.set_defaults(run=_chart)
+
+    base = commands.add_parser("base", help="make the bases of images, and pin them (needs buildah)")
+    base.add_argument("names", nargs="+", choices=_IMAGES, metavar="NAME", help=" or ".join(_IMAGES))
+    base.set_defaults(run=_base)
+
+    wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
+    wheels.set_defaults(run=_wheels)
+
     base = commands.add_parser("base", help="make the bases of images, and pin them (needs buildah)")
     base.add_argument("names", nargs="+", choices=_IMAGES, metavar="NAME", help=" or ".join(_IMAGES))
     base.set_defaults(run=_base)
@@ -253,6 +264,40 @@ def _pack(name: str, project: Path, site: config.SiteConfig) -> results.ImageRes
     from pipelines.image.web import web
 
     return web(project, site)
+
+
+def _chart(options: argparse.Namespace) -> int:
+    from pipelines.chart.pack import pack
+    from pipelines.terminal import chart_summary
+
+    project = options.project.resolve()
+    result = pack(project, config.load(project))
+    sys.stdout.write(results.to_json(result) if options.json else chart_summary(result))
+    return 0
+
+
+def _base(options: argparse.Namespace) -> int:
+    from pipelines.image import base
+
+    project = options.project.resolve()
+    site = config.load(project)
+    for one in base.make(project, options.names, site.registry, _say):
+        print(one)
+    return 0
+
+
+def _wheels(options: argparse.Namespace) -> int:
+    from pipelines.image import base, wheels
+    from pipelines.image.target import target_of
+
+    project = options.project.resolve()
+    target = target_of(base.pinned(project, "api"))
+    with suppress(PipelineError):  # what is there and whole is not fetched again
+        wheels.read(project, target)
+        return 0
+    wheels.fetch(project, target, _say)
+    wheels.read(project, target)
+    return 0
 
 
 def _base(options: argparse.Namespace) -> int:

@@ -105,11 +105,20 @@ def to_json(result: Result) -> str:
 
 
 def write(path: Path, result: Result) -> None:
-    """Write *result* to *path*, whole or not at all, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(to_json(result), encoding="utf-8")
-    os.replace(fresh, path)
+    """Write *result* to *path*, as ``put`` does."""
+    put(path, to_json(result).encode())
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write *data* to *path*, whole or not at all, making its folder; raise PipelineError where it fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_bytes(data)
+        os.replace(fresh, path)
+    except OSError as error:
+        remedy = "make room, or remove what is in the way"
+        raise PipelineError(f"{path.name}: cannot be written ({error.strerror}); {remedy}") from None
 
 
 def read_site(path: Path) -> SiteResult:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipelines.results import ImageResult, SiteResult
+from pipelines.results import ChartResult, ImageResult, SiteResult
 
 if TYPE_CHECKING:  # it brings an HTTP client along, which a build does not need
     from pipelines.site.external import Report
@@ -99,6 +99,16 @@ def image_summary(result: ImageResult) -> str:
     lines = [f"out/images/{result.name}  {result.arch}  {size(result.size)}", f"digest  {result.digest}"]
     lines += [f"layer   {one.name:<{width}}  {size(one.size):>8}  {one.digest[:19]}" for one in result.layers]
     return "\n".join(lines) + "\n"
+
+
+def chart_summary(result: ChartResult) -> str:
+    """Return what a person wants to know of a chart: where it is, and what it rolls out."""
+    lines = [
+        f"out/charts/{result.name}-{result.version}.tgz  {size(result.size)}",
+        f"digest  {result.digest}",
+    ]
+    lines += [f"{name:<6}  {digest}" for name, digest in (("web", result.web), ("api", result.api)) if digest]
+    return "\n".join([*lines, f"site    {result.site[:16]}  commit {result.commit[:12]}"]) + "\n"
 
 
 def external_report(report: Report) -> str:

@@ -14,17 +14,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import results
+from pipelines import checkout, results
 from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError, ToolError
+from pipelines.errors import PipelineError
 from pipelines.results import VersionResult
-from pipelines.tools import git
 from pipelines.tools.git import Head
 
-TRAILER = "Rollback-To"
-# What the steps read: an untracked file elsewhere changes nothing that is published.
-INPUTS = ("api", "content", "helm", "images", "pipelines", "requirements", "theme",
-          "pelicanconf.py", "site.toml")  # fmt: skip
 _NUMBER = r"(0|[1-9]\d{0,8})"
 _RELEASE = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-rc)?")  # SemVer 2.0, of this pipeline's forms
 
@@ -47,9 +42,7 @@ def version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResul
     the number of its commit, and for a trailer Rollback-To that names no release
     before this one.
     """
-    head = git.head(project, trailer=TRAILER, among=INPUTS, default=pipeline.default)
-    if head is None:
-        raise ToolError("no commit here, and a version counts commits; clone the site with Git")
+    head = checkout.read(project, pipeline.default)
     if head.shallow:
         raise PipelineError(
             "this clone is shallow, and a version counts all commits;"
@@ -62,22 +55,11 @@ def version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResul
         kind=kind,
         commit=head.commit,
         time=head.time,
-        dirty=dirty(head),
+        dirty=checkout.dirty(head),
         rollback=_rollback(head.trailers, stable),
     )
     results.write(project / "out" / "version.json", result)
     return result
-
-
-def dirty(head: Head) -> bool:
-    """Return whether what would be built is more, less or other than the commit."""
-    return bool(head.changed) or any(not _left_alone(path) for path in head.untracked)
-
-
-def _left_alone(path: str) -> bool:
-    """Return whether no step reads *path*: what editors leave, and what a name with a dot hides."""
-    parts = path.split("/")
-    return any(part.startswith(".") and part != ".well-known" for part in parts) or path.endswith("~")
 
 
 def _name(stable: str, head: Head, pipeline: Pipeline) -> tuple[str, str]:
@@ -106,15 +88,15 @@ def _rollback(trailers: tuple[str, ...], stable: str) -> str:
     if not trailers:
         return ""
     if len(trailers) > 1:
-        raise PipelineError(f"HEAD: has {len(trailers)} trailers {TRAILER}; leave one")
+        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.ROLLBACK}; leave one")
     (wanted,) = trailers
     if not (found := _RELEASE.fullmatch(wanted)):
         raise PipelineError(
-            f"HEAD: {TRAILER}: {wanted!r} is not a release; write it as 1.0.411, or 1.0.411-rc"
+            f"HEAD: {checkout.ROLLBACK}: {wanted!r} is not a release; write it as 1.0.411, or 1.0.411-rc"
         )
     own = tuple(map(int, stable.split(".")))
     if tuple(map(int, found.groups())) >= own:
         raise PipelineError(
-            f"HEAD: {TRAILER}: {wanted} is not older than this commit's {stable}; name one that is"
+            f"HEAD: {checkout.ROLLBACK}: {wanted} is not older than this commit's {stable}; name one that is"
         )
     return wanted

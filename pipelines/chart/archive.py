@@ -1,0 +1,107 @@
+"""Pack a chart by the real helm so that equal files give equal bytes, and take one apart.
+
+Reads the folder that it is given. Writes a temporary folder that goes again.
+Starts helm. No network.
+
+helm 4 writes user, mode and order of files by rules of its own and takes over one
+thing from the disk, the times of files: here they are all the same.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from pipelines import checkout
+from pipelines.errors import Fault, PipelineError, SourceError, ToolError
+from pipelines.seal import EPOCH
+from pipelines.tools import shell
+
+_PATIENCE = 60  # seconds for helm, which takes a tenth of one
+_LARGEST = 16 * 2**20  # bytes that a chart unpacks to; ours has a hundredth
+
+
+def read(folder: Path, name: str) -> dict[str, bytes]:
+    """Return the files of the chart in *folder* by path; raise SourceError for what helm would not pack.
+
+    *name* is how messages call the folder. helm would pack what a link leads to:
+    links are refused. What editors leave behind is left out.
+    """
+    files, faults = {}, []
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder).as_posix()
+        if checkout.litter(place) and place != ".helmignore":
+            continue
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            faults.append(
+                Fault(f"{name}/{place}", 0, "is no plain file", "put a copy of the file in its place")
+            )
+        elif path.is_file():
+            files[place] = path.read_bytes()
+    if "Chart.yaml" not in files:
+        faults.append(Fault(f"{name}/Chart.yaml", 0, "no such file", "bring it back from Git"))
+    if faults:
+        raise SourceError(faults)
+    return files
+
+
+def pack(files: Mapping[str, bytes], name: str, version: str) -> bytes:
+    """Return the archive of the chart *name* that consists of *files*, as *version*.
+
+    Raises ToolError when helm is missing, is another than helm 4, or refuses the chart.
+    """
+    helm = shell.find("helm")
+    if helm is None:
+        raise ToolError(
+            "helm: not installed, or not on the PATH; run `make kube`, and call this through make"
+        )
+    with tempfile.TemporaryDirectory(prefix="chart-") as room:
+        chart = Path(room) / name
+        for path, data in files.items():
+            file = chart / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            os.utime(file, (EPOCH, EPOCH))
+        # Nothing of this machine: no plugins, no settings, no credentials.
+        homes = {f"HELM_{one}_HOME": f"{room}/{one.lower()}" for one in ("CACHE", "CONFIG", "DATA")}
+        words = ["--version", version, "--app-version", version, "--destination", room]
+        for command in (["version", "--template", "{{.Version}}"], ["package", chart, *words]):
+            said = shell.run([helm, *command], timeout=_PATIENCE, env=homes, clean_env=True).decode().strip()
+            if command[0] == "version" and not said.startswith("v4."):
+                raise ToolError(
+                    f"helm: is {said}, whose archives differ each time; install helm 4: `make kube`"
+                )
+        return (Path(room) / f"{name}-{version}.tgz").read_bytes()
+
+
+def unpack(archive: bytes) -> tuple[str, dict[str, bytes]]:
+    """Return the name of the chart in *archive*, and its files by path.
+
+    Raises PipelineError for anything but the archive of a chart.
+    """
+    files: dict[PurePosixPath, bytes] = {}
+    try:
+        with gzip.open(io.BytesIO(archive)) as packed:
+            data = packed.read(_LARGEST + 1)  # to its end, where the checksum is
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+            for member in tar:
+                path = PurePosixPath(member.name)
+                file = tar.extractfile(member) if member.isreg() else None
+                if file is None or path.is_absolute() or ".." in path.parts:
+                    raise PipelineError(
+                        f"chart: holds {member.name!r}, which no chart of ours has; do not trust it"
+                    )
+                files[path] = file.read()
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError):
+        raise PipelineError("chart: is not a whole archive; fetch it again") from None
+    names = {path.parts[0] for path in files}
+    if len(data) > _LARGEST or len(names) != 1 or PurePosixPath(*names, "Chart.yaml") not in files:
+        raise PipelineError("chart: is an archive, and not one of a chart; do not trust it")
+    (name,) = names
+    return name, {path.relative_to(name).as_posix(): data for path, data in files.items()}
