@@ -119,7 +119,7 @@ class Accounts:
             page.on("console", hear)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             yield page
-            assert complaints == []
+            assert complaints == [], complaints
 
 
 @contextmanager
@@ -130,6 +130,18 @@ def accounts(browser: Browser, folder: Path) -> Iterator[Accounts]:
         site.python(_MAKE.format(count=_STOCK, password=PASSWORD))
         stock = [Member(f"reader{number}@example.org", f"Reader {number}") for number in range(_STOCK)]
         yield Accounts(site, browser, stock)
+
+
+@contextmanager
+def down(accounts: Accounts) -> Iterator[None]:
+    """Stop the API, as a cluster does, until the block ends."""
+    (process,) = accounts.site.processes
+    assert process.stop() == 0
+    try:
+        yield
+    finally:
+        process.start()
+        process.wait()
 
 
 def fill_login(page: Page, member: Member, password: str = "") -> None:
@@ -208,6 +220,7 @@ __all__ = [
     "accounts",
     "add_authenticator",
     "calls",
+    "down",
     "fill_login",
     "login",
     "set_up_totp",

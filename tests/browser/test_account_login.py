@@ -221,13 +221,12 @@ def test_the_keyboard_is_enough(accounts: Accounts) -> None:
     ("answer", "told"),
     [
         (None, "cannot be reached"),
-        ({"status": 503, "content_type": "text/html", "body": "<h1>503</h1>"}, "cannot be reached"),
         ({"status": 200, "content_type": "text/html", "body": "<h1>a portal</h1>"}, "cannot be reached"),
         ({"status": 200, "content_type": "application/json", "body": "{"}, "cannot be reached"),
         ({"status": 429, "content_type": "application/json", "body": "{}"}, "Too many requests"),
         ({"status": 403, "content_type": "application/json", "body": "{}"}, "Reload it"),
     ],
-    ids=["no network", "down", "not the API", "broken", "too many", "foreign"],
+    ids=["no network", "not the API", "broken", "too many", "foreign"],
 )
 def test_what_hinders_the_login_is_told(
     accounts: Accounts, answer: dict[str, str | int] | None, told: str
@@ -241,19 +240,6 @@ def test_what_hinders_the_login_is_told(
         expect(page.get_by_role("button", name="Log in", exact=True)).to_have_attribute(
             "aria-disabled", "false"
         )
-
-
-def test_the_account_says_that_the_api_is_down_and_tries_again(accounts: Accounts) -> None:
-    member = accounts.member()
-    with accounts.page() as page:
-        login(page, member)
-        page.route("**/_allauth/**", lambda route: route.abort())
-        page.goto("/account/")
-        expect(page.get_by_role("alert").filter(visible=True)).to_contain_text("cannot be reached")
-        assert page.evaluate("localStorage.getItem('member')") == member.name  # nobody has said otherwise
-        page.unroute_all()
-        page.get_by_role("button", name="Try again").click()
-        expect(page.locator("#account-name")).to_have_text(member.name)
 
 
 def test_without_javascript_nothing_is_offered_that_needs_it(accounts: Accounts) -> None:
