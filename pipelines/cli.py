@@ -116,13 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
     wheels.set_defaults(run=_wheels)
 
-    base = commands.add_parser("base", help="make the bases of images, and pin them (needs buildah)")
-    base.add_argument("names", nargs="+", choices=_IMAGES, metavar="NAME", help=" or ".join(_IMAGES))
-    base.set_defaults(run=_base)
-
-    wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
-    wheels.set_defaults(run=_wheels)
-
     settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
     settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
     settings.set_defaults(run=_settings)
@@ -273,30 +266,6 @@ def _chart(options: argparse.Namespace) -> int:
     project = options.project.resolve()
     result = pack(project, config.load(project))
     sys.stdout.write(results.to_json(result) if options.json else chart_summary(result))
-    return 0
-
-
-def _base(options: argparse.Namespace) -> int:
-    from pipelines.image import base
-
-    project = options.project.resolve()
-    site = config.load(project)
-    for one in base.make(project, options.names, site.registry, _say):
-        print(one)
-    return 0
-
-
-def _wheels(options: argparse.Namespace) -> int:
-    from pipelines.image import base, wheels
-    from pipelines.image.target import target_of
-
-    project = options.project.resolve()
-    target = target_of(base.pinned(project, "api"))
-    with suppress(PipelineError):  # what is there and whole is not fetched again
-        wheels.read(project, target)
-        return 0
-    wheels.fetch(project, target, _say)
-    wheels.read(project, target)
     return 0
 
 
