@@ -24,7 +24,7 @@ from pipelines.image.unpack import unpack
 from pipelines.results import ImageResult
 
 CODE, PACKAGES = "srv", "srv/packages"  # where they lie in the image: PYTHONPATH of the base
-_KINDS = (".html", ".py", ".txt")
+_KINDS = (".css", ".html", ".js", ".py", ".svg", ".txt")
 
 
 def api(project: Path, site: SiteConfig, say: wheels.Say) -> ImageResult:

@@ -1,0 +1,281 @@
+"""The API's image: the same everywhere, without a shell, and a change is the layer that it is in."""
+
+from __future__ import annotations
+
+import _imp
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import OutputFormat, SchemaVersion
+from cyclonedx.validation import make_schemabased_validator
+
+from pipelines import config
+from pipelines.errors import PipelineError, SourceError
+from pipelines.image import base, lock, oci, wheels
+from pipelines.image.api import api
+from pipelines.image.target import target_of
+from pipelines.results import ImageResult
+from tests.image.packing import api_project, copy
+from tests.project import ROOT, command, write
+from tests.tools import need
+
+Entries = list[tuple[tarfile.TarInfo, bytes]]
+UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: a hash, which is never compared
+
+
+def pack(project: Path) -> ImageResult:
+    return api(project, config.load(project), lambda line: pytest.fail(f"asked for more: {line}"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with an image; tests only look at it."""
+    one = api_project(tmp_path_factory.mktemp("api-image"))
+    pack(one)
+    return one
+
+
+@pytest.fixture(scope="module")
+def image(made: Path) -> oci.Image:
+    return oci.read(made / "out/images/api")
+
+
+@pytest.fixture(scope="module")
+def entries(image: oci.Image) -> Entries:
+    """Everything in the image, with the bytes of files."""
+    found = []
+    for layer in image.layers:
+        with tarfile.open(fileobj=BytesIO(layer.data)) as tar:
+            for info in tar:
+                stream = tar.extractfile(info) if info.isreg() else None
+                found.append((info, stream.read() if stream else b""))
+    return found
+
+
+def test_the_image_is_a_layout_of_three_layers(made: Path, image: oci.Image) -> None:
+    result = json.loads((made / "out/image-api.json").read_text())
+    assert [layer.name for layer in image.layers] == ["base", "packages", "code"]
+    assert (result["name"], result["site"], result["digest"]) == ("api", "", image.digest)
+    assert result["base"] == lock.read(made)["api", "amd64"].digest
+    assert [row["digest"] for row in result["layers"]] == [layer.digest for layer in image.layers]
+
+
+def test_it_says_how_it_runs_and_nothing_of_its_commit(image: oci.Image) -> None:
+    settings = dict(image.config["config"])
+    assert settings["User"] == "10001:10001"
+    assert settings["Entrypoint"] == ["python3", "-m", "gunicorn", "--config", "python:api.config.gunicorn"]
+    assert settings["ExposedPorts"] == {"8000/tcp": {}}
+    assert settings["WorkingDir"] == "/srv"
+    assert dict(row.split("=", 1) for row in settings["Env"]) == {
+        "PATH": "/usr/bin",
+        "PYTHONPATH": "/srv/packages:/srv",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+        "HOME": "/tmp",
+    }
+    assert sorted(name.rpartition(".")[2] for name in settings["Labels"]) == [
+        "description", "digest", "licenses", "title", "url",
+    ]  # fmt: skip
+
+
+def test_python_is_the_only_program(entries: Entries) -> None:
+    names = [info.name for info, _ in entries if not info.isdir()]
+    programs = [name for name in names if re.match(r"(usr/)?(local/)?s?bin/", name)]
+    assert programs == ["usr/bin/python3", "usr/bin/python3.13"]
+    unwanted = {"ensurepip", "idlelib", "pip", "test", "tkinter", "venv", "pydoc_data", "setuptools"}
+    tops = {name.split("/")[3] for name in names if name.startswith("usr/lib/python3.13/")}
+    tops |= {name.split("/")[2] for name in names if name.startswith("srv/packages/")}
+    assert sorted(unwanted & tops) == []
+    assert not any(data.startswith((b"#!/bin/sh", b"#!/bin/bash")) for _, data in entries)
+
+
+def test_nothing_can_be_written_and_nothing_gives_rights(
+    entries: Entries,
+) -> None:
+    assert {(info.uid, info.gid) for info, _ in entries} == {(0, 0)}
+    writable = {info.name: oct(info.mode) for info, _ in entries if info.mode & 0o022 and not info.issym()}
+    assert writable == {"tmp": "0o1777"}
+    assert [info.name for info, _ in entries if info.mode & 0o6000] == []
+
+
+def test_bytecode_is_of_its_source_and_never_compared(entries: Entries) -> None:
+    """Times of files are made of their content here: bytecode that asks for them would never be used."""
+    files = {info.name: data for info, data in entries if info.isreg()}
+    for info, _ in entries:  # a link to a module beside it is compiled under both names
+        if info.issym() and (target := f"{info.name.rpartition('/')[0]}/{info.linkname}") in files:
+            files[info.name] = files[target]
+    found = {}
+    for name, data in files.items():
+        if name.endswith(".pyc"):
+            folder, _, rest = name.rpartition("__pycache__/")
+            source = files[f"{folder}{rest.replace('.cpython-313.pyc', '.py')}"]
+            number = int.from_bytes(data[:4], "little")
+            assert (name, data[4:8]) == (name, UNCHECKED)
+            assert (name, data[8:16]) == (name, _imp.source_hash(number, source))
+            found[name] = number
+    assert len(set(found.values())) == 1  # one Python made all of it
+    sources = [
+        name for name in files if name.startswith(("srv/", "usr/lib/python3.13/")) and name.endswith(".py")
+    ]
+    assert len(found) >= len(sources) - 1  # sitecustomize leads to /etc
+    assert not any(b"/out/.compile-" in data for name, data in files.items() if name.endswith(".pyc"))
+
+
+@pytest.mark.parametrize("who", ["owner", "user"])
+def test_another_machine_day_user_and_umask_give_the_same_digest(
+    made: Path, image: oci.Image, tmp_path: Path, who: str
+) -> None:
+    """Decision 8: no daemon, no privilege, no clock. The copy has other modes, times and owners."""
+    one = copy(made, tmp_path / "elsewhere")
+    shutil.rmtree(one / "out/images")
+    (one / "out/image-api.json").unlink()
+    write(one / "api/gate/__pycache__/views.cpython-311.pyc", b"of another Python")
+    for path in [one, *one.rglob("*")]:
+        if not path.is_symlink():
+            os.utime(path, (1, 1))
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            if os.geteuid() == 0 and who == "owner":
+                os.chown(path, 12345, 12345)
+    user = [need("unshare"), "--user", "--map-user=12345", "--map-group=12345"] if who == "user" else []
+    script = "import os, sys; os.umask(0o077); from pipelines import cli; sys.exit(cli.main(sys.argv[1:]))"
+    env = {"PATH": os.environ["PATH"], "TZ": "Asia/Tokyo", "LC_ALL": "C", "HOME": str(one),
+           "SOURCE_DATE_EPOCH": "5", "PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT),
+           "PYTHONOPTIMIZE": "2"}  # fmt: skip
+    argv = [*user, sys.executable, "-c", script, "--project", str(one), "image", "api"]
+    done = subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert oci.read(one / "out/images/api").digest == image.digest
+    for name in ("images/api.cdx.json", "image-api.json", "images/api/index.json"):
+        assert (one / "out" / name).read_bytes() == (made / "out" / name).read_bytes()
+
+
+def changed(before: oci.Image, after: oci.Image) -> set[str]:
+    pairs = zip(before.layers, after.layers, strict=True)
+    return {one.name for one, two in pairs if one.digest != two.digest}
+
+
+def test_a_change_of_the_code_is_one_small_layer(made: Path, image: oci.Image, tmp_path: Path) -> None:
+    one = copy(made, tmp_path)
+    write(one / "api/health/more.py", '"""Nothing."""\n')
+    pack(one)
+    after = oci.read(one / "out/images/api")
+    assert changed(image, after) == {"code"}
+    assert after.layers[-1].size < 200_000
+
+
+def test_a_change_of_a_package_leaves_base_and_code(made: Path, image: oci.Image, tmp_path: Path) -> None:
+    one = copy(made, tmp_path)
+    target = target_of(base.pinned(one, "api"))
+    before = wheels.folder_of(one, target)
+    text = (one / wheels.FILE).read_text("utf-8")
+    write(one / wheels.FILE, re.sub(r"(?m)^qrcode==.*\n(?: .*\n)+", "", text))
+    shutil.move(before, wheels.folder_of(one, target))
+    pack(one)
+    after = oci.read(one / "out/images/api")
+    assert changed(image, after) == {"packages"}
+    names = {row["name"] for row in json.loads((one / "out/images/api.cdx.json").read_text())["components"]}
+    assert "qrcode" not in names
+
+
+def test_the_bill_of_materials_names_every_package(made: Path) -> None:
+    """CycloneDX, checked against its own schema; Debian's packages and Python's, of these versions."""
+    text = (made / "out/images/api.cdx.json").read_text("utf-8")
+    document = json.loads(text)
+    version = SchemaVersion.from_version(document["specVersion"])
+    assert make_schemabased_validator(OutputFormat.JSON, version).validate_str(text) is None
+    rows = [row for row in document["components"] if "arch=source" not in row["bom-ref"]]
+    found = {f"{row['name']}={row['version']}" for row in rows if row["purl"].startswith("pkg:deb/")}
+    assert set(lock.read(made)["api", "amd64"].packages) <= found
+    pins = wheels.pins(made, target_of(base.pinned(made, "api")))
+    pythons = {
+        row["purl"]: row["hashes"][0]["content"] for row in rows if row["purl"].startswith("pkg:pypi/")
+    }
+    assert sorted(pythons) == sorted(f"pkg:pypi/{pin.name}@{pin.version}" for pin in pins)
+    assert all(pythons[f"pkg:pypi/{pin.name}@{pin.version}"] in pin.hashes for pin in pins)
+    root = document["metadata"]["component"]["bom-ref"]
+    (depends,) = [row["dependsOn"] for row in document["dependencies"] if row["ref"] == root]
+    assert set(pythons) <= set(depends)
+
+
+def test_every_library_is_of_a_package_that_is_named(made: Path, entries: Entries) -> None:
+    """What is in the image and not in the bill would be forgotten at the next security update."""
+    packages = {row.split("=")[0] for row in lock.read(made)["api", "amd64"].packages}
+    licences = {
+        info.name.split("/")[3]
+        for info, _ in entries
+        if info.name.startswith("usr/share/doc/") and info.isreg()
+    }
+    assert licences == packages
+    needed = {
+        "ca-certificates",
+        "libc6",
+        "libgcc-s1",
+        "libpython3.13-stdlib",
+        "libssl3t64",
+        "python3.13-minimal",
+    }
+    assert needed <= packages
+
+
+def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
+    text = (ROOT / "tests/site/site.toml").read_text("utf-8")
+    write(tmp_path / "site.toml", text.replace("login    = true", "login    = false"))
+    done = command(tmp_path, "image", "api")
+    what = "site.toml: login = false, so there is no API to pack"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {what}; leave this step out, or set login = true\n"
+
+
+def test_the_result_is_for_people_or_for_machines(made: Path, image: oci.Image, tmp_path: Path) -> None:
+    one = copy(made, tmp_path)
+    done = command(one, "image", "api")
+    assert done.stdout.splitlines()[0].startswith("out/images/api  amd64  ")
+    assert f"digest  {image.digest}" in done.stdout
+    done = command(one, "image", "api", "--json")
+    assert json.loads(done.stdout) == json.loads((made / "out/image-api.json").read_text())
+    done = command(one, "image", "--json")
+    assert (done.returncode, done.stderr) == (2, "error: --json tells of one image; name it: web or api\n")
+
+
+def test_only_plain_code_gets_into_an_image(made: Path, tmp_path: Path) -> None:
+    """An editor's copy would be in it; a link would be another file elsewhere."""
+    one = copy(made, tmp_path)
+    write(one / "api/gate/views.py~", "# a copy")
+    write(one / "api/secret.env", "KEY=1")
+    (one / "api/gate/linked.py").symlink_to("/etc/hostname")
+    with pytest.raises(SourceError) as caught:
+        pack(one)
+    assert [fault.path for fault in caught.value.faults] == [
+        "api/gate/linked.py", "api/gate/views.py~", "api/secret.env",
+    ]  # fmt: skip
+
+
+def test_another_machine_is_told_what_it_lacks(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without bytecode it would be another image, and a slow one."""
+    one = copy(made, tmp_path)
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(PipelineError, match="needs Linux on x86_64; pack it on such a machine"):
+        pack(one)
+
+
+def test_skopeo_reads_it(made: Path, image: oci.Image, tmp_path: Path) -> None:
+    """A stranger's eye: another implementation copies it and finds the same digest."""
+    words = ["--insecure-policy", "copy", "-q", "--preserve-digests"]
+    subprocess.run([need("skopeo"), *words, f"oci:{made}/out/images/api", f"oci:{tmp_path}/copy"], check=True)
+    assert oci.read(tmp_path / "copy").digest == image.digest
+
+
+def test_it_is_small(image: oci.Image) -> None:
+    """45 MB, compressed: what a node fetches once and keeps."""
+    assert image.size < 45_000_000
