@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools lock clean post base wheels image
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools lock clean post base wheels image version chart
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ check: $(VENV)/run  ## build, and try the links to other sites
 
 image: build  ## pack out/site, and the login's API where there is one, into OCI images: out/images
 	@$(RUN) image
+
+version: $(VENV)/run  ## say which version this commit is, by Git: out/version.json
+	@$(RUN) version
+
+chart: image version $(VENV)/kube  ## pack the chart that rolls out what was built: out/charts
+	@$(RUN) chart
 
 base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
 	@$(RUN) base web api
