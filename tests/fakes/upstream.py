@@ -47,8 +47,8 @@ class Upstream:
 
 
 @contextmanager
-def upstream(port: int = 0, tls: SSLContext | None = None) -> Iterator[Upstream]:
-    """Run an upstream on *port*, or a free one, of 127.0.0.1 until the block ends."""
+def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Upstream]:
+    """Run an upstream on *port*, or a free one, of *host* until the block ends."""
     told = Upstream()
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,7 +77,7 @@ def upstream(port: int = 0, tls: SSLContext | None = None) -> Iterator[Upstream]
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
