@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
+
 from django.contrib.auth.hashers import Argon2PasswordHasher
+
+# Hashes that a process makes at once. More would be no faster on the one or two processors of a pod, and
+# each holds its memory until it is done.
+AT_ONCE = 2
+_turns = BoundedSemaphore(AT_ONCE)
 
 
 class Argon2(Argon2PasswordHasher):
@@ -11,3 +18,13 @@ class Argon2(Argon2PasswordHasher):
     memory_cost = 19456  # KiB
     time_cost = 2
     parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        """Hash *password*, when it is its turn."""
+        with _turns:
+            return super().encode(password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Return whether *password* is the one that was hashed, when it is its turn."""
+        with _turns:
+            return super().verify(password, encoded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 wsgi_app = "api.config.wsgi:application"
@@ -31,3 +32,14 @@ def worker_exit(server: Any, worker: Any) -> None:
     from api.accounts.post import finish
 
     finish(patience=15)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let glibc give the memory of hashes back: it would keep 20 MB for each thread that ever made one.
+
+    M_MMAP_THRESHOLD (mallopt(3)) is -3: what is larger than 1 MB is mapped by itself, and unmapped when it
+    is freed. Without it the threshold grows to the size of the first such block that is freed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, and need none
+    if mallopt:
+        mallopt(-3, 1024 * 1024)
