@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools lock clean post base wheels image version chart
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas lock clean post base wheels image version chart
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ bench: $(VENV)/dev  ## measure build, server and login, into benchmarks/RESULTS.
 tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
 
+sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (needs Go 1.26; minutes)
+
+schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need (needs Go 1.26)
+
 kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
@@ -127,6 +131,22 @@ $(VENV)/scan: requirements/scan.txt | $(VENV)/made
 	@$(VENV)/scanner/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@ln -sf ../scanner/bin/checkov $(BIN)/checkov
 	@touch $@
+
+$(VENV)/sops: .ci/sops/go.mod .ci/sops/go.sum | $(VENV)/made
+	@echo "building sops" >&2
+	@go build -C .ci/sops -trimpath -o $(CURDIR)/$(BIN)/sops github.com/getsops/sops/v3/cmd/sops
+	@touch $@
+
+# The CRDs as their authors' own generator makes them, and the operator's chart, which lies in its Go module.
+FLUX := helm-controller/api/v2 kustomize-controller/api/v1 source-controller/api/v1 \
+  notification-controller/api/v1 notification-controller/api/v1beta3
+$(VENV)/schemas: .ci/schemas/go.mod .ci/schemas/go.sum | $(VENV)/made
+	@echo "making the schemas of Flux" >&2
+	@rm -rf $@ $@.new
+	@go -C .ci/schemas tool controller-gen crd $(FLUX:%=paths=github.com/fluxcd/%) output:crd:dir=$(CURDIR)/$@.new
+	@cp -r "$$(go list -C .ci/schemas -m -f '{{.Dir}}' github.com/zalando/postgres-operator)/charts/postgres-operator" $@.new
+	@chmod -R u+w $@.new
+	@mv $@.new $@
 
 node_modules/.done: package-lock.json | $(VENV)/dev
 	@echo "installing what the tests need from npm" >&2
