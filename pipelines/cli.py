@@ -23,6 +23,7 @@ from pipelines.errors import PipelineError, SourceError, UsageError
 
 _IMAGES = ("web", "api")
 _SECRETS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
+_ARCHIVE = ("save", "list", "fetch", "restore", "prune")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,6 +117,26 @@ def _parser() -> argparse.ArgumentParser:
     wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
     wheels.set_defaults(run=_wheels)
 
+    publish = commands.add_parser("publish", help="send images, assets, archive and chart to their places")
+    publish.add_argument("--index-wait", type=_seconds, default=60, metavar="SECONDS",
+                         help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
+    publish.add_argument("--json", action="store_true", help="print the result as JSON")
+    publish.set_defaults(run=_publish)
+
+    archive = commands.add_parser(
+        "archive", help="keep a release, tell of those that are kept, bring one back"
+    )
+    archive.add_argument("action", nargs="?", choices=_ARCHIVE, default="save", metavar="ACTION",
+                         help=f"one of {', '.join(_ARCHIVE)} (default: save)")  # fmt: skip
+    archive.add_argument("version", nargs="?", help="for fetch and restore: the release")
+    archive.add_argument("--push", action="store_true", help="restore: push its images again too")
+    archive.add_argument("--delete", action="store_true", help="prune: remove what it lists")
+    archive.add_argument("--json", action="store_true", help="fetch: print the release as JSON")
+    archive.set_defaults(run=_archive)
+    for one in (publish, archive):
+        one.add_argument("--deadline", type=_seconds, default=900, metavar="SECONDS",
+                         help="how long all of it may take (default: 900)")  # fmt: skip
+
     settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
     settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
     settings.set_defaults(run=_settings)
@@ -144,6 +165,12 @@ def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return float(text)
 
 
 def _port(text: str) -> int:
@@ -290,6 +317,56 @@ def _wheels(options: argparse.Namespace) -> int:
         return 0
     wheels.fetch(project, target, _say)
     wheels.read(project, target)
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from pipelines import access
+    from pipelines.flow.publish import publish
+    from pipelines.flow.services import Times
+    from pipelines.terminal import Bar, publish_summary
+
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(os.environ, site.registry, site.chart.repository)
+    times = Times(options.deadline, options.index_wait)
+    with Bar() as bar:
+        result = publish(project, site, who, times, say=_say, progress=bar, clock=time.monotonic)
+    sys.stdout.write(results.to_json(result) if options.json else publish_summary(result))
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from pipelines import access
+    from pipelines.flow import archive
+    from pipelines.flow.services import Times
+    from pipelines.terminal import Bar, archive_list, release_summary
+
+    if bool(options.version) != (options.action in ("fetch", "restore")):
+        raise UsageError("archive fetch and archive restore want a version, and the others take none")
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(os.environ, site.registry, site.chart.repository)
+    times = Times(options.deadline)
+    with Bar() as bar:
+        if options.action == "save":
+            print("\n".join(archive.save_release(project, site, who, times, say=_say, progress=bar)))
+        elif options.action == "list":
+            sys.stdout.write(archive_list(archive.releases(site, who, times, _say)))
+        elif options.action == "fetch":
+            release = archive.fetch_release(project, site, who, options.version, times, _say)
+            sys.stdout.write(results.to_json(release) if options.json else release_summary(release))
+        elif options.action == "restore":
+            folder = project / "out" / "releases" / options.version
+            words = {"push": options.push, "say": _say, "progress": bar}
+            archive.restore_release(folder, site, who, options.version, times, **words)
+            print(folder.relative_to(project).as_posix())
+        else:
+            now = datetime.now(UTC)
+            for key in archive.prune_assets(site, who, times, now, delete=options.delete, say=_say):
+                print(key)
     return 0
 
 

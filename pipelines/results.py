@@ -95,7 +95,31 @@ class Release:
     asset: str  # the path of one hashed asset of it, "/assets/…"
 
 
-Result = SiteResult | ImageResult | VersionResult | ChartResult | Release
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """What one target of publishing was sent."""
+
+    name: str  # "image web", "assets", "archive", "chart", "index", "receiver"
+    place: str  # host and path, or the name of a bucket
+    sent: tuple[str, ...]  # digests, keys, tags, in no promised order
+    kept: int  # pieces that were there already
+    bytes: int  # of what was sent
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """A published release: out/publish.json."""
+
+    version: str  # VersionResult.version
+    commit: str  # 40 hex digits
+    digest: str  # "sha256:…" of the chart
+    targets: tuple[TargetResult, ...]  # in the order in which they were served
+    warnings: tuple[str, ...]  # what did not work and does not matter to readers
+    seconds: float
+
+
+Result = SiteResult | ImageResult | VersionResult | ChartResult | Release | PublishResult
 _Kind = TypeVar("_Kind")
 
 
@@ -153,7 +177,7 @@ def read_chart(path: Path) -> ChartResult:
 
 def read_release(path: Path) -> Release:
     """Read a Release out of the archive; raise PipelineError when it is missing or foreign."""
-    return _read(path, lambda data: Release(**data), "python -m pipelines archive --fetch")
+    return _read(path, lambda data: Release(**data), "python -m pipelines archive fetch VERSION")
 
 
 def _read(path: Path, make: Callable[[dict[str, Any]], _Kind], command: str) -> _Kind:

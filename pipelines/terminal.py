@@ -5,6 +5,7 @@ Writes to stderr, and only where that is a terminal. No reads, no network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from types import TracebackType
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipelines.results import ChartResult, ImageResult, SiteResult
+from pipelines.results import ChartResult, ImageResult, PublishResult, Release, SiteResult
 
 if TYPE_CHECKING:  # it brings an HTTP client along, which a build does not need
+    from pipelines.archive.record import Record
     from pipelines.site.external import Report
 
 PATIENCE = 2.0  # seconds that a build may take before it shows a bar
@@ -109,6 +111,40 @@ def chart_summary(result: ChartResult) -> str:
     ]
     lines += [f"{name:<6}  {digest}" for name, digest in (("web", result.web), ("api", result.api)) if digest]
     return "\n".join([*lines, f"site    {result.site[:16]}  commit {result.commit[:12]}"]) + "\n"
+
+
+def publish_summary(result: PublishResult) -> str:
+    """Return a table of what each target was sent, what it had, the bytes and the time."""
+    width = max(len(one.name) for one in result.targets)
+    lines = [f"{result.version}  commit {result.commit[:12]}  chart {result.digest[:19]}"]
+    lines += [
+        f"{one.name:<{width}}  {len(one.sent):>5} sent  {one.kept:>5} there  {size(one.bytes):>8}"
+        f"  {one.seconds:>6.2f} s  {one.place}"
+        for one in result.targets
+    ]
+    total = sum(one.bytes for one in result.targets)
+    lines.append(f"{'in all':<{width}}  {'':>24}  {size(total):>8}  {result.seconds:>6.2f} s")
+    return "\n".join(lines) + "\n"
+
+
+def archive_list(found: Sequence[Record]) -> str:
+    """Return one line a release, the newest first."""
+    if not found:
+        return "no release is archived\n"
+    width = max(len(one.version) for one in found)
+    rows = [
+        f"{one.version:<{width}}  {datetime.fromtimestamp(one.time, UTC):%Y-%m-%d %H:%M} UTC"
+        f"  commit {one.commit[:12]}  site {one.release.site[:12]}"
+        for one in found
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def release_summary(release: Release) -> str:
+    """Return what a release rolls out, a line each."""
+    rows = {"version": release.version, "commit": release.commit, "site": release.site}
+    rows |= {"web": release.web, "api": release.api or "none", "asset": release.asset}
+    return "".join(f"{name:<8} {value}\n" for name, value in rows.items())
 
 
 def external_report(report: Report) -> str:

@@ -21,6 +21,10 @@ http:
   addr: 127.0.0.1:{port}
   tls: {{certificate: {folder}/certificate.pem, key: {folder}/key.pem}}
 """
+AUTH = "auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}\n"
+LOGIN = ("ci", "a long password")
+# `htpasswd -nbB` of it, at the least cost: it is asked at every request.
+HTPASSWD = f"{LOGIN[0]}:$2b$04$abcdefghijklmnopqrstuunJ0u00SLiuoTA7qEltWZhxMUdJFZu5q\n"
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,13 @@ def certificate(folder: Path) -> None:
 
 
 @contextmanager
-def registry(folder: Path) -> Iterator[Registry]:
-    """Run a registry with its data below *folder* until the block ends."""
+def registry(folder: Path, *, closed: bool = False) -> Iterator[Registry]:
+    """Run a registry with its data below *folder* until the block ends; a *closed* one wants ``LOGIN``."""
     port = free_port()
     certificate(folder)
-    (folder / "config.yml").write_text(CONFIG.format(folder=folder, port=port))
+    (folder / "htpasswd").write_text(HTPASSWD)
+    config = (CONFIG + AUTH if closed else CONFIG).format(folder=folder, port=port)
+    (folder / "config.yml").write_text(config)
     with (folder / "log").open("ab") as log:
         one = subprocess.Popen(
             [need("docker-registry"), "serve", folder / "config.yml"],

@@ -47,12 +47,16 @@ class Services:
     def __init__(self, web: Web, site: SiteConfig, who: Access, bundle: Path | None) -> None:
         self.web = web
         self._site, self._who, self._bundle = site, who, bundle
+        self._registries: dict[str, Registry] = {}  # each has logged in
 
     def registry(self, name: str) -> Registry:
         """Return the repository of the image *name*."""
         if not self._site.registry:
             raise PipelineError("site.toml: no registry of images; set registry under [images]")
-        return Registry(self.web, f"{self._site.registry}/{name}", self._who.registry, access.REGISTRY)
+        if name not in self._registries:
+            place = f"{self._site.registry}/{name}"
+            self._registries[name] = Registry(self.web, place, self._who.registry, access.REGISTRY)
+        return self._registries[name]
 
     def charts(self, place: str, name: str) -> Repository | Registry:
         """Return the chart repository *place*, for charts called *name*."""

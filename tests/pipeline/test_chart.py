@@ -70,6 +70,17 @@ def test_the_record_is_of_the_archive(project: Path) -> None:
     assert (project / f"out/site/public{result.asset}").is_file()
 
 
+def test_other_jobs_get_it_as_variables(project: Path) -> None:
+    """GitLab reads KEY=value lines, takes no quotes away, and refuses an empty name or a line break."""
+    result, _ = packed(project)
+    lines = (project / "out/chart.env").read_text().splitlines()
+    assert dict(line.split("=", 1) for line in lines) == {
+        "RELEASE_VERSION": "1.0.2-rc", "RELEASE_COMMIT": result.commit, "RELEASE_CHART": result.digest,
+        "RELEASE_URL": "https://small.example", "RELEASE_SITE": result.site,
+        "RELEASE_WEB": WEB, "RELEASE_API": API,
+    }  # fmt: skip
+
+
 def test_version_and_version_of_the_application_are_one(project: Path) -> None:
     _, data = packed(project)
     head = yaml.safe_load(archive.unpack(data)[1]["Chart.yaml"])

@@ -1,0 +1,214 @@
+"""A network in which things go wrong: an HTTP proxy that stands before one server.
+
+It passes whole requests on, counts them, and does what it is told with those
+that fit: answer by itself, wait, cut the connection in the middle of a body,
+keep the answer for itself. ``after`` is called when the server has done its
+part and the client does not know of it yet: the moment to kill the client.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import RLock, Thread
+from typing import Any
+
+_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
+
+
+@dataclass
+class Rule:
+    """What goes wrong with requests that fit; the first that fits is taken, and used up by ``times``."""
+
+    method: str = ""  # "" fits all
+    path: str = ""  # a regular expression, searched in path and query
+    times: int = 1
+    delay: float = 0.0  # seconds before anything else
+    status: int = 0  # answered instead, with ``body`` and ``headers``
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int = -1  # bytes of the body that reach the server before both connections break
+    mute: bool = False  # the server does its part, and the connection breaks before the answer
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that came by."""
+
+    method: str
+    path: str
+    sent: int  # bytes of its body that reached the server
+    status: int  # of the answer; 0 for none
+    headers: dict[str, str]  # names in lower case
+    at: float  # when the server had answered, by the monotonic clock
+
+
+@dataclass
+class Proxy:
+    """What to do, and what came by."""
+
+    host: str = ""  # "127.0.0.1:4711"
+    rules: list[Rule] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    after: Callable[[Call], bool] | None = None  # True: the client gets no answer
+    lock: RLock = field(default_factory=RLock, repr=False)
+
+    def sent(self, method: str = "", path: str = "") -> int:
+        """Return how many bytes of bodies went to the server."""
+        return sum(call.sent for call in self.made(method, path))
+
+    def made(self, method: str = "", path: str = "") -> list[Call]:
+        """Return the calls of *method* whose path fits."""
+        found = [call for call in self.calls if call.method == method or not method]
+        return [call for call in found if re.search(path, call.path)]
+
+    def rule(self, method: str, path: str) -> Rule:
+        """Return what goes wrong with this request, and use it up."""
+        with self.lock:
+            for rule in self.rules:
+                if rule.times and rule.method in ("", method) and re.search(rule.path, path):
+                    rule.times -= 1
+                    return rule
+        return Rule()
+
+
+class _Broken(Exception):
+    """The connection to the client has to break."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    proxy: Proxy
+    target: str
+    trusted: ssl.SSLContext | None
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        rule = self.proxy.rule(self.command, self.path)
+        time.sleep(rule.delay)
+        try:
+            if rule.cut >= 0:
+                self._cut(rule.cut, length)
+            body = self.rfile.read(length)
+            if rule.status:
+                self._note(0, rule.status)
+                self._answer(rule.status, rule.headers, rule.body)
+                return
+            self._pass(body, rule)
+        except (_Broken, OSError, HTTPException):
+            self._break()
+
+    def _pass(self, body: bytes, rule: Rule) -> None:
+        server = self._connect()
+        try:
+            server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            self._put_headers(server)
+            server.send(body)
+            answer = server.getresponse()
+            data = answer.read()
+        finally:
+            server.close()
+        call = self._note(len(body), answer.status)
+        if rule.mute or (self.proxy.after and self.proxy.after(call)):
+            raise _Broken
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+        self._answer(answer.status, headers, data, length)
+
+    def _cut(self, count: int, length: int) -> None:
+        """Let the server have *count* bytes of the body, and break off."""
+        server = self._connect()
+        server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        self._put_headers(server)
+        sent = self.rfile.read(min(count, length))
+        server.send(sent)
+        self._note(len(sent), 0)
+        server.close()
+        raise _Broken
+
+    def _connect(self) -> HTTPConnection:
+        if self.trusted:
+            return HTTPSConnection(self.target, timeout=60, context=self.trusted)
+        return HTTPConnection(self.target, timeout=60)
+
+    def _put_headers(self, server: HTTPConnection) -> None:
+        for name, value in self.headers.items():
+            if name.lower() not in ("connection", "expect"):
+                server.putheader(name, value)
+        server.endheaders()
+
+    def _note(self, sent: int, status: int) -> Call:
+        names = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(self.command, self.path, sent, status, names, time.monotonic())
+        with self.proxy.lock:
+            self.proxy.calls.append(call)
+        return call
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes, length: str | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in {"Date": self.date_time_string(), **headers}.items():
+            self.send_header(name, value)
+        if status not in (204, 304):
+            self.send_header("Content-Length", length or str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _break(self) -> None:
+        """End the connection with a reset, as a machine does that dies."""
+        self.close_connection = True
+        raw = self.connection
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.close()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("do_"):  # every method is passed on
+            return self._serve
+        raise AttributeError(name)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    """Clients that go away are what the tests are about: no word on them."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def proxy(target: str, tls: Path | None = None) -> Iterator[Proxy]:
+    """Run a proxy before *target*, "host:port", until the block ends.
+
+    With *tls*, a folder with certificate.pem and key.pem for 127.0.0.1, both sides
+    speak TLS, and the server's certificate is that one.
+    """
+    told = Proxy()
+    trusted = ssl.create_default_context(cafile=str(tls / "certificate.pem")) if tls else None
+    words = {"proxy": told, "target": target, "trusted": trusted}
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), words))
+    if tls:
+        own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        own.load_cert_chain(tls / "certificate.pem", tls / "key.pem")
+        server.socket = own.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    told.host = f"127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
