@@ -1,7 +1,8 @@
 """Pack the chart that rolls out what was built, or what a rollback brings back.
 
 Reads helm/site, the records in out/, out/site, the repository. Writes
-out/charts/<name>-<version>.tgz and out/chart.json. Starts helm. No network.
+out/charts/<name>-<version>.tgz, out/chart.json, and the same for a pipeline's other
+jobs in out/chart.env. Starts helm. No network.
 """
 
 from __future__ import annotations
@@ -43,8 +44,14 @@ def pack(project: Path, site: SiteConfig) -> ChartResult:
     record = out / "chart.json"
     record.unlink(missing_ok=True)  # a kill leaves no record rather than one of another chart
     results.put(out / "charts" / f"{name}-{version.version}.tgz", data)
+    results.put(out / "chart.env", _dotenv(result, production(site)))
     results.write(record, result)
     return result
+
+
+def production(site: SiteConfig) -> str:
+    """Return the address of *site* where readers find it."""
+    return next((one.url for one in site.environments if one.name == "production"), site.url)
 
 
 def described(data: bytes) -> ChartResult:
@@ -137,7 +144,7 @@ def _values(site: SiteConfig, release: Release, version: VersionResult) -> dict[
             "site.toml: [images] names no registry, so no node could fetch the images;"
             ' write registry = "registry.example.org/me/site"'
         )
-    url = next((one.url for one in site.environments if one.name == "production"), site.url)
+    url = production(site)
     if not url.startswith("https://"):
         raise PipelineError(f"site.toml: {url} is the address in production; write it with https://")
     api = bool(release.api)
@@ -153,3 +160,13 @@ def _values(site: SiteConfig, release: Release, version: VersionResult) -> dict[
         ("api", "image", "repository"): f"{site.registry}/api" if api else "",
         ("api", "image", "digest"): release.api,
     }
+
+
+def _dotenv(result: ChartResult, url: str) -> bytes:
+    """Return what GitLab takes as variables (artifacts:reports:dotenv): a line each, nothing to quote."""
+    rows = {
+        "RELEASE_VERSION": result.version, "RELEASE_COMMIT": result.commit, "RELEASE_URL": url,
+        "RELEASE_CHART": result.digest, "RELEASE_SITE": result.site,
+        "RELEASE_WEB": result.web, "RELEASE_API": result.api,
+    }  # fmt: skip
+    return "".join(f"{name}={value}\n" for name, value in rows.items() if value).encode()
