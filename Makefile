@@ -8,11 +8,11 @@ RUN    := $(BIN)/python -m pipelines
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The programs of the environment come first, Node among them.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas lock clean post base wheels image version chart
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas lock clean post base wheels image version chart back publish
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ version: $(VENV)/run  ## say which version this commit is, by Git: out/version.j
 
 chart: image version $(VENV)/kube  ## pack the chart that rolls out what was built: out/charts
 	@$(RUN) chart
+
+back: version $(VENV)/kube  ## pack the chart of a commit with Rollback-To, of what the archive has; builds nothing
+	@$(RUN) archive fetch "$$($(BIN)/python -c 'import json; print(json.load(open("out/version.json"))["rollback"])')"
+	@$(RUN) chart
+
+publish: $(VENV)/run  ## send what was packed to its places: registry, buckets, chart repository, Flux
+	@$(RUN) publish
 
 base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
 	@$(RUN) base web api

@@ -51,7 +51,7 @@ def load(
 
 
 def _percentile(text: str, which: int) -> float:
-    found = re.search(rf"(?m)^\s+{which}%\s+([\d.]+)(us|ms|s|m)$", text)
+    found = re.search(rf"(?m)^\s+{which}%\s+([\d.]+)(us|ms|s|m) *$", text)
     if found is None:
         raise RuntimeError(f"wrk tells no latency of {which}%: {text}")
     return float(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,104 @@
+"""Many readers: members of the site, their sessions, and the requests that they send.
+
+Writes members into the database of a running site, through Django, and files for wrk. Network: the
+loopback alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import cycle, islice
+from pathlib import Path
+
+from benchmarks import wrk
+from benchmarks.wrk import Load
+from tests.api.running import Site
+
+SCRIPT = Path(__file__).with_name("readers.lua")
+CONNECTIONS = 50
+MEMBERS = 1_000  # of the site, with one password
+STRANGERS = 20_000  # sessions of others, which a query without an index would read
+SESSIONS = 50  # of the members who read
+# A reader may ask for 50 members' pages a second and log in 30 times a minute: nobody gets there.
+ADDRESSES = 10_000
+
+# Run by `manage.py shell`. One hash for all: it is verified, not made, when somebody logs in.
+_FILL = """
+from datetime import timedelta
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.utils import timezone
+from api.accounts.models import MEMBERS, Session, User
+
+kept, later = make_password({password!r}), timezone.now() + timedelta(1)
+group = Group.objects.get(name=MEMBERS)
+with transaction.atomic():
+    users = User.objects.bulk_create(User(email=e, password=kept) for e in {emails!r})
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=u, email=u.email, verified=True, primary=True) for u in users
+    )
+    User.groups.through.objects.bulk_create(User.groups.through(user=u, group=group) for u in users)
+    Session.objects.bulk_create(
+        Session(session_key=f"x{{n:031}}", session_data="", expire_date=later, user=users[n % len(users)])
+        for n in range({strangers})
+    )
+with connection.cursor() as cursor:
+    cursor.execute("ANALYZE")  # what a server does by itself after a while
+"""
+
+
+def emails() -> list[str]:
+    """Return the addresses of the members."""
+    return [f"reader{number}@example.org" for number in range(MEMBERS)]
+
+
+def fill(site: Site, password: str) -> None:
+    """Write the members, and sessions of others, into the database of *site*."""
+    site.python(_FILL.format(password=password, emails=emails(), strangers=STRANGERS))
+
+
+def enter(site: Site, password: str) -> list[str]:
+    """Log members in; return their cookies."""
+    found = []
+    for email in emails()[:SESSIONS]:
+        one = site.browser()
+        answer = one.login(email, password)
+        if answer.status != 200:
+            raise RuntimeError(f"{email} cannot log in: {answer.status} {answer.body[:500]!r}")
+        found.append("; ".join(f"{name}={value}" for name, value in one.jar.items()))
+    return found
+
+
+def write(file: Path, requests: Iterable[str]) -> Path:
+    """Write *requests* into *file* for readers.lua."""
+    file.write_bytes("".join(f"{one}\n.\n" for one in requests).encode())
+    return file
+
+
+def request(method: str, path: str, headers: Mapping[str, str], body: str = "") -> str:
+    """Return a request as it is sent."""
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", body])
+
+
+def addresses() -> list[str]:
+    """Return the addresses from which readers come: those of RFC 2544, which nobody has."""
+    return [f"198.19.{number // 250}.{number % 250 + 1}" for number in range(ADDRESSES)]
+
+
+def visits(file: Path, path: str, cookies: list[str], name: str, headers: Mapping[str, str]) -> Path:
+    """Write a GET of *path* from every address, told in the header *name*, with the next of *cookies*."""
+    pairs = zip(addresses(), islice(cycle(cookies), ADDRESSES), strict=True)
+    return write(
+        file, (request("GET", path, {**headers, name: one, "Cookie": cookie}) for one, cookie in pairs)
+    )
+
+
+def load(port: int, file: Path, seconds: int, connections: int = CONNECTIONS) -> Load:
+    """Send what is in *file* to *port*, as fast as it is answered."""
+    words = ("--script", str(SCRIPT), "--timeout", "20s")
+    return wrk.load(f"http://127.0.0.1:{port}", connections, seconds, words, [str(file)])
