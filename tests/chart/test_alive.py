@@ -118,7 +118,7 @@ def asset_of(project: Path) -> str:
 def told(project: Path, site: Site) -> dict[str, Any]:
     """Return what the chart tells its test, with the addresses of this machine for those of the cluster."""
     pod = the("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
-    words = pod["spec"]["containers"][0]["args"]
+    words = pod["spec"]["containers"][0]["command"]
     assert words[:3] == ["python3", "-m", "api.health.ask"]
     found: dict[str, Any] = json.loads(words[3])
     assert (found["site"], found["api"], found["host"]) == (
