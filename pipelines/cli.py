@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     base = commands.add_parser("base", help="make the bases of images, and pin them (needs buildah)")
     base.add_argument("names", nargs="+", choices=_IMAGES, metavar="NAME", help=" or ".join(_IMAGES))
+    base.add_argument("--push", action="store_true", help="and send it to the registry of site.toml")
     base.set_defaults(run=_base)
 
     wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
@@ -301,7 +302,9 @@ def _base(options: argparse.Namespace) -> int:
 
     project = options.project.resolve()
     site = config.load(project)
-    for one in base.make(project, options.names, site.registry, _say):
+    if options.push and not site.registry:
+        raise PipelineError("site.toml: nowhere to push to; set registry under [images]")
+    for one in base.make(project, options.names, site.registry if options.push else "", _say):
         print(one)
     return 0
 
