@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.errors import PipelineError, SourceError, ToolError
 from pipelines.image import base, lock, oci
 from pipelines.image.lock import Base
-from tests.project import ROOT, write
+from tests.project import ROOT, tiny_site, write
 from tests.registry import registry
 from tests.tools import need, need_base
 
@@ -116,3 +117,12 @@ def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
         base.make(tmp_path, ["web", "api"], "", lambda line: None)
     assert not (tmp_path / lock.FILE).exists()
     assert not (tmp_path / "out/base").exists()
+
+
+def test_a_base_is_pushed_only_to_a_place_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before half an hour of work, not after it."""
+    project = tiny_site(tmp_path, {})
+    assert main(["--project", str(project), "base", "web", "--push"]) == 1
+    assert "error: site.toml: nowhere to push to; set registry under [images]" in capsys.readouterr().err
