@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,12 +35,15 @@ INSTALL = {
     "checkov": "make scanner",
     "dnsmasq": "sudo apt-get install dnsmasq-base",
     "kubectl": "make kube",
+    "age-keygen": "sudo apt-get install age",
+    "sops": "make sops (needs Go 1.26)",
 }
 
 
 def need(name: str) -> str:
     """Return the path of the program *name*; skip the test, or fail in CI, without it."""
-    if found := shutil.which(name):
+    # The programs of the environment count, where pytest was started by its path too.
+    if found := shutil.which(name) or shutil.which(name, path=Path(sys.executable).parent):
         return found
     return _lacking(f"{name} is not installed: {INSTALL[name]}")
 
@@ -67,6 +71,12 @@ def need_wheels(project: Path) -> None:
     copy = project / place.relative_to(ROOT)
     if not copy.exists():
         shutil.copytree(place, copy)
+
+
+def need_schemas() -> Path:
+    """Return the folder of the schemas of Flux's kinds; skip the test, or fail in CI, without it."""
+    place = ROOT / ".venv" / "schemas"
+    return place if place.exists() else _lacking("there are no schemas of Flux: make schemas (needs Go 1.26)")
 
 
 def _lacking(message: str) -> NoReturn:

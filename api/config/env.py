@@ -136,7 +136,7 @@ _FIELDS: dict[str, tuple[Callable[[str], Any], str | None, bool]] = {
     "secret_keys": (_secrets, _NEEDED, True),
     "encryption_keys": (_fernet, _NEEDED, True),
     "database_url": (_database, _NEEDED, True),
-    "database_pool": (_number, "4", False),
+    "database_pool": (_number, "8", False),
     "pooler": (_flag, "no", False),
     "proxy": (_flag, "yes", False),
     "mail_host": (_text, "", False),

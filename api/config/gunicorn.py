@@ -10,7 +10,8 @@ bind = "0.0.0.0:8000"
 # One process a pod: replicas are the cluster's business. Threads wait for the database and for mail.
 workers = 1
 worker_class = "gthread"
-threads = 4
+# More than may hash at once (api/accounts/hashers.py): the gate must not wait for logins.
+threads = 8
 timeout = 30  # seconds
 graceful_timeout = 20
 keepalive = 0

@@ -42,7 +42,7 @@ def test_a_few_values_are_enough() -> None:
         True,
         True,
         "",
-        4,
+        8,
     )
 
 
