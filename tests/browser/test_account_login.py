@@ -67,7 +67,7 @@ def test_the_name_is_there_from_the_first_paint_on(accounts: Accounts) -> None:
             requestAnimationFrame(look);"""
         )
         page.goto("/about/")
-        page.wait_for_timeout(200)
+        page.wait_for_function("seen.length === 5")
         seen = page.evaluate("seen")
         assert len(seen) == 5
         assert {(shown, text.split(":")[1].strip()) for shown, text in seen} == {(False, member.name)}
