@@ -99,7 +99,7 @@ def _variables(site: SiteConfig, one: Environment) -> dict[str, Any]:
         "login": site.login,
         "chart_source": site.chart.repository + ("/site" if _oci(site) else ""),
         "chart_range": version_range(site.chart.version, one.name),
-        "chart_secret": {"name": "charts"} if "charts" in one.private else None,
+        "chart_secret": _chart_secret(site) if "charts" in one.private else None,
         "image_secrets": ["images"] if "images" in one.private else [],
         "edge_mode": one.edge,
         "edge_class": one.edge_class,
@@ -126,6 +126,11 @@ def _variables(site: SiteConfig, one: Environment) -> dict[str, Any]:
         found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _endpoint(site, one)}
         found |= {"backup_region": site.buckets.region}
     return found
+
+
+def _chart_secret(site: SiteConfig) -> dict[str, str]:
+    """Return the Secret that charts are fetched with; a registry takes the one of its images."""
+    return {"name": "images" if _oci(site) else "charts"}
 
 
 def _json(value: Any) -> str:

@@ -1,0 +1,90 @@
+"""Sites for the tests of flux/, as site.toml writes them: every switch on at least once, and off."""
+
+from __future__ import annotations
+
+_SITE = """\
+[site]
+name = "Großes $HOME: 'Ann' & \\"Bob\\" # 😀"
+url = "https://n.example"
+tagline = "T"
+author = "A"
+login = {login}
+[feed]
+authority = "n.example,2026"
+[security]
+contact = ["mailto:s@n.example"]
+[chart]
+version = "{version}"
+repository = "{charts}"
+[buckets]
+endpoint = "{endpoint}"
+assets = "{assets}"
+"""
+
+_NODEPORT = """\
+[[environment]]
+name = "{name}"
+url = "https://n.example"
+edge = "nodeport"
+edge_port = 31000
+trusted = ["192.0.2.0/28", "2001:db8::/64"]
+pods = ["10.244.0.0/16"]
+mail_host = "mail.n.example"
+mail_networks = ["192.0.2.25/32"]
+backup_bucket = "n-backups"
+bucket_networks = ["198.51.100.0/24"]
+alerts = "slack"
+alerts_channel = "#site"
+private = ["charts", "images"]
+"""
+
+_INGRESS = """\
+[[environment]]
+name = "{name}"
+url = "https://{name}.n.example"
+edge = "ingress"
+edge_class = "nginx"
+edge_namespace = "ingress-nginx"
+trusted = ["10.244.0.0/16"]
+pods = ["10.244.0.0/16"]
+mail_host = "192.0.2.25"
+mail_port = 25
+mail_tls = "none"
+mail_login = false
+mail_from = "login@n.example"
+mail_networks = ["192.0.2.25/32"]
+database_version = "16"
+database_size = "20Gi"
+"""
+
+_ROUTE = """\
+[[environment]]
+name = "{name}"
+url = "https://n.example"
+edge = "httproute"
+edge_gateway = "gateway/public/https"
+edge_namespace = "gateway"
+trusted = ["10.244.0.0/16"]
+pods = ["10.244.0.0/16"]
+"""
+
+_NEXUS = "https://nexus.n.example/repository/helm"
+_LOGIN = {"login": "true", "version": "1.4", "endpoint": "", "assets": ""}
+_BUCKET = {"endpoint": "https://s3.n.example", "assets": "n-assets"}
+
+SITES = {
+    "full": _SITE.format(**_LOGIN | _BUCKET, charts=_NEXUS)
+    + _NODEPORT.format(name="production")
+    + _INGRESS.format(name="staging").replace('pods = ["10', 'bucket_networks = ["0.0.0.0/0"]\npods = ["10'),
+    "small": _SITE.format(**_LOGIN, charts=_NEXUS)
+    + _INGRESS.format(name="production")
+    + _INGRESS.format(name="staging"),
+    "plain": _SITE.format(**_LOGIN | {"login": "false"}, charts=_NEXUS)
+    + _ROUTE.format(name="production")
+    + _ROUTE.format(name="staging"),
+    "oci": _SITE.format(**_LOGIN, charts="oci://registry.n.example/charts")
+    + _INGRESS.format(name="production").replace("edge =", 'private = ["charts", "images"]\nedge =')
+    + _INGRESS.format(name="staging"),
+}
+ENVIRONMENTS = ("production", "staging")
+CLUSTERS = [(site, environment) for site in SITES for environment in ENVIRONMENTS]

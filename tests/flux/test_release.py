@@ -1,0 +1,82 @@
+"""The HelmRelease and the chart fit: the values that Flux gives render with the real helm."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.flux.build import cluster
+from tests.flux.sites import CLUSTERS
+from tests.project import ROOT
+from tests.tools import need
+
+CHART = ROOT / "helm" / "site"
+ALL = pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+# What `pipelines chart` writes into a chart that it packs.
+PACKED = {
+    "release": {"commit": "1" * 40, "site": "2" * 64, "asset": "/assets/site.3fa9c1d0.css"},
+    "web": {"image": {"repository": "registry.n.example/me/site/web", "digest": "sha256:" + "3" * 64}},
+    "api": {"image": {"repository": "registry.n.example/me/site/api", "digest": "sha256:" + "4" * 64}},
+}
+
+
+def values(site: str, environment: str) -> dict[str, Any]:
+    found: dict[str, Any] = cluster(site, environment).the("HelmRelease", "site")["spec"]["values"]
+    return found
+
+
+def paths(tree: Any, *, above: str = "") -> set[str]:
+    if not isinstance(tree, dict) or not tree:
+        return {above}
+    return {one for key, value in tree.items() for one in paths(value, above=f"{above}.{key}")}
+
+
+def rendered(tmp_path: Path, site: str, environment: str) -> list[dict[str, Any]]:
+    packed, given = tmp_path / "packed.json", tmp_path / "given.json"
+    packed.write_text(json.dumps(PACKED))
+    given.write_text(json.dumps(values(site, environment), ensure_ascii=False), encoding="utf-8")
+    argv = [need("helm"), "template", "site", str(CHART), "--namespace", "site"]
+    argv += ["--values", str(packed), "--values", str(given)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+@ALL
+def test_every_value_is_one_of_the_charts(site: str, environment: str) -> None:
+    """A value that the chart does not know would be refused by its schema, on the cluster."""
+    known = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    assert sorted(paths(values(site, environment)) - paths(known)) == []
+
+
+@ALL
+def test_the_chart_renders_with_what_flux_gives(site: str, environment: str, tmp_path: Path) -> None:
+    found = rendered(tmp_path, site, environment)
+    kinds = {one["kind"] for one in found}
+    edge = values(site, environment)["edge"]["mode"]
+    assert "Deployment" in kinds
+    assert ("Ingress" in kinds, "HTTPRoute" in kinds) == (edge == "ingress", edge == "httproute")
+
+
+@pytest.mark.parametrize(("site", "api"), [("full", True), ("plain", False)])
+def test_the_api_is_there_when_the_site_has_a_login(site: str, api: bool, tmp_path: Path) -> None:
+    text = json.dumps(rendered(tmp_path, site, "production"))
+    assert ("registry.n.example/me/site/api@sha256" in text) == api
+    assert ("acid-site" in text) == api
+
+
+def test_the_chart_asks_for_the_secrets_that_are_made(tmp_path: Path) -> None:
+    """Names agree between the tree, the chart and `pipelines secrets`; the operator writes the last one."""
+    text = json.dumps(rendered(tmp_path, "full", "production"))
+    for name in (
+        "site-keys",
+        "mail",
+        "images",
+        "site.site-owner.acid-site.credentials.postgresql.acid.zalan.do",
+    ):
+        assert f'"{name}"' in text, name

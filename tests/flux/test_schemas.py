@@ -1,0 +1,73 @@
+"""What Flux would apply is what the API server takes: every object by the schema of its kind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from copy import deepcopy
+
+import pytest
+import yaml
+
+from tests.flux import schemas
+from tests.flux.build import cluster
+from tests.flux.sites import CLUSTERS
+from tests.tools import need
+
+
+@pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -> None:
+    """A field that Flux does not know stops all that comes after it, on the cluster and not before."""
+    found = cluster(site, environment).objects
+    assert [fault for one in found for fault in schemas.faults(one)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "said"),
+    [
+        ("HelmRelease", "site", {"upgrade": {"remedation": {}}}, "'remedation' was unexpected"),
+        ("HelmRelease", "site", {"driftDetection": {"mode": "on"}}, "'on' is not one of"),
+        ("HelmRelease", "site", {"interval": "10 minutes"}, "does not match"),
+        ("Kustomization", "apps", {"prune": "true"}, "is not of type 'boolean'"),
+        ("Receiver", "gitlab", {"type": "gitlabs"}, "is not one of"),
+        ("postgresql", "acid-site", {"postgresql": {"version": 17}}, "is not of type 'string'"),
+        ("postgresql", "acid-site", {"postgresql": {"version": "12"}}, "is not one of"),
+        ("NetworkPolicy", "database", {"podSelectors": {}}, "podSelectors"),
+    ],
+)
+def test_the_schemas_notice(kind: str, name: str, change: dict[str, object], said: str) -> None:
+    """A check that cannot fail proves nothing."""
+    one = deepcopy(cluster("full", "production").the(kind, name))
+    one["spec"] |= change
+    assert said in "\n".join(schemas.faults(one))
+
+
+def test_a_kind_without_a_schema_is_a_fault() -> None:
+    """Flux's old versions are not served any more, and the schemas know none of them."""
+    one = deepcopy(cluster("full", "production").the("HelmRelease", "site"))
+    one["apiVersion"] = "helm.toolkit.fluxcd.io/v2beta2"
+    assert schemas.faults(one)
+
+
+def test_the_operator_takes_its_values() -> None:
+    """Rendered by the real helm from the operator's own chart, of the version that the release pins."""
+    release = cluster("full", "production").the("HelmRelease", "postgres-operator")
+    chart = schemas.operator_chart()
+    about = yaml.safe_load((chart / "Chart.yaml").read_text("utf-8"))
+    assert release["spec"]["chart"]["spec"]["version"] == about["version"]
+    values = release["spec"]["values"]
+    known = yaml.safe_load((chart / "values.yaml").read_text("utf-8"))
+    assert values.keys() <= known.keys()
+    argv = [need("helm"), "template", "postgres-operator", str(chart), "--values", "-"]
+    done = subprocess.run(
+        argv, input=json.dumps(values), capture_output=True, text=True, check=True, timeout=60
+    )
+    rendered = [one for one in yaml.safe_load_all(done.stdout) if one]
+    (configuration,) = (one for one in rendered if one["kind"] == "OperatorConfiguration")
+    told = configuration["configuration"]["kubernetes"]
+    assert told["enable_pod_antiaffinity"] is True
+    assert told["enable_cross_namespace_secret"] is True
+    assert told["pod_environment_secret"] == "backup"
+    schema = schemas.crds()["acid.zalan.do/v1", "OperatorConfiguration"]
+    options = schema["properties"]["configuration"]["properties"]["kubernetes"]["properties"]
+    assert values["configKubernetes"].keys() <= options.keys()

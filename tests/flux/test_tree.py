@@ -1,0 +1,282 @@
+"""Rules in words about the whole tree of a cluster, as Flux builds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.flux.build import FLUX, Cluster, cluster, dependencies
+from tests.flux.sites import CLUSTERS
+from tests.project import ROOT
+
+TREE = ROOT / "flux"
+ALL = pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+CURRENT = {
+    "helm.toolkit.fluxcd.io": "v2",
+    "kustomize.toolkit.fluxcd.io": "v1",
+    "source.toolkit.fluxcd.io": "v1",
+}
+# Of the notification group one kind is stable, the others have not got there yet.
+NOTIFICATION = {"Receiver": "v1", "Alert": "v1beta3", "Provider": "v1beta3"}
+
+
+def files() -> list[Path]:
+    return sorted(TREE.rglob("*.yaml"))
+
+
+def documents(file: Path) -> list[dict[str, Any]]:
+    return [one for one in yaml.safe_load_all(file.read_text("utf-8")) if one]
+
+
+@ALL
+def test_every_kustomization_tells_its_lifecycle(site: str, environment: str) -> None:
+    """What is left to a default changes with the next Flux."""
+    wanted = {"interval", "retryInterval", "timeout", "prune", "wait", "sourceRef", "path"}
+    for name, one in cluster(site, environment).kustomizations.items():
+        assert wanted - one["spec"].keys() == set(), name
+        assert one["spec"]["path"].startswith("./flux/"), name
+        assert one["spec"]["wait"] is True, name
+        assert one["metadata"]["namespace"] == "flux-system", name
+
+
+@ALL
+def test_everything_that_is_waited_for_exists_and_nothing_in_circles(site: str, environment: str) -> None:
+    """Building it has shown that already: the order is made of dependsOn, and fails where there is none."""
+    found = cluster(site, environment)
+    assert list(found.parts) != []
+    for name, one in found.kustomizations.items():
+        assert set(dependencies(one)) <= found.kustomizations.keys(), name
+
+
+@ALL
+def test_a_timeout_is_longer_than_those_inside_it(site: str, environment: str) -> None:
+    """Else a Kustomization gives up while Helm still works, and reports a failure that is none."""
+    found = cluster(site, environment)
+    for name, objects in found.parts.items():
+        outer = minutes(found.kustomizations[name]["spec"]["timeout"])
+        inner = [minutes(one["spec"]["timeout"]) for one in objects if one["kind"] == "HelmRelease"]
+        assert all(outer >= 2 * one for one in inner), name
+
+
+def minutes(duration: str) -> float:
+    number, unit = float(duration[:-1]), duration[-1]
+    return number * {"s": 1 / 60, "m": 1, "h": 60}[unit]
+
+
+@ALL
+def test_each_object_is_applied_by_one_kustomization(site: str, environment: str) -> None:
+    """Two that apply the same object undo each other for ever."""
+    names = [
+        (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
+        for one in cluster(site, environment).objects
+    ]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+@ALL
+def test_every_setting_is_used(site: str, environment: str) -> None:
+    """A setting that nothing reads is a promise that is not kept."""
+    text = "".join(file.read_text("utf-8") for file in files())
+    used = set(re.findall(r"\$\{(\w+)\}", text))
+    assert sorted(cluster(site, environment).variables.keys() - used) == []
+
+
+@ALL
+def test_every_namespace_is_made_before_it_is_used(site: str, environment: str) -> None:
+    """The namespace of Flux itself is there before anything else."""
+    found = cluster(site, environment)
+    made = {"flux-system"}
+    for objects in found.parts.values():
+        made |= {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
+        used = {one["metadata"].get("namespace") for one in objects if one["kind"] != "Namespace"}
+        assert used <= made
+
+
+@ALL
+def test_every_namespace_says_what_its_pods_may(site: str, environment: str) -> None:
+    for one in cluster(site, environment).objects:
+        if one["kind"] == "Namespace":
+            labels = one["metadata"]["labels"]
+            level = "restricted" if one["metadata"]["name"] == "site" else "baseline"
+            assert labels["pod-security.kubernetes.io/enforce"] == level
+            assert labels["pod-security.kubernetes.io/warn"] == "restricted"
+
+
+@ALL
+def test_every_version_of_an_api_is_a_current_one(site: str, environment: str) -> None:
+    for one in cluster(site, environment).objects:
+        group, _, version = one["apiVersion"].rpartition("/")
+        if group == "notification.toolkit.fluxcd.io":
+            assert version == NOTIFICATION[one["kind"]]
+        elif group.endswith("fluxcd.io"):
+            assert version == CURRENT[group], one["kind"]
+
+
+@pytest.mark.parametrize("environment", ["production", "staging"])
+def test_a_site_without_login_has_nothing_of_one(environment: str) -> None:
+    """No operator, no database, no namespace for them, no wait for them, and no API in the chart's values."""
+    found = cluster("plain", environment)
+    assert set(found.kustomizations) == {"namespaces", "apps", "notifications"}
+    assert {one["kind"] for one in found.objects if one["apiVersion"] != FLUX} == {
+        "ConfigMap", "Namespace", "HelmRelease", "HelmRepository", "Receiver",
+    }  # fmt: skip
+    assert dependencies(found.kustomizations["apps"]) == ["namespaces"]
+    assert found.the("HelmRelease", "site")["spec"]["values"]["api"]["enabled"] is False
+
+
+def test_a_site_with_login_waits_for_its_database() -> None:
+    found = cluster("full", "production")
+    assert "database" in dependencies(found.kustomizations["apps"])
+    database = found.the("postgresql", "acid-site")
+    values = found.the("HelmRelease", "site")["spec"]["values"]["database"]["operator"]
+    assert database["metadata"]["name"] == values["cluster"]
+    assert database["metadata"]["namespace"] == values["namespace"]
+    assert database["spec"]["databases"] == {values["name"]: values["user"]}
+    assert database["spec"]["numberOfInstances"] == 3
+
+
+def test_the_data_outlives_a_line_that_is_lost_in_git() -> None:
+    found = cluster("full", "production")
+    assert found.kustomizations["database"]["spec"]["prune"] is False
+    assert found.kustomizations["namespaces"]["spec"]["prune"] is False
+    annotations = found.the("postgresql", "acid-site")["metadata"]["annotations"]
+    assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+    operator = found.the("HelmRelease", "postgres-operator")["spec"]["values"]["configKubernetes"]
+    assert operator["enable_persistent_volume_claim_deletion"] is False
+
+
+@pytest.mark.parametrize(("site", "there"), [("full", True), ("small", False)])
+def test_backups_are_there_when_a_bucket_is(site: str, there: bool) -> None:
+    found = cluster(site, "production")
+    env = {one["name"]: one["value"] for one in found.the("postgresql", "acid-site")["spec"].get("env", [])}
+    assert (env.get("WAL_S3_BUCKET") == "n-backups") == there
+    assert ("BACKUP_SCHEDULE" in env) == there
+    assert all(isinstance(value, str) for value in env.values())
+    operator = found.the("HelmRelease", "postgres-operator")["spec"]["values"]["configKubernetes"]
+    assert operator["pod_environment_secret"] == ("backup" if there else "")
+
+
+@ALL
+def test_a_failed_release_is_taken_back(site: str, environment: str) -> None:
+    """Every choice by name: a feature gate of the controller must not decide whether a rollback happens."""
+    spec = cluster(site, environment).the("HelmRelease", "site")["spec"]
+    assert spec["install"]["strategy"] == {"name": "RetryOnFailure", "retryInterval": "1m"}
+    assert spec["upgrade"]["strategy"] == {"name": "RemediateOnFailure"}
+    assert spec["upgrade"]["remediation"] == {
+        "retries": 2 if environment == "production" else 0,
+        "strategy": "rollback",
+        "remediateLastFailure": True,
+    }
+    assert spec["test"] == {"enable": True, "ignoreFailures": False}
+    assert spec["driftDetection"]["mode"] == "enabled"
+
+
+@ALL
+def test_the_receivers_name_what_is_there(site: str, environment: str) -> None:
+    found = cluster(site, environment)
+    there = {(one["kind"], one["metadata"]["name"]) for one in found.objects}
+    there |= {("GitRepository", "flux-system")}  # `flux bootstrap` makes it
+    for one in found.objects:
+        if one["kind"] == "Receiver":
+            assert {(target["kind"], target["name"]) for target in one["spec"]["resources"]} <= there
+
+
+def test_a_chart_of_a_registry_is_verified() -> None:
+    """One line of site.toml: repository = "oci://…"."""
+    found = cluster("oci", "production")
+    source = found.the("OCIRepository", "site")["spec"]
+    release = found.the("HelmRelease", "site")["spec"]
+    assert source["verify"]["provider"] == "cosign"
+    assert source["url"] == "oci://registry.n.example/charts/site"
+    assert source["ref"] == {"semver": ">=1.0.0 <2.0.0"}
+    assert release["chartRef"] == {"kind": "OCIRepository", "name": "site"}
+    assert "chart" not in release
+
+
+def referenced(found: Cluster) -> set[tuple[str, str]]:
+    """Return namespace and name of every Secret that the tree or the chart's values name."""
+    names: set[tuple[str, str]] = set()
+    for one in found.objects:
+        namespace = one["metadata"].get("namespace", "")
+        for key, value in pairs(one.get("spec", {})):
+            if key == "secretRef" and value:
+                names.add((namespace, value["name"]))
+            elif key == "pullSecrets":
+                names |= {("site", name) for name in value}
+            elif key == "pod_environment_secret" and value:
+                names.add(("database", value))
+            elif key == "secret" and isinstance(value, str) and value:
+                names.add(("site", value))
+    return names
+
+
+def pairs(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [*value.items(), *(pair for one in value.values() for pair in pairs(one))]
+    return [pair for one in value for pair in pairs(one)] if isinstance(value, list) else []
+
+
+@ALL
+def test_every_secret_is_in_the_operators_guide(site: str, environment: str) -> None:
+    """Who meets a Secret that is missing finds there who makes it, and how."""
+    guide = (ROOT / "docs" / "operator.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `([a-z-]+)/([a-z-]+)` \|", guide, re.M))
+    found = referenced(cluster(site, environment))
+    assert found
+    assert sorted(found - rows) == []
+
+
+# What keys and tokens look like: of age, PEM files, clouds, GitLab and Slack.
+LEAKS = re.compile(
+    r"AGE-SECRET-KEY-|-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|glpat-[\w-]{20}|xox[abp]-"
+    r"|hooks\.slack\.com"
+    r"|(?i:password|passwd|token|secret_access_key)[\"']?\s*[:=]\s*[\"']?[^\s\"'${}#]{8,}"
+)
+
+
+def in_clear(file: Path) -> list[str]:
+    """Return what *file* would give away."""
+    text = file.read_text("utf-8")
+    leaks = [match[0][:20] for match in LEAKS.finditer(text)] if "\nsops:" not in text else []
+    secrets = [one for one in documents(file) if one.get("kind") == "Secret"]
+    return leaks + [
+        "a Secret without sops"
+        for one in secrets
+        if "sops" not in one and (one.get("data") or one.get("stringData"))
+    ]
+
+
+def test_the_tree_can_be_published() -> None:
+    """No Secret in clear, and nothing that looks like one, in any file of flux/ and of .sops.yaml."""
+    assert {str(file): in_clear(file) for file in [*files(), ROOT / ".sops.yaml"] if in_clear(file)} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Secret\nstringData: {a: b}\n",
+        "kind: Secret\ndata: {a: Yg==}\n",
+        "a: b\nkey: AGE-SECRET-KEY-1QQ\n",
+        "password: correct-horse\n",
+        "env:\n  - token: 0123456789abcdef\n",
+        "-----BEGIN EC PRIVATE KEY-----\n",
+        "address: https://hooks.slack.com/services/T/B/x\n",
+    ],
+)
+def test_the_scanner_notices(text: str, tmp_path: Path) -> None:
+    """A check that cannot fail proves nothing."""
+    file = tmp_path / "a.yaml"
+    file.write_text(text if text.startswith("kind") else f"x: |\n  {text}".replace("\n  kind", "\nkind"))
+    assert in_clear(file)
+
+
+def test_no_file_of_the_tree_is_forgotten() -> None:
+    """Every manifest is named by a kustomization, or it is one."""
+    for file in files():
+        if file.name == "kustomization.yaml" or "secrets" in file.relative_to(TREE).parts[:1]:
+            continue
+        assert file.name in (file.parent / "kustomization.yaml").read_text("utf-8"), file
