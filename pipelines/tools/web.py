@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
 
 import certifi
@@ -71,7 +72,7 @@ class Web:
             limits=httpx.Limits(max_connections=8),
         )
 
-    def __enter__(self) -> Web:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

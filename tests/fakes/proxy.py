@@ -31,6 +31,7 @@ class Rule:
 
     method: str = ""  # "" fits all
     path: str = ""  # a regular expression, searched in path and query
+    least: int = 0  # bytes that the body has
     times: int = 1
     delay: float = 0.0  # seconds before anything else
     status: int = 0  # answered instead, with ``body`` and ``headers``
@@ -71,11 +72,12 @@ class Proxy:
         found = [call for call in self.calls if call.method == method or not method]
         return [call for call in found if re.search(path, call.path)]
 
-    def rule(self, method: str, path: str) -> Rule:
+    def rule(self, method: str, path: str, length: int) -> Rule:
         """Return what goes wrong with this request, and use it up."""
         with self.lock:
             for rule in self.rules:
-                if rule.times and rule.method in ("", method) and re.search(rule.path, path):
+                fits = rule.method in ("", method) and re.search(rule.path, path) and length >= rule.least
+                if rule.times and fits:
                     rule.times -= 1
                     return rule
         return Rule()
@@ -93,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        rule = self.proxy.rule(self.command, self.path)
+        rule = self.proxy.rule(self.command, self.path, length)
         time.sleep(rule.delay)
         try:
             if rule.cut >= 0:

@@ -194,8 +194,9 @@ def test_skopeo_finds_the_same_digest(place: Place, tmp_path: Path) -> None:
     (tmp_path / "certs/ca.crt").write_bytes(registry.authority.read_bytes())
     words = ["--insecure-policy", "copy", "--preserve-digests", "--src-cert-dir", tmp_path / "certs"]
     source = f"docker://{registry.host}/{place.name}/web:{VERSION}"
+    target = f"oci:{tmp_path / 'copy'}"
     subprocess.run(
-        [need("skopeo"), *map(str, words), "--authfile", tmp_path / "auth.json", source, f"oci:{tmp_path / 'copy'}"],
+        [need("skopeo"), *map(str, words), "--authfile", tmp_path / "auth.json", source, target],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     index = json.loads((tmp_path / "copy/index.json").read_text())
