@@ -1,0 +1,286 @@
+"""`pipelines secrets` makes what the login takes, writes it where nobody else reads it, and rotates it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from api.config import env
+from pipelines import cli, secrets
+from tests.project import ROOT
+from tests.tools import need
+
+
+@pytest.fixture(autouse=True)
+def not_in_a_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+
+
+def run(project: Path, *words: str | Path) -> int:
+    return cli.main(["--project", str(project), "secrets", *map(str, words)])
+
+
+def body(text: str | bytes) -> dict[str, Any]:
+    found = yaml.safe_load(text)
+    assert isinstance(found, dict)
+    return found
+
+
+def keys_of(file: Path, name: str) -> list[str]:
+    return str(body(file.read_bytes())["stringData"][name]).split()
+
+
+def test_the_login_takes_the_keys(tmp_path: Path) -> None:
+    """Its own reader is asked: too short a key would stop the pods, after the commit."""
+    assert run(tmp_path, "--out", tmp_path / "keys.yaml") == 0
+    data = body((tmp_path / "keys.yaml").read_text())["stringData"]
+    read = env.read({
+        "LOGIN_SITE_URL": "https://n.example",
+        "LOGIN_SITE_NAME": "N",
+        "LOGIN_SECRET_KEYS": data["secret-keys"],
+        "LOGIN_ENCRYPTION_KEYS": data["encryption-keys"],
+        "DATABASE_URL": "sqlite:////x",
+    })  # fmt: skip
+    assert (len(read.secret_keys), len(read.encryption_keys)) == (1, 1)
+
+
+def test_no_two_are_alike() -> None:
+    assert (
+        len({secrets.secret_key() for _ in range(50)} | {secrets.encryption_key() for _ in range(50)}) == 100
+    )
+
+
+def test_only_its_owner_reads_the_file_and_it_is_never_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys that are written over are lost, and with them every second factor."""
+    out = tmp_path / "keys.yaml"
+    assert run(tmp_path, "--out", out) == 0
+    first = out.read_bytes()
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    capsys.readouterr()
+    assert run(tmp_path, "--out", out) == 1
+    assert "is there already; remove it, or name another file" in capsys.readouterr().err
+    assert out.read_bytes() == first
+
+
+def test_nothing_in_clear_is_written_below_flux(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also not by another name of the folder."""
+    (tmp_path / "flux").mkdir()
+    (tmp_path / "else").symlink_to(tmp_path / "flux")
+    for folder in ("flux", "else", "flux/../flux"):
+        assert run(tmp_path, "--out", tmp_path / folder / "keys.yaml") == 2
+        assert "flux/ is published, and this would be in clear; add --sops" in capsys.readouterr().err
+    assert list((tmp_path / "flux").iterdir()) == []
+
+
+def test_the_log_of_a_pipeline_gets_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert run(tmp_path, "keys") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "the log of a pipeline is no place for a Secret" in said.err
+
+
+def test_what_a_secret_holds_is_in_no_representation() -> None:
+    """A traceback and a log show representations."""
+    given = secrets.Given(user="u", value="hush")
+    assert "hush" not in repr(given)
+    assert "hush" not in repr(secrets.make("mail", given))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "place", "data"),
+    [
+        ("mail", ["--user", "login"], ("site", "mail"), {"user": "login", "password": "0123"}),
+        ("charts", ["--user", "ci"], ("site", "charts"), {"username": "ci", "password": "0123"}),
+        ("alerts", [], ("flux-system", "alerts"), {"address": "0123"}),
+    ],
+)
+def test_what_was_given_comes_from_standard_input(
+    kind: str, words: list[str], place: tuple[str, str], data: dict[str, str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Arguments are seen by every user of a machine. A password of digits stays a text."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("0123\n"))
+    assert run(tmp_path, kind, *words) == 0
+    found = body(capsys.readouterr().out)
+    assert (found["metadata"]["namespace"], found["metadata"]["name"]) == place
+    assert found["stringData"] == data
+
+
+def test_the_registrys_secret_is_what_nodes_read() -> None:
+    given = secrets.Given(user="ci", server="registry.n.example", value="p: #'\"ü")
+    found = body(secrets.manifest(secrets.make("images", given)))
+    login = json.loads(found["stringData"][".dockerconfigjson"])["auths"]["registry.n.example"]
+    assert found["type"] == "kubernetes.io/dockerconfigjson"
+    assert base64.b64decode(login["auth"]).decode() == "ci:p: #'\"ü"
+
+
+def test_the_backups_secret_serves_a_restore_too() -> None:
+    """Spilo reads a clone's credentials under names of their own."""
+    found = secrets.make("backup", secrets.Given(user="id", value="key")).values
+    assert found["CLONE_AWS_ACCESS_KEY_ID"] == found["AWS_ACCESS_KEY_ID"] == "id"
+    assert found["CLONE_AWS_SECRET_ACCESS_KEY"] == found["AWS_SECRET_ACCESS_KEY"] == "key"
+
+
+def test_what_is_missing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run(tmp_path, "mail", "--user", "login") == 2
+    assert "mail: its value is missing; write it on the standard input" in capsys.readouterr().err
+    assert run(tmp_path, "--drop-last") == 2
+
+
+def test_the_command_line_knows_every_kind() -> None:
+    assert tuple(secrets.KINDS) == cli._SECRETS
+
+
+@pytest.mark.parametrize("name", ["secret-keys", "encryption-keys"])
+def test_a_new_key_comes_first_and_the_old_ones_stay(name: str, tmp_path: Path) -> None:
+    """The first signs and encrypts; sessions and second factors of before are still believed."""
+    file = tmp_path / "keys.yaml"
+    run(tmp_path, "--out", file)
+    (first,) = keys_of(file, name)
+    before = body(file.read_bytes())
+    assert run(tmp_path, "--rotate", "site-keys", name, file) == 0
+    second, *rest = keys_of(file, name)
+    assert rest == [first]
+    assert second != first
+    assert run(tmp_path, "--rotate", "site-keys", name, file, "--drop-last") == 0
+    assert keys_of(file, name)[1:] == [second]
+    after = body(file.read_bytes())
+    del before["stringData"][name], after["stringData"][name]
+    assert after == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        (["site-keys", "secret-key"], None, "'secret-key' is no set of keys; did you mean secret-keys?"),
+        (["mail", "secret-keys"], None, "holds 'site-keys', not the Secret 'mail'; name the file"),
+        (["site-keys", "secret-keys"], "a: [", "is not one manifest in YAML; name the file"),
+        (["site-keys", "secret-keys"], "{kind: Secret, metadata: {name: site-keys}}", "stringData has no secret-keys"),
+        (["site-keys", "secret-keys", "--drop-last"], None, "secret-keys has one key, which is still needed"),
+    ],
+)  # fmt: skip
+def test_a_rotation_that_cannot_be_leaves_the_file(
+    words: list[str], text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "keys.yaml"
+    run(tmp_path, "--out", file)
+    if text is not None:
+        file.write_text(text)
+    before = file.read_bytes()
+    capsys.readouterr()
+    assert run(tmp_path, "--rotate", *words[:2], file, *words[2:]) in (1, 2)
+    heard = capsys.readouterr()
+    assert said in heard.err
+    assert not re.search(r"[A-Za-z0-9_-]{40,}", heard.out + heard.err)
+    assert file.read_bytes() == before
+
+
+def test_encrypting_to_nobody_is_a_fault_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fork starts with a placeholder: what to do stands in the message."""
+    (tmp_path / ".sops.yaml").write_bytes(PLACEHOLDER)
+    assert run(tmp_path, "--sops") == 1
+    assert (
+        ".sops.yaml:6: names nobody to encrypt to; run `age-keygen -o site.agekey`,"
+        " and write the public key that it prints, age1…"
+    ) in capsys.readouterr().err
+
+
+PLACEHOLDER = re.sub(rb"age: .*", b"age: age1-write-your-public-key-here", (ROOT / ".sops.yaml").read_bytes())
+
+
+@pytest.fixture
+def with_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose .sops.yaml names a real key of age."""
+    need("sops")
+    key = tmp_path / "site.agekey"
+    subprocess.run([need("age-keygen"), "-o", key], check=True, capture_output=True)
+    public = subprocess.run([need("age-keygen"), "-y", key], check=True, capture_output=True).stdout
+    (tmp_path / ".sops.yaml").write_bytes(
+        PLACEHOLDER.replace(b"age1-write-your-public-key-here", public.strip())
+    )
+    (tmp_path / "flux/secrets/production").mkdir(parents=True)
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(key))
+    return tmp_path
+
+
+def opened(file: Path) -> dict[str, Any]:
+    done = subprocess.run([need("sops"), "decrypt", file], check=True, capture_output=True, timeout=60)
+    return body(done.stdout)
+
+
+def test_sops_encrypts_the_values_and_nothing_else(with_age: Path) -> None:
+    """The real sops and age: Flux opens what they wrote, and a diff still shows which Secret it is."""
+    out = with_age / "flux/secrets/production/keys.yaml"
+    assert run(with_age, "--sops", "--out", out) == 0
+    sealed = body(out.read_text())
+    assert sealed["metadata"] == {"name": "site-keys", "namespace": "site"}
+    assert all(value.startswith("ENC[AES256_GCM,") for value in sealed["stringData"].values())
+    clear = opened(out)["stringData"]
+    assert len(clear["secret-keys"].split()[0]) == 64
+    assert clear["secret-keys"].split()[0] not in out.read_text()
+
+
+def test_a_sealed_file_is_rotated_without_being_opened_on_disk(
+    with_age: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = with_age / "flux/secrets/production/keys.yaml"
+    assert run(with_age, "--sops", "--out", out) == 0
+    (first,) = opened(out)["stringData"]["secret-keys"].split()
+    assert run(with_age, "--rotate", "site-keys", "secret-keys", out) == 0
+    second, kept = opened(out)["stringData"]["secret-keys"].split()
+    assert kept == first
+    assert sorted(os.listdir(out.parent)) == ["keys.yaml"]
+    heard = capsys.readouterr()
+    assert first not in heard.out + heard.err
+    assert second not in heard.out + heard.err
+
+
+def test_nothing_secret_is_among_the_arguments_of_sops(
+    with_age: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ps` shows them to everybody; a program in the place of sops writes them down, and calls it."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "sops").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/seen\nexec {need("sops")} "$@"\n')
+    (place / "sops").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    out = with_age / "flux/secrets/production/keys.yaml"
+    assert run(with_age, "--sops", "--out", out) == 0
+    assert run(with_age, "--rotate", "site-keys", "encryption-keys", out) == 0
+    seen = (tmp_path / "seen").read_text()
+    assert len(seen.splitlines()) == 3
+    for value in opened(out)["stringData"].values():
+        assert all(key not in seen for key in value.split())
+
+
+def test_without_the_key_a_sealed_file_stays_as_it_is(
+    with_age: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = with_age / "flux/secrets/production/keys.yaml"
+    assert run(with_age, "--sops", "--out", out) == 0
+    before = out.read_bytes()
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(with_age / "none"))
+    assert run(with_age, "--rotate", "site-keys", "secret-keys", out) == 1
+    assert capsys.readouterr().err.startswith("error: sops: exit status")
+    assert out.read_bytes() == before

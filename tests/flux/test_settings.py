@@ -1,0 +1,187 @@
+"""`pipelines settings` writes what site.toml says, the same each time, and says what it lacks."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines import cli, config, settings
+from pipelines.errors import SourceError
+from tests.flux.build import built
+from tests.flux.sites import CLUSTERS, SITES
+from tests.project import ROOT
+
+
+def project_of(folder: Path, text: str) -> Path:
+    (folder / "flux").mkdir()
+    (folder / "site.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(project: Path, *words: str) -> int:
+    return cli.main(["--project", str(project), "settings", *words])
+
+
+def test_the_settings_of_this_site_are_those_of_its_site_toml(capsys: pytest.CaptureFixture[str]) -> None:
+    """A setting that was changed in site.toml alone would never reach the cluster."""
+    assert run(ROOT, "--check") == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
+    """Equal inputs, equal bytes: a second run writes nothing."""
+    project = project_of(tmp_path, SITES[site])
+    assert run(project) == 0
+    first = {file: file.read_bytes() for file in (project / "flux").rglob("*.yaml")}
+    assert len(first) == 4
+    assert run(project, "--check") == 0
+    assert settings.write(project, settings.settings(project, config.load(project))) == []
+    assert {file: file.read_bytes() for file in first} == first
+
+
+def test_a_stale_file_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = project_of(tmp_path, SITES["full"])
+    assert run(project) == 0
+    (project / "site.toml").write_text(SITES["full"].replace("31000", "31001"), encoding="utf-8")
+    (project / "flux/clusters/staging/kustomization.yaml").unlink()
+    capsys.readouterr()
+    assert run(project, "--check") == 1
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "flux/clusters/production/settings.yaml: is not what site.toml says;"
+        " run `python -m pipelines settings`, and commit",
+        "flux/clusters/staging/kustomization.yaml: is not what site.toml says;"
+        " run `python -m pipelines settings`, and commit",
+    ]
+
+
+@pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path) -> None:
+    """Flux puts the text into a manifest: JSON keeps its type there, whatever a name is made of."""
+    found = settings.settings(tmp_path, config.parse(SITES[site]))
+    (one,) = (one for one in found if one.environment == environment)
+    data: dict[str, str] = yaml.safe_load(
+        settings.files(found)[f"flux/clusters/{environment}/settings.yaml"]
+    )["data"]
+    assert data == dict(one.variables)
+    for text in data.values():
+        assert yaml.safe_load(f"a: {text}") == {"a": json.loads(text)}
+
+
+MISSING = """\
+[site]
+name = "N"
+url = "https://n.example"
+tagline = "T"
+author = "A"
+[feed]
+authority = "n.example,2026"
+[security]
+contact = ["mailto:s@n.example"]
+[buckets]
+assets = "n-assets"
+[[environment]]
+name = "production"
+url = "http://n.example"
+edge = "httproute"
+"""
+
+
+def test_what_is_missing_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One round of mending, not nine."""
+    assert run(project_of(tmp_path, MISSING)) == 1
+    said = capsys.readouterr().err.splitlines()
+    table = 'site.toml:12: [[environment]] "production":'
+    assert [line for line in said if line.startswith("site.toml")] == [
+        "site.toml: [chart] has no repository; write where Flux finds charts: https://… or oci://…",
+        f"{table} bucket_networks is empty, and [buckets] has assets;"
+        " name the networks of the bucket, or 0.0.0.0/0",
+        f'{table} edge = "httproute" without an edge_gateway; name the Gateway, as "namespace/name"',
+        f'{table} edge = "httproute" without an edge_namespace;'
+        " name the namespace in which its pods run: they may reach the site, others not",
+        f"{table} mail_host is empty; without mail nobody can set a password",
+        f"{table} mail_networks is empty; name the network of the mail server, as 192.0.2.25/32",
+        f'{table} pods is empty; name the network of pods, as in pods = ["10.244.0.0/16"]',
+        f"{table} trusted is empty; name the networks of what ends TLS, as 192.0.2.7/32",
+        f"{table} url is not https; a cluster serves over TLS: write https://…",
+    ]
+    assert list((tmp_path / "flux").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"nodeport"', '"loadbalancer"', "edge is no way to readers: 'loadbalancer'; write \"ingress\""),
+        ("31000", "8080", "edge_port is not a port of nodes: 8080; write 30000 to 32767"),
+        ('"192.0.2.0/28"', '"192.0.2.1/28"', "trusted is not a list of networks: ['192.0.2.1/28'"),
+        ('["10.244.0.0/16"]', '"10.244.0.0/16"', "pods is not a list of texts: '10.244.0.0/16'"),
+        ('"mail.n.example"', '"smtp://mail"', "mail_host is not a host: 'smtp://mail'; write a name"),
+        ("mail_port = 25", "mail_port = 0", "mail_port is not a port: 0; write 1 to 65535"),
+        ('mail_tls = "none"', 'mail_tls = "ssl"', "mail_tls is no way to a mail server: 'ssl'; "),
+        ('"login@n.example"', '"login"', "mail_from is not a mail address: 'login'; "),
+        ('version = "16"', 'version = "18"', "database_version is not a version of PostgreSQL known here"),
+        ('"20Gi"', '"20G"', "database_size is not a size of a volume: '20G'; write it as \"5Gi\""),
+        ('"n-backups"', '"N"', "backup_bucket is not the name of a bucket: 'N'; "),
+        ('"slack"', '"pager"', "alerts is no channel known here: 'pager'; write one of alertmanager"),
+        ('"images"]', '"repo"]', "private has 'repo': ['charts', 'repo']; write \"charts\""),
+        ('"ingress-nginx"', '"Ingress"', "edge_namespace is not a name in Kubernetes: 'Ingress'; "),
+        ('class = "nginx"', 'clas = "nginx"', "unknown key 'edge_clas' in [environment]; did you mean"),
+    ],
+)
+def test_a_wrong_value_is_a_fault(old: str, new: str, said: str) -> None:
+    """It would be found by the cluster else, after the commit."""
+    assert SITES["full"].count(old) >= 1
+    with pytest.raises(SourceError) as caught:
+        config.parse(SITES["full"].replace(old, new, 1))
+    assert any(said in str(fault) and fault.line for fault in caught.value.faults), str(caught.value)
+
+
+def test_every_switch_is_thrown_by_a_site_of_these_tests() -> None:
+    """A component that no test builds would be tried on a cluster first."""
+    folders = {folder.name for folder in (ROOT / "flux" / "clusters" / "components").iterdir()}
+    thrown = {
+        name
+        for text in SITES.values()
+        for one in settings.settings(ROOT, config.parse(text))
+        for name in one.components
+    }
+    assert thrown | {"secrets"} == folders  # the last one is thrown below
+
+
+def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
+    """The files are there when they are committed: no line is to be written by hand."""
+    shutil.copytree(ROOT / "flux", tmp_path / "flux")
+    (tmp_path / "site.toml").write_text(SITES["full"], encoding="utf-8")
+    secrets = tmp_path / "flux" / "secrets" / "production"
+    secrets.mkdir(parents=True, exist_ok=True)
+    sealed: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "sops": {}}
+    (secrets / "keys.yaml").write_text(yaml.safe_dump(sealed))
+    assert run(tmp_path) == 0
+    found = built(tmp_path, "production")
+    names = list(found.parts)
+    assert [one["metadata"]["name"] for one in found.parts["secrets"]] == ["a"]
+    for name in ("apps", "infrastructure", "notifications", "alerts", "database"):
+        assert names.index("secrets") < names.index(name), name
+    assert found.kustomizations["secrets"]["spec"]["decryption"] == {
+        "provider": "sops",
+        "secretRef": {"name": "sops-age"},
+    }
+    assert "secrets" not in built(tmp_path, "staging").parts
+
+
+def test_flux_keeps_itself_once_it_is_bootstrapped(tmp_path: Path) -> None:
+    """`flux bootstrap` lays its own manifests beside ours; ours must not hide them."""
+    project = project_of(tmp_path, SITES["full"])
+    assert run(project) == 0
+    own = project / "flux/clusters/production/flux-system"
+    own.mkdir()
+    (own / "kustomization.yaml").write_text("resources: []\n")
+    assert run(project, "--check") == 1
+    assert run(project) == 0
+    text = (project / "flux/clusters/production/kustomization.yaml").read_text("utf-8")
+    assert re.search(r"^  - flux-system$", text, re.M)
