@@ -48,13 +48,6 @@ back: version $(VENV)/kube  ## pack the chart of a commit with Rollback-To, of w
 publish: $(VENV)/run  ## send what was packed to its places: registry, buckets, chart repository, Flux
 	@$(RUN) publish
 
-back: version $(VENV)/kube  ## pack the chart of a commit with Rollback-To, of what the archive has; builds nothing
-	@$(RUN) archive fetch "$$($(BIN)/python -c 'import json; print(json.load(open("out/version.json"))["rollback"])')"
-	@$(RUN) chart
-
-publish: $(VENV)/run  ## send what was packed to its places: registry, buckets, chart repository, Flux
-	@$(RUN) publish
-
 base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
 	@$(RUN) base web api
 	@$(RUN) wheels

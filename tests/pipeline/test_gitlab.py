@@ -70,9 +70,10 @@ def repo(tmp_path: Path) -> Path:
 
 def local(repo: Path, *words: str) -> str:
     program = need_package("gitlab-ci-local/dist/index.js")
+    env = {**os.environ, "GIT_SSH_COMMAND": "false"}  # nothing leaves this machine
     done = subprocess.run(
         [need("node"), program, *words], cwd=repo, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=120, check=False, env={**os.environ, "GIT_SSH_COMMAND": "false"},  # nothing leaves this machine
+        timeout=120, check=False, env=env,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
