@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas lock clean post base wheels image version chart back publish
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version chart back publish
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,8 @@ sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (nee
 
 schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need (needs Go 1.26)
 
+storage: $(VENV)/bin/versitygw  ## build versitygw, pinned: the tests' second object storage (needs Go 1.26; minutes)
+
 kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
@@ -160,3 +162,7 @@ node_modules/.done: package-lock.json | $(VENV)/dev
 	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" \
 	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+$(VENV)/bin/versitygw: | $(VENV)/made
+	@echo "building versitygw" >&2
+	@GOBIN="$(CURDIR)/$(BIN)" go install github.com/versity/versitygw/cmd/versitygw@v1.8.0

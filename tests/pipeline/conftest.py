@@ -9,6 +9,8 @@ import pytest
 
 from tests.pipeline.place import Place, Services, services
 from tests.pipeline.release import release
+from tests.pipeline.stage import Runner, Stage
+from tests.pipeline.stage import stage as make_stage
 
 Make = Callable[..., Place]
 
@@ -27,3 +29,23 @@ def place(running: Services, tmp_path: Path) -> Place:
     project.mkdir()
     release(project)
     return running.place(project)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A site of three commits that is looked at."""
+    with make_stage(tmp_path) as told:
+        yield told
+
+
+@pytest.fixture
+def status(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Runner:
+    """Runs `status` on that site."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Runner(stage, home, monkeypatch, capsys)

@@ -64,7 +64,7 @@ def storage(folder: Path, name: str) -> Iterator[Storage]:
     else:
         program = shutil.which("versitygw")
         if not program:
-            pytest.skip("versitygw is not installed: make versitygw (needs Go)")
+            pytest.skip("versitygw is not installed: make storage (needs Go)")
         (folder / "data").mkdir()
         (folder / "meta").mkdir()  # some file systems keep no attributes
         argv = [program, "--port", f"127.0.0.1:{port}", "--quiet", "posix"]

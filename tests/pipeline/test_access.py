@@ -56,9 +56,10 @@ def test_what_does_not_fit_is_said(told: dict[str, str], fault: str) -> None:
         read(**told)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"auths": 4}', '{"auths": {"registry.example.org": {"auth": "?secret"}}}']
-)
+BAD = '{"auths": {"registry.example.org": {"auth": "?secret"}}}'
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"auths": 4}', BAD])
 def test_a_file_of_credentials_that_is_none_is_refused_without_a_word_of_it(
     tmp_path: Path, text: str
 ) -> None:
