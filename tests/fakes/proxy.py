@@ -133,7 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._put_headers(server)
         sent = self.rfile.read(min(count, length))
         server.send(sent)
-        self._note(len(sent), 0)
+        call = self._note(len(sent), 0)
+        if self.proxy.after:
+            self.proxy.after(call)
         server.close()
         raise _Broken
 

@@ -13,7 +13,7 @@ from threading import Event
 import pytest
 
 from pipelines import results
-from tests.fakes.proxy import Call
+from tests.fakes.proxy import Call, Rule
 from tests.pipeline.place import Place, Run, Services
 from tests.pipeline.release import release
 from tests.pipeline.test_publish import ask
@@ -94,6 +94,35 @@ def test_a_kill_after_any_call_leaves_nothing_wrong(running: Services, tmp_path:
         assert place.charts() == want
         assert place.objects("assets") == whole.objects("assets")
         assert place.objects("archive") == whole.objects("archive")
+
+
+@pytest.mark.parametrize(("name", "method"), [("registry", "PATCH"), ("storage", "PUT"), ("nexus", "PUT")])
+def test_a_kill_within_a_body_leaves_nothing_wrong(place: Place, name: str, method: str) -> None:
+    """Half a layer, half an object, half a chart: none of them is there."""
+    release(place.project, login=False, heavy=400_000)
+    front = place.services.front[name]
+    front.rules.append(Rule(method, cut=100))
+    ready, process = Event(), list[int]()
+
+    def after(call: Call) -> bool:
+        if call.status == 0:
+            ready.wait(30)
+            os.kill(process[0], signal.SIGKILL)
+        return False
+
+    front.after = after
+    run = place.start("publish")
+    assert run.process.pid
+    process.append(run.process.pid)
+    ready.set()
+    assert run.end().code == -signal.SIGKILL
+    front.after = None
+    consistent(place)
+    assert place.charts() == {}
+    second = place.run("publish")
+    assert second.code == 0, second.err
+    consistent(place)
+    assert len(place.charts()) == 1
 
 
 def twin(place: Place, tmp_path: Path) -> Place:
