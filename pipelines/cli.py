@@ -19,6 +19,7 @@ from getpass import getpass
 from pathlib import Path
 
 from pipelines import config, results
+from pipelines.commands import status as status_command
 from pipelines.errors import PipelineError, SourceError, UsageError
 
 _IMAGES = ("web", "api")
@@ -137,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     for one in (publish, archive):
         one.add_argument("--deadline", type=_seconds, default=900, metavar="SECONDS",
                          help="how long all of it may take (default: 900)")  # fmt: skip
+
+    status_command.add(commands).set_defaults(run=_status)
 
     settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
     settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
@@ -371,6 +374,11 @@ def _archive(options: argparse.Namespace) -> int:
             for key in archive.prune_assets(site, who, times, now, delete=options.delete, say=_say):
                 print(key)
     return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    machine = status_command.Machine(os.environ, Path.home(), time.time, time.monotonic, time.sleep)
+    return status_command.run(options, machine)
 
 
 def _settings(options: argparse.Namespace) -> int:

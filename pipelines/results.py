@@ -119,7 +119,90 @@ class PublishResult:
     seconds: float
 
 
-Result = SiteResult | ImageResult | VersionResult | ChartResult | Release | PublishResult
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What some of the connections through a front door were answered alike."""
+
+    count: int  # connections
+    version: str  # of the chart, without what follows a "+"; "" where *fault* says why
+    commit: str  # 40 hex digits
+    site: str  # SiteResult.digest
+    fault: str  # "503", "no answer within 10 s"; "" for an answer
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedResult:
+    """The newest chart that an environment takes."""
+
+    place: str  # host and path of the repository; "" where site.toml names none
+    version: str  # "" for none
+    commit: str  # 40 hex digits; "" where the chart does not say it
+    fault: str  # why nothing is known; "" else
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutResult:
+    """What the HelmRelease of an environment tells."""
+
+    attempted: str  # the chart that Flux tried last, without what follows a "+"; "" for none
+    deployed: str  # the chart that helm has deployed
+    since: int  # when all of *deployed* was rolled out, seconds since 1970, UTC; 0 where that is not told
+    ready: bool
+    failed: bool  # Flux has given *attempted* up
+    returned: bool  # *attempted* failed, and *deployed* is what was there before
+    says: str  # the message that matters, in one line; "" where all is well
+    fault: str  # why nothing is known; "" else
+
+
+@dataclass(frozen=True, slots=True)
+class BranchResult:
+    """The default branch, as this clone has it."""
+
+    name: str  # "main"
+    commit: str  # 40 hex digits; "" without Git
+    version: str  # the stable version of that commit; "" where it cannot be counted
+    fault: str  # why something is not known; "" else
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentResult:
+    """One environment, as it was seen."""
+
+    name: str  # "production" or "staging"
+    url: str  # absolute, no trailing slash
+    live: bool  # all connections were told one version and one site
+    version: str  # what they were told; "" where they differ
+    commit: str  # 40 hex digits; "" likewise
+    site: str  # SiteResult.digest; "" likewise
+    behind: int  # commits of the default branch that it lacks, first parents only; -1 where that is not known
+    ahead: int  # commits that the default branch here lacks; -1 likewise
+    answers: tuple[AnswerResult, ...]  # the most frequent first
+    published: PublishedResult
+    rollout: RolloutResult
+    says: str  # how far apart they are, in words
+
+
+@dataclass(frozen=True, slots=True)
+class WaitResult:
+    """How waiting for a commit has ended."""
+
+    commit: str  # as it was asked for, whole where this clone has it
+    live: bool  # in every environment that was asked for
+    seconds: float  # that it took
+    fault: str  # what keeps it away, and what to do; "" when it is live
+
+
+@dataclass(frozen=True, slots=True)
+class StatusResult:
+    """What is live, what is published, what Git has; written nowhere, since it is old at once."""
+
+    at: int  # seconds since 1970, UTC
+    branch: BranchResult
+    environments: tuple[EnvironmentResult, ...]  # in the order of site.toml
+    wait: WaitResult | None  # None where nobody waited
+
+
+Result = SiteResult | ImageResult | VersionResult | ChartResult | Release | PublishResult | StatusResult
 _Kind = TypeVar("_Kind")
 
 

@@ -47,6 +47,16 @@ class Head:
     untracked: tuple[str, ...]  # paths that no .gitignore names, below what was asked for
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The default branch."""
+
+    name: str  # "main"; "HEAD" for a checkout without it
+    commit: str  # 40 hex digits
+    number: int  # of it and of the commits before it, first parents only
+    shallow: bool  # the history was cut somewhere, so that the number is too low
+
+
 def history(project: Path, folder: str) -> History | None:
     """Read the history of *folder* below *project*; None without Git or without a commit.
 
@@ -90,6 +100,53 @@ def head(project: Path, *, trailer: str, among: Sequence[str], default: str) -> 
         )
 
 
+def branch(project: Path, default: str) -> Branch | None:
+    """Read the default branch; None without Git or without a commit.
+
+    *default* is its name, "" as for ``head``. Where the clone and its remote both
+    have it, the one that holds the other counts. A checkout that has no such
+    branch tells of HEAD.
+    """
+    with _open(project) as found:
+        if found is None:
+            return None
+        repo, _ = found
+        name, places = _mainline(repo, default)
+        tips = [repo.git.rev_parse(place) for place in places] or [repo.head.commit.hexsha]
+        tip = tips[-1] if len(tips) > 1 and _holds_commit(repo, tips[-1], tips[0]) else tips[0]
+        number = int(repo.git.rev_list("--first-parent", "--count", tip))
+        return Branch(name if places else "HEAD", tip, number, bool(_cut_commits(repo)))
+
+
+def resolve(project: Path, text: str) -> str:
+    """Return the whole id of the commit that *text*, hex digits, begins; "" for none and for several."""
+    with _open(project) as found:
+        if found is None:
+            return ""
+        words = ("-q", "--verify", f"{text}^{{commit}}")
+        status, said, _ = found[0].git.rev_parse(*words, with_extended_output=True, with_exceptions=False)
+        return str(said) if status == 0 and str(said).startswith(text) else ""
+
+
+def apart(project: Path, old: str, new: str) -> tuple[int, int] | None:
+    """Return how many commits *new* has that *old* lacks, by first parents, and the other way round.
+
+    None where this clone cannot tell: without Git, and for a commit that it does not have.
+    """
+    with _open(project) as found:
+        if found is None or not all(_knows(found[0], commit) for commit in (old, new)):
+            return None
+        count = ("--first-parent", "--count")
+        one, two = (found[0].git.rev_list(*count, span) for span in (f"{old}..{new}", f"{new}..{old}"))
+        return int(one), int(two)
+
+
+def contains(project: Path, commit: str, older: str) -> bool:
+    """Return whether *commit* is *older* or was made on top of it, as far as this clone knows."""
+    with _open(project) as found:
+        return found is not None and _holds_commit(found[0], commit, older)
+
+
 @contextmanager
 def _open(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
     """Yield the repository and the project's place in it, "" or "path/"; None where there is none."""
@@ -112,15 +169,33 @@ def _open(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
 
 
 def _on_mainline(repo: git.Repo, default: str) -> bool:
+    return any(
+        repo.head.commit.hexsha in repo.git.rev_list("--first-parent", place).split()
+        for place in _mainline(repo, default)[1]
+    )
+
+
+def _mainline(repo: git.Repo, default: str) -> tuple[str, list[str]]:
+    """Return the name of the default branch and the references of that name: the clone's, its remote's."""
     names = {ref.path for ref in repo.references}
     if not default and "refs/remotes/origin/HEAD" in names:
         default = repo.git.symbolic_ref("refs/remotes/origin/HEAD").rpartition("/")[2]
-    places = (f"refs/heads/{default or 'main'}", f"refs/remotes/origin/{default or 'main'}")
-    return any(
-        repo.head.commit.hexsha in repo.git.rev_list("--first-parent", place).split()
-        for place in places
-        if place in names
-    )
+    name = default or "main"
+    places = (f"refs/heads/{name}", f"refs/remotes/origin/{name}")
+    return name, [place for place in places if place in names]
+
+
+def _knows(repo: git.Repo, commit: str) -> bool:
+    words = ("-e", f"{commit}^{{commit}}")
+    status, _, _ = repo.git.cat_file(*words, with_extended_output=True, with_exceptions=False)
+    return bool(status == 0)
+
+
+def _holds_commit(repo: git.Repo, commit: str, older: str) -> bool:
+    """Return whether *older* is *commit* or an ancestor; False too where one of them is not here."""
+    words = ("--is-ancestor", older, commit)
+    status, _, _ = repo.git.merge_base(*words, with_extended_output=True, with_exceptions=False)
+    return bool(status == 0)
 
 
 def _changed(repo: git.Repo, prefix: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from pipelines.tools.web import Answer, Web, refuse_open_door
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _STEP = 2**17  # bytes that are read of a file at once
+_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')  # RFC 8288, as the specification uses it
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -74,6 +75,26 @@ class Registry:
         if reference.startswith("sha256:") and digest != reference:
             raise ToolError(f"{self.place}: gave {digest[:19]} for {reference[:19]}; do not trust it")
         return Manifest(digest, answer.body)
+
+    def tags(self) -> list[str]:
+        """Return all tags, which a registry may tell in several answers; none before the first push."""
+        found: list[str] = []
+        url = f"{self._root}/v2/{self._name}/tags/list"
+        while url:
+            answer = self._ask("GET", url)
+            if answer.status == 404:
+                break
+            self._expect(answer, 200)
+            try:
+                found += [str(tag) for tag in json.loads(answer.body)["tags"] or ()]
+            except (ValueError, KeyError, TypeError):
+                raise ToolError(f"{self.place}: tells no tags; is it a registry?") from None
+            link = _NEXT.match(answer.headers.get("link", ""))
+            following = urljoin(url, link[1]) if link else ""
+            if not following.startswith(f"{self._root}/") or following == url:
+                break
+            url = following
+        return found
 
     def put_manifest(self, reference: str, data: bytes) -> bool:
         """Let *reference* name the manifest *data*; False where the registry lets no tag be changed."""

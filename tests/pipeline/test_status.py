@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from pipelines import config, results, settings
+from pipelines import settings
 from pipelines.status.charts import best
 from tests.fakes.nexus import Toxic
 from tests.fakes.pods import Pod, door
 from tests.pipeline.helm import Helm
 from tests.pipeline.stage import Runner, Stage, chart
 from tests.preview import free_port
-from tests.project import COMMITTED, command, git, write
+from tests.project import command, git, write
 from tests.registry import LOGIN, certificate, registry
 from tests.tools import need
 
@@ -66,7 +66,8 @@ def test_one_old_pod_of_three_is_seen(stage: Stage, status: Runner) -> None:
     assert (done["live"], done["version"], done["commit"]) == (False, "", "")
     assert [(one["count"], one["version"]) for one in done["answers"]] == [(7, "1.0.3"), (3, "1.0.2")]
     assert done["says"].startswith(
-        f"7 of 10 connections got 1.0.3 (commit {new}), 3 got 1.0.2 (commit {old}); 1.0.3 is published, rolled out in part"
+        f"7 of 10 connections got 1.0.3 (commit {new}), 3 got 1.0.2 (commit {old});"
+        " 1.0.3 is published, rolled out in part"
     )
 
 
@@ -85,8 +86,8 @@ def test_one_version_with_two_sites_is_not_live(stage: Stage, status: Runner) ->
         (Pod(status=503),                                   "503"),
         (Pod(status=301, headers=(("Location", "https://elsewhere.example/"),)), "301, a redirect"),
         (Pod(breaks=True),                                  "the connection broke"),
-        (Pod(mute=True),                                    "no answer within 1 s"),
-        (Pod(body=b"", drips=True),                         "no answer within 1 s"),
+        (Pod(mute=True),                                    "no answer within 3 s"),
+        (Pod(body=b"", drips=True),                         "no answer within 3 s"),
         (Pod(body=b"<html>"),                               "/version.json is none of this pipeline"),
         (Pod(body=b"[" * 50_000),                           "/version.json is none of this pipeline"),
         (Pod(body=b"x" * 70_000),                           "an answer of more than 64 KiB"),
@@ -101,14 +102,14 @@ def test_what_keeps_a_connection_from_an_answer_has_a_name(
 ) -> None:
     """Half of the pods are well: what they say stands beside the fault, which is counted."""
     stage.door.pods = [pod, stage.pod(3)]
-    done = status("--deadline", "1", "--json")
+    done = status("--deadline", "3", "--json")
     answers = done.result["environments"][0]["answers"]
     assert (done.code, done.err) == (0, "")
     assert [(one["count"], one["version"], one["fault"]) for one in answers] == [
         (5, "", fault),
         (5, "1.0.3", ""),
     ]
-    assert done.seconds < 6
+    assert done.seconds < 20
 
 
 def test_a_door_that_is_shut_is_told(stage: Stage, status: Runner) -> None:
@@ -143,17 +144,19 @@ def test_pods_behind_a_real_edge_are_told_apart(stage: Stage, status: Runner, tm
     private(tmp_path)
     with door(stage.pod(3)) as one, door(stage.pod(3)) as two, door(stage.pod(2)) as old:
         port = free_port()
+        servers = "".join(f"server {pod.url.removeprefix('http://')};" for pod in (one, two, old))
         write(tmp_path / "nginx.conf", f"""
             daemon off; master_process off; pid {tmp_path}/pid; error_log stderr;
             events {{}}
             http {{
                 access_log off; client_body_temp_path {tmp_path}/body; proxy_temp_path {tmp_path}/proxy;
                 fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;
-                upstream pods {{ keepalive 8; {"".join(f"server {pod.url[7:]};" for pod in (one, two, old))} }}
+                upstream pods {{ keepalive 8; {servers} }}
                 server {{
                     listen 127.0.0.1:{port} ssl;
                     ssl_certificate {tmp_path}/certificate.pem; ssl_certificate_key {tmp_path}/key.pem;
-                    location / {{ proxy_pass http://pods; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+                    proxy_http_version 1.1; proxy_set_header Connection "";
+                    location / {{ proxy_pass http://pods; }}
                 }}
             }}""")  # fmt: skip
         stage.configure(production=f"https://127.0.0.1:{port}")
@@ -267,9 +270,9 @@ def test_charts_in_a_registry_are_found_too(stage: Stage, status: Runner, tmp_pa
     [
         (Toxic(times=9, status=503),                           "answered 503 (2 tries)"),
         (Toxic(times=9, status=404),                           "has no index.yaml; is it a Helm repository?"),
-        (Toxic(times=9, status=403),                           "wants a login; set SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"),
+        (Toxic(times=9, status=403),
+         "wants a login; set SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"),
         (Toxic(times=9, ending="/index.yaml", cut=40),         "the connection broke (2 tries)"),
-        (Toxic(times=9, delay=1.5),                            "no answer in time (1 tries, and no time for another)"),
         (Toxic(times=9, ending=".tgz", status=404),            "names 1.0.3, and does not have it"),
         (Toxic(times=9, ending=".tgz", status=500),            "answered 500 (2 tries)"),
     ],
@@ -280,10 +283,19 @@ def test_a_chart_repository_that_fails_is_told_and_nothing_else_is_lost(
     stage.publish(3)
     stage.door.pods = [stage.pod(3)]
     stage.nexus.toxics.append(toxic)
-    done = status("--deadline", "1", "--json")
+    done = status("--json")
     seen = done.result["environments"][0]
     assert (done.code, seen["live"]) == (0, True)
     assert seen["published"]["fault"] == fault
+
+
+def test_a_slow_chart_repository_is_not_waited_for(stage: Stage, status: Runner) -> None:
+    stage.door.pods = [stage.pod(3)]
+    stage.nexus.toxics.append(Toxic(times=9, delay=20))
+    done = status("--deadline", "2", "--json")
+    assert done.seconds < 15
+    fault = done.result["environments"][0]["published"]["fault"]
+    assert fault.startswith(("no answer in time", "not done within 2 s"))
 
 
 def test_an_archive_with_other_bytes_is_not_believed(stage: Stage, status: Runner) -> None:
@@ -383,11 +395,12 @@ def test_the_json_has_these_fields_and_no_other(stage: Stage, status: Runner) ->
     assert sorted(found) == ["at", "branch", "environments", "wait"]
     assert found["wait"] is None
     assert found["branch"] == {"name": "main", "commit": stage.commits[2], "version": "1.0.3", "fault": ""}
+    seen = {"version": "1.0.3", "commit": stage.commits[2], "site": "5" * 64}
     assert one == {
-        "name": "production", "url": stage.door.url, "live": True,
-        "version": "1.0.3", "commit": stage.commits[2], "site": "5" * 64, "behind": 0, "ahead": 0,
-        "answers": [{"count": 10, "version": "1.0.3", "commit": stage.commits[2], "site": "5" * 64, "fault": ""}],
-        "published": {"place": one["published"]["place"], "version": "1.0.3", "commit": stage.commits[2], "fault": ""},
+        "name": "production", "url": stage.door.url, "live": True, **seen, "behind": 0, "ahead": 0,
+        "answers": [{"count": 10, "fault": "", **seen}],
+        "published": {"place": one["published"]["place"], "version": "1.0.3", "commit": stage.commits[2],
+                      "fault": ""},
         "rollout": {"attempted": "", "deployed": "", "since": 0, "ready": False, "failed": False,
                     "returned": False, "says": "", "fault": "no kubeconfig"},
         "says": f"commit {stage.commits[2][:7]} is live; as main is",
@@ -436,11 +449,3 @@ def test_the_module_runs(stage: Stage, tmp_path: Path) -> None:
     done = command(stage.project, "status", "--json", env={"HOME": str(tmp_path), "KUBECONFIG": ""})
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["environments"][0]["live"] is True
-
-
-def test_the_facts_of_these_tests_hold(stage: Stage) -> None:
-    """The addresses of environments are what the settings of the cluster are made of."""
-    site = config.load(stage.project)
-    assert [(one.name, one.url) for one in site.environments] == [("production", stage.door.url)]
-    assert COMMITTED
-    assert results.StatusResult.__dataclass_fields__.keys() == {"at", "branch", "environments", "wait"}

@@ -1,0 +1,1 @@
+"""Commands whose parsing and printing are too long for the list of all of them in cli.py."""

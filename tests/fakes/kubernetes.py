@@ -1,0 +1,197 @@
+"""As much of a Kubernetes API as the real kubectl asks before it shows one HelmRelease.
+
+No cluster runs where the tests do. Paths and lists are those of Kubernetes'
+"API Concepts"; the object is as Flux's "HelmRelease" tells it (helm-controller,
+docs/spec/v2/helmreleases.md: "History", "Conditions", "Failed HelmRelease", "Last
+Attempted Revision"), its messages as that page's examples have them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+GROUP = "helm.toolkit.fluxcd.io"
+_OBJECT = f"/apis/{GROUP}/v2/namespaces/site/helmreleases/site"
+_LISTS: dict[str, Any] = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
+    "/apis": {
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": [
+            {
+                "name": GROUP,
+                "versions": [{"groupVersion": f"{GROUP}/v2", "version": "v2"}],
+                "preferredVersion": {"groupVersion": f"{GROUP}/v2", "version": "v2"},
+            }
+        ],
+    },
+    f"/apis/{GROUP}/v2": {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{GROUP}/v2",
+        "resources": [
+            {
+                "name": "helmreleases",
+                "singularName": "helmrelease",
+                "namespaced": True,
+                "kind": "HelmRelease",
+                "verbs": ["get", "list"],
+                "shortNames": ["hr"],
+            }
+        ],
+    },
+}
+
+
+def condition(kind: str, status: str, reason: str, message: str, time: str) -> dict[str, str]:
+    """Return a condition as Kubernetes has them; *time* is RFC 3339."""
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": time}
+
+
+def snapshot(version: str, status: str = "deployed", time: str = "2026-11-23T12:00:00Z") -> dict[str, Any]:
+    """Return an entry of a HelmRelease's history."""
+    return {"chartName": "site", "chartVersion": version, "status": status, "name": "site",
+            "namespace": "site", "firstDeployed": time, "lastDeployed": time, "version": 1}  # fmt: skip
+
+
+def release(url: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """Return the HelmRelease of the environment with the front door *url*."""
+    return {
+        "apiVersion": f"{GROUP}/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "site", "namespace": "site"},
+        "spec": {"interval": "10m", "values": {"site": {"url": url}}, **spec},
+        "status": status,
+    }
+
+
+def deployed(version: str, time: str = "2026-11-23T12:01:00Z") -> dict[str, Any]:
+    """Return the status of a release whose rollout and tests ended well."""
+    chart = f"release site/site.v4 with chart site@{version}"
+    done, tested = f"Helm upgrade succeeded for {chart}", f"Helm test succeeded for {chart}: 3 test hooks"
+    return {
+        "lastAttemptedRevision": version,
+        "history": [snapshot(version), snapshot("1.0.1", "superseded")],
+        "conditions": [
+            condition("Ready", "True", "TestSucceeded", tested, time),
+            condition("Released", "True", "UpgradeSucceeded", done, time),
+            condition("TestSuccess", "True", "TestSucceeded", tested, time),
+        ],
+    }
+
+
+def rolled_back(version: str, old: str, *, stalled: bool = True) -> dict[str, Any]:
+    """Return the status after *version* failed and *old* was brought back; *stalled* when for good."""
+    time = "2026-11-23T12:06:00Z"
+    failed = (
+        f"Helm upgrade failed for release site/site.v5 with chart site@{version}: context deadline exceeded"
+    )
+    back = f"Helm rollback to previous release site/site.v4 with chart site@{old} succeeded"
+    rows = [
+        condition("Ready", "False", "RollbackSucceeded", back, time),
+        condition("Released", "False", "UpgradeFailed", failed, time),
+        condition("Remediated", "True", "RollbackSucceeded", back, time),
+    ]
+    if stalled:
+        rows.append(
+            condition("Stalled", "True", "RetriesExceeded", "Failed to upgrade after 3 attempt(s)", time)
+        )
+    else:
+        rows.append(condition("Reconciling", "True", "ProgressingWithRetry", back, time))
+    history = [snapshot(old), snapshot(version, "failed"), snapshot(old, "superseded")]
+    return {"lastAttemptedRevision": version, "history": history, "conditions": rows}
+
+
+def upgrading(version: str, old: str) -> dict[str, Any]:
+    """Return the status while *version* is rolled out over *old*."""
+    running = "Running 'upgrade' action with timeout of 5m0s"
+    time = "2026-11-23T12:05:00Z"
+    before = f"Helm upgrade succeeded for release site/site.v4 with chart site@{old}"
+    return {
+        "lastAttemptedRevision": version,
+        "history": [snapshot(old)],
+        "conditions": [
+            condition("Reconciling", "True", "Progressing", running, time),
+            condition("Ready", "Unknown", "Progressing", running, time),
+            condition("Released", "True", "UpgradeSucceeded", before, "2026-11-23T11:00:00Z"),
+        ],
+    }
+
+
+@dataclass
+class Cluster:
+    """What the API has, and whether it answers."""
+
+    port: int = 0
+    release: dict[str, Any] | None = None  # None is 404
+    mute: bool = False  # no answer until it ends
+    asked: list[str] = field(default_factory=list)
+    ended: Event = field(default_factory=Event, repr=False)
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """Write a kubeconfig that leads here into *folder*."""
+        file = folder / "kubeconfig"
+        text = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        file.write_text(json.dumps(text))
+        return file
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Run such an API on 127.0.0.1 until the block ends."""
+    told = Cluster()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:  # the name that http.server asks for
+            path = urlsplit(self.path).path
+            told.asked.append(path)
+            if told.mute:
+                told.ended.wait()
+            found = told.release if path == _OBJECT else _LISTS.get(path)
+            missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
+                       "message": f'helmreleases.{GROUP} "site" not found', "code": 404}  # fmt: skip
+            body = json.dumps(missing if found is None else found).encode()
+            self.send_response(404 if found is None else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing: kubectl goes away when its time is up."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    told.port = server.server_port
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield told
+    finally:
+        told.ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

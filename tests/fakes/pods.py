@@ -1,0 +1,158 @@
+"""A front door on loopback with pods behind it: each connection comes to the next one in turn.
+
+Remembers what a server sees of its clients: how many connections there were, what
+each asked, how many were open at once, whether a TLS session was taken up again.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What one pod answers."""
+
+    version: str = ""
+    commit: str = ""
+    site: str = "5" * 64
+    status: int = 200
+    body: bytes | None = None  # instead of a /version.json
+    headers: tuple[tuple[str, str], ...] = ()
+    breaks: bool = False  # the connection is reset before an answer
+    mute: bool = False  # no answer until the door is closed
+    drips: bool = False  # a byte now and then, without end
+
+    def answer(self) -> bytes:
+        """Return the body, as the chart writes it (helm/site/templates/_nginx.tpl)."""
+        if self.body is not None:
+            return self.body
+        images = {"web": f"sha256:{'a' * 64}"}
+        told = {"version": self.version, "commit": self.commit, "site": self.site, "images": images}
+        return json.dumps(told, separators=(",", ":")).encode()
+
+
+@dataclass
+class Door:
+    """The pods, and what was seen of those who came."""
+
+    pods: Sequence[Pod] = ()
+    later: tuple[int, Sequence[Pod]] | None = None  # from this connection on other pods
+    url: str = ""
+    connections: int = 0
+    asked: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)  # connection, path, headers
+    open: int = 0
+    most: int = 0  # open at once
+    reused: list[bool] = field(default_factory=list)  # TLS sessions
+    meets: int = 0  # so many connections wait for one another before the first is answered
+    closed: Event = field(default_factory=Event, repr=False)
+    met: Event = field(default_factory=Event, repr=False)
+    lock: Any = field(default_factory=Lock, repr=False)
+
+    def enter(self) -> tuple[int, Pod]:
+        """Return the number of a connection that comes, and the pod it comes to."""
+        with self.lock:
+            number = self.connections
+            self.connections += 1
+            self.open += 1
+            self.most = max(self.most, self.open)
+            if self.open >= self.meets:
+                self.met.set()
+            pods = self.later[1] if self.later and number >= self.later[0] else self.pods
+            return number, pods[number % len(pods)]
+
+    def leave(self) -> None:
+        """Count a connection that has ended."""
+        with self.lock:
+            self.open -= 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    door: Door
+
+    def setup(self) -> None:
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.do_handshake()
+            self.door.reused.append(bool(self.request.session_reused))
+        super().setup()
+
+    def handle(self) -> None:
+        self.number, self.pod = self.door.enter()
+        try:
+            super().handle()
+        finally:
+            self.door.leave()
+
+    def do_GET(self) -> None:  # the name that http.server asks for
+        door, pod = self.door, self.pod
+        names = {name.lower(): value for name, value in self.headers.items()}
+        door.asked.append((self.number, self.path, names))
+        if door.meets:
+            door.met.wait(30)
+        if pod.mute:
+            door.closed.wait()
+        if pod.breaks:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+            return
+        body = pod.answer()
+        self.send_response(pod.status)
+        for name, value in pod.headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) + (10**6 if pod.drips else 0)))
+        self.end_headers()
+        self.wfile.write(body)
+        while pod.drips and not door.closed.wait(0.05):
+            self.wfile.write(b" ")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[Any, Any]:
+        client, address = super().get_request()
+        client.settimeout(30)
+        if self.tls:
+            client = self.tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        return client, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that go away are what some tests are about."""
+
+
+@contextmanager
+def door(*pods: Pod, tls: ssl.SSLContext | None = None) -> Iterator[Door]:
+    """Open a front door to *pods* on 127.0.0.1 until the block ends."""
+    told = Door(pods)
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"door": told}))
+    server.tls = tls
+    told.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield told
+    finally:
+        told.closed.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        end = time.monotonic() + 5
+        while told.open and time.monotonic() < end:
+            time.sleep(0.01)
