@@ -152,6 +152,7 @@ FLUX := helm-controller/api/v2 kustomize-controller/api/v1 source-controller/api
 $(VENV)/schemas: .ci/schemas/go.mod .ci/schemas/go.sum | $(VENV)/made
 	@echo "making the schemas of Flux" >&2
 	@rm -rf $@ $@.new
+	@go -C .ci/schemas mod download github.com/zalando/postgres-operator
 	@go -C .ci/schemas tool controller-gen crd $(FLUX:%=paths=github.com/fluxcd/%) output:crd:dir=$(CURDIR)/$@.new
 	@cp -r "$$(go list -C .ci/schemas -m -f '{{.Dir}}' github.com/zalando/postgres-operator)/charts/postgres-operator" $@.new
 	@chmod -R u+w $@.new
