@@ -17,10 +17,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines import config, results
+from pipelines.commands import delivery
 from pipelines.commands import status as status_command
 from pipelines.errors import PipelineError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from pipelines.version import Pipeline
 
 _IMAGES = ("web", "api")
 _SECRETS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
@@ -140,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
                          help="how long all of it may take (default: 900)")  # fmt: skip
 
     status_command.add(commands).set_defaults(run=_status)
+    for word, one in delivery.add(commands).items():
+        one.set_defaults(run=_deliver, work=getattr(delivery, word))
 
     settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
     settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
@@ -247,18 +254,24 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _version(options: argparse.Namespace) -> int:
-    from pipelines.version import Pipeline, version
+def _pipeline() -> Pipeline:
+    """Return what GitLab says of the pipeline that runs this, if one does."""
+    from pipelines.version import Pipeline
 
-    project = options.project.resolve()
-    told = Pipeline(
+    return Pipeline(
         merge_request=os.environ.get("CI_MERGE_REQUEST_IID", ""),
         number=os.environ.get("CI_PIPELINE_IID", ""),
         branch=os.environ.get("CI_COMMIT_BRANCH", ""),
         default=os.environ.get("CI_DEFAULT_BRANCH", ""),
         tag=os.environ.get("CI_COMMIT_TAG", ""),
     )
-    result = version(project, config.load(project), told)
+
+
+def _version(options: argparse.Namespace) -> int:
+    from pipelines.version import version
+
+    project = options.project.resolve()
+    result = version(project, config.load(project), _pipeline())
     if result.dirty:
         print("warning: the tree is not that of the commit, so nothing of it is published; commit it",
               file=sys.stderr)  # fmt: skip
@@ -379,6 +392,18 @@ def _archive(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     machine = status_command.Machine(os.environ, Path.home(), time.time, time.monotonic, time.sleep)
     return status_command.run(options, machine)
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    machine = delivery.Machine(os.environ, time.monotonic, _say)
+    if options.work is not delivery.run:
+        status: int = options.work(options, machine)
+        return status
+    from pipelines.site.build import Options
+
+    as_of = _as_of(None, options.project.resolve())
+    choice = Options(as_of=as_of, drafts=False, workers=len(os.sched_getaffinity(0)))
+    return delivery.run(options, machine, _pipeline(), choice)
 
 
 def _settings(options: argparse.Namespace) -> int:

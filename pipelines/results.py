@@ -202,7 +202,36 @@ class StatusResult:
     wait: WaitResult | None  # None where nobody waited
 
 
-Result = SiteResult | ImageResult | VersionResult | ChartResult | Release | PublishResult | StatusResult
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step of a run made."""
+
+    name: str  # "build", "chart", "assets"
+    what: str  # in a word or two
+    bytes: int  # of what it made or sent; 0 where that says nothing
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Everything in order: out/run.json."""
+
+    version: str  # VersionResult.version
+    commit: str  # 40 hex digits
+    steps: tuple[StepResult, ...]
+    seconds: float
+
+
+Result = (
+    SiteResult
+    | ImageResult
+    | VersionResult
+    | ChartResult
+    | Release
+    | PublishResult
+    | StatusResult
+    | RunResult
+)
 _Kind = TypeVar("_Kind")
 
 

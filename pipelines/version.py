@@ -21,7 +21,7 @@ from pipelines.results import VersionResult
 from pipelines.tools.git import Head
 
 _NUMBER = r"(0|[1-9]\d{0,8})"
-_RELEASE = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-rc)?")  # SemVer 2.0, of this pipeline's forms
+RELEASE = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-rc)?")  # SemVer 2.0, of this pipeline's forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _rollback(trailers: tuple[str, ...], stable: str) -> str:
     if len(trailers) > 1:
         raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.ROLLBACK}; leave one")
     (wanted,) = trailers
-    if not (found := _RELEASE.fullmatch(wanted)):
+    if not (found := RELEASE.fullmatch(wanted)):
         raise PipelineError(
             f"HEAD: {checkout.ROLLBACK}: {wanted!r} is not a release; write it as 1.0.411, or 1.0.411-rc"
         )

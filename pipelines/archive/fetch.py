@@ -28,7 +28,7 @@ def record(bucket: Bucket, version: str) -> Record:
     A candidate and the stable version that it became are one release: where the
     one is not archived, the other one is taken.
     """
-    for name in (version, _twin(version)):
+    for name in (version, twin(version)):
         data = bucket.get(key_of(name))
         if data is not None:
             return from_bytes(data, name)
@@ -38,7 +38,8 @@ def record(bucket: Bucket, version: str) -> Record:
     )
 
 
-def _twin(version: str) -> str:
+def twin(version: str) -> str:
+    """Return the other name of a release: candidate and stable version are one."""
     return version.removesuffix("-rc") if version.endswith("-rc") else f"{version}-rc"
 
 

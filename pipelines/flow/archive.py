@@ -14,13 +14,15 @@ from pipelines import finished, results
 from pipelines.access import Access
 from pipelines.archive import fetch, prune, restore, save
 from pipelines.archive.record import Record
+from pipelines.chart.pack import described
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError
 from pipelines.finished import Image
 from pipelines.flow.publish import origin_of
-from pipelines.flow.services import Progress, Say, Times, services
+from pipelines.flow.services import Progress, Say, Services, Times, services
 from pipelines.publish import assets, images
 from pipelines.results import Release
+from pipelines.status import charts
 
 
 def save_release(
@@ -49,12 +51,32 @@ def fetch_release(
 ) -> Release:
     """Write what *version* rolled out to out/rollback.json of *project*, for the chart, and return it.
 
-    Raises PipelineError when its images or its archive are gone.
+    Without an archive its chart tells what it was. Raises PipelineError when its
+    images, its archive or its chart are gone.
     """
     with services(site, who, times.deadline, say) as at:
-        release = fetch.fetch(at.wanted_archive(), version, at.registry)
+        archive = at.archive()
+        if archive:
+            release = fetch.fetch(archive, version, at.registry)
+        else:
+            release = _released(at, site, who, version)
     results.write(project / "out" / "rollback.json", release)
     return release
+
+
+def _released(at: Services, site: SiteConfig, who: Access, version: str) -> Release:
+    """Return what the chart of *version*, or of its candidate, rolls out, if its images are there."""
+    if not site.chart.repository:
+        raise PipelineError("site.toml: neither an archive nor a chart repository; set one of them")
+    there = charts.reader(at.web, site.chart.repository, who.charts)
+    names = [one for one in (version, fetch.twin(version)) if one in there.versions()]
+    if not names:
+        raise PipelineError(f"{there.place}: has no chart {version}; run `make status` to see what it has")
+    found = described(there.fetch(names[0]))
+    for name, digest in (("web", found.web), ("api", found.api)):
+        if digest:
+            images.complete(at.registry(name), Image(name, digest, None))
+    return Release(found.version, found.commit, found.web, found.api, found.site, found.asset)
 
 
 def releases(site: SiteConfig, who: Access, times: Times, say: Say) -> list[Record]:

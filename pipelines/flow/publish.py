@@ -56,13 +56,14 @@ def publish(
     say: Say,
     progress: Progress,
     clock: Callable[[], float],
+    out: Path | None = None,
 ) -> PublishResult:
-    """Publish what lies in out/ of *project*; what is there already is not sent again.
+    """Publish what lies in *out*, by itself out/ of *project*; what is there already is not sent again.
 
     Raises PipelineError when something is not fit to be published, or is there
     with other bytes, and ToolError when a service does not do its part in time.
     """
-    out = project / "out"
+    out = out or project / "out"
     (out / "publish.json").unlink(missing_ok=True)
     start = clock()
     release = finished.read(out)

@@ -41,6 +41,19 @@ def whole(registry: Registry, image: Image) -> Image:
     return manifest(image, found.data)
 
 
+def complete(registry: Registry, image: Image) -> Image:
+    """Return *image* with its manifest; raise PipelineError when the registry lacks any part of it."""
+    found = whole(registry, image)
+    digests = [one.digest for one in found.blobs]
+    known = each(registry.has, digests, _AT_ONCE, registry.patience)
+    gone = [digest for digest, there in zip(digests, known, strict=True) if not there]
+    if gone:
+        raise PipelineError(
+            f"{registry.place}: {gone[0][:19]} of {image.name} is gone; choose another release"
+        )
+    return found
+
+
 def send(registry: Registry, image: Image, tag: str, advance: Advance) -> tuple[str, ...]:
     """Send the parts of *image* that the registry lacks, then its tag; return what was sent.
 

@@ -1,10 +1,11 @@
 """What Git knows about the tree: which commit it is, and when each file last changed.
 
-Reads the repository through GitPython. Writes nothing, no network.
+Reads the repository through GitPython. Only going back writes (a commit) and asks the remote.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -249,3 +250,44 @@ def _newest(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Chang
                 change = Change(int(seconds), lies=commit in cut, added=status == "A")
                 found.setdefault(later.get(name, name), change)
     return [(name.removeprefix(prefix), change) for name, change in found.items()]
+
+
+def go_back(project: Path, folders: Sequence[str], old: str, message: str, default: str) -> str:
+    """Commit on top of the default branch the *folders* as they were in *old*, push it, and return its id.
+
+    The checkout must be that branch, and no commit of the remote "origin" may be
+    missing; without such a remote nothing is pushed. The remote comes first: where
+    it does not take the commit, nothing has changed here. Raises ToolError.
+    """
+    with _open(project) as found:
+        if found is None:
+            raise ToolError("no commit here to go back from; clone the site with Git")
+        repo, prefix = found
+        name, _ = _mainline(repo, default)
+        if repo.head.is_detached or repo.active_branch.name != name:
+            raise ToolError(f"the branch {name} is not checked out; run `git switch {name}`")
+        if not _knows(repo, old):
+            raise ToolError(f"commit {old[:12]} is not in this clone; run `git fetch --unshallow`")
+        remote = "origin" in {one.name for one in repo.remotes}
+        head = repo.head.commit.hexsha
+        if remote:
+            repo.git.fetch("-q", "origin", name)
+            if repo.git.rev_parse("FETCH_HEAD") != head:
+                raise ToolError(f"{name} here is not {name} of origin; run `git pull --ff-only`, or push")
+        tree = _tree_with(repo, [prefix + folder for folder in folders], old)
+        commit = str(repo.git.commit_tree(tree, "-p", head, "-m", message))
+        if remote:
+            repo.git.push("-q", "origin", f"{commit}:refs/heads/{name}")
+        repo.git.merge("-q", "--ff-only", commit)
+        return commit
+
+
+def _tree_with(repo: git.Repo, folders: Sequence[str], old: str) -> str:
+    """Return the tree of HEAD with *folders* as they were in *old*; no file is touched."""
+    with tempfile.TemporaryDirectory() as room, repo.git.custom_environment(GIT_INDEX_FILE=f"{room}/index"):
+        repo.git.read_tree("HEAD")
+        for folder in folders:
+            repo.git.rm("-r", "-f", "-q", "--cached", "--ignore-unmatch", "--", folder)
+            if repo.git.ls_tree("-d", old, folder):
+                repo.git.read_tree(f"--prefix={folder}/", f"{old}:{folder}")
+        return str(repo.git.write_tree())

@@ -1,0 +1,132 @@
+"""`promote`, `rollback`, `run`: their words on the command line, and what a person sees of them.
+
+Writes to stdout and stderr. The clock and the environment come from the command
+line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from pipelines import access, config, results
+from pipelines.commands.status import seconds
+
+if TYPE_CHECKING:
+    from pipelines.flow.services import Times
+    from pipelines.results import RunResult
+    from pipelines.site.build import Options
+    from pipelines.version import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the command line knows of where it runs."""
+
+    told: Mapping[str, str]  # the environment
+    clock: Callable[[], float]  # seconds, never set back
+    say: Callable[[str], None]
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> dict[str, argparse.ArgumentParser]:
+    """Add the three commands to *commands* and return their parsers by name."""
+    promote = commands.add_parser("promote", help="publish a candidate's digests as the stable version")
+    promote.add_argument("version", nargs="?", default="", help="as 1.0.412 (default: the newest candidate)")
+    back = commands.add_parser("rollback", help="go back to a release, by a commit that is pushed")
+    back.add_argument("version", help="as 1.0.409; `archive list` and `status` tell which there are")
+    back.add_argument("--now", action="store_true", help="and publish from here, without waiting for CI")
+    whole = commands.add_parser("run", help="everything in order: from this commit to a published chart")
+    for one in (promote, back, whole):
+        one.add_argument("--json", action="store_true", help="print the result as JSON")
+        one.add_argument("--deadline", type=seconds, default=900, metavar="SECONDS",
+                         help="how long all of it may take (default: 900)")  # fmt: skip
+        one.add_argument("--index-wait", type=seconds, default=60, metavar="SECONDS",
+                         help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
+    return {"promote": promote, "rollback": back, "run": whole}
+
+
+def promote(options: argparse.Namespace, machine: Machine) -> int:
+    """Promote and tell."""
+    from pipelines.flow.promote import promote as work
+    from pipelines.terminal import Bar, publish_summary
+
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(machine.told, site.registry, site.chart.repository)
+    with Bar() as bar:
+        done = work(project, site, who, options.version, _times(options),
+                    say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
+    sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
+    _warn(done)
+    return 0
+
+
+def rollback(options: argparse.Namespace, machine: Machine) -> int:
+    """Go back and tell; with --now publish too."""
+    from pipelines.flow.rollback import publish_now
+    from pipelines.flow.rollback import rollback as work
+    from pipelines.terminal import Bar, publish_summary
+
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(machine.told, site.registry, site.chart.repository)
+    default = machine.told.get("CI_DEFAULT_BRANCH", "")
+    commit, release = work(project, site, who, options.version, _times(options), machine.say, default)
+    done = []
+    if options.now:
+        with Bar() as bar:
+            done = publish_now(project, site, who, _times(options),
+                               say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
+    if options.json:
+        told = {"commit": commit, "release": asdict(release), "published": [asdict(one) for one in done]}
+        sys.stdout.write(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    else:
+        print(f"commit {commit[:12]} goes back to {options.version} (commit {release.commit[:12]})")
+        sys.stdout.write("".join(map(publish_summary, done)))
+    for one in done:
+        _warn(one)
+    return 0
+
+
+def run(options: argparse.Namespace, machine: Machine, pipeline: Pipeline, choice: Options) -> int:
+    """Do everything and tell what it took."""
+    from pipelines.flow.run import run as work
+    from pipelines.terminal import Bar
+
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(machine.told, site.registry, site.chart.repository)
+    with Bar() as bar:
+        done = work(project, site, who, _times(options), pipeline, choice,
+                    say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
+    sys.stdout.write(results.to_json(done) if options.json else table(done))
+    return 0
+
+
+def table(done: RunResult) -> str:
+    """Return what each step made, its bytes and its time."""
+    from pipelines.terminal import size
+
+    names = max(len(one.name) for one in done.steps)
+    whats = max(len(one.what) for one in done.steps)
+    lines = [f"{done.version}  commit {done.commit[:12]}"]
+    for one in done.steps:
+        weight = size(one.bytes) if one.bytes else ""
+        lines.append(f"{one.name:<{names}}  {one.what:<{whats}}  {weight:>8}  {one.seconds:>6.2f} s")
+    lines.append(f"{'in all':<{names}}  {'':<{whats}}  {'':>8}  {done.seconds:>6.2f} s")
+    return "\n".join(lines) + "\n"
+
+
+def _times(options: argparse.Namespace) -> Times:
+    from pipelines.flow.services import Times
+
+    return Times(options.deadline, options.index_wait)
+
+
+def _warn(done: results.PublishResult) -> None:
+    for warning in done.warnings:
+        print(f"warning: {warning}", file=sys.stderr)

@@ -1,0 +1,77 @@
+"""Make a candidate the stable version: the same digests under the number without "-rc".
+
+Reads nothing but the chart repository. Writes out/promoted/. Network: as for
+publishing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines import results
+from pipelines.access import Access
+from pipelines.archive import fetch
+from pipelines.chart.promote import promote as make
+from pipelines.config import SiteConfig
+from pipelines.errors import PipelineError, UsageError
+from pipelines.flow.publish import publish
+from pipelines.flow.services import Progress, Say, Times, services
+from pipelines.results import PublishResult, VersionResult
+from pipelines.status import charts
+
+_FOLDER = "promoted"  # within out/: what is published is not what was built there
+
+
+def promote(
+    project: Path,
+    site: SiteConfig,
+    who: Access,
+    version: str,
+    times: Times,
+    *,
+    say: Say,
+    progress: Progress,
+    clock: Callable[[], float],
+) -> PublishResult:
+    """Publish the candidate *version*, "" for the newest one, as stable, and return what that took.
+
+    Nothing is built and no image is moved: a tag is added. Raises PipelineError
+    when there is no such candidate, and as ``publish`` does.
+    """
+    if not site.chart.repository:
+        raise PipelineError("site.toml: no chart repository; set repository under [chart]")
+    time = 0
+    with services(site, who, times.deadline, say) as at:
+        there = charts.reader(at.web, site.chart.repository, who.charts)
+        candidate = _candidate(there.versions(), version, site)
+        progress.phase("candidate", 1)
+        chart, data = make(there.fetch(candidate))
+        progress.advance(1)
+        if archive := at.archive():
+            time = fetch.record(archive, candidate).time
+    folder = project / "out" / _FOLDER
+    results.put(folder / "charts" / f"{chart.name}-{chart.version}.tgz", data)
+    results.write(folder / "chart.json", chart)
+    stable = VersionResult(chart.version, "stable", chart.commit, time, dirty=False, rollback="")
+    results.write(folder / "version.json", stable)
+    return publish(project, site, who, times, say=say, progress=progress, clock=clock, out=folder)
+
+
+def _candidate(there: list[str], version: str, site: SiteConfig) -> str:
+    """Return the candidate among the versions *there* that *version* means."""
+    if not version:
+        found = [one for one in there if re.fullmatch(r"\d+\.\d+\.\d+-rc", one)]
+        newest = charts.best(found, int(site.chart.version.partition(".")[0]), "staging")
+        if not newest:
+            raise PipelineError("the chart repository has no candidate; run `make publish`")
+        return newest
+    if not re.fullmatch(r"\d+\.\d+\.\d+(-rc)?", version):
+        raise UsageError(f"promote {version!r}: is not a version; write it as 1.0.412")
+    candidate = f"{version.removesuffix('-rc')}-rc"
+    if candidate not in there:
+        raise PipelineError(
+            f"the chart repository has no candidate {candidate}; run `make status` to see what it has"
+        )
+    return candidate

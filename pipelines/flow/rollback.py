@@ -1,0 +1,83 @@
+"""Go back by going forward: a commit with the old content, whose chart carries the old digests.
+
+Reads the archive, or the chart repository where there is no archive. Writes a
+commit, and with *now* what publishing writes. Network: Git's remote, registry,
+archive, chart repository.
+
+Git stays true: what is live is what its newest commit says. The pipeline of that
+commit takes the images of the release again, so nothing of an old tree has to be
+built by tools of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines import checkout
+from pipelines.access import Access
+from pipelines.chart.pack import pack
+from pipelines.config import SiteConfig
+from pipelines.errors import PipelineError, UsageError
+from pipelines.flow.archive import fetch_release
+from pipelines.flow.promote import promote
+from pipelines.flow.publish import publish
+from pipelines.flow.services import Progress, Say, Times
+from pipelines.results import PublishResult, Release
+from pipelines.tools import git
+from pipelines.version import RELEASE, Pipeline, version
+
+# What authors change. The rest stays: the pipeline that publishes, and what it is told.
+FOLDERS = ("content", "theme")
+
+
+def rollback(
+    project: Path, site: SiteConfig, who: Access, wanted: str, times: Times, say: Say, default: str = ""
+) -> tuple[str, Release]:
+    """Commit, and push, that the site goes back to the release *wanted*; return commit and release.
+
+    *default* is the name of the default branch, "" unknown. Raises PipelineError
+    for a release whose images or archive are gone and for a tree with changes:
+    then nothing has changed, here or elsewhere.
+    """
+    if not RELEASE.fullmatch(wanted):
+        raise UsageError(f"rollback {wanted!r}: is not a release; write it as 1.0.409")
+    if checkout.dirty(checkout.read(project, default)):
+        raise PipelineError("the tree has changes that are not committed; commit them, or `git stash`")
+    release = fetch_release(project, site, who, wanted, times, say)
+    message = (
+        f"Go back to {wanted}\n\n"
+        f"{' and '.join(FOLDERS)} are those of commit {release.commit}; the images are\n"
+        f"those of that release.\n\n"
+        f"{checkout.ROLLBACK}: {wanted}"
+    )
+    return git.go_back(project, FOLDERS, release.commit, message, default), release
+
+
+def publish_now(
+    project: Path,
+    site: SiteConfig,
+    who: Access,
+    times: Times,
+    *,
+    say: Say,
+    progress: Progress,
+    clock: Callable[[], float],
+) -> list[PublishResult]:
+    """Publish the commit that went back from here, as its pipeline will: that one finds it done.
+
+    Where there is no staging, and promotion is automatic, the stable version too.
+    """
+    version(project, site, Pipeline())
+    pack(project, site)
+    done = publish(project, site, who, times, say=say, progress=progress, clock=clock)
+    if not promotes_at_once(site):
+        return [done]
+    stable = promote(project, site, who, done.version, times, say=say, progress=progress, clock=clock)
+    return [done, stable]
+
+
+def promotes_at_once(site: SiteConfig) -> bool:
+    """Return whether a candidate waits for nobody: there is no staging that would try it first."""
+    staging = any(one.name == "staging" for one in site.environments)
+    return site.chart.promotion == "automatic" and not staging
