@@ -41,8 +41,14 @@ def look(site: SiteConfig, kubeconfig: str, patience: float) -> dict[str, Rollou
         said = shell.run(words, timeout=patience + 2, env={"KUBECONFIG": kubeconfig})
         url, found = parse(said)
     except ToolError as error:
-        return dict.fromkeys(names, replace(_NOTHING, fault=_line(str(error))))
+        return dict.fromkeys(names, replace(_NOTHING, fault=_line(_last(str(error)))))
     return {one.name: _own(one, url, found, alone=len(names) == 1) for one in site.environments}
+
+
+def _last(message: str) -> str:
+    """Return the last line: kubectl logs each try before it, and says at the end what came of them."""
+    name, _, rest = message.partition(": ")
+    return f"{name}: {rest.splitlines()[-1]}" if rest else message
 
 
 def _own(one: Environment, url: str, found: RolloutResult, *, alone: bool) -> RolloutResult:

@@ -17,8 +17,18 @@ SHORT = 7  # digits of a commit that are shown
 
 def sentence(one: EnvironmentResult, branch: BranchResult, now: int) -> str:
     """Return everything about *one*; *now* is in seconds since 1970."""
-    parts = [front(one, now), _published(one), _distance(one, branch)]
+    published, said = _published(one), flux(one.rollout)
+    if said and pending(one):
+        published, said = f"{published}: {said}", ""
+    parts = [front(one, now), published, said, _distance(one, branch)]
     return "; ".join(part for part in parts if part)
+
+
+def pending(one: EnvironmentResult) -> bool:
+    """Return whether a chart is published that readers do not all get yet."""
+    if not one.live:
+        return bool(one.published.version)
+    return newer(one.published.version, one.version)
 
 
 def front(one: EnvironmentResult, now: int = 0) -> str:
@@ -58,11 +68,14 @@ def _published(one: EnvironmentResult) -> str:
         return f"the chart repository {chart.fault}"
     if not chart.version:
         return "no chart that it takes is published"
-    if one.live and newer(one.version, chart.version):
-        return f"the chart repository has nothing newer than {chart.version}"
-    text = "" if one.live and one.version == chart.version else f"{chart.version} is published{_reached(one)}"
-    said = flux(one.rollout)
-    return f"{text}: {said}" if text and said else text or said
+    lost = f" (the chart repository {chart.fault})" if chart.fault else ""
+    if pending(one):
+        return f"{chart.version} is published{_reached(one)}{lost}"
+    if newer(one.version, chart.version):
+        return f"the chart repository has nothing newer than {chart.version}{lost}"
+    if chart.commit and chart.commit != one.commit:
+        return f"chart {chart.version} is of another commit, {chart.commit[:SHORT]}"
+    return lost.strip(" ()")
 
 
 def _reached(one: EnvironmentResult) -> str:

@@ -47,7 +47,7 @@ class Door:
     """The pods, and what was seen of those who came."""
 
     pods: Sequence[Pod] = ()
-    later: tuple[int, Sequence[Pod]] | None = None  # from this connection on other pods
+    later: dict[int, Sequence[Pod]] = field(default_factory=dict)  # other pods from this connection on
     url: str = ""
     connections: int = 0
     asked: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)  # connection, path, headers
@@ -68,7 +68,8 @@ class Door:
             self.most = max(self.most, self.open)
             if self.open >= self.meets:
                 self.met.set()
-            pods = self.later[1] if self.later and number >= self.later[0] else self.pods
+            begun = [start for start in self.later if start <= number]
+            pods = self.later[max(begun)] if begun else self.pods
             return number, pods[number % len(pods)]
 
     def leave(self) -> None:

@@ -308,6 +308,13 @@ def test_an_archive_with_other_bytes_is_not_believed(stage: Stage, status: Runne
     assert published["fault"].endswith("for 1.0.3; do not trust it")
 
 
+def test_a_chart_of_another_commit_is_told(stage: Stage, status: Runner) -> None:
+    """Two who published one version: what is live is not what the next rollout brings."""
+    stage.publish(3, commit=stage.commits[0])
+    stage.door.pods = [stage.pod(3)]
+    assert f"chart 1.0.3 is of another commit, {stage.commits[0][:7]}" in status().row
+
+
 @pytest.mark.parametrize("index", [b"", b"[]", b"entries: 3", b"entries: {site: [3]}", b"\xff", b"{{{"])
 def test_an_index_that_is_none_is_told(stage: Stage, status: Runner, index: bytes) -> None:
     stage.nexus.shelves["charts"].index = index
