@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,7 @@ class Storage:
 
     def client(self) -> Any:
         """Return a client of boto3, for what a test wants to know."""
-        words = {"addressing_style": "path"}
-        return boto3.session.Session(KEY, SECRET, region_name=REGION).client(
-            "s3",
-            endpoint_url=f"http://{self.host}",
-            config=Config(s3=words, request_checksum_calculation="when_required"),
-        )
+        return _client(self.host)
 
     def make(self, *buckets: str) -> None:
         """Make *buckets*."""
@@ -52,6 +48,16 @@ class Storage:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         keys = [row["Key"] for page in pages for row in page.get("Contents", ())]
         return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+@cache
+def _client(host: str) -> Any:
+    words = {"addressing_style": "path"}
+    return boto3.session.Session(KEY, SECRET, region_name=REGION).client(
+        "s3",
+        endpoint_url=f"http://{host}",
+        config=Config(s3=words, request_checksum_calculation="when_required"),
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import re
 import ssl
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -39,11 +40,14 @@ def ask(place: Place, path: str, *, login: bool = True) -> httpx.Response:
     """Ask the registry itself."""
     registry = place.services.registry
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
-    trusted = ssl.create_default_context(cafile=str(registry.authority))
-    with httpx.Client(verify=trusted, trust_env=False) as client:
-        return client.get(
-            f"https://{registry.host}/v2/{place.name}/{path}", auth=LOGIN if login else None, headers=accept
-        )
+    url = f"https://{registry.host}/v2/{place.name}/{path}"
+    with httpx.Client(verify=trust(registry.authority), trust_env=False) as client:
+        return client.get(url, auth=LOGIN if login else None, headers=accept)
+
+
+@cache
+def trust(authority: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority))
 
 
 def digests(place: Place, name: str) -> list[str]:
