@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version chart back publish
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version chart back publish promote rollback release
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,15 @@ back: version $(VENV)/kube  ## pack the chart of a commit with Rollback-To, of w
 
 publish: $(VENV)/run  ## send what was packed to its places: registry, buckets, chart repository, Flux
 	@$(RUN) publish
+
+promote: $(VENV)/run $(VENV)/kube  ## make a candidate stable: make promote VERSION=1.0.412, or the newest one
+	@$(RUN) promote $(if $(VERSION),"$$VERSION")
+
+rollback: $(VENV)/run $(VENV)/kube  ## go back by a commit: make rollback VERSION=1.0.409 (NOW=1 publishes from here)
+	@$(RUN) rollback $(if $(NOW),--now) "$${VERSION:?write it as: make rollback VERSION=1.0.409}"
+
+release: $(VENV)/run $(VENV)/kube  ## everything in order, from this commit to a published chart
+	@$(RUN) run
 
 base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
 	@$(RUN) base web api
