@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version chart back publish promote rollback release
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version status chart back publish promote rollback release
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ image: build  ## pack out/site, and the login's API where there is one, into OCI
 
 version: $(VENV)/run  ## say which version this commit is, by Git: out/version.json
 	@$(RUN) version
+
+status: $(VENV)/run  ## say what is live, what is published, and what Git has (ARGS="--wait COMMIT")
+	@$(RUN) status $(ARGS)
 
 chart: image version $(VENV)/kube  ## pack the chart that rolls out what was built: out/charts
 	@$(RUN) chart

@@ -20,7 +20,7 @@ from pipelines.errors import ToolError
 from pipelines.results import RolloutResult
 from pipelines.tools import shell
 
-NO_KUBECONFIG = "no kubeconfig"
+NO_KUBECONFIG, OTHER = "no kubeconfig", "the kubeconfig is of"
 _NOTHING = RolloutResult("", "", 0, False, False, False, "", "")
 _LONGEST = 240  # letters of a message: helm's may have pages
 
@@ -54,7 +54,7 @@ def _last(message: str) -> str:
 def _own(one: Environment, url: str, found: RolloutResult, *, alone: bool) -> RolloutResult:
     if url == one.url or (alone and not url):
         return found
-    return replace(_NOTHING, fault=f"the kubeconfig is of {url or 'another cluster'}")
+    return replace(_NOTHING, fault=f"{OTHER} {url or 'another cluster'}")
 
 
 def parse(said: bytes) -> tuple[str, RolloutResult]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from pipelines.errors import PipelineError
 from pipelines.results import EnvironmentResult, StatusResult, WaitResult
 from pipelines.status import words
-from pipelines.status.rollout import NO_KUBECONFIG
 from pipelines.tools import git
 
 _PAUSES = (1.0, 1.0, 2.0, 3.0, 5.0)  # seconds between two looks; the last one stays
@@ -144,7 +143,7 @@ def _next(one: EnvironmentResult, published: bool) -> str:
         if one.name == "production":
             return "look at the jobs that publish and promote it"
         return "look at the job that publishes it"
-    if one.rollout.fault == NO_KUBECONFIG:
+    if one.rollout.fault:
         return "ask the cluster, with its kubeconfig: kubectl describe helmrelease site -n site"
     if one.rollout.failed or one.rollout.says:
         return "kubectl describe helmrelease site -n site"

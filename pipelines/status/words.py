@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from semver import Version
 
 from pipelines.results import AnswerResult, BranchResult, EnvironmentResult, PublishedResult, RolloutResult
-from pipelines.status.rollout import NO_KUBECONFIG
+from pipelines.status.rollout import NO_KUBECONFIG, OTHER
 
 SHORT = 7  # digits of a commit that are shown
 
@@ -88,8 +88,10 @@ def _reached(one: EnvironmentResult) -> str:
 
 def flux(rollout: RolloutResult) -> str:
     """Return what the HelmRelease says, "" where all is well or nobody could ask."""
+    if rollout.fault.startswith((NO_KUBECONFIG, OTHER)):
+        return ""
     if rollout.fault:
-        return "" if rollout.fault == NO_KUBECONFIG else f"Flux was not asked ({rollout.fault})"
+        return f"Flux was not asked ({rollout.fault})"
     return f"HelmRelease says {rollout.says}" if rollout.says else ""
 
 

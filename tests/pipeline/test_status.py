@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import ssl
 import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ from tests.fakes.pods import Pod, door
 from tests.pipeline.helm import Helm
 from tests.pipeline.stage import Runner, Stage, chart
 from tests.preview import free_port
-from tests.project import command, git, write
+from tests.project import ROOT, command, git, write
 from tests.registry import LOGIN, certificate, registry
 from tests.tools import need
 
@@ -46,6 +50,34 @@ def test_the_table_is_aligned_and_without_colours_where_nobody_looks(stage: Stag
     assert [line.split()[0] for line in lines] == ["live", "production", "staging"]
     assert lines[0].index("live") == lines[1].index("1.0.3") == lines[2].index("down")
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_terminal_sees_colours_and_one_line_that_changes(
+    stage: Stage, status: Runner, tmp_path: Path
+) -> None:
+    """Green is what is live and the newest; while it waits, each look writes over the one before."""
+    stage.publish(3)
+    stage.door.pods = [stage.pod(2)]
+    stage.door.later = {10: [stage.pod(3)]}
+    words = ("--project", stage.project, "status", "--wait", stage.commits[2])
+    env = {**os.environ, "HOME": str(tmp_path), "TERM": "xterm", "COLUMNS": "60", "KUBECONFIG": ""}
+    for name in ("NO_COLOR", "CI"):
+        env.pop(name, None)
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "pipelines", *words], cwd=ROOT, env=env, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # EIO: nobody writes any more
+        while part := terminal.read(4096):
+            said += part
+    assert done.wait(60) == 0
+    progress, _, table = said.decode().rpartition("\r\x1b[K")
+    assert progress.count("\r\x1b[K") == 2
+    assert "\n" not in progress
+    assert all(len(line) < 60 for line in progress.split("\r\x1b[K"))
+    assert f"\x1b[32m1.0.3 {stage.commits[2][:7]}" in table
 
 
 def test_each_connection_is_a_stranger(stage: Stage, status: Runner) -> None:

@@ -115,6 +115,18 @@ def test_all_environments_are_waited_for_unless_one_is_named(stage: Stage, statu
     assert status(*wait, "--environment", "staging").code == 0
 
 
+def test_the_kubeconfig_of_another_cluster_helps_nobody(stage: Stage, status: Runner, tmp_path: Path) -> None:
+    need("kubectl")
+    stage.publish(3)
+    stage.door.pods = [stage.pod(2)]
+    with cluster() as kube:
+        stage.env["KUBECONFIG"] = str(kube.kubeconfig(tmp_path))
+        kube.release = release("https://elsewhere.example", rolled_back("1.0.3", "1.0.2"))
+        done = status("--wait", stage.commits[2], "--timeout", "0.2")
+    assert "HelmRelease  not asked: the kubeconfig is of https://elsewhere.example" in done.err
+    assert "next         ask the cluster, with its kubeconfig" in done.err
+
+
 def test_it_ends_early_when_flux_has_given_the_commit_up(
     stage: Stage, status: Runner, tmp_path: Path
 ) -> None:
