@@ -380,6 +380,7 @@ HEAD = ("site/Chart.yaml", tarfile.REGTYPE, b"name: site\nversion: 1.0.2-rc\n")
         (tarred(HEAD, ("site/../../x", tarfile.REGTYPE, b"")),     "do not trust it"),
         (tarred(HEAD, ("/site/x", tarfile.REGTYPE, b"")),          "do not trust it"),
     ],
+    ids=["nothing", "no gzip", "cut off", "empty", "no head", "two", "a link", "upwards", "from root"],
 )  # fmt: skip
 def test_what_is_no_chart_is_not_unpacked(data: bytes, fault: str) -> None:
     """It comes from a server: nothing of it may leave the folder it is unpacked into."""
