@@ -19,6 +19,7 @@ from pipelines import settings
 from pipelines.status.charts import best
 from tests.fakes.nexus import Toxic
 from tests.fakes.pods import Pod, door
+from tests.fakes.upstream import upstream
 from tests.pipeline.helm import Helm
 from tests.pipeline.stage import Runner, Stage, chart
 from tests.preview import free_port
@@ -295,6 +296,19 @@ def test_charts_in_a_registry_are_found_too(stage: Stage, status: Runner, tmp_pa
     assert (known["version"], known["live"]) == ("1.0.2", True)
     assert known["published"]["version"] == "1.0.2"
     assert known["published"]["commit"] == stage.commits[1]
+
+
+def test_tags_that_come_in_several_answers_are_all_read(stage: Stage, status: Runner, tmp_path: Path) -> None:
+    """OCI distribution-spec 1.1, "Listing Tags": GitLab's registry gives a hundred at a time."""
+    path = "/v2/charts/site/tags/list"
+    with upstream(tls=private(tmp_path)) as pages:
+        pages.answers(404, Link=f'<{path}?last=1.0.2>; rel="next"')
+        pages.pages[path] = (200, b'{"name": "charts/site", "tags": ["1.0.1", "1.0.2"]}')
+        pages.pages[f"{path}?last=1.0.2"] = (200, b'{"name": "charts/site", "tags": ["1.0.3"]}')
+        stage.configure(chart=f"oci://127.0.0.1:{pages.port}/charts")
+        done = status("--json", env={"SITE_CA_FILE": str(tmp_path / "certificate.pem")})
+    published = done.result["environments"][0]["published"]
+    assert (published["version"], published["fault"]) == ("1.0.3", "1.0.3 is no chart")
 
 
 @pytest.mark.parametrize(
