@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import page_not_found
 
@@ -34,7 +37,9 @@ def absent(request: HttpRequest) -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Answer 500."""
+    """Answer 500; 503 where it is the database that does not answer, which passes."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return answer(503, "this is out of order; try it again soon")
     return answer(500, "something is broken here; it was written down")
 
 

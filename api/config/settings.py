@@ -84,7 +84,15 @@ else:
     _options = _database.setdefault("OPTIONS", {})
     _options.setdefault("connect_timeout", 3)
     if ENVIRONMENT.database_pool:
-        _options["pool"] = {"min_size": 1, "max_size": ENVIRONMENT.database_pool, "timeout": 5}
+        _options["pool"] = {
+            "min_size": 1,
+            "max_size": ENVIRONMENT.database_pool,
+            # Seconds for a connection; NGINX waits 2 for an answer of the gate.
+            "timeout": 1.5,
+            # Seconds of trying, with longer and longer pauses, before it begins anew. The default of 300
+            # leaves a process alone for minutes after a database that was away for minutes is back.
+            "reconnect_timeout": 5,
+        }
 DATABASES = {"default": _database}
 
 # Counters of failed logins and used codes: shared by all processes, and never evicted early. The
