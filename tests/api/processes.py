@@ -16,8 +16,11 @@ from tests.project import ROOT
 class Gunicorn:
     """One process of the API on *port*; it can be stopped, and started again."""
 
-    def __init__(self, folder: Path, port: int, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, port: int, settings: Mapping[str, str], config: str = "api.config.gunicorn"
+    ) -> None:
         self.port, self._settings, self._log = port, settings, folder / f"gunicorn-{port}.log"
+        self._config = config
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -28,7 +31,7 @@ class Gunicorn:
 
     def start(self) -> None:
         """Start it; it does not answer yet."""
-        argv = [sys.executable, "-m", "gunicorn", "--config", "python:api.config.gunicorn",
+        argv = [sys.executable, "-m", "gunicorn", "--config", f"python:{self._config}",
                 "--bind", f"127.0.0.1:{self.port}"]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
