@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Ask every second; a database with migrations that this code does not know is good enough."""
 
     help = "Wait until all migrations are applied, by somebody else."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add --patience."""
