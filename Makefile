@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version status chart back publish promote rollback release
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version status chart back publish promote rollout rollback release
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,11 +54,20 @@ publish: $(VENV)/run  ## send what was packed to its places: registry, buckets, 
 promote: $(VENV)/run $(VENV)/kube  ## make a candidate stable: make promote VERSION=1.0.412, or the newest one
 	@$(RUN) promote $(if $(VERSION),"$$VERSION")
 
+rollout: $(VENV)/run $(VENV)/kube  ## follow this commit: live in staging, promoted, live in production
+	@$(RUN) status --wait "$$(git rev-parse HEAD)" --environment staging --optional --timeout 600
+	@$(RUN) promote --optional $${RELEASE_VERSION:+"$$RELEASE_VERSION"}
+	@$(RUN) status --wait "$$(git rev-parse HEAD)" --environment production --optional --timeout 600
+
 rollback: $(VENV)/run $(VENV)/kube  ## go back by a commit: make rollback VERSION=1.0.409 (NOW=1 publishes from here)
 	@$(RUN) rollback $(if $(NOW),--now) "$${VERSION:?write it as: make rollback VERSION=1.0.409}"
 
 release: $(VENV)/run $(VENV)/kube  ## everything in order, from this commit to a published chart
 	@$(RUN) run
+
+bases: $(VENV)/run  ## the same, and send them to the registry, as the pipeline does
+	@$(RUN) base web api --push
+	@$(RUN) wheels
 
 base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
 	@$(RUN) base web api

@@ -36,6 +36,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> dict[s
     """Add the three commands to *commands* and return their parsers by name."""
     promote = commands.add_parser("promote", help="publish a candidate's digests as the stable version")
     promote.add_argument("version", nargs="?", default="", help="as 1.0.412 (default: the newest candidate)")
+    promote.add_argument("--optional", action="store_true",
+                         help="do nothing where site.toml says that promotion is manual")  # fmt: skip
     back = commands.add_parser("rollback", help="go back to a release, by a commit that is pushed")
     back.add_argument("version", help="as 1.0.409; `archive list` and `status` tell which there are")
     back.add_argument("--now", action="store_true", help="and publish from here, without waiting for CI")
@@ -56,6 +58,9 @@ def promote(options: argparse.Namespace, machine: Machine) -> int:
 
     project = options.project.resolve()
     site = config.load(project)
+    if options.optional and site.chart.promotion == "manual":
+        print("promotion is manual (site.toml): `make promote` when it is time", file=sys.stderr)
+        return 0
     who = access.read(machine.told, site.registry, site.chart.repository)
     with Bar() as bar:
         done = work(project, site, who, options.version, _times(options),

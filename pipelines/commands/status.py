@@ -42,6 +42,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
                         help="until it, or one on top of it, is live; else exit status 1")  # fmt: skip
     status.add_argument("--timeout", type=seconds, default=300, metavar="SECONDS",
                         help="with --wait: how long (default: 300)")  # fmt: skip
+    status.add_argument("--optional", action="store_true",
+                        help="with --wait: pass over an environment that site.toml does not name, and "
+                             "production where promotion is manual")  # fmt: skip
     status.add_argument("--deadline", type=seconds, default=10, metavar="SECONDS",
                         help="how long each service may take to answer (default: 10)")  # fmt: skip
     status.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -68,7 +71,14 @@ def run(options: argparse.Namespace, machine: Machine) -> int:
     from pipelines.status.wait import wait
 
     project = options.project.resolve()
-    site = named(config.load(project), options.environment)
+    site = config.load(project)
+    names = options.environment
+    if options.optional:
+        names = [name for name in names or ["production"] if due(site, name)]
+        if not names:
+            print("nothing to wait for: no such environment takes this commit by itself", file=sys.stderr)
+            return 0
+    site = named(site, names)
     scene = Scene(
         project=project,
         site=site,
@@ -101,6 +111,12 @@ def run(options: argparse.Namespace, machine: Machine) -> int:
     if not options.json:
         _print(seen, json=False)
     return 0
+
+
+def due(site: config.SiteConfig, name: str) -> bool:
+    """Return whether the environment *name* takes a commit without anybody's doing."""
+    known = name in {one.name for one in site.environments}
+    return known and (name != "production" or site.chart.promotion == "automatic")
 
 
 def _kubeconfig(machine: Machine) -> str:

@@ -285,3 +285,17 @@ def test_what_cannot_be_promoted_is_told(place: Place) -> None:
     assert "has no candidate; run `make publish`" in refused(place, "promote")
     assert "is not a version; write it as 1.0.412" in refused(place, "promote", "newest")
     assert "has no candidate 1.0.9-rc; run `make status`" in refused(place, "promote", "1.0.9")
+
+
+@pytest.mark.parametrize("words", [("staging",), ("production",)])
+def test_what_nobody_waits_for_is_passed_over(place: Place, words: tuple[str, ...]) -> None:
+    """One pipeline for every site: without staging, and where a person promotes."""
+    file = place.project / "site.toml"
+    file.write_text(file.read_text().replace("[chart]\n", '[chart]\npromotion = "manual"\n'))
+    head = git(place.project, "rev-parse", "HEAD").strip()
+    run = place.run("status", "--wait", head, "--environment", *words, "--optional", env=MACHINE)
+    assert (run.code, run.out) == (0, ""), run.err
+    assert "nothing to wait for" in run.err
+    run = place.run("promote", "--optional", env=MACHINE)
+    assert (run.code, place.charts()) == (0, {}), run.err
+    assert "promotion is manual (site.toml)" in run.err

@@ -24,6 +24,7 @@ WEEKLY = MAIN | {"CI_PIPELINE_SOURCE": "schedule"}
 TAG = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.0.2"}
 BACK = "Go back\n\nRollback-To: 1.0.1"
 CHECKS = ("lint", "typing", "test")
+OUT = ("publish", "rollout")  # and until it is seen
 
 
 class _Loader(yaml.SafeLoader):
@@ -99,16 +100,16 @@ def run_by(repo: Path, told: dict[str, str]) -> list[str]:
     ("told", "path", "message", "expected"),
     [
         # A word in a text: the build checks it, and nothing else runs.
-        (MAIN,    "content/pages/about.md",        "A change", ["pack", "publish"]),
+        (MAIN,    "content/pages/about.md",        "A change", [*OUT, "pack"]),
         (REQUEST, "content/pages/about.md",        "A change", ["pack"]),
-        (MAIN,    "pipelines/x.py",                "A change", [*CHECKS, "pack", "publish"]),
+        (MAIN,    "pipelines/x.py",                "A change", [*CHECKS, *OUT, "pack"]),
         (REQUEST, "pipelines/x.py",                "A change", [*CHECKS, "pack"]),
-        (MAIN,    "images/base/web.Containerfile", "A change", ["bases", *CHECKS, "pack", "publish"]),
+        (MAIN,    "images/base/web.Containerfile", "A change", ["bases", *CHECKS, *OUT, "pack"]),
         (REQUEST | {"SITE_PREVIEWS": "yes"}, "content/pages/about.md", "A change", ["pack", "preview"]),
         # Going back builds nothing, and a merge request has no right to read the archive.
-        (MAIN,    "content/pages/about.md",        BACK,       ["back", "publish"]),
+        (MAIN,    "content/pages/about.md",        BACK,       ["back", *OUT]),
         (REQUEST, "content/pages/about.md",        BACK,       []),
-        (MAIN,    "content/pages/about.md",        "Rollback-To: in a title is nothing", ["pack", "publish"]),
+        (MAIN,    "content/pages/about.md",        "Rollback-To: in a title is nothing", [*OUT, "pack"]),
     ],
 )  # fmt: skip
 def test_a_change_runs_as_few_jobs_as_it_can(
@@ -124,7 +125,7 @@ def test_the_schedule_looks_for_what_changed_elsewhere(repo: Path) -> None:
     """Debian's updates and links to others; it publishes nothing."""
     found = run_by(repo, WEEKLY)
     assert {"bases", "links"} <= set(found)
-    assert not {"publish", "preview"} & set(found)
+    assert not {"publish", "preview", "rollout"} & set(found)
 
 
 def test_a_tag_packs_and_publishes(repo: Path) -> None:
@@ -157,7 +158,7 @@ def test_artifacts_are_for_members_of_the_project() -> None:
 def test_what_has_credentials_is_scoped_and_not_stopped_halfway() -> None:
     """A job without an environment sees no variable that is scoped to one."""
     holders = {name for name, job in jobs().items() if "environment" in job}
-    assert holders == {"bases", "back", "publish", "preview"}
+    assert holders == {"bases", "back", "publish", "rollout", "preview"}
     for name in ("publish", "preview"):
         assert jobs()[name]["resource_group"]
         assert jobs()[name]["interruptible"] is False
