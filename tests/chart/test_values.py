@@ -300,3 +300,16 @@ def test_two_releases_fit_into_one_namespace() -> None:
     assert first & second == set()
     long = helm("template", "a-name-as-long-as-helm-lets-it-be-which-is-53-letters", CHART, *files)
     assert all(len(one["metadata"]["name"]) <= 63 for one in parse(long))
+
+
+def test_a_chart_out_of_a_registry_renders_the_same(tmp_path: Path) -> None:
+    """Flux installs such a chart as X.Y.N+<digest>: no label may hold the plus, and readers are told X.Y.N."""
+    found = []
+    for version in ("1.4.13", "1.4.13+0123456789ab"):
+        chart = tmp_path / version
+        shutil.copytree(CHART, chart)
+        text = (CHART / "Chart.yaml").read_text()
+        (chart / "Chart.yaml").write_text(text.replace("0.0.0", version, 1))
+        found.append(template("nodeport", chart=chart))
+    assert found[0] == found[1]
+    assert "1.4.13" in found[0]

@@ -10,5 +10,5 @@ app.kubernetes.io/component: {{ .component }}
 {{ include "site.selector" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name (include "site.release" .root) }}
 {{- end }}

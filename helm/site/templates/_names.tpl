@@ -13,6 +13,9 @@
 {{ include "site.web" . }}-{{ include "site.web.data" . | sha256sum | trunc 10 }}
 {{- end }}
 
+{{/* The version that was published. From a registry, Flux installs it as X.Y.N+<digest>, which no label may hold. */}}
+{{- define "site.release" -}}{{ regexReplaceAll "\\+.*$" .Chart.Version "" }}{{- end }}
+
 {{/* A name that resolves from everywhere. NGINX knows no search list. */}}
 {{- define "site.host" -}}
 {{ .name }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.cluster.domain }}

@@ -2,7 +2,7 @@
 {{- define "site.version" -}}
 {{- $images := dict "web" .Values.web.image.digest }}
 {{- if .Values.api.enabled }}{{ $_ := set $images "api" .Values.api.image.digest }}{{ end -}}
-{{- dict "version" .Chart.Version "commit" .Values.release.commit "site" .Values.release.site "images" $images | toJson }}
+{{- dict "version" (include "site.release" .) "commit" .Values.release.commit "site" .Values.release.site "images" $images | toJson }}
 {{- end }}
 
 {{/* The cluster's file of the web image (images/web/nginx/cluster/cluster.conf explains each line). */}}
@@ -16,7 +16,7 @@ set_real_ip_from {{ . }};
 map "" $api             { default "{{ $api }}"; }
 map "" $peers           { default "{{ include "site.host" (dict "root" . "name" (include "site.peers" .)) }}:8080"; }
 map "" $bucket          { default "{{ .Values.web.bucket.url }}"; }
-map "" $version         { default "{{ .Chart.Version }}"; }
+map "" $version         { default "{{ include "site.release" . }}"; }
 map "" $whole_addresses { default "{{ ternary "yes" "" .Values.web.wholeAddresses }}"; }
 {{- range tuple "script" "style" "img" "font" "connect" "form" }}
 map "" $csp_{{ . }} { default "{{ range index $.Values.web.csp . }} {{ . }}{{ end }}"; }
