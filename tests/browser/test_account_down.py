@@ -119,6 +119,17 @@ def test_a_members_page_says_it_and_is_there_after_a_reload(accounts: Accounts) 
         expect(stranger.get_by_role("heading", name="Log in to read this page")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["/about/", "/account/"])
+def test_no_request_stays_open_behind_an_answer_that_is_none(accounts: Accounts, path: str) -> None:
+    """Chromium never ends a request whose answer nobody reads: the header's here, the account's there."""
+    member = accounts.member()
+    with accounts.page() as page:
+        login(page, member)
+        with down(accounts), page.expect_event("requestfinished", lambda one: "/auth/session" in one.url):
+            page.goto(path)
+        page.wait_for_load_state("networkidle")
+
+
 def test_who_forgot_the_password_is_told_too(accounts: Accounts) -> None:
     member = accounts.member()
     with accounts.page() as page:

@@ -27,9 +27,10 @@
       cache: "no-store",
       signal: AbortSignal.timeout(patience),
     });
+    const told = await response.text(); // also where it is not needed: see member.js
     // A page of HTML with status 200 is some other server, not a login.
     const isJson = (response.headers.get("Content-Type") || "").includes("json");
-    const { data, meta, errors } = isJson ? await response.json() : {};
+    const { data, meta, errors } = isJson ? JSON.parse(told) : {};
     return {
       status: isJson || response.status >= 400 ? response.status : 0,
       data: data || {},
