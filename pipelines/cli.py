@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
 
     status_command.add(commands).set_defaults(run=_status)
     for word, one in delivery.add(commands).items():
-        one.set_defaults(run=_deliver, work=getattr(delivery, word))
+        one.set_defaults(run=_deliver, word=word)
 
     settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
     settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
@@ -396,9 +396,10 @@ def _status(options: argparse.Namespace) -> int:
 
 def _deliver(options: argparse.Namespace) -> int:
     machine = delivery.Machine(os.environ, time.monotonic, _say)
-    if options.work is not delivery.run:
-        status: int = options.work(options, machine)
-        return status
+    if options.word == "promote":
+        return delivery.promote(options, machine)
+    if options.word == "rollback":
+        return delivery.rollback(options, machine)
     from pipelines.site.build import Options
 
     as_of = _as_of(None, options.project.resolve())
