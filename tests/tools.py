@@ -37,8 +37,6 @@ INSTALL = {
     "kubectl": "make kube",
     "age-keygen": "sudo apt-get install age",
     "sops": "make sops (needs Go 1.26)",
-    "age-keygen": "sudo apt-get install age",
-    "sops": "make sops (needs Go 1.26)",
 }
 
 
@@ -73,12 +71,6 @@ def need_wheels(project: Path) -> None:
     copy = project / place.relative_to(ROOT)
     if not copy.exists():
         shutil.copytree(place, copy)
-
-
-def need_schemas() -> Path:
-    """Return the folder of the schemas of Flux's kinds; skip the test, or fail in CI, without it."""
-    place = ROOT / ".venv" / "schemas"
-    return place if place.exists() else _lacking("there are no schemas of Flux: make schemas (needs Go 1.26)")
 
 
 def need_schemas() -> Path:
