@@ -198,6 +198,79 @@ BAD: list[tuple[str, str, Any, str]] = [
         "database.external.networks: is empty, so the login would not",
     ),
     (
+        "nodeport",
+        "edge.trusted",
+        ["999.1.1.1/32"],
+        'edge.trusted: "999.1.1.1/32" is not a network; write it as',
+    ),
+    ("nodeport", "edge.trusted", [":::::/1"], 'edge.trusted: ":::::/1" is not a network; write it as'),
+    ("nodeport", "edge.from", [{}], "'/edge/from/0': minProperties: got 0, want 1"),
+    ("nodeport", "edge.from", [{"ipBlock": {}}], "'/edge/from/0/ipBlock': missing property 'cidr'"),
+    ("httproute", "edge.httproute.parentRefs", [{"namespace": "a"}], "missing property 'name'"),
+    (
+        "nodeport",
+        "cluster.dns.host",
+        "a b; } evil",
+        'cluster.dns.host: "a b; } evil" is not a host; write the',
+    ),
+    ("nodeport", "cluster.domain", 'x"; } #', "is not a domain; write it as cluster.local, which most"),
+    ("nodeport", "web.csp.img", ["https://a.example\x0b"], "web.csp.img: "),
+    (
+        "nodeport",
+        "images.pullSecrets",
+        ["a b"],
+        'images.pullSecrets: "a b" is not the name of a Secret; write',
+    ),
+    (
+        "nodeport",
+        "api.secret",
+        "Keys",
+        'api.secret: "Keys" is not the name of a Secret; write it as `kubectl',
+    ),
+    (
+        "nodeport",
+        "database.operator.cluster",
+        "1",
+        'database.operator.cluster: "1" is not the name of a cluster',
+    ),
+    (
+        "nodeport",
+        "database.operator.name",
+        "a?host=b",
+        "is not the name of a database; write letters, digits",
+    ),
+    ("nodeport", "database.operator.user", "", 'database.operator.user: "" is not a role; write it as the'),
+    (
+        "nodeport",
+        "database.operator.namespace",
+        "a b",
+        "is not a namespace; write a-z, 0-9 and -, or nothing",
+    ),
+    (
+        "ingress",
+        "database.external.name",
+        "a b",
+        'database.external.name: "a b" is not the name of a database',
+    ),
+    (
+        "nodeport",
+        "monitoring",
+        {"enabled": True, "namespace": ""},
+        'monitoring.namespace: "" is not a namespace; write that in which',
+    ),
+    (
+        "nodeport",
+        "monitoring",
+        {"enabled": True, "interval": "30"},
+        'monitoring.interval: "30" is not a time; write it as 30s',
+    ),
+    (
+        "nodeport",
+        "monitoring",
+        {"enabled": True, "labels": {"app.kubernetes.io/name": "x"}},
+        "monitoring.labels: app.kubernetes.io/name is written by the chart; take the",
+    ),
+    (
         "ingress",
         "database.external.sslmode",
         "disable",
@@ -210,6 +283,30 @@ BAD: list[tuple[str, str, Any, str]] = [
 def test_a_wrong_value_is_named_with_the_way_out(mode: str, name: str, value: Any, said: str) -> None:
     template(mode)  # what is wrong is the one value
     assert said in template(mode, {name: value}, code=1)
+
+
+@pytest.mark.parametrize("name", ["1site", "a.b", "123"])
+def test_a_release_whose_services_would_be_refused_is_not_rendered(name: str) -> None:
+    """Helm takes such names; Kubernetes wants a Service to begin with a letter, and no dots (RFC 1035)."""
+    said = helm("template", name, CHART, *given("nodeport"), code=1)
+    assert f'the name of the release: "{name}" cannot begin the names of Services; take a letter' in said
+
+
+@pytest.mark.parametrize("networks", [["2001:db8::/32"], ["::/0"], ["fd00:1:2:3:4:5:6:7/128"], ["0.0.0.0/0"]])
+def test_networks_of_both_kinds_are_taken(networks: list[str]) -> None:
+    assert networks[0] in template("nodeport", {"edge.trusted": networks})
+
+
+def test_what_looks_like_a_number_stays_a_text() -> None:
+    """YAML reads 123 and true as no texts, and Kubernetes refuses them where a name belongs."""
+    more = {"images.pullSecrets": ["123"], "api.secret": "1e3", "database.operator.namespace": "1"}
+    found = parse(helm("template", "true", CHART, *given("nodeport")))
+    assert {one["metadata"]["labels"]["app.kubernetes.io/instance"] for one in found} == {"true"}
+    text = template("nodeport", more)
+    for name in ("123", "1e3", "1"):
+        assert f'"{name}"' in text
+    for one in (the("Deployment", parse(text), "api"), the("Deployment", parse(text), "web")):
+        assert one["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "123"}]
 
 
 def test_all_faults_come_at_once() -> None:
@@ -299,7 +396,10 @@ def test_two_releases_fit_into_one_namespace() -> None:
     )
     assert first & second == set()
     long = helm("template", "a-name-as-long-as-helm-lets-it-be-which-is-53-letters", CHART, *files)
-    assert all(len(one["metadata"]["name"]) <= 63 for one in parse(long))
+    # A CronJob adds eleven letters to its name, and may have 52 (CronJobSpec in Kubernetes' reference).
+    assert all(
+        len(one["metadata"]["name"]) <= (52 if one["kind"] == "CronJob" else 63) for one in parse(long)
+    )
 
 
 def test_a_chart_out_of_a_registry_renders_the_same(tmp_path: Path) -> None:

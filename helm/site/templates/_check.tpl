@@ -7,9 +7,16 @@ Types, names and choices are in values.schema.json.
 
 {{- $place := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)+$" -}}
 {{- $digest := "^sha256:[0-9a-f]{64}$" -}}
-{{- $network := "^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*:[0-9a-f:]*/([0-9]{1,2}|1[01][0-9]|12[0-8]))$" -}}
+{{- $octet := "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])" -}}
+{{- $four := printf "%s(\\.%s){3}/([0-9]|[12][0-9]|3[0-2])" $octet $octet -}}
+{{- $words := "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,6})?" -}}
+{{- $six := printf "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}|%s::%s)/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])" $words $words -}}
+{{- $network := printf "^(%s|%s)$" $four $six -}}
 {{- $host := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" -}}
 
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" .Release.Name) }}
+{{- $faults = append $faults (printf "the name of the release: %q cannot begin the names of Services; take a letter first, then a-z, 0-9 and -" .Release.Name) }}
+{{- end }}
 {{- if not (regexMatch "^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$" .Values.site.url) }}
 {{- $faults = append $faults (printf "site.url: %q is not the address of a site; write https:// and a host, nothing after it" .Values.site.url) }}
 {{- end }}
@@ -49,6 +56,22 @@ Types, names and choices are in values.schema.json.
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $name, $secret := dict "api.secret" .Values.api.secret "api.mail.secret" .Values.api.mail.secret "database.operator.secret" .Values.database.operator.secret "database.external.secret" .Values.database.external.secret "edge.ingress.tlsSecret" .Values.edge.ingress.tlsSecret }}
+{{- if and $secret (not (regexMatch $host $secret)) }}
+{{- $faults = append $faults (printf "%s: %q is not the name of a Secret; write it as `kubectl get secrets` lists it" $name $secret) }}
+{{- end }}
+{{- end }}
+{{- range .Values.images.pullSecrets }}
+{{- if not (regexMatch $host .) }}
+{{- $faults = append $faults (printf "images.pullSecrets: %q is not the name of a Secret; write it as `kubectl get secrets` lists it" .) }}
+{{- end }}
+{{- end }}
+{{- if not (regexMatch $host .Values.cluster.domain) }}
+{{- $faults = append $faults (printf "cluster.domain: %q is not a domain; write it as cluster.local, which most clusters have" .Values.cluster.domain) }}
+{{- end }}
+{{- if not (regexMatch (printf "%s|^\\[[0-9a-f:]+\\]$" $host) .Values.cluster.dns.host) }}
+{{- $faults = append $faults (printf "cluster.dns.host: %q is not a host; write the Service's name or its address, one of IPv6 in brackets" .Values.cluster.dns.host) }}
+{{- end }}
 {{- if not .Values.cluster.pods }}
 {{- $faults = append $faults "cluster.pods: is empty; name the network of pods, as `kubectl cluster-info dump | grep -m1 cluster-cidr` shows it" }}
 {{- end }}
@@ -78,7 +101,7 @@ Types, names and choices are in values.schema.json.
 {{- end }}
 {{- range $name, $sources := .Values.web.csp }}
 {{- range $sources }}
-{{- if regexMatch "[;,\"\\\\${}\\s]" (ternary (replace " " "" .) . (eq $name "directives")) }}
+{{- if regexMatch "[;,\"\\\\${}\\s[:cntrl:]]" (ternary (replace " " "" .) . (eq $name "directives")) }}
 {{- $faults = append $faults (printf "web.csp.%s: %q would break out of its place; write one source for each entry, as in https://video.example.org" $name .) }}
 {{- end }}
 {{- end }}
@@ -106,16 +129,50 @@ Types, names and choices are in values.schema.json.
 {{- $faults = append $faults (printf "api.mail.from: %q is not a mail address; write it as login@example.org" .from) }}
 {{- end }}
 {{- end }}
+{{- if eq .Values.database.mode "operator" }}
+{{- with .Values.database.operator }}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" .cluster) }}
+{{- $faults = append $faults (printf "database.operator.cluster: %q is not the name of a cluster; write that of its postgresql resource, as acid-site" .cluster) }}
+{{- end }}
+{{- if and .namespace (not (regexMatch "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" .namespace)) }}
+{{- $faults = append $faults (printf "database.operator.namespace: %q is not a namespace; write a-z, 0-9 and -, or nothing for that of the release" .namespace) }}
+{{- end }}
+{{- if not (regexMatch "^[a-zA-Z_][a-zA-Z0-9_-]*$" .name) }}
+{{- $faults = append $faults (printf "database.operator.name: %q is not the name of a database; write letters, digits, _ and -" .name) }}
+{{- end }}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$" .user) }}
+{{- $faults = append $faults (printf "database.operator.user: %q is not a role; write it as the postgresql resource does, as site.site_owner" .user) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if eq .Values.database.mode "external" }}
 {{- with .Values.database.external }}
 {{- if not (regexMatch $host .host) }}
 {{- $faults = append $faults (printf "database.external.host: %q is not a host; write the database server's name" .host) }}
+{{- end }}
+{{- if not (regexMatch "^[a-zA-Z_][a-zA-Z0-9_-]*$" .name) }}
+{{- $faults = append $faults (printf "database.external.name: %q is not the name of a database; write letters, digits, _ and -" .name) }}
 {{- end }}
 {{- if not .secret }}
 {{- $faults = append $faults "database.external.secret: is empty; name a Secret with the keys username and password" }}
 {{- end }}
 {{- if not .networks }}
 {{- $faults = append $faults "database.external.networks: is empty, so the login would not reach it; name the server's network, as 192.0.2.54/32" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.monitoring }}
+{{- if and $.Values.api.enabled .enabled }}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" .namespace) }}
+{{- $faults = append $faults (printf "monitoring.namespace: %q is not a namespace; write that in which Prometheus runs" .namespace) }}
+{{- end }}
+{{- if not (regexMatch "^([0-9]+(ms|s|m|h))+$" .interval) }}
+{{- $faults = append $faults (printf "monitoring.interval: %q is not a time; write it as 30s" .interval) }}
+{{- end }}
+{{- range $key, $_ := .labels }}
+{{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh)/" $key }}
+{{- $faults = append $faults (printf "monitoring.labels: %s is written by the chart; take the label that your Prometheus looks for, as in {release: prometheus}" $key) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,7 +1,7 @@
 {{/* What selects pods. Never changes: a Deployment's selector cannot. */}}
 {{- define "site.selector" -}}
 app.kubernetes.io/name: site
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 

@@ -35,10 +35,10 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 - {name: LOGIN_POOLER, value: {{ ternary "yes" "no" .Values.database.pooler | quote }}}
 - name: PGUSER
   valueFrom:
-    secretKeyRef: {name: {{ include "site.database.secret" . }}, key: username}
+    secretKeyRef: {name: {{ include "site.database.secret" . | quote }}, key: username}
 - name: PGPASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ include "site.database.secret" . }}, key: password}
+    secretKeyRef: {name: {{ include "site.database.secret" . | quote }}, key: password}
 {{- end }}
 {{- with .Values.api.mail }}
 - {name: LOGIN_MAIL_HOST, value: {{ .host | quote }}}
@@ -72,7 +72,7 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
   emptyDir: {sizeLimit: 64Mi}
 - name: login
   secret:
-    secretName: {{ .Values.api.secret }}
+    secretName: {{ .Values.api.secret | quote }}
     defaultMode: 0440
     items:
       - {key: secret-keys, path: secret-keys}
@@ -80,7 +80,7 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 {{- with .Values.api.mail.secret }}
 - name: mail
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     items:
       - {key: user, path: user}
@@ -93,7 +93,7 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 {{- else if include "site.database.authority" . }}
 - name: database
   secret:
-    secretName: {{ .Values.database.external.secret }}
+    secretName: {{ .Values.database.external.secret | quote }}
     defaultMode: 0440
     items:
       - {key: ca.crt, path: ca.crt}

@@ -1,6 +1,7 @@
-{{/* Names begin with that of the release, so that two sites fit into one namespace. */}}
+{{/* Names begin with that of the release, so that two sites fit into one namespace. With "-clearsessions" they may
+     have 52 letters: the CronJob adds the time to it. */}}
 {{- define "site.name" -}}
-{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{ .Release.Name | trunc 38 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "site.web" -}}{{ include "site.name" . }}-web{{- end }}
