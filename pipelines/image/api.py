@@ -1,7 +1,8 @@
 """Put the login API, and the packages that it stands on, on the base with Python.
 
 Reads api/, requirements/api.txt, out/wheels/, the pinned base. Writes
-out/images/api/ (an OCI layout), out/images/api.cdx.json, out/image-api.json.
+out/images/api/ (an OCI layout), out/images/api.cdx.json, out/image-api.json, and
+of what it was made: the same again is not compiled and packed again.
 Network: the base and the wheels, where they have to be fetched; else none.
 
 Three layers, the one that changes least first: base, packages, code. A change of
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, PipelineError, SourceError
-from pipelines.image import base, bytecode, wheels
+from pipelines.image import base, bytecode, kept, wheels
 from pipelines.image.layer import File
 from pipelines.image.pack import Content, pack
 from pipelines.image.sbom import Package
@@ -43,10 +44,15 @@ def api(project: Path, site: SiteConfig, say: wheels.Say) -> ImageResult:
     if not wheels.folder_of(project, target).exists():
         wheels.fetch(project, target, say)
     found = wheels.read(project, target)
+    words = (foundation.digest, target.machine, site.name, site.url, *(wheel.sha256 for wheel in found))
+    key = kept.key_of(words, code)
+    if last := kept.find(project / "out", "api", key):
+        return last
     packages = [file for wheel in found for file in unpack(wheel, PACKAGES)]
     upper = bytecode.with_bytecode(project, foundation, target.machine, {"packages": packages, "code": code})
     parts = [Package(wheel.pin.name, wheel.pin.version, wheel.sha256) for wheel in found]
-    return pack(project, "api", site, foundation, Content(upper, f"The login of {site.name}", packages=parts))
+    content = Content(upper, f"The login of {site.name}", packages=parts)
+    return kept.keep(project / "out", "api", key, pack(project, "api", site, foundation, content))
 
 
 def _code(project: Path) -> Iterator[File]:

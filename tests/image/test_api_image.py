@@ -265,9 +265,27 @@ def test_another_machine_is_told_what_it_lacks(
 ) -> None:
     """Without bytecode it would be another image, and a slow one."""
     one = copy(made, tmp_path)
+    shutil.rmtree(one / "out/images")  # one that is packed is not compiled again
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(PipelineError, match="needs Linux on x86_64; pack it on such a machine"):
         pack(one)
+
+
+def test_an_image_of_the_same_inputs_is_not_packed_again(
+    made: Path, image: oci.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytecode takes longer than all else of a release; a post changes nothing of it."""
+    one = copy(made, tmp_path)
+    monkeypatch.setattr("pipelines.image.bytecode.with_bytecode", lambda *_: pytest.fail("compiled again"))
+    assert pack(one).digest == image.digest
+
+
+def test_an_image_that_was_damaged_is_packed_again(made: Path, image: oci.Image, tmp_path: Path) -> None:
+    one = copy(made, tmp_path)
+    blob = one / "out/images/api/blobs" / image.layers[-1].digest.replace(":", "/")
+    blob.write_bytes(blob.read_bytes()[:-1])
+    assert pack(one).digest == image.digest
+    assert oci.read(one / "out/images/api").digest == image.digest
 
 
 def test_skopeo_reads_it(made: Path, image: oci.Image, tmp_path: Path) -> None:
