@@ -216,8 +216,8 @@ def rotate(project: Path, name: str, keys: str, file: Path, *, drop_last: bool) 
     sealed = "sops" in _mapping(file, text)
     place(project, file, clear=not sealed)
     body = _mapping(file, decrypt(project, text) if sealed else text)
-    found = (body.get("metadata") or {}).get("name")
-    old = (body.get("stringData") or {}).get(keys)
+    found = _within(body, "metadata").get("name")
+    old = _within(body, "stringData").get(keys)
     if body.get("kind") != "Secret" or found != name:
         raise PipelineError(f"{file}: holds {found!r}, not the Secret {name!r}; name the file that has it")
     if not isinstance(old, str):
@@ -226,12 +226,12 @@ def rotate(project: Path, name: str, keys: str, file: Path, *, drop_last: bool) 
     new = _yaml(body)
     if sealed:
         new = encrypt(project, new, _name(project, file))
-    save(file, new, anew=True)
+    save(file.resolve(), new, anew=True)  # behind a link: the link stays, and both names have the new keys
     return len(body["stringData"][keys].split())
 
 
 def _rotated(file: Path, keys: str, old: str, *, drop_last: bool) -> list[str]:
-    known = re.split(r"[,\s]+", old.strip())
+    known = [key for key in re.split(r"[,\s]+", old) if key]
     if drop_last and len(known) < 2:
         raise PipelineError(
             f"{file}: {keys} has one key, which is still needed; leave --drop-last out, roll out, and wait"
@@ -248,6 +248,11 @@ def _mapping(file: Path, text: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise PipelineError(f"{file}: is not one manifest in YAML; name the file that `secrets` wrote")
     return body
+
+
+def _within(body: dict[str, Any], name: str) -> dict[str, Any]:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _name(project: Path, file: Path) -> str:

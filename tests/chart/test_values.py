@@ -403,7 +403,7 @@ def test_two_releases_fit_into_one_namespace() -> None:
 
 
 def test_a_chart_out_of_a_registry_renders_the_same(tmp_path: Path) -> None:
-    """Flux installs such a chart as X.Y.N+<digest>: no label may hold the plus, and readers are told X.Y.N."""
+    """Flux installs it as X.Y.N+<digest>: no label may hold the plus, and readers are told X.Y.N."""
     found = []
     for version in ("1.4.13", "1.4.13+0123456789ab"):
         chart = tmp_path / version

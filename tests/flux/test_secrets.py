@@ -241,6 +241,29 @@ def test_sops_encrypts_the_values_and_nothing_else(with_age: Path) -> None:
     assert clear["secret-keys"].split()[0] not in out.read_text()
 
 
+def test_a_rotation_behind_a_link_reaches_the_file(tmp_path: Path) -> None:
+    """Else the link would become a file of its own, and what the cluster gets would keep the old keys."""
+    file, link = tmp_path / "keys.yaml", tmp_path / "link.yaml"
+    assert run(tmp_path, "--out", file) == 0
+    link.symlink_to(file)
+    assert run(tmp_path, "--rotate", "site-keys", "secret-keys", link) == 0
+    assert (link.is_symlink(), len(keys_of(file, "secret-keys"))) == (True, 2)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "wrong", ["metadata: site-keys", "metadata: [1]", "stringData: a", "stringData: [1]"]
+)
+def test_a_file_of_another_shape_is_told_in_words(
+    wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "keys.yaml"
+    whole = {"kind": "Secret", "metadata": {"name": "site-keys"}, "stringData": {"secret-keys": "x"}}
+    file.write_text(yaml.safe_dump(whole | yaml.safe_load(wrong)))
+    assert run(tmp_path, "--rotate", "site-keys", "secret-keys", file) == 1
+    assert "keys.yaml: " in capsys.readouterr().err
+
+
 def test_a_sealed_file_is_rotated_without_being_opened_on_disk(
     with_age: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
