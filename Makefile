@@ -103,10 +103,11 @@ format: $(VENV)/dev  ## let ruff mend what it can
 types: $(VENV)/dev  ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(VENV)/dev  ## measure build, server and login, into benchmarks/RESULTS.md (Debian's nginx, wrk, postgresql; a base)
+bench: $(VENV)/dev $(VENV)/kube  ## measure build, server, login and delivery, into benchmarks/RESULTS.md (make tools; a base)
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
+	$(BIN)/python -m benchmarks.delivery
 
 tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
