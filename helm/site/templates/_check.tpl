@@ -69,7 +69,7 @@ Types, names and choices are in values.schema.json.
 {{- if not (regexMatch $host .Values.cluster.domain) }}
 {{- $faults = append $faults (printf "cluster.domain: %q is not a domain; write it as cluster.local, which most clusters have" .Values.cluster.domain) }}
 {{- end }}
-{{- if not (regexMatch (printf "%s|^\\[[0-9a-f:]+\\]$" $host) .Values.cluster.dns.host) }}
+{{- if not (regexMatch "^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[[0-9a-f:]+\\])(:[0-9]{1,5})?$" .Values.cluster.dns.host) }}
 {{- $faults = append $faults (printf "cluster.dns.host: %q is not a host; write the Service's name or its address, one of IPv6 in brackets" .Values.cluster.dns.host) }}
 {{- end }}
 {{- if not .Values.cluster.pods }}
