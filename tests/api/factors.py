@@ -31,7 +31,11 @@ def with_app(site: Site, email: str, *, owner: bool = False) -> tuple[Browser, s
     one = site.member(email, owner=owner)
     confirm(one)
     secret = one.call("GET", "account/authenticators/totp").json["meta"]["secret"]
-    assert one.call("POST", "account/authenticators/totp", {"code": lasting(secret)}).status == 200
+    begun = time.time() // 30
+    taken = one.call("POST", "account/authenticators/totp", {"code": code(secret)})
+    if taken.status == 400 and time.time() // 30 != begun:  # the time of that code ended on its way
+        taken = one.call("POST", "account/authenticators/totp", {"code": code(secret)})
+    assert taken.status == 200
     return one, secret
 
 

@@ -52,9 +52,11 @@ def test_two_passwords_are_hashed_at_once(site: Site) -> None:
 # Members, each with an account of his own: no more than five may try one at once.
 MANY = """
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from api.accounts.models import User
+password = make_password({password!r})
 for number in range({count}):
-    user = User.objects.create_user(f"crowd{{number}}@example.org", {password!r})
+    user = User.objects.create(email=f"crowd{{number}}@example.org", password=password)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
 """
 
