@@ -57,18 +57,20 @@ def test_the_name_is_there_from_the_first_paint_on(accounts: Accounts) -> None:
         page.route("**/_allauth/**", lambda route: None)  # no answer, ever
         # Looks at what there is each time before the browser paints.
         page.add_init_script(
-            """window.seen = [];
-            const look = () => {
-                const way = document.querySelector(".menu-login");
-                const name = document.querySelector(".menu-member")?.innerText;
-                if (way) seen.push([way.checkVisibility(), name]);
-                if (seen.length < 5) requestAnimationFrame(look);
-            };
-            requestAnimationFrame(look);"""
+            """window.painted = new Promise(done => {
+                const seen = [];
+                const look = () => {
+                    const way = document.querySelector(".menu-login");
+                    const name = document.querySelector(".menu-member")?.innerText;
+                    if (way) seen.push([way.checkVisibility(), name]);
+                    if (seen.length < 5) requestAnimationFrame(look);
+                    else done(seen);
+                };
+                requestAnimationFrame(look);
+            });"""
         )
         page.goto("/about/")
-        page.wait_for_function("seen.length === 5")
-        seen = page.evaluate("seen")
+        seen = page.evaluate("painted")
         assert len(seen) == 5
         assert {(shown, text.split(":")[1].strip()) for shown, text in seen} == {(False, member.name)}
         page.unroute_all()
