@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.preview import PATIENCE, POST, preview_site, running
+from tests.preview import PATIENCE, POST, preview_site, running, until
 from tests.project import write
 
 pytestmark = pytest.mark.browser
@@ -140,7 +140,7 @@ def test_style_is_exchanged_and_the_page_stays(tmp_path: Path, author: Author) -
         write(site / "content/posts/one.md", POST.replace("first", "second") + "\nA line.\n" * 80)
         expect(page.locator(".prose")).to_contain_text("The second version")
         assert page.evaluate("window.stayed === undefined")
-        page.wait_for_function("window.scrollY === 600")
+        until(lambda: page.evaluate("window.scrollY") == 600)
     assert author.complaints == []
 
 
