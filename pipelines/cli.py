@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _IMAGES = ("web", "api")
 _SECRETS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
+_STEPS = ("introduce", "use", "retire")  # of a rotation
 _ARCHIVE = ("save", "list", "fetch", "restore", "prune")
 
 
@@ -160,9 +161,10 @@ def _parser() -> argparse.ArgumentParser:
     secrets.add_argument("--out", type=Path, metavar="FILE", help="write it there, readable by you alone")
     secrets.add_argument("--sops", action="store_true", help="encrypted by sops, as .sops.yaml says")
     secrets.add_argument("--rotate", nargs=3, metavar=("NAME", "KEYS", "FILE"),
-                         help="put a new key first: NAME of the Secret, its secret-keys or encryption-keys, "
+                         help="change a key: NAME of the Secret, its secret-keys or encryption-keys, "
                               "and the file that holds it")  # fmt: skip
-    secrets.add_argument("--drop-last", action="store_true", help="with --rotate: take the oldest key away")
+    secrets.add_argument("--step", choices=_STEPS, help="of --rotate: a new key is believed, then used, "
+                         "and the oldest is forgotten; roll out after each (default: introduce)")  # fmt: skip
     secrets.set_defaults(run=_secrets)
 
     new = commands.add_parser("new", help="begin a post or a page")
@@ -426,11 +428,11 @@ def _secrets(options: argparse.Namespace) -> int:
     project = options.project.resolve()
     if options.rotate:
         name, keys, file = options.rotate
-        count = secrets.rotate(project, name, keys, Path(file), drop_last=options.drop_last)
+        count = secrets.rotate(project, name, keys, Path(file), options.step or "introduce")
         print(f"{file}: {name} has {count} {keys} now", file=sys.stderr)
         return 0
-    if options.drop_last:
-        raise UsageError("--drop-last belongs to --rotate")
+    if options.step:
+        raise UsageError("--step belongs to --rotate")
     if options.out:
         secrets.place(project, options.out, clear=not options.sops)
     elif os.environ.get("CI") and not options.sops:

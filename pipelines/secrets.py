@@ -57,6 +57,9 @@ def encryption_key(random: Random = secrets.token_bytes) -> str:
     return base64.urlsafe_b64encode(random(32)).decode()
 
 
+# How a key is changed while pods of before and after serve side by side: each step is rolled out before
+# the next. A new key is believed (as the last of its set), then used (as the first); the last is forgotten.
+STEPS = ("introduce", "use", "retire")
 SETS = {"secret-keys": secret_key, "encryption-keys": encryption_key}
 
 
@@ -200,12 +203,12 @@ def _recipients(project: Path) -> None:
         raise SourceError(faults)
 
 
-def rotate(project: Path, name: str, keys: str, file: Path, *, drop_last: bool) -> int:
-    """Put a new key before the others of the set *keys* in *file*; return how many there are then.
+def rotate(project: Path, name: str, keys: str, file: Path, step: str) -> int:
+    """Do one of ``STEPS`` with the set *keys* in *file*; return how many keys it has then.
 
     *file* is the manifest of the Secret *name*, in clear or by sops, and is
-    replaced in one rename. *drop_last* takes the oldest away: the two before
-    it stay believed. Raises UsageError and PipelineError, never with a key in it.
+    replaced in one rename. Raises UsageError and PipelineError, never with a key
+    in it.
     """
     if keys not in SETS:
         raise UsageError(f"{keys!r} is no set of keys; {suggest(keys, SETS)}")
@@ -222,7 +225,7 @@ def rotate(project: Path, name: str, keys: str, file: Path, *, drop_last: bool) 
         raise PipelineError(f"{file}: holds {found!r}, not the Secret {name!r}; name the file that has it")
     if not isinstance(old, str):
         raise PipelineError(f"{file}: stringData has no {keys}; make the Secret with `secrets keys`")
-    body["stringData"][keys] = "".join(f"{key}\n" for key in _rotated(file, keys, old, drop_last=drop_last))
+    body["stringData"][keys] = "".join(f"{key}\n" for key in _rotated(file, keys, old, step))
     new = _yaml(body)
     if sealed:
         new = encrypt(project, new, _name(project, file))
@@ -230,13 +233,15 @@ def rotate(project: Path, name: str, keys: str, file: Path, *, drop_last: bool) 
     return len(body["stringData"][keys].split())
 
 
-def _rotated(file: Path, keys: str, old: str, *, drop_last: bool) -> list[str]:
+def _rotated(file: Path, keys: str, old: str, step: str) -> list[str]:
     known = [key for key in re.split(r"[,\s]+", old) if key]
-    if drop_last and len(known) < 2:
+    if step == "introduce":
+        return [*known, SETS[keys]()]
+    if len(known) < 2:
         raise PipelineError(
-            f"{file}: {keys} has one key, which is still needed; leave --drop-last out, roll out, and wait"
+            f"{file}: {keys} has one key, which is still needed; introduce another, and roll out"
         )
-    return [SETS[keys](), *(known[:-1] if drop_last else known)]
+    return [known[-1], *known[:-1]] if step == "use" else known[:-1]
 
 
 def _mapping(file: Path, text: bytes) -> dict[str, Any]:

@@ -142,26 +142,30 @@ def test_what_is_missing_is_told(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert run(tmp_path, "mail", "--user", "login") == 2
     assert "mail: its value is missing; write it on the standard input" in capsys.readouterr().err
-    assert run(tmp_path, "--drop-last") == 2
+    assert run(tmp_path, "--step", "use") == 2
 
 
 def test_the_command_line_knows_every_kind() -> None:
     assert tuple(secrets.KINDS) == cli._SECRETS
+    assert secrets.STEPS == cli._STEPS
 
 
 @pytest.mark.parametrize("name", ["secret-keys", "encryption-keys"])
-def test_a_new_key_comes_first_and_the_old_ones_stay(name: str, tmp_path: Path) -> None:
-    """The first signs and encrypts; sessions and second factors of before are still believed."""
+def test_a_key_is_believed_before_it_is_used_and_after(name: str, tmp_path: Path) -> None:
+    """The first signs. In a rollout old pods meet what new ones have signed: they know the key."""
     file = tmp_path / "keys.yaml"
     run(tmp_path, "--out", file)
     (first,) = keys_of(file, name)
     before = body(file.read_bytes())
-    assert run(tmp_path, "--rotate", "site-keys", name, file) == 0
-    second, *rest = keys_of(file, name)
-    assert rest == [first]
+    rotate = ("--rotate", "site-keys", name, file)
+    assert run(tmp_path, *rotate) == 0
+    kept, second = keys_of(file, name)
+    assert kept == first
     assert second != first
-    assert run(tmp_path, "--rotate", "site-keys", name, file, "--drop-last") == 0
-    assert keys_of(file, name)[1:] == [second]
+    assert run(tmp_path, *rotate, "--step", "use") == 0
+    assert keys_of(file, name) == [second, first]
+    assert run(tmp_path, *rotate, "--step", "retire") == 0
+    assert keys_of(file, name) == [second]
     after = body(file.read_bytes())
     del before["stringData"][name], after["stringData"][name]
     assert after == before
@@ -175,7 +179,8 @@ def test_a_new_key_comes_first_and_the_old_ones_stay(name: str, tmp_path: Path) 
         (["mail", "secret-keys"], None, "holds 'site-keys', not the Secret 'mail'; name the file"),
         (["site-keys", "secret-keys"], "a: [", "is not one manifest in YAML; name the file"),
         (["site-keys", "secret-keys"], "{kind: Secret, metadata: {name: site-keys}}", "stringData has no"),
-        (["site-keys", "secret-keys", "--drop-last"], None, "secret-keys has one key, which is still needed"),
+        (["site-keys", "secret-keys", "--step", "retire"], None, "has one key, which is still needed"),
+        (["site-keys", "secret-keys", "--step", "use"], None, "needed; introduce another, and roll out"),
     ],
 )  # fmt: skip
 def test_a_rotation_that_cannot_be_leaves_the_file(
@@ -271,7 +276,7 @@ def test_a_sealed_file_is_rotated_without_being_opened_on_disk(
     assert run(with_age, "--sops", "--out", out) == 0
     (first,) = opened(out)["stringData"]["secret-keys"].split()
     assert run(with_age, "--rotate", "site-keys", "secret-keys", out) == 0
-    second, kept = opened(out)["stringData"]["secret-keys"].split()
+    kept, second = opened(out)["stringData"]["secret-keys"].split()
     assert kept == first
     assert sorted(os.listdir(out.parent)) == ["keys.yaml"]
     heard = capsys.readouterr()
