@@ -8,6 +8,7 @@ every blob is held against its digest before it is taken again.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,7 +20,6 @@ from pipelines.errors import PipelineError
 from pipelines.image import oci
 from pipelines.image.layer import File, sha256
 from pipelines.results import ImageResult
-from pipelines.site.memo import digest
 
 _PROGRAM = Path(__file__).resolve().parent.parent
 
@@ -27,10 +27,15 @@ _PROGRAM = Path(__file__).resolve().parent.parent
 def key_of(words: Iterable[str], files: Iterable[File]) -> str:
     """Return the digest of *words* and *files*, and of the program that packs them."""
     program = [path for name in ("image", "tools") for path in sorted((_PROGRAM / name).glob("*.py"))]
+    program += [_PROGRAM / "results.py", _PROGRAM / "seal.py"]
     parts: list[bytes | str] = [sys.version, version("deflate"), *words]
     for file in files:
         parts += [file.path, file.data]
-    return digest(*parts, *(path.read_bytes() for path in program))
+    total = hashlib.sha256()
+    for part in (*parts, *(path.read_bytes() for path in program)):
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "big") + data)  # each with its length, so that borders count
+    return total.hexdigest()
 
 
 def find(out: Path, name: str, key: str) -> ImageResult | None:
