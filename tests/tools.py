@@ -37,6 +37,7 @@ INSTALL = {
     "kubectl": "make kube",
     "age-keygen": "sudo apt-get install age",
     "sops": "make sops (needs Go 1.26)",
+    "versitygw": "make storage (needs Go 1.26)",
 }
 
 

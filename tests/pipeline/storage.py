@@ -16,14 +16,14 @@ from typing import Any
 
 import boto3
 import httpx
-import pytest
 from botocore.config import Config
 
 from tests.preview import PATIENCE, free_port
+from tests.tools import need
 
 KEY, SECRET = "writer", "a secret of the writer"
 REGION = "us-east-1"
-SERVERS = ("moto", "versitygw")
+SERVERS = ("moto", "versitygw") if shutil.which("versitygw") else ("moto",)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,7 @@ def storage(folder: Path, name: str) -> Iterator[Storage]:
     if name == "moto":
         argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     else:
-        program = shutil.which("versitygw")
-        if not program:
-            pytest.skip("versitygw is not installed: make storage (needs Go)")
+        program = need("versitygw")
         (folder / "data").mkdir()
         (folder / "meta").mkdir()  # some file systems keep no attributes
         argv = [program, "--port", f"127.0.0.1:{port}", "--quiet", "posix"]
