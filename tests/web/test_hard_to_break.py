@@ -84,9 +84,11 @@ def test_ten_thousand_odd_requests_break_nothing(web: Web, api: Upstream, projec
             for status in (answer[at + 9 : at + 12] for at in _starts(answer)):
                 found[status] += 1
                 assert status not in (b"500", b"502", b"504"), request
-    assert {b"200", b"400", b"401", b"404", b"405"} <= found.keys()
+    # Whoever asks so has hung up half: NGINX does not always wait for the gate's answer then.
+    assert {b"200", b"400", b"404", b"405"} <= found.keys()
     assert web.process.poll() is None
     assert web.get("/").status == 200
+    assert {web.get(path).status for path in gated_paths(project) if path.endswith(".html")} == {401}
     assert "alert" not in web.said
 
 
