@@ -15,22 +15,18 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import config, results
-from pipelines.commands import delivery
-from pipelines.commands import status as status_command
+from pipelines.commands import cluster, delivery, publishing, status
+from pipelines.commands.machine import Machine
 from pipelines.errors import PipelineError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from pipelines.version import Pipeline
 
 _IMAGES = ("web", "api")
-_SECRETS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
-_STEPS = ("introduce", "use", "retire")  # of a rotation
-_ARCHIVE = ("save", "list", "fetch", "restore", "prune")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,9 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     try:
         options = parser.parse_args(arguments)
-        status = int(options.run(options) or 0)
+        work = getattr(options, "work", None)  # of pipelines/commands
+        code = int((work(options, _machine()) if work else options.run(options)) or 0)
         sys.stdout.flush()  # here, where it can be said that nobody reads it
-        return status
+        return code
     except SourceError as error:
         _say_faults(error)
         return error.exit_code
@@ -125,47 +122,11 @@ def _parser() -> argparse.ArgumentParser:
     wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
     wheels.set_defaults(run=_wheels)
 
-    publish = commands.add_parser("publish", help="send images, assets, archive and chart to their places")
-    publish.add_argument("--index-wait", type=_seconds, default=60, metavar="SECONDS",
-                         help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
-    publish.add_argument("--json", action="store_true", help="print the result as JSON")
-    publish.set_defaults(run=_publish)
-
-    archive = commands.add_parser(
-        "archive", help="keep a release, tell of those that are kept, bring one back"
-    )
-    archive.add_argument("action", nargs="?", choices=_ARCHIVE, default="save", metavar="ACTION",
-                         help=f"one of {', '.join(_ARCHIVE)} (default: save)")  # fmt: skip
-    archive.add_argument("version", nargs="?", help="for fetch and restore: the release")
-    archive.add_argument("--push", action="store_true", help="restore: push its images again too")
-    archive.add_argument("--delete", action="store_true", help="prune: remove what it lists")
-    archive.add_argument("--json", action="store_true", help="fetch: print the release as JSON")
-    archive.set_defaults(run=_archive)
-    for one in (publish, archive):
-        one.add_argument("--deadline", type=_seconds, default=900, metavar="SECONDS",
-                         help="how long all of it may take (default: 900)")  # fmt: skip
-
-    status_command.add(commands).set_defaults(run=_status)
-    for word, one in delivery.add(commands).items():
-        one.set_defaults(run=_deliver, word=word)
-
-    settings = commands.add_parser("settings", help="write what flux/ needs to know of site.toml")
-    settings.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
-    settings.set_defaults(run=_settings)
-
-    secrets = commands.add_parser("secrets", help="make a Secret of the cluster, or rotate its keys")
-    secrets.add_argument("kind", nargs="?", choices=_SECRETS, default="keys", metavar="KIND",
-                         help=f"one of {', '.join(_SECRETS)} (default: keys)")  # fmt: skip
-    secrets.add_argument("--user", default="", help="the login's name; its password comes on standard input")
-    secrets.add_argument("--server", default="", help="images: the host of the registry")
-    secrets.add_argument("--out", type=Path, metavar="FILE", help="write it there, readable by you alone")
-    secrets.add_argument("--sops", action="store_true", help="encrypted by sops, as .sops.yaml says")
-    secrets.add_argument("--rotate", nargs=3, metavar=("NAME", "KEYS", "FILE"),
-                         help="change a key: NAME of the Secret, its secret-keys or encryption-keys, "
-                              "and the file that holds it")  # fmt: skip
-    secrets.add_argument("--step", choices=_STEPS, help="of --rotate: a new key is believed, then used, "
-                         "and the oldest is forgotten; roll out after each (default: introduce)")  # fmt: skip
-    secrets.set_defaults(run=_secrets)
+    for several in (publishing, status, delivery, cluster):
+        several.add(commands)
+    whole = commands.add_parser("run", help="everything in order: from this commit to a published chart")
+    delivery.add_times(whole)
+    whole.set_defaults(run=_run)
 
     new = commands.add_parser("new", help="begin a post or a page")
     new.add_argument("kind", choices=("post", "page", "member"))
@@ -178,12 +139,6 @@ def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", text) or float(text) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return float(text)
 
 
 def _port(text: str) -> int:
@@ -216,13 +171,13 @@ def _check(options: argparse.Namespace) -> int:
     from pipelines.site.external import try_links
     from pipelines.terminal import Bar, external_report
 
-    status = _build(options)
+    code = _build(options)
     if options.external:
         project = options.project.resolve()
         with Bar() as bar:
             report = try_links(project / "out" / "site", config.load(project).url, progress=bar)
         sys.stdout.write(external_report(report))
-    return status
+    return code
 
 
 def _diagrams(options: argparse.Namespace) -> int:
@@ -341,120 +296,17 @@ def _wheels(options: argparse.Namespace) -> int:
     return 0
 
 
-def _publish(options: argparse.Namespace) -> int:
-    from pipelines import access
-    from pipelines.flow.publish import publish
-    from pipelines.flow.services import Times
-    from pipelines.terminal import Bar, publish_summary
-
-    project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(os.environ, site.registry, site.chart.repository)
-    times = Times(options.deadline, options.index_wait)
-    with Bar() as bar:
-        result = publish(project, site, who, times, say=_say, progress=bar, clock=time.monotonic)
-    sys.stdout.write(results.to_json(result) if options.json else publish_summary(result))
-    for warning in result.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    return 0
+def _machine() -> Machine:
+    return Machine(os.environ, Path.home(), time.time, time.monotonic, time.sleep, _say)
 
 
-def _archive(options: argparse.Namespace) -> int:
-    from pipelines import access
-    from pipelines.flow import archive
-    from pipelines.flow.services import Times
-    from pipelines.terminal import Bar, archive_list, release_summary
-
-    if bool(options.version) != (options.action in ("fetch", "restore")):
-        raise UsageError("archive fetch and archive restore want a version, and the others take none")
-    project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(os.environ, site.registry, site.chart.repository)
-    times = Times(options.deadline)
-    with Bar() as bar:
-        if options.action == "save":
-            print("\n".join(archive.save_release(project, site, who, times, say=_say, progress=bar)))
-        elif options.action == "list":
-            sys.stdout.write(archive_list(archive.releases(site, who, times, _say)))
-        elif options.action == "fetch":
-            release = archive.fetch_release(project, site, who, options.version, times, _say)
-            sys.stdout.write(results.to_json(release) if options.json else release_summary(release))
-        elif options.action == "restore":
-            folder = project / "out" / "releases" / options.version
-            words = {"push": options.push, "say": _say, "progress": bar}
-            archive.restore_release(folder, site, who, options.version, times, **words)
-            print(folder.relative_to(project).as_posix())
-        else:
-            now = datetime.now(UTC)
-            for key in archive.prune_assets(site, who, times, now, delete=options.delete, say=_say):
-                print(key)
-    return 0
-
-
-def _status(options: argparse.Namespace) -> int:
-    machine = status_command.Machine(os.environ, Path.home(), time.time, time.monotonic, time.sleep)
-    return status_command.run(options, machine)
-
-
-def _deliver(options: argparse.Namespace) -> int:
-    machine = delivery.Machine(os.environ, time.monotonic, _say)
-    if options.word == "promote":
-        return delivery.promote(options, machine)
-    if options.word == "rollback":
-        return delivery.rollback(options, machine)
+def _run(options: argparse.Namespace) -> int:
+    """Run everything in order, as the pipeline that calls this is told."""
     from pipelines.site.build import Options
 
     as_of = _as_of(None, options.project.resolve())
     choice = Options(as_of=as_of, drafts=False, workers=len(os.sched_getaffinity(0)))
-    return delivery.run(options, machine, _pipeline(), choice)
-
-
-def _settings(options: argparse.Namespace) -> int:
-    from pipelines import settings
-
-    project = options.project.resolve()
-    found = settings.settings(project, config.load(project))
-    if options.check:
-        settings.check(project, found)
-        return 0
-    for path in settings.write(project, found):
-        print(path)
-    return 0
-
-
-def _secrets(options: argparse.Namespace) -> int:
-    from pipelines import secrets
-
-    project = options.project.resolve()
-    if options.rotate:
-        name, keys, file = options.rotate
-        count = secrets.rotate(project, name, keys, Path(file), options.step or "introduce")
-        print(f"{file}: {name} has {count} {keys} now", file=sys.stderr)
-        return 0
-    if options.step:
-        raise UsageError("--step belongs to --rotate")
-    if options.out:
-        secrets.place(project, options.out, clear=not options.sops)
-    elif os.environ.get("CI") and not options.sops:
-        raise UsageError("the log of a pipeline is no place for a Secret; add --out FILE, or --sops")
-    value = _told_in_secret(options.kind) if "value" in secrets.KINDS[options.kind][1] else ""
-    given = secrets.Given(user=options.user, server=options.server, value=value)
-    text = secrets.manifest(secrets.make(options.kind, given))
-    if options.sops:
-        text = secrets.sealed(project, text, options.out)
-    if options.out:
-        secrets.save(options.out, text)
-        print(options.out)
-    else:
-        sys.stdout.write(text.decode())
-    return 0
-
-
-def _told_in_secret(kind: str) -> str:
-    """Return the first line of standard input, which a terminal does not show."""
-    if sys.stdin.isatty():
-        return getpass(f"password, key or address for {kind}: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    return delivery.run(options, _machine(), _pipeline(), choice)
 
 
 def _new(options: argparse.Namespace) -> int:

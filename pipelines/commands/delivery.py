@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipelines import access, config, results
-from pipelines.commands.status import seconds
+from pipelines.commands.machine import Machine, seconds
+from pipelines.commands.publishing import warn
 
 if TYPE_CHECKING:
     from pipelines.flow.services import Times
@@ -23,32 +23,28 @@ if TYPE_CHECKING:
     from pipelines.version import Pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What the command line knows of where it runs."""
-
-    told: Mapping[str, str]  # the environment
-    clock: Callable[[], float]  # seconds, never set back
-    say: Callable[[str], None]
-
-
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> dict[str, argparse.ArgumentParser]:
-    """Add the three commands to *commands* and return their parsers by name."""
-    promote = commands.add_parser("promote", help="publish a candidate's digests as the stable version")
-    promote.add_argument("version", nargs="?", default="", help="as 1.0.412 (default: the newest candidate)")
-    promote.add_argument("--optional", action="store_true",
-                         help="do nothing where site.toml says that promotion is manual")  # fmt: skip
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `promote` and `rollback` to *commands*; `run` wants more of the command line, which adds it."""
+    stable = commands.add_parser("promote", help="publish a candidate's digests as the stable version")
+    stable.add_argument("version", nargs="?", default="", help="as 1.0.412 (default: the newest candidate)")
+    stable.add_argument("--optional", action="store_true",
+                        help="do nothing where site.toml says that promotion is manual")  # fmt: skip
+    stable.set_defaults(work=promote)
     back = commands.add_parser("rollback", help="go back to a release, by a commit that is pushed")
     back.add_argument("version", help="as 1.0.409; `archive list` and `status` tell which there are")
     back.add_argument("--now", action="store_true", help="and publish from here, without waiting for CI")
-    whole = commands.add_parser("run", help="everything in order: from this commit to a published chart")
-    for one in (promote, back, whole):
-        one.add_argument("--json", action="store_true", help="print the result as JSON")
-        one.add_argument("--deadline", type=seconds, default=900, metavar="SECONDS",
-                         help="how long all of it may take (default: 900)")  # fmt: skip
-        one.add_argument("--index-wait", type=seconds, default=60, metavar="SECONDS",
-                         help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
-    return {"promote": promote, "rollback": back, "run": whole}
+    back.set_defaults(work=rollback)
+    for one in (stable, back):
+        add_times(one)
+
+
+def add_times(one: argparse.ArgumentParser) -> None:
+    """Add to *one* what all of them take."""
+    one.add_argument("--json", action="store_true", help="print the result as JSON")
+    one.add_argument("--deadline", type=seconds, default=900, metavar="SECONDS",
+                     help="how long all of it may take (default: 900)")  # fmt: skip
+    one.add_argument("--index-wait", type=seconds, default=60, metavar="SECONDS",
+                     help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
 
 
 def promote(options: argparse.Namespace, machine: Machine) -> int:
@@ -66,7 +62,7 @@ def promote(options: argparse.Namespace, machine: Machine) -> int:
         done = work(project, site, who, options.version, _times(options),
                     say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
-    _warn(done)
+    warn(done)
     return 0
 
 
@@ -93,7 +89,7 @@ def rollback(options: argparse.Namespace, machine: Machine) -> int:
         print(f"commit {commit[:12]} goes back to {options.version} (commit {release.commit[:12]})")
         sys.stdout.write("".join(map(publish_summary, done)))
     for one in done:
-        _warn(one)
+        warn(one)
     return 0
 
 
@@ -130,8 +126,3 @@ def _times(options: argparse.Namespace) -> Times:
     from pipelines.flow.services import Times
 
     return Times(options.deadline, options.index_wait)
-
-
-def _warn(done: results.PublishResult) -> None:
-    for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)

@@ -10,31 +10,18 @@ import argparse
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import access, config, results
+from pipelines.commands.machine import Machine, seconds
 from pipelines.results import EnvironmentResult, StatusResult
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What the command line knows of where it runs."""
-
-    told: Mapping[str, str]  # the environment
-    home: Path
-    wall: Callable[[], float]  # seconds since 1970
-    clock: Callable[[], float]  # seconds, never set back
-    pause: Callable[[float], None]
-
-
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Add `status` to *commands* and return its parser."""
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `status` to *commands*."""
     status = commands.add_parser("status", help="say what is live, what is published, and what Git has")
     status.add_argument("--environment", action="append", default=[], metavar="NAME",
                         help="look at this one (default: all of site.toml; may be given again)")  # fmt: skip
@@ -48,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
     status.add_argument("--deadline", type=seconds, default=10, metavar="SECONDS",
                         help="how long each service may take to answer (default: 10)")  # fmt: skip
     status.add_argument("--json", action="store_true", help="print the result as JSON")
-    return status
+    status.set_defaults(work=run)
 
 
 def commit(text: str) -> str:
@@ -56,13 +43,6 @@ def commit(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{7,40}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a commit: write 7 to 40 hex digits")
     return text.lower()
-
-
-def seconds(text: str) -> float:
-    """Return *text* as a span of time."""
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", text) or float(text) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return float(text)
 
 
 def run(options: argparse.Namespace, machine: Machine) -> int:

@@ -17,6 +17,7 @@ import yaml
 
 from api.config import env
 from pipelines import cli, secrets
+from pipelines.commands import cluster
 from tests.project import ROOT
 from tests.tools import need
 
@@ -146,8 +147,8 @@ def test_what_is_missing_is_told(
 
 
 def test_the_command_line_knows_every_kind() -> None:
-    assert tuple(secrets.KINDS) == cli._SECRETS
-    assert secrets.STEPS == cli._STEPS
+    assert tuple(secrets.KINDS) == cluster.KINDS
+    assert secrets.STEPS == cluster.STEPS
 
 
 @pytest.mark.parametrize("name", ["secret-keys", "encryption-keys"])

@@ -1,0 +1,93 @@
+"""`publish` and `archive`: their words on the command line, and what a person sees of them.
+
+Writes to stdout and stderr. The clock and the environment come from the command
+line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from pipelines import access, config, results
+from pipelines.commands.machine import Machine, seconds
+from pipelines.errors import UsageError
+
+_ACTIONS = ("save", "list", "fetch", "restore", "prune")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the two commands to *commands*."""
+    out = commands.add_parser("publish", help="send images, assets, archive and chart to their places")
+    out.add_argument("--index-wait", type=seconds, default=60, metavar="SECONDS",
+                     help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
+    out.add_argument("--json", action="store_true", help="print the result as JSON")
+    out.set_defaults(work=publish)
+
+    kept = commands.add_parser("archive", help="keep a release, tell of those that are kept, bring one back")
+    kept.add_argument("action", nargs="?", choices=_ACTIONS, default="save", metavar="ACTION",
+                      help=f"one of {', '.join(_ACTIONS)} (default: save)")  # fmt: skip
+    kept.add_argument("version", nargs="?", help="for fetch and restore: the release")
+    kept.add_argument("--push", action="store_true", help="restore: push its images again too")
+    kept.add_argument("--delete", action="store_true", help="prune: remove what it lists")
+    kept.add_argument("--json", action="store_true", help="fetch: print the release as JSON")
+    kept.set_defaults(work=archive)
+    for one in (out, kept):
+        one.add_argument("--deadline", type=seconds, default=900, metavar="SECONDS",
+                         help="how long all of it may take (default: 900)")  # fmt: skip
+
+
+def publish(options: argparse.Namespace, machine: Machine) -> int:
+    """Publish and tell."""
+    from pipelines.flow.publish import publish as work
+    from pipelines.flow.services import Times
+    from pipelines.terminal import Bar, publish_summary
+
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(machine.told, site.registry, site.chart.repository)
+    times = Times(options.deadline, options.index_wait)
+    with Bar() as bar:
+        done = work(project, site, who, times, say=machine.say, progress=bar, clock=machine.clock)
+    sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
+    warn(done)
+    return 0
+
+
+def warn(done: results.PublishResult) -> None:
+    """Tell what did not work and does not matter to readers."""
+    for warning in done.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def archive(options: argparse.Namespace, machine: Machine) -> int:
+    """Do what is asked of the archive, and tell."""
+    from pipelines.flow import archive as work
+    from pipelines.flow.services import Times
+    from pipelines.terminal import Bar, archive_list, release_summary
+
+    if bool(options.version) != (options.action in ("fetch", "restore")):
+        raise UsageError("archive fetch and archive restore want a version, and the others take none")
+    project = options.project.resolve()
+    site = config.load(project)
+    who = access.read(machine.told, site.registry, site.chart.repository)
+    times = Times(options.deadline)
+    with Bar() as bar:
+        if options.action == "save":
+            print("\n".join(work.save_release(project, site, who, times, say=machine.say, progress=bar)))
+        elif options.action == "list":
+            sys.stdout.write(archive_list(work.releases(site, who, times, machine.say)))
+        elif options.action == "fetch":
+            release = work.fetch_release(project, site, who, options.version, times, machine.say)
+            sys.stdout.write(results.to_json(release) if options.json else release_summary(release))
+        elif options.action == "restore":
+            folder = project / "out" / "releases" / options.version
+            words = {"push": options.push, "say": machine.say, "progress": bar}
+            work.restore_release(folder, site, who, options.version, times, **words)
+            print(folder.relative_to(project).as_posix())
+        else:
+            now = datetime.fromtimestamp(machine.wall(), UTC)
+            for key in work.prune_assets(site, who, times, now, delete=options.delete, say=machine.say):
+                print(key)
+    return 0
