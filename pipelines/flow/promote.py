@@ -40,6 +40,8 @@ def promote(
     Nothing is built and no image is moved: a tag is added. Raises PipelineError
     when there is no such candidate, and as ``publish`` does.
     """
+    if version and not re.fullmatch(r"\d+\.\d+\.\d+(-rc)?", version):
+        raise UsageError(f"promote {version!r}: is not a version; write it as 1.0.412")
     if not site.chart.repository:
         raise PipelineError("site.toml: no chart repository; set repository under [chart]")
     time = 0
@@ -67,8 +69,6 @@ def _candidate(there: list[str], version: str, site: SiteConfig) -> str:
         if not newest:
             raise PipelineError("the chart repository has no candidate; run `make publish`")
         return newest
-    if not re.fullmatch(r"\d+\.\d+\.\d+(-rc)?", version):
-        raise UsageError(f"promote {version!r}: is not a version; write it as 1.0.412")
     candidate = f"{version.removesuffix('-rc')}-rc"
     if candidate not in there:
         raise PipelineError(
