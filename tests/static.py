@@ -66,6 +66,7 @@ def serve(out: Path, refused: Mapping[str, int] | None = None) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def __init__(self, out: Path, refused: Mapping[str, int], *args: object) -> None:
         self.out, self.refused = out, refused

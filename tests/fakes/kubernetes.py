@@ -159,6 +159,7 @@ def cluster() -> Iterator[Cluster]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:  # the name that http.server asks for
             path = urlsplit(self.path).path

@@ -151,6 +151,7 @@ def _moment(seconds: float) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     nexus: Nexus
 
     def do_GET(self) -> None:  # the names that http.server asks for

@@ -80,6 +80,7 @@ class Door:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     door: Door
 
     def setup(self) -> None:

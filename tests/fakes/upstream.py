@@ -53,6 +53,7 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
