@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from pipelines import checkout
@@ -68,16 +69,23 @@ def pack(files: Mapping[str, bytes], name: str, version: str) -> bytes:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
             os.utime(file, (EPOCH, EPOCH))
-        # Nothing of this machine: no plugins, no settings, no credentials.
-        homes = {f"HELM_{one}_HOME": f"{room}/{one.lower()}" for one in ("CACHE", "CONFIG", "DATA")}
         words = ["--version", version, "--app-version", version, "--destination", room]
-        for command in (["version", "--template", "{{.Version}}"], ["package", chart, *words]):
-            said = shell.run([helm, *command], timeout=_PATIENCE, env=homes, clean_env=True).decode().strip()
-            if command[0] == "version" and not said.startswith("v4."):
-                raise ToolError(
-                    f"helm: is {said}, whose archives differ each time; install helm 4: `make kube`"
-                )
+        if not (said := _version(helm)).startswith("v4."):
+            raise ToolError(f"helm: is {said}, whose archives differ each time; install helm 4: `make kube`")
+        _run(helm, ["package", str(chart), *words], room)
         return (Path(room) / f"{name}-{version}.tgz").read_bytes()
+
+
+@cache  # it takes as long as the packing
+def _version(helm: str) -> str:
+    with tempfile.TemporaryDirectory(prefix="chart-") as room:
+        return _run(helm, ["version", "--template", "{{.Version}}"], room)
+
+
+def _run(helm: str, words: list[str], room: str) -> str:
+    """Return what helm says. It has nothing of this machine: no plugins, no settings, no credentials."""
+    homes = {f"HELM_{one}_HOME": f"{room}/{one.lower()}" for one in ("CACHE", "CONFIG", "DATA")}
+    return shell.run([helm, *words], timeout=_PATIENCE, env=homes, clean_env=True).decode().strip()
 
 
 def unpack(archive: bytes) -> tuple[str, dict[str, bytes]]:

@@ -49,7 +49,8 @@ def publish(options: argparse.Namespace, machine: Machine) -> int:
     who = access.read(machine.told, site.registry, site.chart.repository)
     times = Times(options.deadline, options.index_wait)
     with Bar() as bar:
-        done = work(project, site, who, times, say=machine.say, progress=bar, clock=machine.clock)
+        outs = [project / "out"]
+        (done,) = work(outs, site, who, times, say=machine.say, progress=bar, clock=machine.clock)
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
     return 0

@@ -1,7 +1,7 @@
 """Make a candidate the stable version: the same digests under the number without "-rc".
 
-Reads nothing but the chart repository. Writes out/promoted/. Network: as for
-publishing.
+Reads the chart repository, or out/ where the candidate lies there. Writes
+out/promoted/. Network: as for publishing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import results
+from pipelines import finished, results
 from pipelines.access import Access
 from pipelines.archive import fetch
 from pipelines.chart.promote import promote as make
@@ -18,7 +18,7 @@ from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError, UsageError
 from pipelines.flow.publish import publish
 from pipelines.flow.services import Progress, Say, Times, services
-from pipelines.results import PublishResult, VersionResult
+from pipelines.results import ChartResult, PublishResult, VersionResult
 from pipelines.status import charts
 
 _FOLDER = "promoted"  # within out/: what is published is not what was built there
@@ -53,12 +53,28 @@ def promote(
         progress.advance(1)
         if archive := at.archive():
             time = fetch.record(archive, candidate).time
+    folder = _put(project, chart, data, time)
+    return publish([folder], site, who, times, say=say, progress=progress, clock=clock)[0]
+
+
+def promoted(project: Path) -> Path:
+    """Return the folder of the stable version that the candidate in out/ of *project* becomes.
+
+    It is what ``promote`` makes once that candidate is published. Raises
+    PipelineError for what is no candidate.
+    """
+    candidate = finished.read(project / "out")
+    chart, data = make(candidate.package.read_bytes())
+    return _put(project, chart, data, candidate.version.time)
+
+
+def _put(project: Path, chart: ChartResult, data: bytes, time: int) -> Path:
     folder = project / "out" / _FOLDER
     results.put(folder / "charts" / f"{chart.name}-{chart.version}.tgz", data)
     results.write(folder / "chart.json", chart)
     stable = VersionResult(chart.version, "stable", chart.commit, time, dirty=False, rollback="")
     results.write(folder / "version.json", stable)
-    return publish(project, site, who, times, say=say, progress=progress, clock=clock, out=folder)
+    return folder
 
 
 def _candidate(there: list[str], version: str, site: SiteConfig) -> str:

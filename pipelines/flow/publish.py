@@ -1,6 +1,6 @@
 """Publish a release in the order in which things are needed.
 
-Reads out/. Writes out/publish.json. Network: registry, buckets, chart
+Reads out/. Writes publish.json in it. Network: registry, buckets, chart
 repository, Flux.
 
 Images come first and the chart last, so that whoever finds a version in the
@@ -10,12 +10,12 @@ nobody refers to; the next one finds them and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipelines import finished, results
-from pipelines.access import Access
+from pipelines.access import Access, Receiver
 from pipelines.archive import fetch, restore, save
 from pipelines.archive.record import Record
 from pipelines.config import SiteConfig
@@ -30,13 +30,14 @@ from pipelines.tools.s3 import Bucket
 
 
 class _Publication:
-    """One run, and what it has sent so far."""
+    """One release on its way, and what of it has been sent so far."""
 
     def __init__(
         self, at: Services, release: Finished, progress: Progress, clock: Callable[[], float]
     ) -> None:
         self.at, self.release, self.progress, self.clock = at, release, progress, clock
         self.targets: list[TargetResult] = []
+        self.warnings: list[str] = []
         self.start = clock()
 
     def note(self, name: str, place: str, sent: tuple[str, ...], total: int, size: int) -> None:
@@ -46,9 +47,21 @@ class _Publication:
         self.targets.append(TargetResult(name, place, sent, total - len(sent), size, seconds))
         self.start = now
 
+    def result(self) -> PublishResult:
+        """Return what was sent."""
+        chart = self.release.chart
+        return PublishResult(
+            version=chart.version,
+            commit=chart.commit,
+            digest=chart.digest,
+            targets=tuple(self.targets),
+            warnings=tuple(self.warnings),
+            seconds=round(sum(one.seconds for one in self.targets), 3),
+        )
+
 
 def publish(
-    project: Path,
+    outs: Sequence[Path],
     site: SiteConfig,
     who: Access,
     times: Times,
@@ -56,56 +69,59 @@ def publish(
     say: Say,
     progress: Progress,
     clock: Callable[[], float],
-    out: Path | None = None,
-) -> PublishResult:
-    """Publish what lies in *out*, by itself out/ of *project*; what is there already is not sent again.
+) -> list[PublishResult]:
+    """Publish the releases that lie in *outs*, in turn; what is there already is not sent again.
 
-    Raises PipelineError when something is not fit to be published, or is there
-    with other bytes, and ToolError when a service does not do its part in time.
+    Once all are sent, the index is awaited and Flux is told: a candidate and its
+    stable version wait for one index, not for two. Raises PipelineError when
+    something is not fit to be published, or is there with other bytes, and
+    ToolError when a service does not do its part in time.
     """
-    out = out or project / "out"
-    (out / "publish.json").unlink(missing_ok=True)
-    start = clock()
-    release = finished.read(out)
+    for out in outs:
+        (out / "publish.json").unlink(missing_ok=True)
+    releases = [finished.read(out) for out in outs]
+    places = [_place(site, release) for release in releases]
+    with services(site, who, times.deadline, say) as at:
+        runs = []
+        for release, place in zip(releases, places, strict=True):
+            runs.append(_Publication(at, release, progress, clock))
+            _send(runs[-1], site, at.charts(place, release.chart.name))
+        for run, place in zip(runs, places, strict=True):
+            _await_index(run, at.charts(place, run.release.chart.name), times.index)
+        if who.receiver and releases[-1].version.kind != "preview":
+            _tell_flux(runs[-1], who.receiver)
+    done = [run.result() for run in runs]
+    for out, result in zip(outs, done, strict=True):
+        results.write(out / "publish.json", result)
+    return done
+
+
+def _place(site: SiteConfig, release: Finished) -> str:
     preview = release.version.kind == "preview"
     place = site.chart.previews if preview else site.chart.repository
     if not place:
         key = "previews" if preview else "repository"
         raise PipelineError(f"site.toml: nowhere to publish to; set {key} under [chart]")
-    warnings: list[str] = []
-    with services(site, who, times.deadline, say) as at:
-        run = _Publication(at, release, progress, clock)
-        charts = at.charts(place, release.chart.name)
-        bucket, archive = (None, None) if preview else (at.assets(), at.archive())
-        _refuse_other(charts, archive, release)
-        origin = origin_of(release, archive)
-        release = _send_images(run)
-        files = assets.hashed(release.site) if release.site else {}
-        if bucket:
-            _send_assets(run, bucket, files, archive, origin)
-        if archive:
-            _archive(run, archive, tuple(files), origin)
-        if (
-            bucket and archive and files
-        ):  # those found there may have been removed until the record was written
-            assets.send(bucket, files, lambda pieces: None)
-        _send_chart(run, charts, place, times.index)
-        _settle_tags(at, release)
-        if who.receiver and not preview:
-            progress.phase("Flux", 1)
-            if told := receiver.tell(at.web, who.receiver, release.chart):
-                warnings.append(f"Flux was not told, and finds the chart by its interval: {told}")
-            run.note("receiver", "Flux", () if told else (release.chart.version,), 1, 0)
-    result = PublishResult(
-        version=release.chart.version,
-        commit=release.chart.commit,
-        digest=release.chart.digest,
-        targets=tuple(run.targets),
-        warnings=tuple(warnings),
-        seconds=round(clock() - start, 3),
-    )
-    results.write(out / "publish.json", result)
-    return result
+    return place
+
+
+def _send(run: _Publication, site: SiteConfig, charts: Repository | Registry) -> None:
+    """Send everything of a release, its chart last."""
+    at, preview = run.at, run.release.version.kind == "preview"
+    run.start = run.clock()
+    bucket, archive = (None, None) if preview else (at.assets(), at.archive())
+    _refuse_other(charts, archive, run.release)
+    origin = origin_of(run.release, archive)
+    run.release = _send_images(run)
+    files = assets.hashed(run.release.site) if run.release.site else {}
+    if bucket:
+        _send_assets(run, bucket, files, archive, origin)
+    if archive:
+        _archive(run, archive, tuple(files), origin)
+    if bucket and archive and files:  # those found there may have been removed until the record was written
+        assets.send(bucket, files, lambda pieces: None)
+    _send_chart(run, charts)
+    _settle_tags(at, run.release)
 
 
 def _refuse_other(charts: Repository | Registry, archive: Bucket | None, release: Finished) -> None:
@@ -160,7 +176,7 @@ def _archive(run: _Publication, archive: Bucket, keys: tuple[str, ...], origin: 
     run.note("archive", archive.place.name, sent, max(total, len(sent)), size)
 
 
-def _send_chart(run: _Publication, charts: Repository | Registry, place: str, seconds: float) -> None:
+def _send_chart(run: _Publication, charts: Repository | Registry) -> None:
     chart, data = run.release.chart, run.release.package.read_bytes()
     run.progress.phase("chart", 1)
     before = run.at.web.meter.count
@@ -170,10 +186,24 @@ def _send_chart(run: _Publication, charts: Repository | Registry, place: str, se
         fresh = charts.put(chart, data)
     name = f"{chart.name}-{chart.version}"
     run.note("chart", charts.place, (name,) if fresh else (), 1, run.at.web.meter.count - before)
+
+
+def _await_index(run: _Publication, charts: Repository | Registry, seconds: float) -> None:
+    """A registry has no index: it names a chart as soon as it has it."""
     if isinstance(charts, Repository):
         run.progress.phase("index", 1)
-        charts.wait(chart, seconds)
+        run.start = run.clock()
+        charts.wait(run.release.chart, seconds)
         run.note("index", charts.place, (), 1, 0)
+
+
+def _tell_flux(run: _Publication, hook: Receiver) -> None:
+    run.progress.phase("Flux", 1)
+    run.start = run.clock()
+    chart = run.release.chart
+    if told := receiver.tell(run.at.web, hook, chart):
+        run.warnings.append(f"Flux was not told, and finds the chart by its interval: {told}")
+    run.note("receiver", "Flux", () if told else (chart.version,), 1, 0)
 
 
 def _settle_tags(at: Services, release: Finished) -> None:

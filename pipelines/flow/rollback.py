@@ -20,7 +20,7 @@ from pipelines.chart.pack import pack
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError, UsageError
 from pipelines.flow.archive import fetch_release
-from pipelines.flow.promote import promote
+from pipelines.flow.promote import promoted
 from pipelines.flow.publish import publish
 from pipelines.flow.services import Progress, Say, Times
 from pipelines.results import PublishResult, Release
@@ -70,11 +70,10 @@ def publish_now(
     """
     version(project, site, Pipeline())
     pack(project, site)
-    done = publish(project, site, who, times, say=say, progress=progress, clock=clock)
-    if not promotes_at_once(site):
-        return [done]
-    stable = promote(project, site, who, done.version, times, say=say, progress=progress, clock=clock)
-    return [done, stable]
+    outs = [project / "out"]
+    if promotes_at_once(site):
+        outs.append(promoted(project))
+    return publish(outs, site, who, times, say=say, progress=progress, clock=clock)
 
 
 def promotes_at_once(site: SiteConfig) -> bool:

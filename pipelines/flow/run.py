@@ -15,7 +15,7 @@ from pipelines.chart.pack import pack
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError
 from pipelines.flow.archive import fetch_release
-from pipelines.flow.promote import promote
+from pipelines.flow.promote import promoted
 from pipelines.flow.publish import publish
 from pipelines.flow.rollback import promotes_at_once
 from pipelines.flow.services import Progress, Say, Times
@@ -76,10 +76,12 @@ def run(
     _pack(project, site, who, times, found, choice, watch, say, progress)
     chart = pack(project, site)
     watch.note("chart", f"{chart.name}-{chart.version}.tgz", chart.size)
-    watch.published(publish(project, site, who, times, say=say, progress=progress, clock=clock))
+    outs = [project / "out"]
     if found.kind == "candidate" and promotes_at_once(site):
-        words = (project, site, who, found.version, times)
-        watch.published(promote(*words, say=say, progress=progress, clock=clock))
+        outs.append(promoted(project))
+        watch.note("stable chart", outs[-1].name)
+    for done in publish(outs, site, who, times, say=say, progress=progress, clock=clock):
+        watch.published(done)
     result = RunResult(found.version, found.commit, tuple(watch.steps), round(clock() - start, 3))
     results.write(project / "out" / "run.json", result)
     return result

@@ -20,7 +20,8 @@ from pipelines.results import ChartResult
 from pipelines.tools.login import Login
 from pipelines.tools.web import Answer, Web, place_of
 
-_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.0)  # seconds between two looks at the index; the last one stays
+# Seconds between two looks at the index; the last one stays. Nexus makes it anew after a second.
+_PAUSES = (0.2, 0.4, 0.5, 0.5, 1.0)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an index may have thousands of lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -137,16 +138,27 @@ def test_run_goes_from_a_commit_to_a_stable_chart(place: Place) -> None:
     assert found["1.0.1-rc"] == found["1.0.1"]
     steps = [(one["name"], one["what"]) for one in first["steps"]]  # type: ignore[attr-defined]
     names = [name for name, _ in steps]
-    published = ["image web", "assets", "archive", "chart", "index", "receiver"]
-    assert names[:4] == ["version", "build", "web image", "chart"]
-    assert names[4:10] == published
-    assert [call.path for call in place.services.front["flux"].calls] == ["/hook/abc"] * 2
+    published = ["image web", "assets", "archive", "chart", "index"]
+    assert names[:5] == ["version", "build", "web image", "chart", "stable chart"]
+    assert names[5:] == [*published, *published, "receiver"]
+    assert [call.path for call in place.services.front["flux"].calls] == ["/hook/abc"]
     for one in place.services.front.values():
         one.calls.clear()
     again = done(place, "run")
     weights = {one["name"]: one["bytes"] for one in again["steps"]}  # type: ignore[attr-defined]
     assert [name for name in published if weights[name]] == []
     assert place.uploaded() == 0
+
+
+def test_a_candidate_and_its_stable_version_wait_for_one_index(place: Place) -> None:
+    """It is made anew a second after each change: whoever asks between the two waits twice."""
+    done(place, "run")
+    calls = place.services.front["nexus"].calls
+    puts = [number for number, call in enumerate(calls) if call.method == "PUT"]
+    looks = [number for number, call in enumerate(calls) if call.path.endswith("/index.yaml")]
+    assert len(puts) == 2
+    assert looks[0] > puts[-1]
+    assert len(looks) >= 2  # one for each of them, since each must be named
 
 
 def test_run_shows_a_table(place: Place) -> None:
@@ -248,7 +260,8 @@ def test_a_release_that_is_gone_is_refused(place: Place) -> None:
     done(place, "run")
     assert "has no release 1.0.7" in refused(place, "rollback", "1.0.7")
     assert "is not a release; write it as 1.0.409" in refused(place, "rollback", "yesterday")
-    key = min(name for name in place.objects("archive") if name.startswith("blobs/"))
+    record = json.loads(place.objects("archive")["releases/1.0.1.json"])
+    key = f"blobs/sha256/{record['parts'][0]['sha256']}"
     place.services.storage.client().delete_object(Bucket=f"{place.name}-archive", Key=key)
     assert "is not whole any more" in refused(place, "rollback", "1.0.1")
 
