@@ -37,8 +37,9 @@ def wait(
     """Look until *commit* is live in every environment, and return the last look with how it ended.
 
     *commit* is 7 to 40 hex digits. A commit that was made on top of it counts as
-    well. Ends after *timeout* seconds, or as soon as Flux has given up the chart
-    that carries the commit. Raises PipelineError for an abbreviation that
+    well. Where Flux can be asked, it must be done with what is live: until its
+    tests have passed, it may bring the old release back. Ends after *timeout*
+    seconds, or as soon as Flux has given up the chart that carries the commit. Raises PipelineError for an abbreviation that
     nothing answers to.
     """
     whole = git.resolve(project, commit) or commit
@@ -54,7 +55,7 @@ def wait(
         if number == 0:
             _refuse_unknown(seen, whole)
         tell(progress(seen), spent)
-        missing = [one for one in seen.environments if not (one.live and carries(one.commit))]
+        missing = [one for one in seen.environments if not (_stands(one) and carries(one.commit))]
         given_up = [one for one in missing if _given_up(one, carries)]
         if not missing or given_up or spent >= timeout:
             fault = _fault(whole, missing, given_up, carries, spent) if missing else ""
@@ -85,6 +86,12 @@ def _refuse_unknown(seen: StatusResult, commit: str) -> None:
             f"commit {commit}: this clone has no such commit, or several, and none is live or published;"
             " run `git fetch`, or write all 40 digits"
         )
+
+
+def _stands(one: EnvironmentResult) -> bool:
+    """Return whether what is live stays, as far as can be known."""
+    flux = one.rollout
+    return one.live and bool(flux.fault or flux.ready or flux.attempted != one.version)
 
 
 def _given_up(one: EnvironmentResult, carries: Callable[[str], bool]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.kubernetes import cluster, release, rolled_back
+from tests.fakes.kubernetes import cluster, deployed, release, rolled_back, upgrading
 from tests.fakes.pods import Pod
 from tests.pipeline.stage import Runner, Stage
 from tests.project import command, git
@@ -149,6 +149,29 @@ def test_it_ends_early_when_flux_has_given_the_commit_up(
         stage.publish(4)
         done = status("--wait", stage.commits[3], "--timeout", "0.2")
         assert "not live in production: not after" in done.err
+
+
+def test_what_is_live_counts_when_flux_is_done_with_it(stage: Stage, status: Runner, tmp_path: Path) -> None:
+    """All pods are the new ones and the chart's tests run yet: they may bring the old ones back."""
+    need("kubectl")
+    stage.publish(2)
+    stage.publish(3)
+    stage.door.pods = [stage.pod(3)]
+    wait = ("--wait", stage.commits[2], "--timeout", "0.2")
+    with cluster() as kube:
+        stage.env["KUBECONFIG"] = str(kube.kubeconfig(tmp_path))
+        kube.release = release(stage.door.url, upgrading("1.0.3", "1.0.2"))
+        done = status(*wait)
+        assert done.code == 1
+        assert "HelmRelease  1.0.3 was tried last; Running 'upgrade' action" in done.err
+        kube.release = release(stage.door.url, rolled_back("1.0.3", "1.0.2"))  # failed; its pods are there yet
+        assert "Flux has given it up" in status("--wait", stage.commits[2], "--timeout", "200").err
+        kube.release = release(stage.door.url, deployed("1.0.3"))
+        assert status(*wait).code == 0
+        stage.commit()
+        stage.publish(4)  # the next one fails, and this one is back: it had passed
+        kube.release = release(stage.door.url, rolled_back("1.0.4", "1.0.3"))
+        assert status(*wait).code == 0
 
 
 def test_a_job_that_checked_out_one_commit_waits_for_it(stage: Stage, status: Runner, tmp_path: Path) -> None:
