@@ -7,12 +7,19 @@ line.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from pipelines import access, config, results
 from pipelines.commands.machine import Machine, seconds
 from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.flow.services import Progress
 
 _ACTIONS = ("save", "list", "fetch", "restore", "prune")
 
@@ -31,7 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     kept.add_argument("version", nargs="?", help="for fetch and restore: the release")
     kept.add_argument("--push", action="store_true", help="restore: push its images again too")
     kept.add_argument("--delete", action="store_true", help="prune: remove what it lists")
-    kept.add_argument("--json", action="store_true", help="fetch: print the release as JSON")
+    kept.add_argument("--json", action="store_true", help="print the result as JSON")
     kept.set_defaults(work=archive)
     for one in (out, kept):
         one.add_argument("--deadline", type=seconds, default=900, metavar="SECONDS",
@@ -64,31 +71,46 @@ def warn(done: results.PublishResult) -> None:
 
 def archive(options: argparse.Namespace, machine: Machine) -> int:
     """Do what is asked of the archive, and tell."""
-    from pipelines.flow import archive as work
-    from pipelines.flow.services import Times
-    from pipelines.terminal import Bar, archive_list, release_summary
+    from pipelines.terminal import Bar
 
     if bool(options.version) != (options.action in ("fetch", "restore")):
         raise UsageError("archive fetch and archive restore want a version, and the others take none")
+    with Bar() as bar:
+        found, text = _archive(options, machine, bar)
+    as_json = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    sys.stdout.write(as_json if options.json else text)
+    return 0
+
+
+def _archive(options: argparse.Namespace, machine: Machine, bar: Progress) -> tuple[Any, str]:
+    """Do it, and return what came of it: for machines, and for people."""
+    from pipelines.flow import archive as work
+    from pipelines.flow.services import Times
+    from pipelines.terminal import archive_list, release_summary
+
     project = options.project.resolve()
     site = config.load(project)
     who = access.read(machine.told, site.registry, site.chart.repository)
     times = Times(options.deadline)
-    with Bar() as bar:
-        if options.action == "save":
-            print("\n".join(work.save_release(project, site, who, times, say=machine.say, progress=bar)))
-        elif options.action == "list":
-            sys.stdout.write(archive_list(work.releases(site, who, times, machine.say)))
-        elif options.action == "fetch":
-            release = work.fetch_release(project, site, who, options.version, times, machine.say)
-            sys.stdout.write(results.to_json(release) if options.json else release_summary(release))
-        elif options.action == "restore":
-            folder = project / "out" / "releases" / options.version
-            words = {"push": options.push, "say": machine.say, "progress": bar}
-            work.restore_release(folder, site, who, options.version, times, **words)
-            print(folder.relative_to(project).as_posix())
-        else:
-            now = datetime.fromtimestamp(machine.wall(), UTC)
-            for key in work.prune_assets(site, who, times, now, delete=options.delete, say=machine.say):
-                print(key)
-    return 0
+    if options.action == "save":
+        keys = sorted(work.save_release(project, site, who, times, say=machine.say, progress=bar))
+        return {"sent": keys}, _lines(keys)
+    if options.action == "list":
+        kept = work.releases(site, who, times, machine.say)
+        return [asdict(one) for one in kept], archive_list(kept)
+    if options.action == "fetch":
+        release = work.fetch_release(project, site, who, options.version, times, machine.say)
+        return asdict(release), release_summary(release)
+    if options.action == "restore":
+        folder = project / "out" / "releases" / options.version
+        words = {"push": options.push, "say": machine.say, "progress": bar}
+        record = work.restore_release(folder, site, who, options.version, times, **words)
+        place = folder.relative_to(project).as_posix()
+        return asdict(record) | {"folder": place}, f"{place}\n"
+    now = datetime.fromtimestamp(machine.wall(), UTC)
+    keys = work.prune_assets(site, who, times, now, delete=options.delete, say=machine.say)
+    return {"deleted" if options.delete else "unused": keys}, _lines(keys)
+
+
+def _lines(words: Iterable[str]) -> str:
+    return "".join(f"{word}\n" for word in words)

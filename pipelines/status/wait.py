@@ -39,8 +39,8 @@ def wait(
     *commit* is 7 to 40 hex digits. A commit that was made on top of it counts as
     well. Where Flux can be asked, it must be done with what is live: until its
     tests have passed, it may bring the old release back. Ends after *timeout*
-    seconds, or as soon as Flux has given up the chart that carries the commit. Raises PipelineError for an abbreviation that
-    nothing answers to.
+    seconds, or as soon as Flux has given up the chart that carries the commit.
+    Raises PipelineError for an abbreviation that nothing answers to.
     """
     whole = git.resolve(project, commit) or commit
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from pipelines import results, seal
+from pipelines import access, config, results, seal
 from pipelines.archive import prune
 from pipelines.archive.record import Record, from_bytes
 from pipelines.errors import PipelineError
+from pipelines.flow.archive import prune_assets
+from pipelines.flow.services import Times
 from pipelines.results import Release
 from pipelines.tools.login import Login
 from pipelines.tools.patience import Patience
@@ -144,12 +147,17 @@ def test_releases_are_listed_the_newest_first(place: Place) -> None:
         assert place.run("publish").code == 0
     run = place.run("archive", "list")
     assert [line.split()[0] for line in run.out.splitlines()] == ["1.0.5-rc", "1.0.4-rc"]
+    told = place.run("archive", "list", "--json").result
+    assert told == [json.loads(place.objects("archive")[f"releases/1.0.{one}-rc.json"]) for one in (5, 4)]
 
 
 def test_archiving_by_itself_puts_what_publishing_would(place: Place) -> None:
     assert place.run("publish").code == 0
     run = place.run("archive")
-    assert (run.code, run.out.strip()) == (0, "")
+    assert (run.code, run.out) == (0, "")
+    lose(place, record_of(place).parts[0].key)
+    run = place.run("archive", "--json")
+    assert run.result == {"sent": [record_of(place).parts[0].key]}
 
 
 def test_only_what_no_kept_release_needs_is_removed(place: Place) -> None:
@@ -164,9 +172,17 @@ def test_only_what_no_kept_release_needs_is_removed(place: Place) -> None:
     assert prune.unused(assets, archive, 1, now) == []
     assert prune.unused(assets, archive, 2, later) == []
     assert prune.unused(assets, archive, 1, later) == [old]
-    run = place.run("archive", "prune", "--delete")
-    assert (run.code, run.out) == (0, "")
+    run = place.run("archive", "prune", "--delete", "--json")
+    assert (run.code, run.result) == (0, {"deleted": []})
     assert old in place.objects("assets")
+    site = config.load(place.project)
+    who = access.read(place.environment(), site.registry, site.chart.repository)
+    one = replace(site, buckets=replace(site.buckets, keep=1))
+    for delete in (False, True):
+        there = set(place.objects("assets"))
+        assert prune_assets(one, who, Times(60), later, delete=delete, say=print) == [old]
+    assert set(place.objects("assets")) == there - {old}
+    assert place.run("publish").code == 0  # of the release that stays: nothing is missing
 
 
 def test_nothing_is_removed_where_nothing_is_archived(place: Place) -> None:

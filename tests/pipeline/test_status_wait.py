@@ -164,7 +164,9 @@ def test_what_is_live_counts_when_flux_is_done_with_it(stage: Stage, status: Run
         done = status(*wait)
         assert done.code == 1
         assert "HelmRelease  1.0.3 was tried last; Running 'upgrade' action" in done.err
-        kube.release = release(stage.door.url, rolled_back("1.0.3", "1.0.2"))  # failed; its pods are there yet
+        kube.release = release(
+            stage.door.url, rolled_back("1.0.3", "1.0.2")
+        )  # failed; its pods are there yet
         assert "Flux has given it up" in status("--wait", stage.commits[2], "--timeout", "200").err
         kube.release = release(stage.door.url, deployed("1.0.3"))
         assert status(*wait).code == 0
