@@ -11,6 +11,7 @@ packages give an equal digest, whoever made the base.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pipelines.tools import shell
 
 DEBIAN = "docker.io/library/debian:trixie-slim"
 _MIRROR = "http://deb.debian.org/debian"
+_MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')  # of skopeo, which writes a log
 _PATIENCE = 1200  # seconds for a step that downloads
 # What the images of Debian have, and debootstrap leaves out: updates and security updates.
 _SOURCES = """Types: deb
@@ -84,7 +86,11 @@ def _make(project: Path, name: str, registry: str, say: Say, buildah: _Buildah, 
 
 def push(layout: Path, base: Base, registry: str) -> None:
     """Copy *base* from *layout* to *registry*, its digest kept; what is there already is not sent again."""
-    _copy(f"oci:{layout}", f"docker://{_address(registry, base)}")
+    _copy(
+        f"oci:{layout}",
+        f"docker://{_address(registry, base)}",
+        "log in with `skopeo login`, and say it again",
+    )
 
 
 def pinned(project: Path, name: str, arch: str = "amd64") -> Base:
@@ -111,7 +117,9 @@ def find(project: Path, name: str, registry: str, arch: str = "amd64") -> oci.Im
         raise PipelineError(f"out/base/{name}: {what}, and site.toml names no registry; run `make base`")
     with stage(project / "out", "base") as room:
         source = f"docker://{registry}/base-{name}@{base.digest}"
-        _copy(source, f"oci:{room / 'base'}")
+        _copy(
+            source, f"oci:{room / 'base'}", "log in with `skopeo login`, or make the base here: `make base`"
+        )
         image = oci.read(room / "base")
         if image.digest != base.digest:
             raise PipelineError(f"{registry}: gave {image.digest} for {base.digest}; do not trust it")
@@ -120,10 +128,15 @@ def find(project: Path, name: str, registry: str, arch: str = "amd64") -> oci.Im
     return image
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: str, target: str, remedy: str) -> None:
     # Credentials: the file that REGISTRY_AUTH_FILE names, or that of `skopeo login`.
     words = ["--quiet", "--preserve-digests", source, target]
-    shell.run(["skopeo", "copy", *words], timeout=_PATIENCE)
+    try:
+        shell.run(["skopeo", "copy", *words], timeout=_PATIENCE)
+    except ToolError as error:
+        said = _MESSAGE.findall(str(error))
+        what = re.sub(r"\\(.)", r"\1", said[-1]) if said else str(error).removeprefix("skopeo: ")
+        raise ToolError(f"skopeo: {what}; {remedy}") from None
 
 
 def _address(registry: str, base: Base) -> str:

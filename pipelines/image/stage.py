@@ -29,9 +29,12 @@ def stage(out: Path, name: str) -> Iterator[Path]:
         with _alone(out, name) as folder:
             yield folder
     except OSError as error:
-        where = Path(error.filename or out).name
+        place = Path(error.filename or out)
+        if place.is_relative_to(out):  # without the folder of this block, whose name nobody gave
+            words = place.relative_to(out).parts
+            place = Path(out.name, *(word for word in words if not word.startswith(f".{name}-")))
         text = f"cannot be written ({error.strerror}); make room, or remove what is in the way"
-        raise PipelineError(f"out: {where} {text}") from error
+        raise PipelineError(f"{place}: {text}") from error
 
 
 @contextmanager

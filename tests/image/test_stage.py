@@ -1,0 +1,25 @@
+"""What is made beside its place, and what is told when it cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import PipelineError
+from pipelines.image.stage import stage
+from tests.project import write
+
+
+@pytest.mark.parametrize(
+    ("place", "named"), [("images/web/index.json", "out/images/web/index.json"), ("", "out/blobs")]
+)
+def test_what_cannot_be_written_is_named_from_out_on(tmp_path: Path, place: str, named: str) -> None:
+    """Also where it is in the folder that goes again, whose name means nothing to anybody."""
+    out = tmp_path / "out" / "out"
+    write(out / "images", "a file in the way")
+    with pytest.raises(PipelineError) as fault, stage(out, "web") as room:
+        (out / place if place else room / "blobs").rename(out / "there")
+    assert str(fault.value).startswith(f"{named}: cannot be written (")
+    assert str(fault.value).endswith("); make room, or remove what is in the way")
+    assert [file.name for file in out.iterdir() if file.is_dir()] == []
