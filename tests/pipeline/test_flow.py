@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.proxy import Call
 from tests.pipeline.place import Place, Services, services
 from tests.project import ROOT, git, tiny_site, write
 from tests.tools import need, need_base
@@ -159,6 +161,28 @@ def test_a_candidate_and_its_stable_version_wait_for_one_index(place: Place) -> 
     assert len(puts) == 2
     assert looks[0] > puts[-1]
     assert len(looks) >= 2  # one for each of them, since each must be named
+
+
+@pytest.mark.parametrize("charts", [1, 2])
+def test_a_run_that_is_killed_between_two_versions_is_finished_by_another(place: Place, charts: int) -> None:
+    """The candidate is out and its stable version is not; or both are, and nobody has seen the index."""
+    front, process = place.services.front["nexus"], list[int]()
+
+    def after(call: Call) -> bool:
+        if call.method == "PUT" and len(front.made("PUT")) == charts:
+            os.kill(process[0], signal.SIGKILL)
+        return False
+
+    front.calls.clear()
+    front.after = after
+    run = place.start("run", env=MACHINE)
+    process.append(run.process.pid or 0)
+    assert run.end().code == -signal.SIGKILL
+    front.after = None
+    assert len(place.charts()) == charts
+    assert done(place, "run")["version"] == "1.0.1-rc"
+    assert digests(place).keys() == {"1.0.1-rc", "1.0.1"}
+    assert {"releases/1.0.1-rc.json", "releases/1.0.1.json"} <= place.objects("archive").keys()
 
 
 def test_run_shows_a_table(place: Place) -> None:
