@@ -56,9 +56,14 @@ def place(running: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return place
 
 
-def run(place: Place, tmp_path: Path, *words: str) -> str:
+MAIN = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "9", "CI_PIPELINE_IID": "31",
+           "CI_DEFAULT_BRANCH": "main", "SITE_PREVIEWS": "yes"}  # fmt: skip
+
+
+def run(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN) -> str:
     program = need_package("gitlab-ci-local/dist/index.js")
-    told = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+    told = dict(by)
     told |= {name: os.environ[name] for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE")}
     told |= place.environment()
     variables = [word for name, value in told.items() for word in ("--variable", f"{name}={value}")]
@@ -98,6 +103,23 @@ def test_a_text_becomes_a_chart_and_goes_back(place: Place, tmp_path: Path) -> N
     first, second = (described(place.charts()[f"site-0.1.{number}-rc.tgz"]) for number in (2, 3))
     assert (second.web, second.site, second.asset) == (first.web, first.site, first.asset)
     assert second.commit == git(place.project, "rev-parse", "HEAD").strip()
+
+
+def test_a_merge_request_has_a_chart_of_its_own(place: Place, tmp_path: Path) -> None:
+    """In a repository of its own, and in no bucket: no cluster that readers see takes it."""
+    for program in ("make", "bash", "rsync", "skopeo", "helm"):
+        need(program)
+    facts = (place.project / "site.toml").read_text()
+    host = place.services.front["nexus"].host
+    own, elsewhere = f"{host}/repository/{place.name}", f"{host}/repository/charts"
+    moved = facts.replace(own, elsewhere).replace('previews = ""', f'previews = "http://{own}"')
+    write(place.project / "site.toml", moved)
+    text = (place.project / "content/pages/about.md").read_text()
+    changed(place, text + "\nA word more.\n", "A word more")
+    said = run(place, tmp_path, "--needs", "preview", by=REQUEST)
+    assert re.findall(r"^(\w+) +finished", said, re.M) == ["pack", "preview", "pipeline"]
+    assert list(place.charts()) == ["site-0.0.0-mr.9.31.tgz"]
+    assert (place.objects("assets"), place.objects("archive")) == ({}, {})
 
 
 def changed(place: Place, text: str, message: str) -> None:
