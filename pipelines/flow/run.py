@@ -79,7 +79,8 @@ def run(
     outs = [project / "out"]
     if found.kind == "candidate" and promotes_at_once(site):
         outs.append(promoted(project))
-        watch.note("stable chart", outs[-1].name)
+        chart = results.read_chart(outs[-1] / "chart.json")
+        watch.note("stable chart", f"{chart.name}-{chart.version}.tgz", chart.size)
     for done in publish(outs, site, who, times, say=say, progress=progress, clock=clock):
         watch.published(done)
     result = RunResult(found.version, found.commit, tuple(watch.steps), round(clock() - start, 3))

@@ -135,7 +135,9 @@ def _copy(source: str, target: str, remedy: str) -> None:
         shell.run(["skopeo", "copy", *words], timeout=_PATIENCE)
     except ToolError as error:
         said = _MESSAGE.findall(str(error))
-        what = re.sub(r"\\(.)", r"\1", said[-1]) if said else str(error).removeprefix("skopeo: ")
+        if not said:  # it is not there, or has not ended
+            raise
+        what = re.sub(r"\\(.)", r"\1", said[-1])
         raise ToolError(f"skopeo: {what}; {remedy}") from None
 
 

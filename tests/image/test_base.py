@@ -104,6 +104,14 @@ def test_a_base_goes_to_the_registry_and_comes_back(
     assert [path.name for path in (project / "out").iterdir() if path.is_dir()] == ["base"]
 
 
+def test_without_skopeo_it_is_skopeo_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login would not help."""
+    write(tmp_path / lock.FILE, f"{WEB}\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"^skopeo: not installed, or not on the PATH$"):
+        base.find(tmp_path, "web", "registry.small.example/me/site")
+
+
 def test_without_registry_and_base_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"no base web for amd64; run `make base`"):
         base.find(tmp_path, "web", "")

@@ -143,6 +143,7 @@ def test_run_goes_from_a_commit_to_a_stable_chart(place: Place) -> None:
     published = ["image web", "assets", "archive", "chart", "index"]
     assert names[:5] == ["version", "build", "web image", "chart", "stable chart"]
     assert names[5:] == [*published, *published, "receiver"]
+    assert steps[3:5] == [("chart", "site-1.0.1-rc.tgz"), ("stable chart", "site-1.0.1.tgz")]
     assert [call.path for call in place.services.front["flux"].calls] == ["/hook/abc"]
     for one in place.services.front.values():
         one.calls.clear()
