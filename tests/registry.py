@@ -19,8 +19,8 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}
 http:
   addr: 127.0.0.1:{port}
-  tls: {{certificate: {folder}/certificate.pem, key: {folder}/key.pem}}
 """
+TLS = "  tls: {{certificate: {folder}/certificate.pem, key: {folder}/key.pem}}\n"
 AUTH = "auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}\n"
 LOGIN = ("ci", "a long password")
 # `htpasswd -nbB` of it, at the least cost: it is asked at every request.
@@ -54,12 +54,15 @@ def certificate(folder: Path) -> None:
 
 
 @contextmanager
-def registry(folder: Path, *, closed: bool = False) -> Iterator[Registry]:
-    """Run a registry with its data below *folder* until the block ends; a *closed* one wants ``LOGIN``."""
+def registry(folder: Path, *, closed: bool = False, tls: bool = True) -> Iterator[Registry]:
+    """Run a registry with its data below *folder* until the block ends; a *closed* one wants ``LOGIN``.
+
+    Without *tls* it speaks plain HTTP, as behind a proxy that ends TLS.
+    """
     port = free_port()
     certificate(folder)
     (folder / "htpasswd").write_text(HTPASSWD)
-    config = (CONFIG + AUTH if closed else CONFIG).format(folder=folder, port=port)
+    config = f"{CONFIG}{TLS if tls else ''}{AUTH if closed else ''}".format(folder=folder, port=port)
     (folder / "config.yml").write_text(config)
     with (folder / "log").open("ab") as log:
         one = subprocess.Popen(

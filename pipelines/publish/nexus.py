@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin
 
 import yaml
 
 from pipelines.errors import PipelineError, ToolError
 from pipelines.results import ChartResult
 from pipelines.tools.login import Login
-from pipelines.tools.web import Answer, Web, place_of
+from pipelines.tools.proxies import from_nginx
+from pipelines.tools.web import Answer, Web, follow, origin
 
 # Seconds between two looks at the index; the last one stays. Nexus makes it anew after a second.
 _PAUSES = (0.2, 0.4, 0.5, 0.5, 1.0)
@@ -53,7 +53,8 @@ class Repository:
         if answer.status in (400, 405, 409):  # there is one of this name by now: ours, or another's
             if self.look(chart):
                 return False
-            raise ToolError(f"{self.place}: does not take the chart ({answer.status}); is it helm-hosted?")
+            why = answer.why if from_nginx(answer.body) else f"{answer.status}; is it helm-hosted?"
+            raise ToolError(f"{self.place}: does not take the chart: {why}")
         self._expect(answer, 200, 201, 204)
         return True
 
@@ -96,7 +97,7 @@ class Repository:
         urls = entry.get("urls")
         if digest != chart.digest or not isinstance(urls, list) or not urls:
             return digest if digest != chart.digest else ""
-        found = self._ask("GET", urljoin(f"{self._url}/", str(urls[0])))
+        found = self._ask("GET", follow(f"{self._url}/", str(urls[0])))
         if found.status == 404:  # it links what was put under another name
             raise ToolError(f"{self.place}: its index names an address that has nothing; is it helm-hosted?")
         self._expect(found, 200)
@@ -107,13 +108,15 @@ class Repository:
 
     def _ask(self, method: str, url: str, body: bytes | None = None) -> Answer:
         headers = {"Content-Type": "application/x-tar"} if body else {}
-        ours = place_of(url) == place_of(self._url)
+        ours = origin(url) == origin(self._url)
         return self._web.ask(method, url, headers=headers, body=body, login=self._login if ours else None)
 
     def _expect(self, answer: Answer, *statuses: int) -> None:
         status = answer.status
         if status in statuses:
             return
+        if status in (403, 404) and from_nginx(answer.body):
+            raise ToolError(f"{self.place}: answered {answer.why}")
         if status in (401, 403) and self._login is None:
             raise ToolError(f"{self.place}: wants a login; set {self._variables}")
         if status in (401, 403):
@@ -123,7 +126,7 @@ class Repository:
             raise ToolError(f"{self.place}: is not there (404); mend repository under [chart] in site.toml")
         if status == 507:
             raise ToolError(f"{self.place}: is full (507); make room there, and run it again")
-        raise ToolError(f"{self.place}: answered {status}")
+        raise ToolError(f"{self.place}: answered {answer.why}")
 
 
 def _entry(index: bytes, chart: ChartResult, place: str) -> Mapping[str, Any] | None:

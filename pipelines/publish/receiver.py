@@ -33,11 +33,13 @@ def tell(web: Web, receiver: Receiver, chart: ChartResult) -> str:
         return str(error)
     if 200 <= answer.status < 300:
         return ""
+    if answer.status in (400, 403, 404) and (known := answer.hint):
+        return f"{place}: answered {answer.status}; {known}"
     if answer.status == 404:
         return f"{place}: no Receiver there (404); take SITE_FLUX_URL from its status.webhookPath"
     if answer.status in (400, 401, 403):  # Flux answers 400 to a signature that is wrong
         return f"{place}: did not believe the call ({answer.status}); mend SITE_FLUX_TOKEN or SITE_FLUX_KIND"
-    return f"{place}: answered {answer.status}"
+    return f"{place}: answered {answer.why}"
 
 
 def _proof(receiver: Receiver, body: bytes) -> dict[str, str]:

@@ -17,7 +17,6 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from typing import Any, Protocol
-from urllib.parse import urljoin
 
 import yaml
 from semver import Version
@@ -27,8 +26,9 @@ from pipelines.config import SiteConfig
 from pipelines.errors import ToolError
 from pipelines.results import PublishedResult
 from pipelines.tools.login import Login
+from pipelines.tools.proxies import from_nginx
 from pipelines.tools.registry import Registry, digest_of
-from pipelines.tools.web import Answer, Web, place_of
+from pipelines.tools.web import Answer, Web, follow, origin
 
 CHART = "site"  # as flux/apps/site names it
 _CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -105,7 +105,7 @@ def reader(web: Web, repository: str, login: Login | None) -> Reader:
     oci, _, place = repository.rpartition("oci://")
     if repository.startswith("oci://") and not oci:
         variables = f"{access.CHARTS}, or REGISTRY_AUTH_FILE"
-        return _Artifacts(Registry(web, f"{place}/{CHART}", login, variables))
+        return _Artifacts(Registry(web, f"{place}/{CHART}", login, variables, "pull"))
     return _Index(web, repository, login)
 
 
@@ -149,20 +149,22 @@ class _Index:
         row = self._rows[version]
         urls, digest = row.get("urls"), str(row.get("digest") or "").removeprefix("sha256:")
         address = str(urls[0]) if isinstance(urls, list) and urls else f"{CHART}-{version}.tgz"
-        body = self._ask(urljoin(f"{self._url}/", address), missing=f"names {version}, and does not have it")
+        body = self._ask(follow(f"{self._url}/", address), missing=f"names {version}, and does not have it")
         if digest and hashlib.sha256(body).hexdigest() != digest:  # Nexus does not always name one
             raise ToolError(f"{self.place}: gave {digest_of(body)[:19]} for {version}; do not trust it")
         return body
 
     def _ask(self, url: str, missing: str) -> bytes:
-        ours = place_of(url) == place_of(self._url)
+        ours = origin(url) == origin(self._url)
         answer = self._web.ask("GET", url, login=self._login if ours else None)
+        if answer.status in (403, 404) and from_nginx(answer.body):
+            raise ToolError(f"{self.place}: answered {answer.why}")
         if answer.status == 404:
             raise ToolError(f"{self.place}: {missing}")
         if answer.status in (401, 403):
             raise ToolError(f"{self.place}: {self._no_right(answer)}")
         if answer.status != 200:
-            raise ToolError(f"{self.place}: answered {answer.status}")
+            raise ToolError(f"{self.place}: answered {answer.why}")
         return answer.body
 
     def _no_right(self, answer: Answer) -> str:

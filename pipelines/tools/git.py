@@ -15,6 +15,9 @@ import git
 
 from pipelines.errors import ToolError
 
+# gitprotocol: a remote with http:// works where somebody wrote it, and no redirect leads there from https.
+_NO_DOWNGRADE = "protocol.http.allow=user"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -271,13 +274,13 @@ def go_back(project: Path, folders: Sequence[str], old: str, message: str, defau
         remote = "origin" in {one.name for one in repo.remotes}
         head = repo.head.commit.hexsha
         if remote:
-            repo.git.fetch("-q", "origin", name)
+            repo.git(c=_NO_DOWNGRADE).fetch("-q", "origin", name)
             if repo.git.rev_parse("FETCH_HEAD") != head:
                 raise ToolError(f"{name} here is not {name} of origin; run `git pull --ff-only`, or push")
         tree = _tree_with(repo, [prefix + folder for folder in folders], old)
         commit = str(repo.git.commit_tree(tree, "-p", head, "-m", message))
         if remote:
-            repo.git.push("-q", "origin", f"{commit}:refs/heads/{name}")
+            repo.git(c=_NO_DOWNGRADE).push("-q", "origin", f"{commit}:refs/heads/{name}")
         repo.git.merge("-q", "--ff-only", commit)
         return commit
 

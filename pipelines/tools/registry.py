@@ -16,17 +16,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from pipelines.errors import ToolError
+from pipelines.tools import challenges
+from pipelines.tools.challenges import Challenge
 from pipelines.tools.login import Login
 from pipelines.tools.patience import Passing
-from pipelines.tools.web import Answer, Web, refuse_open_door
+from pipelines.tools.proxies import from_nginx
+from pipelines.tools.web import Answer, Web, follow, origin
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _STEP = 2**17  # bytes that are read of a file at once
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')  # RFC 8288, as the specification uses it
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Denied(ToolError):
@@ -53,15 +55,18 @@ class Registry:
     """One repository of a registry; use from many threads.
 
     *place* is "host/path". *login* is asked for only when the registry wants one;
-    *variables* names what a user has to set, for the remedy.
+    *variables* names what a user has to set, for the remedy. *actions* is what a
+    token is asked for: "pull", or "pull,push".
     """
 
-    def __init__(self, web: Web, place: str, login: Login | None, variables: str) -> None:
+    def __init__(
+        self, web: Web, place: str, login: Login | None, variables: str, actions: str = "pull,push"
+    ) -> None:
         host, _, self._name = place.partition("/")
         self.place = place
         self._root = f"https://{host}"
         self.patience = web.patience
-        self._web, self._login, self._variables = web, login, variables
+        self._web, self._login, self._variables, self._actions = web, login, variables, actions
         self._lock = Lock()
         self._authorization = ""
 
@@ -79,8 +84,10 @@ class Registry:
     def tags(self) -> list[str]:
         """Return all tags, which a registry may tell in several answers; none before the first push."""
         found: list[str] = []
+        seen: set[str] = set()
         url = f"{self._root}/v2/{self._name}/tags/list"
-        while url:
+        while url not in seen:
+            seen.add(url)
             answer = self._ask("GET", url)
             if answer.status == 404:
                 break
@@ -90,10 +97,9 @@ class Registry:
             except (ValueError, KeyError, TypeError):
                 raise ToolError(f"{self.place}: tells no tags; is it a registry?") from None
             link = _NEXT.match(answer.headers.get("link", ""))
-            following = urljoin(url, link[1]) if link else ""
-            if not following.startswith(f"{self._root}/") or following == url:
-                break
-            url = following
+            url = follow(url, link[1]) if link else url
+            if origin(url) != origin(self._root):
+                raise ToolError(f"{self.place}: sends to another host for the rest of its tags")
         return found
 
     def put_manifest(self, reference: str, data: bytes) -> bool:
@@ -176,7 +182,7 @@ class Registry:
     def _location(self, answer: Answer, url: str) -> str:
         if not answer.headers.get("location"):
             raise ToolError(f"{self.place}: does not say where a blob goes; is it a registry?")
-        return urljoin(url, answer.headers["location"])
+        return follow(url, answer.headers["location"])
 
     def _path(self, kind: str, reference: str) -> str:
         return f"{self._root}/v2/{self._name}/{kind}/{quote(reference, safe=':')}"
@@ -203,7 +209,7 @@ class Registry:
         body: tuple[Path | bytes, int] | None = None,
     ) -> Answer:
         """Ask once, and once more with a login when the registry wants one."""
-        own = f"{url}/".startswith(f"{self._root}/")  # an upload may go on elsewhere, without our name
+        own = origin(url) == origin(self._root)  # an upload may go on elsewhere, without our credentials
         for known in (False, True):
             sent = dict(headers or {})
             mine = self._authorization
@@ -219,24 +225,31 @@ class Registry:
         return answer
 
     def _log_in(self, answer: Answer, tried: str) -> None:
-        """Find out what the registry wants (RFC 7235; the token flow of registries), and have it."""
+        """Log in as the registry asks (RFC 9110, section 11; the token flow of registries)."""
         with self._lock:
             if self._authorization != tried:  # another thread was faster
                 return
-            challenge = answer.headers.get("www-authenticate", "")
-            kind, _, rest = challenge.partition(" ")
-            if kind.lower() == "bearer":
-                self._authorization = f"Bearer {self._token(dict(_CHALLENGE.findall(rest)))}"
-            elif kind.lower() == "basic" and self._login and not tried:
+            offered = {
+                one.scheme: one for one in reversed(challenges.parse(answer.fields("www-authenticate")))
+            }
+            if "bearer" in offered:
+                self._authorization = f"Bearer {self._token(offered['bearer'])}"
+            elif "basic" in offered and self._login and not tried:
                 self._authorization = self._login.basic()
+            elif offered and "basic" not in offered:
+                raise Denied(
+                    f"{self.place}: offers {', '.join(sorted(offered))}; only Bearer and Basic are known"
+                )
             else:
                 raise Denied(self._no_right(answer))
 
-    def _token(self, told: Mapping[str, str]) -> str:
-        realm = told.get("realm", "")
-        refuse_open_door(realm)
-        scope = f"repository:{self._name}:pull,push"
-        query = urlencode({"service": told.get("service", ""), "scope": scope})
+    def _token(self, challenge: Challenge) -> str:
+        realm = challenge.parameters.get("realm", "")
+        if not realm:
+            raise ToolError(f"{self.place}: does not say where it issues tokens; is it a registry?")
+        realm = follow(self._root, realm)
+        scope = f"repository:{self._name}:{self._actions}"
+        query = urlencode({"service": challenge.parameters.get("service", ""), "scope": scope})
         url = f"{realm}{'&' if urlsplit(realm).query else '?'}{query}"
         answer = self._web.once("GET", url, login=self._login)
         if answer.status in (401, 403):
@@ -245,12 +258,15 @@ class Registry:
             said = json.loads(answer.body)
             return str(said.get("token") or said["access_token"])
         except (ValueError, KeyError, AttributeError):
-            raise ToolError(f"{self.place}: gave no token ({answer.status})") from None
+            raise ToolError(f"{self.place}: issued no token ({answer.why})") from None
 
     def _no_right(self, answer: Answer) -> str:
+        if answer.status == 403 and from_nginx(answer.body):
+            return f"{self.place}: answered {answer.why}"
         if self._login is None:
             return f"{self.place}: wants a login; set {self._variables}"
-        what = "does not know this login" if answer.status == 401 else "gives this login no right to push"
+        right = "push" if "push" in self._actions else "pull"
+        what = "does not know this login" if answer.status == 401 else f"gives this login no right to {right}"
         return f"{self.place}: {what} ({answer.status}); mend {self._variables}"
 
     def _expect(self, answer: Answer, status: int) -> None:
@@ -258,7 +274,7 @@ class Registry:
             return
         if answer.status == 507:
             raise ToolError(f"{self.place}: is full (507); make room there, and run it again")
-        raise ToolError(f"{self.place}: answered {answer.status}{_said(answer)}")
+        raise ToolError(f"{self.place}: answered {answer.why}{_said(answer)}")
 
 
 def digest_of(data: bytes) -> str:

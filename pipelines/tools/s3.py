@@ -34,6 +34,7 @@ from botocore.exceptions import (
 from pipelines.errors import ToolError
 from pipelines.tools.login import Login
 from pipelines.tools.patience import Passing, Patience, worth
+from pipelines.tools.proxies import hint
 from pipelines.tools.web import refuse_open_door
 
 _T = TypeVar("_T")
@@ -103,6 +104,8 @@ class Bucket:
         except (BotoCoreError, ValueError) as error:
             why = f"{place.what}: endpoint or region is wrong ({type(error).__name__})"
             raise ToolError(f"{why}; mend [buckets] in site.toml") from None
+        if place.endpoint:
+            self._client.meta.events.register_last("before-parameter-build.s3", _stay)
 
     def list(self, prefix: str) -> dict[str, Entry]:
         """Return what is there below *prefix*, by key."""
@@ -215,7 +218,9 @@ class Bucket:
         if worth(status) or code in _PASSING:
             after = str(said.get("HTTPHeaders", {}).get("retry-after", ""))
             return Passing(f"{place.what}: answered {status}", float(after) if after.isdigit() else 0.0)
-        return ToolError(f"{bucket}: answered {status} ({code})")
+        location = str(said.get("HTTPHeaders", {}).get("location", ""))
+        known = hint(status, b"", self.place.endpoint, location)
+        return ToolError(f"{bucket}: answered {status} ({code}){'; ' if known else ''}{known}")
 
     def _skew(self, said: Mapping[str, Any]) -> float:
         """Return how many seconds this machine's clock is ahead of the store's."""
@@ -230,6 +235,14 @@ class Bucket:
 def _session() -> Any:
     """Return the one that keeps what boto3 has read of its models: 0.1 s for each further bucket."""
     return boto3.session.Session()
+
+
+def _stay(context: dict[str, Any], **_: object) -> None:
+    """Keep botocore from searching another region: a redirect of one endpoint is a fault of a proxy.
+
+    It asks HEAD of the bucket for the region, and without end where that is redirected too.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 class _Missing(ToolError):

@@ -1,7 +1,7 @@
 """Send and fetch over HTTP, again where that helps: registries, chart repositories, webhooks.
 
-Network: the addresses that it is given. Reads the file of authorities that it is
-given. No writes.
+Network: the addresses that it is given, and where GET and HEAD are redirected
+to. Reads the file of authorities that it is given. No writes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import certifi
 import httpx
@@ -21,10 +21,14 @@ import httpx
 from pipelines.errors import ToolError
 from pipelines.tools.login import Login
 from pipelines.tools.patience import Passing, Patience, worth
+from pipelines.tools.proxies import FORWARDED, hint
 
 _LARGEST = 64 * 2**20  # bytes of an answer that is kept
 _STEP = 2**17  # bytes that are sent before the time is looked at
+_HOPS = 10  # redirects in a row
 _CONNECT, _SILENCE = 10.0, 60.0  # seconds until there is a connection; without a byte
+_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # OpenSSL, of a reply in clear
+_CREDENTIALS = ("Authorization", "Cookie", "X-Gitlab-Token")
 
 Chunks = Callable[[], Iterator[bytes]]  # makes the body anew for each try
 
@@ -37,6 +41,22 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)  # names in lower case
     body: bytes = field(repr=False)
     url: str = field(repr=False)  # that answered, after redirects
+
+    def fields(self, name: str) -> list[str]:
+        """Return the values of the header *name*, one for each line that the server sent."""
+        if isinstance(self.headers, httpx.Headers):
+            return self.headers.get_list(name)
+        return [self.headers[name]] if name in self.headers else []
+
+    @property
+    def hint(self) -> str:
+        """The setting of a proxy that this response points to, or ""."""
+        return hint(self.status, self.body, self.url, self.headers.get("location", ""))
+
+    @property
+    def why(self) -> str:
+        """The status, and the hint where there is one."""
+        return f"{self.status}; {self.hint}" if self.hint else str(self.status)
 
 
 class Meter:
@@ -108,7 +128,8 @@ class Web:
         """Return the answer to one request, tried once; raise Passing where another try is worth it.
 
         *body* as chunks wants a Content-Length among *headers*. Redirects are
-        followed by GET and HEAD; a login goes to the first host alone.
+        followed by GET and HEAD; credentials go to the first host alone. Raises
+        ToolError for a redirect from https to http: nothing is sent there.
         """
         sent = dict(headers or {})
         if isinstance(body, bytes):
@@ -123,8 +144,13 @@ class Web:
             request = self._client.build_request(
                 method, url, headers=sent, content=self._counted(body) if body else None, timeout=times
             )
-            follow = method in ("GET", "HEAD")
-            response = self._client.send(request, stream=True, follow_redirects=follow)
+            response = self._client.send(request, stream=True)
+            for _ in range(_HOPS if method in ("GET", "HEAD") else 0):
+                if response.next_request is None:
+                    break
+                response.close()
+                request = _redirected(response, response.next_request)
+                response = self._client.send(request, stream=True)
             try:
                 answer = Answer(
                     response.status_code, response.headers, self._read(response, place), str(response.url)
@@ -136,7 +162,7 @@ class Web:
         except (httpx.InvalidURL, UnicodeError, ValueError):
             raise ToolError(f"{place}: is no address") from None
         if worth(answer.status):
-            raise Passing(f"{place}: answered {answer.status}", _after(answer))
+            raise Passing(f"{place}: answered {answer.why}", _after(answer))
         return answer
 
     def _counted(self, body: bytes | Chunks) -> Iterator[bytes]:
@@ -177,11 +203,56 @@ def place_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] or "an address"
 
 
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of *url*, the port of the scheme where it names none (RFC 6454)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        return parts.scheme, parts.hostname or "", port
+    except ValueError:
+        return "", "", 0
+
+
+def follow(url: str, reference: str) -> str:
+    """Return the address that a server names in a response to *url*: an upload, an index, a token's realm.
+
+    Raises ToolError for one that leads from https to http, and for one that is
+    not HTTP at all.
+    """
+    try:
+        target = urljoin(url, reference)
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("http", "https"):
+        raise ToolError(f"{place_of(url)}: names something that is not an address")
+    refuse_downgrade(url, target)
+    return target
+
+
+def refuse_downgrade(url: str, target: str) -> None:
+    """Raise ToolError where *url* is https and *target*, to which its server leads, is not."""
+    if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+        raise ToolError(
+            f"{place_of(url)}: leads to {urlsplit(target).scheme}://{place_of(target)}, without TLS;"
+            f" nothing was sent there; {FORWARDED}"
+        )
+
+
 def refuse_open_door(url: str) -> None:
     """Raise ToolError where a password would cross a network that anybody may read."""
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
         raise ToolError(f"{place_of(url)}: no password is sent without TLS; write its address with https://")
+
+
+def _redirected(response: httpx.Response, request: httpx.Request) -> httpx.Request:
+    """Return the *request* that follows the redirect *response*; another origin gets no credentials."""
+    refuse_downgrade(str(response.url), str(request.url))
+    if origin(str(response.url)) != origin(str(request.url)):
+        for name in _CREDENTIALS:
+            request.headers.pop(name, None)
+    return request
 
 
 def _after(answer: Answer) -> float:
@@ -196,6 +267,8 @@ def _fault(error: httpx.HTTPError, place: str) -> ToolError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = f"{place}: its certificate is not trusted ({cause.verify_message})"
             return ToolError(f"{why}; name the authority's file in SITE_CA_FILE")
+        if isinstance(cause, ssl.SSLError) and cause.reason in _PLAIN:
+            return ToolError(f"{place}: does not speak TLS at this port; write the port that does")
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ConnectTimeout):
         return Passing(f"{place}: no connection in time")

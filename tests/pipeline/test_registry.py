@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from pipelines.errors import ToolError
@@ -129,6 +130,57 @@ def test_a_login_that_the_issuer_does_not_know_is_said_with_the_remedy() -> None
 def test_a_password_goes_to_no_issuer_without_tls() -> None:
     with Issuer("http://gitlab.example.org/jwt/auth") as web:
         registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
-        with pytest.raises(ToolError, match="no password is sent without TLS"):
+        with pytest.raises(
+            ToolError, match=r"leads to http://gitlab\.example\.org, without TLS; .*X-Forwarded-Proto"
+        ):
             registry.has(DIGEST)
     assert web.logins == []
+
+
+OFFERS = [
+    (['Basic realm="x"'], "Basic"),
+    (["Negotiate", 'Basic realm="x"'], "Basic"),
+    (['Negotiate, Basic realm="x, \\"y\\""'], "Basic"),
+    (['Basic realm="x"', 'Bearer realm="https://issuer.example.org/token",service="r"'], "Bearer"),
+    (['basic realm="x", BEARER Realm = "https://issuer.example.org/token" , service=r'], "Bearer"),
+    (['NTLM TlRMTVNTUAAC=, Bearer realm="https://issuer.example.org/token"'], "Bearer"),
+    (
+        ['Bearer realm="https://issuer.example.org/token"', 'Bearer realm="https://other.example.org/"'],
+        "Bearer",
+    ),
+]
+
+
+class Offering(Web):
+    """A registry that offers several ways to log in, in one header or in many."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(Patience(30))
+        self.lines, self.taken, self.issuers = lines, "", list[str]()
+
+    def once(
+        self, method: str, url: str, *, headers: Any = None, body: Any = None, login: Any = None
+    ) -> Answer:
+        if "/v2/" not in url:
+            self.issuers.append(urlsplit(url).hostname or "")
+            return _answer(200, body=b'{"token": "abc"}')
+        if taken := (headers or {}).get("Authorization", ""):
+            self.taken = taken
+            return _answer(200)
+        return Answer(401, httpx.Headers([("WWW-Authenticate", line) for line in self.lines]), b"", url)
+
+
+@pytest.mark.parametrize(("lines", "scheme"), OFFERS)
+def test_bearer_is_preferred_then_basic(lines: list[str], scheme: str) -> None:
+    with Offering(lines) as web:
+        assert Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES").has(DIGEST)
+    token = {"Bearer": "Bearer abc", "Basic": Login("me", "right").basic()}
+    assert web.taken == token[scheme]
+    assert web.issuers == (["issuer.example.org"] if scheme == "Bearer" else [])
+
+
+def test_ways_to_log_in_that_are_unknown_here_are_named() -> None:
+    with Offering(["Negotiate", "NTLM TlRMTVNTUAAC="]) as web:
+        registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
+        with pytest.raises(Denied, match=r"offers negotiate, ntlm; only Bearer and Basic are known$"):
+            registry.has(DIGEST)
