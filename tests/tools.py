@@ -25,19 +25,22 @@ INSTALL = {
     "skopeo": "sudo apt-get install skopeo",
     "initdb": "sudo apt-get install postgresql",
     "openssl": "sudo apt-get install openssl",
+    "bash": "sudo apt-get install bash",
+    "make": "sudo apt-get install make",
     "sh": "sudo apt-get install dash",
     "tar": "sudo apt-get install tar",
     "unshare": "sudo apt-get install util-linux",
     "docker-registry": "sudo apt-get install docker-registry",
     "node": "sudo apt-get install nodejs npm",
     "git": "sudo apt-get install git",
+    "rsync": "sudo apt-get install rsync",
     "helm": "make kube",
     "checkov": "make scanner",
     "dnsmasq": "sudo apt-get install dnsmasq-base",
     "kubectl": "make kube",
     "age-keygen": "sudo apt-get install age",
-    "sops": "make sops (needs Go 1.26)",
-    "versitygw": "make storage (needs Go 1.26)",
+    "sops": "make sops",
+    "versitygw": "make storage",
 }
 
 
@@ -77,7 +80,7 @@ def need_wheels(project: Path) -> None:
 def need_schemas() -> Path:
     """Return the folder of the schemas of Flux's kinds; skip the test, or fail in CI, without it."""
     place = ROOT / ".venv" / "schemas"
-    return place if place.exists() else _lacking("there are no schemas of Flux: make schemas (needs Go 1.26)")
+    return place if place.exists() else _lacking("there are no schemas of Flux: make schemas")
 
 
 def _lacking(message: str) -> NoReturn:
