@@ -66,3 +66,24 @@ def boss(site: Site, email: str) -> Browser:
     one = entered(site, email)
     assert one.call("POST", "auth/2fa/authenticate", {"code": recovery(member)}).status == 200
     return one
+
+
+def staff(site: Site, email: str) -> Browser:
+    """Return a staff user without any permission, whom the admin lets in."""
+    member, _ = with_app(site, email)
+    site.python(
+        f"from api.accounts.models import User; User.objects.filter(email={email!r}).update(is_staff=True)"
+    )
+    one = entered(site, email)
+    assert one.call("POST", "auth/2fa/authenticate", {"code": recovery(member)}).status == 200
+    return one
+
+
+def grant(site: Site, email: str, *permissions: str) -> None:
+    """Give *email* exactly *permissions*, as "accounts.change_user"."""
+    site.python(
+        "from django.contrib.auth.models import Permission as P; from api.accounts.models import User\n"
+        f"labels = [one.split('.') for one in {permissions!r}]\n"
+        "found = [P.objects.get(content_type__app_label=app, codename=name) for app, name in labels]\n"
+        f"User.objects.get(email={email!r}).user_permissions.set(found)"
+    )

@@ -23,14 +23,26 @@ class Mails:
         self.port = free_port()
         self.all: list[EmailMessage] = []
         self.delay = 0.0  # seconds before a mail is taken
+        self.refuses = False
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
         """Keep a mail."""
+        if self.refuses:
+            return "451 try again later"
         await asyncio.sleep(self.delay)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.all.append(mail)
         return "250 kept"
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Refuse every mail until the block ends."""
+        self.refuses = True
+        try:
+            yield
+        finally:
+            self.refuses = False
 
     def to(self, address: str, subject: str = "") -> EmailMessage:
         """Wait for the newest mail to *address* with *subject* in its subject."""

@@ -103,7 +103,7 @@ class Browser:
                     if morsel["max-age"] == "0" or not morsel.value or "1970" in morsel["expires"]:
                         self.jar.pop(name, None)
                     else:
-                        self.jar[name] = morsel.value
+                        self.jar[name] = morsel.coded_value  # as it came, quotes and all
             return Answer(got.status, {n.lower(): v for n, v in got.getheaders()}, got.read())
         finally:
             line.close()

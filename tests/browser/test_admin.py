@@ -23,7 +23,7 @@ PAGES = (
     *("accounts/user/{0}/history/", "accounts/user/{0}/delete/"),
     *("auth/group/", "auth/group/add/", "auth/group/1/change/", "auth/group/1/history/"),
     *("auth/group/2/change/", "auth/group/2/delete/"),
-    *("account/emailaddress/", "account/emailaddress/add/", "account/emailaddress/{0}/change/"),
+    *("account/emailaddress/", "account/emailaddress/?verified__exact=0", "account/emailaddress/{0}/change/"),
     *("mfa/authenticator/", "mfa/authenticator/?q=owner-of-all", "mfa/authenticator/1/change/"),
     *("mfa/authenticator/1/delete/", "mfa/authenticator/1/history/"),
 )
