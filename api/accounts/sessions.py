@@ -10,8 +10,19 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from api.accounts.models import Session
 
 
+def is_session_key(text: str) -> bool:
+    """Return whether *text*, which a client sent, has the form of a session key: letters and digits.
+
+    Cookies may hold NUL (as `"\\000"`), which PostgreSQL refuses in a query.
+    """
+    return text.isascii() and text.isalnum() and 8 <= len(text) <= 40
+
+
 class SessionStore(DatabaseStore):
     """Django's store, with the user beside the data."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key if session_key and is_session_key(session_key) else None)
 
     @classmethod
     def get_model_class(cls) -> type[Session]:

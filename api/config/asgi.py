@@ -6,5 +6,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from api.config import content_type
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "api.config.settings")
-application = get_asgi_application()
+application = content_type.asgi(get_asgi_application())

@@ -1,4 +1,4 @@
-"""What is refused before anything looks at it, and what an error looks like to a script."""
+"""Refuse requests before a view sees them, and turn errors into JSON."""
 
 from __future__ import annotations
 
@@ -6,34 +6,69 @@ import json
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 
 from api.config.errors import answer
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 DEPTH = 32  # of nested lists and objects; allauth's own requests have 5
+API = "/_allauth/"
 
 
-def small_bodies(get_response: Handler) -> Handler:
-    """Refuse bodies that are too large, and JSON that is none by its standard (RFC 8259).
+def known_host(get_response: Handler) -> Handler:
+    """Answer 421 to a request for another host (RFC 9110, 15.5.20): Django's check logs a traceback each."""
 
-    allauth answers 500 to a number of 20 digits, to half a surrogate pair and
-    to thousands of brackets: none of it gets that far.
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return answer(421, "this server does not answer for the host that was requested")
+        return get_response(request)
+
+    return handle
+
+
+def limited_requests(get_response: Handler) -> Handler:
+    """Refuse what no page of the site sends: large bodies, NUL in a query, and JSON outside of RFC 8259.
+
+    allauth parses every body below /_allauth/ as JSON, whatever type it has, and answers 500 to a number
+    of 20 digits, to half a surrogate pair and to thousands of brackets. So other types are refused there.
+    Its one form (provider/redirect) comes with allauth.socialaccount, which is not installed.
+    PostgreSQL refuses NUL in texts.
     """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:
-            return answer(400, "the length of the body is no number")
+            return answer(400, "Content-Length is not a number")
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return answer(411, "send Content-Length instead of Transfer-Encoding")
         if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return answer(413, "this is more than the login takes")
-        if "json" in (request.content_type or "") and request.body and not _plain(request.body):
-            return answer(400, "this is no JSON, or JSON that nobody needs")
+            return answer(413, f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes")
+        query = request.META.get("QUERY_STRING", "")
+        if "%00" in query or "\0" in query:
+            return answer(400, "the query holds NUL")
+        if length and request.path_info.startswith(API):
+            return _json_fault(request) or get_response(request)
         return get_response(request)
 
     return handle
+
+
+def _json_fault(request: HttpRequest) -> HttpResponseBase | None:
+    """Return the answer to a body that is not JSON as allauth can take it, else None."""
+    if request.content_type != "application/json":
+        return answer(415, "send Content-Type: application/json, in UTF-8")
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        return answer(415, "send the body without Content-Encoding")
+    try:
+        body = request.body
+    except UnreadablePostError:
+        return answer(400, "the body ended before its Content-Length")
+    return None if _plain(body) else answer(400, "the body is not JSON, or nested too deeply")
 
 
 def _plain(body: bytes) -> bool:

@@ -41,10 +41,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "api.health.middleware.cluster",
+    "api.config.middleware.known_host",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "api.config.middleware.small_bodies",
+    "api.config.middleware.limited_requests",
     "api.config.middleware.json_errors",
     "api.accounts.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -212,7 +213,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    # A refused request is not this program's fault, and its path may name a key.
-    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "ERROR"}},
+    # A refused request is the client's fault, and its path may name a key: neither a line nor a traceback.
+    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "CRITICAL"}},
 }
 PROMETHEUS_EXPORT_MIGRATIONS = False

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from api.accounts.models import MEMBERS, Session, User
+from api.accounts.sessions import is_session_key
 from api.accounts.site import second_factor
 
 _SESSION, _USER, _GROUP, _IN = (model._meta.db_table for model in (Session, User, Group, User.groups.through))
@@ -62,7 +63,7 @@ def staff(request: HttpRequest) -> HttpResponse:
 def _known(request: HttpRequest) -> _Known | None:
     """Return the active user of a session that is alive: by one query."""
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    if not key.isalnum() or not key.isascii() or len(key) > 40:
+    if not is_session_key(key):
         return None
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:

@@ -41,3 +41,12 @@ def site(
         url = f"sqlite:///{folder}/login.sqlite3"
     with running(folder, project, url, processes=3) as one:
         yield one
+
+
+@pytest.fixture
+def silent(site: Site) -> Iterator[None]:
+    """Fail when a process of the API logs anything during the test."""
+    before = [process.said for process in site.processes]
+    yield
+    after = [process.said for process in site.processes]
+    assert [text[len(old) :] for text, old in zip(after, before, strict=True)] == [""] * len(before)

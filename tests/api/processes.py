@@ -29,6 +29,11 @@ class Gunicorn:
         assert self._process, "it was not started"
         return self._process.pid
 
+    @property
+    def said(self) -> str:
+        """Return what it has logged."""
+        return self._log.read_text("utf-8", "replace")
+
     def start(self) -> None:
         """Start it; it does not answer yet."""
         argv = [sys.executable, "-m", "gunicorn", "--config", f"python:{self._config}",

@@ -234,6 +234,8 @@ def running(
         site.processes += stack.enter_context(gunicorns(folder, ports, settings))
         # Each is asked in turn, whatever it said before: nothing is remembered of one that was stopped.
         servers = "".join(f"server 127.0.0.1:{port} max_fails=0; " for port in ports)
-        text = server.cluster(f"{server.TRUSTED}upstream api {{ {servers}}}\n", api="api")
+        text = server.cluster(
+            f"{server.TRUSTED}upstream api {{ {servers}}}\n", api="api", site_host=site.host.split(":")[0]
+        )
         site.web = stack.enter_context(server.process(folder, project, text, port=front))
         yield site

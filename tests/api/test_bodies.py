@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from contextlib import ExitStack
@@ -31,6 +32,10 @@ BODIES = {
     "NaN": b'{"email": NaN, "password": NaN}',
     "huge number": b'{"email": ' + b"9" * 5000 + b"}",
     "large number": b'{"authenticators": [99999999999999999999], "email": 1, "id": -9223372036854775809}',
+    "BOM": b'\xef\xbb\xbf{"email": "a", "password": "b"}',
+    "UTF-16": '{"email": "a", "password": "b"}'.encode("utf-16"),
+    "gzip": gzip.compress(b'{"email": "a", "password": "b"}'),
+    "NUL between": b'{"email": "a",\x00 "password": "b"}',
     "same name twice": b'{"email": "a", "email": "b", "password": "c"}',
     "long password": json.dumps({"email": "a@example.org", "password": "p" * 9000}).encode(),
 }
@@ -40,6 +45,7 @@ PATHS = ["auth/login", "auth/password/request", "auth/password/reset", "auth/ema
          "auth/2fa/authenticate", "auth/webauthn/login", "auth/reauthenticate", "auth/signup"]  # fmt: skip
 
 
+@pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("what", BODIES)
 def test_no_body_breaks_the_api(site: Site, path: str, what: str) -> None:
@@ -55,16 +61,6 @@ def test_no_body_breaks_the_api(site: Site, path: str, what: str) -> None:
         if port:
             assert answer.headers["content-type"] == "application/json"
             assert answer.json["status"] == answer.status
-
-
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x", ""]
-)
-def test_no_other_kind_of_body_breaks_it(site: Site, kind: str) -> None:
-    one = site.browser()
-    one.send("GET", f"{API}/config")
-    answer = one.send("POST", f"{API}/auth/login", raw=b"email=a&password=b", headers={"Content-Type": kind})
-    assert 400 <= answer.status < 500
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.project import ROOT
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/_gate", 400)]
+    ("path", "status"), [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/_gate", 421)]
 )
 def test_probes_come_by_the_address_of_a_pod(site: Site, path: str, status: int) -> None:
     """They know no other name, and nothing else is answered under it."""
