@@ -13,6 +13,7 @@ from pipelines.tools import git
 from pipelines.tools.git import Head
 
 ROLLBACK = "Rollback-To"  # the trailer of a commit that takes an archived release
+AS_OF = "As-Of"  # the trailer of a commit that says which posts are due
 # What the steps read: an untracked file elsewhere changes nothing that is published.
 _INPUTS = ("api", "content", "helm", "images", "pipelines", "requirements", "theme",
            "pelicanconf.py", "site.toml")  # fmt: skip
@@ -23,7 +24,7 @@ def read(project: Path, default: str = "") -> Head:
 
     Raises ToolError without Git or without a commit.
     """
-    head = git.head(project, trailer=ROLLBACK, among=_INPUTS, default=default)
+    head = git.head(project, trailers=(ROLLBACK, AS_OF), among=_INPUTS, default=default)
     if head is None:
         raise ToolError("no commit here, and a version counts commits; clone the site with Git")
     return head

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -321,28 +320,20 @@ def _new(options: argparse.Namespace) -> int:
 def _as_of(text: str | None, project: Path) -> int:
     """Return the time that decides which posts are due, in seconds since 1970.
 
-    What the caller says, else SOURCE_DATE_EPOCH, else the time of HEAD, else
-    (a tree without Git) the clock, which is said on stderr.
+    What the caller says, else SOURCE_DATE_EPOCH, else the trailer As-Of of HEAD,
+    else its time, else (a tree without Git) the clock, which is said on stderr.
     """
-    from pipelines.tools import git
+    from pipelines import checkout, version
+    from pipelines.tools import commits
 
     text = text or os.environ.get("SOURCE_DATE_EPOCH")
     if text:
-        return _moment(text)
-    if history := git.history(project, "content"):
-        return history.head_time
+        if (found := version.moment(text)) is None:
+            raise UsageError(f"--as-of {text!r} is not a time; {version.MOMENTS}")
+        return found
+    if time_of_head := commits.time(project, "HEAD"):
+        return version.as_of(commits.trailers(project, "HEAD", checkout.AS_OF)) or time_of_head
     now = int(time.time())
     shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     print(f"no Git here: posts are due as of the clock; for equal bytes: --as-of {shown}", file=sys.stderr)
     return now
-
-
-def _moment(text: str) -> int:
-    try:
-        if re.fullmatch(r"\d{1,11}", text):
-            return int(text)
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        remedy = "write 2026-11-23, 2026-11-23T18:30:00Z or seconds since 1970"
-        raise UsageError(f"--as-of {text!r} is not a time; {remedy}") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

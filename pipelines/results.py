@@ -66,6 +66,7 @@ class VersionResult:
     time: int  # of the commit, seconds since 1970, UTC
     dirty: bool  # the tree is not that of the commit: never published
     rollback: str  # the version whose archived digests are taken; "" for none
+    as_of: int = 0  # what the trailer As-Of says, seconds since 1970, UTC; 0 without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class PublishResult:
     targets: tuple[TargetResult, ...]  # in the order in which they were served
     warnings: tuple[str, ...]  # what did not work and does not matter to readers
     seconds: float
+    superseded: str = ""  # a newer published version that contains this commit: nothing was sent; else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class PublishedResult:
     version: str  # "" for none
     commit: str  # 40 hex digits; "" where the chart does not say it
     fault: str  # why nothing is known; "" else
+    own: str = ""  # the version of the commit that is asked about, where that is published here too
+    outranks: str = ""  # that version, published or not, where *version* is newer and lacks the commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class EnvironmentResult:
     version: str  # what they were told; "" where they differ
     commit: str  # 40 hex digits; "" likewise
     site: str  # SiteResult.digest; "" likewise
-    behind: int  # commits of the default branch that it lacks, first parents only; -1 where that is not known
+    behind: int  # commits of the default branch that it lacks; -1 where that is not known
     ahead: int  # commits that the default branch here lacks; -1 likewise
     answers: tuple[AnswerResult, ...]  # the most frequent first
     published: PublishedResult

@@ -115,6 +115,11 @@ def chart_summary(result: ChartResult) -> str:
 
 def publish_summary(result: PublishResult) -> str:
     """Return a table of what each target was sent, what it had, the bytes and the time."""
+    if result.superseded:
+        return (
+            f"{result.version}  commit {result.commit[:12]}: superseded by {result.superseded}, which"
+            " contains this commit and is published; nothing was sent\n"
+        )
     width = max(len(one.name) for one in result.targets)
     lines = [f"{result.version}  commit {result.commit[:12]}  chart {result.digest[:19]}"]
     lines += [

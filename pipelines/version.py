@@ -4,14 +4,16 @@ Reads the repository. Writes out/version.json. No network.
 
 Three kinds, so that a range of Helm tells them apart: the default branch makes
 candidates X.Y.N-rc, a tag vX.Y.N is that stable version, and everything else
-is a preview below 0.0.1, which no range of a release takes. N counts the
-first-parent commits, so that it grows with every push and two machines agree.
+is a preview below 0.0.1, which no range of a release takes. N counts all
+commits reachable from HEAD: a descendant always has a higher number, also along
+a merge, and two machines agree.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines import checkout, results
@@ -22,6 +24,7 @@ from pipelines.tools.git import Head
 
 _NUMBER = r"(0|[1-9]\d{0,8})"
 RELEASE = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-rc)?")  # SemVer 2.0, of this pipeline's forms
+MOMENTS = "write 2026-11-23, 2026-11-23T18:30:00Z or seconds since 1970"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ def version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResul
     """Write out/version.json of what is checked out at *project*, and return it.
 
     Raises PipelineError without Git, in a shallow clone, for a tag that is not
-    the number of its commit, and for a trailer Rollback-To that names no release
-    before this one.
+    the number of its commit, for a trailer Rollback-To that names no release
+    before this one, and for a trailer As-Of that is not a time.
     """
     head = checkout.read(project, pipeline.default)
     if head.shallow:
@@ -56,8 +59,14 @@ def version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResul
         commit=head.commit,
         time=head.time,
         dirty=checkout.dirty(head),
-        rollback=_rollback(head.trailers, stable),
+        rollback=_rollback(head.trailers[checkout.ROLLBACK], stable),
+        as_of=as_of(head.trailers[checkout.AS_OF]),
     )
+    if result.rollback and result.as_of:
+        raise PipelineError(
+            f"HEAD: has the trailers {checkout.ROLLBACK} and {checkout.AS_OF}, and a rollback builds nothing;"
+            " leave one"
+        )
     results.write(project / "out" / "version.json", result)
     return result
 
@@ -100,3 +109,26 @@ def _rollback(trailers: tuple[str, ...], stable: str) -> str:
             f"HEAD: {checkout.ROLLBACK}: {wanted} is not older than this commit's {stable}; name one that is"
         )
     return wanted
+
+
+def as_of(trailers: tuple[str, ...]) -> int:
+    """Return the time, in seconds since 1970, that *trailers*, the values of As-Of, say; 0 for none."""
+    if not trailers:
+        return 0
+    if len(trailers) > 1:
+        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.AS_OF}; leave one")
+    found = moment(trailers[0])
+    if found is None or found <= 0:
+        raise PipelineError(f"HEAD: {checkout.AS_OF}: {trailers[0]!r} is not a time; {MOMENTS}")
+    return found
+
+
+def moment(text: str) -> int | None:
+    """Return the time *text*, in seconds since 1970; None where it is not written as ``MOMENTS`` says."""
+    try:
+        if re.fullmatch(r"\d{1,11}", text):
+            return int(text)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

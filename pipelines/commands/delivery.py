@@ -28,7 +28,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     stable = commands.add_parser("promote", help="publish a candidate's digests as the stable version")
     stable.add_argument("version", nargs="?", default="", help="as 1.0.412 (default: the newest candidate)")
     stable.add_argument("--optional", action="store_true",
-                        help="do nothing where site.toml says that promotion is manual")  # fmt: skip
+                        help="do nothing where site.toml says that promotion is manual, or where a newer "
+                             "candidate contains this commit")  # fmt: skip
     stable.set_defaults(work=promote)
     back = commands.add_parser("rollback", help="go back to a release, by a commit that is pushed")
     back.add_argument("version", help="as 1.0.409; `archive list` and `status` tell which there are")
@@ -59,7 +60,7 @@ def promote(options: argparse.Namespace, machine: Machine) -> int:
         return 0
     who = access.read(machine.told, site.registry, site.chart.repository)
     with Bar() as bar:
-        done = work(project, site, who, options.version, _times(options),
+        done = work(project, site, who, options.version, _times(options), superseded=options.optional,
                     say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)

@@ -57,7 +57,7 @@ def publish(options: argparse.Namespace, machine: Machine) -> int:
     times = Times(options.deadline, options.index_wait)
     with Bar() as bar:
         outs = [project / "out"]
-        (done,) = work(outs, site, who, times, say=machine.say, progress=bar, clock=machine.clock)
+        (done,) = work(project, outs, site, who, times, say=machine.say, progress=bar, clock=machine.clock)
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
     return 0

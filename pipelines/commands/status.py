@@ -49,6 +49,7 @@ def run(options: argparse.Namespace, machine: Machine) -> int:
     """Look, or wait, and print; return the exit status."""
     from pipelines.status.look import Scene, look, named
     from pipelines.status.wait import wait
+    from pipelines.tools import git
 
     project = options.project.resolve()
     site = config.load(project)
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace, machine: Machine) -> int:
         kubeconfig=_kubeconfig(machine),
         default=machine.told.get("CI_DEFAULT_BRANCH", ""),
         clock=machine.wall,
+        commit=git.resolve(project, options.wait) if options.wait else "",
     )
     if not options.wait:
         _print(look(scene, options.deadline), json=options.json)

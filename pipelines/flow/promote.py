@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import finished, results
+from pipelines import checkout, finished, results
 from pipelines.access import Access
 from pipelines.archive import fetch
 from pipelines.chart.promote import promote as make
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError, UsageError
+from pipelines.flow import order
 from pipelines.flow.publish import publish
 from pipelines.flow.services import Progress, Say, Times, services
 from pipelines.results import ChartResult, PublishResult, VersionResult
@@ -31,14 +32,17 @@ def promote(
     version: str,
     times: Times,
     *,
+    superseded: bool = False,
     say: Say,
     progress: Progress,
     clock: Callable[[], float],
 ) -> PublishResult:
     """Publish the candidate *version*, "" for the newest one, as stable, and return what that took.
 
-    Nothing is built and no image is moved: a tag is added. Raises PipelineError
-    when there is no such candidate, and as ``publish`` does.
+    Nothing is built and no image is moved: a tag is added. With *superseded*, a
+    candidate that was never published is passed over where a newer one contains
+    HEAD: the result names it. Raises PipelineError when there is no such candidate,
+    and as ``publish`` does.
     """
     if version and not re.fullmatch(r"\d+\.\d+\.\d+(-rc)?", version):
         raise UsageError(f"promote {version!r}: is not a version; write it as 1.0.412")
@@ -47,14 +51,30 @@ def promote(
     time = 0
     with services(site, who, times.deadline, say) as at:
         there = charts.reader(at.web, site.chart.repository, who.charts)
-        candidate = _candidate(there.versions(), version, site)
+        versions = there.versions()
+        if superseded and version and (newer := _superseded(project, there, versions, version)):
+            return newer
+        candidate = _candidate(versions, version, site)
         progress.phase("candidate", 1)
         chart, data = make(there.fetch(candidate))
         progress.advance(1)
         if archive := at.archive():
             time = fetch.record(archive, candidate).time
     folder = _put(project, chart, data, time)
-    return publish([folder], site, who, times, say=say, progress=progress, clock=clock)[0]
+    return publish(project, [folder], site, who, times, say=say, progress=progress, clock=clock)[0]
+
+
+def _superseded(
+    project: Path, there: charts.Reader, versions: list[str], version: str
+) -> PublishResult | None:
+    """Return what publishing says of the candidate *version* of HEAD when a newer one took its place."""
+    candidate = f"{version.removesuffix('-rc')}-rc"
+    head = checkout.read(project)
+    if candidate in versions:
+        return None
+    mine = VersionResult(candidate, "candidate", head.commit, head.time, dirty=False, rollback="")
+    newer = order.superseded(project, mine, there)
+    return PublishResult(candidate, head.commit, "", (), (), 0.0, newer) if newer else None
 
 
 def promoted(project: Path) -> Path:

@@ -21,10 +21,12 @@ from pipelines.archive.record import Record
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError
 from pipelines.finished import Finished, Image
+from pipelines.flow import order
 from pipelines.flow.services import Progress, Say, Services, Times, services
 from pipelines.publish import assets, images, oci_chart, receiver
 from pipelines.publish.nexus import Repository
 from pipelines.results import PublishResult, TargetResult
+from pipelines.status.charts import reader
 from pipelines.tools.registry import Registry
 from pipelines.tools.s3 import Bucket
 
@@ -38,6 +40,7 @@ class _Publication:
         self.at, self.release, self.progress, self.clock = at, release, progress, clock
         self.targets: list[TargetResult] = []
         self.warnings: list[str] = []
+        self.superseded = ""  # PublishResult.superseded
         self.start = clock()
 
     def note(self, name: str, place: str, sent: tuple[str, ...], total: int, size: int) -> None:
@@ -57,10 +60,12 @@ class _Publication:
             targets=tuple(self.targets),
             warnings=tuple(self.warnings),
             seconds=round(sum(one.seconds for one in self.targets), 3),
+            superseded=self.superseded,
         )
 
 
 def publish(
+    project: Path,
     outs: Sequence[Path],
     site: SiteConfig,
     who: Access,
@@ -73,9 +78,11 @@ def publish(
     """Publish the releases that lie in *outs*, in turn; what is there already is not sent again.
 
     Once all are sent, the index is awaited and Flux is told: a candidate and its
-    stable version wait for one index, not for two. Raises PipelineError when
-    something is not fit to be published, or is there with other bytes, and
-    ToolError when a service does not do its part in time.
+    stable version wait for one index, not for two. A release whose commit a newer
+    published version contains is superseded: nothing of it is sent. Raises
+    PipelineError when something is not fit to be published, is there with other
+    bytes, or is below a published version that lacks its commit, and ToolError
+    when a service does not do its part in time.
     """
     for out in outs:
         (out / "publish.json").unlink(missing_ok=True)
@@ -85,15 +92,25 @@ def publish(
         runs = []
         for release, place in zip(releases, places, strict=True):
             runs.append(_Publication(at, release, progress, clock))
-            _send(runs[-1], site, at.charts(place, release.chart.name))
-        for run, place in zip(runs, places, strict=True):
+            runs[-1].superseded = _superseded(project, at, release, place, who)
+        sent = [(run, place) for run, place in zip(runs, places, strict=True) if not run.superseded]
+        for run, place in sent:
+            _send(run, site, at.charts(place, run.release.chart.name))
+        for run, place in sent:
             _await_index(run, at.charts(place, run.release.chart.name), times.index)
-        if who.receiver and releases[-1].version.kind != "preview":
-            _tell_flux(runs[-1], who.receiver)
+        if who.receiver and sent and releases[-1].version.kind != "preview":
+            _tell_flux(sent[-1][0], who.receiver)
     done = [run.result() for run in runs]
     for out, result in zip(outs, done, strict=True):
         results.write(out / "publish.json", result)
     return done
+
+
+def _superseded(project: Path, at: Services, release: Finished, place: str, who: Access) -> str:
+    """Return the newer version that contains *release*, or ""; previews have no order that matters."""
+    if release.version.kind == "preview":
+        return ""
+    return order.superseded(project, release.version, reader(at.web, place, who.charts))
 
 
 def _place(site: SiteConfig, release: Finished) -> str:

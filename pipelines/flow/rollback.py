@@ -73,7 +73,7 @@ def publish_now(
     outs = [project / "out"]
     if promotes_at_once(site):
         outs.append(promoted(project))
-    return publish(outs, site, who, times, say=say, progress=progress, clock=clock)
+    return publish(project, outs, site, who, times, say=say, progress=progress, clock=clock)
 
 
 def promotes_at_once(site: SiteConfig) -> bool:

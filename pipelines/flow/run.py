@@ -41,6 +41,9 @@ class _Watch:
 
     def published(self, done: PublishResult) -> None:
         """Note what was published, one target a line."""
+        if done.superseded:
+            what = f"{done.version} superseded by {done.superseded}"
+            self.steps.append(StepResult("publish", what, 0, 0.0))
         for one in done.targets:
             what = f"{len(one.sent)} sent, {one.kept} there"
             self.steps.append(StepResult(one.name, what, one.bytes, one.seconds))
@@ -81,7 +84,7 @@ def run(
         outs.append(promoted(project))
         chart = results.read_chart(outs[-1] / "chart.json")
         watch.note("stable chart", f"{chart.name}-{chart.version}.tgz", chart.size)
-    for done in publish(outs, site, who, times, say=say, progress=progress, clock=clock):
+    for done in publish(project, outs, site, who, times, say=say, progress=progress, clock=clock):
         watch.published(done)
     result = RunResult(found.version, found.commit, tuple(watch.steps), round(clock() - start, 3))
     results.write(project / "out" / "run.json", result)

@@ -16,6 +16,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import yaml
@@ -36,6 +37,10 @@ _LARGEST = 16 * 2**20  # bytes that a chart unpacks to; ours has a hundredth
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an index may have thousands of lines
 
 
+class NoIndex(ToolError):
+    """The address has no index.yaml: nothing was ever published there, or it is no Helm repository."""
+
+
 class Reader(Protocol):
     """A chart repository of either kind."""
 
@@ -46,13 +51,14 @@ class Reader(Protocol):
 
 
 def newest(
-    web: Web, site: SiteConfig, login: Login | None, commits: dict[str, str]
+    web: Web, site: SiteConfig, login: Login | None, commits: dict[str, str], own: str
 ) -> dict[str, PublishedResult]:
     """Return, by the name of each environment of *site*, the newest chart that it takes.
 
-    *commits* has what charts were found to carry, by version, and is added to: a
-    version is never changed, so it is fetched once. What goes wrong is told in
-    the results.
+    *own* is the stable version of the commit that is asked about, "" for none: each
+    result has it where it is published for that environment. *commits* has what
+    charts were found to carry, by version, and is added to: a version is never
+    changed, so it is fetched once. What goes wrong is told in the results.
     """
     names = [one.name for one in site.environments]
     if not site.chart.repository:
@@ -63,7 +69,16 @@ def newest(
     except ToolError as error:
         return dict.fromkeys(names, PublishedResult(charts.place, "", "", _short(error, charts.place)))
     major = int(site.chart.version.partition(".")[0])
-    return {name: _described(charts, best(found, major, name), commits) for name in names}
+    return {
+        name: replace(_described(charts, best(found, major, name), commits), own=_own(found, own, name))
+        for name in names
+    }
+
+
+def _own(found: list[str], own: str, environment: str) -> str:
+    """Return the highest form of the stable version *own* that is among *found* and for *environment*."""
+    forms = (own,) if environment == "production" else (own, f"{own}-rc")
+    return next((form for form in forms if form in found), "")
 
 
 def best(versions: list[str], major: int, environment: str) -> str:
@@ -137,7 +152,7 @@ class _Index:
         self._rows: dict[str, Mapping[str, Any]] = {}
 
     def versions(self) -> list[str]:
-        body = self._ask(f"{self._url}/index.yaml", missing="has no index.yaml; is it a Helm repository?")
+        body = self._ask(f"{self._url}/index.yaml")
         try:
             rows = yaml.load(body, Loader=_Loader)["entries"].get(CHART) or []
             self._rows = {str(row["version"]): row for row in rows}
@@ -149,16 +164,18 @@ class _Index:
         row = self._rows[version]
         urls, digest = row.get("urls"), str(row.get("digest") or "").removeprefix("sha256:")
         address = str(urls[0]) if isinstance(urls, list) and urls else f"{CHART}-{version}.tgz"
-        body = self._ask(follow(f"{self._url}/", address), missing=f"names {version}, and does not have it")
+        body = self._ask(follow(f"{self._url}/", address), f"names {version}, and does not have it")
         if digest and hashlib.sha256(body).hexdigest() != digest:  # Nexus does not always name one
             raise ToolError(f"{self.place}: gave {digest_of(body)[:19]} for {version}; do not trust it")
         return body
 
-    def _ask(self, url: str, missing: str) -> bytes:
+    def _ask(self, url: str, missing: str = "") -> bytes:
         ours = origin(url) == origin(self._url)
         answer = self._web.ask("GET", url, login=self._login if ours else None)
         if answer.status in (403, 404) and from_nginx(answer.body):
             raise ToolError(f"{self.place}: answered {answer.why}")
+        if answer.status == 404 and not missing:
+            raise NoIndex(f"{self.place}: has no index.yaml; is it a Helm repository?")
         if answer.status == 404:
             raise ToolError(f"{self.place}: {missing}")
         if answer.status in (401, 403):

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.access import Access
-from pipelines.config import Environment, SiteConfig
-from pipelines.errors import PipelineError
+from pipelines.config import FILE, Environment, SiteConfig, parse
+from pipelines.errors import PipelineError, SourceError
 from pipelines.results import AnswerResult, BranchResult, EnvironmentResult, PublishedResult, StatusResult
 from pipelines.results import RolloutResult as Rollout
 from pipelines.status import charts, door, rollout
-from pipelines.status.words import sentence
-from pipelines.tools import git
+from pipelines.status.words import newer, sentence
+from pipelines.tools import commits, git
 from pipelines.tools.patience import Patience
 from pipelines.tools.web import Web
 
@@ -36,6 +36,7 @@ class Scene:
     default: str  # name of the default branch; "" where nobody says it
     clock: Callable[[], float]  # seconds since 1970
     commits: dict[str, str] = field(default_factory=dict)  # what charts carry, by version; grows
+    commit: str = ""  # 40 hex digits, which is asked about; "" for that of the default branch
 
 
 def look(scene: Scene, patience: float) -> StatusResult:
@@ -45,23 +46,47 @@ def look(scene: Scene, patience: float) -> StatusResult:
     that Git refuses, and for a file of authorities that is none.
     """
     urls = [one.url for one in scene.site.environments]
+    branch = _branch(scene)
+    asked = scene.commit or branch.commit
+    own = _version(scene, asked)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        published = pool.submit(_published, scene, patience)
+        published = pool.submit(_published, scene, own, patience)
         rollouts = pool.submit(rollout.look, scene.site, scene.kubeconfig, patience)
         answers = door.look(urls, patience, scene.who.authority)
-    branch = _branch(scene)
     now = int(scene.clock())
     rows = []
     for one, heard in zip(scene.site.environments, answers, strict=True):
-        row = _environment(one, heard, published.result()[one.name], rollouts.result()[one.name])
+        chart = _ranked(published.result()[one.name], own, asked, scene.project)
+        row = _environment(one, heard, chart, rollouts.result()[one.name])
         row = _measured(row, scene.project, branch)
         rows.append(replace(row, says=sentence(row, branch, now)))
     return StatusResult(now, branch, tuple(rows), None)
 
 
-def _published(scene: Scene, patience: float) -> dict[str, PublishedResult]:
+def _published(scene: Scene, own: str, patience: float) -> dict[str, PublishedResult]:
     with Web(Patience(patience, tries=_TRIES), scene.who.authority) as web:
-        return charts.newest(web, scene.site, scene.who.charts, scene.commits)
+        return charts.newest(web, scene.site, scene.who.charts, scene.commits, own)
+
+
+def _version(scene: Scene, commit: str) -> str:
+    """Return the stable version of *commit*, with the X.Y of its own site.toml; "" where it is not known."""
+    number = commits.number(scene.project, commit) if commit else 0
+    text = commits.text(scene.project, commit, FILE) if number else None
+    try:
+        return f"{parse(text).chart.version}.{number}" if text is not None else ""
+    except SourceError:
+        return ""
+
+
+def _ranked(chart: PublishedResult, own: str, commit: str, project: Path) -> PublishedResult:
+    """Note in *chart* that it outranks the version *own* of *commit*, where it is newer and lacks the commit.
+
+    Where this clone does not have the commit of the chart, nobody knows.
+    """
+    form = chart.own or own
+    if not (newer(chart.version, form) and chart.commit and commits.known(project, chart.commit)):
+        return chart
+    return chart if git.contains(project, chart.commit, commit) else replace(chart, outranks=form)
 
 
 def _environment(

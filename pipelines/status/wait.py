@@ -39,7 +39,8 @@ def wait(
     *commit* is 7 to 40 hex digits. A commit that was made on top of it counts as
     well. Where Flux can be asked, it must be done with what is live: until its
     tests have passed, it may bring the old release back. Ends after *timeout*
-    seconds, or as soon as Flux has given up the chart that carries the commit.
+    seconds, or as soon as the commit cannot go live: Flux has given up the chart
+    that carries it, or a newer chart that lacks it is published.
     Raises PipelineError for an abbreviation that nothing answers to.
     """
     whole = git.resolve(project, commit) or commit
@@ -56,9 +57,9 @@ def wait(
             _refuse_unknown(seen, whole)
         tell(progress(seen), spent)
         missing = [one for one in seen.environments if not (_stands(one) and carries(one.commit))]
-        given_up = [one for one in missing if _given_up(one, carries)]
-        if not missing or given_up or spent >= timeout:
-            fault = _fault(whole, missing, given_up, carries, spent) if missing else ""
+        why = _final(missing, carries)
+        if not missing or why or spent >= timeout:
+            fault = _fault(whole, missing, why or f"not after {spent:.0f} s", carries) if missing else ""
             return replace(seen, wait=WaitResult(whole, not missing, round(spent, 1), fault))
         pause(min(length, timeout - spent))
         spent = clock() - start
@@ -99,15 +100,19 @@ def _given_up(one: EnvironmentResult, carries: Callable[[str], bool]) -> bool:
     return flux.failed and flux.attempted == chart.version and carries(chart.commit)
 
 
-def _fault(
-    commit: str,
-    missing: list[EnvironmentResult],
-    given_up: list[EnvironmentResult],
-    carries: Callable[[str], bool],
-    spent: float,
-) -> str:
+def _final(missing: list[EnvironmentResult], carries: Callable[[str], bool]) -> str:
+    """Return why the commit will not go live in one of *missing*, however long one waits; "" where it may."""
+    for one in missing:
+        chart = one.published
+        if _given_up(one, carries):
+            return "Flux has given it up"
+        if chart.outranks:
+            return f"{'published' if chart.own else 'not published'}, but {chart.version} is newer"
+    return ""
+
+
+def _fault(commit: str, missing: list[EnvironmentResult], why: str, carries: Callable[[str], bool]) -> str:
     names = " and ".join(one.name for one in missing)
-    why = "Flux has given it up" if given_up else f"not after {spent:.0f} s"
     rows = [f"commit {commit[: words.SHORT]} is not live in {names}: {why}"]
     for one in missing:
         published = carries(one.published.commit)
@@ -128,6 +133,8 @@ def _chart(one: EnvironmentResult, published: bool) -> str:
         return (chart.fault or "none that this environment takes") + where
     if published:
         return f"{chart.version} carries it{where}"
+    if chart.outranks and chart.own:
+        return f"{chart.own} carries it, but {chart.version} is newer and lacks it{where}"
     what = (
         f"of commit {chart.commit[: words.SHORT]}" if chart.commit else chart.fault or "of an unknown commit"
     )
@@ -144,6 +151,8 @@ def _release(one: EnvironmentResult) -> str:
 def _next(one: EnvironmentResult, published: bool) -> str:
     if all(answer.fault for answer in one.answers):
         return "mend the front door: no connection was told a version"
+    if one.published.outranks:
+        return "make a commit on top of both: `git pull --rebase`, and push; or raise version in site.toml"
     if not published:
         if one.published.fault:
             return "mend the access to the chart repository"

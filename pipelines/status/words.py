@@ -20,7 +20,7 @@ def sentence(one: EnvironmentResult, branch: BranchResult, now: int) -> str:
     published, said = _published(one), flux(one.rollout)
     if said and pending(one):
         published, said = f"{published}: {said}", ""
-    parts = [front(one, now), published, said, _distance(one, branch)]
+    parts = [front(one, now), published, outranked(one.published, branch.name), said, _distance(one, branch)]
     return "; ".join(part for part in parts if part)
 
 
@@ -76,6 +76,14 @@ def _published(one: EnvironmentResult) -> str:
     if chart.commit and chart.commit != one.commit:
         return f"chart {chart.version} is of another commit, {chart.commit[:SHORT]}"
     return lost.strip(" ()")
+
+
+def outranked(chart: PublishedResult, whose: str) -> str:
+    """Return that the version of *whose* commit never goes live, since another one is newer; "" else."""
+    if not chart.outranks:
+        return ""
+    published = "published" if chart.own else "not published"
+    return f"{chart.outranks} of {whose} is {published}, but {chart.version} is newer"
 
 
 def _reached(one: EnvironmentResult) -> str:

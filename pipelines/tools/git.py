@@ -43,10 +43,10 @@ class Head:
 
     commit: str  # 40 hex digits
     time: int  # committer's time, seconds since 1970
-    number: int  # of it and of the commits before it, first parents only
+    number: int  # how many commits are reachable from it, itself included
     shallow: bool  # the history was cut somewhere, so that the number is too low
     mainline: bool  # it is a commit of the default branch itself, by first parents
-    trailers: tuple[str, ...]  # the values of the trailer that was asked for
+    trailers: Mapping[str, tuple[str, ...]]  # the values of each trailer that was asked for, by its key
     changed: tuple[str, ...]  # tracked paths, relative to the project, that are not as committed
     untracked: tuple[str, ...]  # paths that no .gitignore names, below what was asked for
 
@@ -57,7 +57,7 @@ class Branch:
 
     name: str  # "main"; "HEAD" for a checkout without it
     commit: str  # 40 hex digits
-    number: int  # of it and of the commits before it, first parents only
+    number: int  # how many commits are reachable from it, itself included
     shallow: bool  # the history was cut somewhere, so that the number is too low
 
 
@@ -66,7 +66,7 @@ def history(project: Path, folder: str) -> History | None:
 
     A commit that only renames a file does not count as a change of it.
     """
-    with _open(project) as found:
+    with opened(project) as found:
         if found is None:
             return None
         repo, prefix = found
@@ -78,27 +78,25 @@ def history(project: Path, folder: str) -> History | None:
         return History(repo.head.commit.committed_date, bool(cut), dict(_newest(log, prefix, cut)))
 
 
-def head(project: Path, *, trailer: str, among: Sequence[str], default: str) -> Head | None:
+def head(project: Path, *, trailers: Sequence[str], among: Sequence[str], default: str) -> Head | None:
     """Read what is checked out at *project*; None without Git or without a commit.
 
-    *trailer* is the key of trailers to return. *among* are paths below the
+    *trailers* are the keys of trailers to return. *among* are paths below the
     project where untracked files are looked for. *default* is the name of the
     default branch; "" asks the remote's HEAD as the clone noted it, else "main".
     """
-    with _open(project) as found:
+    with opened(project) as found:
         if found is None:
             return None
         repo, prefix = found
         commit = repo.head.commit
-        words = f"--format=%(trailers:key={trailer},valueonly,unfold)"
-        said = repo.git.log("-1", "--no-show-signature", words, "HEAD")
         return Head(
             commit=commit.hexsha,
             time=commit.committed_date,
-            number=int(repo.git.rev_list("--first-parent", "--count", "HEAD")),
+            number=int(repo.git.rev_list("--count", "HEAD")),
             shallow=bool(_cut_commits(repo)),
             mainline=_on_mainline(repo, default),
-            trailers=tuple(line.strip() for line in said.splitlines() if line.strip()),
+            trailers={key: trailers_of(repo, "HEAD", key) for key in trailers},
             changed=_changed(repo, prefix),
             untracked=_untracked(repo, prefix, among),
         )
@@ -111,20 +109,20 @@ def branch(project: Path, default: str) -> Branch | None:
     have it, the one that holds the other counts. A checkout that has no such
     branch tells of HEAD.
     """
-    with _open(project) as found:
+    with opened(project) as found:
         if found is None:
             return None
         repo, _ = found
         name, places = _mainline(repo, default)
         tips = [repo.git.rev_parse(place) for place in places] or [repo.head.commit.hexsha]
         tip = tips[-1] if len(tips) > 1 and _holds_commit(repo, tips[-1], tips[0]) else tips[0]
-        number = int(repo.git.rev_list("--first-parent", "--count", tip))
+        number = int(repo.git.rev_list("--count", tip))
         return Branch(name if places else "HEAD", tip, number, bool(_cut_commits(repo)))
 
 
 def resolve(project: Path, text: str) -> str:
     """Return the whole id of the commit that *text*, hex digits, begins; "" for none and for several."""
-    with _open(project) as found:
+    with opened(project) as found:
         if found is None:
             return ""
         words = ("-q", "--verify", f"{text}^{{commit}}")
@@ -133,26 +131,25 @@ def resolve(project: Path, text: str) -> str:
 
 
 def apart(project: Path, old: str, new: str) -> tuple[int, int] | None:
-    """Return how many commits *new* has that *old* lacks, by first parents, and the other way round.
+    """Return how many commits *new* has that *old* lacks, and the other way round.
 
     None where this clone cannot tell: without Git, and for a commit that it does not have.
     """
-    with _open(project) as found:
+    with opened(project) as found:
         if found is None or not all(_knows(found[0], commit) for commit in (old, new)):
             return None
-        count = ("--first-parent", "--count")
-        one, two = (found[0].git.rev_list(*count, span) for span in (f"{old}..{new}", f"{new}..{old}"))
+        one, two = (found[0].git.rev_list("--count", span) for span in (f"{old}..{new}", f"{new}..{old}"))
         return int(one), int(two)
 
 
 def contains(project: Path, commit: str, older: str) -> bool:
     """Return whether *commit* is *older* or was made on top of it, as far as this clone knows."""
-    with _open(project) as found:
+    with opened(project) as found:
         return found is not None and _holds_commit(found[0], commit, older)
 
 
 @contextmanager
-def _open(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
+def opened(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
     """Yield the repository and the project's place in it, "" or "path/"; None where there is none."""
     try:
         repo = git.Repo(project, search_parent_directories=True)
@@ -170,6 +167,17 @@ def _open(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
         except git.GitCommandError as error:
             said = error.stderr.strip().removeprefix("stderr:").strip(" \n'")
             raise ToolError(f"git: {' '.join(said.split()) or f'exit status {error.status}'}") from None
+
+
+def trailers_of(repo: git.Repo, commit: str, key: str) -> tuple[str, ...]:
+    """Return the values of the trailer *key* of *commit*, by Git's rules (git-interpret-trailers).
+
+    Only the last paragraph counts, and only where Git takes it for trailers. The
+    settings of one person's Git change nothing.
+    """
+    form = f"--format=%(trailers:key={key},valueonly,unfold)"
+    told = repo.git(c="trailer.separators=:").log("-1", "--no-show-signature", form, commit)
+    return tuple(line.strip() for line in told.splitlines() if line.strip())
 
 
 def _on_mainline(repo: git.Repo, default: str) -> bool:
@@ -262,7 +270,7 @@ def go_back(project: Path, folders: Sequence[str], old: str, message: str, defau
     missing; without such a remote nothing is pushed. The remote comes first: where
     it does not take the commit, nothing has changed here. Raises ToolError.
     """
-    with _open(project) as found:
+    with opened(project) as found:
         if found is None:
             raise ToolError("no commit here to go back from; clone the site with Git")
         repo, prefix = found

@@ -265,9 +265,55 @@ def test_a_chart_says_which_commit_it_carries(stage: Stage, status: Runner) -> N
     found = {one["name"]: one["published"] for one in status("--json").result["environments"]}
     place = stage.nexus.url.partition("://")[2] + "/repository/charts"
     assert found == {
-        "production": {"place": place, "version": "1.0.2", "commit": stage.commits[1], "fault": ""},
-        "staging": {"place": place, "version": "1.0.3-rc", "commit": stage.commits[2], "fault": ""},
-    }
+        "production": {"place": place, "version": "1.0.2", "commit": stage.commits[1], "fault": "",
+                       "own": "", "outranks": ""},
+        "staging": {"place": place, "version": "1.0.3-rc", "commit": stage.commits[2], "fault": "",
+                    "own": "1.0.3-rc", "outranks": ""},
+    }  # fmt: skip
+
+
+def diverge(stage: Stage) -> str:
+    """Publish 1.0.4, whose commit is not on top of main's 1.0.3; return that commit."""
+    git(stage.project, "checkout", "-q", "--detach", stage.commits[0])
+    for text in ("one", "two", "three"):
+        write(stage.project / "content/pages/about.md", text)
+        git(stage.project, "commit", "-q", "-am", text)
+    other = git(stage.project, "rev-parse", "HEAD").strip()
+    git(stage.project, "checkout", "-q", "main")
+    stage.publish(0, "1.0.4", other)
+    return other
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_version_below_the_newest_is_told(stage: Stage, status: Runner, published: bool) -> None:
+    """Flux takes the highest one: the commit of main never goes live, however long one waits."""
+    if published:
+        stage.publish(3)
+    other = diverge(stage)
+    stage.door.pods = [Pod("1.0.4", other)]
+    word = "published" if published else "not published"
+    assert f"; 1.0.3 of main is {word}, but 1.0.4 is newer; " in status().row
+    done = status("--wait", stage.commits[2], "--timeout", "60")
+    assert (done.code, done.seconds < 30) == (1, True)
+    assert f"is not live in production: {word}, but 1.0.4 is newer\n" in done.err
+    assert "next         make a commit on top of both: `git pull --rebase`, and push" in done.err
+    # Made on top of both, it is on its way again, and main's newest commit is not outranked.
+    git(stage.project, "merge", "-q", "-s", "ours", "-m", "Merge", other)
+    stage.door.pods = [stage.pod(3)]
+    assert "newer" not in status().row
+    assert "not live in production: not after" in status("--wait", head(stage), "--timeout", "0.2").err
+
+
+def head(stage: Stage) -> str:
+    return git(stage.project, "rev-parse", "HEAD").strip()
+
+
+def test_a_chart_whose_commit_is_not_here_outranks_nobody(stage: Stage, status: Runner) -> None:
+    """It may be on top of this one."""
+    stage.publish(3)
+    stage.publish(0, "1.0.9", "9" * 40)
+    stage.door.pods = [stage.pod(3)]
+    assert "but 1.0.9 is newer" not in status().row
 
 
 def test_charts_in_a_registry_are_found_too(stage: Stage, status: Runner, tmp_path: Path) -> None:
@@ -453,7 +499,7 @@ def test_the_json_has_these_fields_and_no_other(stage: Stage, status: Runner) ->
         "name": "production", "url": stage.door.url, "live": True, **seen, "behind": 0, "ahead": 0,
         "answers": [{"count": 10, "fault": "", **seen}],
         "published": {"place": one["published"]["place"], "version": "1.0.3", "commit": stage.commits[2],
-                      "fault": ""},
+                      "fault": "", "own": "1.0.3", "outranks": ""},
         "rollout": {"attempted": "", "deployed": "", "since": 0, "ready": False, "failed": False,
                     "returned": False, "says": "", "fault": "no kubeconfig"},
         "says": f"commit {stage.commits[2][:7]} is live; as main is",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipelines import config, results
+from pipelines import cli, config, results
 from pipelines.errors import PipelineError, ToolError
 from pipelines.version import Pipeline, version
 from tests.project import COMMITTED, SMALL, command, commit_all, git, write
@@ -45,15 +48,52 @@ def named(project: Path, pipeline: Pipeline = NONE) -> tuple[str, str]:
     return result.version, result.kind
 
 
-def test_main_makes_candidates_and_counts_first_parents(repo: Path) -> None:
-    """A merge is one push and one number, however many commits the branch had."""
+def test_main_makes_candidates_and_counts_all_commits(repo: Path) -> None:
+    """Those that a merge brings count as well: whichever parent comes first, the number goes up."""
     assert named(repo) == ("1.0.2-rc", "candidate")
     git(repo, "checkout", "-q", "-b", "side")
     change(repo, "three")
     change(repo, "four")
     git(repo, "checkout", "-q", "main")
     git(repo, "merge", "-q", "--no-ff", "-m", "Merge", "side")
-    assert named(repo) == ("1.0.3-rc", "candidate")
+    assert named(repo) == ("1.0.5-rc", "candidate")
+
+
+def test_a_pull_that_merges_goes_up(repo: Path, tmp_path: Path) -> None:
+    """A local commit is the first parent of the merge, and what was published the second one."""
+    git(tmp_path, "clone", "-q", str(repo), "clone")
+    clone = tmp_path / "clone"
+    for number in range(3):
+        change(repo, f"published {number}")
+    assert named(repo) == ("1.0.5-rc", "candidate")
+    write(clone / "content/pages/other.md", "---\ntitle: Other\n---\nText.\n")
+    commit_all(clone, COMMITTED)
+    git(clone, "pull", "-q", "--no-rebase", "--no-edit")
+    assert named(clone) == ("1.0.7-rc", "candidate")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.lists(st.integers(0, 30), max_size=2)), max_size=12))
+def test_every_push_of_a_descendant_has_a_higher_version(graph: list[tuple[int, list[int]]]) -> None:
+    """Whatever the history looks like: merges with any first parent, several roots, criss-cross."""
+    with TemporaryDirectory() as folder:
+        project = Path(folder)
+        shutil.copy(SMALL / "site.toml", project)
+        commit_all(project, COMMITTED)
+        tree = git(project, "rev-parse", "HEAD^{tree}").strip()
+        commits, parents = [git(project, "rev-parse", "HEAD").strip()], list[set[int]]([set()])
+        for number, (first, more) in enumerate(graph):
+            chosen = list(dict.fromkeys(one % len(commits) for one in (first, *more)))
+            flags = [word for one in chosen for word in ("-p", commits[one])]
+            commits.append(git(project, "commit-tree", tree, *flags, "-m", f"{number}").strip())
+            parents.append(set(chosen).union(*(parents[one] for one in chosen)))
+        numbers = []
+        for commit in commits:
+            git(project, "update-ref", "refs/heads/main", commit)
+            numbers.append(int(version(project, config.load(project), NONE).version.split(".")[2][:-3]))
+        for one, ancestors in enumerate(parents):
+            assert all(numbers[older] < numbers[one] for older in ancestors)
+            assert numbers[one] == len(ancestors) + 1
 
 
 def test_the_result_is_left_for_the_next_step(repo: Path) -> None:
@@ -200,11 +240,76 @@ def test_a_rollback_names_an_older_release(repo: Path) -> None:
         ("Go back\n\nrollback-to:1.0.2",             "1.0.2"),
         ("Say\n\nRollback-To: 1.0.1\n\nis a line.",  ""),
         ("Rollback-To: 1.0.1",                       ""),
+        ("Go back\n\nRollback-To: 1.0.1\n\nA word more.", ""),
+        ("Go back\n\n    Rollback-To: 1.0.1",        ""),  # as `git merge --squash` quotes a message
+        ("Go back\n\nROLLBACK-TO : 1.0.1",           "1.0.1"),
+        ("Go back\n\nRollback-To:\n 1.0.1",          "1.0.1"),
+        ("Go back\n\nRollback-To= 1.0.1",            ""),
+        ("Go back\n\nNot-Rollback-To: 1.0.1",        ""),
     ],
 )  # fmt: skip
 def test_only_what_git_calls_a_trailer_counts(repo: Path, message: str, rollback: str) -> None:
     change(repo, "three", message)
     assert version(repo, config.load(repo), NONE).rollback == rollback
+    write(repo / "out/message", message)
+    told = git(repo, "interpret-trailers", "--parse", "--no-divider", "out/message").splitlines()
+    found = [line.partition(":") for line in told]
+    assert [value.strip() for key, _, value in found if key.strip().lower() == "rollback-to"] == (
+        [rollback] if rollback else []
+    )
+
+
+def test_settings_of_one_persons_git_change_no_version(repo: Path) -> None:
+    """Another separator of trailers would make another release of the same commit."""
+    git(repo, "config", "trailer.separators", "=")
+    change(repo, "three", "Go back\n\nRollback-To= 1.0.1")
+    assert version(repo, config.load(repo), NONE).rollback == ""
+    change(repo, "four", "Go back\n\nRollback-To: 1.0.1")
+    assert version(repo, config.load(repo), NONE).rollback == "1.0.1"
+
+
+def test_only_the_trailers_of_the_commit_itself_count(repo: Path) -> None:
+    """A merge brings commits of others; what they once went back to is nothing that this one says."""
+    git(repo, "checkout", "-q", "-b", "side")
+    change(repo, "three", "Go back\n\nRollback-To: 1.0.1")
+    git(repo, "checkout", "-q", "main")
+    git(repo, "merge", "-q", "--no-ff", "-m", "Merge", "side")
+    assert version(repo, config.load(repo), NONE).rollback == ""
+    git(repo, "reset", "-q", "--hard", "HEAD~1")
+    git(repo, "merge", "-q", "--squash", "side")
+    git(repo, "commit", "-q", "--no-edit")  # Git's own message, which quotes that of the commit
+    assert "Rollback-To" in git(repo, "log", "-1", "--format=%B")
+    assert version(repo, config.load(repo), NONE).rollback == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "as_of"),
+    [
+        ("Publish\n\nAs-Of: 2026-11-23T18:30:00Z",       1_795_458_600),
+        ("Publish\n\nas-of: 2026-11-23",                 1_795_392_000),
+        ("Publish\n\nAs-Of: 1795458600",                 1_795_458_600),
+        ("Publish\n\nAs-Of: 2026-11-23\n\nis a line.",   0),
+    ],
+)  # fmt: skip
+def test_a_commit_may_say_which_posts_are_due(repo: Path, message: str, as_of: int) -> None:
+    change(repo, "three", message)
+    assert version(repo, config.load(repo), NONE).as_of == as_of
+    assert cli._as_of(None, repo) == (as_of or COMMITTED)
+    assert cli._as_of("7", repo) == 7
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("As-Of: soon",                              "As-Of: 'soon' is not a time; write 2026-11-23"),
+        ("As-Of: 2026-11-23\nAs-Of: 2026-11-23",     "has 2 trailers As-Of; leave one"),
+        ("As-Of: 2026-11-23\nRollback-To: 1.0.1",    "a rollback builds nothing; leave one"),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_none_is_refused(repo: Path, lines: str, fault: str) -> None:
+    change(repo, "three", f"Publish\n\n{lines}")
+    with pytest.raises(PipelineError, match=fault):
+        version(repo, config.load(repo), NONE)
 
 
 @pytest.mark.parametrize(
