@@ -7,6 +7,7 @@ that of this machine, so ports may have to be told.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,6 +68,12 @@ class Node:
             return self.claims[claim["claimName"]]
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
+        if downward := volume.get("downwardAPI"):
+            for item in downward["items"]:
+                match = re.fullmatch(r"metadata\.annotations\['(.+)'\]", item["fieldRef"]["fieldPath"])
+                assert match  # the only field of a pod that this chart mounts
+                (folder / item["path"]).write_text(pod["metadata"]["annotations"][match[1]])
+            return folder
         secret, config = volume.get("secret"), volume.get("configMap")
         data = self.secrets[secret["secretName"]] if secret else self.configs[config["name"]]
         items = (secret or config).get("items") or [{"key": key, "path": key} for key in data]

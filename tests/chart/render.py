@@ -94,6 +94,12 @@ def pods(found: Iterable[Object]) -> list[tuple[str, Object]]:
     return [(f"{one['kind']}/{one['metadata']['name']}", pod) for one in found if (pod := template_of(one))]
 
 
+def web_files(found: Iterable[Object]) -> dict[str, str]:
+    """Return the files that web pods mount, by name: annotations of their template."""
+    files: dict[str, str] = the("Deployment", found, "web")["spec"]["template"]["metadata"]["annotations"]
+    return files
+
+
 def containers(pod: Object) -> list[Object]:
     """Return all containers of a pod's template, the ones that come first among them."""
     spec = pod["spec"]

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.api.running import Site, running
-from tests.chart.render import parse, template, the
+from tests.chart.render import parse, template, the, web_files
 from tests.fakes.upstream import upstream
 from tests.preview import free_port, until
 from tests.project import ROOT
@@ -76,7 +76,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
         peer.answers(404)
         peer.pages[OLD] = (200, b"body { color: red }")
         more = {"cluster.dns.host": f"127.0.0.1:{dns}", "edge.trusted": ["127.0.0.0/8"], "web.bucket.url": ""}
-        files = the("ConfigMap", parse(template("nodeport", more)), "web")["data"]
+        files = web_files(parse(template("nodeport", more)))
         folder = tmp_path / "web"
         process = folder / "root/etc/nginx/process/process.conf"
         with server.process(folder, project, files["cluster.conf"]) as web:

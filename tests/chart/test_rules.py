@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.render import COMMON, MODES, VALUES, Object, containers, objects, of, pods, text, the
+from tests.chart.render import (
+    COMMON,
+    MODES,
+    VALUES,
+    Object,
+    containers,
+    objects,
+    of,
+    pods,
+    text,
+    the,
+    web_files,
+)
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -146,6 +158,14 @@ def test_every_volume_is_mounted_and_every_mount_is_a_volume(mode: str) -> None:
             if "configMap" in volume:
                 wanted = {item["key"] for item in volume["configMap"].get("items", [])}
                 assert wanted <= maps[volume["configMap"]["name"]].keys(), name
+            elif "downwardAPI" in volume:
+                for item in volume["downwardAPI"]["items"]:
+                    key = (
+                        item["fieldRef"]["fieldPath"]
+                        .removeprefix("metadata.annotations['")
+                        .removesuffix("']")
+                    )
+                    assert item["path"] == key in pod["metadata"]["annotations"], name
             elif "persistentVolumeClaim" in volume:
                 assert volume["persistentVolumeClaim"]["claimName"] in claims, name
             else:
@@ -207,7 +227,7 @@ def test_secrets_are_those_that_the_values_name(mode: str, expected: set[tuple[s
 def test_web_may_reach_what_its_configuration_names(mode: str) -> None:
     """A policy that lacks one of them looks like a broken site."""
     found = objects(mode)
-    conf = the("ConfigMap", found, "web")["data"]["cluster.conf"]
+    conf = web_files(found)["cluster.conf"]
     names = dict(re.findall(r'map "" \$(api|peers|bucket) +\{ default "([^"]*)"; \}', conf))
     services = {f"{one['metadata']['name']}.site.svc.cluster.local": one for one in of("Service", found)}
     egress = the("NetworkPolicy", found, "web")["spec"]["egress"]
@@ -221,7 +241,7 @@ def test_web_may_reach_what_its_configuration_names(mode: str) -> None:
         assert str(listed["port"]) == port
         to = {"podSelector": {"matchLabels": service["spec"]["selector"]}}
         assert {"to": [to], "ports": [{"port": int(port), "protocol": "TCP"}]} in egress, name
-    reached = [to["ipBlock"]["cidr"] for rule in egress for to in rule["to"] if "ipBlock" in to]
+    reached = [to["ipBlock"]["cidr"] for rule in egress[1:] for to in rule["to"] if "ipBlock" in to]
     assert bool(reached) == bool(names["bucket"])
 
 
@@ -236,7 +256,12 @@ def test_the_login_may_reach_its_database_and_its_mail_and_no_more(mode: str) ->
         for rule in the("NetworkPolicy", found, "api")["spec"]["egress"]
         for port in rule["ports"]
     )
-    expected = {"trial": [53, 53, 587], "httproute": [53, 53, 587, 6432], "nodeport": [53, 53, 465, 5432]}
+    expected = {
+        "trial": [53, 53, 587],
+        "httproute": [53, 53, 587, 6432],
+        "nodeport": [53, 53, 465, 5432],
+        "autoscaled": [53, 53, 587, 5353, 5353, 5432],
+    }
     assert ports == expected.get(mode, [53, 53, 587, 5432])
 
 
@@ -262,6 +287,34 @@ def test_the_login_is_reached_from_web_pods_and_not_from_the_edge() -> None:
     ]  # fmt: skip
 
 
+def test_an_autoscaler_takes_the_place_of_the_number() -> None:
+    """Both would change one field: each release would undo the other."""
+    found = objects("autoscaled")
+    spec = the("HorizontalPodAutoscaler", found)["spec"]
+    web, api = the("Deployment", found, "web"), the("Deployment", found, "api")
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "site-web"}
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 9)
+    (metric,) = spec["metrics"]
+    assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": "300m"}
+    assert [("replicas" in one["spec"]) for one in (web, api)] == [False, False]
+    others = [mode for mode in MODES if mode != "autoscaled"]
+    assert {one["kind"] for mode in others for one in objects(mode)} & {"HorizontalPodAutoscaler"} == set()
+    assert all("replicas" in one["spec"] for mode in others for one in of("Deployment", objects(mode)))
+
+
+def test_pods_ask_the_dns_that_the_values_name() -> None:
+    """A cluster whose DNS has another name, other pods and a cache on each node."""
+    found = objects("autoscaled")
+    conf = web_files(found)["cluster.conf"]
+    assert conf.startswith("resolver dns-default.openshift-dns.svc.cluster.local valid")
+    for one in of("NetworkPolicy", found):
+        rule = one["spec"]["egress"][0]
+        assert [sorted(to) for to in rule["to"]] == [["namespaceSelector", "podSelector"], ["ipBlock"]]
+        assert sorted((port["port"], port["protocol"]) for port in rule["ports"]) == [
+            (53, "TCP"), (53, "UDP"), (5353, "TCP"), (5353, "UDP"),
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("mode", "kinds"),
     [("nodeport", set()), ("ingress", {"Ingress"}), ("httproute", {"HTTPRoute"}), ("public", set())],
@@ -278,12 +331,12 @@ def test_without_a_login_nothing_of_it_is_left() -> None:
     components = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in found}
     assert components == {"web", "test"}
     assert "8000" not in text("public")
-    conf = the("ConfigMap", found, "web")["data"]
+    conf = web_files(found)
     assert json.loads(conf["version.json"])["images"].keys() == {"web"}
 
 
 def test_version_json_is_what_was_built() -> None:
-    found = json.loads(the("ConfigMap", objects("nodeport"), "web")["data"]["version.json"])
+    found = json.loads(web_files(objects("nodeport"))["version.json"])
     values: dict[str, Any] = yaml.safe_load(COMMON.read_text())
     assert found == {
         "version": "0.0.0",

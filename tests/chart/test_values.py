@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.render import CHART, MODES, given, helm, objects, of, parse, template, text, the
+from tests.chart.render import CHART, MODES, given, helm, objects, of, parse, template, text, the, web_files
 from tests.tools import need
 
 BAD: list[tuple[str, str, Any, str]] = [
@@ -64,7 +65,13 @@ BAD: list[tuple[str, str, Any, str]] = [
         "write host and path without tag and digest, as in registry.",
     ),
     ("nodeport", "web.replicas", 0, "'/web/replicas': minimum: got 0, want 1"),
-    ("nodeport", "web.replicas", "3", "'/web/replicas': got string, want integer"),
+    ("nodeport", "web.replicas", "3", 'web.replicas: "3" is not a number of pods; write 1 to 100 without'),
+    ("nodeport", "api.replicas", "none", 'api.replicas: "none" is not a number of pods; write 1 to 100'),
+    ("nodeport", "api.replicas", 101, "'/api/replicas': maximum: got 101, want 100"),
+    ("trial", "api.replicas", "unmanaged", "api.replicas: unmanaged: only one pod can write the file"),
+    ("autoscaled", "web.autoscale.min", 10, "web.autoscale.min: 10 is more than web.autoscale.max, 9; "),
+    ("autoscaled", "web.autoscale.cpu", "80%", 'web.autoscale.cpu: "80%" is not an amount of processor ti'),
+    ("autoscaled", "cluster.dns.port", 0, "'/cluster/dns/port': minimum: got 0, want 1"),
     ("nodeport", "web.wholeAddresses", "yes", "'/web/wholeAddresses': got string, want boolean"),
     ("nodeport", "web.relicas", 3, "'/web': additional properties 'relicas' not allowed"),
     ("nodeport", "wep", {}, "additional properties 'wep' not allowed"),
@@ -171,7 +178,7 @@ BAD: list[tuple[str, str, Any, str]] = [
         "trial",
         "api.replicas",
         3,
-        "api.replicas: 3 pods cannot write one file; write 1, or take another database.",
+        "api.replicas: 3: only one pod can write the file of database.mode sqlite; write 1, or take another",
     ),
     (
         "nodeport",
@@ -369,14 +376,15 @@ def test_a_new_login_changes_the_login_alone() -> None:
     assert before["site-api"] != after["site-api"]
 
 
-def test_what_pods_mount_has_its_content_in_its_name() -> None:
-    """A name that stays changes inside of old pods too, in the middle of a rollout."""
-    names = {
-        the("ConfigMap", parse(template("nodeport", more)), "web")["metadata"]["name"]
+def test_web_pods_carry_their_own_files() -> None:
+    """An object beside them would change under old pods, or be deleted with its release while they run."""
+    files = [
+        web_files(parse(template("nodeport", more)))
         for more in ({}, {"release.commit": "f" * 40}, {"cluster.pods": ["10.0.0.0/8"]}, {"web.workers": 4})
-    }
-    assert len(names) == 4
-    assert the("ConfigMap", objects("nodeport"), "web")["immutable"] is True
+    ]
+    assert len({json.dumps(one) for one in files}) == 4
+    assert [one.keys() for one in files] == [{"cluster.conf", "process.conf", "version.json"}] * 4
+    assert of("ConfigMap", objects("nodeport")) == []
 
 
 def test_each_revision_has_a_migration_of_its_own() -> None:

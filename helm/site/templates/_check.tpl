@@ -89,6 +89,19 @@ Types, names and choices are in values.schema.json.
 {{- $faults = append $faults (printf "edge.nodeport.port: %v is not a port for nodes; write 30000 to 32767, or 0 to let the cluster choose" .) }}
 {{- end }}
 {{- end }}
+{{- range $name, $replicas := dict "web.replicas" .Values.web.replicas "api.replicas" .Values.api.replicas }}
+{{- if and (kindIs "string" $replicas) (ne $replicas "unmanaged") }}
+{{- $faults = append $faults (printf "%s: %q is not a number of pods; write 1 to 100 without quotes, or unmanaged" $name $replicas) }}
+{{- end }}
+{{- end }}
+{{- with .Values.web.autoscale }}
+{{- if and .max (gt (int .min) (int .max)) }}
+{{- $faults = append $faults (printf "web.autoscale.min: %v is more than web.autoscale.max, %v; write the fewest pods as min, the most as max" .min .max) }}
+{{- end }}
+{{- if not (regexMatch "^[1-9][0-9]{0,5}m?$" .cpu) }}
+{{- $faults = append $faults (printf "web.autoscale.cpu: %q is not an amount of processor time; write it as 200m, which is a fifth of a core" .cpu) }}
+{{- end }}
+{{- end }}
 {{- with .Values.web.bucket }}
 {{- if .url }}
 {{- if not (regexMatch "^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$" .url) }}
@@ -115,8 +128,8 @@ Types, names and choices are in values.schema.json.
 {{- if not .Values.api.secret }}
 {{- $faults = append $faults "api.secret: is empty; make one with `python -m pipelines secrets`, and write its name" }}
 {{- end }}
-{{- if and $sqlite (gt (int .Values.api.replicas) 1) }}
-{{- $faults = append $faults (printf "api.replicas: %v pods cannot write one file; write 1, or take another database.mode" .Values.api.replicas) }}
+{{- if and $sqlite (ne (toString .Values.api.replicas) "1") }}
+{{- $faults = append $faults (printf "api.replicas: %v: only one pod can write the file of database.mode sqlite; write 1, or take another database.mode" .Values.api.replicas) }}
 {{- end }}
 {{- with .Values.api.mail }}
 {{- if not (regexMatch $host .host) }}

@@ -9,11 +9,6 @@
 {{- define "site.peers" -}}{{ include "site.name" . }}-web-peers{{- end }}
 {{- define "site.volume" -}}{{ include "site.name" . }}-login{{- end }}
 
-{{/* The file that web pods mount, named for what is in it: a name that stays would change under old pods too. */}}
-{{- define "site.web.files" -}}
-{{ include "site.web" . }}-{{ include "site.web.data" . | sha256sum | trunc 10 }}
-{{- end }}
-
 {{/* The version that was published. From a registry, Flux installs it as X.Y.N+<digest>, which no label may hold. */}}
 {{- define "site.release" -}}{{ regexReplaceAll "\\+.*$" .Chart.Version "" }}{{- end }}
 

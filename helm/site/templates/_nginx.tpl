@@ -25,8 +25,8 @@ map "" $csp_{{ . }} { default "{{ range index $.Values.web.csp . }} {{ . }}{{ en
 map "" $csp_directives { default "{{ range .Values.web.csp.directives }}; {{ . }}{{ end }}"; }
 {{- end }}
 
-{{/* All that web pods mount. Its hash is in the name of the ConfigMap. */}}
-{{- define "site.web.data" -}}
+{{/* The files of a web pod: annotations of its own, which it mounts (decision record 22). */}}
+{{- define "site.web.files" -}}
 cluster.conf: |
   {{- include "site.nginx" . | nindent 2 }}
 process.conf: |

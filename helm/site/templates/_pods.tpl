@@ -59,6 +59,8 @@ topologySpreadConstraints:
 - to:
     {{- toYaml .Values.cluster.dns.from | nindent 4 }}
   ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
+    {{- range uniq (list 53 (int .Values.cluster.dns.port)) }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
 {{- end }}
