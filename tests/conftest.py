@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests import project
+from tests.signals import restore_for_children
+
+restore_for_children()
 
 
 @pytest.fixture(scope="session")

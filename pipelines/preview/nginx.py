@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from pipelines.errors import PipelineError
 from pipelines.preview.login import Login, Say
 from pipelines.preview.nginx_files import HEALTH, MODULES, Ports, lay
+from pipelines.preview.signals import how_to_end
 from pipelines.preview.state import Board, Good, State
 from pipelines.tools import shell
 
@@ -130,7 +131,7 @@ class Front:
             if self._process.returncode is not None:
                 raise self._failed()
             await asyncio.sleep(0.02)
-        self._say(f"http://localhost:{self._addresses[0][1]}/  (Ctrl-C ends it)")
+        self._say(f"http://localhost:{self._addresses[0][1]}/  ({how_to_end()})")
         self._say(f"NGINX sends files as readers get them: no live reload; its logs are in {ROOT}/")
 
     def _answers(self) -> bool:

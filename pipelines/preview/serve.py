@@ -1,4 +1,4 @@
-"""Run the preview: one process, one port of this machine, until Ctrl-C.
+"""Run the preview: one process, one port of this machine, until a signal ends it.
 
 Reads the project. Writes out/preview and var/. Network: listens on 127.0.0.1 and
 ::1; the login sends mail where the environment names a mail server.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterator, Mapping
@@ -24,6 +23,7 @@ from pipelines.preview import nginx
 from pipelines.preview.app import App
 from pipelines.preview.builder import TREE, Builder, Clock, Say
 from pipelines.preview.login import Login
+from pipelines.preview.signals import ending, how_to_end
 from pipelines.preview.sockets import any_port, listen
 from pipelines.preview.state import Board, State
 from pipelines.preview.watch import watch
@@ -35,6 +35,8 @@ def serve(
     project: Path, port: int, *, told: Mapping[str, str], clock: Clock, say: Say, front: bool = False
 ) -> int:
     """Show *project* on http://localhost:*port* until SIGINT, SIGTERM or SIGHUP; return 0.
+
+    A signal that the caller ignores stays ignored (``signals.py``).
 
     That is how a preview ends, so it is no failure, and make has nothing to
     complain of. *told* is the environment; *clock* returns seconds since 1970;
@@ -51,7 +53,7 @@ def serve(
     board = Board()
     login = Login(project, port, told, say, proxy=front)
     if program is None:
-        say(f"http://localhost:{port}/  (Ctrl-C ends it)")
+        say(f"http://localhost:{port}/  ({how_to_end()})")
         app: ASGIApp = App(project / TREE, board, login)
         asyncio.run(_run(project, listening, app, board, login, clock, say))
         return 0
@@ -84,9 +86,8 @@ async def _run(
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(board.post, state)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            loop.add_signal_handler(number, stop.set)
+    for number in ending():
+        loop.add_signal_handler(number, stop.set)
     builder = Builder(project, clock, say, done)
     builder.start()
     server = _Server(
@@ -102,10 +103,10 @@ async def _run(
             server_header=False,
         )
     )
-    ending = asyncio.create_task(stop.wait())
+    stopping = asyncio.create_task(stop.wait())
     serving = asyncio.create_task(server.serve(listening))
     others = [asyncio.create_task(one) for one in (watch(project, builder.ask), *more)]
-    await asyncio.wait([ending, serving, *others], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([stopping, serving, *others], return_when=asyncio.FIRST_COMPLETED)
     board.close()  # open event streams would hold the server
     server.should_exit = True
     for task in others:
