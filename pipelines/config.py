@@ -100,6 +100,7 @@ class SiteConfig:
     chart: ChartConfig
     buckets: BucketConfig
     environments: tuple[Environment, ...]  # production alone, where site.toml names none
+    scripts: tuple[str, ...] = ()  # URLs of this site, site-absolute: what a text may load with <script src>
 
 
 _REQUIRED = object()
@@ -118,7 +119,7 @@ _SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
     "menu": {"label": (forms.text, _REQUIRED), "path": (forms.path, _REQUIRED)},
     "footer": {"label": (forms.text, _REQUIRED), "path": (forms.path, _REQUIRED)},
     "feed": {"authority": (forms.authority, _REQUIRED)},
-    "security": {"contact": (forms.contacts, _REQUIRED)},
+    "security": {"contact": (forms.contacts, _REQUIRED), "scripts": (forms.scripts, ())},
     "metadata": {"extra": (forms.names, ())},
     "build": {"less_compiler": (forms.compiler, "lesscpy")},
     "images": {"registry": (forms.registry, "")},
@@ -276,6 +277,7 @@ def parse(text: str, name: str = FILE) -> SiteConfig:
         footer=reading.menu("footer", rows["footer"]),
         feed_authority=rows["feed"][0]["authority"],
         security_contact=rows["security"][0]["contact"],
+        scripts=rows["security"][0]["scripts"],
         metadata_extra=rows["metadata"][0]["extra"],
         less_compiler=rows["build"][0]["less_compiler"],
         registry=rows["images"][0]["registry"],

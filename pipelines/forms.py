@@ -75,6 +75,14 @@ def contacts(value: Any) -> tuple[str, ...]:
     return uris
 
 
+def scripts(value: Any) -> tuple[str, ...]:
+    """Return URLs of scripts; only paths of this site, since the Content-Security-Policy loads no others."""
+    urls = texts(value)
+    if not all(re.fullmatch(r"/[A-Za-z0-9._~-][A-Za-z0-9._~/-]*", url) for url in urls):
+        raise Wrong("is not a list of paths of this site", 'write ["/files/chart.js"]')
+    return urls
+
+
 def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise Wrong("is not a list of texts", 'write it as ["one", "two"]')

@@ -198,6 +198,7 @@ def test_the_facts_of_a_page() -> None:
         loads=("/b.png", "/c.png", "/d.js", "/e.css"),
         findings=(),
         hidden=False,
+        headings=((1, "T"),),
     )
 
 

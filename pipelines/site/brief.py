@@ -31,7 +31,7 @@ def brief(html: str) -> str:
     if not html:
         return ""
     tree = LexborHTMLParser(html, is_fragment=True)
-    for node in tree.css("sup[id^='fnref'], img"):
+    for node in tree.css("sup[id^='fnref'], img, script"):
         node.decompose()
     for node in tree.css("[id]"):
         del node.attrs["id"]

@@ -116,7 +116,7 @@ def build(
             words = run.gather(lambda: texts.load(project, config.lang))
             theme = run.gather(lambda: _theme(project, config, memo))
         with run.phase("convert", len(content.documents)):
-            around = _surroundings(content, pictures)
+            around = _surroundings(content, pictures, config)
             pages = _convert(project, content, around, words, options, run, memo)
             if pictures is not None:  # else their own faults are told
                 covered = [run.gather(partial(_covered, page, around)) for page in pages]
@@ -190,13 +190,14 @@ def _theme(project: Path, config: SiteConfig, memo: Memo) -> Theme:
     return theme
 
 
-def _surroundings(content: Content, pictures: Pictures | None) -> Surroundings:
+def _surroundings(content: Content, pictures: Pictures | None, config: SiteConfig) -> Surroundings:
     return Surroundings(
         urls={document.path: document.url for document in content.documents},
         hidden=content.hidden,
         files=content.files,
         pictures=pictures.facts if pictures else {},
         broken=content.broken,
+        scripts=frozenset(config.scripts),
     )
 
 

@@ -15,8 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, suggest
 from pipelines.site import texts
-from pipelines.site.convert import locate
-from pipelines.site.finish import Facts
+from pipelines.site.finish import Facts, Finding
 from pipelines.site.handover import Page
 from pipelines.site.metadata import slug_of
 
@@ -49,7 +48,7 @@ def check(site: Site, config: SiteConfig, project: Path) -> tuple[list[Fault], l
     leads: dict[str, _Wrong | None] = {}  # most links stand on many pages: each is looked up once
     for url, facts in site.pages.items():
         for finding in facts.findings:
-            faults.append(placing.fault(url, finding.text, finding.remedy, finding.needles, finding.kind))
+            faults += placing.faults(url, finding)
         for link in facts.links:
             if link in told and link not in placing.written(url):
                 continue  # a broken menu stands on every page: one fault is enough
@@ -58,13 +57,13 @@ def check(site: Site, config: SiteConfig, project: Path) -> tuple[list[Fault], l
                 leads[absolute] = _lead(absolute, link, site)
             if wrong := leads[absolute]:
                 text, remedy, grave = wrong
-                fault = placing.fault(url, text, remedy, (link,), "url")
-                (faults if grave else warnings).append(fault)
+                placed = placing.faults(url, Finding(text, remedy, (link,), link))
+                (faults if grave else warnings).extend(placed)
         for load in facts.loads:
             if _path(url, load) not in site.files:
                 what = f"shows {load}, which does not exist"
                 remedy = "add the file to content/, or mend the path"
-                faults.append(placing.fault(url, what, remedy, (load,), "url"))
+                faults += placing.faults(url, Finding(what, remedy, (load,), load))
     return sorted(set(faults)), sorted(set(warnings))
 
 
@@ -114,7 +113,7 @@ def _near(path: str, known: Iterable[str]) -> str:
 
 
 class _Placing:
-    """Find where a fault of a page was written: in a document, or in a template."""
+    """Find where a fault of a page was written: in its document, or in a template."""
 
     def __init__(self, site: Site, project: Path) -> None:
         self.site = site
@@ -123,55 +122,46 @@ class _Placing:
         files = [*sorted(root.glob("**/*.html")), *sorted((project / texts.FOLDER).glob("*.toml"))]
         self.theme = {file.relative_to(project).as_posix(): file.read_text("utf-8") for file in files}
 
-    def written(self, url: str) -> frozenset[str]:
-        """Return the links that the author of the page wrote."""
+    def written(self, url: str) -> Mapping[str, list[int]]:
+        """Return the URLs that the document of the page refers to, and the lines on which it does."""
         page = self.site.documents.get(url)
-        return frozenset(dict(page.fragment.lines)) if page else frozenset()
+        found: dict[str, list[int]] = {}
+        for target, line in page.fragment.lines if page else ():
+            found.setdefault(target, []).append(line)
+        return found
 
-    def fault(self, url: str, text: str, remedy: str, needles: Sequence[str], kind: str = "markup") -> Fault:
-        """Return the fault with its place; *needles* are what may stand there, best first.
-
-        Of a URL it is known whether a document holds it. Text in a list may
-        come from the title or the summary of any page.
-        """
+    def faults(self, url: str, finding: Finding) -> list[Fault]:
+        """Return *finding*, which the page *url* has, once for each line on which it was written."""
         page = self.site.documents.get(url)
-        others = [] if kind == "url" else list(self.site.documents.values())
-        places = [_in_document(one, needles, kind) for one in ([page] if page else [])]
-        if kind != "text":
-            places.append(self._in_theme(needles))
-        places += [_in_document(one, needles, kind) for one in others] if not any(places) else []
-        for place in [*places, self._in_theme(needles)]:
-            if place:
-                return Fault(*place, text, remedy)
-        if page and any(needle in page.fragment.html for needle in needles):
-            return Fault(page.document.path, page.document.body_line, text, remedy)
-        first = self.unplaced.setdefault(text, url)
-        return Fault("theme/templates", 0, f"{text} (on {first})", remedy)
+        lines = self._lines(page, url, finding) if page else []
+        if page and lines:
+            return [Fault(page.document.path, line, finding.text, finding.remedy) for line in lines]
+        if place := self._in_theme(finding.needles):
+            return [Fault(*place, finding.text, finding.remedy)]
+        first = self.unplaced.setdefault(finding.text, url)
+        return [Fault("theme/templates", 0, f"{finding.text} (on {first})", finding.remedy)]
+
+    def _lines(self, page: Page, url: str, finding: Finding) -> list[int]:
+        """Return the lines of the page's document that wrote what *finding* is about, by its place there."""
+        if finding.url:
+            return self.written(url).get(finding.url, [])
+        if finding.id:
+            return [line for name, line in page.fragment.ids if name == finding.id]
+        if finding.heading >= 0:
+            own = [(level, text) for level, text, _ in page.fragment.headings]
+            shown = list(self.site.pages[url].headings)
+            for start in range(len(shown) - len(own) + 1) if own else ():
+                if shown[start : start + len(own)] == own and 0 <= finding.heading - start < len(own):
+                    return [page.fragment.headings[finding.heading - start][2]]
+        return []
 
     def _in_theme(self, needles: Sequence[str]) -> tuple[str, int] | None:
         for needle in filter(None, needles):
             for wanted in (f'"{needle}"', needle):  # as the value of an attribute, or anywhere
                 for name, source in self.theme.items():
-                    if wanted in source:
-                        return name, locate(source, 1, wanted)
+                    if (at := source.find(wanted)) >= 0:
+                        return name, source.count("\n", 0, at) + 1
         return None
-
-
-def _in_document(page: Page, needles: Sequence[str], kind: str) -> tuple[str, int] | None:
-    """Return the file and the line on which one of *needles* was written."""
-    document, known = page.document, dict(page.fragment.lines)
-    for needle in filter(None, needles):
-        if needle in known:
-            return document.path, known[needle]
-        if kind == "url":
-            continue
-        if needle in document.body:
-            return document.path, locate(document.body, document.body_line, needle)
-        for key in ("title", "summary", "series", "category", "tags", "author"):
-            value = getattr(document.meta, key)
-            if needle in (value if isinstance(value, str) else "\n".join(value)):
-                return document.path, document.meta.line(key)
-    return None
 
 
 def menus(site: Site, config: SiteConfig) -> list[Fault]:

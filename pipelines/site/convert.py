@@ -8,7 +8,8 @@ No reads, no writes, no network.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from html import escape
 from typing import Any
@@ -26,6 +27,8 @@ from pymdownx.superfences import SuperFencesException
 
 from pipelines.errors import Fault, SourceError, suggest
 from pipelines.site.metadata import slug_of
+from pipelines.site.positions import ATTRIBUTE, stamp
+from pipelines.site.source_lines import Lines
 
 # Fences of these languages are shown as they are; "plantuml" becomes a diagram later.
 PLAIN = frozenset({"", "text", "txt", "plain", "output"})
@@ -33,12 +36,17 @@ PLAIN = frozenset({"", "text", "txt", "plain", "output"})
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The HTML of one document before its links are resolved."""
+    """The HTML of one document before its links are resolved.
+
+    Its block elements carry the lines of the source that they were written on
+    (positions.py); this is all that the later steps know of the converter.
+    """
 
     html: str
     summary: str  # of the front matter, as inline HTML; "" when there is none
     toc: str  # a nested <ul>, or "" without headings
     sections: int  # headings of the second level
+    definitions: Mapping[str, int] = field(default_factory=dict)  # target of a link definition -> its line
 
 
 def convert(body: str, summary: str, name: str, body_line: int) -> Converted:
@@ -47,36 +55,31 @@ def convert(body: str, summary: str, name: str, body_line: int) -> Converted:
     Raises SourceError for a code block in an unknown language and for text
     that is nested too deeply to be converted.
     """
-    converter = _markdown()
+    converter, lines = _markdown()
     converter.reset()
-    notes: list[tuple[str, str, str]] = []  # (the line as written, fault, remedy)
+    lines.reset(stamping=True)
+    notes: list[tuple[int, str, str]] = []  # (line of the body, fault, remedy)
     converter.notes = notes  # type: ignore[attr-defined]  # read by _fence, one page at a time
     try:
         html = converter.convert(body)
+        definitions = lines.definitions
         toc = str(getattr(converter, "toc", ""))
         sections = len(getattr(converter, "toc_tokens", ()))
         converter.reset()
+        lines.reset(stamping=False)
         brief = converter.convert(summary).strip() if summary else ""
     except RecursionError:
         fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
         raise SourceError([fault]) from None
     if notes:
-        raise SourceError(Fault(name, locate(body, body_line, at), what, way) for at, what, way in notes)
+        raise SourceError(Fault(name, body_line + line - 1, what, way) for line, what, way in notes)
     brief = re.sub(r"\A<p>(.*)</p>\Z", r"\1", brief, flags=re.DOTALL)
     toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
-    return Converted(html, brief, toc if sections else "", sections)
-
-
-def locate(body: str, body_line: int, *needles: str) -> int:
-    """Return the line on which the first needle that occurs stands; the body's start if none does."""
-    for needle in needles:
-        if needle and (at := body.find(needle)) >= 0:
-            return body_line + body.count("\n", 0, at)
-    return body_line
+    return Converted(html, brief, toc if sections else "", sections, definitions)
 
 
 @lru_cache(maxsize=1)
-def _markdown() -> markdown.Markdown:
+def _markdown() -> tuple[markdown.Markdown, Lines]:
     """Return the one converter of this process: building it costs more than a short page."""
     converter = markdown.Markdown(
         output_format="html",
@@ -107,7 +110,9 @@ def _markdown() -> markdown.Markdown:
         },
     )
     converter.treeprocessors.register(_Typography(converter), "typography", 6.5)  # before smarty, at 6
-    return converter
+    lines = Lines(converter)
+    converter.lines_of_fence = lambda: lines.fence  # type: ignore[attr-defined]  # read by _fence
+    return converter, lines
 
 
 class _Typography(Treeprocessor):
@@ -135,8 +140,7 @@ def _fence_options(
         if key in ("title", "hl_lines"):
             options[key] = value
         else:
-            remedy = suggest(key, ("title", "hl_lines"))
-            md.notes.append((f"{key}=", f"code block with an unknown option {key!r}", remedy))
+            options.setdefault("unknown", []).append(key)
     return True
 
 
@@ -144,13 +148,18 @@ def _fence(
     source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
 ) -> str:
     """Return one fenced block as HTML."""
+    first, last = md.lines_of_fence()
+    for key in options.get("unknown", ()):
+        remedy = suggest(key, ("title", "hl_lines"))
+        md.notes.append((first, f"code block with an unknown option {key!r}", remedy))
     try:
-        return _block(source, language or "", options, md)
+        at = f'{ATTRIBUTE}="{stamp(first, last)}"'
+        return _block(source, language or "", options, md, first).replace(" ", f" {at} ", 1)
     except Exception as error:  # SuperFences swallows every other exception
         raise SuperFencesException(f"code block in {language!r}") from error
 
 
-def _block(source: str, language: str, options: dict[str, Any], md: Any) -> str:
+def _block(source: str, language: str, options: dict[str, Any], md: Any, line: int) -> str:
     if language == "plantuml":
         return f'<pre class="plantuml">\n{escape(source, quote=False)}</pre>'
     title = options.get("title")
@@ -162,7 +171,7 @@ def _block(source: str, language: str, options: dict[str, Any], md: Any) -> str:
     if lexer is None:
         names = {alias for _, aliases, _, _ in get_all_lexers() for alias in aliases}
         what = f"code block in an unknown language {language!r}"
-        md.notes.append((f"```{language}", what, _language_remedy(language, names)))
+        md.notes.append((line, what, _language_remedy(language, names)))
         return ""
     code = highlight(source, lexer, _formatter(str(options.get("hl_lines", ""))))
     return f'<div class="highlight">{caption}<pre><code>{code}</code></pre></div>'

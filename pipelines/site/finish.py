@@ -8,16 +8,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
 
 import minify_html
 from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from pipelines.site import html_policy
+from pipelines.site.leftovers import heading_text, leftovers
 
 _OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
 # What a page loads by itself, as opposed to what a reader may follow.
 _EMBEDS = (
     "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use"
 )
+_HEADINGS = "h1, h2, h3, h4, h5, h6"
 _LOADING = ("src", "data", "poster", "href", "xlink:href")
 _LINKS_LOADED = frozenset(
     (
@@ -25,45 +28,18 @@ _LINKS_LOADED = frozenset(
         *("prefetch", "prerender", "preconnect", "dns-prefetch"),
     )
 )
-_NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
-# What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
-_LEFTOVERS = (
-    (
-        r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}",
-        "Jinja",
-        "take it out: only templates run it",
-    ),
-    (r"\{(?:filename|static|attach|tag|category|author|index)\}\S*", "a link", "write [words]({filename}…)"),
-    (r"!?\[[^\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
-    (r"\[\[[^\]\n]+\]\]", "a link", "write it as [words](target)"),
-    (r"\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
-    (r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)", "a link", "take out the space between ] and ("),
-    (r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)", "emphasis", "put no space inside the signs"),
-    (r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),
-    (r"^\s*(?:```|~~~)[^\n]*", "a block of code", "close it with the same signs on a line of their own"),
-    (r"^#{1,6} \S[^\n]*", "a heading", "put a blank line before it"),
-    (r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "a table", "put a blank line before it"),
-    (r"\[\^[^\]\s]+\]", "a footnote", "add a line that begins with its sign, a colon and its text"),
-    (r"\{:\s*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
-    (r"^!!! .*", "an admonition", "put a blank line before it"),
-    (r"<!(?:--|–|—).*", "a comment", "close it with -->"),
-)
-_PATTERNS = tuple((re.compile(pattern, re.MULTILINE), what, remedy) for pattern, what, remedy in _LEFTOVERS)
-# Typography, and what an author typed for it.
-_TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "..."}
-# A line of a paragraph, which a blank line above (or four spaces) would have made an item.
-_ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
-_SIGN = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong in a page; *needles* are what to search for in the source, best first."""
+    """Something wrong in a page; the other fields say what it is about, and how a template may have it."""
 
     text: str
     remedy: str
-    needles: tuple[str, ...] = ()
-    kind: Literal["url", "markup", "text"] = "markup"  # what the needles are
+    needles: tuple[str, ...] = ()  # what to search for in the templates, best first
+    url: str = ""  # that the page embeds
+    heading: int = -1  # which one of the page's
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +51,7 @@ class Facts:
     loads: tuple[str, ...]  # every URL that the page asks for by itself, once
     findings: tuple[Finding, ...]
     hidden: bool  # robots: noindex
+    headings: tuple[tuple[int, str], ...] = ()  # (level, text) of each
 
 
 def minify(html: str) -> str:
@@ -96,45 +73,48 @@ def inspect(html: str) -> Facts:
     ids = Counter(node.attributes["id"] or "" for node in tree.css("[id]"))
     for name in sorted(name for name, count in ids.items() if count > 1):
         needles = (f"#{name}", f'id="{name}"', f"id={name}", f"id='{name}'")
-        findings.append(Finding(f"id {name!r} stands twice", "rename one", needles))
+        findings.append(Finding(f"id {name!r} stands twice", "rename one", needles, id=name))
     findings.extend(_pictures(tree))
-    findings.extend(_headings(tree))
+    headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADINGS))
+    findings.extend(_headings(headings))
     findings.extend(_inline(tree))
     loads = list(_loads(tree, findings))
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
-    findings.extend(_leftovers(tree))  # takes nodes out of the tree: last
+    for left in leftovers(tree):  # takes nodes out of the tree: last
+        findings.append(Finding(left.text, left.remedy, (left.shown, left.typed)))
     return Facts(
         ids=frozenset(ids),
         links=tuple(dict.fromkeys(links)),
         loads=tuple(dict.fromkeys(loads)),
         findings=tuple(findings),
         hidden=hidden,
+        headings=headings,
     )
 
 
 def _pictures(tree: LexborHTMLParser) -> list[Finding]:
     remedy = 'write ![what it shows](…); alt="" if it only decorates'
     return [
-        Finding("image without an alt text", remedy, (node.attributes.get("src") or "",), kind="url")
-        for node in tree.css("img:not([alt])")
+        Finding("image without an alt text", remedy, (url,), url)
+        for url in (node.attributes.get("src") or "" for node in tree.css("img:not([alt])"))
     ]
 
 
-def _headings(tree: LexborHTMLParser) -> list[Finding]:
+def _headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
     found: list[Finding] = []
     before = 0
-    for node in tree.css("h1, h2, h3, h4, h5, h6"):
-        level, text = int((node.tag or "h0")[1]), node.text().strip().rstrip("#").strip()
-        signs = "#" * level
-        needles = (f"{signs} {text}", f"{signs}{text}", text)
+    for index, (level, text) in enumerate(headings):
+        needles = (text, f"<h{level}")
         if level == 1 and before:
-            found.append(Finding(f"a second <h1>: {text!r}", "begin with ##: the title is the <h1>", needles))
+            remedy = "begin with ##: the title is the <h1>"
+            found.append(Finding(f"a second <h1>: {text!r}", remedy, needles, heading=index))
         elif level > before + 1:
             what = f"heading {text!r} is of level {level} after level {before}"
-            found.append(Finding(what, f"make it level {before + 1}", needles))
+            found.append(Finding(what, f"make it level {before + 1}", needles, heading=index))
         if not text:
-            found.append(Finding(f"an empty heading <h{level}>", "give it words", (signs,)))
+            what = f"an empty heading <h{level}>"
+            found.append(Finding(what, "give it words", (f"<h{level}",), heading=index))
         before = level
     if not before:
         found.append(Finding("a page without a heading", "let the template write an <h1>"))
@@ -158,7 +138,7 @@ def _inline(tree: LexborHTMLParser) -> list[Finding]:
         style = node.attributes.get("style") or ""
         found.append(Finding(f"inline style {style!r}", "give it a class", (f'style="{style}"', style)))
     for node in tree.css("a[href]"):
-        if re.match(r"\s*javascript:", node.attributes.get("href") or "", re.IGNORECASE):
+        if html_policy.scheme(node.attributes.get("href") or "") in ("javascript", "vbscript", "data"):
             found.append(Finding("inline script in a link", "move it to theme/js", ("javascript:",)))
     for node in _with_handlers(tree):
         for name in node.attributes:
@@ -187,34 +167,10 @@ def _loads(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
     for url in urls:
         if _OTHER_HOST.match(url):
             remedy = "put the file into content/, or link to it"
-            findings.append(Finding(f"embeds {url} of another host", remedy, (url,), kind="url"))
+            findings.append(Finding(f"embeds {url} of another host", remedy, (url,), url))
     for node in tree.css("form[action], [formaction], a[ping]"):
         for attribute in ("action", "formaction", "ping"):
             url = node.attributes.get(attribute) or ""
             if _OTHER_HOST.match(url):
-                findings.append(Finding(f"sends to {url} of another host", "link to it instead", (url,)))
+                findings.append(Finding(f"sends to {url} of another host", "link to it instead", (url,), url))
     return [url for url in urls if not _OTHER_HOST.match(url) and not url.startswith("data:")]
-
-
-def _leftovers(tree: LexborHTMLParser) -> list[Finding]:
-    tree.strip_tags(_NOT_PROSE)
-    body = tree.body
-    text = body.text() if body else ""
-    found = [
-        _leftover(what, shown, remedy)
-        for pattern, what, remedy in _PATTERNS
-        for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
-    ]
-    if _SIGN.search(text):
-        remedy = "put a blank line before the list, and four spaces before an inner one"
-        for node in tree.css("p, li, dd, td"):
-            for item in _ITEM.findall(node.text(deep=False)):
-                found.append(_leftover("an item of a list", item.strip(), remedy))
-    return found
-
-
-def _leftover(what: str, shown: str, remedy: str) -> Finding:
-    typed = "".join(_TYPED.get(sign, sign) for sign in shown)
-    text = f"{what} was not understood: {typed if len(typed) <= 60 else typed[:59] + '…'!r}"
-    remedy = f"{remedy}, or put it in `backticks` if the reader is to see it"
-    return Finding(text, remedy, (shown, typed), kind="text")

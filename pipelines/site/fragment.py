@@ -14,21 +14,26 @@ from html import escape
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.errors import Fault, SourceError
+from pipelines.site import positions
 from pipelines.site.brief import brief, first_paragraph, shorten, text_of
-from pipelines.site.convert import Converted, locate
+from pipelines.site.content_checks import Structure, published, structure
+from pipelines.site.convert import Converted
+from pipelines.site.html_audit import violations
 from pipelines.site.links import BrokenLink, Surroundings, Target, file_url, resolve
 from pipelines.site.mathml import to_mathml
 from pipelines.site.paragraphs import mended
+from pipelines.site.positions import Positions
+from pipelines.site.report import Report
 from pipelines.site.sources import Document
 from pipelines.site.swallowed import lost_character, lost_definitions, lost_tags
 
 WORDS_A_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
-_URL_ATTRIBUTES = ("href", "src", "poster", "data")
-_MARKED = ":is([href], [src], [poster], [srcset], object[data])"  # a list would name some nodes twice
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_URL_ATTRIBUTES = ("href", "src", "poster", "xlink:href")
+_MARKED = ":is([href], [src], [poster], [srcset])"  # a list would name some nodes twice
 
 # Private-use characters stand for markup while the tree is text; a page cannot hold them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
+_TAKEN = _OPEN + _CLOSE + positions.SIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,13 @@ class Fragment:
     toc: str
     sections: int
     files: tuple[str, ...]  # files of content/ that the page needs, sorted
-    lines: tuple[tuple[str, int], ...]  # resolved URL -> line in the source
+    lines: tuple[tuple[str, int], ...]  # (resolved URL, line of the source), for each place
+    headings: tuple[tuple[int, str, int], ...] = ()  # (level, text, line of the source)
+    ids: tuple[tuple[str, int], ...] = ()  # (id, line of the source)
 
 
-Inline = Callable[[str, str], str]  # (path of a .puml or "", source of a block) -> markup
+# (path of a .puml or "", source of a block, the line on which that begins) -> markup
+Inline = Callable[[str, str, int], str]
 
 
 def finish(
@@ -67,14 +75,24 @@ def finish(
     labels: Labels,
 ) -> Fragment:
     """Resolve and complete *converted*; raise SourceError with every fault of the page."""
-    work = _Work(document, around, diagram, labels)
+    work = _Work(document, converted, around, diagram, labels)
+    report = work.report
     html = work.run(converted.html)
     text = text_of(html)
     summary = brief(work.summary(converted.summary) or work.first_paragraph)
     for loss in lost_definitions(document.body, text):
-        work.blame(loss.text, loss.remedy, loss.needle)
-    if work.faults:
-        raise SourceError(work.faults)
+        line = document.body_line + document.body.count("\n", 0, loss.at)
+        report.blame_line(line, loss.text, loss.remedy)
+
+    def written() -> LexborHTMLParser:
+        again = _Work(document, converted, around, diagram, labels)
+        tree = again.parse(converted.html)
+        again.links(tree)
+        return tree
+
+    published(html, converted.toc, summary, report, written, around.scripts)
+    if report.faults:
+        raise SourceError(report.faults)
     return Fragment(
         html=html,
         summary=summary,
@@ -83,22 +101,32 @@ def finish(
         toc=converted.toc,
         sections=converted.sections,
         files=tuple(sorted(work.files)),
-        lines=tuple(sorted(work.lines.items())),
+        lines=tuple(sorted(work.lines)),
+        headings=work.structure.headings,
+        ids=work.structure.ids,
     )
 
 
 class _Work:
     """The state of one page on its way through the passes."""
 
-    def __init__(self, document: Document, around: Surroundings, diagram: Inline, labels: Labels) -> None:
+    def __init__(
+        self,
+        document: Document,
+        converted: Converted,
+        around: Surroundings,
+        diagram: Inline,
+        labels: Labels,
+    ) -> None:
         self.document, self.around = document, around
         self.diagram, self.labels = diagram, labels
-        self.faults: list[Fault] = []
+        self.report = Report(document, Positions(document.body, document.body_line, converted.definitions))
+        self.blame = self.report.blame
         self.files: set[str] = set()
-        self.lines: dict[str, int] = {}
+        self.lines: set[tuple[str, int]] = set()
+        self.structure = Structure()
         self.parts: list[str] = []
         self.first_paragraph = ""
-        self.at = 0  # the line to blame, where it is known
 
     def run(self, html: str) -> str:
         if not html.strip():
@@ -107,28 +135,45 @@ class _Work:
         self.math(tree)
         self.diagrams(tree)
         self.links(tree)
+        self.structure = structure(tree, self.report)
+        positions.remove(tree)
         self.tables(tree)
         self.small_things(tree)
         self.figures(tree)
-        # Comments are for authors; a feed would carry them to its readers.
-        self.first_paragraph = self.fill(_COMMENT.sub("", first_paragraph(tree)))
-        return self.fill(_COMMENT.sub("", tree.html or ""))
+        self.first_paragraph = self.fill(first_paragraph(tree))
+        return self.fill(tree.html or "")
 
     def parse(self, html: str) -> LexborHTMLParser:
-        """Parse *html* and blame what would be lost of it."""
-        if loss := lost_character(html, _OPEN + _CLOSE):
-            self.blame(loss.text, loss.remedy, loss.needle)
+        """Parse *html*, take its comments out, and blame what would be lost of it.
+
+        Comments are for authors; a feed would carry them to its readers.
+        """
+        if fault := self.character(html):
+            self.report.faults.append(fault)
             html = ""
         tree = LexborHTMLParser(html, is_fragment=True)
         for loss in lost_tags(html, tree):
-            self.blame(loss.text, loss.remedy, loss.needle)
+            line = self.report.at or self.report.positions.in_text(html, loss.at, loss.needle)
+            self.report.blame_line(line, loss.text, loss.remedy)
+        positions.settle(tree)
         return tree
+
+    def character(self, html: str) -> Fault | None:
+        """Return a fault for the first character that no page can show, or that the build itself takes."""
+        written = self.document.meta.summary if self.report.at else self.document.body
+        if loss := lost_character(written, _TAKEN, references=False):
+            line = self.report.at or self.document.body_line + written.count("\n", 0, loss.at)
+        elif loss := lost_character(html, _OPEN + _CLOSE):
+            line = self.report.at or self.report.positions.in_text(html, loss.at, loss.needle)
+        else:
+            return None
+        return Fault(self.document.path, line, loss.text, loss.remedy)
 
     def summary(self, html: str) -> str:
         """Complete the summary of the front matter, which is one paragraph of text."""
         if not html.strip():
             return ""
-        self.at = self.document.meta.line("summary")
+        self.report.at = self.document.meta.line("summary")
         tree = self.parse(html)
         if tree.css_first("p, ul, ol, dl, h1, h2, h3, h4, h5, h6, pre, div, blockquote, table, hr"):
             self.blame("the summary is more than one paragraph of text", "write one, without lists or code")
@@ -136,8 +181,8 @@ class _Work:
             self.blame("the summary holds a picture", "name it in a line `image: …`")
         self.math(tree)
         self.links(tree)
-        self.at = 0
-        return self.fill(_COMMENT.sub("", tree.html or ""))
+        self.report.at = 0
+        return self.fill(tree.html or "")
 
     def fill(self, html: str) -> str:
         """Put the parts in; one may hold another (an image in a table), so until none is left."""
@@ -145,11 +190,10 @@ class _Work:
             html = re.sub(f"{_OPEN}(\\d+){_CLOSE}", lambda m: self.parts[int(m[1])], html)
         return html
 
-    def line(self, *needles: str) -> int:
-        return self.at or locate(self.document.body, self.document.body_line, *needles)
-
-    def blame(self, text: str, remedy: str, *needles: str) -> None:
-        self.faults.append(Fault(self.document.path, self.line(*needles), text, remedy))
+    def refuse(self, broken: BrokenLink, node: LexborNode, href: str) -> None:
+        text, remedy = broken.args
+        self.blame(text, remedy, node, f"({href}", href)
+        self.report.refused.add(href)
 
     def put(self, node: LexborNode, markup: str) -> None:
         """Replace *node* by *markup*."""
@@ -171,65 +215,72 @@ class _Work:
             tex = tex.removesuffix("\\)").removesuffix("\\]").strip()
             if _beside(node.prev).endswith("$") and _beside(node.next).startswith("$"):
                 remedy = "give it a paragraph of its own, or write one $ on each side"
-                self.blame("math in $$ stands in a line of text", remedy, f"$${tex}")
+                self.blame("math in $$ stands in a line of text", remedy, node, f"$${tex}")
             try:
                 block = node.tag == "div"
                 markup = to_mathml(tex, block=block)
-                self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
             except ValueError as error:
-                self.blame(f"math {error}", f"mend {' '.join(tex.split())[:60]}", tex, tex.split("\n")[0])
+                self.blame(f"math {error}", f"mend {' '.join(tex.split())[:60]}", node, tex)
+                continue
+            wrong = list(violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
+            for one in wrong:
+                self.blame(f"math: {one.text}", one.remedy, node, tex)
+            if not wrong:
+                self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
 
     def diagrams(self, tree: LexborHTMLParser) -> None:
         for node in tree.css("pre.plantuml"):
-            self._inline(node, "", node.text())
+            source = node.text()
+            blank = len(source) - len(source.lstrip("\n"))
+            self._inline(node, "", source, self.report.line(node) + 1 + blank)
         for node in tree.css("img[src$='.puml']"):
             src = node.attributes.get("src") or ""
             try:
                 file = resolve(src, self.document, self.around).file
             except BrokenLink as broken:
-                self.blame(*broken.args, src)
+                self.refuse(broken, node, src)
                 continue
             parent = node.parent
             alone = parent is not None and parent.tag == "p" and not parent.text().strip()
-            self._inline(parent if alone and parent is not None else node, file, "")
+            self._inline(parent if alone and parent is not None else node, file, "", 0)
 
-    def _inline(self, node: LexborNode, path: str, source: str) -> None:
+    def _inline(self, node: LexborNode, path: str, source: str, line: int) -> None:
         try:
-            self.put(node, self.diagram(path, source))
+            self.put(node, self.diagram(path, source, line))
         except SourceError as error:
-            self.faults.extend(error.faults)
+            self.report.faults.extend(error.faults)
 
     def links(self, tree: LexborHTMLParser) -> None:
         pictures = 0
         for node in tree.css(_MARKED):
             for attribute in _URL_ATTRIBUTES:
                 href = node.attributes.get(attribute)
-                if href is None or not (target := self._resolved(href)):
+                if href is None or not (target := self._resolved(node, href)):
                     continue
                 node.attrs[attribute] = target.url
                 if node.tag == "img":
                     self._picture(node, target.file, pictures)
                     pictures += 1
             if written := node.attributes.get("srcset"):
-                node.attrs["srcset"] = self._candidates(written)
+                node.attrs["srcset"] = self._candidates(node, written)
 
-    def _resolved(self, href: str) -> Target | None:
+    def _resolved(self, node: LexborNode, href: str) -> Target | None:
         try:
             target = resolve(href, self.document, self.around)
         except BrokenLink as broken:
-            self.blame(*broken.args, href)
+            self.refuse(broken, node, href)
             return None
-        self.lines.setdefault(target.url, self.line(f"({href}", href))
+        self.lines.add((target.url, self.report.line(node, f"({href}", href)))
         if target.file:
             self.files.add(target.file)
         return target
 
-    def _candidates(self, srcset: str) -> str:
+    def _candidates(self, node: LexborNode, srcset: str) -> str:
         """Resolve "a.png 1x, b.png 2x"."""
         done = []
         for candidate in filter(None, map(str.strip, srcset.split(","))):
             href, _, size = candidate.partition(" ")
-            target = self._resolved(href)
+            target = self._resolved(node, href)
             done.append(f"{target.url if target else href} {size}".strip())
         return ", ".join(done)
 
@@ -253,10 +304,6 @@ class _Work:
         for sign in tree.css("a.headerlink"):
             sign.attrs["aria-label"] = self.labels.permalink
             del sign.attrs["title"]
-        for box in tree.css("div.admonition"):
-            if not _text_below(box, "p.admonition-title"):
-                what = f"admonition {box.text().strip()!r} without a text"
-                self.blame(what, "indent its text by four spaces", "!!!")
         for box in tree.css("li.task-list-item > input, li.task-list-item > p > input"):
             ticked = "checked" in box.attributes
             box.attrs["aria-label"] = self.labels.done if ticked else self.labels.open
@@ -274,12 +321,6 @@ class _Work:
 
 def _beside(node: LexborNode | None) -> str:
     return node.text() if node is not None and node.tag == "-text" else ""
-
-
-def _text_below(node: LexborNode, title: str) -> bool:
-    """Say whether *node* holds more than its *title*."""
-    titles = "".join(one.text() for one in node.css(title)[:1])
-    return len(node.text().split()) > len(titles.split()) or bool(node.css("img, svg, math, table, video"))
 
 
 def _elements(node: LexborNode) -> list[LexborNode]:

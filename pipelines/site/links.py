@@ -16,6 +16,7 @@ from unicodedata import normalize
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pipelines.errors import suggest
+from pipelines.site import html_policy
 from pipelines.site.metadata import slug_of
 from pipelines.site.sources import CONTENT, Document
 
@@ -25,13 +26,6 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Pictures that may tell where they were taken, in forms that are not read here.
 _UNCLEAN = frozenset(".tif .tiff .jfif .jpe .heic .heif .bmp .jxl .dng .raw .psd .jp2".split())
 _REFUSED = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
-# A scheme that nobody knows is a slip of the pen: it would lead nowhere without a word.
-_KNOWN = frozenset(
-    (
-        *("https", "http", "mailto", "tel", "sms", "xmpp", "irc", "ircs", "matrix", "geo", "ftp"),
-        *("ftps", "sftp", "ssh", "git", "magnet", "gemini", "gopher", "nntp", "news", "urn", "webcal"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +46,7 @@ class Surroundings:
     files: frozenset[str]  # every other file of content/
     pictures: Mapping[str, Picture] = field(default_factory=dict)  # by path
     broken: frozenset[str] = frozenset()  # documents with faults of their own
+    scripts: frozenset[str] = frozenset()  # URLs of scripts that a text may load
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,7 @@ def resolve(href: str, document: Document, around: Surroundings) -> Target:
     Links to other hosts, to site-absolute URLs and to fragments stay as they
     are: whether those exist is known only when all pages are.
     """
-    href = href.strip()
+    href = html_policy.plain_url(href).strip()
     if not href:
         raise BrokenLink("links to nothing", "write where the link leads")
     try:
@@ -102,8 +97,8 @@ def resolve(href: str, document: Document, around: Surroundings) -> Target:
 def _foreign(href: str, scheme: str, host: str) -> Target:
     if scheme in _REFUSED:
         raise BrokenLink(f"links to a {scheme}: URL", "use https:, mailto: or a path")
-    if scheme not in _KNOWN:
-        near = suggest(scheme, _KNOWN)
+    if scheme not in html_policy.LINKED:  # a slip of the pen, or what no browser opens
+        near = suggest(scheme, html_policy.LINKED - {""})
         remedy = near if near.startswith("did") else "use https:, mailto: or a path"
         raise BrokenLink(f"links to {href}, and nobody knows {scheme}:", remedy)
     if scheme in ("http", "https") and not host:

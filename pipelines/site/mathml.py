@@ -6,8 +6,9 @@ No reads, no writes, no network.
 from __future__ import annotations
 
 import re
+from xml.etree.ElementTree import tostring
 
-from latex2mathml.converter import convert
+from latex2mathml.converter import convert_to_element
 from latex2mathml.exceptions import (
     DenominatorNotFoundError,
     DoubleSubscriptsError,
@@ -38,6 +39,7 @@ _FAULTS = (
     NumeratorNotFoundError,
     IndexError,  # what the converter raises when an argument is missing at the end
 )
+_REFERENCE = re.compile(r"&amp;(#(?:\d+|x[0-9A-Fa-f]+);)")
 
 
 def to_mathml(tex: str, *, block: bool) -> str:
@@ -47,10 +49,12 @@ def to_mathml(tex: str, *, block: bool) -> str:
     fault here, since the reader would see it on the page.
     """
     try:
-        mathml = str(convert(tex, display="block" if block else "inline"))
+        element = convert_to_element(tex, display="block" if block else "inline")
     except _FAULTS as error:
         name = re.sub(r"(?<!^)([A-Z])", r" \1", type(error).__name__.removesuffix("Error")).lower()
         raise ValueError(f"is not TeX: {name}") from None
+    # The converter writes references as text; its own serializer would bring "<" back as markup, too.
+    mathml = _REFERENCE.sub(r"&\1", tostring(element, encoding="unicode").replace("&gt;", ">"))
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):
         raise ValueError(f"uses a TeX command that is not known here: {unknown[1]}")
     # The minifier takes <mspace/> for an element that it must not close, and loses </math>.

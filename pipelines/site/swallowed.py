@@ -11,29 +11,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser
 
-# Elements of HTML that may stand in the text of a page (WHATWG, flow content and its parts).
-ELEMENTS = frozenset(
-    (
-        *("a", "abbr", "address", "area", "article", "aside", "audio", "b", "bdi", "bdo", "blockquote"),
-        *("br", "button", "canvas", "caption", "cite", "code", "col", "colgroup", "data", "datalist"),
-        *("dd", "del", "details", "dfn", "dialog", "div", "dl", "dt", "em", "embed", "fieldset"),
-        *("figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header"),
-        *("hgroup", "hr", "i", "iframe", "img", "input", "ins", "kbd", "label", "legend", "li", "main"),
-        *("map", "mark", "math", "menu", "meter", "nav", "noscript", "object", "ol", "optgroup"),
-        *("option", "output", "p", "param", "picture", "pre", "progress", "q", "rp", "rt", "ruby", "s"),
-        *("samp", "script", "section", "select", "small", "source", "span", "strong", "style", "sub"),
-        *("summary", "sup", "svg", "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "time"),
-        *("tr", "track", "u", "ul", "var", "video", "wbr"),
-    )
+from pipelines.site.html_policy import HTML
+
+# The tokens of HTML in which a "<" begins markup (WHATWG, tokenization): comments, what HTML takes for a
+# comment although it is none, and tags, whose attributes may hold any of these signs.
+_TOKEN = re.compile(
+    r"""(?P<comment><!--(?:-?>|.*?--!?>))
+    |(?P<lost><!--.*|<(?:\?|!|/(?![A-Za-z]))[^>]*>?)
+    |</?(?P<name>[A-Za-z][^\s/>]*+)
+     (?:[\s/]++(?:[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+)?)?)?)*+(?P<end>>?)""",
+    re.DOTALL | re.VERBOSE,
 )
-_TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-# What HTML takes for a comment although it is none, or for one that goes on to the end of the page.
-_DECLARATION = re.compile(
-    r"<(?:\?|!(?!--)|/(?![A-Za-z]))[^>]*>?|<!--(?!.*?-->).*|</?[A-Za-z][^<>]*\Z", re.DOTALL
-)
+# Most pages hold nothing of this: reading their tokens one by one is spared.
+_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
+_SUSPECT = re.compile(r"<(?:[?!]|/(?![A-Za-z]))|</?[A-Za-z][^<>]*\Z")
 # Python-Markdown's own rules for what defines a link, a footnote and an abbreviation.
 _INSIDE = r"^[ \t]*(?:>[ \t]*|(?:[-*+:]|\d+\.)[ \t]+)*"  # of quotations and lists
 _DEFINITION = re.compile(_INSIDE + r"\[(?P<name>[^\[\]]*)\]: *(?P<target>\S+)", re.MULTILINE)
@@ -51,49 +44,51 @@ class Loss:
 
     text: str
     remedy: str
-    needle: str  # what to search for in the source
+    needle: str  # how it was written
+    at: int = 0  # where it stands in the text that was looked at
 
 
-def lost_character(html: str, taken: str) -> Loss | None:
-    """Return the first character of *html* that no page can show, or that the build itself has *taken*."""
-    if "&#" not in html and not any(sign in html for sign in taken):
+def lost_character(html: str, taken: str, *, references: bool = True) -> Loss | None:
+    """Return the first character of *html* that no page can show, or that the build itself has *taken*.
+
+    Without *references*, ``&#1;`` is no such character: it may stand in code.
+    """
+    if not (references and "&#" in html) and not any(sign in html for sign in taken):
         return None
     for found in re.finditer(f"[{taken}]|&#(?:[xX](?P<hex>[0-9a-fA-F]+)|(?P<dec>[0-9]+))", html):
+        if not references and found[0].startswith("&"):
+            continue
         digits, base = (found["hex"], 16) if found["hex"] else (found["dec"], 10)
         number = int(digits[:9], base) if digits else ord(found[0])
         if number in _UNSEEN or number in map(ord, taken):
-            return Loss(f"has a character that no page can show (U+{number:04X})", "remove it", found[0])
+            what = f"has a character that no page can show (U+{number:04X})"
+            return Loss(what, "remove it", found[0], found.start())
     return None
 
 
 def lost_tags(html: str, tree: LexborHTMLParser) -> Iterator[Loss]:
-    """Yield what of *html* the parser takes for markup although it is none; *tree* is *html*, parsed."""
+    """Yield what of *html* is in *tree*, its parsed form, in no way; other markup is for html_audit.py."""
     remedy = "put it in `backticks`, or write &lt; for its <"
-    for found in _DECLARATION.findall(html):
-        yield Loss(f"{' '.join(found.split())[:40]} would not be seen", remedy, found[:12])
-    html = _COMMENT.sub("", html)
-    names = {name for name in _TAG.findall(html) if name.lower() not in ELEMENTS}
-    if not names:
+    told: set[str] = set()
+    if not _SUSPECT.search(html) and set(_NAME.findall(html)) <= HTML.keys():
         return
-    drawn = {(node.tag or "").lower() for node in _nodes(tree) if _in_picture(node)}
-    for name in sorted(names):
-        if name.lower() not in drawn:
-            yield Loss(f"<{name}> is no element of a text in HTML", remedy, f"<{name}")
+    for found in _TOKEN.finditer(html):
+        written, name = found[0], found["name"]
+        if found["lost"] or (name and not found["end"] and found.end() == len(html)):
+            what = f"{' '.join(written.split())[:40]} would not be seen"
+            yield Loss(what, remedy, written[:12], found.start())
+        elif name and name not in told and name.lower() not in HTML and not _in_tree(tree, name):
+            told.add(name)
+            yield Loss(
+                f"<{name}> is no element of a text in HTML", remedy, written.partition(">")[0], found.start()
+            )
 
 
-def _nodes(tree: LexborHTMLParser) -> Iterator[LexborNode]:
+def _in_tree(tree: LexborHTMLParser, name: str) -> bool:
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
+        return tree.css_matches(name)
     root = tree.root
-    yield from root.traverse() if root else ()
-
-
-def _in_picture(node: LexborNode) -> bool:
-    """Say whether *node* is part of an SVG or a formula, which have elements of their own."""
-    up = node.parent
-    while up is not None:
-        if up.tag in ("svg", "math"):
-            return True
-        up = up.parent
-    return False
+    return any((node.tag or "").lower() == name.lower() for node in (root.traverse() if root else ()))
 
 
 def lost_definitions(body: str, text: str) -> Iterator[Loss]:
@@ -105,23 +100,30 @@ def lost_definitions(body: str, text: str) -> Iterator[Loss]:
         seen = one["name"].strip() and one["name"].strip() in _ABBREVIATION.sub("", prose)
         if not seen and f"*[{one['name']}]" not in text:
             what = f"abbreviation *[{one['name']}] is used nowhere, so that nobody sees it"
-            yield Loss(what, "mend its name, or remove it", one[0].strip())
-    found = [(_key(one["name"]), one["target"], one[0].strip()) for one in _DEFINITION.finditer(prose)]
+            yield Loss(what, "mend its name, or remove it", one[0].strip(), _start(one))
+    found = [
+        (_key(one["name"]), one["target"], one[0].strip(), _start(one)) for one in _DEFINITION.finditer(prose)
+    ]
     if not found:
         return
     used = {_key(name) for name in re.findall(r"\[([^\[\]]+)\]", _DEFINITION.sub("", prose))}
     first: dict[str, str] = {}
-    for name, target, written in found:
+    for name, target, written, at in found:
         shown = f"[{written.partition(']:')[0].removeprefix('[')}]"
         note = name.startswith("^")
         if name in first and (note or first[name] != target):
             what = "footnote" if note else "link"
-            yield Loss(f"{what} {shown} is defined twice, and one is lost", "rename one", written)
+            yield Loss(f"{what} {shown} is defined twice, and one is lost", "rename one", written, at)
         elif name not in used and f"{shown}:" not in text:
             what = "footnote" if note else "link definition"
             remedy = f"write {shown} where it belongs" + ("" if note else ", or \\[ if it is text")
-            yield Loss(f"{what} {shown} is used nowhere, so that nobody sees it", remedy, written)
+            yield Loss(f"{what} {shown} is used nowhere, so that nobody sees it", remedy, written, at)
         first.setdefault(name, target)
+
+
+def _start(found: re.Match[str]) -> int:
+    """Return where the words of a definition begin: an empty one may begin with line breaks."""
+    return found.start() + len(found[0]) - len(found[0].lstrip())
 
 
 def _key(name: str) -> str:
@@ -129,15 +131,15 @@ def _key(name: str) -> str:
 
 
 def _without_fences(body: str) -> str:
-    """Return *body* with the lines of fenced code left empty."""
+    """Return *body* with the signs of fenced code replaced by blanks, so that every place stays."""
     lines, fence = [], ""
     for line in body.split("\n"):
         sign = _FENCE.match(line)
         if fence:
             if sign and sign[1].startswith(fence) and not line[sign.end() :].strip():
                 fence = ""
-            line = ""
+            line = " " * len(line)
         elif sign:
-            fence, line = sign[1], ""
+            fence, line = sign[1], " " * len(line)
         lines.append(line)
     return "\n".join(lines)

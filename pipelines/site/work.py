@@ -62,19 +62,18 @@ class Converting:
     def _diagram(self, document: Document) -> Inline:
         shown: Counter[Path] = Counter()
 
-        def inline(path: str, source: str) -> str:
+        def inline(path: str, source: str, line: int) -> str:
             if path:
                 diagram = diagrams.from_file(self.project, self.project / path)
             else:
-                diagram = _block(self.project, document, source)
+                diagram = _block(self.project, document, source, line)
             shown[diagram.svg] += 1
             return diagrams.inline(diagram, shown[diagram.svg])
 
         return inline
 
 
-def _block(project: Path, document: Document, source: str) -> diagrams.Diagram:
-    line = convert.locate(document.body, document.body_line, source.strip().split("\n")[0])
+def _block(project: Path, document: Document, source: str, line: int) -> diagrams.Diagram:
     return diagrams.Diagram(source, document.path, line, diagrams.fence_svg(project, source))
 
 

@@ -1,0 +1,208 @@
+"""The HTML, SVG and MathML that a text of content/ may hold: elements, their attributes, schemes of URLs.
+
+Lists of what is allowed, so that what a browser learns tomorrow is refused
+today. Sources: WHATWG HTML (elements and attributes), SVG 2, MathML Core, and
+the URL standard (schemes). Data and functions of values. No reads, no writes,
+no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _table(rows: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Map each element to its attributes; a key names one or more elements."""
+    return {name: _words(attributes) for names, attributes in rows.items() for name in names.split()}
+
+
+# Elements that carry meaning within a line of text.
+PHRASING = _table(
+    {
+        "a": "href hreflang rel target type download",
+        "abbr b bdi bdo br cite code dfn em i kbd mark rp rt ruby s samp small span strong": "",
+        "sub sup u var wbr": "",
+        "data": "value",
+        "del ins": "cite datetime",
+        "q": "cite",
+        "time": "datetime",
+    }
+)
+HTML = PHRASING | _table(
+    {
+        "address article aside caption dd details div dl dt figcaption figure footer": "",
+        "h1 h2 h3 h4 h5 h6 header hgroup hr main map menu nav p picture pre section summary": "",
+        "search table tbody tfoot thead tr ul": "",
+        "area": "alt coords shape href target rel download",
+        "audio": "src controls loop muted preload autoplay",
+        "blockquote": "cite",
+        "col colgroup": "span",
+        "details": "open name",
+        "img": "alt src srcset sizes width height loading decoding fetchpriority usemap ismap",
+        "input": "type checked disabled",  # the box of a task; audit refuses any other
+        "li": "value",
+        "map": "name",
+        "meter": "value min max low high optimum",
+        "ol": "start reversed type",
+        "progress": "value max",
+        "source": "src srcset sizes media type width height",
+        "td": "colspan rowspan headers align",  # fragment.py turns align into a class
+        "th": "colspan rowspan headers align scope abbr",
+        "track": "src kind srclang label default",
+        "video": "src poster controls loop muted preload autoplay playsinline width height",
+    }
+)
+# What may stand in a line of text, as a summary is one.
+INLINE = PHRASING | {
+    tag: HTML[tag]
+    for tag in (
+        "area",
+        "audio",
+        "img",
+        "input",
+        "map",
+        "meter",
+        "picture",
+        "progress",
+        "source",
+        "track",
+        "video",
+    )
+}
+GLOBAL = _words("class dir hidden id lang role tabindex title translate")
+_NAMED = re.compile(r"(?:aria|data)-[a-z0-9_.-]+")  # one of a family of global attributes
+
+# Elements of HTML that no text may hold, and what to do instead.
+_TEMPLATE = "put it into a template of the theme"
+REFUSED = {
+    **dict.fromkeys(("iframe", "object", "embed", "frame", "frameset", "applet"), "link to what it shows"),
+    **dict.fromkeys(("form", "button", "select", "textarea", "label", "fieldset", "legend"), _TEMPLATE),
+    **dict.fromkeys(("datalist", "option", "optgroup", "output", "dialog", "canvas", "template"), _TEMPLATE),
+    **dict.fromkeys(("slot", "noscript", "param"), "remove it"),
+}
+
+# SVG 2 without what runs code (script), loads pages (foreignObject) or styles (style).
+_SVG_GLOBAL = GLOBAL | _words(
+    """xmlns xmlns:xlink xml:lang xml:space version viewbox preserveaspectratio transform
+    requiredextensions systemlanguage x y z width height cx cy r rx ry fx fy fr x1 y1 x2 y2 dx dy d points
+    pathlength offset gradientunits gradienttransform spreadmethod patternunits patterncontentunits
+    patterntransform clippathunits maskunits maskcontentunits filterunits primitiveunits markerunits
+    markerwidth markerheight refx refy orient rotate lengthadjust textlength startoffset method spacing side
+    alignment-baseline baseline-shift clip-path clip-rule color color-interpolation
+    color-interpolation-filters cursor direction display dominant-baseline fill fill-opacity fill-rule
+    filter flood-color flood-opacity font-family font-size font-size-adjust font-stretch font-style
+    font-variant font-weight glyph-orientation-horizontal glyph-orientation-vertical image-rendering
+    isolation letter-spacing lighting-color marker-end marker-mid marker-start mask mask-type
+    mix-blend-mode opacity overflow paint-order pointer-events shape-rendering stop-color stop-opacity
+    stroke stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin stroke-miterlimit
+    stroke-opacity stroke-width text-anchor text-decoration text-overflow text-rendering
+    transform-origin unicode-bidi vector-effect visibility white-space word-spacing writing-mode"""
+)
+_FILTER = """amplitude azimuth basefrequency bias diffuseconstant divisor edgemode elevation exponent in in2
+    intercept k1 k2 k3 k4 kernelmatrix kernelunitlength limitingconeangle mode numoctaves operator order
+    pointsatx pointsaty pointsatz preservealpha radius result scale seed slope specularconstant
+    specularexponent stddeviation stitchtiles surfacescale tablevalues targetx targety type values
+    xchannelselector ychannelselector"""
+_TIMING = """attributename attributetype from to by values begin dur end min max restart repeatcount
+    repeatdur fill calcmode keytimes keysplines keypoints path origin additive accumulate type"""
+SVG = _table(
+    {
+        "circle clippath defs desc ellipse g line marker mask metadata path polygon polyline rect": "",
+        "stop svg switch symbol text title tspan view": "",
+        "a": "href xlink:href target rel hreflang type download",
+        "lineargradient radialgradient pattern textpath use mpath filter": "href xlink:href",
+        "image": "href xlink:href decoding",
+        "animate animatemotion animatetransform set": _TIMING,
+        """feblend fecolormatrix fecomponenttransfer fecomposite feconvolvematrix fediffuselighting
+        fedisplacementmap fedistantlight fedropshadow feflood fefunca fefuncb fefuncg fefuncr fegaussianblur
+        femerge femergenode femorphology feoffset fepointlight fespecularlighting fespotlight fetile
+        feturbulence""": _FILTER,
+        "feimage": f"href xlink:href {_FILTER}",
+    }
+)
+# What an animation may change: anything but where a link leads and what a page runs.
+ANIMATED = _SVG_GLOBAL | _words(_FILTER)
+# Children of these are HTML again to a parser: they may hold text alone.
+TEXT_ONLY = "svg title, svg desc, math mi, math mn, math mo, math ms, math mtext, math annotation"
+
+# MathML Core, and what latex2mathml writes beside.
+_MATHML_GLOBAL = GLOBAL | _words(
+    """xmlns display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground"""
+)
+MATHML = _table(
+    {
+        "math": "alttext overflow",
+        "annotation": "encoding",
+        "merror mi mn mphantom mprescripts mroot mrow ms msqrt msub msubsup msup mtext none semantics": "",
+        "menclose": "notation",
+        "mfenced": "open close separators",
+        "mstyle": "color background fontsize fontstyle fontweight",
+        "mfrac": "linethickness numalign denomalign bevelled",
+        "mo": """accent fence form largeop lspace maxsize minsize movablelimits rspace separator stretchy
+            symmetric""",
+        "mover munder munderover": "accent accentunder align",
+        "mmultiscripts": "subscriptshift superscriptshift",
+        "mpadded mspace": "width height depth lspace voffset linebreak",
+        "mtable": """columnalign rowalign columnspacing rowspacing columnlines rowlines frame width align side
+            equalrows equalcolumns""",
+        "mtr mlabeledtr": "columnalign rowalign",
+        "mtd": "columnspan rowspan columnalign rowalign",
+    }
+)
+# Where a reader may be led, and from where a page may load by itself ("" is a path of this site).
+LINKED = frozenset(
+    (
+        *("", "https", "http", "mailto", "tel", "sms", "xmpp", "irc", "ircs", "matrix", "geo", "ftp"),
+        *("ftps", "sftp", "ssh", "git", "magnet", "gemini", "gopher", "nntp", "news", "urn", "webcal"),
+    )
+)
+LOADED = frozenset(("", "https", "http"))
+# Every attribute of the lists above whose value is a URL, or a list of them.
+LINKS = _words("href xlink:href cite")
+LOADS = _words("src srcset poster")
+URLS = LINKS | LOADS
+
+_ENDS = "".join(map(chr, range(33)))  # C0 controls and space
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_CSS_ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE | re.DOTALL)
+_CSS_LOAD = re.compile(r"(?:url|src)\((?!#)|image-set\(|@import")
+
+
+def is_global(name: str) -> bool:
+    """Return whether the attribute *name* is allowed on every element."""
+    return name in GLOBAL or _NAMED.fullmatch(name) is not None
+
+
+def svg_attributes(tag: str) -> frozenset[str]:
+    """Return the attributes of the SVG element *tag*, in lower case."""
+    return _SVG_GLOBAL | SVG[tag]
+
+
+def mathml_attributes(tag: str) -> frozenset[str]:
+    """Return the attributes of the MathML element *tag*."""
+    return _MATHML_GLOBAL | MATHML[tag]
+
+
+def plain_url(url: str) -> str:
+    """Return *url* without what browsers take out first (URL standard, basic URL parser, steps 1 to 3)."""
+    return re.sub(r"[\t\n\r]", "", url.strip(_ENDS))
+
+
+def scheme(url: str) -> str:
+    """Return the scheme of *url* as a browser sees it, in lower case; "" where it has none."""
+    found = _SCHEME.match(plain_url(url))
+    return found[1].lower() if found else ""
+
+
+def css_loads(value: str) -> bool:
+    """Return whether the CSS *value* of a presentation attribute refers to another file."""
+    if "(" not in value and "\\" not in value and "@" not in value:
+        return False
+    text = _CSS_ESCAPE.sub(lambda m: chr(int(m[1], 16) % 0x110000) if m[1] else m[2], value)
+    text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
+    return _CSS_LOAD.search(re.sub(r"[\s\"']+", "", text).lower()) is not None
