@@ -33,7 +33,8 @@ def unpack(site: Path, root: Path) -> None:
     """Write what is above the base of the image of *site* into *root*, with room to write and the modules."""
     for files in contents(site, config.load(site))[1].values():
         with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
-            tar.extractall(root, filter="fully_trusted")
+            tar.extraction_filter = lambda member, _: member  # Python 3.11.2 has no argument for it
+            tar.extractall(root)
     (root / "tmp").mkdir(exist_ok=True)
     (root / "usr/lib/nginx").mkdir(parents=True)
     (root / "usr/lib/nginx/modules").symlink_to(MODULES)

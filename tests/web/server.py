@@ -187,7 +187,8 @@ def unpack(project: Path, root: Path) -> None:
     _, layers = contents(project, config.load(project))
     for files in layers.values():
         with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
-            tar.extractall(root, filter="fully_trusted")
+            tar.extraction_filter = lambda member, _: member  # Python 3.11.2 has no argument for it
+            tar.extractall(root)
 
 
 @contextmanager
