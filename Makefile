@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops schemas storage lock clean post base wheels image version status chart back publish promote rollout rollback release
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign schemas storage lock clean post base wheels image version status chart back publish promote rollout rollback release
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,8 @@ tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (a
 
 sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (minutes)
 
+cosign: $(VENV)/bin/cosign-verify  ## build what verifies signatures in the tests, pinned (minutes)
+
 schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need
 
 storage: $(VENV)/bin/versitygw  ## build versitygw, pinned: the tests' second object storage (minutes)
@@ -175,6 +177,10 @@ $(VENV)/sops: .ci/sops/go.mod .ci/sops/go.sum | $(VENV)/go
 	@echo "building sops" >&2
 	@go build -C .ci/sops -trimpath -o $(CURDIR)/$(BIN)/sops github.com/getsops/sops/v3/cmd/sops
 	@touch $@
+
+$(VENV)/bin/cosign-verify: .ci/cosign/main.go .ci/cosign/go.mod .ci/cosign/go.sum | $(VENV)/go
+	@echo "building cosign-verify" >&2
+	@go build -C .ci/cosign -trimpath -o $(CURDIR)/$@ .
 
 # The CRDs as their authors' own generator makes them, and the operator's chart, which lies in its Go module.
 FLUX := helm-controller/api/v2 kustomize-controller/api/v1 source-controller/api/v1 \

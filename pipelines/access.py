@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipelines.errors import PipelineError, suggest
 from pipelines.tools.login import Login, from_auth_file
 
+if TYPE_CHECKING:
+    from pipelines.tools.signing import Signer
+
 REGISTRY = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
 CHARTS = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
 ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
 ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
+SIGNING = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
 KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
 
 
@@ -39,6 +44,7 @@ class Access:
     archive: Login | None
     receiver: Receiver | None
     authority: Path | None  # a file of certificates, trusted besides the public ones
+    signer: Signer | None = None  # signs images and charts
 
 
 def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
@@ -65,6 +71,7 @@ def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
         archive=_login(told, "SITE_ARCHIVE_KEY", "SITE_ARCHIVE_SECRET"),
         receiver=_receiver(told),
         authority=Path(authority) if authority else None,
+        signer=_signer(told),
     )
 
 
@@ -74,6 +81,15 @@ def _login(told: Mapping[str, str], user: str, password: str) -> Login | None:
         there, lacking = (user, password) if one else (password, user)
         raise PipelineError(f"{there} is set and {lacking} is not; set both, or neither")
     return Login(one, two) if one else None
+
+
+def _signer(told: Mapping[str, str]) -> Signer | None:
+    pem, password = _text(told, "SITE_SIGNING_KEY"), _value(told, "SITE_SIGNING_PASSWORD")
+    if not pem.strip():
+        return None
+    from pipelines.tools.signing import signer  # cryptography is loaded where there is a key
+
+    return signer(pem.encode(), password, "SITE_SIGNING_KEY")
 
 
 def _receiver(told: Mapping[str, str]) -> Receiver | None:
@@ -92,15 +108,20 @@ def _receiver(told: Mapping[str, str]) -> Receiver | None:
 
 def _value(told: Mapping[str, str], name: str) -> str:
     """Return the value of the variable *name*, or what stands in the file that *name*_FILE names."""
+    value = _text(told, name).rstrip("\r\n") if told.get(f"{name}_FILE") else _text(told, name)
+    if any(ord(letter) < 32 for letter in value):
+        raise PipelineError(f"{name}: holds a line break; write it in one line")
+    return value
+
+
+def _text(told: Mapping[str, str], name: str) -> str:
+    """Return the same in its lines: a key has several."""
     file = told.get(f"{name}_FILE")
     if file and told.get(name):
         raise PipelineError(f"{name} and {name}_FILE are both set; set one")
     try:
-        value = Path(file).read_text(encoding="utf-8").rstrip("\r\n") if file else told.get(name, "")
+        return Path(file).read_text(encoding="utf-8") if file else told.get(name, "")
     except OSError as error:
         raise PipelineError(f"{name}_FILE: cannot be read ({error.strerror}); mend the path") from None
     except UnicodeDecodeError:
         raise PipelineError(f"{name}_FILE: is no text (UTF-8)") from None
-    if any(ord(letter) < 32 for letter in value):
-        raise PipelineError(f"{name}: holds a line break; write it in one line")
-    return value

@@ -20,9 +20,11 @@ from typing import Any
 import yaml
 
 from pipelines.errors import Fault, PipelineError, SourceError, UsageError, suggest
+from pipelines.tools import signing
 from pipelines.tools.shell import run
 
 RULES = ".sops.yaml"
+SIGNERS = "flux/signers"  # public keys; `pipelines settings` hands them to Flux
 _PATIENCE = 60  # seconds for sops
 
 Random = Callable[[int], bytes]
@@ -163,6 +165,27 @@ def save(out: Path, text: bytes, *, anew: bool = False) -> None:
         raise PipelineError(f"{target}: is there already; remove it, or name another file") from None
     except OSError as error:
         raise PipelineError(f"{target}: cannot be written ({error.strerror}); name another file") from None
+
+
+def signing_pair(project: Path, out: Path | None, name: str) -> Path:
+    """Write a private key that signs charts and images to *out*, and return the path of its public one.
+
+    That is in flux/signers/. The private key is readable by its owner alone and is never printed. Raises
+    UsageError without *out* and for a place that is published.
+    """
+    if out is None:
+        raise UsageError("signing: a private key is not printed; add --out FILE, outside of Git")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
+        raise UsageError(f"--name {name!r}: is not a name; write small letters, digits, dots and hyphens")
+    place(project, out, clear=True)
+    public = project / SIGNERS / f"{name}.pub"
+    if public.exists():
+        raise PipelineError(f"{SIGNERS}/{public.name}: is there already; name another key with --name")
+    key = signing.generate()
+    save(out, key.pem())
+    public.parent.mkdir(parents=True, exist_ok=True)
+    public.write_bytes(key.public.pem())
+    return public
 
 
 def encrypt(project: Path, text: bytes, name: str) -> bytes:

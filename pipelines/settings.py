@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import FILE, Environment, SiteConfig
-from pipelines.errors import Fault, SourceError
+from pipelines.errors import Fault, SourceError, ToolError
+from pipelines.tools import signing
 
 COMMAND = "python -m pipelines settings"
+SIGNERS = "flux/signers"  # public keys of charts, each as NAME.pub; `pipelines secrets signing` makes a pair
 _HEAD = f"# Written by `{COMMAND}` from {FILE}: change that, and run it again.\n"
 
 
@@ -33,12 +35,13 @@ class Settings:
 def settings(project: Path, site: SiteConfig) -> tuple[Settings, ...]:
     """Return what flux/ needs of *site*; raise SourceError with every fault at once."""
     faults = [fault for one in site.environments for fault in _lacking(site, one)]
+    signers = _signers(project, faults) if _oci(site) else {}
     if faults:
         raise SourceError(faults)
     return tuple(
         Settings(
             environment=one.name,
-            variables=tuple((key, _json(value)) for key, value in sorted(_variables(site, one).items())),
+            variables=_variables(site, one, signers),
             components=_components(project, site, one),
             resources=_resources(project, one),
         )
@@ -91,8 +94,8 @@ def version_range(version: str, environment: str) -> str:
     return f">={major}.0.0-0" if major else ">=0.0.1-0"
 
 
-def _variables(site: SiteConfig, one: Environment) -> dict[str, Any]:
-    """Return the settings of *one*: what stands as ${name} in flux/."""
+def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the settings of *one*, as JSON and sorted: what stands as ${name} in flux/."""
     found: dict[str, Any] = {
         "site_name": site.name,
         "site_url": one.url,
@@ -117,6 +120,8 @@ def _variables(site: SiteConfig, one: Environment) -> dict[str, Any]:
         "mail_secret": "mail" if one.mail_login else "",
         "mail_networks": one.mail_networks,
     }
+    if signers:
+        found["chart_signers"] = signers
     if one.alerts:
         found |= {"alerts_type": one.alerts, "alerts_channel": one.alerts_channel}
     if site.login:
@@ -125,6 +130,25 @@ def _variables(site: SiteConfig, one: Environment) -> dict[str, Any]:
     if site.login and one.backup_bucket:
         found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _endpoint(site, one)}
         found |= {"backup_region": site.buckets.region}
+    return tuple((key, _json(value)) for key, value in sorted(found.items()))
+
+
+def _signers(project: Path, faults: list[Fault]) -> dict[str, str]:
+    """Return the public keys that charts of a registry are verified with; add to *faults* what is wrong."""
+    found: dict[str, str] = {}
+    for file in sorted((project / SIGNERS).glob("*.pub")):
+        try:
+            found[file.name] = signing.verifier(file.read_bytes(), f"{SIGNERS}/{file.name}").pem().decode()
+        except ToolError as error:
+            where, _, what = str(error).partition(": ")
+            faults.append(Fault(where, 0, *what.split("; ", 1)))
+    if not found and not any(fault.path.startswith(SIGNERS) for fault in faults):
+        remedy = (
+            "run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
+            " SITE_SIGNING_KEY_FILE, and commit the public key"
+        )
+        what = f"[chart] repository is oci://, where Flux takes signed charts alone, and {SIGNERS} has no key"
+        faults.append(Fault(FILE, 0, what, remedy))
     return found
 
 

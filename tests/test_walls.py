@@ -20,6 +20,7 @@ OUTSIDE = {
     "s3": "boto3",
     "exchange": "ctypes",
     "gzip": "deflate",
+    "signing": "cryptography",
 }
 # What a step may know: the rules between steps, and the tools.
 COMMON = ("errors", "results", "config", "seal", "access", "checkout", "finished", "tools")

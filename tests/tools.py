@@ -40,6 +40,7 @@ INSTALL = {
     "kubectl": "make kube",
     "age-keygen": "sudo apt-get install age",
     "sops": "make sops",
+    "cosign-verify": "make cosign",
     "versitygw": "make storage",
 }
 

@@ -16,6 +16,7 @@ from pipelines.commands.machine import Machine
 from pipelines.errors import UsageError
 
 KINDS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
+SIGNING = "signing"  # a pair of keys, not a Secret
 STEPS = ("introduce", "use", "retire")  # of a rotation
 
 
@@ -26,8 +27,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     facts.set_defaults(work=settings)
 
     keys = commands.add_parser("secrets", help="make a Secret of the cluster, or rotate its keys")
-    keys.add_argument("kind", nargs="?", choices=KINDS, default="keys", metavar="KIND",
-                      help=f"one of {', '.join(KINDS)} (default: keys)")  # fmt: skip
+    keys.add_argument("kind", nargs="?", choices=(*KINDS, SIGNING), default="keys", metavar="KIND",
+                      help=f"one of {', '.join((*KINDS, SIGNING))} (default: keys)")  # fmt: skip
+    keys.add_argument("--name", default="site", help="signing: of the public key (default: site)")
     keys.add_argument("--user", default="", help="the login's name; its password comes on standard input")
     keys.add_argument("--server", default="", help="images: the host of the registry")
     keys.add_argument("--out", type=Path, metavar="FILE", help="write it there, readable by you alone")
@@ -66,6 +68,11 @@ def secrets(options: argparse.Namespace, machine: Machine) -> int:
         return 0
     if options.step:
         raise UsageError("--step belongs to --rotate")
+    if options.kind == SIGNING:
+        public = work.signing_pair(project, options.out, options.name)
+        print(options.out)
+        print(public.relative_to(project).as_posix())
+        return 0
     if options.out:
         work.place(project, options.out, clear=not options.sops)
     elif machine.told.get("CI") and not options.sops:

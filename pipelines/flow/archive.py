@@ -20,7 +20,7 @@ from pipelines.errors import PipelineError
 from pipelines.finished import Image
 from pipelines.flow.publish import origin_of
 from pipelines.flow.services import Progress, Say, Services, Times, services
-from pipelines.publish import assets, images
+from pipelines.publish import assets, images, signatures
 from pipelines.results import Release
 from pipelines.status import charts
 
@@ -111,6 +111,8 @@ def restore_release(
                 image = finished.manifest(layout, layout.path(digest).read_bytes())
                 progress.phase(f"image {name}", len(image.blobs) + 1)
                 images.send(at.registry(name), image, version, progress.advance)
+                if who.signer:
+                    signatures.sign(at.registry(name), digest, who.signer)
         return found
 
 

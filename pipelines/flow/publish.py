@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines import finished, results
+from pipelines import access, finished, results
 from pipelines.access import Access, Receiver
 from pipelines.archive import fetch, restore, save
 from pipelines.archive.record import Record
@@ -23,12 +23,13 @@ from pipelines.errors import PipelineError
 from pipelines.finished import Finished, Image
 from pipelines.flow import order
 from pipelines.flow.services import Progress, Say, Services, Times, services
-from pipelines.publish import assets, images, oci_chart, receiver
+from pipelines.publish import assets, images, oci_chart, receiver, signatures
 from pipelines.publish.nexus import Repository
 from pipelines.results import PublishResult, TargetResult
 from pipelines.status.charts import reader
 from pipelines.tools.registry import Registry
 from pipelines.tools.s3 import Bucket
+from pipelines.tools.signing import Signer
 
 
 class _Publication:
@@ -88,6 +89,7 @@ def publish(
         (out / "publish.json").unlink(missing_ok=True)
     releases = [finished.read(out) for out in outs]
     places = [_place(site, release) for release in releases]
+    _refuse_unsigned(site, releases, who)
     with services(site, who, times.deadline, say) as at:
         runs = []
         for release, place in zip(releases, places, strict=True):
@@ -95,7 +97,7 @@ def publish(
             runs[-1].superseded = _superseded(project, at, release, place, who)
         sent = [(run, place) for run, place in zip(runs, places, strict=True) if not run.superseded]
         for run, place in sent:
-            _send(run, site, at.charts(place, run.release.chart.name))
+            _send(run, site, at.charts(place, run.release.chart.name), who.signer)
         for run, place in sent:
             _await_index(run, at.charts(place, run.release.chart.name), times.index)
         if who.receiver and sent and releases[-1].version.kind != "preview":
@@ -122,14 +124,24 @@ def _place(site: SiteConfig, release: Finished) -> str:
     return place
 
 
-def _send(run: _Publication, site: SiteConfig, charts: Repository | Registry) -> None:
+def _refuse_unsigned(site: SiteConfig, releases: Sequence[Finished], who: Access) -> None:
+    """Raise PipelineError before anything is sent, where Flux would never take the chart."""
+    followed = any(release.version.kind != "preview" for release in releases)
+    if followed and site.chart.repository.startswith("oci://") and who.signer is None:
+        raise PipelineError(
+            "site.toml: [chart] repository is oci://, and Flux takes signed charts alone from there;"
+            f" set {access.SIGNING} (`python -m pipelines secrets signing` makes the pair)"
+        )
+
+
+def _send(run: _Publication, site: SiteConfig, charts: Repository | Registry, signer: Signer | None) -> None:
     """Send everything of a release, its chart last."""
     at, preview = run.at, run.release.version.kind == "preview"
     run.start = run.clock()
     bucket, archive = (None, None) if preview else (at.assets(), at.archive())
     _refuse_other(charts, archive, run.release)
     origin = origin_of(run.release, archive)
-    run.release = _send_images(run)
+    run.release = _send_images(run, signer)
     files = assets.hashed(run.release.site) if run.release.site else {}
     if bucket:
         _send_assets(run, bucket, files, archive, origin)
@@ -137,7 +149,7 @@ def _send(run: _Publication, site: SiteConfig, charts: Repository | Registry) ->
         _archive(run, archive, tuple(files), origin)
     if bucket and archive and files:  # those found there may have been removed until the record was written
         assets.send(bucket, files, lambda pieces: None)
-    _send_chart(run, charts)
+    _send_chart(run, charts, signer)
     _settle_tags(at, run.release)
 
 
@@ -158,7 +170,7 @@ def origin_of(release: Finished, archive: Bucket | None) -> Record | None:
     return fetch.record(archive, release.origin)
 
 
-def _send_images(run: _Publication) -> Finished:
+def _send_images(run: _Publication, signer: Signer | None) -> Finished:
     release, tag = run.release, run.release.version.version
     whole: list[Image] = []
     for one in release.images:
@@ -167,8 +179,11 @@ def _send_images(run: _Publication) -> Finished:
         before = run.at.web.meter.count
         run.progress.phase(f"image {one.name}", len(image.blobs) + 1)
         sent = images.send(registry, image, tag, run.progress.advance)
+        if signer and signatures.sign(registry, image.digest, signer):
+            sent = (*sent, signatures.tag_of(image.digest))
         size = run.at.web.meter.count - before
-        run.note(f"image {one.name}", f"{registry.place}:{tag}", sent, len(image.blobs) + 1, size)
+        total = len(image.blobs) + 1 + bool(signer)
+        run.note(f"image {one.name}", f"{registry.place}:{tag}", sent, total, size)
         whole.append(image)
     return replace(release, images=tuple(whole))
 
@@ -193,12 +208,12 @@ def _archive(run: _Publication, archive: Bucket, keys: tuple[str, ...], origin: 
     run.note("archive", archive.place.name, sent, max(total, len(sent)), size)
 
 
-def _send_chart(run: _Publication, charts: Repository | Registry) -> None:
+def _send_chart(run: _Publication, charts: Repository | Registry, signer: Signer | None) -> None:
     chart, data = run.release.chart, run.release.package.read_bytes()
     run.progress.phase("chart", 1)
     before = run.at.web.meter.count
     if isinstance(charts, Registry):
-        fresh = oci_chart.put(charts, chart, data)
+        fresh = oci_chart.put(charts, chart, data, signer)
     else:
         fresh = charts.put(chart, data)
     name = f"{chart.name}-{chart.version}"

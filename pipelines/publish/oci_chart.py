@@ -16,8 +16,10 @@ from typing import Any
 import yaml
 
 from pipelines.errors import PipelineError, ToolError
+from pipelines.publish.signatures import sign
 from pipelines.results import ChartResult
 from pipelines.tools.registry import MANIFEST, Registry, digest_of
+from pipelines.tools.signing import Signer
 
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -41,9 +43,16 @@ def look(registry: Registry, chart: ChartResult) -> bool:
     return True
 
 
-def put(registry: Registry, chart: ChartResult, data: bytes) -> bool:
-    """Put *chart*, whose archive is *data*; return False when the same was there already."""
+def put(registry: Registry, chart: ChartResult, data: bytes, signer: Signer | None) -> bool:
+    """Put *chart*, whose archive is *data*; return False when the same was there already.
+
+    With *signer* it is signed by its digest before the tag is written: Flux follows
+    tags, and takes no chart without a signature. One that is there and lacks the
+    signature of this key is signed too.
+    """
     if look(registry, chart):
+        if signer and (found := registry.manifest(chart.version)):
+            sign(registry, found.digest, signer)
         return False
     about = _about(data, chart)
     config = _json(about)
@@ -61,6 +70,9 @@ def put(registry: Registry, chart: ChartResult, data: bytes) -> bool:
     for digest, blob in ((digest_of(config), config), (chart.digest, data)):
         if not registry.has(digest):
             registry.upload(digest, blob)
+    if signer:
+        registry.put_manifest(digest_of(manifest), manifest)
+        sign(registry, digest_of(manifest), signer)
     if not registry.put_manifest(chart.version, manifest) and not look(registry, chart):
         raise ToolError(
             f"{registry.place}: does not take the chart; mend repository under [chart] in site.toml"

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from pipelines import config, settings
-from tests.flux.sites import SITES
+from tests.flux.sites import SITES, sign
 from tests.project import ROOT
 from tests.tools import need
 
@@ -58,6 +58,7 @@ def cluster(site: str, environment: str) -> Cluster:
         shutil.copytree(ROOT / "flux", project / "flux")
         shutil.rmtree(project / "flux" / "secrets", ignore_errors=True)
         shutil.rmtree(project / "flux" / "clusters" / environment, ignore_errors=True)
+        sign(project)
         settings.write(project, settings.settings(project, config.parse(SITES[site])))
         return built(project, environment)
 

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests.project import write
+
+# The private key of it was thrown away.
+SIGNER = """\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE005Wa4yTSpIHkDXgJkyMyOkqkoz4
+AOl60rNCBtQGR6Ra/rUvQR8w9yHhxbIQSm1asaXnP7ba/KaFJLdRYAFsFA==
+-----END PUBLIC KEY-----
+"""
+
 _SITE = """\
 [site]
 name = "Großes $HOME: 'Ann' & \\"Bob\\" # 😀"
@@ -88,3 +100,8 @@ SITES = {
 }
 ENVIRONMENTS = ("production", "staging")
 CLUSTERS = [(site, environment) for site in SITES for environment in ENVIRONMENTS]
+
+
+def sign(project: Path) -> None:
+    """Give *project* the public key that charts of a registry are verified with."""
+    write(project / "flux/signers/site.pub", SIGNER)

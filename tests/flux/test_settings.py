@@ -14,8 +14,8 @@ import yaml
 from pipelines import cli, config, settings
 from pipelines.errors import SourceError
 from tests.flux.build import built
-from tests.flux.sites import CLUSTERS, SITES
-from tests.project import ROOT
+from tests.flux.sites import CLUSTERS, SIGNER, SITES, sign
+from tests.project import ROOT, write
 
 
 def project_of(folder: Path, text: str) -> Path:
@@ -37,6 +37,7 @@ def test_the_settings_of_this_site_are_those_of_its_site_toml(capsys: pytest.Cap
 def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
     """Equal inputs, equal bytes: a second run writes nothing."""
     project = project_of(tmp_path, SITES[site])
+    sign(project)
     assert run(project) == 0
     first = {file: file.read_bytes() for file in (project / "flux").rglob("*.yaml")}
     assert len(first) == 4
@@ -63,6 +64,7 @@ def test_a_stale_file_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path) -> None:
     """Flux puts the text into a manifest: JSON keeps its type there, whatever a name is made of."""
+    sign(tmp_path)
     found = settings.settings(tmp_path, config.parse(SITES[site]))
     (one,) = (one for one in found if one.environment == environment)
     data: dict[str, str] = yaml.safe_load(
@@ -73,6 +75,11 @@ def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path
         assert yaml.safe_load(f"a: {text}") == {"a": json.loads(text)}
 
 
+ED25519 = """\
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
 MISSING = """\
 [site]
 name = "N"
@@ -141,13 +148,14 @@ def test_a_wrong_value_is_a_fault(old: str, new: str, said: str) -> None:
     assert any(said in str(fault) and fault.line for fault in caught.value.faults), str(caught.value)
 
 
-def test_every_switch_is_thrown_by_a_site_of_these_tests() -> None:
+def test_every_switch_is_thrown_by_a_site_of_these_tests(tmp_path: Path) -> None:
     """A component that no test builds would be tried on a cluster first."""
     folders = {folder.name for folder in (ROOT / "flux" / "clusters" / "components").iterdir()}
+    sign(tmp_path)
     thrown = {
         name
         for text in SITES.values()
-        for one in settings.settings(ROOT, config.parse(text))
+        for one in settings.settings(tmp_path, config.parse(text))
         for name in one.components
     }
     assert thrown | {"secrets"} == folders  # the last one is thrown below
@@ -185,3 +193,45 @@ def test_flux_keeps_itself_once_it_is_bootstrapped(tmp_path: Path) -> None:
     assert run(project) == 0
     text = (project / "flux/clusters/production/kustomization.yaml").read_text("utf-8")
     assert re.search(r"^  - flux-system$", text, re.M)
+
+
+def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without one it could never go live: Flux refuses what nobody signed."""
+    project = project_of(tmp_path, SITES["oci"])
+    assert run(project) == 1
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "site.toml: [chart] repository is oci://, where Flux takes signed charts alone, and flux/signers has"
+        " no key; run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
+        " SITE_SIGNING_KEY_FILE, and commit the public key"
+    )
+    sign(project)
+    assert run(project) == 0
+
+
+BAD_KEYS = [
+    ("", "is not a public key (PEM)"),
+    (SIGNER.replace("PUBLIC", "PRIVATE"), "is not a public key (PEM)"),
+    (ED25519, "is not a key of ECDSA over P-256"),
+]
+
+
+@pytest.mark.parametrize(("text", "what"), BAD_KEYS)
+def test_a_key_that_verifies_nothing_is_named(
+    text: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = project_of(tmp_path, SITES["oci"])
+    write(project / "flux/signers/new.pub", text)
+    assert run(project) == 1
+    remedy = "make a pair with `python -m pipelines secrets signing`"
+    assert capsys.readouterr().err.splitlines()[0] == f"flux/signers/new.pub: {what}; {remedy}"
+
+
+def test_old_and_new_keys_are_trusted_while_one_replaces_the_other(tmp_path: Path) -> None:
+    sign(tmp_path)
+    write(tmp_path / "flux/signers/new.pub", SIGNER)
+    found = settings.settings(tmp_path, config.parse(SITES["oci"]))
+    assert [json.loads(dict(one.variables)["chart_signers"]) for one in found] == [
+        {"new.pub": SIGNER, "site.pub": SIGNER}
+    ] * 2

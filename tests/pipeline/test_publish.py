@@ -17,6 +17,7 @@ import pytest
 from pipelines import results
 from pipelines.publish import media
 from pipelines.results import PublishResult, TargetResult
+from pipelines.tools import signing
 from tests.pipeline.helm import Helm
 from tests.pipeline.place import TOKEN, Place, Services, services
 from tests.pipeline.release import CANARY, chart, release
@@ -43,6 +44,12 @@ def ask(place: Place, path: str, *, login: bool = True) -> httpx.Response:
     url = f"https://{registry.host}/v2/{place.name}/{path}"
     with httpx.Client(verify=trust(registry.authority), trust_env=False) as client:
         return client.get(url, auth=LOGIN if login else None, headers=accept)
+
+
+def oci() -> dict[str, str]:
+    """Return what a pipeline needs besides, whose charts go to the registry: its login, and a key."""
+    key = {"SITE_SIGNING_KEY": signing.generate().pem().decode()}
+    return {"SITE_CHARTS_USER": LOGIN[0], "SITE_CHARTS_PASSWORD": LOGIN[1], **key}
 
 
 @cache
@@ -222,7 +229,7 @@ def test_the_real_helm_pulls_a_chart_from_a_registry(place: Place, tmp_path: Pat
     """The chart repository may be the registry: helm fetches the bytes that were packed."""
     host = place.services.front["registry"].host
     place.write(repository=f"oci://{host}/{place.name}/charts")
-    env = {"SITE_CHARTS_USER": LOGIN[0], "SITE_CHARTS_PASSWORD": LOGIN[1]}
+    env = oci()
     assert place.run("publish", env=env).code == 0
     for one in place.services.front.values():
         one.calls.clear()
@@ -254,7 +261,7 @@ def test_a_chart_that_helm_pushed_is_the_same_chart(place: Place, tmp_path: Path
     status, said = helm.run("push", package, f"oci://{registry.host}/{place.name}/charts", *words)
     assert status == 0, said
     place.write(repository=f"oci://{place.services.front['registry'].host}/{place.name}/charts")
-    env = {"SITE_CHARTS_USER": LOGIN[0], "SITE_CHARTS_PASSWORD": LOGIN[1]}
+    env = oci()
     run = place.run("publish", env=env)
     assert run.code == 0, run.err
     assert targets(read(place))["chart"].sent == ()
