@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign schemas storage lock clean post base wheels image version status chart back publish promote rollout rollback release
+.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign schemas storage ci-image lock clean post base wheels image version status chart back publish promote rollout rollback release
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ ci-clean:  ## run .ci/run in a new Debian that has nothing installed (root, debo
 	@./.ci/clean
 
 kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
+
+ci-image:  ## write the digest of the image that CI jobs run in into .gitlab-ci.yml (needs skopeo)
+	@$(PYTHON) .ci/image.py .gitlab-ci.yml
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from pipelines.tools.signing import Signer
 
 REGISTRY = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
+PULL = "SITE_PULL_USER and SITE_PULL_PASSWORD, or REGISTRY_AUTH_FILE"
 CHARTS = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
 ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
 ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
 SIGNING = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
+_PUBLISHING = ("SITE_REGISTRY_PASSWORD", "SITE_SIGNING_KEY")
 KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
 
 
@@ -45,6 +47,7 @@ class Access:
     receiver: Receiver | None
     authority: Path | None  # a file of certificates, trusted besides the public ones
     signer: Signer | None = None  # signs images and charts
+    pull: Login | None = None  # reads the bases of images
 
 
 def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
@@ -53,9 +56,6 @@ def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
     *registry* and *charts* are the places of site.toml, which a file of
     credentials is asked for.
     """
-    authority = told.get("SITE_CA_FILE")
-    if authority and not Path(authority).is_file():
-        raise PipelineError("SITE_CA_FILE: no such file; name a file of certificates (PEM)")
     file = told.get("REGISTRY_AUTH_FILE")
     found = _login(told, "SITE_REGISTRY_USER", "SITE_REGISTRY_PASSWORD")
     chart = _login(told, "SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD")
@@ -70,9 +70,38 @@ def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
         assets=_login(told, "SITE_ASSETS_KEY", "SITE_ASSETS_SECRET"),
         archive=_login(told, "SITE_ARCHIVE_KEY", "SITE_ARCHIVE_SECRET"),
         receiver=_receiver(told),
-        authority=Path(authority) if authority else None,
+        authority=authority(told),
         signer=_signer(told),
+        pull=pull(told, registry),
     )
+
+
+def authority(told: Mapping[str, str]) -> Path | None:
+    """Return the file of certificates that are trusted besides the public ones, where one is named."""
+    file = told.get("SITE_CA_FILE")
+    if file and not Path(file).is_file():
+        raise PipelineError("SITE_CA_FILE: no such file; name a file of certificates (PEM)")
+    return Path(file) if file else None
+
+
+def pull(told: Mapping[str, str], registry: str) -> Login | None:
+    """Return the login that only reads the bases of images; the one of publishing is never taken for that."""
+    file = told.get("REGISTRY_AUTH_FILE")
+    found = _login(told, "SITE_PULL_USER", "SITE_PULL_PASSWORD")
+    return from_auth_file(Path(file), registry) if file and registry and not found else found
+
+
+def refuse_publishing(told: Mapping[str, str]) -> None:
+    """Raise PipelineError in a job of GitLab that packs, and could publish too.
+
+    It runs what a merge request brings, before anybody has read that.
+    """
+    names = [name for name in _PUBLISHING if told.get(name) or told.get(f"{name}_FILE")]
+    if told.get("GITLAB_CI") == "true" and names:
+        raise PipelineError(
+            f"{', '.join(names)}: this job packs, and must not be able to publish; scope the variable to the"
+            " environment production, and set SITE_PULL_USER and SITE_PULL_PASSWORD where bases want a login"
+        )
 
 
 def _login(told: Mapping[str, str], user: str, password: str) -> Login | None:

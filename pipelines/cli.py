@@ -236,6 +236,7 @@ def _version(options: argparse.Namespace) -> int:
 
 
 def _image(options: argparse.Namespace) -> int:
+    from pipelines.commands import bases
     from pipelines.terminal import image_summary
 
     project = options.project.resolve()
@@ -244,19 +245,9 @@ def _image(options: argparse.Namespace) -> int:
         raise UsageError(f"--json tells of one image; name it: {' or '.join(_IMAGES)}")
     names = [options.name] if options.name else [name for name in _IMAGES if name != "api" or site.login]
     for name in names:
-        result = _pack(name, project, site)
+        result = bases.pack(name, project, site, os.environ, _say)
         sys.stdout.write(results.to_json(result) if options.json else image_summary(result))
     return 0
-
-
-def _pack(name: str, project: Path, site: config.SiteConfig) -> results.ImageResult:
-    if name == "api":
-        from pipelines.image.api import api
-
-        return api(project, site, _say)
-    from pipelines.image.web import web
-
-    return web(project, site)
 
 
 def _chart(options: argparse.Namespace) -> int:
@@ -270,13 +261,15 @@ def _chart(options: argparse.Namespace) -> int:
 
 
 def _base(options: argparse.Namespace) -> int:
-    from pipelines.image import base
+    from pipelines.commands import bases
+    from pipelines.image import base, mirror
 
     project = options.project.resolve()
     site = config.load(project)
     if options.push and not site.registry:
         raise PipelineError("site.toml: nowhere to push to; set registry under [images]")
-    for one in base.make(project, options.names, site.registry if options.push else "", _say):
+    store = bases.writable(os.environ, site) if options.push else None
+    for one in base.make(project, options.names, store, _say, os.environ.get(mirror.VARIABLE, "")):
         print(one)
     return 0
 

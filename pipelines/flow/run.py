@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import results
+from pipelines import access, results
 from pipelines.access import Access
 from pipelines.chart.pack import pack
 from pipelines.config import SiteConfig
@@ -20,6 +20,7 @@ from pipelines.flow.publish import publish
 from pipelines.flow.rollback import promotes_at_once
 from pipelines.flow.services import Progress, Say, Times
 from pipelines.image.api import api
+from pipelines.image.store import Store
 from pipelines.image.web import web
 from pipelines.results import PublishResult, RunResult, StepResult, VersionResult
 from pipelines.site.build import Options, build
@@ -110,9 +111,10 @@ def _pack(
     tree = build(project, project / "out" / "site", site, choice, progress=progress)
     watch.note("build", f"{tree.pages} pages", tree.bytes)
     progress.phase("image web", 0)
-    image = web(project, site)
+    bases = Store(site.registry, who.pull or who.registry, access.PULL, who.authority)
+    image = web(project, site, bases)
     watch.note("web image", image.digest[:19], image.size)
     if site.login:
         progress.phase("image api", 0)
-        image = api(project, site, say)
+        image = api(project, site, say, bases)
         watch.note("api image", image.digest[:19], image.size)

@@ -20,6 +20,7 @@ from pipelines.image import base, bytecode, kept, wheels
 from pipelines.image.layer import File
 from pipelines.image.pack import Content, pack
 from pipelines.image.sbom import Package
+from pipelines.image.store import Store
 from pipelines.image.target import target_of
 from pipelines.image.unpack import unpack
 from pipelines.results import ImageResult
@@ -28,9 +29,10 @@ CODE, PACKAGES = "srv", "srv/packages"  # where they lie in the image: PYTHONPAT
 _KINDS = (".css", ".html", ".js", ".py", ".svg", ".txt")
 
 
-def api(project: Path, site: SiteConfig, say: wheels.Say) -> ImageResult:
+def api(project: Path, site: SiteConfig, say: wheels.Say, bases: Store | None = None) -> ImageResult:
     """Pack api/ of *project* into out/images/api; equal inputs give equal bytes.
 
+    *bases* is as for ``web``.
     Raises PipelineError for a site without login, wheels that are not the pinned
     ones, and a base that is not; then nothing has changed.
     """
@@ -39,7 +41,7 @@ def api(project: Path, site: SiteConfig, say: wheels.Say) -> ImageResult:
             "site.toml: login = false, so there is no API to pack; leave this step out, or set login = true"
         )
     code = list(_code(project))
-    foundation = base.find(project, "api", site.registry)
+    foundation = base.find(project, "api", bases or Store(site.registry))
     target = target_of(base.pinned(project, "api"))
     if not wheels.folder_of(project, target).exists():
         wheels.fetch(project, target, say)

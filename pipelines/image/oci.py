@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,34 @@ def read(folder: Path) -> Image:
     except (ValueError, KeyError, TypeError):
         raise PipelineError(f"{place}: not an OCI layout of one image; make it anew") from None
     return Image(descriptor["digest"], config, layers)
+
+
+def parts(folder: Path) -> tuple[bytes, list[str]]:
+    """Return the manifest of the image in *folder*, and the digests of the blobs that it names."""
+    index = json.loads((folder / "index.json").read_bytes())
+    (descriptor,) = index["manifests"]
+    data = _get(folder, descriptor)
+    manifest = json.loads(data)
+    return data, [str(row["digest"]) for row in (manifest["config"], *manifest["layers"])]
+
+
+def store(folder: Path, manifest: bytes, blob: Callable[[str], bytes]) -> None:
+    """Write the image of *manifest* into *folder*, which is new; *blob* returns what a digest names."""
+    try:
+        said = json.loads(manifest)
+        digests = [str(row["digest"]) for row in (said["config"], *said["layers"])]
+    except (ValueError, KeyError, TypeError):
+        raise PipelineError(f"{folder.name}: its manifest is not of an OCI image") from None
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for digest in dict.fromkeys(digests):
+        data = blob(digest)
+        if sha256(data) != digest:
+            raise PipelineError(f"{folder.name}: blob {digest[:19]} has other bytes than its name says")
+        (blobs / digest.removeprefix("sha256:")).write_bytes(data)
+    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [_put(blobs, MANIFEST, manifest)]}
+    (folder / "index.json").write_bytes(_json(index))
+    (folder / "oci-layout").write_bytes(_json(_LAYOUT))
 
 
 def publish(stage: Path, place: Path) -> None:

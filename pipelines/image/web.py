@@ -21,6 +21,7 @@ from pipelines.errors import Fault, PipelineError, SourceError
 from pipelines.image import base
 from pipelines.image.layer import File
 from pipelines.image.pack import Content, pack
+from pipelines.image.store import Store
 from pipelines.results import ImageResult
 
 NGINX = "images/web/nginx"
@@ -28,14 +29,16 @@ NGINX = "images/web/nginx"
 _UNKNOWN = {"commit": None, "image": None, "site": None, "version": None}
 
 
-def web(project: Path, site: SiteConfig) -> ImageResult:
+def web(project: Path, site: SiteConfig, bases: Store | None = None) -> ImageResult:
     """Pack out/site of *project* into out/images/web; equal inputs give equal bytes.
 
+    *bases* is where a base is fetched from that is not here; by default the
+    registry of *site*, without a login.
     Raises PipelineError for a tree with drafts, a tree that is not the one of
     its record, and a base that is not the pinned one; then nothing has changed.
     """
     digest, upper = contents(project, site)
-    foundation = base.find(project, "web", site.registry)
+    foundation = base.find(project, "web", bases or Store(site.registry))
     return pack(project, "web", site, foundation, Content(upper, site.tagline, digest))
 
 

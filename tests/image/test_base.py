@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from pipelines import access
 from pipelines.cli import main
 from pipelines.errors import PipelineError, SourceError, ToolError
 from pipelines.image import base, lock, oci
 from pipelines.image.lock import Base
+from pipelines.image.store import Store, push
+from pipelines.tools.login import Login
+from tests.fakes.upstream import upstream
 from tests.project import ROOT, tiny_site, write
-from tests.registry import registry
+from tests.registry import LOGIN, certificate, registry
 from tests.tools import need, need_base
 
 DIGEST = f"sha256:{'ab' * 32}"
@@ -78,53 +85,105 @@ def test_the_pinned_base_is_what_its_packages_make(name: str) -> None:
     assert [row.split("=")[0] for row in committed[0][3:]] == [row.split("=")[0] for row in now.packages]
 
 
-def test_a_base_goes_to_the_registry_and_comes_back(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Real skopeo, real registry, real TLS; the digest is the same on every way."""
-    need("skopeo")
+def test_a_base_goes_to_the_registry_and_comes_back(project: Path, tmp_path: Path) -> None:
+    """Real registry, real TLS, two logins; the digest is the same on every way."""
     pinned = lock.read(project)["web", "amd64"]
-    with registry(tmp_path) as there:
-        place = f"{there.host}/me/site"
-        with pytest.raises(
-            ToolError, match=r"^skopeo: .*certificate.*; log in"
-        ):  # an authority that nobody knows
-            base.push(base.folder_of(project, "web"), pinned, place)
-        monkeypatch.setenv("SSL_CERT_FILE", str(there.authority))
-        base.push(base.folder_of(project, "web"), pinned, place)
-        base.push(base.folder_of(project, "web"), pinned, place)  # again: nothing to send
+    with registry(tmp_path, closed=True) as there:
+        writer = Store(f"{there.host}/me/site", Login(*LOGIN), "WRITER", there.authority)
+        with pytest.raises(ToolError, match=r"its certificate is not trusted"):
+            push(base.folder_of(project, "web"), pinned, replace(writer, authority=None))
+        push(base.folder_of(project, "web"), pinned, writer)
+        push(base.folder_of(project, "web"), pinned, writer)  # again: nothing to send
         shutil.rmtree(project / "out/base")
-        found = base.find(project, "web", place)
+        with pytest.raises(ToolError, match=r"wants a login; set READER"):
+            base.find(project, "web", replace(writer, login=None, variables="READER"))
+        with pytest.raises(ToolError, match=r"does not know this login \(401\); mend READER"):
+            base.find(project, "web", replace(writer, login=Login("ci", "wrong"), variables="READER"))
+        found = base.find(project, "web", writer)
         assert found.digest == pinned.digest
         assert oci.read(base.folder_of(project, "web")).digest == pinned.digest
         lock.write(project, Base("web", DIGEST, "amd64", pinned.packages))
-        with pytest.raises(ToolError, match=r"skopeo: .*; log in with `skopeo login`, or make the base here"):
-            base.find(project, "web", place)
+        with pytest.raises(ToolError, match=r"has no base sha256:ab.*or make it here: `make base`"):
+            base.find(project, "web", writer)
     assert oci.read(base.folder_of(project, "web")).digest == pinned.digest  # as it was
     assert [path.name for path in (project / "out").iterdir() if path.is_dir()] == ["base"]
 
 
-def test_without_skopeo_it_is_skopeo_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A login would not help."""
+def test_skopeo_reads_a_base_that_was_pushed(project: Path, tmp_path: Path) -> None:
+    """Another client's eye."""
+    pinned = lock.read(project)["web", "amd64"]
+    with registry(tmp_path) as there:
+        push(base.folder_of(project, "web"), pinned, Store(f"{there.host}/me", authority=there.authority))
+        (tmp_path / "certs").mkdir()
+        shutil.copy(there.authority, tmp_path / "certs/ca.crt")
+        words = ["--insecure-policy", "copy", "-q", "--preserve-digests", f"--src-cert-dir={tmp_path}/certs"]
+        source = f"docker://{there.host}/me/base-web:amd64-{pinned.digest[7:19]}"
+        subprocess.run([need("skopeo"), *words, source, f"oci:{tmp_path}/copy"], check=True)
+    assert oci.read(tmp_path / "copy").digest == pinned.digest
+
+
+def test_a_token_to_pack_is_asked_for_pulling_alone(tmp_path: Path) -> None:
+    """A login without the right to push may be refused a token that asks for it."""
     write(tmp_path / lock.FILE, f"{WEB}\n")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolError, match=r"^skopeo: not installed, or not on the PATH$"):
-        base.find(tmp_path, "web", "registry.small.example/me/site")
+    (tmp_path / "edge").mkdir()
+    certificate(tmp_path / "edge")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority = tmp_path / "edge/certificate.pem"
+    tls.load_cert_chain(authority, tmp_path / "edge/key.pem")
+    with upstream(tls=tls) as issuer:
+        issuer.answers(401, WWW_Authenticate=f'Bearer realm="https://127.0.0.1:{issuer.port}/token"')
+        store = Store(f"127.0.0.1:{issuer.port}/me", Login("reader", "x"), "V", authority)
+        with pytest.raises(ToolError, match="does not know this login"):
+            base.find(tmp_path, "web", store)
+        (asked,) = [one.path for one in issuer.asked if one.path.startswith("/token")]
+    assert parse_qs(urlsplit(asked).query)["scope"] == ["repository:me/base-web:pull"]
+
+
+PUBLISHING = [
+    {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD": "secret"},
+    {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD_FILE": "/run/password"},
+    {"SITE_SIGNING_KEY_FILE": "/run/key"},
+]
+
+
+@pytest.mark.parametrize("told", PUBLISHING)
+def test_a_job_that_packs_refuses_what_could_publish(
+    told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It runs the code of merge requests; on a machine of one's own there is nobody to hide from."""
+    project = tiny_site(tmp_path, {})
+    for name, value in {**told, "GITLAB_CI": "true"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["--project", str(project), "image", "web"]) == 1
+    said = capsys.readouterr().err
+    name = next(one for one in told if "USER" not in one).removesuffix("_FILE")
+    assert f"{name}: this job packs, and must not be able to publish; scope the variable to" in said
+    assert "secret" not in said
+    monkeypatch.setenv("GITLAB_CI", "false")
+    assert main(["--project", str(project), "image", "web"]) == 1
+    assert "this job packs" not in capsys.readouterr().err
+
+
+def test_the_login_of_publishing_is_never_taken_for_that_of_packing() -> None:
+    told = {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD": "secret"}
+    assert access.pull(told, "registry.example.org") is None
+    read = {"SITE_PULL_USER": "reader", "SITE_PULL_PASSWORD": "x"}
+    assert access.pull({**told, **read}, "registry.example.org") == Login("reader", "x")
 
 
 def test_without_registry_and_base_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"no base web for amd64; run `make base`"):
-        base.find(tmp_path, "web", "")
+        base.find(tmp_path, "web", Store(""))
     write(tmp_path / lock.FILE, f"{WEB}\n")
     with pytest.raises(PipelineError, match=r"is not there, and site\.toml names no registry"):
-        base.find(tmp_path, "web", "")
+        base.find(tmp_path, "web", Store(""))
 
 
 def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is half made: neither pin nor base."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"buildah|debootstrap"):
-        base.make(tmp_path, ["web", "api"], "", lambda line: None)
+        base.make(tmp_path, ["web", "api"], None, lambda line: None)
     assert not (tmp_path / lock.FILE).exists()
     assert not (tmp_path / "out/base").exists()
 

@@ -19,6 +19,7 @@ from cyclonedx.validation import make_schemabased_validator
 from pipelines import config, results
 from pipelines.errors import PipelineError, SourceError
 from pipelines.image import base, lock, oci
+from pipelines.image.store import Store
 from pipelines.image.web import web
 from tests import project
 from tests.project import ROOT, build_site, command, write
@@ -196,7 +197,7 @@ def test_a_base_with_a_changed_byte_is_not_used(made: Path, tmp_path: Path) -> N
     data[1000] ^= 1
     blob.write_bytes(data)
     with pytest.raises(PipelineError, match="has other bytes than its name says"):
-        base.find(one, "web", "")
+        base.find(one, "web", Store(""))
 
 
 def test_a_killed_image_step_leaves_the_last_image(made: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import pytest
 
 from pipelines.chart.pack import described
 from pipelines.image import base, lock
+from pipelines.image.store import Store, push
+from pipelines.tools.login import Login
 from tests.pipeline.helm import Helm
 from tests.pipeline.place import Place, Services
 from tests.project import COMMITTED, ROOT, SMALL, commit_all, git, write
@@ -49,7 +51,8 @@ def place(running: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write(tmp_path / "auth.json", json.dumps({"auths": {host: {"auth": auth}}}))
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
     monkeypatch.setenv("SSL_CERT_FILE", str(running.registry.authority))
-    base.push(base.folder_of(ROOT, "web"), lock.read(ROOT)["web", "amd64"], f"{host}/{place.name}")
+    there = Store(f"{host}/{place.name}", Login(*LOGIN), authority=running.registry.authority)
+    push(base.folder_of(ROOT, "web"), lock.read(ROOT)["web", "amd64"], there)
     commit_all(project, COMMITTED)
     git(project, "update-ref", "refs/remotes/origin/main", "HEAD")
     git(project, "remote", "add", "origin", "git@gitlab.small.example:me/site.git")
@@ -82,7 +85,7 @@ def run(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN) ->
 
 def test_a_text_becomes_a_chart_and_goes_back(place: Place, tmp_path: Path) -> None:
     """The artifacts are all that goes from one job to the next; going back builds nothing."""
-    for program in ("make", "bash", "rsync", "skopeo", "helm"):
+    for program in ("make", "bash", "rsync", "helm"):
         need(program)
     about = place.project / "content/pages/about.md"
     text = about.read_text()
@@ -107,7 +110,7 @@ def test_a_text_becomes_a_chart_and_goes_back(place: Place, tmp_path: Path) -> N
 
 def test_a_merge_request_has_a_chart_of_its_own(place: Place, tmp_path: Path) -> None:
     """In a repository of its own, and in no bucket: no cluster that readers see takes it."""
-    for program in ("make", "bash", "rsync", "skopeo", "helm"):
+    for program in ("make", "bash", "rsync", "helm"):
         need(program)
     facts = (place.project / "site.toml").read_text()
     host = place.services.front["nexus"].host
