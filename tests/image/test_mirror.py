@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import PipelineError, ToolError
-from pipelines.image import base, lock, mirror
+from pipelines.image import base, layer, lock, mirror
 from pipelines.image.mirror import Mirror
+from pipelines.image.store import Store
 from tests.project import ROOT, write
 
 LINES = """\
@@ -147,11 +148,11 @@ def test_no_host_is_written_into_the_code() -> None:
 @pytest.mark.parametrize("name", ["web", "api"])
 def test_nothing_of_the_mirror_is_in_a_base_or_its_lock(name: str) -> None:
     """Equal packages of two mirrors are one digest and one line."""
-    found = base.find(ROOT, name, base.Store(""))
+    found = base.find(ROOT, name, Store(""))
     sources = [
         file.path
         for one in found.layers
-        for file in base.layer.unpack(one.data)
+        for file in layer.unpack(one.data)
         if file.path.startswith(("etc/apt", "var/lib/apt", "var/cache/apt", "var/log"))
     ]
     assert sources == []
