@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.errors import SourceError
 from pipelines.site import convert, fragment
 from pipelines.site.brief import brief, shorten, text_of
-from pipelines.site.fragment import Fragment, Labels, cover_url, labels_from
+from pipelines.site.fragment import Fragment, Inline, Labels, cover_url, labels_from
 from pipelines.site.links import Picture, Surroundings
 from pipelines.site.metadata import Metadata
 from pipelines.site.sources import Document
@@ -35,14 +35,26 @@ AROUND = Surroundings(
 A = 'src="/assets/a.11111111.png"'
 
 
-def finish(body: str, summary: str = "", *, image: str = "", gated: bool = False) -> Fragment:
+def shown(path: str, source: str, line: int) -> str:
+    """A diagram, as a build would draw it."""
+    return f"<figure>{path or source.split()[0]}</figure>"
+
+
+def finish(
+    body: str,
+    summary: str = "",
+    *,
+    image: str = "",
+    gated: bool = False,
+    diagram: Inline = shown,
+    around: Surroundings = AROUND,
+) -> Fragment:
     """Convert and finish *body*, which begins on line 5; the summary stands on line 3."""
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
     path = "content/posts/here.md"
     document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
     converted = convert.convert(body, summary, path, 5)
-    diagram = lambda path, source, line: f"<figure>{path or source.split()[0]}</figure>"
-    return fragment.finish(document, converted, AROUND, diagram, Labels())
+    return fragment.finish(document, converted, around, diagram, Labels())
 
 
 def html(body: str) -> str:

@@ -59,20 +59,20 @@ def _text_below(node: LexborNode, title: str) -> bool:
 
 
 def published(
-    html: str,
+    body: LexborHTMLParser,
     toc: str,
     summary: str,
     report: Report,
     written: Callable[[], LexborHTMLParser],
     scripts: frozenset[str],
 ) -> None:
-    """Check the texts that are published, parsed anew as a browser will: markup, and leftovers of Markdown.
+    """Check the texts that are published: their markup, and leftovers of Markdown.
 
+    *body* is parsed anew from what is published, and of no use afterwards.
     *written* returns the tree of the text with the lines of its blocks; it is
     asked only when something is wrong.
     """
     meta = report.document.meta
-    body = LexborHTMLParser(html, is_fragment=True)
     wrong = [*violations(body, scripts)]
     if toc:
         wrong += violations(LexborHTMLParser(toc, is_fragment=True), scripts)
@@ -120,6 +120,9 @@ def _place(
         outer = {up.mem_id for block in holding for up in _ancestors(block)}
         inner = [block for block in holding if block.mem_id not in outer]
         lines = {line for block in inner for line in report.positions.of_words(block, shown, typed, shown)}
+        if not lines and tree.root:  # text in no block, as behind a fence in a paragraph
+            texts = (node for node in tree.root.traverse(include_text=True) if node.is_text_node)
+            lines = {report.line(node, typed, shown) for node in texts if shown in node.text()}
         for line in lines or {report.document.body_line}:
             report.blame_line(line, one_left.text, one_left.remedy)
 

@@ -78,7 +78,8 @@ def finish(
     work = _Work(document, converted, around, diagram, labels)
     report = work.report
     html = work.run(converted.html)
-    text = text_of(html)
+    body = LexborHTMLParser(html, is_fragment=True)  # as a browser will parse it
+    text = body.root.text(separator="") if html and body.root else ""
     summary = brief(work.summary(converted.summary) or work.first_paragraph)
     for loss in lost_definitions(document.body, text):
         line = document.body_line + document.body.count("\n", 0, loss.at)
@@ -90,7 +91,7 @@ def finish(
         again.links(tree)
         return tree
 
-    published(html, converted.toc, summary, report, written, around.scripts)
+    published(body, converted.toc, summary, report, written, around.scripts)
     if report.faults:
         raise SourceError(report.faults)
     return Fragment(
@@ -152,10 +153,11 @@ class _Work:
             self.report.faults.append(fault)
             html = ""
         tree = LexborHTMLParser(html, is_fragment=True)
+        if "<!" in html or "<?" in html:
+            positions.settle(tree)
         for loss in lost_tags(html, tree):
             line = self.report.at or self.report.positions.in_text(html, loss.at, loss.needle)
             self.report.blame_line(line, loss.text, loss.remedy)
-        positions.settle(tree)
         return tree
 
     def character(self, html: str) -> Fault | None:

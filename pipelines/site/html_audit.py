@@ -18,6 +18,7 @@ from pipelines.site.html_policy import HTML, INLINE, MATHML, SVG
 
 _BACKTICKS = "put it in `backticks`, or write &lt; for its <"
 
+_CLASS = {"class"}
 _Table = tuple[Mapping[str, frozenset[str]], Callable[[str], frozenset[str]]]
 _FOREIGN: dict[str, _Table] = {
     "math": (MATHML, html_policy.mathml_attributes),
@@ -53,32 +54,43 @@ def violations(
         for node in tree.css(f"{name}, {name} *") if tree.css_matches(name) else ():
             foreign[node.mem_id] = table
     for node in root.traverse():
-        tag = (node.tag or "").lower()
-        space = foreign.get(node.mem_id) if foreign else None
-        if not node.is_element_node:
-            if not node.is_comment_node:  # <?x ?>, to some parsers
-                yield Violation("a processing instruction is not allowed in a text", "remove it", node, "<?")
-        elif space is not None:
-            known, attributes = space
-            if tag in known:
-                yield from _attributes(node, tag, attributes(tag))
-            else:
-                yield _element(node, tag, scripts)
-        elif tag == "input" and node.attributes.get("type") != "checkbox":
-            what = "<input> is not allowed in a text"
-            yield Violation(what, "put it into a template of the theme", node, "<input")
-        elif tag in html:
-            if node.attributes:
+        tag = node.tag or ""
+        if tag in html and tag != "input" and (not foreign or node.mem_id not in foreign):
+            attributes = node.attributes
+            if attributes and attributes.keys() != _CLASS:  # most elements are the words of code
                 yield from _attributes(node, tag, html[tag])
-        elif tag != "script" or inline or not _allowed_script(node, scripts):
-            yield _element(node, tag, scripts)
-            yield from _attributes(node, tag, None)
+        else:
+            yield from _other(node, tag.lower(), foreign.get(node.mem_id), html, scripts, inline)
     for selector in html_policy.TEXT_ONLY.split(", ") if foreign else ():
         outer, _, holder = selector.partition(" ")
         for node in tree.css(f"{selector} *"):
             if (node.tag or "").lower() in _FOREIGN[outer][0]:  # the others were named above
                 what = f"<{node.tag}> stands in a <{holder}>, which holds text alone"
                 yield Violation(what, "take it out", node, f"<{node.tag}")
+
+
+def _other(
+    node: LexborNode,
+    tag: str,
+    space: _Table | None,
+    html: Mapping[str, frozenset[str]],
+    scripts: frozenset[str],
+    inline: bool,
+) -> Iterator[Violation]:
+    """Yield what is wrong with a node that is no ordinary element of HTML."""
+    if not node.is_element_node:
+        if not node.is_comment_node:  # <?x ?>, to some parsers
+            yield Violation("a processing instruction is not allowed in a text", "remove it", node, "<?")
+    elif space is not None and tag in space[0]:
+        yield from _attributes(node, tag, space[1](tag))
+    elif space is None and tag == "input" and tag in html and node.attributes.get("type") == "checkbox":
+        yield from _attributes(node, tag, html[tag])
+    elif space is None and tag == "input":
+        what = "<input> is not allowed in a text"
+        yield Violation(what, "put it into a template of the theme", node, "<input")
+    elif space is not None or tag != "script" or inline or not _allowed_script(node, scripts):
+        yield _element(node, tag, scripts)
+        yield from _attributes(node, tag, None)
 
 
 def _allowed_script(node: LexborNode, scripts: frozenset[str]) -> bool:

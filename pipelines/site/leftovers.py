@@ -12,28 +12,52 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
 # What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
+# (signs of which one is in every match, pattern, what it is, remedy)
 _LEFTOVERS = (
     (
+        ("{", "%}"),
         r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}",
         "Jinja",
         "take it out: only templates run it",
     ),
-    (r"\{(?:filename|static|attach|tag|category|author|index)\}\S*", "a link", "write [words]({filename}…)"),
-    (r"!?\[[^\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
-    (r"\[\[[^\]\n]+\]\]", "a link", "write it as [words](target)"),
-    (r"\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
-    (r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)", "a link", "take out the space between ] and ("),
-    (r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)", "emphasis", "put no space inside the signs"),
-    (r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),
-    (r"^\s*(?:```|~~~)[^\n]*", "a block of code", "close it with the same signs on a line of their own"),
-    (r"^#{1,6} \S[^\n]*", "a heading", "put a blank line before it"),
-    (r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "a table", "put a blank line before it"),
-    (r"\[\^[^\]\s]+\]", "a footnote", "add a line that begins with its sign, a colon and its text"),
-    (r"\{:\s*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
-    (r"^!!! .*", "an admonition", "put a blank line before it"),
-    (r"<!(?:--|–|—).*", "a comment", "close it with -->"),
+    (
+        ("{",),
+        r"\{(?:filename|static|attach|tag|category|author|index)\}\S*",
+        "a link",
+        "write [words]({filename}…)",
+    ),
+    (("](",), r"!?\[[^\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
+    (("[[",), r"\[\[[^\]\n]+\]\]", "a link", "write it as [words](target)"),
+    (("][",), r"\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
+    (
+        ("]", "("),
+        r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)",
+        "a link",
+        "take out the space between ] and (",
+    ),
+    (
+        ("**", "__"),
+        r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)",
+        "emphasis",
+        "put no space inside the signs",
+    ),
+    (("~~",), r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),
+    (
+        ("```", "~~~"),
+        r"^\s*(?:```|~~~)[^\n]*",
+        "a block of code",
+        "close it with the same signs on a line of their own",
+    ),
+    (("#",), r"^#{1,6} \S[^\n]*", "a heading", "put a blank line before it"),
+    (("|",), r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "a table", "put a blank line before it"),
+    (("[^",), r"\[\^[^\]\s]+\]", "a footnote", "add a line that begins with its sign, a colon and its text"),
+    (("{:",), r"\{:\s*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
+    (("!!!",), r"^!!! .*", "an admonition", "put a blank line before it"),
+    (("<!",), r"<!(?:--|–|—).*", "a comment", "close it with -->"),
 )
-_PATTERNS = tuple((re.compile(pattern, re.MULTILINE), what, remedy) for pattern, what, remedy in _LEFTOVERS)
+_PATTERNS = tuple(
+    (signs, re.compile(pattern, re.MULTILINE), what, remedy) for signs, pattern, what, remedy in _LEFTOVERS
+)
 # Typography, and what an author typed for it.
 _TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "..."}
 # A line of a paragraph, which a blank line above (or four spaces) would have made an item.
@@ -69,7 +93,8 @@ def leftovers_in(text: str) -> list[Leftover]:
     """Return what is left in one *text*."""
     return [
         _leftover(what, shown, remedy)
-        for pattern, what, remedy in _PATTERNS
+        for signs, pattern, what, remedy in _PATTERNS
+        if any(sign in text for sign in signs)
         for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
     ]
 

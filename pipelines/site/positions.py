@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -25,8 +26,7 @@ def stamp(first: int, last: int) -> str:
 
 def settle(tree: LexborHTMLParser) -> None:
     """Take all but elements and text out of *tree*; what is behind a comment with lines has these lines."""
-    html = tree.html or ""
-    if tree.root is None or ("<!" not in html and "<?" not in html):
+    if tree.root is None:
         return
     nodes = list(tree.root.traverse(include_text=True))
     for node in (one for one in nodes if not one.is_element_node and not one.is_text_node):
@@ -64,39 +64,55 @@ class Positions:
         *needles* are how its author may have written it, best first; they are
         looked for in the lines of the block that holds *node*, nowhere else.
         """
-        block = node
-        while block is not None:
-            if found := _STAMP.match(block.attributes.get(ATTRIBUTE) or ""):
-                break
-            block = block.parent
-        if block is None or node is None:
-            return self._first
-        return self._within(found, needles, lambda: _breaks_before(node, block))
+        return self._place(node, 0, needles) if node is not None else self._first
 
     def of_words(self, block: LexborNode, shown: str, *needles: str) -> list[int]:
-        """Return the lines of every place where *block*, which was stamped, shows the text *shown*."""
-        found = _STAMP.match(block.attributes.get(ATTRIBUTE) or "")
+        """Return the lines of every place where *block* shows the text *shown*."""
         text = block.text()
-        places = [one.start() for one in re.finditer(re.escape(shown), text)] if found else []
+        first, last = _stamp_of(block) or (1, text.count("\n") + 1)
         return [
-            self._within(found, needles, lambda at=at: text.count("\n", 0, at))  # type: ignore[misc]
-            for at in places
+            self._within(first, last, needles, partial(text.count, "\n", 0, one.start()))
+            for one in re.finditer(re.escape(shown), text)
         ]
 
     def in_text(self, html: str, at: int, *needles: str) -> int:
-        """Return the line of what stands at *at* in *html*, as it was before it was parsed."""
-        found = _STAMP.match(html, max(0, html.rfind(SIGN, 0, at)))
-        return self._within(found, needles, lambda: 0) if found else self._first
+        """Return the line of what stands at *at* in *html*, the text that the tree was parsed from."""
+        tree = LexborHTMLParser(html[:at] + SIGN + html[at:], is_fragment=True)
+        settle(tree)
+        for node in tree.root.traverse(include_text=True) if tree.root else ():
+            if node.is_text_node and SIGN in node.text():
+                return self._place(node, node.text().partition(SIGN)[0].count("\n"), needles)
+            if node.is_element_node and any(SIGN in (value or "")[1:] for value in node.attributes.values()):
+                return self._place(node, 0, needles)
+        return self._first
+
+    def _place(self, node: LexborNode, breaks: int, needles: Sequence[str]) -> int:
+        """Return the line of *node*, or of what stands behind so many line *breaks* of its text."""
+        block = node
+        while (span := _stamp_of(block)) is None:
+            if block.parent is None:
+                return self._within(*self._between(block), needles, lambda: breaks)
+            block = block.parent
+        return self._within(*span, needles, lambda: breaks + _breaks_before(node, block))
+
+    def _between(self, top: LexborNode) -> tuple[int, int]:
+        """Return the lines between the blocks before and behind *top*, which is in no block itself."""
+        before, behind = top.prev, top.next
+        while before is not None and _stamp_of(before) is None:
+            before = before.prev
+        while behind is not None and _stamp_of(behind) is None:
+            behind = behind.next
+        over, under = before and _stamp_of(before), behind and _stamp_of(behind)
+        first = over[1] + 1 if over else 1
+        return first, max(first, under[0] - 1 if under else self._body.count("\n") + 1)
 
     def text(self, line: int) -> str:
         """Return the text of the *line* of the file."""
         lines = self._body.split("\n")
         return lines[line - self._first] if 0 <= line - self._first < len(lines) else ""
 
-    def _within(self, found: re.Match[str] | None, needles: Sequence[str], guess: Callable[[], int]) -> int:
+    def _within(self, start: int, end: int, needles: Sequence[str], guess: Callable[[], int]) -> int:
         """Return the line of the first of *needles* that is there; *guess* says which, of several."""
-        assert found is not None
-        start, end = int(found[1]), int(found[2])
         self._lines = self._lines or self._body.split("\n")
         block = self._lines[start - 1 : end]
         for needle in needles:
@@ -111,6 +127,12 @@ class Positions:
             if line := self._definitions.get(needle):
                 return self._first + line - 1
         return self._first + start - 1 + max(0, min(guess(), len(block) - 1))
+
+
+def _stamp_of(node: LexborNode) -> tuple[int, int] | None:
+    """Return the first and the last line that are written on *node*, if there are any."""
+    found = _STAMP.match(node.attributes.get(ATTRIBUTE) or "") if node.is_element_node else None
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _breaks_before(node: LexborNode, block: LexborNode) -> int:

@@ -36,6 +36,7 @@ class _Text:
 
     lines: Sequence[str] = ()
     numbers: Sequence[int] = ()
+    end: int = 0  # the last line of the source, where the text goes so far
 
 
 @dataclass(slots=True)
@@ -87,7 +88,9 @@ class _Frame:
         """Return the last line of the source of what is written before the line *end*."""
         lines = self.text.lines
         behind = next((index for index in range(end, len(lines)) if lines[index].strip()), None)
-        return max(self.text.numbers, default=0) if behind is None else self.text.numbers[behind] - 1
+        if behind is None:
+            return max(self.text.end, max(self.text.numbers, default=0))
+        return self.text.numbers[behind] - 1
 
 
 class Lines:
@@ -132,7 +135,7 @@ class Lines:
     def extracted(self, lines: list[str], numbers: Sequence[int]) -> None:
         """Take note of *lines*, each from the line *numbers* of the text that ``replaced`` was told."""
         known = self._fenced.numbers
-        self._top = _Text(lines, [known[min(number, len(known)) - 1] for number in numbers])
+        self._top = _Text(lines, [known[min(number, len(known)) - 1] for number in numbers], known[-1])
 
     def parse(self, parent: Element, blocks: list[str]) -> None:
         """Do what BlockParser.parseBlocks does, and stamp the elements that come of it."""
