@@ -20,10 +20,11 @@ KINDS = ("application/json", "text/plain", "multipart/form-data", "application/x
 def test_nothing_that_the_description_allows_or_forbids_breaks_the_api(
     site: Site, tmp_path: Path, kind: str
 ) -> None:
-    """Each operation with examples and counterexamples, logged in, past NGINX: never a 5xx, never a traceback.
+    """Each operation with examples and counterexamples, logged in, past NGINX: no 5xx and no traceback.
 
-    Bodies of other types are refused unread: few of them say as much as many.
+    Bodies of other types are refused unread: few of them show as much as many.
     """
+    examples, least = ("4", 100) if kind == KINDS[0] else ("1", 80)
     before = [len(process.said) for process in site.processes]
     spec = tmp_path / "openapi.yaml"
     text = SPEC.read_text("utf-8")
@@ -42,13 +43,15 @@ def test_nothing_that_the_description_allows_or_forbids_breaks_the_api(
         [
             *(Path(sys.executable).with_name("schemathesis"), "run", str(spec)),
             *("--url", f"http://127.0.0.1:{site.ports[0]}", "--checks", "not_a_server_error"),
-            *("--phases", "examples,fuzzing", "--mode", "all", "--max-examples", "4" if kind == KINDS[0] else "1", "--seed", "20261123"),
-            *("--no-color", *words),
+            *("--phases", "examples,fuzzing", "--mode", "all", "--seed", "20261123"),
+            *("--max-examples", examples, "--no-color", *words),
         ],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:]
-    assert re.search(r"\d{3} passed", done.stdout), done.stdout[-2000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed, done.stdout[-2000:]
+    assert int(passed[1]) >= least
     assert site.browser().send("GET", f"{API}/config").status == 200
     logs = [process.said[old:] for process, old in zip(site.processes, before, strict=True)]
     assert [text for text in logs if "Traceback" in text] == []
