@@ -181,9 +181,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _diagrams(options: argparse.Namespace) -> int:
     from pipelines.site.diagrams import render
+    from pipelines.tools import git
 
     project = options.project.resolve()
-    changed = render(project, lambda text: print(text, file=sys.stderr))
+    index = git.index(project, ["content"])
+    changed = render(project, lambda text: print(text, file=sys.stderr), index)
     for path in changed:
         print(path.relative_to(project).as_posix())
     return 0

@@ -1,12 +1,14 @@
 """Notice what an author saves.
 
-Watches content/, theme/, site.toml and pelicanconf.py of a project. Reads no
-file. No writes, no network.
+Watches content/, theme/, site.toml and pelicanconf.py of a project, and not
+what links lead to elsewhere: a build writes into out/. Reads no file. No
+writes, no network.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,10 +17,10 @@ from watchfiles import Change, awatch
 
 from pipelines import config
 from pipelines.errors import PipelineError
+from pipelines.site.read_policy import ROOTS
 from pipelines.site.render import SETTINGS
-from pipelines.site.sources import CONTENT
 
-FOLDERS = (CONTENT, "theme")
+FOLDERS = ROOTS
 FILES = (config.FILE, SETTINGS)
 # What editors leave beside a file for a moment: 4913 is Vim's trial of the folder.
 _PASSING = re.compile(r"\..*|.*~|#.*#|4913|.*\.(swp|swx|swo|tmp|part|crdownload)|.*___jb_(tmp|old)___")
@@ -30,7 +32,11 @@ def relevant(project: Path, path: str) -> bool:
     parts = Path(path).relative_to(project).parts
     if not parts or any(_PASSING.fullmatch(part) for part in parts):
         return False
-    return parts[0] in FOLDERS or (len(parts) == 1 and parts[0] in FILES)
+    if len(parts) == 1:
+        return parts[0] in (*FOLDERS, *FILES)
+    folder = os.path.realpath(os.path.dirname(path))  # the watcher follows symbolic links
+    inside = os.path.relpath(folder, project).split("/")[0]
+    return parts[0] in FOLDERS and inside in FOLDERS
 
 
 async def watch(project: Path, tell: Callable[[set[str]], None]) -> None:

@@ -20,6 +20,7 @@ from pipelines.site.images import read_image
 from pipelines.site.links import Picture
 from pipelines.site.memo import Memo
 from pipelines.site.metadata import slug_of
+from pipelines.site.read_policy import THEME
 from pipelines.site.reader import read_text
 
 IMAGES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
@@ -108,15 +109,14 @@ class Theme:
         return sorted((self._assets[name] for name in self.used), key=lambda asset: asset.name)
 
 
-def theme_files(project: Path) -> dict[str, Asset]:
-    """Read scripts (minified), images (clean of metadata) and fonts of theme/."""
-    root = project / "theme"
+def theme_files(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
+    """Read scripts (minified), images (clean of metadata) and fonts among *paths*, files of theme/."""
     assets: dict[str, Asset] = {}
     faults: list[Fault] = []
-    for file in sorted(root.rglob("*")):
-        name = file.relative_to(root).as_posix()
+    for path in sorted(paths):
+        name = path.removeprefix(f"{THEME}/")
         try:
-            data = _theme_file(file, name) if file.is_file() else None
+            data = _theme_file(project / path, name)
         except SourceError as error:
             faults.extend(error.faults)
             continue
@@ -139,13 +139,12 @@ def _theme_file(file: Path, name: str) -> bytes | None:
     return None
 
 
-def inline_svgs(project: Path) -> dict[str, str]:
-    """Read the SVG images of the theme as markup without the XML prologue."""
-    root = project / "theme"
+def inline_svgs(project: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Read the SVG images among *paths*, files of theme/, as markup without the XML prologue."""
     found = {}
-    for file in sorted((root / "images").rglob("*.svg")):
-        text = re.sub(
-            r"\A(\s|<\?.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->)*", "", file.read_text("utf-8"), flags=re.S
-        )
-        found[file.relative_to(root).as_posix()] = text.strip()
+    for path in sorted(paths):
+        if path.startswith(f"{THEME}/images/") and path.endswith(".svg"):
+            text = (project / path).read_text("utf-8")
+            text = re.sub(r"\A(\s|<\?.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->)*", "", text, flags=re.S)
+            found[path.removeprefix(f"{THEME}/")] = text.strip()
     return found

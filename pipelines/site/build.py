@@ -7,7 +7,7 @@ that it is told (out/site) and its result beside it. No network.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +19,7 @@ from pipelines import results, seal
 from pipelines.config import SiteConfig
 from pipelines.errors import Fault, SourceError
 from pipelines.results import SiteResult
-from pipelines.site import assets, checks, extras, files, render, sources, styles, texts, tree, work
+from pipelines.site import assets, checks, extras, files, render, sources, styles, texts, tree, walk, work
 from pipelines.site.assets import Asset, Pictures, Theme
 from pipelines.site.compress import compress_tree
 from pipelines.site.finish import Facts
@@ -27,7 +27,8 @@ from pipelines.site.fragment import cover_url, labels_from
 from pipelines.site.handover import Build, Page, cover, path_of
 from pipelines.site.links import Surroundings
 from pipelines.site.memo import Memo
-from pipelines.site.sources import CONTENT, Content
+from pipelines.site.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, policy_of
+from pipelines.site.sources import Content
 from pipelines.tools import git
 
 PUBLIC, GATED, ALIASES = "public", "gated", "aliases.map"  # the tree and its parts
@@ -108,13 +109,20 @@ def build(
     memo.start()
     run = _Run(progress or Silent())
     with tree.staging(out.parent) as stage:
+        history = git.history(project, CONTENT, [THEME])
+        if missing := [*missing_submodules(history.index if history else None)]:
+            raise SourceError(missing)  # everything else would be a fault because of it
         settings = render.settings(project)
+        policy = policy_of(project, history.index if history else None)
         with run.phase("read"):
-            content = _read(project, config, options, settings, run)
+            content = _read(project, config, options, settings, history, run)
+            themed, faults = walk.below(THEME, policy)
+            run.faults.extend(faults)
         with run.phase("assets"):
             pictures = run.gather(lambda: assets.pictures(project, content.files, memo))
-            words = run.gather(lambda: texts.load(project, config.lang))
-            theme = run.gather(lambda: _theme(project, config, memo))
+            # Without a file that may not be read, the rest of the theme only looks faulty.
+            words = None if faults else run.gather(lambda: texts.load(project, themed, config.lang))
+            theme = None if faults else run.gather(lambda: _theme(project, config, themed, policy, memo))
         with run.phase("convert", len(content.documents)):
             around = _surroundings(content, pictures, config)
             pages = _convert(project, content, around, words, options, run, memo)
@@ -128,7 +136,7 @@ def build(
         with run.phase("render"):
             by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
             made = Build(config, by_path, looks.texts, looks.theme, options.as_of, options.preview)
-            plugins = render.render(project, settings, made, raw, memo)
+            plugins = render.render(project, settings, made, raw, memo, themed)
         names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
         with run.phase("finish", len(names)):
             facts = work.finish_pages(raw, stage, names, options.workers, memo, run.progress)
@@ -137,7 +145,7 @@ def build(
             found = _files(project, config, stage, content, pages, looks, facts, options)
             feeds = frozenset(path_of(name) for name in names if not name.endswith(".html"))
         with run.phase("check"):
-            warnings = _check(project, config, pages, facts, found | feeds, content)
+            warnings = _check(project, config, pages, facts, found | feeds, content, themed)
         if not options.preview:
             with run.phase("compress"):
                 compress_tree(stage / PUBLIC, options.workers)
@@ -171,21 +179,25 @@ class _Looks:
 
 
 def _read(
-    project: Path, config: SiteConfig, options: Options, settings: Mapping[str, Any], run: _Run
+    project: Path,
+    config: SiteConfig,
+    options: Options,
+    settings: Mapping[str, Any],
+    history: git.History | None,
+    run: _Run,
 ) -> Content:
     patterns = render.url_patterns(settings)
-    history = git.history(project, CONTENT)
     content = sources.read(project, config, patterns, history, as_of=options.as_of, drafts=options.drafts)
     run.faults.extend(content.faults)
     return content
 
 
-def _theme(project: Path, config: SiteConfig, memo: Memo) -> Theme:
-    found = assets.theme_files(project)
-    css, shown = styles.stylesheet(project, config.less_compiler, found, memo)
+def _theme(project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, memo: Memo) -> Theme:
+    found = assets.theme_files(project, paths)
+    css, shown = styles.stylesheet(project, paths, config.less_compiler, found, memo, policy)
     data = css.encode()
     found["css/site.css"] = Asset(assets.hashed_name("site.css", data), data)
-    theme = Theme(found, assets.inline_svgs(project))
+    theme = Theme(found, assets.inline_svgs(project, paths))
     theme.used.update(shown)
     return theme
 
@@ -261,6 +273,7 @@ def _check(
     facts: Mapping[str, Facts],
     urls: frozenset[str],
     content: Content,
+    themed: Sequence[str],
 ) -> list[Fault]:
     """Return the warnings; raise SourceError with every fault of the finished site."""
     aliases = extras.aliases(page.document for page in pages)
@@ -270,6 +283,7 @@ def _check(
         documents={page.document.url: page for page in pages},
         files=urls,
         aliases=aliases,
+        theme=themed,
         login=config.login,
     )
     faults, warnings = checks.check(site, config, project)

@@ -34,6 +34,7 @@ class Site:
     documents: Mapping[str, Page]  # by URL path
     files: frozenset[str]  # URL path of every other file
     aliases: Mapping[str, str]  # alias -> URL path
+    theme: Sequence[str]  # the files of theme/, relative to the project
     login: bool
 
 
@@ -118,9 +119,9 @@ class _Placing:
     def __init__(self, site: Site, project: Path) -> None:
         self.site = site
         self.unplaced: dict[str, str] = {}  # what is wrong -> the first page where it is
-        root = project / "theme" / "templates"
-        files = [*sorted(root.glob("**/*.html")), *sorted((project / texts.FOLDER).glob("*.toml"))]
-        self.theme = {file.relative_to(project).as_posix(): file.read_text("utf-8") for file in files}
+        written = (("theme/templates/", ".html"), (f"{texts.FOLDER}/", ".toml"))
+        files = [p for start, end in written for p in site.theme if p.startswith(start) and p.endswith(end)]
+        self.theme = {path: (project / path).read_text("utf-8") for path in files}
 
     def written(self, url: str) -> Mapping[str, list[int]]:
         """Return the URLs that the document of the page refers to, and the lines on which it does."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import Fault, SourceError
+from pipelines.site import walk
+from pipelines.site.read_policy import CONTENT, Tracked, missing_submodules, policy_of
 
 # Kinds that were rendered, looked at and tested. The others need Graphviz, LaTeX or a bitmap.
 KINDS = (
@@ -98,17 +100,24 @@ def from_file(project: Path, puml: Path) -> Diagram:
     return Diagram(source, path, 1, file_svg(puml))
 
 
-def find(project: Path) -> list[Diagram]:
-    """Return every .puml file and every ``plantuml`` fence under content/, by path and line."""
+def find(project: Path, index: Tracked | None = None) -> list[Diagram]:
+    """Return every .puml file and every ``plantuml`` fence under content/, by path and line.
+
+    *index* is what Git tracks, None without Git. Raises SourceError with all
+    faults of the files.
+    """
+    paths, faults = walk.below(CONTENT, policy_of(project, index))
+    faults.extend(missing_submodules(index))
+    if faults:  # drawings are written beside their sources: not through a link that leads elsewhere
+        raise SourceError(faults)
     found: list[Diagram] = []
-    faults: list[Fault] = []
-    for file in sorted((project / "content").rglob("*")):
-        if file.suffix == ".puml" and file.is_file():
+    for file in (project / path for path in paths):
+        if file.suffix == ".puml":
             try:
                 found.append(from_file(project, file))
             except SourceError as wrong:
                 faults.extend(wrong.faults)
-        elif file.suffix == ".md" and file.is_file():
+        elif file.suffix == ".md":
             path = file.relative_to(project).as_posix()
             # A page in another encoding is the reader's fault to tell, not ours.
             for line, source in fences(file.read_text("utf-8-sig", errors="replace")):

@@ -25,6 +25,7 @@ from pipelines.site.diagram_source import (
     from_file,
     read,
 )
+from pipelines.site.read_policy import Tracked
 
 __all__ = ["Diagram", "fence_svg", "file_svg", "find", "from_file", "inline", "render"]
 
@@ -54,13 +55,14 @@ def inline(diagram: Diagram, nth: int = 1) -> str:
     )
 
 
-def render(project: Path, progress: Callable[[str], None]) -> list[Path]:
+def render(project: Path, progress: Callable[[str], None], index: Tracked | None = None) -> list[Path]:
     """Draw what is missing or stale and remove blocks that no page holds any more.
 
     Returns the files that changed. Good diagrams are written though others have
     faults; then raises SourceError with all of these. *progress* is told a line at a time.
+    *index* is what Git tracks, None without Git.
     """
-    diagrams = {diagram.svg: diagram for diagram in reversed(find(project))}
+    diagrams = {diagram.svg: diagram for diagram in reversed(find(project, index))}
     faults: list[Fault] = []
     scripts: dict[Path, Script] = {}
     for svg, diagram in diagrams.items():

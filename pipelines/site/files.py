@@ -14,9 +14,8 @@ from pipelines.site import extras
 from pipelines.site.assets import Asset
 from pipelines.site.finish import Facts
 from pipelines.site.handover import Page
-from pipelines.site.sources import CONTENT
+from pipelines.site.read_policy import CONTENT, EXTRA
 
-EXTRA = f"{CONTENT}/extra"
 MEMBERS = "/members/"  # URLs below it are answered from the gated tree
 
 

@@ -20,6 +20,7 @@ from pipelines.site.less_lesscpy import run_lesscpy
 from pipelines.site.less_names import resolve
 from pipelines.site.less_result import put_back
 from pipelines.site.less_source import read_sheet
+from pipelines.site.read_policy import ReadPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,18 @@ class Compiled:
     sources: tuple[str, ...]  # every file read, relative to the project
 
 
-def compile_less(entry: Path, project: Path, compiler: str = "lesscpy") -> Compiled:
+def compile_less(
+    entry: Path, project: Path, compiler: str = "lesscpy", policy: ReadPolicy | None = None
+) -> Compiled:
     """Return the CSS of *entry*.
 
-    *compiler* is "lesscpy" or "lessc". Raises SourceError with every fault that is found
+    *compiler* is "lesscpy" or "lessc". *policy* decides which files may be
+    imported; None admits any file of the project. Raises SourceError with every fault that is found
     before the first step that needs a sheet without them.
     """
     if compiler == "lessc":
-        return Compiled(*run_lessc(entry, project))
-    sheet, sources, faults = read_sheet(entry, project)
+        return Compiled(*run_lessc(entry, project, policy))
+    sheet, sources, faults = read_sheet(entry, project, policy)
     names = resolve(sheet)
     faults += names.faults
     if faults:

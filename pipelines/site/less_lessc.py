@@ -5,11 +5,13 @@ Reads the entry and its imports. No writes; starts lessc.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import Fault, SourceError, ToolError
+from pipelines.site.read_policy import ReadPolicy
 from pipelines.tools import shell
 
 SECONDS = 60.0
@@ -17,11 +19,17 @@ SECONDS = 60.0
 _ERROR = re.compile(
     r"[A-Z]\w*Error: (?P<text>[^\n]+?) in (?P<file>[^\n]+?) on line (?P<line>\d+), column \d+:"
 )
+# less.js embeds the files that these name, and does not list them.
+_EMBEDDED = re.compile(
+    r"""(?P<what>data-uri)\(\s*(?:(["'])[^"']*\2\s*,\s*)?(?P<quote>["']?)(?P<file>[^"')#]*)(?P=quote)"""
+    r"""|(?P<import>@import)\s*\([^)]*\binline\b[^)]*\)\s*(?:url\()?\s*["']?(?P<inlined>[^"')]*)""",
+    re.IGNORECASE,
+)
 _TRIED = re.compile(r"\. Tried - .*")  # a list of paths of this machine
 
 
-def run_lessc(entry: Path, project: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the CSS and the files read; raises SourceError for what lessc refuses."""
+def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[str, tuple[str, ...]]:
+    """Return the CSS and the files read; raises SourceError for what lessc or *policy* refuses."""
     own = project / "node_modules" / ".bin" / "lessc"
     lessc = str(own) if own.exists() else shell.find("lessc")
     if not lessc:
@@ -37,7 +45,36 @@ def run_lessc(entry: Path, project: Path) -> tuple[str, tuple[str, ...]]:
         path = _relative(Path(found["file"]), project)
         raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "mend it")]) from None
     first = _relative(entry, project)
-    return css.decode("utf-8"), tuple(dict.fromkeys((first, *_listed(listed.decode("utf-8"), project))))
+    sources = tuple(dict.fromkeys((first, *_listed(listed.decode("utf-8"), project))))
+    if policy and (faults := list(_refused(sources, entry, project, policy))):
+        raise SourceError(faults)
+    return css.decode("utf-8"), sources
+
+
+def _refused(sources: tuple[str, ...], entry: Path, project: Path, policy: ReadPolicy) -> Iterator[Fault]:
+    """Yield a fault for each file that lessc read and *policy* does not admit."""
+    for path in sources:
+        file = project / path
+        if refusal := policy.imported(path, os.path.realpath(file)):
+            what = f"imports {path}: it {refusal.text}"
+            yield Fault(_relative(entry, project), 0, what, "copy the file into theme/less/")
+            continue
+        text = file.read_text("utf-8", errors="replace")
+        for found in _EMBEDDED.finditer(text):
+            # Relative to the entry, or with --rewrite-urls to the file; https://lesscss.org/functions/#misc-functions-data-uri
+            for folder in (entry.parent, file.parent):
+                name = found["file"] or found["inlined"] or ""
+                embedded = os.path.realpath(folder / name)
+                refusal = policy.imported(path, embedded) if os.path.exists(embedded) else None
+                if refusal or "@" in name or not name:
+                    what = refusal.text if refusal else "names a file that is known only later"
+                    line = text.count("\n", 0, found.start()) + 1
+                    yield Fault(
+                        path,
+                        line,
+                        f"{found['what'] or found['import']} {what}",
+                        "write the path of a file below theme/",
+                    )
 
 
 def _listed(rule: str, project: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipelines.errors import Fault, suggest
 from pipelines.site.less_grammar import Parser
 from pipelines.site.less_tree import Import, Mixin, Node, Place, Sheet, Variable
+from pipelines.site.read_policy import ReadPolicy
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Source:
     """What has been read so far."""
 
     project: Path
+    policy: ReadPolicy | None  # None admits any file of the project
     files: list[str] = field(default_factory=list)  # relative to the project
     faults: list[Fault] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
@@ -26,13 +28,15 @@ class Source:
     silent: set[str] = field(default_factory=set)  # files of variables and mixins alone
 
 
-def read_sheet(entry: Path, project: Path) -> tuple[Sheet, tuple[str, ...], list[Fault]]:
+def read_sheet(
+    entry: Path, project: Path, policy: ReadPolicy | None
+) -> tuple[Sheet, tuple[str, ...], list[Fault]]:
     """Return the sheet with its imports in their places, the files read, and the faults.
 
     A file that is imported twice is read once. less.js does so too, but not always at the
     first place, so this is for files of variables and mixins alone.
     """
-    source = Source(project)
+    source = Source(project, policy)
     body = _file(entry, source, ())
     sheet = Sheet(tuple(body), frozenset(source.refused), tuple(source.names))
     return sheet, tuple(source.files), source.faults
@@ -86,6 +90,8 @@ def _import(node: Import, file: Path, source: Source, above: tuple[str, ...]) ->
         known = sorted(other.stem for other in near if other.name != file.name)
         hint = suggest(Path(name).stem, known) if known else "write the file, or drop the import"
         return refuse(f'@import "{node.target}": there is no {path}', hint)
+    if source.policy and (refusal := source.policy.imported(node.place.path, str(target))):
+        return refuse(f'@import "{node.target}" {refusal.text}', "copy the file into theme/less/")
     if path in source.first:
         place = source.first[path]
         if path not in source.silent:

@@ -18,7 +18,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from pipelines.errors import suggest
 from pipelines.site import html_policy
 from pipelines.site.metadata import slug_of
-from pipelines.site.sources import CONTENT, Document
+from pipelines.site.read_policy import CONTENT
+from pipelines.site.sources import Document
 
 # Pelican's own marks: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
 _MARK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError, UsageError
 from pipelines.site import metadata, reader
-from pipelines.site.sources import CONTENT, RESERVED
+from pipelines.site.read_policy import CONTENT
+from pipelines.site.sources import RESERVED
 
 FOLDERS = {"post": "posts", "page": "pages", "member": "members"}
 _LONGEST = 80  # letters of a file name, which is a URL too

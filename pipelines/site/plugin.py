@@ -24,7 +24,7 @@ from pipelines.site.arrange import arrange
 from pipelines.site.fragment import WORDS_A_MINUTE
 from pipelines.site.handover import build_of
 from pipelines.site.metadata import UNCATEGORISED
-from pipelines.site.sources import CONTENT
+from pipelines.site.read_policy import CONTENT
 from pipelines.site.structured import json_ld
 from pipelines.site.writer import SiteWriter
 

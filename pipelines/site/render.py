@@ -10,9 +10,10 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from pipelines.site.handover import SETTING, Build
 from pipelines.site.loud import Loud
 from pipelines.site.memo import Memo, digest
 from pipelines.site.plugins import Timed
+from pipelines.site.read_policy import CONTENT, THEME
 from pipelines.site.reader import read_text
-from pipelines.site.sources import CONTENT, UrlPatterns
+from pipelines.site.sources import UrlPatterns
 from pipelines.site.templates import Compiled
 
 SETTINGS = "pelicanconf.py"
-TEMPLATES = "theme/templates"
+TEMPLATES = f"{THEME}/templates"
 PLUGIN = "pipelines.site.plugin"
 # Templates that are called by name, whatever the site holds.
 _CALLED = (
@@ -94,6 +96,10 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
         except (LookupError, ValueError, AttributeError):
             remedy = f"it may hold {', '.join(f'{{{name}}}' for name in values)}"
             faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} cannot be filled in", remedy))
+    for path in found["THEME_STATIC_PATHS"]:  # Pelican copies these folders as they are
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            what = f"THEME_STATIC_PATHS: {str(path)!r} leads out of {THEME}/"
+            faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/"))
     if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
         what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is not known"
         faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"'))
@@ -102,13 +108,16 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
     return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
 
 
-def render(project: Path, base: Mapping[str, Any], build: Build, out: Path, memo: Memo) -> dict[str, float]:
+def render(
+    project: Path, base: Mapping[str, Any], build: Build, out: Path, memo: Memo, theme: Collection[str]
+) -> dict[str, float]:
     """Render *build* into *out*; return the seconds that each Pelican plugin took.
 
+    *theme* are the files of theme/ that may be read, relative to the project.
     Raises SourceError for faults of templates and PipelineError for what
     Pelican itself reports.
     """
-    _check_templates(project, base, build.config.login)
+    _check_templates(project, theme, base, build.config.login)
     documents = [page.document for page in build.pages.values()]
     own = {
         **base,
@@ -127,7 +136,7 @@ def render(project: Path, base: Mapping[str, Any], build: Build, out: Path, memo
         "LOAD_CONTENT_CACHE": False,
         "DELETE_OUTPUT_DIRECTORY": False,
         "RELATIVE_URLS": False,
-        "IGNORE_FILES": [],
+        "IGNORE_FILES": [".*", "*~"],  # of theme/static, as pipelines/site/walk.py leaves them out
         "JINJA_ENVIRONMENT": {
             "undefined": Loud,
             **base["JINJA_ENVIRONMENT"],
@@ -140,14 +149,16 @@ def render(project: Path, base: Mapping[str, Any], build: Build, out: Path, memo
         own["ARTICLE_PATHS"] = ["/nothing"]  # Pelican takes an empty list for the whole folder
     if not own["PAGE_PATHS"]:
         own["PAGE_PATHS"] = ["/nothing"]
-    with _heard() as heard, signals.generator_init.connected_to(_own_templates):
+    admitted = frozenset(path.removeprefix(f"{TEMPLATES}/") for path in theme if path.startswith(TEMPLATES))
+    own_templates = partial(_own_templates, admitted)
+    with _heard() as heard, signals.generator_init.connected_to(own_templates):
         runner = Timed(own)
         try:
             runner.run()
         except PipelineError:
             raise
         except Exception as error:
-            if fault := _template_fault(error, project):
+            if fault := _template_fault(error, project, base["THEME_TEMPLATES_OVERRIDES"]):
                 raise SourceError([fault]) from error
             raise
         finally:
@@ -162,19 +173,52 @@ def _newest_first(article: Any) -> tuple[float, str]:
     return -article.date.timestamp(), article.source_path
 
 
-def _own_templates(generator: Generator) -> None:
+class _Overrides(jinja2.FileSystemLoader):
+    """Templates of folders that pelicanconf.py names, without what a link or a name with a dot adds."""
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Return the text of *template*; raise TemplateNotFound."""
+        text, file, fresh = super().get_source(environment, template)
+        inside = any(Path(file).resolve().is_relative_to(Path(one).resolve()) for one in self.searchpath)
+        if not inside or any(part.startswith(".") for part in template.split("/")):
+            raise jinja2.TemplateNotFound(template)
+        return text, file, fresh
+
+
+class _Templates(jinja2.FileSystemLoader):
+    """Templates of a folder, of those names alone that may be read."""
+
+    def __init__(self, folder: Path, admitted: frozenset[str]) -> None:
+        super().__init__(folder)
+        self._admitted = admitted
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Return the text of *template*; raise TemplateNotFound."""
+        if template not in self._admitted:
+            raise jinja2.TemplateNotFound(template)
+        return super().get_source(environment, template)
+
+
+def _own_templates(admitted: frozenset[str], generator: Generator) -> None:
     """Take Pelican's own theme off the search path: it would stand in for a template that is missing."""
     overrides = generator.settings["THEME_TEMPLATES_OVERRIDES"]
-    own = jinja2.FileSystemLoader([*overrides, Path(generator.theme) / "templates"])
+    theme = _Templates(Path(generator.theme) / "templates", admitted)
+    own = jinja2.ChoiceLoader([_Overrides(overrides), theme]) if overrides else theme
     # Pelican asks for this one even where pages of authors are switched off.
     generator.env.loader = jinja2.ChoiceLoader([own, jinja2.DictLoader({"author.html": ""})])
 
 
-def _check_templates(project: Path, base: Mapping[str, Any], login: bool) -> None:
+def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, Any], login: bool) -> None:
     faults: list[Fault] = []
-    for file in sorted((project / TEMPLATES).rglob("*.html")):
+    for path in sorted(theme):
+        if not (path.startswith(f"{TEMPLATES}/") and path.endswith(".html")):
+            continue
         try:
-            read_text(file, file.relative_to(project).as_posix())
+            read_text(project / path, path)
         except SourceError as error:
             faults.extend(error.faults)
     for name in sorted({*_CALLED, *(_OF_LOGIN if login else ()), *base["DIRECT_TEMPLATES"]}):
@@ -184,11 +228,12 @@ def _check_templates(project: Path, base: Mapping[str, Any], login: bool) -> Non
         raise SourceError(faults)
 
 
-def _template_fault(error: Exception, project: Path) -> Fault | None:
+def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -> Fault | None:
     """Return *error* as a fault of the template that it happened in; None where this program is to blame."""
     root = project / TEMPLATES
     frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if frame.filename.startswith(f"{root}/")]
+    roots = tuple(f"{one}/" for one in (root, *overrides))
+    inside = [frame for frame in frames if frame.filename.startswith(roots)]
     if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
         name, line = error.filename, error.lineno
     elif inside:

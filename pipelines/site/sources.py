@@ -18,10 +18,9 @@ from pipelines.config import SiteConfig
 from pipelines.errors import Fault, SourceError
 from pipelines.site import metadata, reader, walk
 from pipelines.site.metadata import Metadata
+from pipelines.site.read_policy import CONTENT, EXTRA, policy_of
 from pipelines.tools.git import History
 
-CONTENT = "content"
-EXTRA = f"{CONTENT}/extra"  # copied to the root of the site as it is
 FOLDERS = {"posts": "post", "pages": "page", "members": "page"}
 # Never published: licences of the content, notes, and what editors leave behind.
 IGNORED = ("LICENSE", "LICENSE.md", "README.md")
@@ -95,7 +94,7 @@ def read(
     admits drafts and posts that are not due. Raises nothing: the faults are
     part of the result, so that a build can add those of its later phases.
     """
-    paths, faults = walk.below(project, CONTENT, EXTRA, f"{CONTENT}/members")
+    paths, faults = walk.below(CONTENT, policy_of(project, history.index if history else None))
     found: list[Document] = []
     others: set[str] = set()
     broken = {fault.path for fault in faults}

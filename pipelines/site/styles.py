@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import rcssmin
@@ -19,6 +19,7 @@ from pipelines.errors import Fault, SourceError, suggest
 from pipelines.site.assets import Asset
 from pipelines.site.less import compile_less
 from pipelines.site.memo import Memo, digest
+from pipelines.site.read_policy import ReadPolicy
 from pipelines.site.reader import read_text
 
 ENTRY = "theme/less/site.less"
@@ -29,28 +30,37 @@ _URL = re.compile(r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]+)(?P=quote)\s*\)"""
 
 
 def stylesheet(
-    project: Path, compiler: str, assets: Mapping[str, Asset], memo: Memo
+    project: Path,
+    paths: Iterable[str],
+    compiler: str,
+    assets: Mapping[str, Asset],
+    memo: Memo,
+    policy: ReadPolicy,
 ) -> tuple[str, frozenset[str]]:
-    """Return the minified CSS and the names of the assets that it shows.
+    """Return the minified CSS of *paths*, the files of theme/, and the names of the assets that it shows.
 
     Raises SourceError with file:line for LESS that cannot be compiled right
     and for a ``url()`` that leads nowhere.
     """
     parts = []
     faults: list[Fault] = []
-    entry = project / ENTRY
-    if entry.exists():
-        sources = sorted((project / "theme" / "less").rglob("*.less"))
-        state = digest(compiler, *(part for file in sources for part in (file.name, file.read_bytes())))
+    paths = sorted(paths)
+    if ENTRY in paths:
+        sources = [path for path in paths if path.endswith((".less", ".css"))]  # it may import any of them
+        state = digest(
+            compiler, *(part for path in sources for part in (path, (project / path).read_bytes()))
+        )
+        entry = project / ENTRY
         try:
-            less = memo.get("less", state, lambda: compile_less(entry, project, compiler).css)
+            less = memo.get("less", state, lambda: compile_less(entry, project, compiler, policy).css)
             parts.append((ENTRY, less))
         except SourceError as error:
             faults.extend(error.faults)
-    for file in sorted((project / "theme" / "css").rglob("*.css")):
-        name = file.relative_to(project).as_posix()
+    for name in paths:
+        if not (name.startswith("theme/css/") and name.endswith(".css")):
+            continue
         try:
-            parts.append((name, read_text(file, name)))
+            parts.append((name, read_text(project / name, name)))
             faults.extend(_flaws(parts[-1][1], name))
         except SourceError as error:
             faults.extend(error.faults)

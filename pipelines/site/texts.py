@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from string import Formatter
 
 from pipelines.config import toml_fault
@@ -58,15 +58,19 @@ class Texts:
         return str(strings["date"]).format(day=day.day, month=months[day.month - 1], year=day.year)
 
 
-def load(project: Path, default: str) -> Texts:
-    """Read all languages; raise SourceError where one lacks what another has."""
+def load(project: Path, paths: Iterable[str], default: str) -> Texts:
+    """Read the languages among *paths*, the files of theme/.
+
+    Raises SourceError where one lacks what another has.
+    """
     faults: list[Fault] = []
     found: dict[str, Mapping[str, object]] = {}
-    for file in sorted((project / FOLDER).glob("*.toml")):
-        name = f"{FOLDER}/{file.name}"
+    for name in sorted(paths):
+        if not re.fullmatch(rf"{FOLDER}/[^/]+\.toml", name):
+            continue
         try:
-            text = read_text(file, name)
-            found[file.stem] = strings = tomllib.loads(text)
+            text = read_text(project / name, name)
+            found[PurePosixPath(name).stem] = strings = tomllib.loads(text)
             faults.extend(_faults(strings, text, name))
         except tomllib.TOMLDecodeError as error:
             faults.append(toml_fault(name, error))

@@ -29,12 +29,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """What Git tracks below some folders of the project, submodules included."""
+
+    tracked: frozenset[str]  # files, relative to the project
+    missing: tuple[str, ...]  # submodules that were not fetched, relative to the project
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """A repository as far as a build needs it."""
 
     head_time: int  # seconds since 1970
     shallow: bool
     changes: Mapping[str, Change]  # by path relative to the project
+    index: Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +70,32 @@ class Branch:
     shallow: bool  # the history was cut somewhere, so that the number is too low
 
 
-def history(project: Path, folder: str) -> History | None:
+def history(project: Path, folder: str, others: Sequence[str] = ()) -> History | None:
     """Read the history of *folder* below *project*; None without Git or without a commit.
 
-    A commit that only renames a file does not count as a change of it.
+    A commit that only renames a file does not count as a change of it. A file of
+    a submodule changed when a commit of the submodule changed it. The index is
+    that of *folder* and of *others*.
     """
     with opened(project) as found:
         if found is None:
             return None
         repo, prefix = found
+        index, modules = _index(repo, prefix, (folder, *others))
         cut = _cut_commits(repo)
-        log = repo.git.log(
-            "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
-            "HEAD", "--", prefix + folder,
-        )  # fmt: skip
-        return History(repo.head.commit.committed_date, bool(cut), dict(_newest(log, prefix, cut)))
+        changes = dict(_changes(repo, prefix, folder, cut))
+        for name in modules:
+            if name == folder or name.startswith(f"{folder}/"):
+                with git.Repo(project / name) as module:
+                    inner = _changes(module, "", "", _cut_commits(module))
+                    changes |= {f"{name}/{path}": change for path, change in inner}
+        return History(repo.head.commit.committed_date, bool(cut), changes, index)
+
+
+def index(project: Path, folders: Sequence[str]) -> Index | None:
+    """Read what Git tracks below *folders* of *project*; None without Git or without a commit."""
+    with _open(project) as found:
+        return _index(*found, folders)[0] if found else None
 
 
 def head(project: Path, *, trailers: Sequence[str], among: Sequence[str], default: str) -> Head | None:
@@ -240,6 +260,41 @@ def _cut_commits(repo: git.Repo) -> frozenset[str]:
     """Return the commits whose parents a shallow clone does not have."""
     shallow = Path(repo.common_dir) / "shallow"
     return frozenset(shallow.read_text().split()) if shallow.exists() else frozenset()
+
+
+def _index(repo: git.Repo, prefix: str, folders: Sequence[str]) -> tuple[Index, list[str]]:
+    """Return the index below *folders*, and the submodules there that were fetched."""
+    tracked: set[str] = set()
+    fetched: list[str] = []
+    missing: list[str] = []
+
+    def read(one: git.Repo, inner: str, paths: Sequence[str]) -> None:
+        for record in one.git.ls_files("-z", "--stage", "--", *paths).split("\0"):
+            head, _, name = record.partition("\t")
+            path = (inner + name).removeprefix(prefix)
+            if not head.startswith("160000 "):  # the mode of a submodule; gitformat-index(5)
+                tracked.update([path] if name else [])
+                continue
+            try:
+                # The folder of a submodule that was not fetched belongs to the repository around it.
+                with git.Repo(Path(one.working_dir) / name) as module:
+                    module.head.commit.hexsha  # noqa: B018  # is read only now
+                    fetched.append(path)
+                    read(module, f"{inner}{name}/", ())
+            except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
+                missing.append(path)
+
+    read(repo, "", [f":(literal){prefix}{folder}" for folder in folders])
+    return Index(frozenset(tracked), tuple(sorted(missing))), sorted(fetched)
+
+
+def _changes(repo: git.Repo, prefix: str, folder: str, cut: frozenset[str]) -> list[tuple[str, Change]]:
+    """Return the newest change of each file below *folder* ("" for all), in the order of the log."""
+    log = repo.git.log(
+        "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
+        "HEAD", "--", *([prefix + folder] if prefix + folder else []),
+    )  # fmt: skip
+    return _newest(log, prefix, cut)
 
 
 def _newest(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Change]]:
