@@ -20,7 +20,9 @@ from tests.project import ROOT
 CANARY = "canary-5d07aa"
 INSIDE = "/members/inside/"
 SITE = {
-    "content/members/inside.md": f"---\ntitle: {CANARY}\n---\n{CANARY} [list](../files/list.csv)\n",
+    "content/members/inside.md": (
+        f"---\ntitle: {CANARY}\naliases: [/members/oldname/]\n---\n{CANARY} [list](../files/list.csv)\n"
+    ),
     "content/files/list.csv": f"{CANARY},1\n",
 }
 LOADED = re.compile(r"^import time: .*\|\s+(django|allauth|api)\b", re.MULTILINE)

@@ -214,7 +214,10 @@ def strings_with_a_brace(site: Path) -> None:
         (link_to_itself, ["content/pages/new.md: is a link that leads nowhere; "]),
         (link_in_a_circle, ["content/posts/all: is a link to a folder that it lies in; "]),
         (link_to_the_project, ["content/extra: is a link to a folder that it lies in; "]),
-        (link_to_what_is_hidden, ["content/extra/config: is a link that leads to .git/config, which is hidden; "]),
+        (
+            link_to_what_is_hidden,
+            ["content/extra/config: is a link that leads to .git/config, which is hidden; "],
+        ),
         (
             link_into_the_members_folder,
             [

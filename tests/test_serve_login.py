@@ -12,7 +12,7 @@ from tests.api.running import API
 from tests.preview import Running, running
 from tests.preview_login import CANARY, INSIDE, add_second_factor, browser, member, site_of
 from tests.tools import need
-from tests.web.test_gate import DISGUISES
+from tests.web.test_gate import DISGUISES, SPELLINGS
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,24 @@ def test_no_spelling_leads_around_the_gate(mode: Mode, disguise: str) -> None:
             assert answer.status in (301, 307, 400, 401, 404, 405), (disguise, name)
 
 
+def test_a_stranger_learns_no_name_by_any_spelling(mode: Mode) -> None:
+    """The preview refuses dots wherever they stand (400); everything else is the login, byte for byte."""
+    wanted = ["inside/", "inside", "oldname/", "OLDNAME", "nowhere/", ""]
+    paths = [spelling.format(one) for spelling in SPELLINGS for one in wanted] + ["/members", "/MEMBERS"]
+    dotted = [path for path in paths if "/." in path or "%2e" in path]
+    for group, status in ((dotted, 401 if mode.nginx else 400), ([*{*paths} - {*dotted}], 401)):
+        answers = [mode.one.get(path) for path in group]
+        assert {answer.status for answer in answers} == {status}
+        seen = {
+            (tuple(sorted(item for item in answer.headers.items() if item[0] != "date")), answer.body)
+            for answer in answers
+        }
+        assert len(seen) == 1
+    reader = member(mode.one, "otto@example.org")
+    assert reader.send("GET", "/members/oldname").headers["location"] == INSIDE
+    assert reader.send("GET", "/MEMBERS/inside/").status == 404
+
+
 def test_no_stranger_finds_a_trace_of_the_members_pages(mode: Mode) -> None:
     public = mode.one.project / "out/preview/public"
     paths = ["/" + file.relative_to(public).as_posix() for file in public.rglob("*") if file.is_file()]
@@ -101,7 +119,8 @@ ADDRESSES = [
     ("/_allauth",                   "GET",      301),
     ("/accounts",                   "GET",      301),
     ("/admin",                      "GET",      301),
-    ("/members",                    "GET",      301),
+    ("/members",                    "GET",      401),
+    ("/MEMBERS/nowhere/",           "GET",      401),
     ("/accounts/login/",            "GET",      404),
     ("/_gate",                      "GET",      404),
     ("/_gate/staff",                "GET",      404),

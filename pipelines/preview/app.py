@@ -23,6 +23,7 @@ from pipelines.preview.headers import SECURITY, caching, content_type
 from pipelines.preview.login import Login
 from pipelines.preview.state import Board, Good
 from pipelines.site.checks import API_PATHS
+from pipelines.site.extras import is_gated
 
 # Any other name was given to this address by somebody else (DNS rebinding).
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -31,7 +32,7 @@ _READ = ("GET", "HEAD")
 _NEVER = {"Cache-Control": "no-store"}
 _LOGIN_PAGE = "/account/login/"
 # Whoever is here means to log in, or has to.
-_LOGIN_PATHS = (*API_PATHS, "/account/", "/members/")
+_LOGIN_PATHS = (*API_PATHS, "/account/")
 
 
 class App:
@@ -71,7 +72,12 @@ class App:
             shown = pages.equip(pages.fault_page(state))
             return _html(request, shown, 500, _NEVER)
         login = state.good.config.login
-        if login and path.startswith(_LOGIN_PATHS) and (elsewhere := self._elsewhere(request, path)):
+        members = is_gated(path)
+        if (
+            login
+            and (members or path.startswith(_LOGIN_PATHS))
+            and (elsewhere := self._elsewhere(request, path))
+        ):
             return elsewhere
         if login and path.startswith(API_PATHS):
             return await self._api(request, path, state.good)
@@ -79,9 +85,7 @@ class App:
             return _refused()
         if login and f"{path}/" in API_PATHS:
             return _moved(request, f"{path}/")
-        if path.startswith("/members/"):
-            if not login:
-                return self._error(request, 404)
+        if members and login:
             refused = await self._refusal(request, gate.MEMBERS, state.good)
             if refused:
                 return refused

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from pipelines.site.build import GATED, PUBLIC
+from pipelines.site.extras import is_gated
 
 INDEX = "index.html"
 # Pages that say what went wrong. They have no address: asked for by name they are not there.
@@ -58,9 +59,10 @@ def decode(raw: bytes) -> str | None:
 
 def find(tree: Path, aliases: Mapping[str, str], path: str) -> Found | Moved | None:
     """Return what *path* means in *tree*; None for nothing at all."""
-    if target := aliases.get(_lower(path)):
+    gated = is_gated(path)
+    keys = (f"members {_lower(path)}", _lower(path)) if gated else (_lower(path),)
+    if target := next((aliases[key] for key in keys if key in aliases), None):
         return Moved(target)
-    gated = path == "/members" or path.startswith("/members/")
     root = tree / (GATED if gated else PUBLIC)
     if path.endswith("/"):
         file = _file(root, path[1:] + INDEX)

@@ -261,7 +261,7 @@ def _files(
     files.of_author(found, project, content.files)
     files.for_machines(found, config, pages, facts, options.as_of)
     aliases = extras.aliases(page.document for page in pages)
-    (stage / ALIASES).write_text(extras.alias_map(aliases), encoding="utf-8")
+    (stage / ALIASES).write_text(extras.alias_map(aliases, login=config.login), encoding="utf-8")
     (stage / GATED / "members").mkdir(parents=True, exist_ok=True)
     return found.write(stage)
 

@@ -86,10 +86,20 @@ def aliases(documents: Iterable[Document]) -> dict[str, str]:
     return found
 
 
-def alias_map(found: Mapping[str, str]) -> str:
-    """Return *found* as lines of an NGINX ``map`` over ``$uri`` (which is decoded)."""
+def alias_map(found: Mapping[str, str], *, login: bool) -> str:
+    """Return *found* as lines of an NGINX ``map`` over ``$uri`` (which is decoded).
+
+    With *login*, an alias below /members/ has the key "members /members/…": no
+    ``$uri`` begins so, and only the location behind the gate looks for it.
+    """
 
     def text(value: str) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    return "".join(f"{text(alias)} {text(quote(url))};\n" for alias, url in sorted(found.items()))
+    keys = {alias: f"members {alias}" if login and is_gated(alias) else alias for alias in found}
+    return "".join(f"{text(keys[alias])} {text(quote(url))};\n" for alias, url in sorted(found.items()))
+
+
+def is_gated(path: str) -> bool:
+    """Return whether the server asks the gate before it answers to *path*, in any letter case."""
+    return path.encode().lower().startswith(b"/members/") or path.encode().lower() == b"/members"

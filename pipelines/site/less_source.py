@@ -29,7 +29,7 @@ class Source:
 
 
 def read_sheet(
-    entry: Path, project: Path, policy: ReadPolicy | None
+    entry: Path, project: Path, policy: ReadPolicy | None = None
 ) -> tuple[Sheet, tuple[str, ...], list[Fault]]:
     """Return the sheet with its imports in their places, the files read, and the faults.
 

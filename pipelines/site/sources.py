@@ -126,6 +126,9 @@ def _document(
     if folder == "extra":
         _check_extra(path)
         return None
+    if folder.lower() in RESERVED and folder != "members":
+        remedy = f"rename {CONTENT}/{folder}"
+        raise SourceError([Fault(path, 0, f"the URLs below /{folder}/ are taken by the server", remedy)])
     if pure.suffix.lower() in _NOT_READ or (pure.suffix != ".md" and pure.suffix.lower() == ".md"):
         remedy = "write Markdown and name it .md, or move it out of content/"
         raise SourceError([Fault(path, 0, f"{pure.suffix} files are not read", remedy)])
@@ -161,7 +164,7 @@ def _document(
 
 def _check_extra(path: str) -> None:
     name = path.split("/")[2]
-    if name in RESERVED:
+    if name.lower() in RESERVED:  # the gate minds no letter case
         remedy = f"rename {EXTRA}/{name}"
         raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are taken by the server", remedy)])
 
@@ -219,7 +222,7 @@ def _url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlP
         pattern = urls.page_lang if foreign else urls.page
     values = {"slug": document.slug, "lang": document.lang, "date": document.meta.date}
     url = "/" + pattern.format(**values)
-    served = url.split("/")[1] in RESERVED
+    served = url.split("/")[1].lower() in RESERVED
     if served or _LISTED.fullmatch(url):
         what = f"the URL {url} is taken by {'the server' if served else 'a list of posts'}"
         line = document.meta.line("slug")
@@ -289,7 +292,7 @@ def _clashes(documents: Iterable[Document]) -> Iterator[Fault]:
             if document.gated and not alias.startswith("/members/"):
                 what = f"alias {alias} of a members' page stands in public"
                 yield Fault(document.path, line, what, "put it below /members/")
-            elif alias.split("/")[1] in RESERVED - {"members"}:
+            elif alias.split("/")[1].lower() in RESERVED - {"members"}:
                 yield Fault(document.path, line, f"alias {alias} is taken by the server", "remove it")
             if first := owner.get(key):
                 what = f"alias {alias} is claimed by {first.path}"

@@ -24,7 +24,7 @@ CANARY = "canary-8c1f2e"  # in every gated byte, and nowhere else
 SITE = {
     **MORE,
     "content/members/inside.md": (
-        f"---\ntitle: Inside {CANARY}\nsummary: {CANARY}\n---\n"
+        f"---\ntitle: Inside {CANARY}\nsummary: {CANARY}\naliases: [/members/oldname/]\n---\n"
         f"{CANARY} ![{CANARY}](../images/secret.svg)\n\n[list](../files/list.csv)\n"
         + f"{CANARY} more\n\n"
         * 40

@@ -181,6 +181,46 @@ def test_no_spelling_leads_around_the_gate(web: Web, api: Upstream, project: Pat
             assert [asked.path for asked in api.asked] == ["/_gate"]
 
 
+SPELLINGS = [
+    "/members/{0}", "/MEMBERS/{0}", "/Members/{0}", "/mEmBeRs/{0}", "/%6dembers/{0}", "/%4dEMBERS/{0}",
+    "//members/{0}", "//MEMBERS//{0}", "/x/../members/{0}", "/members/./{0}", "/members/x/../{0}",
+    "/members%2f{0}", "/MEMBERS%2F{0}", "/members/{0}?a=b", "/members/{0}%20", "/members/x/%2e%2e/{0}",
+]  # fmt: skip
+WANTED = ["inside/", "inside", "inside/index.html", "INSIDE/", "oldname/", "oldname", "OLDNAME/", "%6fldname",
+          "nowhere/", "nowhere", "", "assets/none.12345678.svg", "files/list.csv"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503)])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_stranger_learns_no_name_by_any_spelling(
+    web: Web, api: Upstream, said: int, status: int, method: str
+) -> None:
+    """/MEMBERS/oldname/ once answered 301 with the new name of the page: a map minds no letter case."""
+    api.answers(said)
+    paths = [spelling.format(one) for spelling in SPELLINGS for one in WANTED] + ["/members", "/MEMBERS"]
+    answers = {path: web.get(path, method) for path in paths}
+    seen = {
+        (
+            answer.status,
+            tuple(sorted(item for item in answer.headers.items() if item[0] != "date")),
+            answer.body,
+        )
+        for answer in answers.values()
+    }
+    assert {answer.status for answer in answers.values()} == {405 if method == "POST" else status}
+    assert len(seen) == 1
+
+
+def test_old_addresses_work_behind_the_gate_alone(web: Web, api: Upstream, project: Path) -> None:
+    for path in ("/members/oldname/", "/members/oldname", "/MEMBERS/OLDNAME/"):
+        answer = web.get(path)
+        assert (answer.status, answer.headers["location"]) == (301, "/members/inside/")
+    assert web.get("/MEMBERS/inside/").status == 404  # a file has one spelling
+    lines = (project / "out/site/aliases.map").read_text("utf-8").splitlines()
+    assert [line for line in lines if line.startswith('"/members')] == []
+    assert '"members /members/oldname/" "/members/inside/";' in lines
+
+
 def test_old_protocols_meet_the_same_gate(web: Web, api: Upstream) -> None:
     api.answers(401)
     page, end = b"GET /members/inside/ HTTP/1.1\r\n", b"Host: x\r\nConnection: close\r\n\r\n"
