@@ -94,8 +94,8 @@ def history(project: Path, folder: str, others: Sequence[str] = ()) -> History |
 
 def index(project: Path, folders: Sequence[str]) -> Index | None:
     """Read what Git tracks below *folders* of *project*; None without Git or without a commit."""
-    with _open(project) as found:
-        return _index(*found, folders)[0] if found else None
+    with opened(project) as found:
+        return _index(found[0], found[1], folders)[0] if found else None
 
 
 def head(project: Path, *, trailers: Sequence[str], among: Sequence[str], default: str) -> Head | None:
