@@ -19,11 +19,13 @@ from pipelines.errors import PipelineError, ToolError
 from pipelines.image import layer, lock, mirror, oci
 from pipelines.image import store as stores
 from pipelines.image.lock import Base
+from pipelines.image.mirror import Mirror
 from pipelines.image.stage import stage
 from pipelines.image.store import Store
 from pipelines.tools import shell
 
 DEBIAN = "docker.io/library/debian:trixie-slim"
+_SOURCES = "debian.sources"  # in the room: what apt takes packages from while a base is made
 _PATIENCE = 1200  # seconds for a step that downloads
 # Settings of a Containerfile that are kept: what says how the image runs.
 _KEPT = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal")
@@ -45,14 +47,18 @@ def make(project: Path, names: Sequence[str], store: Store | None, say: Say, deb
     """
     with stage(project / "out", "base") as room:
         buildah = _Buildah(room)
-        _debian(buildah, room, say, debian)
+        found = _mirror(room, debian)
+        _debian(buildah, room, say, found)
         return [_make(project, name, store, say, buildah, room) for name in names]
 
 
 def _make(project: Path, name: str, store: Store | None, say: Say, buildah: _Buildah, room: Path) -> Base:
     say(f"buildah: {name}")
     folder = project / "images" / "base"
-    buildah.run("build", "--isolation", "chroot", "--pull=never", "--no-cache", "--tag", name,
+    # The mirror is mounted, so that no layer knows it. Proxies reach RUN by the environment of buildah alone.
+    sources = room / _SOURCES
+    mount = [f"--volume={sources}:/etc/apt/sources.list.d/debian.sources:ro"] if sources.exists() else []
+    buildah.run("build", "--isolation", "chroot", "--pull=never", "--no-cache", "--tag", name, *mount,
                 "--file", folder / f"{name}.Containerfile", folder)  # fmt: skip
     buildah.run("push", "--quiet", name, f"oci:{room / f'{name}-built'}:{name}")
     built = oci.read(room / f"{name}-built")
@@ -106,13 +112,29 @@ class _Buildah:
 
     def __init__(self, room: Path) -> None:
         storage = ("--root", room / "storage", "--runroot", room / "run", "--storage-driver", "vfs")
+        self._proxies = mirror.proxies()
         self._argv: list[str | Path] = ["buildah", *storage]
 
     def run(self, *words: str | Path) -> str:
-        return shell.run([*self._argv, *words], timeout=_PATIENCE).decode().strip()
+        return shell.run([*self._argv, *words], timeout=_PATIENCE, env=self._proxies).decode().strip()
 
 
-def _debian(buildah: _Buildah, room: Path, say: Say, setting: str) -> None:
+def _mirror(room: Path, setting: str) -> Mirror | PipelineError:
+    """Write the sources of the mirror into *room* and return it, or why there is none.
+
+    A machine of another distribution has none in its apt; Debian's image brings its own then.
+    """
+    try:
+        found = mirror.find(setting)
+    except PipelineError as error:
+        if setting:
+            raise
+        return error
+    (room / _SOURCES).write_text(mirror.sources(found), encoding="utf-8")
+    return found
+
+
+def _debian(buildah: _Buildah, room: Path, say: Say, found: Mirror | PipelineError) -> None:
     """Bring Debian's image into the storage: from its registry, or made here under the same name."""
     try:
         say(f"buildah: {DEBIAN}")
@@ -122,13 +144,14 @@ def _debian(buildah: _Buildah, room: Path, say: Say, setting: str) -> None:
         if not shell.find("debootstrap"):
             remedy = "install debootstrap, or make the registry reachable"
             raise ToolError(f"{DEBIAN}: cannot be had here; {remedy}: {error}") from None
-    found = mirror.find(setting)
+    if isinstance(found, PipelineError):
+        raise found
     say("debootstrap: the registry is out of reach, making Debian trixie here")
     root, archive = room / "debian", room / "debian.tar"
     words: list[str | Path] = ["--variant=minbase", "trixie", root, found.main]
     shell.run(["debootstrap", *words], timeout=_PATIENCE, env=mirror.proxies())
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
-    (root / "etc/apt/sources.list.d/debian.sources").write_text(mirror.sources(found), encoding="utf-8")
+    (root / "etc/apt/sources.list.d/debian.sources").touch()  # the mirror's file is mounted there
     words = ["--numeric-owner", "--create", "--file", archive, "."]
     shell.run(["tar", "--directory", root, *words], timeout=_PATIENCE)
     container = buildah.run("from", "scratch")
