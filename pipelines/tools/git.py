@@ -43,7 +43,7 @@ class History:
     head_time: int  # seconds since 1970
     shallow: bool
     changes: Mapping[str, Change]  # by path relative to the project
-    index: Index
+    index: Index = Index(frozenset(), ())
 
 
 @dataclass(frozen=True, slots=True)
