@@ -61,13 +61,14 @@ def _text_below(node: LexborNode, title: str) -> bool:
 def published(
     body: LexborHTMLParser,
     toc: str,
-    summary: str,
+    summaries: tuple[str, str],
     report: Report,
     written: Callable[[], LexborHTMLParser],
     scripts: frozenset[str],
 ) -> None:
     """Check the texts that are published: their markup, and leftovers of Markdown.
 
+    *summaries* are what the author wrote, if anything, and what lists show.
     *body* is parsed anew from what is published, and of no use afterwards.
     *written* returns the tree of the text with the lines of its blocks; it is
     asked only when something is wrong.
@@ -80,14 +81,14 @@ def published(
     if wrong or left:
         texts = {one.text: one.remedy for one in wrong if one.url not in report.refused}
         _place(texts, left, report, written(), scripts)
-    short = LexborHTMLParser(summary, is_fragment=True)
-    if meta.summary or not wrong:  # else they are those of the first paragraph
-        report.at = meta.line("summary") if meta.summary else report.document.body_line
-        blocks = any(fault.line == report.at for fault in report.faults)  # which is a fault already
-        for one in violations(short, scripts, inline=not blocks):
+    report.at = meta.line("summary") if meta.summary else report.document.body_line
+    blocks = any(fault.line == report.at for fault in report.faults)  # which is a fault already
+    short = [LexborHTMLParser(text, is_fragment=True) for text in summaries]
+    for tree in short if meta.summary or not wrong else ():  # else they are those of the first paragraph
+        for one in violations(tree, scripts, inline=not blocks):
             if one.url not in report.refused:
                 report.blame(_as_written(one, meta.summary), one.remedy)
-    for key, found in (("summary", leftovers(short) if meta.summary else []), *_of_metadata(meta)):
+    for key, found in (("summary", leftovers(short[0]) if meta.summary else []), *_of_metadata(meta)):
         report.at = meta.line(key)
         for one_left in found:
             report.blame(one_left.text, one_left.remedy)
@@ -102,15 +103,15 @@ def _place(
     scripts: frozenset[str],
 ) -> None:
     """Blame the source for what is wrong with the published text: *tree* knows the lines."""
-    told = set()
+    told: dict[str, int] = {}
     for one in violations(tree, scripts):
         if one.text in wrong:
-            told.add(one.text)
             line = report.line(one.node, one.needle)
+            told.setdefault(one.text, line)
             report.blame_line(line, _as_written(one, report.positions.text(line)), one.remedy)
     for text, remedy in wrong.items():
-        if text not in told:
-            report.blame(text, remedy)
+        if text not in told:  # it came of parsing anew: of what stands in an element that was refused
+            report.blame_line(min(told.values(), default=report.document.body_line), text, remedy)
     for node in prose(tree).css(".arithmatex"):
         node.decompose()
     blocks = tree.css(f"[{ATTRIBUTE}]")

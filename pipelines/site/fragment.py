@@ -80,7 +80,8 @@ def finish(
     html = work.run(converted.html)
     body = LexborHTMLParser(html, is_fragment=True)  # as a browser will parse it
     text = body.root.text(separator="") if html and body.root else ""
-    summary = brief(work.summary(converted.summary) or work.first_paragraph)
+    own = work.summary(converted.summary)
+    summary = brief(own or work.first_paragraph)
     for loss in lost_definitions(document.body, text):
         line = document.body_line + document.body.count("\n", 0, loss.at)
         report.blame_line(line, loss.text, loss.remedy)
@@ -91,7 +92,7 @@ def finish(
         again.links(tree)
         return tree
 
-    published(body, converted.toc, summary, report, written, around.scripts)
+    published(body, converted.toc, (own, summary), report, written, around.scripts)
     if report.faults:
         raise SourceError(report.faults)
     return Fragment(

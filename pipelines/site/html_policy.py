@@ -138,10 +138,10 @@ MATHML = _table(
     {
         "math": "alttext overflow",
         "annotation": "encoding",
-        "merror mi mn mphantom mprescripts mroot mrow ms msqrt msub msubsup msup mtext none semantics": "",
+        "merror mi mn mphantom mprescripts mroot mrow ms msqrt mstyle msub msubsup msup": "",
+        "mtext none semantics": "",
         "menclose": "notation",
         "mfenced": "open close separators",
-        "mstyle": "color background fontsize fontstyle fontweight",
         "mfrac": "linethickness numalign denomalign bevelled",
         "mo": """accent fence form largeop lspace maxsize minsize movablelimits rspace separator stretchy
             symmetric""",
@@ -199,10 +199,15 @@ def scheme(url: str) -> str:
     return found[1].lower() if found else ""
 
 
+def plain_css(text: str) -> str:
+    """Return *text* without escapes, comments, blanks and quotes, in lower case: what a browser compares."""
+    text = _CSS_ESCAPE.sub(lambda m: chr(int(m[1], 16) % 0x110000) if m[1] else m[2], text)
+    text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
+    return re.sub(r"[\s\"']+", "", text).lower()
+
+
 def css_loads(value: str) -> bool:
     """Return whether the CSS *value* of a presentation attribute refers to another file."""
     if "(" not in value and "\\" not in value and "@" not in value:
         return False
-    text = _CSS_ESCAPE.sub(lambda m: chr(int(m[1], 16) % 0x110000) if m[1] else m[2], value)
-    text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
-    return _CSS_LOAD.search(re.sub(r"[\s\"']+", "", text).lower()) is not None
+    return _CSS_LOAD.search(plain_css(value)) is not None

@@ -10,6 +10,7 @@ import re
 from xml.parsers import expat
 
 from pipelines.errors import Fault, SourceError
+from pipelines.site import html_policy
 
 
 def wrong(text: str, remedy: str) -> SourceError:
@@ -22,8 +23,15 @@ _XHTML, _XML = "http://www.w3.org/1999/xhtml", "http://www.w3.org/XML/1998/names
 # CSS absolute lengths (CSS Values 4, section 6.2), one in pixels.
 _UNITS = {"": 1, "px": 1, "pt": 4 / 3, "pc": 16, "in": 96, "cm": 96 / 2.54, "mm": 9.6 / 2.54}
 _LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
+# What a picture may hold beside what a page may: its own style, and fonts drawn as shapes (SVG 1.1).
+_PARTS = html_policy.SVG.keys() | {
+    *("style", "cursor", "discard", "font", "font-face", "font-face-format", "font-face-name"),
+    *("font-face-src", "font-face-uri", "glyph", "glyphref", "hatch", "hatchpath", "hkern", "vkern"),
+    *("altglyph", "altglyphdef", "altglyphitem", "animatecolor", "color-profile", "mesh", "meshgradient"),
+    *("meshpatch", "meshrow", "missing-glyph", "solidcolor", "tref", "flowpara", "flowregion", "flowroot"),
+    *("flowspan", "flowdiv", "flowline", "flowregionexclude", "tbreak", "textarea", "page", "pageset"),
+}
 _STYLE_REFERENCE = re.compile(r"(url|src)\((?!#|data:)|@import|image-set\(")
-_CSS_ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?", re.IGNORECASE)
 
 
 class _Svg:
@@ -66,6 +74,8 @@ class _Svg:
             self.blame(f"has a <{local}>", "delete it; images run no code")
         elif local == "foreignObject" or space == _XHTML:
             self.blame(f"has a <{local}>, HTML within SVG", "draw it as SVG shapes and text")
+        elif space == _SVG and local.lower() not in _PARTS:
+            self.blame(f"has a <{local}>, which is no element of an SVG image", "delete it")
         if name == f"{_SVG} style":
             self.style = []
         for key, value in attributes.items():
@@ -82,16 +92,14 @@ class _Svg:
         elif key not in ("href", f"{_XLINK} href"):
             self.css(value)
         elif element == "a":
-            scheme = re.match(r"[^/?#]*?:", plain)
-            if scheme and scheme[0] not in ("http:", "https:", "mailto:"):
+            if html_policy.scheme(value) not in ("", "http", "https", "mailto"):
                 self.blame(f"has a link to {value[:60]!r}", "link to http, https or mailto")
-        elif not plain.startswith(("#", "data:image/")):
+        elif not plain.startswith(("#", "data:image/") if element in ("image", "feImage") else "#"):
             remedy = "embed it as data:image/png;base64,… or delete it"
             self.blame(f"refers to another file: {value[:60]!r}", remedy)
 
     def css(self, text: str) -> None:
-        text = _CSS_ESCAPE.sub(lambda found: chr(int(found[1], 16) % 0x110000), text)
-        if _STYLE_REFERENCE.search(re.sub(r"[\s\"']+", "", text).lower()):
+        if _STYLE_REFERENCE.search(html_policy.plain_css(text)):
             self.blame("refers to another file in its style", "use url(#id), or embed it as data:")
 
     def text(self, text: str) -> None:

@@ -57,6 +57,7 @@ class Positions:
         self._body, self._first = body, body_line
         self._definitions = definitions
         self._lines: list[str] = []
+        self._held: tuple[tuple[int, int], str] = (0, 0), ""  # the block that was looked at last
 
     def of(self, node: LexborNode | None, *needles: str) -> int:
         """Return the line of the file on which *node* was written.
@@ -84,7 +85,8 @@ class Positions:
                 return self._place(node, node.text().partition(SIGN)[0].count("\n"), needles)
             if node.is_element_node and any(SIGN in (value or "")[1:] for value in node.attributes.values()):
                 return self._place(node, 0, needles)
-        return self._first
+        found = _STAMP.match(html, max(0, html.rfind(SIGN, 0, at)))  # in what a parser keeps out of the tree
+        return self._within(int(found[1]), int(found[2]), needles, lambda: 0) if found else self._first
 
     def _place(self, node: LexborNode, breaks: int, needles: Sequence[str]) -> int:
         """Return the line of *node*, or of what stands behind so many line *breaks* of its text."""
@@ -104,7 +106,8 @@ class Positions:
             behind = behind.next
         over, under = before and _stamp_of(before), behind and _stamp_of(behind)
         first = over[1] + 1 if over else 1
-        return first, max(first, under[0] - 1 if under else self._body.count("\n") + 1)
+        last = under[0] - 1 if under else self._body.count("\n") + 1
+        return over if over and first > last else (first, last)  # a block that an element has closed early
 
     def text(self, line: int) -> str:
         """Return the text of the *line* of the file."""
@@ -113,20 +116,32 @@ class Positions:
 
     def _within(self, start: int, end: int, needles: Sequence[str], guess: Callable[[], int]) -> int:
         """Return the line of the first of *needles* that is there; *guess* says which, of several."""
-        self._lines = self._lines or self._body.split("\n")
-        block = self._lines[start - 1 : end]
+        text = self._block(start, end)
         for needle in needles:
             words = next(filter(str.strip, needle.split("\n")), "").strip()
-            hits = [line for line, text in enumerate(block) if words in text] if words else []
-            if not hits and words:
-                hits = [line for line, text in enumerate(block) if words.lower() in text.lower()]
-            if hits:
+            if not words:
+                continue
+            if not (count := text.count(words)):
+                text, words = text.lower(), words.lower()
+                count = text.count(words)
+            if count == 1:
+                return self._first + start - 1 + text.count("\n", 0, text.find(words))
+            if count:
+                hits = [line for line, written in enumerate(text.split("\n")) if words in written]
                 near = guess() if len(hits) > 1 else 0
                 return self._first + start - 1 + min(hits, key=lambda line: abs(line - near))
+            text = self._block(start, end)
         for needle in needles:
             if line := self._definitions.get(needle):
                 return self._first + line - 1
-        return self._first + start - 1 + max(0, min(guess(), len(block) - 1))
+        return self._first + start - 1 + max(0, min(guess(), text.count("\n")))
+
+    def _block(self, start: int, end: int) -> str:
+        """Return the lines *start* to *end* of the body."""
+        if self._held[0] != (start, end):
+            self._lines = self._lines or self._body.split("\n")
+            self._held = (start, end), "\n".join(self._lines[start - 1 : end])
+        return self._held[1]
 
 
 def _stamp_of(node: LexborNode) -> tuple[int, int] | None:

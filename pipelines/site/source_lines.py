@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from xml.etree.ElementTree import Comment, Element
 
 import markdown
@@ -26,6 +27,7 @@ from pipelines.site.source_preprocess import Fences, RawHtml
 
 # What stands before the text of a nested line: quotation marks, signs of items, the name of a footnote.
 _PREFIX = re.compile(r"(?:[ \t>*+:-]|\d+\.|\[\^[^\]]*\]:)*")
+_FAR = 200  # lines that are looked at for one: what does not come of the text would take all of it each time
 # These may put the text before a definition back in front of the text behind it.
 _DEFINING = (ReferenceProcessor, AbbrBlockprocessor, FootnoteBlockProcessor)
 
@@ -203,7 +205,8 @@ class Lines:
                     self._stamp(row, frame, line := frame.at + (index and index + 1), line + 1)
         newest = parent[-1] if len(parent) else None
         if newest is not None and newest.tag == "dl":
-            terms = [term for term in newest.iter("dt") if ATTRIBUTE not in term.attrib]
+            new = takewhile(lambda one: ATTRIBUTE not in one.attrib or one.tag == "dd", reversed(newest))
+            terms = [one for one in new if one.tag == "dt"][::-1]
             written = last.get(ATTRIBUTE) if gone and last is not None else None
             first = int(written[1:].partition("-")[0]) if written else frame.number(frame.at)
             for line, term in enumerate(terms, first):
@@ -224,17 +227,19 @@ class Lines:
         pattern: re.Pattern[str] = processor.RE  # type: ignore[attr-defined]
         found = pattern.search(block)
         if isinstance(processor, ReferenceProcessor):
+            index, seen = frame.at, 0
             for one in pattern.finditer(block):
-                line = frame.number(frame.at + block.count("\n", 0, one.start()))
-                self.definitions.setdefault(one.group(2).lstrip("<").rstrip(">"), line)
+                index, seen = index + block.count("\n", seen, one.start()), one.start()
+                self.definitions.setdefault(one.group(2).lstrip("<").rstrip(">"), frame.number(index))
         elif isinstance(processor, FootnoteBlockProcessor):
-            texts = list(processor.footnotes.footnotes.values())
+            known = processor.footnotes.footnotes
+            added = list(islice(reversed(known.values()), len(known) - self._known))
             cursor = frame.at
-            for text in texts[self._known :]:
+            for text in reversed(added):
                 lines = text.split("\n")
                 numbers, cursor = _align(lines, frame.text, cursor, max(frame.unread(), following))
                 self._notes.setdefault(text.rstrip(), []).append(_Text(lines, numbers))
-            self._known = len(texts)
+            self._known = len(known)
         return found is not None and block[: found.start()].strip() != ""
 
 
@@ -248,7 +253,7 @@ def _align(lines: Sequence[str], around: _Text, start: int, end: int) -> tuple[l
     end = min(end, len(around.lines))
     for line in lines:
         text, number = line.strip(), 0
-        for index in range(start, end) if text else ():
+        for index in range(start, min(end, start + _FAR)) if text else ():
             written = around.lines[index].rstrip()
             if written.endswith(text) and _PREFIX.fullmatch(written, 0, len(written) - len(text)):
                 number, start = around.numbers[index], index + 1
