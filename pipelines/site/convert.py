@@ -26,6 +26,8 @@ from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException
 
 from pipelines.errors import Fault, SourceError, suggest
+from pipelines.site import limits
+from pipelines.site.limits_markdown import Limits
 from pipelines.site.metadata import slug_of
 from pipelines.site.positions import ATTRIBUTE, stamp
 from pipelines.site.source_lines import Lines
@@ -53,7 +55,7 @@ def convert(body: str, summary: str, name: str, body_line: int) -> Converted:
     """Convert *body* and *summary*; *name* and *body_line* place the faults.
 
     Raises SourceError for a code block in an unknown language and for text
-    that is nested too deeply to be converted.
+    that is beyond a limit.
     """
     converter, lines = _markdown()
     converter.reset()
@@ -61,14 +63,24 @@ def convert(body: str, summary: str, name: str, body_line: int) -> Converted:
     notes: list[tuple[int, str, str]] = []  # (line of the body, fault, remedy)
     converter.notes = notes  # type: ignore[attr-defined]  # read by _fence, one page at a time
     try:
-        html = converter.convert(body)
-        definitions = lines.definitions
-        toc = str(getattr(converter, "toc", ""))
-        sections = len(getattr(converter, "toc_tokens", ()))
-        converter.reset()
-        lines.reset(stamping=False)
-        brief = converter.convert(summary).strip() if summary else ""
+        limits.check_page(body)
+        with limits.calls():
+            html = converter.convert(body)
+            definitions = lines.definitions
+            toc = str(getattr(converter, "toc", ""))
+            sections = len(getattr(converter, "toc_tokens", ()))
+            converter.reset()
+            lines.reset(stamping=False)
+            brief = converter.convert(summary).strip() if summary else ""
+        limits.check_nesting(html)
+        limits.check_nesting(brief)
+    except limits.TooMuch as much:
+        _markdown.cache_clear()  # left in the middle of its work, it would convert the next page wrongly
+        what, fix, start = much.args
+        line = body_line + body.count("\n", 0, max(body.find(start), 0))
+        raise SourceError([Fault(name, line, what, fix)]) from None
     except RecursionError:
+        _markdown.cache_clear()
         fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
         raise SourceError([fault]) from None
     if notes:
@@ -97,6 +109,7 @@ def _markdown() -> tuple[markdown.Markdown, Lines]:
             "pymdownx.arithmatex",
             "pymdownx.superfences",
             "pymdownx.tasklist",
+            Limits(),
         ],
         extension_configs={
             # The CSP forbids style attributes; fragment.py turns align into a class.
@@ -165,20 +178,31 @@ def _block(source: str, language: str, options: dict[str, Any], md: Any, line: i
     title = options.get("title")
     caption = f'<span class="filename">{escape(str(title))}</span>' if title else ""
     if language in PLAIN:
-        code = escape(source, quote=False)
-        return f'<div class="highlight">{caption}<pre><code>{code}\n</code></pre></div>'
+        return _plain(source, caption)
     lexer = _lexer(language)
     if lexer is None:
-        names = {alias for _, aliases, _, _ in get_all_lexers() for alias in aliases}
         what = f"code block in an unknown language {language!r}"
-        md.notes.append((line, what, _language_remedy(language, names)))
+        md.notes.append((line, what, _language_remedy(language)))
         return ""
+    if not limits.may_highlight(source):
+        return _plain(source, caption)
     code = highlight(source, lexer, _formatter(str(options.get("hl_lines", ""))))
     return f'<div class="highlight">{caption}<pre><code>{code}</code></pre></div>'
 
 
-def _language_remedy(language: str, names: set[str]) -> str:
-    near = suggest(language, names)
+def _plain(source: str, caption: str) -> str:
+    code = escape(source, quote=False)
+    return f'<div class="highlight">{caption}<pre><code>{code}\n</code></pre></div>'
+
+
+@cache
+def _languages() -> frozenset[str]:
+    return frozenset(alias for _, aliases, _, _ in get_all_lexers() for alias in aliases)
+
+
+@lru_cache(maxsize=1024)
+def _language_remedy(language: str) -> str:
+    near = suggest(language, _languages())
     return near if near.startswith("did") else "use a name that Pygments knows, or text"
 
 

@@ -224,6 +224,7 @@ class _Work:
                 markup = to_mathml(tex, block=block)
             except ValueError as error:
                 self.blame(f"math {error}", f"mend {' '.join(tex.split())[:60]}", node, tex)
+                self.put(node, "")  # or its braces are a second fault
                 continue
             wrong = list(violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
             for one in wrong:

@@ -12,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
 # What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
+# No part of a pattern may run over what the pattern begins with: time would grow with the square of the text.
 # (signs of which one is in every match, pattern, what it is, remedy)
 _LEFTOVERS = (
     (
@@ -26,12 +27,12 @@ _LEFTOVERS = (
         "a link",
         "write [words]({filename}…)",
     ),
-    (("](",), r"!?\[[^\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
-    (("[[",), r"\[\[[^\]\n]+\]\]", "a link", "write it as [words](target)"),
-    (("][",), r"\[[^\]\n]+\]\[[^\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
+    (("](",), r"!?\[[^\[\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
+    (("[[",), r"\[\[[^\[\]\n]+\]\]", "a link", "write it as [words](target)"),
+    (("][",), r"\[[^\[\]\n]+\]\[[^\[\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
     (
         ("]", "("),
-        r"\[[^\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)",
+        r"\[[^\[\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)",
         "a link",
         "take out the space between ] and (",
     ),
@@ -44,13 +45,18 @@ _LEFTOVERS = (
     (("~~",), r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),
     (
         ("```", "~~~"),
-        r"^\s*(?:```|~~~)[^\n]*",
+        r"^[ \t]*(?:```|~~~)[^\n]*",
         "a block of code",
         "close it with the same signs on a line of their own",
     ),
     (("#",), r"^#{1,6} \S[^\n]*", "a heading", "put a blank line before it"),
     (("|",), r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "a table", "put a blank line before it"),
-    (("[^",), r"\[\^[^\]\s]+\]", "a footnote", "add a line that begins with its sign, a colon and its text"),
+    (
+        ("[^",),
+        r"\[\^[^\[\]\s]+\]",
+        "a footnote",
+        "add a line that begins with its sign, a colon and its text",
+    ),
     (("{:",), r"\{:\s*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
     (("!!!",), r"^!!! .*", "an admonition", "put a blank line before it"),
     (("<!",), r"<!(?:--|–|—).*", "a comment", "close it with -->"),

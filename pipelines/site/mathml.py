@@ -24,6 +24,8 @@ from latex2mathml.exceptions import (
     NumeratorNotFoundError,
 )
 
+from pipelines.site import limits
+
 _FAULTS = (
     DenominatorNotFoundError,
     DoubleSubscriptsError,
@@ -49,12 +51,20 @@ def to_mathml(tex: str, *, block: bool) -> str:
     fault here, since the reader would see it on the page.
     """
     try:
-        element = convert_to_element(tex, display="block" if block else "inline")
+        limits.check_formula(tex)
+        with limits.calls():
+            written = tostring(
+                convert_to_element(tex, display="block" if block else "inline"), encoding="unicode"
+            )
+    except limits.TooMuch as much:
+        raise ValueError(much.args[0]) from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     except _FAULTS as error:
         name = re.sub(r"(?<!^)([A-Z])", r" \1", type(error).__name__.removesuffix("Error")).lower()
         raise ValueError(f"is not TeX: {name}") from None
     # The converter writes references as text; its own serializer would bring "<" back as markup, too.
-    mathml = _REFERENCE.sub(r"&\1", tostring(element, encoding="unicode").replace("&gt;", ">"))
+    mathml = _REFERENCE.sub(r"&\1", written.replace("&gt;", ">"))
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):
         raise ValueError(f"uses a TeX command that is not known here: {unknown[1]}")
     # The minifier takes <mspace/> for an element that it must not close, and loses </math>.

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from pipelines.errors import Fault, SourceError
+from pipelines.site.limits import FRONT_MATTER
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DEEP = 1000  # levels; a shorter text cannot have as many
@@ -82,6 +83,8 @@ def _split_yaml(lines: list[str], name: str) -> Source:
         remedy = "put a line --- after the last key"
         raise SourceError([Fault(name, 1, "front matter is opened and never closed", remedy)])
     block = "\n".join(lines[1:end]) + "\n"
+    if len(block) > FRONT_MATTER:
+        raise _too_long(name, len(block))
     try:
         if len(block) > _DEEP:
             _check_depth(block, name)
@@ -157,9 +160,18 @@ def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
     return None
 
 
+def _too_long(name: str, length: int) -> SourceError:
+    what = f"front matter has {length} characters or more; the limit is {FRONT_MATTER}"
+    return SourceError([Fault(name, 1, what, "move text into the page")])
+
+
 def _split_lines(lines: list[str], name: str) -> Source:
     entries: list[Entry] = []
+    length = 0
     for number, line in enumerate(lines, 1):
+        length += len(line) + 1
+        if length > FRONT_MATTER:
+            raise _too_long(name, length)
         if not line.strip():
             return Source(tuple(entries), "\n".join(lines[number:]), number + 1)
         if found := _KEY_LINE.match(line):

@@ -96,8 +96,9 @@ def lost_definitions(body: str, text: str) -> Iterator[Loss]:
     if "]:" not in body and "*[" not in body:
         return
     prose = _without_fences(body)
+    rest = _ABBREVIATION.sub("", prose)
     for one in _ABBREVIATION.finditer(prose):
-        seen = one["name"].strip() and one["name"].strip() in _ABBREVIATION.sub("", prose)
+        seen = one["name"].strip() and one["name"].strip() in rest
         if not seen and f"*[{one['name']}]" not in text:
             what = f"abbreviation *[{one['name']}] is used nowhere, so that nobody sees it"
             yield Loss(what, "mend its name, or remove it", one[0].strip(), _start(one))
