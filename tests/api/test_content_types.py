@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
+from typing import Any
 
 import pytest
 
-from api.config.content_type import UNUSABLE, usable
+from api.config.content_type import UNUSABLE, asgi, usable
 from tests.api.running import API, Site
 from tests.api.test_bodies import BODIES, PATHS
 
@@ -62,6 +64,27 @@ def test_a_content_type_is_passed_on_or_replaced_as_a_whole() -> None:
     assert [one for one in BAD if usable(one) != UNUSABLE] == []
     boundary = "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW"
     assert usable(boundary) == boundary
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        ([], []),
+        ([b"application/json"], [b"application/json"]),
+        ([b"application/json; charset=hex"], [UNUSABLE.encode()]),
+        ([b"application/json", b"text/plain"], [UNUSABLE.encode()]),
+    ],
+)
+def test_the_preview_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> None:
+    """There Django is an ASGI application, with headers as a list."""
+    found: list[list[bytes]] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        found.append([value for name, value in scope["headers"] if name == b"content-type"])
+
+    headers = [(b"host", b"localhost"), *((b"content-type", value) for value in sent)]
+    asyncio.run(asgi(application)({"type": "http", "headers": headers}, None, None))
+    assert found == [seen]
 
 
 @pytest.mark.usefixtures("silent")
