@@ -6,6 +6,7 @@ import json
 import subprocess
 from copy import deepcopy
 
+import jsonschema
 import pytest
 import yaml
 
@@ -50,7 +51,11 @@ def test_a_kind_without_a_schema_is_a_fault() -> None:
 
 
 def test_the_operator_takes_its_values() -> None:
-    """Rendered by the real helm from the operator's own chart, of the version that the release pins."""
+    """Rendered by the real helm from the operator's own chart, of the version that the release pins.
+
+    The operator selects the leader alone where `pdb_master_label_selector` is not false: a budget of one pod
+    with one pod in it keeps its node from being drained (generatePrimaryPodDisruptionBudget, k8sres.go).
+    """
     release = cluster("full", "production").the("HelmRelease", "postgres-operator")
     chart = schemas.operator_chart()
     about = yaml.safe_load((chart / "Chart.yaml").read_text("utf-8"))
@@ -68,6 +73,9 @@ def test_the_operator_takes_its_values() -> None:
     assert told["enable_pod_antiaffinity"] is True
     assert told["enable_cross_namespace_secret"] is True
     assert told["pod_environment_secret"] == "backup"
+    assert told["pdb_master_label_selector"] is False
     schema = schemas.crds()["acid.zalan.do/v1", "OperatorConfiguration"]
     options = schema["properties"]["configuration"]["properties"]["kubernetes"]["properties"]
     assert values["configKubernetes"].keys() <= options.keys()
+    checker = jsonschema.Draft202012Validator(schemas.strict(options["pdb_master_label_selector"]))
+    assert [checker.is_valid(told["pdb_master_label_selector"]), checker.is_valid("false")] == [True, False]
