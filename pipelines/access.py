@@ -24,6 +24,7 @@ ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
 ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
 SIGNING = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
 _PUBLISHING = ("SITE_REGISTRY_PASSWORD", "SITE_SIGNING_KEY")
+RECEIVERS = ("SITE_FLUX", "SITE_FLUX_STAGING", "SITE_FLUX_PRODUCTION")  # of one cluster, or of two
 KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
 
 
@@ -34,6 +35,7 @@ class Receiver:
     url: str = field(repr=False)  # its path is half a secret
     token: str = field(repr=False)
     kind: str  # one of KINDS
+    variables: str = "SITE_FLUX"  # what the names of its variables begin with, one of RECEIVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Access:
     charts: Login | None
     assets: Login | None
     archive: Login | None
-    receiver: Receiver | None
+    receivers: tuple[Receiver, ...]  # one of each cluster
     authority: Path | None  # a file of certificates, trusted besides the public ones
     signer: Signer | None = None  # signs images and charts
     pull: Login | None = None  # reads the bases of images
@@ -69,7 +71,7 @@ def read(told: Mapping[str, str], registry: str, charts: str) -> Access:
         charts=chart,
         assets=_login(told, "SITE_ASSETS_KEY", "SITE_ASSETS_SECRET"),
         archive=_login(told, "SITE_ARCHIVE_KEY", "SITE_ARCHIVE_SECRET"),
-        receiver=_receiver(told),
+        receivers=tuple(hook for name in RECEIVERS if (hook := _receiver(told, name))),
         authority=authority(told),
         signer=_signer(told),
         pull=pull(told, registry),
@@ -121,18 +123,19 @@ def _signer(told: Mapping[str, str]) -> Signer | None:
     return signer(pem.encode(), password, "SITE_SIGNING_KEY")
 
 
-def _receiver(told: Mapping[str, str]) -> Receiver | None:
-    url, token = _value(told, "SITE_FLUX_URL"), _value(told, "SITE_FLUX_TOKEN")
-    kind = told.get("SITE_FLUX_KIND") or KINDS[0]
+def _receiver(told: Mapping[str, str], name: str) -> Receiver | None:
+    """Return the Receiver of the variables that begin with *name*, one of RECEIVERS."""
+    url, token = _value(told, f"{name}_URL"), _value(told, f"{name}_TOKEN")
+    kind = told.get(f"{name}_KIND") or KINDS[0]
     if not url:
         return None
     if not token:
-        raise PipelineError("SITE_FLUX_URL is set and SITE_FLUX_TOKEN is not; set both, or neither")
+        raise PipelineError(f"{name}_URL is set and {name}_TOKEN is not; set both, or neither")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise PipelineError("SITE_FLUX_URL: is no address; write https://host and the path of the Receiver")
+        raise PipelineError(f"{name}_URL: is no address; write https://host and the path of the Receiver")
     if kind not in KINDS:
-        raise PipelineError(f"SITE_FLUX_KIND: {kind!r} is no kind known here; {suggest(kind, KINDS)}")
-    return Receiver(url, token, kind)
+        raise PipelineError(f"{name}_KIND: {kind!r} is no kind known here; {suggest(kind, KINDS)}")
+    return Receiver(url, token, kind, name)
 
 
 def _value(told: Mapping[str, str], name: str) -> str:

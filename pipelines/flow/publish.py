@@ -100,8 +100,8 @@ def publish(
             _send(run, site, at.charts(place, run.release.chart.name), who.signer)
         for run, place in sent:
             _await_index(run, at.charts(place, run.release.chart.name), times.index)
-        if who.receiver and sent and releases[-1].version.kind != "preview":
-            _tell_flux(sent[-1][0], who.receiver)
+        if who.receivers and sent and releases[-1].version.kind != "preview":
+            _tell_flux(sent[-1][0], who.receivers)
     done = [run.result() for run in runs]
     for out, result in zip(outs, done, strict=True):
         results.write(out / "publish.json", result)
@@ -229,13 +229,15 @@ def _await_index(run: _Publication, charts: Repository | Registry, seconds: floa
         run.note("index", charts.place, (), 1, 0)
 
 
-def _tell_flux(run: _Publication, hook: Receiver) -> None:
+def _tell_flux(run: _Publication, hooks: tuple[Receiver, ...]) -> None:
+    """Call the Receiver of each cluster; one that fails does not keep the others from being called."""
     run.progress.phase("Flux", 1)
     run.start = run.clock()
     chart = run.release.chart
-    if told := receiver.tell(run.at.web, hook, chart):
-        run.warnings.append(f"Flux was not told, and finds the chart by its interval: {told}")
-    run.note("receiver", "Flux", () if told else (chart.version,), 1, 0)
+    failures = [failure for hook in hooks if (failure := receiver.tell(run.at.web, hook, chart))]
+    for failure in failures:
+        run.warnings.append(f"Flux was not told, and finds the chart by its interval: {failure}")
+    run.note("receiver", "Flux", () if failures else (chart.version,), 1, 0)
 
 
 def _settle_tags(at: Services, release: Finished) -> None:

@@ -36,9 +36,10 @@ def tell(web: Web, receiver: Receiver, chart: ChartResult) -> str:
     if answer.status in (400, 403, 404) and (known := answer.hint):
         return f"{place}: answered {answer.status}; {known}"
     if answer.status == 404:
-        return f"{place}: no Receiver there (404); take SITE_FLUX_URL from its status.webhookPath"
+        return f"{place}: no Receiver there (404); take {receiver.variables}_URL from its status.webhookPath"
     if answer.status in (400, 401, 403):  # Flux answers 400 to a signature that is wrong
-        return f"{place}: did not believe the call ({answer.status}); mend SITE_FLUX_TOKEN or SITE_FLUX_KIND"
+        fix = f"correct {receiver.variables}_TOKEN or {receiver.variables}_KIND"
+        return f"{place}: did not believe the call ({answer.status}); {fix}"
     return f"{place}: answered {answer.why}"
 
 

@@ -47,6 +47,7 @@ def test_no_secret_is_in_a_representation() -> None:
             {"SITE_FLUX_URL": "https://x.example", "SITE_FLUX_TOKEN": "t", "SITE_FLUX_KIND": "gitlap"},
             "did you mean gitlab?",
         ),
+        ({"SITE_FLUX_STAGING_URL": "https://x.example/hook"}, "SITE_FLUX_STAGING_TOKEN is not; set both"),
         ({"SITE_CA_FILE": "/nowhere"}, "SITE_CA_FILE: no such file"),
         ({"REGISTRY_AUTH_FILE": "/nowhere"}, "nowhere: credentials cannot be read"),
     ],

@@ -264,6 +264,25 @@ def test_a_receiver_that_fails_is_a_warning(place: Place, status: int, text: str
     assert "/hook/abc" not in run.err
 
 
+def test_each_cluster_is_told_and_the_warning_names_the_one_that_was_not(place: Place) -> None:
+    """Staging and production may be two clusters, each with a Receiver and a token of its own."""
+    flux = f"http://{place.services.front['flux'].host}/hook"
+    place.services.flux.pages["/hook/staging"] = (404, b"")
+    env = {"SITE_FLUX_URL": "", "SITE_FLUX_TOKEN": ""}
+    env |= {"SITE_FLUX_STAGING_URL": f"{flux}/staging", "SITE_FLUX_STAGING_TOKEN": "one"}
+    env |= {"SITE_FLUX_PRODUCTION_URL": f"{flux}/production", "SITE_FLUX_PRODUCTION_TOKEN": "two"}
+    run = place.run("publish", env=env)
+    assert run.code == 0
+    assert run.err.count("warning: Flux was not told") == 1
+    assert "take SITE_FLUX_STAGING_URL from its status.webhookPath" in run.err
+    assert [(one.path, one.headers["x-signature"]) for one in place.services.flux.asked] == [
+        (path, "sha256=" + hmac.new(token, one.body, hashlib.sha256).hexdigest())
+        for (path, token), one in zip(
+            (("/hook/staging", b"one"), ("/hook/production", b"two")), place.services.flux.asked, strict=True
+        )
+    ]
+
+
 @pytest.mark.parametrize("kind", ["generic-hmac", "gitlab"])
 def test_the_receiver_can_tell_who_calls(place: Place, kind: str) -> None:
     place.run("publish", env={"SITE_FLUX_KIND": kind})
