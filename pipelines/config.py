@@ -59,9 +59,21 @@ class Environment:
     edge_class: str = ""  # of an Ingress; "" for the cluster's default
     edge_gateway: str = ""  # of an HTTPRoute: "namespace/name" or "namespace/name/section"
     edge_port: int = 30080  # of every node, for "nodeport"
+    edge_tls_secret: str = ""  # of an Ingress: the Secret with the certificate; "" for its controller's own
+    edge_annotations: tuple[tuple[str, str], ...] = ()  # of an Ingress
     edge_namespace: str = ""  # where the pods of the Ingress controller or the Gateway run
     trusted: tuple[str, ...] = ()  # networks (CIDR) of what ends TLS
     pods: tuple[str, ...] = ()  # networks (CIDR) that pods get their addresses from
+    cluster_domain: str = "cluster.local"  # of Services
+    dns_service: str = "kube-system/kube-dns"  # namespace/name of what answers for names
+    dns_pods: tuple[tuple[str, str], ...] = (("k8s-app", "kube-dns"),)  # labels of the pods behind it
+    dns_port: int = 53  # of these pods
+    dns_networks: tuple[str, ...] = ()  # networks (CIDR) of a cache on each node
+    replicas: int | str = 3  # web pods, or "unmanaged"
+    login_replicas: int | str = 3  # login pods, or "unmanaged"
+    autoscale_max: int = 0  # web pods at the most; 0 for no autoscaler
+    autoscale_min: int = 3  # web pods at the least, with an autoscaler
+    autoscale_cpu: str = "200m"  # processor time of a web pod, on average
     mail_host: str = ""
     mail_port: int = 587
     mail_tls: str = "starttls"  # or "tls", "none"
@@ -71,11 +83,14 @@ class Environment:
     bucket_networks: tuple[str, ...] = ()  # networks (CIDR) of the bucket of assets
     database_version: str = "17"  # of PostgreSQL, the major number
     database_size: str = "5Gi"  # of each of the three volumes
+    database_storage_class: str = ""  # "" for the cluster's default
     backup_bucket: str = ""  # name; "" for no backups
     backup_endpoint: str = ""  # absolute URL; "" for that of [buckets]
+    webhook_port: int = 0  # of every node, for Flux's Receivers; 0 for none
     alerts: str = ""  # type of Flux's Provider; "" for none
     alerts_channel: str = ""  # of that Provider, where its address does not say it
     private: tuple[str, ...] = ()  # "charts", "images": what wants the login of a Secret
+    private_ca: bool = False  # charts come from a server whose authority is in the Secret `ca`
     line: int = field(default=0, compare=False)  # of site.toml
 
 
@@ -143,9 +158,21 @@ _SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
         "edge_class": (forms.label, ""),
         "edge_gateway": (forms.gateway, ""),
         "edge_port": (forms.node_port, 30080),
+        "edge_tls_secret": (forms.secret_name, ""),
+        "edge_annotations": (forms.annotation_table, ()),
         "edge_namespace": (forms.label, ""),
         "trusted": (forms.networks, ()),
         "pods": (forms.networks, ()),
+        "cluster_domain": (forms.domain, "cluster.local"),
+        "dns_service": (forms.service, "kube-system/kube-dns"),
+        "dns_pods": (forms.labels, (("k8s-app", "kube-dns"),)),
+        "dns_port": (forms.port, 53),
+        "dns_networks": (forms.networks, ()),
+        "replicas": (forms.replicas, 3),
+        "login_replicas": (forms.replicas, 3),
+        "autoscale_max": (forms.most_pods, 0),
+        "autoscale_min": (forms.fewest_pods, 3),
+        "autoscale_cpu": (forms.processor, "200m"),
         "mail_host": (forms.host, ""),
         "mail_port": (forms.port, 587),
         "mail_tls": (forms.mail_tls, "starttls"),
@@ -155,11 +182,14 @@ _SCHEMA: dict[str, dict[str, tuple[Check, Any]]] = {
         "bucket_networks": (forms.networks, ()),
         "database_version": (forms.postgres, "17"),
         "database_size": (forms.size, "5Gi"),
+        "database_storage_class": (forms.secret_name, ""),
         "backup_bucket": (forms.bucket, ""),
         "backup_endpoint": (forms.endpoint, ""),
+        "webhook_port": (forms.webhook_port, 0),
         "alerts": (forms.alerts, ""),
         "alerts_channel": (forms.channel, ""),
         "private": (forms.private, ()),
+        "private_ca": (forms.flag, False),
     },
 }
 _LISTS = frozenset({"menu", "footer", "environment"})

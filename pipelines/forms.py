@@ -191,6 +191,10 @@ def node_port(value: Any) -> int:
     return value
 
 
+def webhook_port(value: Any) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else node_port(value)
+
+
 def port(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
         raise Wrong("is not a port", "write 1 to 65535, without quotes")
@@ -199,6 +203,7 @@ def port(value: Any) -> int:
 
 # What Kubernetes takes as the name of a namespace and of most objects (RFC 1123, a label).
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 
 
 def label(value: Any) -> str:
@@ -212,6 +217,79 @@ def gateway(value: Any) -> str:
         remedy = 'write "namespace/name", or "namespace/name/section"'
         raise Wrong("is not a Gateway", remedy)
     return "" if value == "" else text(value)
+
+
+def service(value: Any) -> str:
+    """Check the namespace and name of a Service."""
+    if not re.fullmatch(rf"{_LABEL}/{_LABEL}", text(value)):
+        raise Wrong("is not a Service", 'write "namespace/name", as in "kube-system/kube-dns"')
+    return str(value)
+
+
+# Kubernetes, "Labels and Selectors" and "Annotations": a domain as prefix, and a name of up to 63 letters.
+_KEY = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
+
+
+def annotation_table(value: Any) -> tuple[tuple[str, str], ...]:
+    """Check a table of annotations; return its pairs, sorted."""
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        remedy = 'write them as {"cert-manager.io/cluster-issuer" = "letsencrypt"}'
+        raise Wrong("is not a table of texts", remedy)
+    if strangers := [key for key in value if not _KEY.fullmatch(key)]:
+        raise Wrong(f"has the key {strangers[0]!r}", 'write keys as "cert-manager.io/cluster-issuer"')
+    pairs: list[tuple[str, str]] = sorted(value.items())
+    return tuple(pairs)
+
+
+def labels(value: Any) -> tuple[tuple[str, str], ...]:
+    """Check a table of labels that select pods; return its pairs, sorted."""
+    pairs = annotation_table(value)
+    if strangers := [one for _, one in pairs if not _LABEL_VALUE.fullmatch(one)]:
+        raise Wrong(f"has the value {strangers[0]!r}", 'write labels as {k8s-app = "kube-dns"}')
+    if not pairs:
+        raise Wrong("names no label, so every pod would be meant", 'write it as {k8s-app = "kube-dns"}')
+    return pairs
+
+
+def secret_name(value: Any) -> str:
+    """Check the name of an object that may have dots in it (RFC 1123, a subdomain); "" for none."""
+    if value and not re.fullmatch(_SUBDOMAIN, text(value)):
+        raise Wrong("is not a name in Kubernetes", 'use a-z, 0-9, - and ., as in "example-tls"')
+    return "" if value == "" else text(value)
+
+
+def domain(value: Any) -> str:
+    if not re.fullmatch(_SUBDOMAIN, text(value)):
+        raise Wrong("is not a domain", 'write it as "cluster.local", which most clusters have')
+    return str(value)
+
+
+def replicas(value: Any) -> int | str:
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100
+    if not number and value != "unmanaged":
+        raise Wrong("is not a number of pods", 'write 1 to 100 without quotes, or "unmanaged"')
+    return int(value) if number else "unmanaged"
+
+
+def most_pods(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+        raise Wrong("is not a number of pods", "write 1 to 100 without quotes, or 0 for no autoscaler")
+    return value
+
+
+def fewest_pods(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100:
+        raise Wrong("is not a number of pods", "write 1 to 100, without quotes")
+    return value
+
+
+def processor(value: Any) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,5}m?", text(value)):
+        raise Wrong("is not an amount of processor time", 'write it as "200m", a fifth of a core')
+    return str(value)
 
 
 def host(value: Any) -> str:

@@ -93,6 +93,14 @@ def _backup(given: Given) -> Secret:
     return Secret("backup", "database", pair | {f"CLONE_{name}": value for name, value in pair.items()})
 
 
+def _authority(given: Given) -> Secret:
+    if "-----BEGIN CERTIFICATE-----" not in given.value or "PRIVATE KEY" in given.value:
+        raise UsageError(
+            "ca: is not a file of certificates alone; write certificates (PEM) to standard input"
+        )
+    return Secret("ca", "site", {"ca.crt": given.value})
+
+
 def _alerts(given: Given) -> Secret:
     return Secret("alerts", "flux-system", {"address": given.value})
 
@@ -105,6 +113,7 @@ KINDS: dict[str, tuple[Callable[[Given], Secret], tuple[str, ...]]] = {
     "charts": (_charts, ("user", "value")),
     "images": (_images, ("server", "user", "value")),
     "backup": (_backup, ("user", "value")),
+    "ca": (_authority, ("value",)),
     "alerts": (_alerts, ("value",)),
 }
 
@@ -153,9 +162,15 @@ def place(project: Path, out: Path, *, clear: bool) -> None:
 
 
 def save(out: Path, text: bytes, *, anew: bool = False) -> None:
-    """Write *text* to *out*, readable by its owner alone; *anew* replaces what is there in one rename."""
+    """Write *text* to *out*, readable by its owner alone, and make its directory.
+
+    *anew* replaces what is there in one rename. Raises PipelineError.
+    """
     target = out.with_name(f".{out.name}.new") if anew else out
     try:
+        out.parent.mkdir(
+            parents=True, exist_ok=True
+        )  # flux/secrets/<environment> begins with its first Secret
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(text)
@@ -214,7 +229,7 @@ def _recipients(project: Path) -> None:
         remedy = "take the one of the repository that this site came from"
         raise SourceError([Fault(RULES, 0, "cannot be read", remedy)]) from None
     named = [(n, line.partition("age:")[2].strip()) for n, line in enumerate(lines, 1) if "age:" in line]
-    remedy = "run `age-keygen -o site.agekey`, and write the public key that it prints, age1…"
+    remedy = "run `age-keygen -o ../site.agekey`, and write the public key that it prints, age1…"
     faults = [
         Fault(RULES, number, "names nobody to encrypt to", remedy)
         for number, people in named

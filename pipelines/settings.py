@@ -102,15 +102,27 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         "login": site.login,
         "chart_source": site.chart.repository + ("/site" if _oci(site) else ""),
         "chart_range": version_range(site.chart.version, one.name),
+        "chart_authority": {"name": "ca"} if one.private_ca else None,
         "chart_secret": _chart_secret(site) if "charts" in one.private else None,
         "image_secrets": ["images"] if "images" in one.private else [],
         "edge_mode": one.edge,
         "edge_class": one.edge_class,
+        "edge_annotations": dict(one.edge_annotations),
+        "edge_tls_secret": one.edge_tls_secret,
         "edge_gateways": [_gateway(one.edge_gateway)] if one.edge_gateway else [],
         "edge_port": one.edge_port,
         "edge_from": [_namespace(one.edge_namespace)] if one.edge_namespace else [],
         "edge_trusted": one.trusted,
         "pod_networks": one.pods,
+        "cluster_domain": one.cluster_domain,
+        "dns_host": _service_host(one),
+        "dns_from": _dns(one),
+        "dns_port": one.dns_port,
+        "replicas": one.replicas,
+        "login_replicas": one.login_replicas,
+        "autoscale_max": one.autoscale_max,
+        "autoscale_min": one.autoscale_min,
+        "autoscale_cpu": one.autoscale_cpu,
         "bucket_url": _bucket(site),
         "bucket_networks": one.bucket_networks,
         "mail_host": one.mail_host,
@@ -122,10 +134,13 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
     }
     if signers:
         found["chart_signers"] = signers
+    if one.webhook_port:
+        found |= {"webhook_port": one.webhook_port, "webhook_from": _networks(one.trusted)}
     if one.alerts:
         found |= {"alerts_type": one.alerts, "alerts_channel": one.alerts_channel}
     if site.login:
         found |= {"database_version": one.database_version, "database_size": one.database_size}
+        found |= {"database_storage_class": one.database_storage_class or None}
         found |= {"backup_secret": "backup" if one.backup_bucket else ""}
     if site.login and one.backup_bucket:
         found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _endpoint(site, one)}
@@ -169,6 +184,23 @@ def _namespace(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
+def _service_host(one: Environment) -> str:
+    """Return the name of the DNS Service; NGINX knows no search list."""
+    namespace, name = one.dns_service.split("/")
+    return f"{name}.{namespace}.svc.{one.cluster_domain}"
+
+
+def _dns(one: Environment) -> list[dict[str, Any]]:
+    """Return who answers for names, as peers of a NetworkPolicy: pods, and a cache on each node."""
+    pods = {"podSelector": {"matchLabels": dict(one.dns_pods)}}
+    return [_namespace(one.dns_service.split("/")[0]) | pods, *_networks(one.dns_networks)]
+
+
+def _networks(networks: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return *networks* as peers of a NetworkPolicy."""
+    return [{"ipBlock": {"cidr": network}} for network in networks]
+
+
 def _amazon(site: SiteConfig) -> str:
     return f"https://s3.{site.buckets.region}.amazonaws.com"
 
@@ -191,6 +223,7 @@ def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str,
         "backup": site.login and bool(one.backup_bucket),
         "oci": _oci(site),
         "alerts": bool(one.alerts),
+        "webhook": bool(one.webhook_port),
         "secrets": any((project / "flux" / "secrets" / one.name).glob("*.yaml")),
     }
     return tuple(name for name, there in wanted.items() if there)
@@ -221,6 +254,21 @@ def _lacking(site: SiteConfig, one: Environment) -> list[Fault]:
             bool(site.buckets.assets) and not one.bucket_networks,
             "bucket_networks is empty, and [buckets] has assets",
             "name the networks of the bucket, or 0.0.0.0/0",
+        ),
+        (
+            one.edge != "ingress" and bool(one.edge_annotations or one.edge_tls_secret),
+            f'edge = "{one.edge}" with edge_annotations or edge_tls_secret',
+            'these are for an Ingress: remove them, or write edge = "ingress"',
+        ),
+        (
+            bool(one.webhook_port) and (one.edge != "nodeport" or one.webhook_port == one.edge_port),
+            f'edge = "{one.edge}" with webhook_port {one.webhook_port}',
+            "it is for an edge outside of the cluster, and not edge_port: take another port, or remove it",
+        ),
+        (
+            0 < one.autoscale_max < one.autoscale_min,
+            f"autoscale_min is {one.autoscale_min}, and autoscale_max {one.autoscale_max}",
+            "write the fewest pods as autoscale_min, the most as autoscale_max",
         ),
         (site.login and not one.mail_host, "mail_host is empty", "without mail nobody can set a password"),
         (

@@ -15,7 +15,7 @@ from pipelines import config
 from pipelines.commands.machine import Machine
 from pipelines.errors import UsageError
 
-KINDS = ("keys", "receiver", "mail", "charts", "images", "backup", "alerts")
+KINDS = ("keys", "receiver", "mail", "charts", "images", "backup", "ca", "alerts")
 SIGNING = "signing"  # a pair of keys, not a Secret
 STEPS = ("introduce", "use", "retire")  # of a rotation
 
@@ -91,7 +91,9 @@ def secrets(options: argparse.Namespace, machine: Machine) -> int:
 
 
 def _told_in_secret(kind: str) -> str:
-    """Return the first line of standard input, which a terminal does not show."""
+    """Return the first line of standard input, which a terminal does not show; of certificates all lines."""
+    if kind == "ca":
+        return sys.stdin.read()
     if sys.stdin.isatty():
         return getpass(f"password, key or address for {kind}: ")
     return sys.stdin.readline().rstrip("\r\n")

@@ -45,6 +45,7 @@ mail_host = "mail.n.example"
 mail_networks = ["192.0.2.25/32"]
 backup_bucket = "n-backups"
 bucket_networks = ["198.51.100.0/24"]
+webhook_port = 31009
 alerts = "slack"
 alerts_channel = "#site"
 private = ["charts", "images"]
@@ -56,6 +57,20 @@ name = "{name}"
 url = "https://{name}.n.example"
 edge = "ingress"
 edge_class = "nginx"
+edge_tls_secret = "{name}-tls"
+edge_annotations = {{"cert-manager.io/cluster-issuer" = "letsencrypt", "a.example/b" = "${{Y}} 'z' \\"é\\""}}
+cluster_domain = "k8s.n.example"
+dns_service = "openshift-dns/dns-default"
+dns_pods = {{"dns.operator.openshift.io/daemonset-dns" = "default"}}
+dns_port = 5353
+dns_networks = ["169.254.20.10/32"]
+replicas = 2
+login_replicas = "unmanaged"
+autoscale_max = 6
+autoscale_min = 2
+autoscale_cpu = "1"
+private_ca = true
+database_storage_class = "fast.ssd"
 edge_namespace = "ingress-nginx"
 trusted = ["10.244.0.0/16"]
 pods = ["10.244.0.0/16"]
@@ -94,6 +109,9 @@ SITES = {
     "plain": _SITE.format(**_LOGIN | {"login": "false"}, charts=_NEXUS)
     + _ROUTE.format(name="production")
     + _ROUTE.format(name="staging"),
+    "unmanaged": _SITE.format(**_LOGIN, charts=_NEXUS)
+    + _NODEPORT.format(name="production").replace("edge_port", 'replicas = "unmanaged"\nedge_port')
+    + _INGRESS.format(name="staging"),
     "oci": _SITE.format(**_LOGIN, charts="oci://registry.n.example/charts")
     + _INGRESS.format(name="production").replace("edge =", 'private = ["charts", "images"]\nedge =')
     + _INGRESS.format(name="staging"),

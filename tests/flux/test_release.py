@@ -31,7 +31,7 @@ def values(site: str, environment: str) -> dict[str, Any]:
 
 
 def paths(tree: Any, *, above: str = "") -> set[str]:
-    if not isinstance(tree, dict) or not tree:
+    if not isinstance(tree, dict) or not tree or above.endswith(".annotations"):
         return {above}
     return {one for key, value in tree.items() for one in paths(value, above=f"{above}.{key}")}
 
@@ -61,6 +61,54 @@ def test_the_chart_renders_with_what_flux_gives(site: str, environment: str, tmp
     edge = values(site, environment)["edge"]["mode"]
     assert "Deployment" in kinds
     assert ("Ingress" in kinds, "HTTPRoute" in kinds) == (edge == "ingress", edge == "httproute")
+
+
+def test_a_cluster_of_another_kind_gets_what_site_toml_says(tmp_path: Path) -> None:
+    """DNS of another name and port, a certificate by cert-manager, an autoscaler, volumes, an authority."""
+    found = {(one["kind"], one["metadata"]["name"]): one for one in rendered(tmp_path, "small", "staging")}
+    ingress = found["Ingress", "site-web"]
+    assert ingress["metadata"]["annotations"] == {
+        "cert-manager.io/cluster-issuer": "letsencrypt",
+        "a.example/b": "${Y} 'z' \"é\"",
+    }
+    assert ingress["spec"]["tls"] == [{"hosts": ["staging.n.example"], "secretName": "staging-tls"}]
+    web, api = found["Deployment", "site-web"]["spec"], found["Deployment", "site-api"]["spec"]
+    conf = web["template"]["metadata"]["annotations"]["cluster.conf"]
+    assert conf.startswith("resolver dns-default.openshift-dns.svc.k8s.n.example valid")
+    assert ("replicas" in web, "replicas" in api) == (False, False)
+    scaler = found["HorizontalPodAutoscaler", "site-web"]["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 6)
+    rule = found["NetworkPolicy", "site-web"]["spec"]["egress"][0]
+    assert rule["to"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}},
+            "podSelector": {"matchLabels": {"dns.operator.openshift.io/daemonset-dns": "default"}},
+        },
+        {"ipBlock": {"cidr": "169.254.20.10/32"}},
+    ]
+    assert {port["port"] for port in rule["ports"]} == {53, 5353}
+    tree = cluster("small", "staging")
+    assert tree.the("HelmRepository", "site")["spec"]["certSecretRef"] == {"name": "ca"}
+    assert cluster("oci", "staging").the("OCIRepository", "site")["spec"]["certSecretRef"] == {"name": "ca"}
+    assert tree.the("postgresql", "acid-site")["spec"]["volume"] == {
+        "size": "20Gi",
+        "storageClass": "fast.ssd",
+    }
+    usual = cluster("full", "production")
+    assert usual.the("HelmRepository", "site")["spec"]["certSecretRef"] is None
+    assert usual.the("postgresql", "acid-site")["spec"]["volume"]["storageClass"] is None
+
+
+@pytest.mark.parametrize(("site", "web", "api"), [("full", 3, 3), ("plain", 3, None), ("unmanaged", None, 3)])
+def test_the_number_of_pods_is_that_of_site_toml(
+    site: str, web: int | None, api: int | None, tmp_path: Path
+) -> None:
+    specs = {
+        one["metadata"]["name"]: one["spec"]
+        for one in rendered(tmp_path, site, "production")
+        if one["kind"] == "Deployment"
+    }
+    assert [specs.get(name, {}).get("replicas") for name in ("site-web", "site-api")] == [web, api]
 
 
 @pytest.mark.parametrize(("site", "api"), [("full", True), ("plain", False)])

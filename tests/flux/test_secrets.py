@@ -207,7 +207,7 @@ def test_encrypting_to_nobody_is_a_fault_with_its_line(
     (tmp_path / ".sops.yaml").write_bytes(PLACEHOLDER)
     assert run(tmp_path, "--sops") == 1
     assert (
-        ".sops.yaml:6: names nobody to encrypt to; run `age-keygen -o site.agekey`,"
+        ".sops.yaml:6: names nobody to encrypt to; run `age-keygen -o ../site.agekey`,"
         " and write the public key that it prints, age1…"
     ) in capsys.readouterr().err
 

@@ -137,6 +137,40 @@ def test_what_is_missing_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureF
         ('"slack"', '"pager"', "alerts is no channel known here: 'pager'; write one of alertmanager"),
         ('"images"]', '"repo"]', "private has 'repo': ['charts', 'repo']; write \"charts\""),
         ('"ingress-nginx"', '"Ingress"', "edge_namespace is not a name in Kubernetes: 'Ingress'; "),
+        (
+            "replicas = 2",
+            "replicas = 0",
+            "replicas is not a number of pods: 0; write 1 to 100 without quotes",
+        ),
+        ("replicas = 2", "replicas = true", "replicas is not a number of pods: True; write 1 to 100 without"),
+        ('= "unmanaged"', '= "auto"', "login_replicas is not a number of pods: 'auto'; write 1 to 100 with"),
+        ("max = 6", "max = 101", "autoscale_max is not a number of pods: 101; write 1 to 100 without quotes"),
+        ("min = 2", "min = 0", "autoscale_min is not a number of pods: 0; write 1 to 100, without quotes"),
+        ('cpu = "1"', 'cpu = "80%"', "autoscale_cpu is not an amount of processor time: '80%'; write it as"),
+        ('"openshift-dns/dns-default"', '"kube-dns"', "dns_service is not a Service: 'kube-dns'; write \"na"),
+        (
+            'pods = {"dns.operator.openshift.io/daemonset-dns" = "default"}',
+            "pods = {}",
+            "dns_pods names no l",
+        ),
+        ('daemonset-dns" = "default"', 'daemonset-dns" = "a b"', "dns_pods has the value 'a b': {"),
+        ("dns_port = 5353", 'dns_port = "dns"', "dns_port is not a port: 'dns'; write 1 to 65535"),
+        ('["169.254.20.10/32"]', '["169.254.20.10/8"]', "dns_networks is not a list of networks: "),
+        ('"k8s.n.example"', '"k8s..n"', "cluster_domain is not a domain: 'k8s..n'; write it as"),
+        ('"{name}-tls"'.format(name="staging"), '"A"', "edge_tls_secret is not a name in Kubernetes: 'A'; "),
+        (
+            '"letsencrypt"',
+            "1",
+            "edge_annotations is not a table of texts: {'cert-manager.io/cluster-issuer': 1",
+        ),
+        ('"a.example/b"', '"a b"', "edge_annotations has the key 'a b': {"),
+        ('"fast.ssd"', '"Fast"', "database_storage_class is not a name in Kubernetes: 'Fast'; "),
+        ("private_ca = true", 'private_ca = "ca"', "private_ca is neither true nor false: 'ca'; "),
+        (
+            "webhook_port = 31009",
+            "webhook_port = 443",
+            "webhook_port is not a port of nodes: 443; write 30000",
+        ),
         ('class = "nginx"', 'clas = "nginx"', "unknown key 'edge_clas' in [environment]; did you mean"),
     ],
 )
@@ -146,6 +180,18 @@ def test_a_wrong_value_is_a_fault(old: str, new: str, said: str) -> None:
     with pytest.raises(SourceError) as caught:
         config.parse(SITES["full"].replace(old, new, 1))
     assert any(said in str(fault) and fault.line for fault in caught.value.faults), str(caught.value)
+
+
+def test_what_does_not_belong_together_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A certificate that no Ingress shows, and a range of pods that is none."""
+    text = SITES["unmanaged"].replace("edge_port", 'edge_tls_secret = "x"\nedge_port')
+    assert run(project_of(tmp_path, text.replace("autoscale_min = 2", "autoscale_min = 7"))) == 1
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("site.toml")] == [
+        'site.toml:17: [[environment]] "production": edge = "nodeport" with edge_annotations or'
+        ' edge_tls_secret; these are for an Ingress: remove them, or write edge = "ingress"',
+        'site.toml:34: [[environment]] "staging": autoscale_min is 7, and autoscale_max 6;'
+        " write the fewest pods as autoscale_min, the most as autoscale_max",
+    ]
 
 
 def test_every_switch_is_thrown_by_a_site_of_these_tests(tmp_path: Path) -> None:

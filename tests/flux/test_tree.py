@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines import config, settings
 from tests.flux.build import FLUX, Cluster, cluster, dependencies
-from tests.flux.sites import CLUSTERS, SIGNER
+from tests.flux.sites import CLUSTERS, SIGNER, SITES
 from tests.project import ROOT
 
 TREE = ROOT / "flux"
@@ -123,6 +124,7 @@ def test_a_site_without_login_has_nothing_of_one(environment: str) -> None:
     assert set(found.kustomizations) == {"namespaces", "apps", "notifications"}
     assert {one["kind"] for one in found.objects if one["apiVersion"] != FLUX} == {
         "ConfigMap", "Namespace", "HelmRelease", "HelmRepository", "Receiver",
+        "ServiceAccount", "Role", "RoleBinding",
     }  # fmt: skip
     assert dependencies(found.kustomizations["apps"]) == ["namespaces"]
     assert found.the("HelmRelease", "site")["spec"]["values"]["api"]["enabled"] is False
@@ -174,6 +176,17 @@ def test_a_failed_release_is_taken_back(site: str, environment: str) -> None:
     assert spec["driftDetection"]["mode"] == "enabled"
 
 
+@ALL
+def test_who_owns_a_field_is_decided_by_server_side_apply(site: str, environment: str) -> None:
+    """By client-side apply a release that leaves `replicas` out would set it to 1 (test_upgrades.py)."""
+    spec = cluster(site, environment).the("HelmRelease", "site")["spec"]
+    chosen = [spec[name]["serverSideApply"] for name in ("install", "upgrade", "rollback")]
+    assert chosen == [True, "enabled", "enabled"]
+    assert spec["driftDetection"]["ignore"] == [
+        {"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}
+    ]
+
+
 @pytest.mark.parametrize("name", ["site", "postgres-operator"])
 def test_a_first_install_is_tried_until_it_works(name: str) -> None:
     """The second try of RetryOnFailure is an upgrade: where it fails too, nothing is there to roll back to.
@@ -195,6 +208,30 @@ def test_the_receivers_name_what_is_there(site: str, environment: str) -> None:
             assert {(target["kind"], target["name"]) for target in one["spec"]["resources"]} <= there
 
 
+def test_an_edge_outside_of_the_cluster_reaches_the_receivers() -> None:
+    """Flux's Service is for the cluster alone, and its policy lets no address from outside in."""
+    found = cluster("full", "production")
+    service = found.the("Service", "webhook-receiver-edge")["spec"]
+    assert (service["type"], service["externalTrafficPolicy"]) == ("NodePort", "Local")
+    assert service["ports"][0]["nodePort"] == 31009
+    policy = found.the("NetworkPolicy", "webhook-receiver-edge")["spec"]
+    assert policy["podSelector"]["matchLabels"] == service["selector"]
+    assert policy["ingress"][0]["from"] == [
+        {"ipBlock": {"cidr": "192.0.2.0/28"}},
+        {"ipBlock": {"cidr": "2001:db8::/64"}},
+    ]
+    both = SITES["oci"].replace("[[environment]]", "[[environment]]\nwebhook_port = 31009", 1)
+    components = settings.settings(
+        ROOT,
+        config.parse(
+            both.replace('"ingress"', '"nodeport"', 1)
+            .replace('edge_tls_secret = "production-tls"', "", 1)
+            .replace("edge_annotations", "#", 1)
+        ),
+    )[0].components
+    assert {"oci", "webhook"} <= set(components)
+
+
 def test_a_chart_of_a_registry_is_verified() -> None:
     """One line of site.toml: repository = "oci://…"."""
     found = cluster("oci", "production")
@@ -214,7 +251,7 @@ def referenced(found: Cluster) -> set[tuple[str, str]]:
     for one in found.objects:
         namespace = one["metadata"].get("namespace", "")
         for key, value in pairs(one.get("spec", {})):
-            if key == "secretRef" and value:
+            if key in ("secretRef", "certSecretRef") and value:
                 names.add((namespace, value["name"]))
             elif key == "pullSecrets":
                 names |= {("site", name) for name in value}
