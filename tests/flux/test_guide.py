@@ -1,0 +1,281 @@
+"""docs/operator.md, "From an empty cluster to a live site": commands and files that need no cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.chart.render import CHART, given, helm
+from tests.fakes.apiserver import api_server
+from tests.fakes.upstream import upstream
+from tests.flux import schemas
+from tests.flux.build import built, cluster
+from tests.preview import free_port
+from tests.project import ROOT
+from tests.tools import need
+
+GUIDE = (ROOT / "docs" / "operator.md").read_text("utf-8")
+
+
+def chapter(title: str) -> str:
+    """Return the text below the heading *title*, up to the next one of its level."""
+    match = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^#{{2,3}} |\Z)", GUIDE, re.M | re.S)
+    assert match, title
+    return match[2]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of *language*, without the indent of a list."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.M | re.S)
+    return [re.sub(rf"^{indent}", "", body, flags=re.M) for indent, body in found]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What a fresh clone has: the files that Git tracks, and nothing beside."""
+    names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=True).stdout
+    for name in filter(None, names.decode().split("\0")):
+        source, target = ROOT / name, tmp_path / "site" / name
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+    placeholder = re.sub("age: .*", "age: age1-write-your-public-key-here", (ROOT / ".sops.yaml").read_text())
+    (tmp_path / "site" / ".sops.yaml").write_text(placeholder)
+    return tmp_path / "site"
+
+
+def run(line: str, folder: Path, stdin: str = "", path: str = "") -> str:
+    """Run a line of the guide by bash, with the programs of this project's environment."""
+    for program in ("sops", "age-keygen", "kubectl"):
+        need(program)
+    path = ":".join(filter(None, [path, str(ROOT / ".venv/bin"), os.environ["PATH"]]))
+    env = {"PATH": path, "HOME": str(folder.parent), "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["bash", "-euc", line], cwd=folder, env=env, input=stdin, capture_output=True,
+                          text=True, check=False, timeout=120)  # fmt: skip
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
+    return done.stdout
+
+
+def test_secrets_are_made_in_a_fresh_clone(checkout: Path) -> None:
+    """Steps 1 and 2, each line as it stands there; those for the cluster are left out."""
+    (checkout / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
+    lines = [
+        line
+        for title in ("1. Say what the cluster is", "2. Make the Secrets")
+        for block in blocks(chapter(title), "sh")
+        for line in block.splitlines()
+    ]
+    ours = [line for line in lines if not line.startswith("kubectl ")]
+    assert len(ours) >= 12
+    assert [line.split()[0] for line in lines if line not in ours] == ["kubectl"] * 2
+    for line in ours:
+        run(line, checkout, "a secret of somewhere else\n" if "< ca.crt" not in line else "")
+    secrets = sorted((checkout / "flux/secrets/production").iterdir())
+    assert [file.stem for file in secrets] == [
+        "alerts", "backup", "ca", "charts", "images", "keys", "mail", "receiver",
+    ]  # fmt: skip
+    assert all("sops" in yaml.safe_load(file.read_text()) for file in secrets)
+    assert all("somewhere else" not in file.read_text() for file in secrets)
+    key = {"SOPS_AGE_KEY_FILE": str(checkout.parent / "site.agekey")}
+    opened = run(f"SOPS_AGE_KEY_FILE={key['SOPS_AGE_KEY_FILE']} sops decrypt {secrets[2]}", checkout)
+    assert yaml.safe_load(opened)["stringData"] == {"ca.crt": (checkout / "ca.crt").read_text()}
+    assert list(checkout.rglob("*.agekey")) == []
+    run("python -m pipelines settings --check", checkout)
+    assert len(built(checkout, "production").parts["secrets"]) == len(secrets)
+
+
+def test_what_is_no_certificate_is_not_kept_as_one(checkout: Path) -> None:
+    """A private key would lie in a Secret that many may read."""
+    key = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"
+    for text in ("", "ca", key):
+        with pytest.raises(AssertionError, match="ca: "):
+            run("python -m pipelines secrets ca --out ../ca.yaml", checkout, text)
+    assert not (checkout.parent / "ca.yaml").exists()
+
+
+SHIM = """#!/bin/sh
+case "$*" in
+  config*) exec {kubectl} "$@" ;;
+  "-n kube-system get configmap"*) cat {authority} ;;
+  "-n site create token status"*) echo token-of-status ;;
+  *) echo "unexpected: $*" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_the_kubeconfig_of_the_pipeline_is_made(checkout: Path) -> None:
+    """The real `kubectl config`; what only a cluster can answer is given."""
+    (block,) = blocks(chapter("6. Let the pipeline see the release"), "sh")
+    authority = checkout.parent / "authority"
+    authority.write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
+    shim = checkout.parent / "bin" / "kubectl"
+    shim.parent.mkdir()
+    shim.write_text(SHIM.format(kubectl=need("kubectl"), authority=authority))
+    shim.chmod(0o755)
+    run(block, checkout, path=str(shim.parent))
+    found = yaml.safe_load((checkout.parent / "status.kubeconfig").read_text())
+    assert found["current-context"] == "site"
+    assert found["users"] == [{"name": "status", "user": {"token": "token-of-status"}}]
+    assert found["clusters"][0]["cluster"].keys() == {"server", "certificate-authority-data"}
+    assert found["contexts"][0]["context"] == {"cluster": "site", "user": "status", "namespace": "site"}
+
+
+def test_the_field_is_handed_over_by_the_command_of_the_guide(tmp_path: Path) -> None:
+    """The real kubectl makes another owner of `replicas`; the release that leaves it out keeps the number."""
+    (command, _) = blocks(chapter("Scale, and drain a node"), "sh")
+    with api_server() as api:
+        config = api.kubeconfig(tmp_path)
+        place: list[str | Path] = [
+            "--kubeconfig",
+            config,
+            "--namespace",
+            "site",
+            "--server-side=true",
+            "--force-conflicts",
+        ]
+        helm("upgrade", "site", CHART, "--install", *place, *given("nodeport"))
+        run(f"export KUBECONFIG={config}\n{command}", tmp_path)
+        owners = {
+            who
+            for who, fields in api.objects["deployments", "site-web"].owned.items()
+            if ("spec", "replicas") in fields
+        }
+        assert owners == {("helm", ""), ("handover", "")}
+        helm("upgrade", "site", CHART, *place, *given("nodeport"), '--set-json=web.replicas="unmanaged"')
+        assert api.replicas("site-web") == 3
+        assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
+
+
+def test_a_restore_ends_with_a_login_that_runs() -> None:
+    """What is suspended is resumed, in the opposite order, and what is scaled down is scaled up."""
+    steps = "\n".join(blocks(chapter("Restore the database"), "sh"))
+    scaled = re.findall(r"scale deployment/site-api --replicas=(\d)", steps)
+    assert [int(number) > 0 for number in scaled] == [False, True]
+    suspended = re.findall(r"flux suspend (.+)", steps)
+    resumed = re.findall(r"flux resume (.+)", steps)
+    assert sorted(resumed) == sorted(
+        line.replace("kustomization apps database", "kustomization database apps") for line in suspended
+    )
+    assert [json.loads(text)["spec"]["suspend"] for text in re.findall(r"--patch '(\{.+\})'", steps)] == [
+        True,
+        False,
+    ]
+    assert steps.index("scale deployment/site-api --replicas=0") < steps.index("flux resume")
+    assert steps.index("flux resume helmrelease") < steps.rindex("scale deployment/site-api")
+
+
+@pytest.mark.parametrize(("name", "copy"), [("acid-copy", True), ("acid-site", False)])
+def test_the_operator_takes_what_is_restored(name: str, copy: bool) -> None:
+    """The manifest that the chapter builds, by the schema of the operator's own kind."""
+    (addition,) = blocks(chapter("Restore the database"), "yaml")
+    body = json.loads(json.dumps(cluster("full", "production").the("postgresql", "acid-site")))
+    body["metadata"]["name"] = name
+    if copy:
+        del body["spec"]["users"], body["spec"]["databases"]
+    body["spec"] |= yaml.safe_load(addition)["spec"]
+    assert schemas.faults(body) == []
+    label = re.search(r"kubectl -n site delete job --selector (\S+)=(\S+)", GUIDE)
+    assert label
+    (job,) = [one for one in yaml.safe_load_all(helm("template", "site", CHART, *given("nodeport")))
+              if one["kind"] == "Job"]  # fmt: skip
+    assert job["metadata"]["labels"][label[1]] == label[2]
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> tuple[str, dict[str, int]]:
+    """The edge's file with ports, nodes and certificate of this machine, and the ports."""
+    (text,) = blocks(chapter("4. The edge"), "nginx")
+    ports = {name: free_port() for name in ("plain", "tls", "web", "hooks")}
+    subprocess.run(
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+         "-subj", "/CN=example.org", "-addext", "subjectAltName=DNS:example.org",
+         "-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    # One node answers; nobody listens at the addresses of the other two.
+    for node, host in (("192.0.2.11", "127.0.0.2"), ("192.0.2.12", "127.0.0.3"), ("192.0.2.13", "127.0.0.1")):
+        text = text.replace(f"{node}:30080", f"{host}:{ports['web']}")
+        text = text.replace(f"{node}:30090", f"{host}:{ports['hooks']}")
+    text = text.replace("/etc/ssl/site", str(tmp_path))
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{ports['plain']};")
+    text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{ports['tls']} ssl")
+    return text, ports
+
+
+def test_the_edge_passes_readers_on_to_a_node_that_answers(
+    edge: tuple[str, dict[str, int]], tmp_path: Path
+) -> None:
+    """Complete as it stands: nginx -t, TLS, headers that pods believe, nodes that do not answer, webhooks."""
+    text, ports = edge
+    main = tmp_path / "nginx.conf"
+    temporary = "".join(
+        f"{name}_temp_path {tmp_path}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main.write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log stderr; worker_processes 1; events {{}}\n"
+        f"http {{ access_log off; {temporary}\n{text}\n}}\n"
+    )
+    argv = [need("nginx"), "-p", str(tmp_path), "-e", "stderr", "-c", str(main)]
+    tried = subprocess.run([*argv, "-t"], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    with upstream(ports["web"]) as web, upstream(ports["hooks"]) as hooks:
+        web.answers(200, b"a page")
+        hooks.answers(200)
+        nginx = subprocess.Popen(argv)
+        try:
+            listening(ports["tls"])
+            for _ in range(6):
+                assert asked(ports["tls"], "/posts/", tmp_path) == (200, "a page", "")
+            assert {one.path for one in web.asked} == {"/posts/"}
+            seen = web.asked[0].headers
+            assert (seen["host"], seen["x-forwarded-proto"]) == ("example.org", "https")
+            assert seen["x-forwarded-for"] == "127.0.0.1"  # not what the reader wrote
+            codes = [asked(ports["tls"], "/hook/abc", tmp_path)[0] for _ in range(14)]
+            assert codes[0] == 200
+            assert 503 in codes  # the limit
+            assert {one.path for one in hooks.asked} == {"/hook/abc"}
+            status, _, place = asked(ports["plain"], "/a?b")
+            assert (status, place) == (301, "https://example.org/a?b")
+        finally:
+            nginx.terminate()
+            nginx.wait(10)
+
+
+def listening(port: int) -> None:
+    for _ in range(100):
+        with closing(socket.socket()) as probe:
+            probe.settimeout(0.2)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the edge does not listen")
+
+
+def asked(port: int, path: str, authority: Path | None = None) -> tuple[int, str, str]:
+    """Return status, body and Location of what a reader gets, by TLS where *authority* has a certificate.
+
+    The reader says that he is somebody else.
+    """
+    connection = HTTPConnection("example.org", timeout=20)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sock = plain
+    if authority:
+        context = ssl.create_default_context(cafile=str(authority / "fullchain.pem"))
+        connection.sock = context.wrap_socket(plain, server_hostname="example.org")
+    with closing(connection):
+        connection.request("GET", path, headers={"X-Forwarded-For": "203.0.113.9"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.getheader("Location", "")
