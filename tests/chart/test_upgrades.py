@@ -91,6 +91,16 @@ def test_a_field_that_was_handed_over_stays_with_its_new_owner(api: ApiServer, u
     assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
 
 
+def test_helm_is_known_by_its_annotation_too(api: ApiServer, upgrade: Upgrade) -> None:
+    """Helm's name as a manager is that of its program, which may be called otherwise."""
+    upgrade(NUMBER)
+    one = api.objects["deployments", "site-web"]
+    one.owned["helm4", ""] = one.owned.pop(("helm", ""))
+    upgrade(UNMANAGED, version="0.0.1")
+    assert one.body["spec"]["replicas"] == 3
+    assert ("spec", "replicas") in one.owned["helm", ""]
+
+
 def test_the_login_is_left_to_others_too(api: ApiServer, upgrade: Upgrade) -> None:
     upgrade({"api.replicas": 3})
     upgrade({"api.replicas": "unmanaged"}, version="0.0.1")

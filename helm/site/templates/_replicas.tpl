@@ -13,8 +13,11 @@ replicas: {{ .replicas }}
 {{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace .deployment -}}
 {{- $owned := false -}}
 {{- range dig "metadata" "managedFields" list $live -}}
-{{- /* Helm applies as helm-controller (Flux) or helm (the command). `kubectl scale` and autoscalers write a subresource. */ -}}
-{{- $helm := and (has .manager (list "helm-controller" "helm")) (not (get . "subresource")) -}}
+{{- /* Helm is who owns its annotation, whatever it is called; or Flux's controller, which corrects drift. `kubectl scale`
+       and autoscalers write a subresource. */ -}}
+{{- $named := has .manager (list "helm-controller" "helm") -}}
+{{- $annotated := hasKey (dig "fieldsV1" "f:metadata" "f:annotations" dict .) "f:meta.helm.sh/release-name" -}}
+{{- $helm := and (or $named $annotated) (not (get . "subresource")) -}}
 {{- if and (not $helm) (hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas") -}}
 {{- $owned = true -}}
 {{- end -}}
