@@ -96,15 +96,8 @@ else:
         }
 DATABASES = {"default": _database}
 
-# Counters of failed logins and used codes: shared by all processes, and never evicted early. The
-# default of 300 entries would forget counters that still count.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "accounts_cacheentry",
-        "OPTIONS": {"MAX_ENTRIES": 20000},
-    }
-}
+# Counters of failed logins and used codes: shared by all processes, and deleted only when they expire.
+CACHES = {"default": {"BACKEND": "api.accounts.cache.LimitCache", "LOCATION": "accounts_cacheentry"}}
 
 # --- Sessions and cookies ------------------------------------------------------------------------
 

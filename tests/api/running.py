@@ -160,9 +160,9 @@ class Site:
         return "__Host-sessionid" if self.url.startswith("https") else "sessionid"
 
     def browser(self, address: str = "") -> Browser:
-        """Return a browser that has never been here, at an address of its own."""
+        """Return a browser that has never been here, in a network of its own."""
         number = next(_READERS)
-        return Browser(self, address or f"198.18.{number // 250 % 250}.{number % 250 + 1}")
+        return Browser(self, address or f"198.18.{number % 250}.{number // 250 % 250 + 1}")
 
     def member(self, email: str, *, owner: bool = False) -> Browser:
         """Make a member with PASSWORD and return a browser that is logged in."""

@@ -89,9 +89,9 @@ class Accounts:
 
     @contextmanager
     def context(self, **options: Any) -> Iterator[BrowserContext]:
-        """Open a browser at an address that nobody else has."""
+        """Open a browser in a network that nobody else has: each has a limit."""
         number = next(_NUMBERS)
-        address = f"198.19.{number // 250}.{number % 250 + 1}"
+        address = f"198.19.{number % 250}.{number // 250 + 1}"
         context = self.browser.new_context(
             base_url=self.url,
             reduced_motion="reduce",

@@ -68,6 +68,7 @@ def test_every_location_sends_the_security_headers(web: Web, api: Upstream, path
     told(web, path, status)
 
 
+LOGIN = "/_allauth/browser/v1/auth/login"
 # Every location of the configuration, and how a request comes there.
 LOCATIONS = {
     "/": "/posts/one/", "@missing": "/old", "= /version.json": "/version.json",
@@ -77,7 +78,7 @@ LOCATIONS = {
     "~* ^/members(/|$)": "/members/inside/", "@shut": "/members/inside/",
     "@missing_members": "/members/nowhere",
     "^~ /_allauth/": "/_allauth/x", "^~ /accounts/": "/accounts/x",
-    "^~ /admin/": "/admin/x",
+    "^~ /admin/": "/admin/x", "@too_many": LOGIN,
 }  # fmt: skip
 
 
@@ -97,6 +98,12 @@ def test_no_location_is_without_them_whatever_is_asked_and_answered(
             for method in ("GET", "HEAD", "POST"):
                 answer = all_of_it.get(path, method)
                 assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, (path, method)
+        # The API speaks text here: JSON is NGINX's own answer to the 22nd login.
+        many = [all_of_it.get(LOGIN, "POST") for _ in range(40)]
+        refused = [one for one in many if one.headers.get("content-type") == "application/json"]
+        assert refused
+        for answer in refused:
+            assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS
 
 
 def test_what_the_api_says_of_itself_is_said_once(web: Web, api: Upstream) -> None:
