@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from threading import BoundedSemaphore
-
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-# Hashes that a process makes at once. More would be no faster on the one or two processors of a pod, and
-# each holds its memory until it is done.
-AT_ONCE = 2
-_turns = BoundedSemaphore(AT_ONCE)
+from api.accounts.hashing import QUEUE
 
 
 class Argon2(Argon2PasswordHasher):
@@ -20,11 +15,9 @@ class Argon2(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
-        """Hash *password*, when it is its turn."""
-        with _turns:
-            return super().encode(password, salt)
+        """Hash *password* when it is its turn; raise QueueFull when too many wait."""
+        return QUEUE.run(super().encode, password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Return whether *password* is the one that was hashed, when it is its turn."""
-        with _turns:
-            return super().verify(password, encoded)
+        """Return whether *password* is the one that was hashed; raise QueueFull when too many wait."""
+        return QUEUE.run(super().verify, password, encoded)

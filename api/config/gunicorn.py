@@ -10,7 +10,7 @@ bind = "0.0.0.0:8000"
 # One process a pod: replicas are the cluster's business. Threads wait for the database and for mail.
 workers = 1
 worker_class = "gthread"
-# More than may hash at once (api/accounts/hashers.py): the gate must not wait for logins.
+# Three more than logins may take (api/accounts/hashing.py: AT_ONCE and WAITING): the gate does not wait.
 threads = 8
 timeout = 30  # seconds
 graceful_timeout = 20
@@ -29,7 +29,7 @@ limit_request_field_size = 8190
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Send what waits: whoever asked for a mail was told that it comes."""
+    """Finish what goes on beside requests: whoever asked for a mail was told that it comes."""
     from api.accounts.post import finish
 
     finish(patience=15)

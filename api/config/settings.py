@@ -43,6 +43,7 @@ MIDDLEWARE = [
     "api.health.middleware.cluster",
     "api.config.middleware.known_host",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "api.accounts.middleware.bounded_hashing",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.config.middleware.limited_requests",

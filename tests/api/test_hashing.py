@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -10,43 +11,127 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from api.accounts.hashers import AT_ONCE
+from api.accounts.hashing import AT_ONCE, WAITING
 from api.config import gunicorn
 from tests.api.processes import Gunicorn
-from tests.api.running import API, PASSWORD, Answer, Site
+from tests.api.running import API, PASSWORD, Answer, Browser, Site
 from tests.preview import free_port, until
 
 # Eight threads at each of the two ways to a hash; the hash itself is replaced by one that counts who is in.
 CROWD = """
-import time
+import os, threading, time
 from threading import Lock, Thread
 from unittest import mock
 from django.contrib.auth.hashers import Argon2PasswordHasher as Django
 from api.accounts.hashers import Argon2
+from api.accounts.hashing import QueueFull
 
-inside, most, lock = 0, 0, Lock()
+inside, most, done, refused, priorities, lock = 0, 0, 0, 0, set(), Lock()
 
 def slow(self, *words):
     global inside, most
     with lock:
         inside += 1
         most = max(most, inside)
-    time.sleep(0.05)
+        priorities.add(os.getpriority(os.PRIO_PROCESS, 0))
+    time.sleep(0.5)
     with lock:
         inside -= 1
 
+def one(hash_, *words):
+    global done, refused
+    try:
+        hash_(*words)
+        done += 1
+    except QueueFull:
+        refused += 1
+
+usual = os.getpriority(os.PRIO_PROCESS, 0)
 with mock.patch.object(Django, "encode", slow), mock.patch.object(Django, "verify", slow):
-    threads = [Thread(target=Argon2().encode, args=("p", "s")) for _ in range(8)]
-    threads += [Thread(target=Argon2().verify, args=("p", "e")) for _ in range(8)]
+    threads = [Thread(target=one, args=(Argon2().encode, "p", "s")) for _ in range(8)]
+    threads += [Thread(target=one, args=(Argon2().verify, "p", "e")) for _ in range(8)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-print(most)
+print(most, done, refused, [one - usual for one in priorities], os.getpriority(os.PRIO_PROCESS, 0) - usual)
 """
 
 
-def test_two_passwords_are_hashed_at_once(site: Site) -> None:
-    """Each holds 20 MB: the threads of a process would otherwise take it over the memory of its pod."""
-    assert site.python(CROWD) == "2\n"
+def test_two_passwords_are_hashed_at_once_and_three_wait(site: Site) -> None:
+    """Each holds 20 MB and a processor; the threads that hash give way to all others."""
+    assert site.python(CROWD) == "2 5 11 [10] 0\n"
+
+
+# Every way to a hash that a request has: by Django's test client, as a member and as a stranger.
+WAYS = """
+import json, re
+from unittest import mock
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher as Django
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from api.accounts import middleware
+from django.urls import get_resolver, URLPattern
+
+found = []
+def spy(real):
+    def hash_(self, *words):
+        found.append(where[0])
+        return real(self, *words)
+    return hash_
+
+def patterns(resolver, before=""):
+    for one in resolver.url_patterns:
+        path = before + str(one.pattern)
+        if isinstance(one, URLPattern):
+            yield path
+        else:
+            yield from patterns(one, path)
+
+client = Client(headers={{"host": {host!r}, "x-real-ip": "198.51.100.77"}}, raise_request_exception=False)
+where, jars = [""], {{"member": {session!r}, "stranger": ""}}
+bodies = [
+    {{"email": {email!r}, "password": "not it at all", "current_password": "not it at all",
+      "new_password": "another long one", "key": {key!r}, "code": "123456", "username": {email!r}}},
+    {{"email": "nobody@example.org", "password": {password!r}, "current_password": {password!r},
+      "new_password": "another long one", "key": "x-y", "code": "123456", "username": "nobody@example.org"}},
+]
+paths = ["/" + re.sub(r"[\\^$]|\\(\\?:.*", "", path) for path in patterns(get_resolver())]
+paths = [path for path in paths if "<" not in path and "(" not in path]
+encode = mock.patch.object(Django, "encode", spy(Django.encode))
+verify = mock.patch.object(Django, "verify", spy(Django.verify))
+with encode, verify:
+    for path in paths:
+        for jar in jars.values():
+            for body in bodies:
+                for method in ("POST", "PUT", "HEAD", "GET"):
+                    cache.clear()
+                    client.cookies.clear()
+                    if jar:
+                        client.cookies[settings.SESSION_COOKIE_NAME] = jar
+                    where[0] = (method, path)
+                    with transaction.atomic():  # undone: the session and the key are good for the next one
+                        client.generic(method, path, json.dumps(body), content_type="application/json")
+                        transaction.set_rollback(True)
+cache.clear()
+print(json.dumps([len(paths), sorted(set(found)), sorted(middleware.HASHING)]))
+"""
+
+
+def test_every_request_that_hashes_waits_for_its_turn(site: Site) -> None:
+    """Tried at every address of the API, with every method, as a member and as a stranger."""
+    email = "ways@example.org"
+    member = site.member(email)
+    asked = site.browser().call("POST", "auth/password/request", {"email": email})
+    assert asked.status == 200
+    text = WAYS.format(
+        host=site.host, session=member.jar[site.session], email=email, password=PASSWORD,
+        key=site.mails.key(email, "new password"),
+    )  # fmt: skip
+    count, found, bounded = json.loads(site.python(text))
+    assert count > 30
+    assert "GET" not in {method for method, _ in found}
+    assert {path for _, path in found} == set(bounded)
 
 
 # Members, each with an account of his own: no more than five may try one at once.
@@ -109,16 +194,16 @@ def held(site: Site, folder: Path, door: Door) -> Iterator[Gunicorn]:
         one.stop()
 
 
-def test_the_gate_answers_while_more_logins_wait_than_may_hash(site: Site, tmp_path: Path) -> None:
-    """With all threads but one in a login, two of which hash: members read on, and no pod is restarted."""
-    logins = gunicorn.threads - 1
-    assert logins > AT_ONCE
-    site.python(MANY.format(count=logins, password=PASSWORD))
+def test_the_gate_answers_while_the_queue_of_logins_is_full(site: Site, tmp_path: Path) -> None:
+    """Who comes later is refused at once, known or not, and the other threads are free for the gate."""
+    places = AT_ONCE + WAITING
+    assert gunicorn.threads - places >= 3  # for the gate, sessions and the cluster
+    site.python(MANY.format(count=places, password=PASSWORD))
     member, stranger = site.member("calm@example.org"), site.browser()
-    readers = [site.browser() for _ in range(logins)]
-    for one in readers:
+    readers = [site.browser() for _ in range(places)]
+    for one in [*readers, stranger]:
         one.send("GET", f"{API}/config")  # the CSRF cookie, by which a login is one request
-    with Door() as door, held(site, tmp_path, door) as process, ThreadPoolExecutor(logins) as pool:
+    with Door() as door, held(site, tmp_path, door) as process, ThreadPoolExecutor(places) as pool:
 
         def begun() -> int:
             """Return how many requests, without those of the cluster, have come to the process."""
@@ -131,16 +216,34 @@ def test_the_gate_answers_while_more_logins_wait_than_may_hash(site: Site, tmp_p
             place = {"X-Real-IP": f"198.51.100.{number + 1}"}
             return readers[number].send("POST", f"{API}/auth/login", body, place, port=process.port)
 
+        def late(who: Browser, path: str, body: dict[str, str]) -> Answer:
+            return who.send("POST", f"{API}/{path}", body, {"X-Real-IP": "198.51.100.99"}, port=process.port)
+
         try:
-            answers = [pool.submit(login, number) for number in range(logins)]
-            until(lambda: begun() == logins and len(door.came) == AT_ONCE)
+            answers = [pool.submit(login, number) for number in range(places)]
+            until(lambda: begun() == places and len(door.came) == AT_ONCE)
+            known = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
+            refused = [
+                known,
+                late(stranger, "auth/login", {"email": "unknown@example.org", "password": "a guess"}),
+                late(stranger, "auth/password/reset", {"key": "x-y", "password": "a long new one"}),
+                late(member, "auth/reauthenticate", {"password": PASSWORD}),
+                late(member, "account/password/change", {"current_password": "x", "new_password": "y"}),
+            ]
+            assert {(one.status, one.body) for one in refused} == {(503, known.body)}
+            assert known.json["errors"][0]["code"] == "login_busy"
+            assert known.headers["retry-after"] == "5"
             for _ in range(20):
                 assert member.send("GET", "/_gate", port=process.port).status == 204
                 assert stranger.send("GET", "/_gate", port=process.port).status == 401
                 assert stranger.send("GET", "/livez", port=process.port).status == 200
+            assert late(stranger, "auth/password/request", {"email": "calm@example.org"}).status == 200
             assert not any(one.done() for one in answers)
             assert len(door.came) == AT_ONCE
         finally:
             door.open()
-        assert [one.result().status for one in answers] == [200] * logins
-        assert len(door.came) == logins
+        assert [one.result().status for one in answers] == [200] * places
+        assert len(door.came) == places
+        # What was refused is no guess that counts.
+        entered = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
+        assert entered.status == 200

@@ -219,6 +219,10 @@ def test_the_keyboard_is_enough(accounts: Accounts) -> None:
         expect(page.get_by_role("heading", name="Log in", exact=True)).to_be_visible()
 
 
+# As api/accounts/middleware.py answers while too many logins wait.
+BUSY = '{"status": 503, "errors": [{"code": "login_busy", "message": ""}]}'
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -227,8 +231,12 @@ def test_the_keyboard_is_enough(accounts: Accounts) -> None:
         ({"status": 200, "content_type": "application/json", "body": "{"}, "cannot be reached"),
         ({"status": 429, "content_type": "application/json", "body": "{}"}, "Too many requests"),
         ({"status": 403, "content_type": "application/json", "body": "{}"}, "Reload it"),
+        (
+            {"status": 503, "content_type": "application/json", "body": BUSY},
+            "Many are logging in just now. Try again in a few seconds.",
+        ),
     ],
-    ids=["no network", "not the API", "broken", "too many", "foreign"],
+    ids=["no network", "not the API", "broken", "too many", "foreign", "busy"],
 )
 def test_what_hinders_the_login_is_told(
     accounts: Accounts, answer: dict[str, str | int] | None, told: str

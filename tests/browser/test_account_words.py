@@ -14,7 +14,7 @@ ACCOUNT = ("/account/", "/account/login/", "/account/reset/", "/account/reset/ne
 CODES = {
     "emailPasswordMismatch", "emailTaken", "enterCurrentPassword", "incorrectCode", "incorrectPassword",
     "invalid", "passwordTooCommon", "passwordTooLong", "passwordTooShort", "passwordTooSimilar",
-    "tooManyLoginAttempts", "unverifiedEmail",
+    "tooManyLoginAttempts", "unverifiedEmail", "loginBusy", "mailBusy",
 }  # fmt: skip
 
 
