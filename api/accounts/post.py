@@ -1,4 +1,7 @@
-"""Sending mails, without telling by the time it takes that there was one to send.
+"""Work that goes on beside the request: finding out whom to write to, writing mails, sending them.
+
+A request that did any of it would take longer for the address of a member. What waits is in memory: a
+process that ends by SIGTERM finishes it (finish), one that is killed loses it.
 
 Network: the mail server. Errors are logged in one line, without the address.
 """
@@ -6,27 +9,40 @@ Network: the mail server. Errors are logged in one line, without the address.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from queue import Queue
 from smtplib import SMTPException
 from threading import Lock, Thread
 from time import monotonic
 
 from django.core.mail import EmailMessage
+from django.db import connection
 
 _log = logging.getLogger(__name__)
-_waiting: Queue[EmailMessage] = Queue()
+MOST = 1000  # jobs that wait, before new requests for mails are refused: a mail server that hangs takes 10 s
+_waiting: Queue[Callable[[], object]] = Queue()
 _start = Lock()
-_senders: list[Thread] = []
+_workers: list[Thread] = []
+
+
+def crowded() -> bool:
+    """Return whether so many jobs wait that a request for a mail should be refused, whoever asks."""
+    return _waiting.qsize() >= MOST
+
+
+def soon(job: Callable[[], object]) -> None:
+    """Run *job* beside the request, with a database connection of its own."""
+    with _start:
+        if not _workers:  # in the process that serves, not in the one that it was forked from
+            _workers.extend(Thread(target=_work, name="mail", daemon=True) for _ in range(2))
+            for worker in _workers:
+                worker.start()
+    _waiting.put(job)
 
 
 def send_soon(mail: EmailMessage) -> None:
-    """Send *mail* beside the request: whoever asked need not wait, and cannot measure."""
-    with _start:
-        if not _senders:  # in the process that serves, not in the one that it was forked from
-            _senders.extend(Thread(target=_send, name="mail", daemon=True) for _ in range(2))
-            for sender in _senders:
-                sender.start()
-    _waiting.put(mail)
+    """Send *mail* beside the request."""
+    soon(mail.send)
 
 
 def finish(patience: float) -> None:
@@ -39,14 +55,15 @@ def finish(patience: float) -> None:
         _log.error("%d mails were not sent before the end", _waiting.unfinished_tasks)
 
 
-def _send() -> None:
+def _work() -> None:
     while True:
-        mail = _waiting.get()
+        job = _waiting.get()
         try:
-            mail.send()
+            job()
         except (OSError, SMTPException) as error:
             _log.error("a mail was not sent: %s", type(error).__name__)
         except Exception:  # a fault of ours: it is told, and the next mail is sent
             _log.exception("a mail was not sent")
         finally:
+            connection.close()  # or this thread would keep one of the pool's
             _waiting.task_done()

@@ -36,6 +36,11 @@ def absent(request: HttpRequest) -> JsonResponse:
     return answer(404, "there is nothing here")
 
 
+def closed(request: HttpRequest) -> JsonResponse:
+    """Answer 403, as the view of an address that is closed."""
+    return answer(403, "this is not allowed")
+
+
 def server_error(request: HttpRequest) -> JsonResponse:
     """Answer 500; 503 where it is the database that does not answer, which passes."""
     if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
