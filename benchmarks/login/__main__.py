@@ -14,10 +14,11 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.accounts.hashers import AT_ONCE, Argon2
+from api.accounts.hashers import Argon2
+from api.accounts.hashing import AT_ONCE, WAITING
 from benchmarks import processes, programs, report
 from benchmarks.build import ROOT
-from benchmarks.login import gate, logins, memory, pages, readers
+from benchmarks.login import crowd, gate, logins, memory, pages, readers
 from benchmarks.login.site import bare, built, databases, served
 from tests.api.running import PASSWORD
 
@@ -50,12 +51,23 @@ by turns, since NGINX gives one reader 50 members' pages a second.
 
 ## Logins
 
-With mail address and password, through NGINX, {entering} at a time, from {addresses:,} addresses and by
+With mail address and password, past NGINX's limits, {entering} at a time, from {addresses:,} addresses and by
 {members:,} members in turn. *One hash* is Argon2id as api/accounts/hashers.py has it ({memory_cost} KiB,
 {time_cost} rounds), verified by itself in turns with the logins, which last {turn} s at least. What hashing
 allows is one hash at a time on each of the API's processors, here {cores}.
 
 {logins}
+
+## Many logins at once
+
+Members open {asked} pages a second in an open loop, each through NGINX and the gate, while others log in:
+{crowd} clients in a closed loop, each sending its next login as soon as the last is answered, through NGINX
+(10 a second of all together, 64 wait: login/http/limits.conf) and to the API itself; and in an open loop, to
+the API itself. There {at_once} are handled at once, {waiting} wait, and the next one is refused with 503.
+Each row lasts {crowd_seconds} s. The bar: no page that is not 200, and 99 % of the pages within
+{crowd_bar:.0f} ms.
+
+{crowds}
 
 ## Memory of a pod
 
@@ -74,6 +86,7 @@ class Rows:
     gates: list[str] = field(default_factory=lambda: [gate.HEAD])
     pages: list[str] = field(default_factory=lambda: [pages.HEAD])
     logins: list[str] = field(default_factory=lambda: [logins.HEAD])
+    crowds: list[str] = field(default_factory=lambda: [crowd.HEAD])
     memory: list[str] = field(default_factory=lambda: [memory.HEAD])
 
     def add(self, part: list[str], text: str) -> None:
@@ -98,6 +111,7 @@ def measure(folder: Path, pairs: int, seconds: int) -> Rows:
                 rows.add(rows.gates, gate.gate(own, one, port, cookies, name, pairs, seconds))
                 rows.add(rows.pages, pages.pages(own, one, cookies, name, pairs, seconds))
                 rows.add(rows.logins, logins.logins(own, one, PASSWORD, name, pairs, seconds))
+                rows.add(rows.crowds, crowd.crowds(own, one, cookies, PASSWORD, name))
                 rows.add(rows.memory, memory.held(one).row(name, "after all of the above"))
     return rows
 
@@ -118,13 +132,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         rows = measure(Path(name), options.pairs, options.seconds)
     text = TEXT.format(
-        **{part: "\n".join(getattr(rows, part)) for part in ("gates", "pages", "logins", "memory")},
+        **{part: "\n".join(getattr(rows, part)) for part in ("gates", "pages", "logins", "crowds", "memory")},
         **{name: programs.version(name) for name in ("wrk", "nginx", "postgres")},
         clients=readers.CONNECTIONS, sessions=readers.SESSIONS, strangers=readers.STRANGERS,
         addresses=readers.ADDRESSES, members=readers.MEMBERS, entering=logins.CONNECTIONS,
         memory_cost=Argon2.memory_cost, time_cost=Argon2.time_cost,
         hash_memory=Argon2.memory_cost * 1024 / 1e6, at_once=AT_ONCE, bar=memory.BAR, turn=logins.TURN,
-        cores=len(processes.halves()[1]),
+        cores=len(processes.halves()[1]), waiting=WAITING, asked=crowd.ASKED, crowd=crowd.CLIENTS,
+        crowd_seconds=crowd.SECONDS, crowd_bar=crowd.BAR * 1e3,
         pairs=options.pairs, seconds=options.seconds, load=load,
     )  # fmt: skip
     report.write("What the login costs", "benchmarks.login", text)

@@ -86,8 +86,8 @@ def request(method: str, path: str, headers: Mapping[str, str], body: str = "") 
 
 
 def addresses() -> list[str]:
-    """Return the addresses from which readers come: those of RFC 2544, which nobody has."""
-    return [f"198.19.{number // 250}.{number % 250 + 1}" for number in range(ADDRESSES)]
+    """Return the addresses from which readers come: of the 512 networks of RFC 2544, each in turn."""
+    return [f"198.{18 + n % 2}.{n // 2 % 256}.{n // 512 + 1}" for n in range(ADDRESSES)]
 
 
 def visits(file: Path, path: str, cookies: list[str], name: str, headers: Mapping[str, str]) -> Path:
