@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign schemas storage ci-image lock clean post base wheels image version status chart back publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign schemas storage ci-image lock clean post base wheels image version status chart publish promote rollout rollback release
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,18 +38,19 @@ image: build  ## pack out/site, and the login's API where there is one, into OCI
 version: $(VENV)/run  ## say which version this commit is, by Git: out/version.json
 	@$(RUN) version
 
+plan: $(VENV)/run  ## say whether this commit has to pass the checks, by what is published: out/plan.json
+	@$(RUN) plan
+
 status: $(VENV)/run  ## say what is live, what is published, and what Git has (ARGS="--wait COMMIT")
 	@$(RUN) status $(ARGS)
 
-chart: image version $(VENV)/kube  ## pack the chart that rolls out what was built: out/charts
-	@$(RUN) chart
+chart: $(VENV)/run $(VENV)/kube  ## build, and pack the chart that rolls it out: out/charts; nothing for a rollback
+	@back="$$($(RUN) version --rollback)" || exit; \
+	if [ -z "$$back" ]; then $(MAKE) --no-print-directory image && $(RUN) chart; \
+	else echo "goes back to $$back and builds nothing: make publish takes its images again"; fi
 
-back: version $(VENV)/kube  ## pack the chart of a commit with Rollback-To, of what the archive has; builds nothing
-	@$(RUN) archive fetch "$$($(BIN)/python -c 'import json; print(json.load(open("out/version.json"))["rollback"])')"
-	@$(RUN) chart
-
-publish: $(VENV)/run  ## send what was packed to its places: registry, buckets, chart repository, Flux
-	@$(RUN) publish
+publish: $(VENV)/run $(VENV)/kube  ## send what was packed to its places (UNCHECKED=1: code that passed no checks)
+	@$(RUN) publish $(if $(UNCHECKED),--unchecked)
 
 promote: $(VENV)/run $(VENV)/kube  ## make a candidate stable: make promote VERSION=1.0.412, or the newest one
 	@$(RUN) promote $(if $(VERSION),"$$VERSION")
@@ -62,8 +63,8 @@ rollout: $(VENV)/run $(VENV)/kube  ## follow this commit: live in staging, promo
 rollback: $(VENV)/run $(VENV)/kube  ## go back by a commit: make rollback VERSION=1.0.409 (NOW=1 publishes from here)
 	@$(RUN) rollback $(if $(NOW),--now) "$${VERSION:?write it as: make rollback VERSION=1.0.409}"
 
-release: $(VENV)/run $(VENV)/kube  ## everything in order, from this commit to a published chart
-	@$(RUN) run
+release: $(VENV)/run $(VENV)/kube  ## everything in order, from this commit to a published chart (UNCHECKED=1)
+	@$(RUN) run $(if $(UNCHECKED),--unchecked)
 
 bases: $(VENV)/run  ## the same, and send them to the registry, as the pipeline does
 	@$(RUN) base web api --push
@@ -82,8 +83,16 @@ post: $(VENV)/run  ## begin a post: make post TITLE="A title"
 diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to the SVG that is committed (needs Java)
 	@$(RUN) diagrams
 
+checks: lint types test  ## what code has to pass before it is published: out/checks records it
+
+due:  ## a job of the pipeline: CHECK, after the targets BEFORE, where this commit has to pass it
+	@due="$$($(MAKE) --no-print-directory $(VENV)/run >&2 && $(RUN) checks due)" || exit; \
+	if [ "$$due" = yes ]; then $(MAKE) --no-print-directory $(BEFORE) $(CHECK); fi
+
 test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k less" to choose)
+	@$(if $(ARGS),,$(RUN) checks begin test)
 	$(BIN)/pytest -n auto $(ARGS)
+	@$(if $(ARGS),,$(RUN) checks passed test)
 
 golden: $(VENV)/dev $(VENV)/kube  ## write the golden copies of the tests anew, to be read as a diff
 	$(BIN)/python -m tests.golden
@@ -95,13 +104,17 @@ chart-docs: $(VENV)/dev  ## write the table of values in the chart's README
 scanner: $(VENV)/scan  ## install checkov, which the chart's tests need: 290 MB in an environment of its own
 
 lint: $(VENV)/dev  ## ruff over everything
+	@$(RUN) checks begin lint
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(RUN) checks passed lint
 
 format: $(VENV)/dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 types: $(VENV)/dev  ## mypy, strict
+	@$(RUN) checks begin types
 	$(BIN)/mypy
+	@$(RUN) checks passed types
 
 bench: $(VENV)/dev $(VENV)/kube  ## measure build, server, login and delivery, into benchmarks/RESULTS.md (make tools; a base)
 	$(BIN)/python -m benchmarks.build

@@ -15,15 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipelines import config, results
-from pipelines.commands import cluster, delivery, publishing, status
+from pipelines.commands import checking, cluster, delivery, publishing, status
 from pipelines.commands.machine import Machine
 from pipelines.errors import PipelineError, SourceError, UsageError
-
-if TYPE_CHECKING:
-    from pipelines.version import Pipeline
 
 _IMAGES = ("web", "api")
 
@@ -99,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
         invite.set_defaults(run=_invite, owner=owner)
 
     number = commands.add_parser("version", help="say what is built, by Git, into out/version.json")
-    number.add_argument("--json", action="store_true", help="print the result as JSON")
+    form = number.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the result as JSON")
+    form.add_argument("--rollback", action="store_true",
+                      help="print the release that this commit goes back to, if it does")  # fmt: skip
     number.set_defaults(run=_version)
 
     image = commands.add_parser("image", help="pack what was built into out/images/NAME")
@@ -121,10 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     wheels = commands.add_parser("wheels", help="fetch the packages of the API's image (asks pip's index)")
     wheels.set_defaults(run=_wheels)
 
-    for several in (publishing, status, delivery, cluster):
+    for several in (checking, publishing, status, delivery, cluster):
         several.add(commands)
     whole = commands.add_parser("run", help="everything in order: from this commit to a published chart")
     delivery.add_times(whole)
+    publishing.add_unchecked(whole)
     whole.set_defaults(run=_run)
 
     new = commands.add_parser("new", help="begin a post or a page")
@@ -212,28 +212,16 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _pipeline() -> Pipeline:
-    """Return what GitLab says of the pipeline that runs this, if one does."""
-    from pipelines.version import Pipeline
-
-    return Pipeline(
-        merge_request=os.environ.get("CI_MERGE_REQUEST_IID", ""),
-        number=os.environ.get("CI_PIPELINE_IID", ""),
-        branch=os.environ.get("CI_COMMIT_BRANCH", ""),
-        default=os.environ.get("CI_DEFAULT_BRANCH", ""),
-        tag=os.environ.get("CI_COMMIT_TAG", ""),
-    )
-
-
 def _version(options: argparse.Namespace) -> int:
     from pipelines.version import version
 
     project = options.project.resolve()
-    result = version(project, config.load(project), _pipeline())
+    result = version(project, config.load(project), checking.pipeline(_machine()))
     if result.dirty:
         print("warning: the tree is not that of the commit, so nothing of it is published; commit it",
               file=sys.stderr)  # fmt: skip
-    sys.stdout.write(results.to_json(result) if options.json else f"{result.version}\n")
+    line = result.rollback if options.rollback else result.version
+    sys.stdout.write(results.to_json(result) if options.json else f"{line}\n" * bool(line))
     return 0
 
 
@@ -300,7 +288,7 @@ def _run(options: argparse.Namespace) -> int:
 
     as_of = _as_of(None, options.project.resolve())
     choice = Options(as_of=as_of, drafts=False, workers=len(os.sched_getaffinity(0)))
-    return delivery.run(options, _machine(), _pipeline(), choice)
+    return delivery.run(options, _machine(), checking.pipeline(_machine()), choice)
 
 
 def _new(options: argparse.Namespace) -> int:

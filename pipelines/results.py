@@ -70,6 +70,26 @@ class VersionResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A check that has passed: out/checks/<name>.json."""
+
+    name: str  # "lint", "types" or "test"
+    commit: str  # 40 hex digits
+    code: str  # id of everything in that commit but content/, 64 hex digits
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """Whether a commit has to pass the checks before it is published: out/plan.json."""
+
+    commit: str  # 40 hex digits
+    code: str  # as in CheckResult
+    baseline: str  # the published commit that it is compared with; "" where there is none here
+    checks: bool  # they have to pass
+    reason: str  # in words
+
+
+@dataclass(frozen=True, slots=True)
 class ChartResult:
     """A packed chart: out/chart.json; its archive is out/charts/<name>-<version>.tgz."""
 
@@ -230,6 +250,8 @@ Result = (
     SiteResult
     | ImageResult
     | VersionResult
+    | CheckResult
+    | PlanResult
     | ChartResult
     | Release
     | PublishResult
@@ -284,6 +306,16 @@ def read_image(path: Path) -> ImageResult:
 def read_version(path: Path) -> VersionResult:
     """Read a VersionResult; raise PipelineError when it is missing or foreign."""
     return _read(path, lambda data: VersionResult(**data), "make version")
+
+
+def read_check(path: Path) -> CheckResult:
+    """Read a CheckResult; raise PipelineError when it is foreign."""
+    return _read(path, lambda data: CheckResult(**data), "make checks")
+
+
+def read_plan(path: Path) -> PlanResult:
+    """Read a PlanResult; raise PipelineError when it is foreign."""
+    return _read(path, lambda data: PlanResult(**data), "make plan")
 
 
 def read_chart(path: Path) -> ChartResult:

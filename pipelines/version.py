@@ -53,13 +53,14 @@ def version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResul
         )
     stable = f"{site.chart.version}.{head.number}"
     name, kind = _name(stable, head, pipeline)
+    rollback = _rollback(head.trailers[checkout.ROLLBACK], stable)
     result = VersionResult(
         version=name,
         kind=kind,
         commit=head.commit,
         time=head.time,
         dirty=checkout.dirty(head),
-        rollback=_rollback(head.trailers[checkout.ROLLBACK], stable),
+        rollback="" if kind == "preview" else rollback,  # a preview shows the tree that goes back
         as_of=as_of(head.trailers[checkout.AS_OF]),
     )
     if result.rollback and result.as_of:

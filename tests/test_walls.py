@@ -23,8 +23,8 @@ OUTSIDE = {
     "signing": "cryptography",
 }
 # What a step may know: the rules between steps, and the tools.
-COMMON = ("errors", "results", "config", "seal", "access", "checkout", "finished", "tools")
-STEPS = ("image", "chart", "publish", "archive", "status", "version", "settings", "secrets")
+COMMON = ("errors", "results", "config", "seal", "access", "checkout", "restored", "finished", "tools")
+STEPS = ("image", "chart", "publish", "archive", "status", "version", "settings", "secrets", "checks")
 
 
 def imports(file: Path) -> set[str]:
@@ -67,6 +67,7 @@ def test_rooms_import_only_what_they_may(file: Path) -> None:
         "seal": ["errors"],
         "access": ["errors", "tools"],
         "checkout": ["errors", "tools"],
+        "restored": ["errors", "tools"],
         "finished": ["errors", "results", "seal"],
         "tools": ["errors", "tools"],
         "site": ["errors", "results", "config", "seal", "tools", "site"],

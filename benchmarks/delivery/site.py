@@ -113,7 +113,9 @@ class Site:
                 one.calls.clear()
             start = time.monotonic()
 
-        argv = ("sh", "-c", f'{commit} && "$0" -m pipelines run', PYTHON)
+        # A text goes out on the code of the release before; other code would have to pass its checks.
+        words = " --unchecked" if name in ("first", "style") else ""
+        argv = ("sh", "-c", f'{commit} && "$0" -m pipelines run{words}', PYTHON)
         done = run(Peer(name, argv, self.project, prepare))
         steps: dict[str, float] = {}
         told = json.loads((self.project / "out/run.json").read_text("utf-8"))

@@ -14,11 +14,12 @@ from typing import Any
 
 import yaml
 
-from pipelines import checkout, results, seal
+from pipelines import checkout, restored, results, seal
 from pipelines.chart import archive, values
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError
 from pipelines.results import ChartResult, Release, VersionResult
+from pipelines.tools import git
 
 CHART = "helm/site"
 _STYLE = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.css")  # what `helm test` fetches of a release
@@ -33,7 +34,7 @@ def pack(project: Path, site: SiteConfig) -> ChartResult:
     out = project / "out"
     version = results.read_version(out / "version.json")
     _check_fresh(project, version)
-    release = archived(out, version) if version.rollback else built(out, site, version)
+    release = archived(project, version) if version.rollback else built(out, site, version)
     files = archive.read(project / CHART, CHART)
     text = files.get("values.yaml", b"").decode("utf-8", "replace")
     filled = values.put(text, _values(site, release, version), f"{CHART}/values.yaml")
@@ -98,14 +99,31 @@ def built(out: Path, site: SiteConfig, version: VersionResult) -> Release:
     )
 
 
-def archived(out: Path, version: VersionResult) -> Release:
-    """Return the release that *version* goes back to, as it was fetched from the archive."""
-    release = results.read_release(out / "rollback.json")
+def archived(project: Path, version: VersionResult) -> Release:
+    """Return the release that *version* goes back to, as it was fetched from the archive.
+
+    Raises PipelineError where the commit of *version* has other content than the
+    commit of that release, or does not come after it: its images would not be what
+    Git shows.
+    """
+    release = results.read_release(project / "out" / "rollback.json")
     # A candidate and the stable version that it became are one release.
     if release.version.removesuffix("-rc") != version.rollback.removesuffix("-rc"):
         raise PipelineError(
             f"out/rollback.json: is of {release.version}, and HEAD goes back to {version.rollback};"
             f" remove it, and fetch the archive of {version.rollback}"
+        )
+    other = restored.differing(project, release.commit, version.commit)
+    if other:
+        raise PipelineError(
+            f"HEAD: {checkout.ROLLBACK}: {version.rollback}, and {', '.join(other)}"
+            f" {'is' if len(other) == 1 else 'are'} not as in commit {release.commit[:12]} of that release;"
+            f" commit it without the trailer, or go back with `make rollback VERSION={version.rollback}`"
+        )
+    if not git.contains(project, version.commit, release.commit):
+        raise PipelineError(
+            f"HEAD: {checkout.ROLLBACK}: {version.rollback} is of commit {release.commit[:12]}, which is on"
+            " another branch; name a release of this one: `python -m pipelines archive list`"
         )
     return release
 

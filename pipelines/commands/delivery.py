@@ -104,7 +104,8 @@ def run(options: argparse.Namespace, machine: Machine, pipeline: Pipeline, choic
     who = access.read(machine.told, site.registry, site.chart.repository)
     with Bar() as bar:
         done = work(project, site, who, _times(options), pipeline, choice,
-                    say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
+                    unchecked=options.unchecked, say=machine.say, progress=bar,
+                    clock=machine.clock)  # fmt: skip
     sys.stdout.write(results.to_json(done) if options.json else table(done))
     return 0
 

@@ -30,6 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     out.add_argument("--index-wait", type=seconds, default=60, metavar="SECONDS",
                      help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
     out.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_unchecked(out)
     out.set_defaults(work=publish)
 
     kept = commands.add_parser("archive", help="keep a release, tell of those that are kept, bring one back")
@@ -45,9 +46,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
                          help="how long all of it may take (default: 900)")  # fmt: skip
 
 
+def add_unchecked(one: argparse.ArgumentParser) -> None:
+    """Add to *one* that code may go out which has not passed the checks."""
+    one.add_argument("--unchecked", action="store_true",
+                     help="publish code that has not passed lint, types and test")  # fmt: skip
+
+
 def publish(options: argparse.Namespace, machine: Machine) -> int:
     """Publish and tell."""
-    from pipelines.flow.publish import publish as work
+    from pipelines.flow.release import release
     from pipelines.flow.services import Times
     from pipelines.terminal import Bar, publish_summary
 
@@ -56,8 +63,16 @@ def publish(options: argparse.Namespace, machine: Machine) -> int:
     who = access.read(machine.told, site.registry, site.chart.repository)
     times = Times(options.deadline, options.index_wait)
     with Bar() as bar:
-        outs = [project / "out"]
-        (done,) = work(project, outs, site, who, times, say=machine.say, progress=bar, clock=machine.clock)
+        done = release(
+            project,
+            site,
+            who,
+            times,
+            unchecked=options.unchecked,
+            say=machine.say,
+            progress=bar,
+            clock=machine.clock,
+        )
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
     return 0

@@ -51,6 +51,11 @@ def published(there: charts.Reader) -> list[str]:
         return []
 
 
+def is_release(version: str) -> bool:
+    """Return whether *version* is of a release: a candidate, or a stable version."""
+    return Version.is_valid(version) and Version.parse(version).prerelease in (None, "rc")
+
+
 def newest_of(kind: str, versions: list[str]) -> Version | None:
     """Return the highest of *versions* that is of *kind*, "candidate" or "stable"; None for none."""
     known = (Version.parse(text) for text in versions if Version.is_valid(text))

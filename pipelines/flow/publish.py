@@ -164,10 +164,21 @@ def _refuse_other(charts: Repository | Registry, archive: Bucket | None, release
 
 
 def origin_of(release: Finished, archive: Bucket | None) -> Record | None:
-    """Return the record of the release whose images are taken again, where some are."""
+    """Return the record of the release whose images are taken again, where some are.
+
+    Raises PipelineError for a rollback whose chart rolls out other images than
+    the release that it names.
+    """
     if not release.origin or not archive:
         return None
-    return fetch.record(archive, release.origin)
+    record, chart = fetch.record(archive, release.origin), release.chart
+    wanted = (record.release.web, record.release.api, record.release.site)
+    if release.version.rollback and (chart.web, chart.api, chart.site) != wanted:
+        raise PipelineError(
+            f"chart {chart.version}: its images are not those of {release.version.rollback}, which it goes"
+            " back to; remove out/chart.json, and publish again"
+        )
+    return record
 
 
 def _send_images(run: _Publication, signer: Signer | None) -> Finished:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import checkout
+from pipelines import checkout, restored
 from pipelines.access import Access
 from pipelines.chart.pack import pack
 from pipelines.config import SiteConfig
@@ -24,11 +24,8 @@ from pipelines.flow.promote import promoted
 from pipelines.flow.publish import publish
 from pipelines.flow.services import Progress, Say, Times
 from pipelines.results import PublishResult, Release
-from pipelines.tools import git
+from pipelines.tools import commits, git
 from pipelines.version import RELEASE, Pipeline, version
-
-# What authors change. The rest stays: the pipeline that publishes, and what it is told.
-FOLDERS = ("content", "theme")
 
 
 def rollback(
@@ -47,11 +44,17 @@ def rollback(
     release = fetch_release(project, site, who, wanted, times, say)
     message = (
         f"Go back to {wanted}\n\n"
-        f"{' and '.join(FOLDERS)} are those of commit {release.commit}; the images are\n"
-        f"those of that release.\n\n"
+        f"{', '.join(restored.PATHS)} and the tables {', '.join(restored.TABLES)} of\n"
+        f"{restored.FILE} are those of commit {release.commit[:12]}; the images are those of\n"
+        f"that release.\n\n"
         f"{checkout.ROLLBACK}: {wanted}"
     )
-    return git.go_back(project, FOLDERS, release.commit, message, default), release
+    if not commits.known(project, release.commit):
+        raise PipelineError(f"commit {release.commit[:12]} is not in this clone; {restored.MISSING}")
+    old, now = (commits.text(project, commit, restored.FILE) or "" for commit in (release.commit, "HEAD"))
+    text = restored.site_toml(now, old)
+    files = {restored.FILE: text} if text != now else {}
+    return git.go_back(project, restored.PATHS, files, release.commit, message, default), release
 
 
 def publish_now(

@@ -15,6 +15,7 @@ from pipelines.chart.pack import pack
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError
 from pipelines.flow.archive import fetch_release
+from pipelines.flow.plan import verify
 from pipelines.flow.promote import promoted
 from pipelines.flow.publish import publish
 from pipelines.flow.rollback import promotes_at_once
@@ -59,14 +60,16 @@ def run(
     pipeline: Pipeline,
     choice: Options,
     *,
+    unchecked: bool,
     say: Say,
     progress: Progress,
     clock: Callable[[], float],
 ) -> RunResult:
     """Build, pack and publish HEAD of *project*; what is done already is not done again.
 
-    Raises PipelineError and what each step raises; what the steps before have
-    written stays, and another run goes on from there.
+    Raises PipelineError for code that has not passed the checks, unless it may go
+    out *unchecked*, and what each step raises; what the steps before have written
+    stays, and another run goes on from there.
     """
     start = clock()
     watch = _Watch(clock)
@@ -76,6 +79,8 @@ def run(
             f"version {found.version}: the tree is not that of commit {found.commit[:12]}, and only"
             " commits are published; commit, then run it again"
         )
+    if not unchecked:
+        verify(project, site, who, found, times, say)
     watch.note("version", found.version)
     _pack(project, site, who, times, found, choice, watch, say, progress)
     chart = pack(project, site)

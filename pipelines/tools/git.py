@@ -318,8 +318,12 @@ def _newest(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Chang
     return [(name.removeprefix(prefix), change) for name, change in found.items()]
 
 
-def go_back(project: Path, folders: Sequence[str], old: str, message: str, default: str) -> str:
-    """Commit on top of the default branch the *folders* as they were in *old*, push it, and return its id.
+def go_back(
+    project: Path, folders: Sequence[str], files: Mapping[str, str], old: str, message: str, default: str
+) -> str:
+    """Commit on top of the default branch, push it, and return its id.
+
+    The commit has the *folders* as they were in *old*, and *files* by path and text.
 
     The checkout must be that branch, and no commit of the remote "origin" may be
     missing; without such a remote nothing is pushed. The remote comes first: where
@@ -340,7 +344,8 @@ def go_back(project: Path, folders: Sequence[str], old: str, message: str, defau
             repo.git(c=_NO_DOWNGRADE).fetch("-q", "origin", name)
             if repo.git.rev_parse("FETCH_HEAD") != head:
                 raise ToolError(f"{name} here is not {name} of origin; run `git pull --ff-only`, or push")
-        tree = _tree_with(repo, [prefix + folder for folder in folders], old)
+        whole = {prefix + path: text for path, text in files.items()}
+        tree = _tree_with(repo, [prefix + folder for folder in folders], whole, old)
         commit = str(repo.git.commit_tree(tree, "-p", head, "-m", message))
         if remote:
             repo.git(c=_NO_DOWNGRADE).push("-q", "origin", f"{commit}:refs/heads/{name}")
@@ -348,12 +353,17 @@ def go_back(project: Path, folders: Sequence[str], old: str, message: str, defau
         return commit
 
 
-def _tree_with(repo: git.Repo, folders: Sequence[str], old: str) -> str:
-    """Return the tree of HEAD with *folders* as they were in *old*; no file is touched."""
+def _tree_with(repo: git.Repo, folders: Sequence[str], files: Mapping[str, str], old: str) -> str:
+    """Return the tree of HEAD with *folders* as they were in *old*, and *files*; no file is touched."""
     with tempfile.TemporaryDirectory() as room, repo.git.custom_environment(GIT_INDEX_FILE=f"{room}/index"):
         repo.git.read_tree("HEAD")
         for folder in folders:
             repo.git.rm("-r", "-f", "-q", "--cached", "--ignore-unmatch", "--", folder)
             if repo.git.ls_tree("-d", old, folder):
                 repo.git.read_tree(f"--prefix={folder}/", f"{old}:{folder}")
+        for number, (path, text) in enumerate(files.items()):
+            place = Path(room) / str(number)
+            place.write_text(text, encoding="utf-8", newline="")
+            blob = repo.git.hash_object("-w", "--no-filters", str(place))
+            repo.git.update_index("--add", "--cacheinfo", f"100644,{blob},{path}")
         return str(repo.git.write_tree())

@@ -278,9 +278,10 @@ def test_another_helm_is_refused(project: Path, tmp_path: Path, monkeypatch: pyt
 @pytest.fixture
 def back(project: Path) -> Path:
     """A project whose HEAD goes back to 1.0.1, with what the archive has of that."""
+    first = git(project, "rev-parse", "HEAD").strip()
     recommit(project, "Go back\n\nRollback-To: 1.0.1")
     old = Release(
-        "1.0.1-rc", "d" * 40, "sha256:" + "e" * 64, "sha256:" + "f" * 64, "9" * 64, "/assets/old.01234567.css"
+        "1.0.1-rc", first, "sha256:" + "e" * 64, "sha256:" + "f" * 64, "9" * 64, "/assets/old.01234567.css"
     )
     results.write(project / "out/rollback.json", old)
     return project

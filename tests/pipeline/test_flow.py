@@ -242,7 +242,7 @@ def test_going_back_is_a_new_version_with_the_old_digests(place: Place, tmp_path
     before = dict(place.charts())
     for one in place.services.front.values():
         one.calls.clear()
-    for words in (("version",), ("archive", "fetch", "1.0.1"), ("chart",), ("publish",)):
+    for words in (("version",), ("publish",)):
         run = elsewhere.run(*words, env=MACHINE)
         assert run.code == 0, run.err
     assert place.charts() == before
@@ -252,6 +252,34 @@ def test_going_back_is_a_new_version_with_the_old_digests(place: Place, tmp_path
     done(place, "run")
     found = digests(place)
     assert found["1.0.4"] not in (found["1.0.1"], found["1.0.2"])
+
+
+def test_going_back_restores_what_reaches_readers_and_nothing_else(place: Place) -> None:
+    """The site's name is on every page; where charts and images go to is what it is today."""
+    done(place, "run")
+    file = place.project / "site.toml"
+    before = file.read_text()
+    now = before.replace('name     = "', 'name     = "A new ').replace('version = "1.0"', 'version = "1.1"')
+    file.write_text(now)
+    write(place.project / "theme/css/more.css", "p { color: red }\n")
+    git(place.project, "add", "-A")
+    commit(place, "More words.")
+    assert done(place, "run")["version"] == "1.1.2-rc"
+    done(place, "rollback", "1.0.1", "--now")
+    assert file.read_text() == before.replace('version = "1.0"', 'version = "1.1"')
+    assert not (place.project / "theme/css/more.css").exists()
+    assert digests(place)["1.1.3"] == digests(place)["1.0.1"]
+
+
+def test_a_trailer_on_another_content_is_refused(place: Place) -> None:
+    """A harmless diff must not roll out old images, whichever command publishes it."""
+    done(place, "run")
+    commit(place, "More words.")
+    done(place, "run")
+    commit(place, "A harmless word.", "Fix a typo\n\nRollback-To: 1.0.1")
+    assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(place, "run")
+    place.run("version", env=MACHINE)
+    assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(place, "publish")
 
 
 def test_the_clone_that_runs_a_commit_back_builds_nothing(place: Place) -> None:

@@ -20,6 +20,7 @@ from tests.trees import need_package
 FILE = ROOT / ".gitlab-ci.yml"
 MAIN = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
 REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "9"}
+PREVIEWS = REQUEST | {"SITE_PREVIEWS": "yes"}
 WEEKLY = MAIN | {"CI_PIPELINE_SOURCE": "schedule"}
 TAG = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.0.2"}
 BACK = "Go back\n\nRollback-To: 1.0.1"
@@ -99,20 +100,18 @@ def run_by(repo: Path, told: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("told", "path", "message", "expected"),
     [
-        # A word in a text: the build checks it, and nothing else runs.
-        (MAIN,    "content/pages/about.md",        "A change", [*OUT, "pack"]),
-        (REQUEST, "content/pages/about.md",        "A change", ["pack"]),
-        (MAIN,    "pipelines/x.py",                "A change", [*CHECKS, *OUT, "pack"]),
+        (MAIN,    "content/pages/about.md",        "A change", [*CHECKS, *OUT, "pack", "plan"]),
+        (REQUEST, "content/pages/about.md",        "A change", [*CHECKS, "pack"]),
+        (MAIN,    "pipelines/x.py",                "A change", [*CHECKS, *OUT, "pack", "plan"]),
         (REQUEST, "pipelines/x.py",                "A change", [*CHECKS, "pack"]),
-        (MAIN,    "images/base/web.Containerfile", "A change", ["bases", *CHECKS, *OUT, "pack"]),
-        (REQUEST | {"SITE_PREVIEWS": "yes"}, "content/pages/about.md", "A change", ["pack", "preview"]),
-        # Going back builds nothing, and a merge request has no right to read the archive.
-        (MAIN,    "content/pages/about.md",        BACK,       ["back", *OUT]),
-        (REQUEST, "content/pages/about.md",        BACK,       []),
-        (MAIN,    "content/pages/about.md",        "Rollback-To: in a title is nothing", [*OUT, "pack"]),
+        (MAIN,    "images/base/web.Containerfile", "A change", ["bases", *CHECKS, *OUT, "pack", "plan"]),
+        (PREVIEWS, "content/pages/about.md",       "A change", [*CHECKS, "pack", "preview"]),
+        # What goes back is decided by `make version`, and not by a rule that reads the message.
+        (MAIN,    "content/pages/about.md",        BACK,       [*CHECKS, *OUT, "pack", "plan"]),
+        (REQUEST, "content/pages/about.md",        BACK,       [*CHECKS, "pack"]),
     ],
 )  # fmt: skip
-def test_a_change_runs_as_few_jobs_as_it_can(
+def test_no_message_and_no_path_decides_which_jobs_run(
     repo: Path, told: dict[str, str], path: str, message: str, expected: list[str]
 ) -> None:
     write(repo / path, "two")
@@ -129,8 +128,24 @@ def test_the_schedule_looks_for_what_changed_elsewhere(repo: Path) -> None:
 
 
 def test_a_tag_packs_and_publishes(repo: Path) -> None:
-    """Its commit was checked on the default branch."""
-    assert run_by(repo, TAG) == ["pack", "publish"]
+    """Its commit was published as a candidate, or is checked now."""
+    assert run_by(repo, TAG) == sorted([*CHECKS, "pack", "plan", "publish"])
+
+
+def test_no_rule_reads_the_message_of_a_commit() -> None:
+    """Whoever writes a line into a message must not choose what runs."""
+    assert "CI_COMMIT_MESSAGE" not in FILE.read_text()
+    assert "CI_COMMIT_DESCRIPTION" not in FILE.read_text()
+
+
+def test_a_check_of_the_default_branch_is_not_stopped_by_the_next_commit() -> None:
+    for name in CHECKS:
+        assert jobs()[name]["rules"] == [
+            {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'},
+            {"when": "on_success", "interruptible": False},
+        ]
+        assert jobs()[name]["artifacts"]["paths"] == ["out/checks"]
+        assert name in jobs()["publish"]["needs"]
 
 
 def test_the_file_is_as_gitlab_wants_it(repo: Path) -> None:
@@ -158,7 +173,8 @@ def test_artifacts_are_for_members_of_the_project() -> None:
 def test_what_has_credentials_is_scoped_and_not_stopped_halfway() -> None:
     """A job without an environment sees no variable that is scoped to one."""
     holders = {name for name, job in jobs().items() if "environment" in job}
-    assert holders == {"bases", "back", "publish", "rollout", "preview"}
+    assert holders == {"bases", "plan", "publish", "rollout", "preview"}
+    assert not any("environment" in jobs()[name] for name in (*CHECKS, "pack"))  # they run what a commit says
     for name in ("publish", "preview"):
         assert jobs()[name]["resource_group"]
         assert jobs()[name]["interruptible"] is False
