@@ -40,7 +40,7 @@ def page(body: str) -> str:
         PATH, "post", False, Metadata(title="T"), body, 5, "0" * 64, "a", "en", "/posts/a/", None, ""
     )
     around = Surroundings(urls={}, hidden={}, files=frozenset())
-    done = fragment.finish(document, converted(body), around, lambda path, source: "", Labels())
+    done = fragment.finish(document, converted(body), around, lambda path, source, line: "", Labels())
     html = f"<!DOCTYPE html><html lang=en><title>T</title><body><h1>T</h1>{done.html}"
     finish.inspect(finish.minify(html))
     return done.html

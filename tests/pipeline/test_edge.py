@@ -246,6 +246,6 @@ def test_git_behind_tls_sends_nobody_out_of_it(tmp_path: Path, monkeypatch: pyte
             monkeypatch.setenv("GIT_SSL_CAINFO", str(front.authority))
             old = git(project, "rev-parse", "HEAD").strip()
             with pytest.raises(ToolError, match='Protocol "http" not supported or disabled') as raised:
-                go_back(project, ["content"], old, "Go back", "main")
+                go_back(project, ["content"], {}, old, "Go back", "main")
         assert plain.asked == []
     assert "secret" not in str(raised.value)
