@@ -85,7 +85,9 @@ class App:
             return _refused()
         if login and f"{path}/" in API_PATHS:
             return _moved(request, f"{path}/")
-        if members and login:
+        if members and not login:
+            return self._error(request, 404)
+        if members:
             refused = await self._refusal(request, gate.MEMBERS, state.good)
             if refused:
                 return refused

@@ -75,6 +75,10 @@ async def watch(project: Path, tell: Callable[[set[str]], None]) -> None:
             group.create_task(top())
             group.create_task(below())
     except* OSError as errors:
-        what = f"what is saved cannot be noticed ({errors.exceptions[0]})"
-        remedy = "on Linux raise fs.inotify.max_user_watches, or set WATCHFILES_FORCE_POLLING=true"
-        raise PipelineError(f"{what}; {remedy}") from None
+        refused = errors.exceptions[0]
+    else:
+        return
+    # Raised here: what an except* block raises is an ExceptionGroup in Python 3.11.2, and is not in 3.11.7.
+    what = f"what is saved cannot be noticed ({refused})"
+    remedy = "on Linux raise fs.inotify.max_user_watches, or set WATCHFILES_FORCE_POLLING=true"
+    raise PipelineError(f"{what}; {remedy}")

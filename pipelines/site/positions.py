@@ -30,16 +30,28 @@ def settle(tree: LexborHTMLParser) -> None:
         return
     nodes = list(tree.root.traverse(include_text=True))
     for node in (one for one in nodes if not one.is_element_node and not one.is_text_node):
-        text = (node.comment_content or "") if node.is_comment_node else ""
+        text = _comment(node)
         if _STAMP.fullmatch(text):
             behind = node.next
-            while behind is not None and not behind.is_comment_node:
+            while behind is not None and not _STAMP.fullmatch(_comment(behind)):
                 if behind.is_element_node:
                     if (behind.attributes.get(ATTRIBUTE) or "").startswith(SIGN):
                         break
                     behind.attrs[ATTRIBUTE] = text
                 behind = behind.next
         node.remove()
+
+
+def _is_in_block(node: LexborNode) -> bool:
+    """Return whether *node* is in an element that carries lines."""
+    up: LexborNode | None = node
+    while up is not None and _stamp_of(up) is None:
+        up = up.parent
+    return up is not None
+
+
+def _comment(node: LexborNode) -> str:
+    return (node.comment_content or "") if node.is_comment_node else ""
 
 
 def remove(tree: LexborHTMLParser) -> None:
@@ -78,15 +90,20 @@ class Positions:
 
     def in_text(self, html: str, at: int, *needles: str) -> int:
         """Return the line of what stands at *at* in *html*, the text that the tree was parsed from."""
+        start = max(0, html.rfind(SIGN, 0, at))
+        before = _STAMP.match(html, start)  # the lines that were written last before it
+        raw = before and html.startswith("<!--", max(0, start - 4))
         tree = LexborHTMLParser(html[:at] + SIGN + html[at:], is_fragment=True)
         settle(tree)
         for node in tree.root.traverse(include_text=True) if tree.root else ():
             if node.is_text_node and SIGN in node.text():
+                if raw and not _is_in_block(node):
+                    break
                 return self._place(node, node.text().partition(SIGN)[0].count("\n"), needles)
             if node.is_element_node and any(SIGN in (value or "")[1:] for value in node.attributes.values()):
                 return self._place(node, 0, needles)
-        found = _STAMP.match(html, max(0, html.rfind(SIGN, 0, at)))  # in what a parser keeps out of the tree
-        return self._within(int(found[1]), int(found[2]), needles, lambda: 0) if found else self._first
+        # In raw HTML outside of an element, or in what a parser keeps out of the tree.
+        return self._within(int(before[1]), int(before[2]), needles, lambda: 0) if before else self._first
 
     def _place(self, node: LexborNode, breaks: int, needles: Sequence[str]) -> int:
         """Return the line of *node*, or of what stands behind so many line *breaks* of its text."""

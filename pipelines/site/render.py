@@ -47,6 +47,16 @@ _SOME_DAY = datetime(2026, 5, 1)
 _NOISE = ("Empty alt attribute", "Other images have empty alt", "Unable to import", "No timezone information")
 
 
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Keep Python from writing __pycache__ beside pelicanconf.py: a build writes to out/ alone."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
 def settings(project: Path) -> dict[str, Any]:
     """Read *project*/pelicanconf.py; raise SourceError where it cannot be run."""
     file = project / SETTINGS
@@ -59,7 +69,7 @@ def settings(project: Path) -> dict[str, Any]:
     if faults:
         raise SourceError(faults)
     try:
-        with _heard() as heard:
+        with _heard() as heard, _no_bytecode():
             found: dict[str, Any] = read_settings(str(file))
     except PipelineError:
         raise

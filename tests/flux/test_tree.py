@@ -11,7 +11,7 @@ import yaml
 
 from pipelines import config, settings
 from tests.flux.build import FLUX, Cluster, cluster, dependencies
-from tests.flux.sites import CLUSTERS, SIGNER, SITES
+from tests.flux.sites import CLUSTERS, SIGNER, SITES, sign
 from tests.project import ROOT
 
 TREE = ROOT / "flux"
@@ -208,7 +208,7 @@ def test_the_receivers_name_what_is_there(site: str, environment: str) -> None:
             assert {(target["kind"], target["name"]) for target in one["spec"]["resources"]} <= there
 
 
-def test_an_edge_outside_of_the_cluster_reaches_the_receivers() -> None:
+def test_an_edge_outside_of_the_cluster_reaches_the_receivers(tmp_path: Path) -> None:
     """Flux's Service is for the cluster alone, and its policy lets no address from outside in."""
     found = cluster("full", "production")
     service = found.the("Service", "webhook-receiver-edge")["spec"]
@@ -221,8 +221,9 @@ def test_an_edge_outside_of_the_cluster_reaches_the_receivers() -> None:
         {"ipBlock": {"cidr": "2001:db8::/64"}},
     ]
     both = SITES["oci"].replace("[[environment]]", "[[environment]]\nwebhook_port = 31009", 1)
+    sign(tmp_path)
     components = settings.settings(
-        ROOT,
+        tmp_path,
         config.parse(
             both.replace('"ingress"', '"nodeport"', 1)
             .replace('edge_tls_secret = "production-tls"', "", 1)

@@ -166,10 +166,14 @@ def test_a_part_of_a_file_can_be_asked_for(
 def test_an_alias_may_be_long_and_many(tmp_path: Path) -> None:
     """NGINX does not start when its tables are too small for a key."""
     aliases = [f"/old-{number}-{'x' * 230}/{'y' * 200}/" for number in range(3000)]
-    rows = "".join(f"\n  - {alias}" for alias in aliases)
-    head = f"---\ntitle: Often moved\naliases:{rows}\n---\nText.\n"
-    with server.process(tmp_path, made(tmp_path, {"content/pages/moved.md": head})) as web:
-        assert web.get(aliases[-1]).headers["location"] == "/moved/"
+    pages: dict[str, str] = {}
+    for number in range(30):
+        rows = "".join(f"\n  - {alias}" for alias in aliases[number::30])
+        pages[f"content/pages/moved-{number}.md"] = (
+            f"---\ntitle: Moved {number}\naliases:{rows}\n---\nText.\n"
+        )
+    with server.process(tmp_path, made(tmp_path, pages)) as web:
+        assert web.get(aliases[-1]).headers["location"] == "/moved-29/"
 
 
 def test_a_site_without_login_has_no_trace_of_it(tmp_path: Path) -> None:
