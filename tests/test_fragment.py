@@ -163,7 +163,7 @@ def test_code_takes_the_keyboard_and_headings_say_what_their_sign_is() -> None:
         ("A\n\nList<String>", ["7: <String> is no element of a text in HTML"]),
         ("a <your-name> b", ["5: <your-name> is no element of a text in HTML"]),
         ("</nothing>", ["5: <nothing> is no element of a text in HTML"]),
-        ("<center>a</center>", ["5: <center> is no element of a text in HTML"]),
+        ("<center>a</center>", ["5: <center> is not allowed in a text"]),
         ("<base href='/'>", ["5: <base> is no element of a text in HTML"]),
         ("a <?php b ?> c", ["5: <?php b ?> would not be seen"]),
         ("A\n\n[Note]: important", ["7: link definition [Note] is used nowhere, so that nobody sees it"]),
@@ -381,3 +381,50 @@ def test_briefs_are_total(html: str) -> None:
     found = brief(html)
     assert not re.search(r"<a[\s>]", found)
     assert len(shorten(text_of(found), 50)) <= 50
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<a name="place"></a>', '<a id="place"></a>'),
+        ('<a href="https://a.example/" referrerpolicy="no-referrer">A</a>', 'referrerpolicy="no-referrer"'),
+        (
+            '<video controls controlslist="nodownload" crossorigin src="../files/film.mp4"></video>',
+            "crossorigin",
+        ),
+        ('<svg focusable="false" enable-background="new" viewBox="0 0 1 1"></svg>', 'focusable="false"'),
+        ('<p itemscope itemprop="a" spellcheck="false" inert>a</p>', 'itemprop="a"'),
+    ],
+)
+def test_markup_that_readers_gain_from_is_kept(body: str, expected: str) -> None:
+    assert expected in html(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "remedy"),
+    [
+        ("<center>a</center>", "<center>", "write a <span> or <div> with a class"),
+        ("<strike>a</strike>", "<strike>", "write <del>"),
+        ('a <br clear="all"> b', "<br> has the attribute clear", "give it a class"),
+        ('<ul type="square"><li>a</li></ul>', "<ul> has the attribute type", "give it a class"),
+        (
+            "![x](https://a.example/x.puml)",
+            "shows a diagram of another host",
+            "copy its source into content/",
+        ),
+        ("$\\left$", "math is not TeX: an argument is missing", "mend \\left"),
+        ("x $\\big$ y", "math is not TeX: an argument is missing", "mend \\big"),
+        ("$\\sideset{a}$", "math is not TeX: an argument is missing", "mend \\sideset{a}"),
+    ],
+)
+def test_what_is_refused_names_its_line_and_what_to_write(body: str, text: str, remedy: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        finish(f"Words.\n\n{body}")
+    [found] = caught.value.faults
+    assert (found.line, found.remedy) == (7, remedy)
+    assert text in found.text
+
+
+def test_braces_of_two_paragraphs_are_no_attribute_list() -> None:
+    """A smiley at the end of a text has nothing to do with what stands behind it."""
+    assert html("A smiley {:\n\nx") == "<p>A smiley {:</p>\n<p>x</p>"

@@ -312,6 +312,17 @@ def test_a_link_with_a_dot_is_read_by_nobody(site: Path) -> None:
     assert "no template '.v/a.html'" in faults_of(site)[0]
 
 
+def test_static_files_are_copied_as_they_are_read(site: Path) -> None:
+    """What a walk leaves out is not published by another way."""
+    link(site, "theme/static/Thumbs.db", "var/a.txt")
+    write(site / "theme/static/deep/b.txt", "b")
+    assert CANARY.encode() not in published(site)
+    assert (site / "out/site/public/theme/deep/b.txt").read_text() == "b"
+    settings = (site / "pelicanconf.py").read_text("utf-8")
+    write(site / "pelicanconf.py", settings + '\nTHEME_STATIC_PATHS = ["static", "node_modules"]\n')
+    assert faults_of(site) == ["pelicanconf.py: THEME_STATIC_PATHS: 'node_modules' is not read"]
+
+
 def test_overrides_of_templates_lead_to_no_secret(site: Path) -> None:
     settings = (site / "pelicanconf.py").read_text("utf-8")
     write(site / "pelicanconf.py", settings + f"\nTHEME_TEMPLATES_OVERRIDES = [{str(site / 'own')!r}]\n")
@@ -364,6 +375,12 @@ def test_less_imports_a_file_that_is_not_committed_yet(site: Path) -> None:
             '@f: "a.svg";\na { b: data-uri("../../var/@{f}") }',
             ":2: data-uri names a file that is known only",
         ),
+        ('a { b: data-uri(~"../../var/a.svg") }', ":1: data-uri names a file that is known only"),
+        ("a { b: data-uri(~'../../var/a.svg') }", ":1: data-uri names a file that is known only"),
+        ('a { b: data-uri(e("../../var/a.svg")) }', ":1: data-uri names a file that is known only"),
+        ('a { b: data-uri("text/plain;base64", ~"../../var/a.svg") }', ":1: data-uri names a file that is"),
+        ('a { b: data-uri(replace("../../vaX/a.svg", "X", "r")) }', ":1: data-uri names a file that is"),
+        ('a { b: data-uri("none.svg") }', ":1: data-uri names none.svg, which does not exist"),
     ],
 )
 def test_lessc_reads_no_secret(site: Path, less: str, fault: str) -> None:
@@ -373,6 +390,15 @@ def test_lessc_reads_no_secret(site: Path, less: str, fault: str) -> None:
     with pytest.raises(SourceError) as caught:
         compile_less(entry, site, "lessc", policy_of(site, None))
     assert fault in str(caught.value)
+
+
+def test_lessc_embeds_a_file_of_the_theme(site: Path) -> None:
+    (site / "node_modules").symlink_to(need_npm(".bin/lessc").parents[1])
+    entry = site / "theme/less/site.less"
+    write(site / "theme/less/a.svg", "<svg/>")
+    write(entry, 'a { b: data-uri("image/svg+xml;base64", "a.svg"); c: data-uri(\'a.svg#x\'); }\n')
+    css = compile_less(entry, site, "lessc", policy_of(site, None)).css
+    assert "data:image/svg+xml;base64,PHN2Zy8+" in css
 
 
 # --- Beside the build ---

@@ -244,6 +244,9 @@ class _Work:
             except BrokenLink as broken:
                 self.refuse(broken, node, src)
                 continue
+            if not file:
+                self.blame("shows a diagram of another host", "copy its source into content/", node, src)
+                continue
             parent = node.parent
             alone = parent is not None and parent.tag == "p" and not parent.text().strip()
             self._inline(parent if alone and parent is not None else node, file, "", 0)
@@ -303,6 +306,9 @@ class _Work:
             self.put(table, self.scrolling("table", self.labels.table, table.html or ""))
 
     def small_things(self, tree: LexborHTMLParser) -> None:
+        for anchor in tree.css("a[name]:not([id])"):  # HTML 4's way to name a place
+            anchor.attrs["id"] = anchor.attributes["name"]
+            del anchor.attrs["name"]
         for block in tree.css("pre"):
             block.attrs["tabindex"] = "0"  # a region that scrolls must take the keyboard
         for sign in tree.css("a.headerlink"):

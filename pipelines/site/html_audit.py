@@ -17,6 +17,13 @@ from pipelines.site import html_policy
 from pipelines.site.html_policy import HTML, INLINE, MATHML, SVG
 
 _BACKTICKS = "put it in `backticks`, or write &lt; for its <"
+# Attributes of HTML 4 that say how something looks.
+_LOOKS = frozenset(
+    (
+        *("align", "background", "bgcolor", "border", "clear", "color", "compact", "face", "height"),
+        *("nowrap", "size", "type", "valign", "width"),
+    )
+)
 
 _CLASS = {"class"}
 _Table = tuple[Mapping[str, frozenset[str]], Callable[[str], frozenset[str]]]
@@ -138,14 +145,13 @@ def _attributes(node: LexborNode, tag: str, known: frozenset[str] | None) -> Ite
         elif name == "style":
             yield Violation(f"inline style {value or ''!r}", "give it a class", node, value or "style")
         elif known is not None:
-            near = suggest(name, known | html_policy.GLOBAL)
-            remedy = near if near.startswith("did") else _instead(name)
+            remedy = "give it a class" if name in _LOOKS else _instead(name, known)
             yield Violation(f"<{tag}> has the attribute {name}, which is not allowed", remedy, node, name)
 
 
-def _instead(name: str) -> str:
-    looks = ("align", "valign", "bgcolor", "border", "color", "face", "size", "background", "width", "height")
-    return "give it a class" if name in looks else "remove it"
+def _instead(name: str, known: frozenset[str]) -> str:
+    near = suggest(name, known | html_policy.GLOBAL)
+    return near if near.startswith("did") else "remove it"
 
 
 @lru_cache(maxsize=4096)

@@ -24,7 +24,7 @@ def _table(rows: Mapping[str, str]) -> dict[str, frozenset[str]]:
 # Elements that carry meaning within a line of text.
 PHRASING = _table(
     {
-        "a": "href hreflang rel target type download",
+        "a": "href hreflang rel target type download referrerpolicy",
         "abbr b bdi bdo br cite code dfn em i kbd mark rp rt ruby s samp small span strong": "",
         "sub sup u var wbr": "",
         "data": "value",
@@ -38,12 +38,12 @@ HTML = PHRASING | _table(
         "address article aside caption dd details div dl dt figcaption figure footer": "",
         "h1 h2 h3 h4 h5 h6 header hgroup hr main map menu nav p picture pre section summary": "",
         "search table tbody tfoot thead tr ul": "",
-        "area": "alt coords shape href target rel download",
-        "audio": "src controls loop muted preload autoplay",
+        "area": "alt coords shape href target rel download referrerpolicy",
+        "audio": "src controls loop muted preload autoplay crossorigin controlslist",
         "blockquote": "cite",
         "col colgroup": "span",
         "details": "open name",
-        "img": "alt src srcset sizes width height loading decoding fetchpriority usemap ismap",
+        "img": "alt src srcset sizes width height loading decoding fetchpriority usemap ismap referrerpolicy",
         "input": "type checked disabled",  # the box of a task; audit refuses any other
         "li": "value",
         "map": "name",
@@ -54,7 +54,8 @@ HTML = PHRASING | _table(
         "td": "colspan rowspan headers align",  # fragment.py turns align into a class
         "th": "colspan rowspan headers align scope abbr",
         "track": "src kind srclang label default",
-        "video": "src poster controls loop muted preload autoplay playsinline width height",
+        "video": """src poster controls loop muted preload autoplay playsinline width height crossorigin
+            controlslist""",
     }
 )
 # What may stand in a line of text, as a summary is one.
@@ -74,7 +75,10 @@ INLINE = PHRASING | {
         "video",
     )
 }
-GLOBAL = _words("class dir hidden id lang role tabindex title translate")
+GLOBAL = _words(
+    "class dir hidden id inert itemid itemprop itemref itemscope itemtype lang role spellcheck tabindex title"
+    " translate xml:lang"
+)
 _NAMED = re.compile(r"(?:aria|data)-[a-z0-9_.-]+")  # one of a family of global attributes
 
 # Elements of HTML that no text may hold, and what to do instead.
@@ -84,6 +88,9 @@ REFUSED = {
     **dict.fromkeys(("form", "button", "select", "textarea", "label", "fieldset", "legend"), _TEMPLATE),
     **dict.fromkeys(("datalist", "option", "optgroup", "output", "dialog", "canvas", "template"), _TEMPLATE),
     **dict.fromkeys(("slot", "noscript", "param"), "remove it"),
+    **dict.fromkeys(("center", "font", "big", "nobr", "basefont"), "write a <span> or <div> with a class"),
+    "strike": "write <del>",
+    "tt": "write <code>",
 }
 
 # SVG 2 without what runs code (script), loads pages (foreignObject) or styles (style).
@@ -94,7 +101,8 @@ _SVG_GLOBAL = GLOBAL | _words(
     patterntransform clippathunits maskunits maskcontentunits filterunits primitiveunits markerunits
     markerwidth markerheight refx refy orient rotate lengthadjust textlength startoffset method spacing side
     alignment-baseline baseline-shift clip-path clip-rule color color-interpolation
-    color-interpolation-filters cursor direction display dominant-baseline fill fill-opacity fill-rule
+    color-interpolation-filters cursor direction display dominant-baseline
+    enable-background fill fill-opacity fill-rule focusable
     filter flood-color flood-opacity font-family font-size font-size-adjust font-stretch font-style
     font-variant font-weight glyph-orientation-horizontal glyph-orientation-vertical image-rendering
     isolation letter-spacing lighting-color marker-end marker-mid marker-start mask mask-type
@@ -163,7 +171,7 @@ LINKED = frozenset(
 )
 LOADED = frozenset(("", "https", "http"))
 # Every attribute of the lists above whose value is a URL, or a list of them.
-LINKS = _words("href xlink:href cite")
+LINKS = _words("href xlink:href cite itemid itemtype")
 LOADS = _words("src srcset poster")
 URLS = LINKS | LOADS
 

@@ -57,7 +57,7 @@ _LEFTOVERS = (
         "a footnote",
         "add a line that begins with its sign, a colon and its text",
     ),
-    (("{:",), r"\{:\s*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
+    (("{:",), r"\{:[ \t]*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
     (("!!!",), r"^!!! .*", "an admonition", "put a blank line before it"),
     (("<!",), r"<!(?:--|–|—).*", "a comment", "close it with -->"),
 )

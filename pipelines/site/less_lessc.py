@@ -19,10 +19,12 @@ SECONDS = 60.0
 _ERROR = re.compile(
     r"[A-Z]\w*Error: (?P<text>[^\n]+?) in (?P<file>[^\n]+?) on line (?P<line>\d+), column \d+:"
 )
-# less.js embeds the files that these name, and does not list them.
-_EMBEDDED = re.compile(
-    r"""(?P<what>data-uri)\(\s*(?:(["'])[^"']*\2\s*,\s*)?(?P<quote>["']?)(?P<file>[^"')#]*)(?P=quote)"""
-    r"""|(?P<import>@import)\s*\([^)]*\binline\b[^)]*\)\s*(?:url\()?\s*["']?(?P<inlined>[^"')]*)""",
+# less.js embeds the files that these name, and does not list them. Only a quoted name is known before it
+# compiles: ~"…", e("…"), variables and other functions are refused.
+_EMBEDS = re.compile(r"data-uri\s*\(|@import\s*\([^)]*\binline\b[^)]*\)", re.IGNORECASE)
+_NAMED = re.compile(
+    r"""(?:data-uri\s*\(\s*(?:(["'])[^"'@{]*\1\s*,\s*)?|@import\s*\([^)]*\)\s*(?:url\(\s*)?)"""
+    r"""(?P<quote>["'])(?P<file>[^"'@{#]+)(?:\#[^"'@{]*)?(?P=quote)\s*[);]""",
     re.IGNORECASE,
 )
 _TRIED = re.compile(r"\. Tried - .*")  # a list of paths of this machine
@@ -35,8 +37,12 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
     if not lessc:
         raise ToolError('lessc: not installed; run `npm ci`, or set less_compiler = "lesscpy"')
     try:
+        listed = shell.run([lessc, "--no-color", "-M", entry, "theme.css"], timeout=SECONDS, cwd=project)
+        first = _relative(entry, project)
+        sources = tuple(dict.fromkeys((first, *_listed(listed.decode("utf-8"), project))))
+        if policy and (faults := list(_refused(sources, entry, project, policy))):
+            raise SourceError(faults)
         css = shell.run([lessc, "--no-color", entry], timeout=SECONDS, cwd=project)
-        listed = shell.run([lessc, "-M", entry, "theme.css"], timeout=SECONDS, cwd=project)
     except ToolError as error:
         found = _ERROR.search(str(error))
         if not found:
@@ -44,10 +50,6 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
         text = _TRIED.sub("", found["text"])
         path = _relative(Path(found["file"]), project)
         raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "mend it")]) from None
-    first = _relative(entry, project)
-    sources = tuple(dict.fromkeys((first, *_listed(listed.decode("utf-8"), project))))
-    if policy and (faults := list(_refused(sources, entry, project, policy))):
-        raise SourceError(faults)
     return css.decode("utf-8"), sources
 
 
@@ -60,21 +62,28 @@ def _refused(sources: tuple[str, ...], entry: Path, project: Path, policy: ReadP
             yield Fault(_relative(entry, project), 0, what, "copy the file into theme/less/")
             continue
         text = file.read_text("utf-8", errors="replace")
-        for found in _EMBEDDED.finditer(text):
-            # Relative to the entry, or with --rewrite-urls to the file; https://lesscss.org/functions/#misc-functions-data-uri
-            for folder in (entry.parent, file.parent):
-                name = found["file"] or found["inlined"] or ""
-                embedded = os.path.realpath(folder / name)
-                refusal = policy.imported(path, embedded) if os.path.exists(embedded) else None
-                if refusal or "@" in name or not name:
-                    what = refusal.text if refusal else "names a file that is known only later"
-                    line = text.count("\n", 0, found.start()) + 1
-                    yield Fault(
-                        path,
-                        line,
-                        f"{found['what'] or found['import']} {what}",
-                        "write the path of a file below theme/",
-                    )
+        for found in _EMBEDS.finditer(text):
+            if refused := _refused_embedding(text, found.start(), (entry.parent, file.parent), policy, path):
+                line = text.count("\n", 0, found.start()) + 1
+                what = "@import" if found[0].startswith("@") else "data-uri"
+                yield Fault(
+                    path, line, f"{what} {refused}", "write the path of a file below theme/ in quotes"
+                )
+
+
+def _refused_embedding(text: str, at: int, folders: tuple[Path, Path], policy: ReadPolicy, path: str) -> str:
+    """Return why the file that is embedded at *at* may not be read, or "".
+
+    Its name is relative to the entry or, with --rewrite-urls, to the file that names it:
+    https://lesscss.org/functions/#misc-functions-data-uri
+    """
+    found = _NAMED.match(text, at)
+    if not found:
+        return "names a file that is known only later"
+    files = [file for folder in folders if os.path.exists(file := os.path.realpath(folder / found["file"]))]
+    if not files:
+        return f"names {found['file']}, which does not exist"
+    return next((refusal.text for file in files if (refusal := policy.imported(path, file))), "")
 
 
 def _listed(rule: str, project: Path) -> Iterator[str]:

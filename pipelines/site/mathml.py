@@ -39,8 +39,8 @@ _FAULTS = (
     MissingSuperScriptOrSubscriptError,
     NoAvailableTokensError,
     NumeratorNotFoundError,
-    IndexError,  # what the converter raises when an argument is missing at the end
 )
+_MISSING = (IndexError, StopIteration, ValueError)  # what the converter raises when an argument is missing
 _REFERENCE = re.compile(r"&amp;(#(?:\d+|x[0-9A-Fa-f]+);)")
 
 
@@ -63,6 +63,8 @@ def to_mathml(tex: str, *, block: bool) -> str:
     except _FAULTS as error:
         name = re.sub(r"(?<!^)([A-Z])", r" \1", type(error).__name__.removesuffix("Error")).lower()
         raise ValueError(f"is not TeX: {name}") from None
+    except _MISSING:
+        raise ValueError("is not TeX: an argument is missing") from None
     # The converter writes references as text; its own serializer would bring "<" back as markup, too.
     mathml = _REFERENCE.sub(r"&\1", written.replace("&gt;", ">"))
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -106,16 +107,30 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
         except (LookupError, ValueError, AttributeError):
             remedy = f"it may hold {', '.join(f'{{{name}}}' for name in values)}"
             faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} cannot be filled in", remedy))
-    for path in found["THEME_STATIC_PATHS"]:  # Pelican copies these folders as they are
+    for path in found["THEME_STATIC_PATHS"]:
         if Path(path).is_absolute() or ".." in Path(path).parts:
             what = f"THEME_STATIC_PATHS: {str(path)!r} leads out of {THEME}/"
             faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/"))
+        elif Path(path).parts[:1] == ("node_modules",):
+            what = f"THEME_STATIC_PATHS: {str(path)!r} is not read"
+            faults.append(Fault(SETTINGS, 0, what, f"copy what readers need into {THEME}/static/"))
     if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
         what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is not known"
         faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"'))
     if faults:
         raise SourceError(faults)
     return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
+
+
+def _copy_static(project: Path, theme: Collection[str], paths: Sequence[str], out: Path) -> None:
+    """Copy those files of *theme* that lie below *paths*, folders of theme/, into *out*."""
+    for path in paths:
+        folder = (Path(THEME) / path).as_posix()
+        for file in theme:
+            if file.startswith(f"{folder}/"):
+                target = out / file.removeprefix(f"{folder}/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(project / file, target)
 
 
 def render(
@@ -146,7 +161,7 @@ def render(
         "LOAD_CONTENT_CACHE": False,
         "DELETE_OUTPUT_DIRECTORY": False,
         "RELATIVE_URLS": False,
-        "IGNORE_FILES": [".*", "*~"],  # of theme/static, as pipelines/site/walk.py leaves them out
+        "THEME_STATIC_PATHS": [],  # Pelican's copy follows every link: _copy_static knows what may be read
         "JINJA_ENVIRONMENT": {
             "undefined": Loud,
             **base["JINJA_ENVIRONMENT"],
@@ -173,6 +188,7 @@ def render(
             raise
         finally:
             runner.close()
+    _copy_static(project, theme, base["THEME_STATIC_PATHS"], out / str(base["THEME_STATIC_DIR"]))
     if heard:
         raise PipelineError("\n".join(heard))
     return dict(runner.seconds)
