@@ -23,8 +23,13 @@ CHARTS = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
 ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
 ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
 SIGNING = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
-_PUBLISHING = ("SITE_REGISTRY_PASSWORD", "SITE_SIGNING_KEY")
 RECEIVERS = ("SITE_FLUX", "SITE_FLUX_STAGING", "SITE_FLUX_PRODUCTION")  # of one cluster, or of two
+# Every secret of publishing and of the cluster. Each may also be a file: NAME_FILE.
+PUBLISHING = (
+    "SITE_REGISTRY_PASSWORD", "REGISTRY_AUTH_FILE", "SITE_CHARTS_PASSWORD", "SITE_ASSETS_SECRET",
+    "SITE_ARCHIVE_SECRET", "SITE_SIGNING_KEY", "SITE_SIGNING_PASSWORD",
+    *(f"{name}_{part}" for name in RECEIVERS for part in ("URL", "TOKEN")), "KUBECONFIG",
+)  # fmt: skip
 KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
 
 
@@ -94,11 +99,12 @@ def pull(told: Mapping[str, str], registry: str) -> Login | None:
 
 
 def refuse_publishing(told: Mapping[str, str]) -> None:
-    """Raise PipelineError in a job of GitLab that packs, and could publish too.
+    """Raise PipelineError for a GitLab job that packs and has a secret of ``PUBLISHING`` in its environment.
 
-    It runs what a merge request brings, before anybody has read that.
+    It runs the code of a merge request before anybody has reviewed that.
+    REGISTRY_AUTH_FILE counts: its login may push, and nothing here can tell.
     """
-    names = [name for name in _PUBLISHING if told.get(name) or told.get(f"{name}_FILE")]
+    names = [name for name in PUBLISHING if told.get(name) or told.get(f"{name}_FILE")]
     if told.get("GITLAB_CI") == "true" and names:
         raise PipelineError(
             f"{', '.join(names)}: this job packs, and must not be able to publish; scope the variable to the"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 import subprocess
@@ -139,29 +140,53 @@ def test_a_token_to_pack_is_asked_for_pulling_alone(tmp_path: Path) -> None:
     assert parse_qs(urlsplit(asked).query)["scope"] == ["repository:me/base-web:pull"]
 
 
-PUBLISHING = [
-    {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD": "secret"},
-    {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD_FILE": "/run/password"},
-    {"SITE_SIGNING_KEY_FILE": "/run/key"},
-]
+NOT_SECRET = {"SITE_REGISTRY_USER", "SITE_CHARTS_USER", "SITE_ASSETS_KEY", "SITE_ARCHIVE_KEY",
+              "SITE_FLUX_KIND", "SITE_CA_FILE"}  # fmt: skip
 
 
-@pytest.mark.parametrize("told", PUBLISHING)
+def secrets() -> list[str]:
+    """Return the secrets of publishing that the guide's table has, each also as a file."""
+    guide = (ROOT / "docs/operator.md").read_text("utf-8")
+    rows = guide.partition("Set these as protected variables")[2].partition("\n\n`pack` runs")[0]
+    cells = [row.split("|")[1] for row in rows.splitlines() if row.startswith("| `")]
+    names = sorted(set(re.findall(r"`([A-Z_]+)`", " ".join(cells))) - NOT_SECRET)
+    files = [f"{name}_FILE" for name in names if name.startswith("SITE_") and not name.endswith("_FILE")]
+    return sorted({*names, *files})
+
+
+def test_the_secrets_of_publishing_are_those_of_the_guide() -> None:
+    """One that is in neither list would reach the code of a merge request unnoticed."""
+    clusters = {name for name in access.PUBLISHING if re.match("SITE_FLUX_(STAGING|PRODUCTION)_", name)}
+    plain = {name if name == "REGISTRY_AUTH_FILE" else name.removesuffix("_FILE") for name in secrets()}
+    assert plain == set(access.PUBLISHING) - clusters
+    assert len(plain) == 10
+
+
+@pytest.mark.parametrize("name", [*secrets(), "SITE_FLUX_STAGING_TOKEN", "SITE_FLUX_PRODUCTION_TOKEN_FILE"])
 def test_a_job_that_packs_refuses_what_could_publish(
-    told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It runs the code of merge requests; on a machine of one's own there is nobody to hide from."""
     project = tiny_site(tmp_path, {})
-    for name, value in {**told, "GITLAB_CI": "true"}.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(name, str(tmp_path / "secret"))
+    monkeypatch.setenv("GITLAB_CI", "true")
     assert main(["--project", str(project), "image", "web"]) == 1
     said = capsys.readouterr().err
-    name = next(one for one in told if "USER" not in one).removesuffix("_FILE")
-    assert f"{name}: this job packs, and must not be able to publish; scope the variable to" in said
-    assert "secret" not in said
+    plain = name if name == "REGISTRY_AUTH_FILE" else name.removesuffix("_FILE")
+    assert f"{plain}: this job packs, and must not be able to publish; scope the variable to" in said
+    assert "set SITE_PULL_USER and SITE_PULL_PASSWORD" in said
+    assert str(tmp_path / "secret") not in said
     monkeypatch.setenv("GITLAB_CI", "false")
     assert main(["--project", str(project), "image", "web"]) == 1
     assert "this job packs" not in capsys.readouterr().err
+
+
+def test_a_job_that_packs_takes_the_login_that_pulls() -> None:
+    """And names of users, keys' ids and certificates, which let nobody publish."""
+    access.refuse_publishing(
+        {"GITLAB_CI": "true", "SITE_PULL_USER": "reader", "SITE_PULL_PASSWORD": "x"}
+        | dict.fromkeys(NOT_SECRET, "x")
+    )
 
 
 def test_the_login_of_publishing_is_never_taken_for_that_of_packing() -> None:
