@@ -1,6 +1,6 @@
 """Pack a chart by the real helm so that equal files give equal bytes, and take one apart.
 
-Reads the folder that it is given. Writes a temporary folder that goes again.
+Reads the folder that it is given, or a commit. Writes a temporary folder that goes again.
 Starts helm. No network.
 
 helm 4 writes user, mode and order of files by rules of its own and takes over one
@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from pipelines import checkout
 from pipelines.errors import Fault, PipelineError, SourceError, ToolError
 from pipelines.seal import EPOCH
-from pipelines.tools import shell
+from pipelines.tools import commits, shell
 
 _PATIENCE = 60  # seconds for helm, which takes a tenth of one
 _LARGEST = 16 * 2**20  # bytes that a chart unpacks to; ours has a hundredth
@@ -50,6 +50,17 @@ def read(folder: Path, name: str) -> dict[str, bytes]:
     if faults:
         raise SourceError(faults)
     return files
+
+
+def committed(project: Path, commit: str, name: str) -> dict[str, bytes]:
+    """Return the same of the chart in the folder *name* of *project*, as it is in *commit*.
+
+    Raises PipelineError where that commit has no chart there.
+    """
+    if commits.text(project, commit, f"{name}/Chart.yaml") is None:
+        raise PipelineError(f"commit {commit[:12]}: has no chart {name}; name a later release")
+    files = commits.files(project, commit, name)
+    return {path: data for path, data in files.items() if path == ".helmignore" or not checkout.litter(path)}
 
 
 def pack(files: Mapping[str, bytes], name: str, version: str) -> bytes:

@@ -1,6 +1,7 @@
 """Pack the chart that rolls out what was built, or what a rollback brings back.
 
-Reads helm/site, the records in out/, out/site, the repository. Writes
+Reads helm/site, for a rollback that of the release's commit, the records in out/,
+out/site, the repository. Writes
 out/charts/<name>-<version>.tgz, out/chart.json, and the same for a pipeline's other
 jobs in out/chart.env. Starts helm. No network.
 """
@@ -19,7 +20,7 @@ from pipelines.chart import archive, values
 from pipelines.config import SiteConfig
 from pipelines.errors import PipelineError
 from pipelines.results import ChartResult, Release, VersionResult
-from pipelines.tools import git
+from pipelines.tools import commits, git
 
 CHART = "helm/site"
 _STYLE = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.css")  # what `helm test` fetches of a release
@@ -34,10 +35,16 @@ def pack(project: Path, site: SiteConfig) -> ChartResult:
     out = project / "out"
     version = results.read_version(out / "version.json")
     _check_fresh(project, version)
-    release = archived(project, version) if version.rollback else built(out, site, version)
-    files = archive.read(project / CHART, CHART)
+    if version.rollback:  # the templates of HEAD may never have passed the checks; those of the release have
+        release = archived(project, version)
+        files = archive.committed(project, release.commit, CHART)
+        source = f"{CHART}/values.yaml in commit {release.commit[:12]}"
+    else:
+        release = built(out, site, version)
+        files = archive.read(project / CHART, CHART)
+        source = f"{CHART}/values.yaml"
     text = files.get("values.yaml", b"").decode("utf-8", "replace")
-    filled = values.put(text, _values(site, release, version), f"{CHART}/values.yaml")
+    filled = values.put(text, _values(site, release, version), source)
     files["values.yaml"] = filled.encode()
     name = str(yaml.safe_load(files["Chart.yaml"])["name"])
     data = archive.pack(files, name, version.version)
@@ -104,7 +111,8 @@ def archived(project: Path, version: VersionResult) -> Release:
 
     Raises PipelineError where the commit of *version* has other content than the
     commit of that release, or does not come after it: its images would not be what
-    Git shows.
+    Git shows. Raises it too where the commit of that release is a rollback, whose
+    chart is not that of its own tree.
     """
     release = results.read_release(project / "out" / "rollback.json")
     # A candidate and the stable version that it became are one release.
@@ -124,6 +132,11 @@ def archived(project: Path, version: VersionResult) -> Release:
         raise PipelineError(
             f"HEAD: {checkout.ROLLBACK}: {version.rollback} is of commit {release.commit[:12]}, which is on"
             " another branch; name a release of this one: `python -m pipelines archive list`"
+        )
+    if commits.trailers(project, release.commit, checkout.ROLLBACK):
+        raise PipelineError(
+            f"out/rollback.json: names commit {release.commit[:12]}, which is a rollback and built nothing;"
+            f" run `python -m pipelines archive fetch {version.rollback}`, or `make publish`"
         )
     return release
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pipelines import finished, results
+from pipelines import checkout, finished, results
 from pipelines.access import Access
 from pipelines.archive import fetch, prune, restore, save
 from pipelines.archive.record import Record
@@ -21,8 +21,9 @@ from pipelines.finished import Image
 from pipelines.flow.publish import origin_of
 from pipelines.flow.services import Progress, Say, Services, Times, services
 from pipelines.publish import assets, images, signatures
-from pipelines.results import Release
+from pipelines.results import ChartResult, Release
 from pipelines.status import charts
+from pipelines.tools import commits
 
 
 def save_release(
@@ -51,32 +52,47 @@ def fetch_release(
 ) -> Release:
     """Write what *version* rolled out to out/rollback.json of *project*, for the chart, and return it.
 
-    Without an archive its chart tells what it was. Raises PipelineError when its
-    images, its archive or its chart are gone.
+    Without an archive its chart tells what it was. The commit of a *version* that
+    is itself a rollback is that of the release it went back to: that one was built,
+    and its chart was checked. Raises PipelineError when its images, its archive or
+    its chart are gone.
     """
     with services(site, who, times.deadline, say) as at:
         archive = at.archive()
-        if archive:
-            release = fetch.fetch(archive, version, at.registry)
-        else:
-            release = _released(at, site, who, version)
+        release = fetch.fetch(archive, version, at.registry) if archive else _released(at, site, who, version)
+        commit = release.commit
+        while wanted := _went_back_to(project, commit):
+            found = fetch.record(archive, wanted).release if archive else _described(at, site, who, wanted)
+            commit = found.commit
+        release = replace(release, commit=commit)
     results.write(project / "out" / "rollback.json", release)
     return release
 
 
+def _went_back_to(project: Path, commit: str) -> str:
+    """Return the release that *commit* goes back to; "" for none, and where this clone lacks the commit."""
+    if not commits.known(project, commit):
+        return ""
+    return next(iter(commits.trailers(project, commit, checkout.ROLLBACK)), "")
+
+
 def _released(at: Services, site: SiteConfig, who: Access, version: str) -> Release:
     """Return what the chart of *version*, or of its candidate, rolls out, if its images are there."""
+    found = _described(at, site, who, version)
+    for name, digest in (("web", found.web), ("api", found.api)):
+        if digest:
+            images.complete(at.registry(name), Image(name, digest, None))
+    return Release(found.version, found.commit, found.web, found.api, found.site, found.asset)
+
+
+def _described(at: Services, site: SiteConfig, who: Access, version: str) -> ChartResult:
     if not site.chart.repository:
         raise PipelineError("site.toml: neither an archive nor a chart repository; set one of them")
     there = charts.reader(at.web, site.chart.repository, who.charts)
     names = [one for one in (version, fetch.twin(version)) if one in there.versions()]
     if not names:
         raise PipelineError(f"{there.place}: has no chart {version}; run `make status` to see what it has")
-    found = described(there.fetch(names[0]))
-    for name, digest in (("web", found.web), ("api", found.api)):
-        if digest:
-            images.complete(at.registry(name), Image(name, digest, None))
-    return Release(found.version, found.commit, found.web, found.api, found.site, found.asset)
+    return described(there.fetch(names[0]))
 
 
 def releases(site: SiteConfig, who: Access, times: Times, say: Say) -> list[Record]:

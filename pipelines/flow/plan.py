@@ -41,8 +41,8 @@ def verify(
     """Raise PipelineError for a *version* whose code has not passed the checks.
 
     Believes the records of the checks, and the newest published chart; nothing
-    that an earlier step has decided. No reader gets a preview, and what a rollback
-    rolls out was checked when it was built.
+    that an earlier step has decided. No reader gets a preview, and images and chart
+    of a rollback are those of a release that was published.
     """
     if version.kind == "preview" or _goes_back(project, version):
         return

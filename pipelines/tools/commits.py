@@ -45,6 +45,24 @@ def text(project: Path, commit: str, path: str) -> str | None:
         return str(told) if status == 0 else None
 
 
+def files(project: Path, commit: str, folder: str) -> dict[str, bytes]:
+    """Return the files below *folder* of *project* in *commit* by their path in it, as Git stores them.
+
+    Links and submodules are left out; nothing is checked out.
+    """
+    with opened(project) as found:
+        if found is None:
+            return {}
+        repo, prefix = found
+        told = repo.git.ls_tree("-r", "-z", f"{commit}:{prefix}{folder}", strip_newline_in_stdout=False)
+        rows = [row.partition("\t") for row in str(told).split("\0") if row]
+        blobs = {path: about.split()[2] for about, _, path in rows if about.startswith("100")}
+        return {
+            path: repo.git.cat_file("blob", blob, stdout_as_string=False, strip_newline_in_stdout=False)
+            for path, blob in blobs.items()
+        }
+
+
 def entries(project: Path, commit: str) -> dict[str, str] | None:
     """Return mode, type and object id of each entry at the top of *project* in *commit*, by its name.
 

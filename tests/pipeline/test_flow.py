@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.chart.archive import unpack
 from tests.fakes.proxy import Call
 from tests.pipeline.place import Place, Services, services
 from tests.project import ROOT, git, tiny_site, write
@@ -304,6 +305,28 @@ def test_without_an_archive_the_old_chart_tells(place: Place) -> None:
     found = digests(place)
     assert found["1.0.4"] == found["1.0.2"] != found["1.0.3"]
     assert "has no chart 1.0.9; run `make status`" in refused(place, "rollback", "1.0.9")
+
+
+@pytest.mark.parametrize("buckets", [True, False])
+def test_going_back_to_a_rollback_packs_the_chart_that_was_checked(place: Place, buckets: bool) -> None:
+    """What is broken in helm/site goes live neither by the first way back nor by the second."""
+    if not buckets:
+        settle(place, assets="", archive="")
+    commit(place, "The first words.", "First")
+    done(place, "run")
+    built = git(place.project, "rev-parse", "HEAD").strip()
+    write(place.project / "helm/site/templates/unchecked.yaml", "kind: Unchecked\n")
+    git(place.project, "add", "-A")
+    commit(place, "Words over a chart that nobody has checked.")
+    done(place, "rollback", "1.0.2", "--now")
+    commit(place, "More words.")
+    done(place, "rollback", "1.0.4", "--now")
+    assert json.loads((place.project / "out/rollback.json").read_text())["commit"] == built
+    assert (place.project / "helm/site/templates/unchecked.yaml").exists()
+    found = digests(place)
+    assert found["1.0.6"] == found["1.0.4"] == found["1.0.2"]
+    for version in ("1.0.4", "1.0.6"):
+        assert "templates/unchecked.yaml" not in unpack(place.charts()[f"site-{version}.tgz"])[1]
 
 
 def test_a_release_that_is_gone_is_refused(place: Place) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import config, restored, results
+from pipelines.chart import archive
 from pipelines.chart.pack import pack
 from pipelines.errors import PipelineError
 from pipelines.results import Release
@@ -57,6 +58,47 @@ def test_a_rollback_with_another_content_is_refused(
         assert "or go back with `make rollback VERSION=1.0.1`" in str(caught.value)
     else:
         assert pack(back, config.load(back)).web == WEB
+
+
+def test_a_rollback_packs_the_chart_of_its_release(back: Path) -> None:
+    """The templates of HEAD may never have passed a check: nothing of them goes out without one."""
+    before = chart(back)
+    files = dict(before)
+    write(back / "helm/site/templates/broken.yaml", "{{ fail `unchecked` }}\n")
+    write(back / "helm/site/values.yaml", "web: [\n")
+    (back / "helm/site/templates/web/deployment.yaml").unlink()
+    (back / "helm/site/templates/link.yaml").symlink_to("/etc/passwd")
+    recommit(back, "Break the chart")
+    recommit(back, "Go back\n\nRollback-To: 1.0.1")
+    after = chart(back)
+    for one in (files, after):  # version and commit are those of the rollback
+        del one["Chart.yaml"], one["values.yaml"]
+    assert after == files
+    assert {name for name in after if "templates" in name} == {
+        path.relative_to(ROOT / "helm/site").as_posix()
+        for path in (ROOT / "helm/site/templates").rglob("*") if path.is_file()
+    }  # fmt: skip
+
+
+def chart(project: Path) -> dict[str, bytes]:
+    """Pack, and return the files of the chart."""
+    done = pack(project, config.load(project))
+    return archive.unpack((project / f"out/charts/site-{done.version}.tgz").read_bytes())[1]
+
+
+def test_a_rollback_to_the_commit_of_a_rollback_is_refused(back: Path) -> None:
+    """The tree of that commit is not what its release rolled out."""
+    between = git(back, "rev-parse", "HEAD").strip()
+    recommit(back, "Go back\n\nRollback-To: 1.0.2")
+    old = results.read_release(back / "out/rollback.json")
+    results.write(back / "out/rollback.json", replace(old, version="1.0.2", commit=between))
+    with pytest.raises(PipelineError, match=f"names commit {between[:12]}, which is a rollback"):
+        pack(back, config.load(back))
+
+
+def test_a_commit_without_a_chart_is_named(back: Path) -> None:
+    with pytest.raises(PipelineError, match="has no chart helm/other; name a later release"):
+        archive.committed(back, git(back, "rev-parse", "HEAD").strip(), "helm/other")
 
 
 def test_a_rollback_to_another_branch_is_refused(back: Path) -> None:
