@@ -6,12 +6,16 @@ Writes to stdout and stderr. The environment comes from the command line.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Mapping
 
 from pipelines import access, config, results
 from pipelines.commands.machine import Machine, seconds
+from pipelines.errors import PipelineError
 from pipelines.version import Pipeline, version
 
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 _ACTIONS = ("due", "begin", "passed")
 
 
@@ -41,11 +45,26 @@ def pipeline(machine: Machine) -> Pipeline:
     )
 
 
+def check_image(told: Mapping[str, str]) -> None:
+    """Raise PipelineError in GitLab where SITE_CI_IMAGE names the image of the jobs without its digest.
+
+    `publish` runs in that image with every credential, and a tag may name another
+    image tomorrow.
+    """
+    image = told.get("SITE_CI_IMAGE", "")
+    if told.get("GITLAB_CI") == "true" and image and not _DIGEST.search(image):
+        raise PipelineError(
+            f"SITE_CI_IMAGE: {image} has no digest, so that it may name another image tomorrow;"
+            " run `make ci-image` and commit .gitlab-ci.yml"
+        )
+
+
 def make_plan(options: argparse.Namespace, machine: Machine) -> int:
     """Plan and tell."""
     from pipelines.flow.plan import plan
     from pipelines.flow.services import Times
 
+    check_image(machine.told)
     project = options.project.resolve()
     site = config.load(project)
     who = access.read(machine.told, site.registry, site.chart.repository)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.tools.patience import Patience
 from pipelines.tools.registry import MANIFEST, Registry
 from pipelines.tools.web import Web
-from tests.project import ROOT, write
+from tests.project import COMMITTED, ROOT, commit_all, tiny_site, write
 from tests.registry import registry
 from tests.tools import need
 
@@ -56,6 +57,36 @@ def test_the_image_of_the_jobs_is_pinned_by_its_digest(
     assert done.returncode == 1
     assert "its digest cannot be looked up" in done.stderr
     assert pinned in (tmp_path / "ci.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("image", "gitlab", "code"),
+    [
+        ("python:3.13-trixie",                           "true", 1),
+        ("python@sha256:abc",                            "true", 1),
+        (f"python@sha256:{'a' * 64}:3.13",               "true", 1),
+        (f"python:3.13-trixie@sha256:{'a' * 64}",        "true", 0),
+        (f"registry.example.org/python@sha256:{'a' * 64}", "true", 0),
+        ("",                                             "true", 0),
+        ("python:3.13-trixie",                           "",     0),
+    ],
+)  # fmt: skip
+def test_the_first_job_refuses_an_image_without_a_digest(
+    image: str, gitlab: str, code: int, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """The jobs that follow hold the credentials of publishing."""
+    project = tiny_site(tmp_path, {})
+    commit_all(project, COMMITTED)
+    monkeypatch.setenv("SITE_CI_IMAGE", image)
+    monkeypatch.setenv("GITLAB_CI", gitlab)
+    assert main(["--project", str(project), "plan"]) == code
+    said = capsys.readouterr()
+    if code:
+        assert f"SITE_CI_IMAGE: {image} has no digest" in said.err
+        assert "run `make ci-image` and commit .gitlab-ci.yml" in said.err
+    else:
+        assert "has to pass the checks: nothing is published yet" in said.out
 
 
 def pin(file: Path) -> subprocess.CompletedProcess[str]:
