@@ -220,6 +220,6 @@ def test_the_decision_is_fast(site: Site) -> None:
     site.plan()
     start = time.monotonic()
     site.plan()
-    assert time.monotonic() - start < 5  # 0.3 s where the machine has nothing else to do
+    assert time.monotonic() - start < 5  # far above what it takes: the machine may be busy
     asked = [call.path for call in site.place.services.front["nexus"].calls]
     assert len(asked) == 4  # two for each plan
