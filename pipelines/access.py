@@ -108,7 +108,8 @@ def refuse_publishing(told: Mapping[str, str]) -> None:
     if told.get("GITLAB_CI") == "true" and names:
         raise PipelineError(
             f"{', '.join(names)}: this job packs, and must not be able to publish; scope the variable to the"
-            " environment production, and set SITE_PULL_USER and SITE_PULL_PASSWORD where bases want a login"
+            " environment production, or previews, and set SITE_PULL_USER and SITE_PULL_PASSWORD"
+            " where bases want a login"
         )
 
 
