@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,8 @@ from tests.fakes.apiserver import ApiServer, api_server
 NUMBER: dict[str, Any] = {"web.replicas": 3}
 UNMANAGED: dict[str, Any] = {"web.replicas": "unmanaged"}
 AUTOSCALED: dict[str, Any] = {"web.autoscale.max": 9}
-Upgrade = Callable[..., None]
+Upgrade = Callable[..., str]
+Rollback = Callable[[int], str]
 
 
 @pytest.fixture
@@ -30,17 +33,26 @@ def upgrade(api: ApiServer, tmp_path: Path) -> Upgrade:
     """A function: install or upgrade the release, as Flux does (server-side apply that takes fields over)."""
     config = api.kubeconfig(tmp_path)
 
-    def run(values: dict[str, Any], mode: str = "nodeport", version: str = "0.0.0") -> None:
+    def run(values: dict[str, Any], mode: str = "nodeport", version: str = "0.0.0", code: int = 0) -> str:
         chart = tmp_path / version
         if not chart.exists():
             shutil.copytree(CHART, chart)
             (chart / "Chart.yaml").write_text((CHART / "Chart.yaml").read_text().replace("0.0.0", version))
         sets = [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
-        helm("upgrade", RELEASE, chart, "--install", "--kubeconfig", config, "--namespace", "site",
-             "--server-side=true", "--force-conflicts", "--wait=watcher", "--timeout=60s",
-             *given(mode), *sets)  # fmt: skip
+        return helm("upgrade", RELEASE, chart, "--install", "--kubeconfig", config, "--namespace", "site",
+                    "--server-side=true", "--force-conflicts", "--wait=watcher", "--timeout=60s",
+                    *given(mode), *sets, code=code)  # fmt: skip
 
     return run
+
+
+@pytest.fixture
+def rollback(tmp_path: Path) -> Rollback:
+    """A function: roll the release back to a revision, as Flux does."""
+    return lambda revision: helm(
+        "rollback", RELEASE, str(revision), "--kubeconfig", tmp_path / "kubeconfig", "--namespace", "site",
+        "--server-side=true", "--force-conflicts",
+    )  # fmt: skip
 
 
 def test_a_number_is_set_again_by_each_release(api: ApiServer, upgrade: Upgrade) -> None:
@@ -51,62 +63,113 @@ def test_a_number_is_set_again_by_each_release(api: ApiServer, upgrade: Upgrade)
     assert api.replicas("site-web") == 3
 
 
-@pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
-@pytest.mark.parametrize("before", [2, 3])
-def test_leaving_the_number_to_others_never_changes_it(
-    values: dict[str, Any], before: int, api: ApiServer, upgrade: Upgrade
+def owners(api: ApiServer, name: str = "site-web") -> set[tuple[str, str]]:
+    """Return who owns the number of pods: manager and subresource."""
+    owned = api.objects["deployments", name].owned
+    return {who for who, fields in owned.items() if ("spec", "replicas") in fields}
+
+
+LEFT_OUT = pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
+
+
+@LEFT_OUT
+def test_a_number_is_left_out_only_once_it_was_handed_over(
+    values: dict[str, Any], api: ApiServer, upgrade: Upgrade, tmp_path: Path
 ) -> None:
     """A field that its one owner leaves out is removed, and the API server fills in 1."""
-    upgrade(NUMBER | {"web.replicas": before})
-    for version in ("0.0.1", "0.0.2", "0.0.3"):
+    upgrade(NUMBER)
+    said = upgrade(values, version="0.0.1", code=1)
+    assert "Helm alone owns spec.replicas of the Deployment site-web" in said
+    assert f"{next(iter(values))}: Helm" in said
+    assert (api.replicas("site-web"), owners(api)) == (3, {("helm", "")})
+    (command,) = re.findall("(echo .*) [|] kubectl apply --server-side --field-manager=handover", said)
+    wanted = json.loads(shlex.split(command)[1])
+    assert wanted["metadata"] == {"name": "site-web", "namespace": "site"}
+    assert wanted["spec"] == {"replicas": 3}
+    api.apply("deployments", "site-web", wanted, "handover")
+    for version in ("0.0.1", "0.0.2"):
         upgrade(values, version=version)
-        assert api.replicas("site-web") == before
+        assert (api.replicas("site-web"), owners(api)) == (3, {("handover", "")})
 
 
-@pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
+@LEFT_OUT
+def test_a_rollback_scales_nothing_that_is_left_to_others(
+    values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
+) -> None:
+    """Helm applies a stored manifest as it is: none of these may hold a number."""
+    upgrade(NUMBER)
+    api.hand_over("site-web")
+    upgrade(values, version="0.0.1")
+    api.scale("site-web", 8, "kube-controller-manager")
+    upgrade(values, version="0.0.2")
+    rollback(2)
+    assert api.replicas("site-web") == 8
+    rollback(1)  # with a number
+    assert (api.replicas("site-web"), owners(api)) == (3, {("helm", "")})
+    upgrade(values, version="0.0.3", code=1)
+    assert api.replicas("site-web") == 3
+
+
+@LEFT_OUT
+def test_a_rollback_from_the_number_that_runs_scales_nothing(
+    values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
+) -> None:
+    """So docs/operator.md goes back to a number: Helm owns the field with who has set it."""
+    upgrade(values)
+    api.scale("site-web", 8, "kube-controller-manager")
+    upgrade({"web.replicas": 8}, version="0.0.1")
+    assert owners(api) == {("helm", ""), ("kube-controller-manager", "scale")}
+    rollback(1)
+    assert api.replicas("site-web") == 8
+
+
+@LEFT_OUT
+def test_a_first_install_leaves_the_number_to_others(
+    values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
+) -> None:
+    """The API server fills in 1, which nobody owns."""
+    for version in ("0.0.0", "0.0.1"):
+        upgrade(values, version=version)
+        assert (api.replicas("site-web"), owners(api)) == (1, set())
+    api.scale("site-web", 8, "kube-controller-manager")
+    rollback(1)
+    assert api.replicas("site-web") == 8
+
+
+@LEFT_OUT
 def test_what_another_manager_has_set_is_not_touched(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade
 ) -> None:
-    """From the first change by `kubectl scale` or an autoscaler on, Helm does not name the field."""
+    """Who has changed the number owns it: nothing is left to hand over."""
     upgrade(NUMBER)
-    upgrade(values, version="0.0.1")
-    for version, replicas in (("0.0.2", 5), ("0.0.3", 4)):
+    for version, replicas in (("0.0.1", 5), ("0.0.2", 4)):
         api.scale("site-web", replicas, "kube-controller-manager")
         upgrade(values, version=version)
         assert api.replicas("site-web") == replicas
-        owners = {
-            who
-            for who, fields in api.objects["deployments", "site-web"].owned.items()
-            if ("spec", "replicas") in fields
-        }
-        assert owners == {("kube-controller-manager", "scale")}
+        assert owners(api) == {("kube-controller-manager", "scale")}
 
 
-def test_a_field_that_was_handed_over_stays_with_its_new_owner(api: ApiServer, upgrade: Upgrade) -> None:
-    """The way that Kubernetes documents: another manager applies the field, then the first leaves it out."""
-    upgrade(NUMBER)
-    api.apply("deployments", "site-web", {"spec": {"replicas": 3}}, "handover")
-    upgrade(UNMANAGED, version="0.0.1")
-    assert api.replicas("site-web") == 3
-    assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
-
-
-def test_helm_is_known_by_its_annotation_too(api: ApiServer, upgrade: Upgrade) -> None:
+@pytest.mark.parametrize("manager", ["helm4", "helm-controller"])
+def test_helm_is_known_by_its_annotation_too(manager: str, api: ApiServer, upgrade: Upgrade) -> None:
     """Helm's name as a manager is that of its program, which may be called otherwise."""
     upgrade(NUMBER)
     one = api.objects["deployments", "site-web"]
-    one.owned["helm4", ""] = one.owned.pop(("helm", ""))
-    upgrade(UNMANAGED, version="0.0.1")
-    assert one.body["spec"]["replicas"] == 3
-    assert ("spec", "replicas") in one.owned["helm", ""]
+    one.owned[manager, ""] = one.owned.pop(("helm", ""))
+    upgrade(UNMANAGED, version="0.0.1", code=1)
+    assert (api.replicas("site-web"), owners(api)) == (3, {(manager, "")})
 
 
-def test_the_login_is_left_to_others_too(api: ApiServer, upgrade: Upgrade) -> None:
+def test_the_login_is_left_to_others_too(api: ApiServer, upgrade: Upgrade, rollback: Rollback) -> None:
     upgrade({"api.replicas": 3})
+    said = upgrade({"api.replicas": "unmanaged"} | UNMANAGED, version="0.0.1", code=1)
+    assert "api.replicas: Helm alone" in said
+    assert "2 fault(s)" in said
+    api.hand_over("site-api")
     upgrade({"api.replicas": "unmanaged"}, version="0.0.1")
     assert api.replicas("site-api") == 3
     api.scale("site-api", 6, "kubectl")
     upgrade({"api.replicas": "unmanaged"}, version="0.0.2")
+    rollback(2)
     assert api.replicas("site-api") == 6
 
 

@@ -69,6 +69,11 @@ class ApiServer:
                 one.owned = {who: fields - {path} for who, fields in one.owned.items()}
                 one.owned[manager, "scale"] = frozenset({path})
 
+    def hand_over(self, name: str) -> None:
+        """Make another manager than Helm own the number of pods of the Deployment *name*, too."""
+        same = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": self.replicas(name)}}
+        self.apply("deployments", name, same, "handover")
+
     def kubeconfig(self, folder: Path) -> Path:
         """Write a kubeconfig that leads here into *folder*."""
         file = folder / "kubeconfig"

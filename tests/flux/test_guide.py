@@ -158,8 +158,12 @@ def test_the_field_is_handed_over_by_the_command_of_the_guide(tmp_path: Path) ->
             if ("spec", "replicas") in fields
         }
         assert owners == {("helm", ""), ("handover", "")}
-        helm("upgrade", "site", CHART, *place, *given("nodeport"), '--set-json=web.replicas="unmanaged"')
-        assert api.replicas("site-web") == 3
+        both = ['--set-json=web.replicas="unmanaged"', '--set-json=api.replicas="unmanaged"']
+        said = helm("upgrade", "site", CHART, *place, *given("nodeport"), *both, code=1)
+        (command,) = re.findall(r"api[.]replicas: .*release again: (.*)", said)
+        run(f"export KUBECONFIG={config}\n{command}", tmp_path)  # the chart's own words, for the login
+        helm("upgrade", "site", CHART, *place, *given("nodeport"), *both)
+        assert (api.replicas("site-web"), api.replicas("site-api")) == (3, 3)
         assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
 
 

@@ -129,6 +129,8 @@ def lifecycle(api: ApiServer, folder: Path, first: str, second: str) -> None:
     autoscale = f"--set-json=web.autoscale={json.dumps({'max': 5})}"
     helm("upgrade", "site", CHART, "--install", *place, *apply, *given(first))
     helm("test", "site", *place, "--timeout=60s")
+    for name in [name for kind, name in api.objects if kind == "deployments"]:
+        api.hand_over(name)
     helm("upgrade", "site", CHART, *place, *apply, *given(second), autoscale)
     helm("test", "site", *place, "--timeout=60s")
     helm("rollback", "site", "1", *place, "--wait=watcher", "--timeout=60s")

@@ -191,6 +191,16 @@ Types, names and choices are in values.schema.json.
 {{- end }}
 {{- end }}
 
+{{- $deployments := list (dict "value" (ternary "web.autoscale.max" "web.replicas" (gt (int .Values.web.autoscale.max) 0)) "deployment" (include "site.web" .) "replicas" .Values.web.replicas "autoscaled" .Values.web.autoscale.max) }}
+{{- if .Values.api.enabled }}
+{{- $deployments = append $deployments (dict "value" "api.replicas" "deployment" (include "site.api" .) "replicas" .Values.api.replicas "autoscaled" 0) }}
+{{- end }}
+{{- range $deployments }}
+{{- with include "site.handover" (set . "root" $) }}
+{{- $faults = append $faults . }}
+{{- end }}
+{{- end }}
+
 {{- if $faults }}
 {{- printf "\n\n%s\n\n%d fault(s) in the values; nothing was rendered\n" (join "\n" $faults) (len $faults) | fail }}
 {{- end }}
