@@ -76,7 +76,8 @@ def _plain(body: bytes) -> bool:
     if _depth(body) > DEPTH:
         return False
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_int=_number)
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_int=_number, parse_float=_fraction)
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, OverflowError):  # both kinds of UnicodeError are ValueErrors
         return False
@@ -87,6 +88,14 @@ def _number(text: str) -> int:
     """Return a number that every database can hold, and be asked for."""
     number = int(text)
     if abs(number) >= 2**63:
+        raise ValueError("larger than any row's")
+    return number
+
+
+def _fraction(text: str) -> float:
+    """Return a number with a fraction or an exponent, within the same bounds: Django makes an id of it."""
+    number = float(text)
+    if not abs(number) < 2**63:  # 1e999 is infinity
         raise ValueError("larger than any row's")
     return number
 
