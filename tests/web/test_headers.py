@@ -99,7 +99,8 @@ def test_no_location_is_without_them_whatever_is_asked_and_answered(
                 answer = all_of_it.get(path, method)
                 assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, (path, method)
         # The API speaks text here: JSON is NGINX's own answer to the 22nd login.
-        many = [all_of_it.get(LOGIN, "POST") for _ in range(40)]
+        one_reader = {"X-Forwarded-For": "203.0.113.9"}
+        many = [all_of_it.get(LOGIN, "POST", headers=one_reader) for _ in range(40)]
         refused = [one for one in many if one.headers.get("content-type") == "application/json"]
         assert refused
         for answer in refused:

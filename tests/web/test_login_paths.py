@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from tests.fakes.upstream import Upstream
 from tests.preview import until
+from tests.project import ROOT
 from tests.web.conftest import Start
 from tests.web.server import TRUSTED, Web
 
@@ -153,6 +155,54 @@ def test_guessing_is_slow_for_one_network_and_for_nobody_else(start: Start, api:
         for free in (LOGIN.replace("login", "session"), "/", "/members/"):
             assert web.get(free, headers=at("203.0.113.1")).status in (200, 204)
         assert web.get(LOGIN.replace("login", "session"), "DELETE", headers=at("203.0.113.1")).status == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "auth/webauthn/login"), ("POST", "auth/reauthenticate"), ("POST", "account/password/change")],
+)
+def test_a_session_s_row_and_a_hash_are_counted_too(
+    start: Start, api: Upstream, method: str, path: str
+) -> None:
+    """Without a cookie, each request for a challenge begins a session; members' passwords are hashed, too."""
+    with start(api=f"127.0.0.1:{api.port}") as web:
+        found = Counter(
+            web.get(f"/_allauth/browser/v1/{path}", method, headers=at(f"203.0.113.{number}")).status
+            for number in range(60)
+        )
+        assert found.keys() == {204, 429}
+        assert 20 <= found[204] <= 30
+
+
+@pytest.mark.parametrize("path", ["/_allauth/x", "/accounts/x"])
+def test_a_network_of_many_readers_has_a_limit(start: Start, path: str) -> None:
+    """A /48 holds 65,536 of them: 200 requests a second, 400 at once. Without an API nothing slows it down."""
+    with (
+        start(api="127.0.0.1:9") as web,
+        socket.create_connection(("127.0.0.1", web.port), timeout=30) as line,
+    ):
+        begun = time.monotonic()
+        for number in range(900):  # in one go: an answer need not be waited for (RFC 9112, 9.3.2)
+            end = "close" if number == 899 else "keep-alive"
+            line.sendall(
+                f"GET {path} HTTP/1.1\r\nHost: small.example\r\nConnection: {end}\r\n"
+                f"X-Forwarded-For: 2001:db8:7:{number:x}::1\r\n\r\n".encode()
+            )
+        answers = b"".join(iter(lambda: line.recv(1 << 16), b""))
+        lasted = time.monotonic() - begun
+        found = Counter(re.findall(rb"HTTP/1\.1 (\d+) ", answers))
+        assert found.keys() == {b"503", b"429"}
+        assert 400 <= found[b"503"] <= 402 + 200 * lasted
+        assert web.get(path, headers=at("2001:db8:8::1")).status == 503
+
+
+@pytest.mark.parametrize("name", ["api.conf", "gate.conf"])
+def test_every_location_that_asks_the_api_counts_the_network(name: str) -> None:
+    """NGINX closes the connection where the gate does not answer, so that the test above cannot try these."""
+    text = (ROOT / "images/web/nginx/login/server" / name).read_text("utf-8")
+    limited = [block for block in re.split(r"^location ", text, flags=re.M) if "limit_conn" in block]
+    assert limited
+    assert [block for block in limited if not re.search(r"limit_req +zone=network ", block)] == []
 
 
 @pytest.mark.parametrize(
