@@ -176,7 +176,7 @@ def test_a_session_s_row_and_a_hash_are_counted_too(
 
 @pytest.mark.parametrize("path", ["/_allauth/x", "/accounts/x"])
 def test_a_network_of_many_readers_has_a_limit(start: Start, path: str) -> None:
-    """A /48 holds 65,536 of them: 200 requests a second, 400 at once. Without an API nothing slows it down."""
+    """A /48 holds 65,536 of them: 200 requests a second, 400 at once. Without an API nothing slows it."""
     with (
         start(api="127.0.0.1:9") as web,
         socket.create_connection(("127.0.0.1", web.port), timeout=30) as line,
