@@ -12,10 +12,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign schemas storage ci-image lock clean post base wheels image version status chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base wheels image version status chart publish promote rollout rollback release
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/run  ## show the site on http://localhost:8000 and reload it on save (PORT=8123)
 	@$(RUN) serve --port $(PORT)
@@ -129,6 +129,8 @@ sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (min
 
 cosign: $(VENV)/bin/cosign-verify  ## build what verifies signatures in the tests, pinned (minutes)
 
+cosign-command: $(VENV)/bin/cosign  ## build cosign itself, which the tests then ask as well (six minutes of CPU)
+
 schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need
 
 storage: $(VENV)/bin/versitygw  ## build versitygw, pinned: the tests' second object storage (minutes)
@@ -197,6 +199,10 @@ $(VENV)/sops: .ci/sops/go.mod .ci/sops/go.sum | $(VENV)/go
 $(VENV)/bin/cosign-verify: .ci/cosign/main.go .ci/cosign/go.mod .ci/cosign/go.sum | $(VENV)/go
 	@echo "building cosign-verify" >&2
 	@go build -C .ci/cosign -trimpath -o $(CURDIR)/$@ .
+
+$(VENV)/bin/cosign: | $(VENV)/go
+	@echo "building cosign" >&2
+	@GOBIN="$(CURDIR)/$(BIN)" go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 
 # The CRDs as their authors' own generator makes them, and the operator's chart, which lies in its Go module.
 FLUX := helm-controller/api/v2 kustomize-controller/api/v1 source-controller/api/v1 \
