@@ -80,7 +80,7 @@ class Users(ScopedAdmin):
             _mail(request, obj)
         elif old.lower() != obj.email.lower():
             ended = addresses.replace(obj, old)
-            messages.info(request, f"{old} was told of the change, and {ended} sessions ended")
+            messages.info(request, f"a mail about the change went to {old}, and {ended} sessions ended")
             if not obj.has_usable_password():  # the link of the first invitation went to the old address
                 _mail(request, obj)
         elif not obj.is_active:
