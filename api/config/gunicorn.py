@@ -29,7 +29,7 @@ limit_request_field_size = 8190
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Finish what goes on beside requests: whoever asked for a mail was told that it comes."""
+    """Finish the queued mails before the process ends, since requests have been answered for them."""
     from api.accounts.post import finish
 
     finish(patience=15)
