@@ -96,16 +96,16 @@ test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k le
 
 golden: $(VENV)/dev $(VENV)/kube  ## write the golden copies of the tests anew, to be read as a diff
 	$(BIN)/python -m tests.golden
-	$(BIN)/python -m tests.chart.golden
+	$(BIN)/python -m tests.helm.golden
 
 chart-docs: $(VENV)/dev  ## write the table of values in the chart's README
-	$(BIN)/python -m tests.chart.docs
+	$(BIN)/python -m tests.helm.docs
 
 scanner: $(VENV)/scan  ## install checkov, which the chart's tests need: 290 MB in an environment of its own
 
-lint: $(VENV)/dev  ## ruff over everything
+lint: $(VENV)/dev  ## ruff, and the import contracts of pyproject.toml
 	@$(RUN) checks begin lint
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && PYTHONPATH=. $(BIN)/lint-imports --no-cache
 	@$(RUN) checks passed lint
 
 format: $(VENV)/dev  ## let ruff mend what it can

@@ -45,7 +45,7 @@ MARKDOWN = {
 def project(folder: Path, pages: int) -> list[str]:
     """Write a project with *pages* posts into *folder*; return the command that builds it."""
     shutil.copytree(ROOT / "theme", folder / "theme")
-    for name in ("pelicanconf.py", "tests/site/site.toml"):
+    for name in ("pelicanconf.py", "tests/data/site/site.toml"):
         shutil.copy(ROOT / name, folder)
     corpus.write(folder / "content" / "posts", pages)
     (folder / "content" / "pages").mkdir()

@@ -16,10 +16,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines import config, results
 from pipelines.commands import checking, cluster, delivery, publishing, status
-from pipelines.commands.machine import Machine
-from pipelines.errors import PipelineError, SourceError, UsageError
+from pipelines.commands.context import Context
+from pipelines.core import config, results
+from pipelines.core.errors import PipelineError, SourceError, UsageError
 
 _IMAGES = ("web", "api")
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser.parse_args(arguments)
         work = getattr(options, "work", None)  # of pipelines/commands
-        code = int((work(options, _machine()) if work else options.run(options)) or 0)
+        code = int((work(options, _context()) if work else options.run(options)) or 0)
         sys.stdout.flush()  # here, where it can be said that nobody reads it
         return code
     except SourceError as error:
@@ -147,55 +147,59 @@ def _port(text: str) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from pipelines.commands.summaries import build_summary
     from pipelines.site.build import Options, build
-    from pipelines.terminal import Bar, summary
+    from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
-    site = config.load(project)
+    site = config.load_config(project)
     as_of = _as_of(options.as_of, project)
     workers = options.workers or len(os.sched_getaffinity(0))
     choice = Options(as_of=as_of, drafts=options.drafts, workers=workers)
-    with Bar() as bar:
+    with ProgressBar() as bar:
         result = build(project, project / "out" / "site", site, choice, progress=bar)
     if options.json:
         sys.stdout.write(results.to_json(result))
     else:
-        sys.stdout.write(summary(result))
+        sys.stdout.write(build_summary(result))
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    from pipelines.site.external import try_links
-    from pipelines.terminal import Bar, external_report
+    from pipelines.commands.summaries import external_report
+    from pipelines.site.check.external import check_external_links
+    from pipelines.tools.terminal import ProgressBar
 
     code = _build(options)
     if options.external:
         project = options.project.resolve()
-        with Bar() as bar:
-            report = try_links(project / "out" / "site", config.load(project).url, progress=bar)
+        with ProgressBar() as bar:
+            report = check_external_links(
+                project / "out" / "site", config.load_config(project).url, progress=bar
+            )
         sys.stdout.write(external_report(report))
     return code
 
 
 def _diagrams(options: argparse.Namespace) -> int:
-    from pipelines.site.diagrams import render
+    from pipelines.site.diagrams.render import render_diagrams
     from pipelines.tools import git
 
     project = options.project.resolve()
-    index = git.index(project, ["content"])
-    changed = render(project, lambda text: print(text, file=sys.stderr), index)
+    index = git.read_index(project, ["content"])
+    changed = render_diagrams(project, lambda text: print(text, file=sys.stderr), index)
     for path in changed:
         print(path.relative_to(project).as_posix())
     return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from pipelines.preview.serve import serve
+    from pipelines.preview.server import serve_preview
 
-    return serve(
-        options.project, options.port, told=os.environ, clock=time.time, say=_say, front=options.nginx
+    return serve_preview(
+        options.project, options.port, environ=os.environ, clock=time.time, log=_log, front=options.nginx
     )
 
 
@@ -203,20 +207,20 @@ def _invite(options: argparse.Namespace) -> int:
     from pipelines.preview.accounts import invite
 
     words = {"name": options.name, "owner": options.owner, "port": options.port}
-    invite(options.project, options.email, **words, told=os.environ)
+    invite(options.project, options.email, **words, environ=os.environ)
     return 0
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     with suppress(OSError):  # nobody reads it: a preview goes on
         print(line, file=sys.stderr, flush=True)
 
 
 def _version(options: argparse.Namespace) -> int:
-    from pipelines.version import version
+    from pipelines.flow.versioning import determine_version
 
     project = options.project.resolve()
-    result = version(project, config.load(project), checking.pipeline(_machine()))
+    result = determine_version(project, config.load_config(project), checking.pipeline(_context()))
     if result.dirty:
         print("warning: the tree is not that of the commit, so nothing of it is published; commit it",
               file=sys.stderr)  # fmt: skip
@@ -227,59 +231,61 @@ def _version(options: argparse.Namespace) -> int:
 
 def _image(options: argparse.Namespace) -> int:
     from pipelines.commands import bases
-    from pipelines.terminal import image_summary
+    from pipelines.commands.summaries import image_summary
 
     project = options.project.resolve()
-    site = config.load(project)
+    site = config.load_config(project)
     if options.json and not options.name:
         raise UsageError(f"--json tells of one image; name it: {' or '.join(_IMAGES)}")
     names = [options.name] if options.name else [name for name in _IMAGES if name != "api" or site.login]
     for name in names:
-        result = bases.pack(name, project, site, os.environ, _say)
+        result = bases.pack(name, project, site, os.environ, _log)
         sys.stdout.write(results.to_json(result) if options.json else image_summary(result))
     return 0
 
 
 def _chart(options: argparse.Namespace) -> int:
-    from pipelines.chart.pack import pack
-    from pipelines.terminal import chart_summary
+    from pipelines.charts.build import build_chart
+    from pipelines.commands.summaries import chart_summary
 
     project = options.project.resolve()
-    result = pack(project, config.load(project))
+    result = build_chart(project, config.load_config(project))
     sys.stdout.write(results.to_json(result) if options.json else chart_summary(result))
     return 0
 
 
 def _base(options: argparse.Namespace) -> int:
     from pipelines.commands import bases
-    from pipelines.image import base, mirror
+    from pipelines.image import base, debian_mirror
 
     project = options.project.resolve()
-    site = config.load(project)
+    site = config.load_config(project)
     if options.push and not site.registry:
         raise PipelineError("site.toml: nowhere to push to; set registry under [images]")
     store = bases.writable(os.environ, site) if options.push else None
-    for one in base.make(project, options.names, store, _say, os.environ.get(mirror.VARIABLE, "")):
+    for one in base.make_bases(
+        project, options.names, store, _log, os.environ.get(debian_mirror.VARIABLE, "")
+    ):
         print(one)
     return 0
 
 
 def _wheels(options: argparse.Namespace) -> int:
     from pipelines.image import base, wheels
-    from pipelines.image.target import target_of
+    from pipelines.image.python_target import target_of
 
     project = options.project.resolve()
-    target = target_of(base.pinned(project, "api"))
+    target = target_of(base.pinned_base(project, "api"))
     with suppress(PipelineError):  # what is there and whole is not fetched again
-        wheels.read(project, target)
+        wheels.read_wheels(project, target)
         return 0
-    wheels.fetch(project, target, _say)
-    wheels.read(project, target)
+    wheels.fetch_wheels(project, target, _log)
+    wheels.read_wheels(project, target)
     return 0
 
 
-def _machine() -> Machine:
-    return Machine(os.environ, Path.home(), time.time, time.monotonic, time.sleep, _say)
+def _context() -> Context:
+    return Context(os.environ, Path.home(), time.time, time.monotonic, time.sleep, _log)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -288,15 +294,15 @@ def _run(options: argparse.Namespace) -> int:
 
     as_of = _as_of(None, options.project.resolve())
     choice = Options(as_of=as_of, drafts=False, workers=len(os.sched_getaffinity(0)))
-    return delivery.run(options, _machine(), checking.pipeline(_machine()), choice)
+    return delivery.run(options, _context(), checking.pipeline(_context()), choice)
 
 
 def _new(options: argparse.Namespace) -> int:
-    from pipelines.site.new import new
+    from pipelines.site.content.new import create_page
 
     project = options.project.resolve()
-    site = config.load(project)
-    print(new(project, site, options.kind, options.title, int(time.time())))
+    site = config.load_config(project)
+    print(create_page(project, site, options.kind, options.title, int(time.time())))
     return 0
 
 
@@ -306,16 +312,19 @@ def _as_of(text: str | None, project: Path) -> int:
     What the caller says, else SOURCE_DATE_EPOCH, else the trailer As-Of of HEAD,
     else its time, else (a tree without Git) the clock, which is said on stderr.
     """
-    from pipelines import checkout, version
-    from pipelines.tools import commits
+    from pipelines.flow import versioning
+    from pipelines.tools import checkout, commits
 
     text = text or os.environ.get("SOURCE_DATE_EPOCH")
     if text:
-        if (found := version.moment(text)) is None:
-            raise UsageError(f"--as-of {text!r} is not a time; {version.MOMENTS}")
+        if (found := versioning.parse_time(text)) is None:
+            raise UsageError(f"--as-of {text!r} is not a time; {versioning.TIME_FORMATS}")
         return found
-    if time_of_head := commits.time(project, "HEAD"):
-        return version.as_of(commits.trailers(project, "HEAD", checkout.AS_OF)) or time_of_head
+    if time_of_head := commits.commit_time(project, "HEAD"):
+        return (
+            versioning.scheduled_time(commits.commit_trailers(project, "HEAD", checkout.AS_OF))
+            or time_of_head
+        )
     now = int(time.time())
     shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     print(f"no Git here: posts are due as of the clock; for equal bytes: --as-of {shown}", file=sys.stderr)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import project
-from tests.signals import restore_for_children
+from tests.support import project
+from tests.support.signals import restore_for_children
 
 restore_for_children()
 

@@ -12,8 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests import project
-from tests.project import ROOT, files_of
+from tests.support import project
+from tests.support.project import ROOT, files_of
 
 FOLDER = ROOT / "tests" / "golden" / "site"
 INDEX = "FILES"
@@ -28,7 +28,7 @@ def shown(site: Path) -> dict[str, str]:
         if name == "site.json":  # holds the times of the phases
             continue
         if name.endswith((".gz", ".br")):
-            continue  # a function of the file beside it (tests/test_compress.py)
+            continue  # a function of the file beside it (tests/site/output/test_compression.py)
         rows.append(f"{hashlib.sha256(data).hexdigest()[:16]} {len(data):>7} {name}")
         if name.endswith(_TEXT):
             found[name] = lines(data.decode())

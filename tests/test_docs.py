@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
-from pipelines.site import metadata, reader
-from pipelines.site.metadata import KEYS
-from tests import project
-from tests.project import ROOT, write
+from pipelines.site.content import front_matter, metadata
+from pipelines.site.content.metadata import KEYS
+from tests.support import project
+from tests.support.project import ROOT, write
 
 DOCS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 GUIDES = ROOT / "docs" / "author.md", ROOT / "docs" / "operator.md", ROOT / "README.md"
@@ -63,8 +63,8 @@ def test_the_makefile_lists_every_target() -> None:
 
 def test_the_example_of_front_matter_holds_every_key_and_is_good() -> None:
     example = blocks(ROOT / "docs" / "author.md", "yaml")[0]
-    source = reader.split(example, "example.md")
-    parsed = metadata.parse(source.entries, "example.md", timezone="Europe/Berlin")
+    source = front_matter.split_front_matter(example, "example.md")
+    parsed = metadata.parse_metadata(source.entries, "example.md", timezone="Europe/Berlin")
     assert {entry.key for entry in source.entries} == KEYS
     assert parsed.title == "What the page is called"
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines import results
+from pipelines.core import results
 from tests.fakes.proxy import Call
-from tests.pipeline.place import Place
+from tests.support.delivery.targets import Place
 
 PLACES = ("registry", "assets", "archive", "charts")
 

@@ -24,16 +24,16 @@ import httpx
 from benchmarks.build import PYTHON, ROOT
 from benchmarks.delivery.moved import Sent, sent
 from benchmarks.measure import Peer, run
-from tests.pipeline.place import Place, services
-from tests.registry import LOGIN
+from tests.support.delivery.targets import Place, services
+from tests.support.registry import LOGIN
 
 POST = "content/posts/equal-bytes.md"
 STYLE = "theme/less/prose.less"
 LAG = 1.0  # seconds until index.yaml is made anew: the default of Nexus (tests/fakes/nexus.py)
 KEPT = ("base", "wheels")  # of out/: fetched, not made by a run
 _WHO = {
-    f"GIT_{who}_{what}": "bench@small.example"
-    for who in ("AUTHOR", "COMMITTER")
+    f"GIT_{credentials}_{what}": "bench@small.example"
+    for credentials in ("AUTHOR", "COMMITTER")
     for what in ("NAME", "EMAIL")
 }
 

@@ -18,7 +18,7 @@ from benchmarks import processes
 from benchmarks.build import PYTHON, ROOT, project
 from tests.api.database import postgres
 from tests.api.running import Site, running
-from tests.preview import free_port
+from tests.support.previews import free_port
 
 PUBLIC, GATED = "/open/", "/members/closed/"
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.programs import MODULES
-from pipelines import config
+from pipelines.core import config
 from pipelines.image import layer
-from pipelines.image.web import contents
-from pipelines.site import compress
+from pipelines.image.web import web_files
+from pipelines.site.output import compression
 
 PAGE, ASSET = 10_000, 2_000  # bytes of what is asked for
 
@@ -31,8 +31,8 @@ class Request:
 
 def unpack(site: Path, root: Path) -> None:
     """Write what is above the base of the image of *site* into *root*, with room to write and the modules."""
-    for files in contents(site, config.load(site))[1].values():
-        with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
+    for files in web_files(site, config.load_config(site))[1].values():
+        with tarfile.open(fileobj=io.BytesIO(layer.pack_files(files))) as tar:
             tar.extraction_filter = lambda member, _: member  # Python 3.11.2 has no argument for it
             tar.extractall(root)
     (root / "tmp").mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def requests(root: Path) -> list[Request]:
     small = public / "assets" / f"small.{hashlib.sha256(data).hexdigest()[:8]}.css"
     for file, text in zip(
         (small, Path(f"{small}.gz"), Path(f"{small}.br")),
-        (data, *compress.twins(data, compress.ASSET)),
+        (data, *compression.twins(data, compression.ASSET)),
         strict=True,
     ):
         file.write_bytes(text)

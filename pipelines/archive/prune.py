@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from pipelines.archive import fetch
+from pipelines.archive import catalog
 from pipelines.archive.record import Record
-from pipelines.errors import PipelineError
-from pipelines.tools.parallel import each
+from pipelines.core.errors import PipelineError
+from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket
 
 FOLDER = "assets/"
@@ -21,7 +21,7 @@ _AT_ONCE = 8
 GRACE = timedelta(days=1)
 
 
-def kept(records: Iterable[Record], keep: int) -> list[Record]:
+def kept_records(records: Iterable[Record], keep: int) -> list[Record]:
     """Return the records of the last *keep* releases, the newest first.
 
     A candidate and the stable version that it became are one release.
@@ -35,18 +35,20 @@ def kept(records: Iterable[Record], keep: int) -> list[Record]:
     return [one for one in found if one.version.removesuffix("-rc") in names[:keep]]
 
 
-def unused(assets: Bucket, archive: Bucket, keep: int, now: datetime) -> list[str]:
+def unused_assets(assets: Bucket, archive: Bucket, keep: int, now: datetime) -> list[str]:
     """Return the keys of *assets* that none of the last *keep* releases of *archive* refers to.
 
     Those that were put within the last day stay: the release that they belong to
     may be on its way. Raises PipelineError when nothing is archived, since then
     nothing is known.
     """
-    names = fetch.versions(archive)
+    names = catalog.archived_versions(archive)
     if not names:
         raise PipelineError(f"{archive.place.what} {archive.place.name!r}: has no release; publish one first")
-    records = each(lambda name: fetch.record(archive, name), names, _AT_ONCE, archive.patience)
-    used = {key for one in kept(records, keep) for key in one.assets}
+    records = run_parallel(
+        lambda name: catalog.read_record(archive, name), names, _AT_ONCE, archive.retry_policy
+    )
+    used = {key for one in kept_records(records, keep) for key in one.assets}
     entries = assets.list(FOLDER).values()
     return sorted(one.key for one in entries if one.key not in used and now - one.changed > GRACE)
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.errors import PipelineError
-from pipelines.results import Release
+from pipelines.core.errors import PipelineError
+from pipelines.core.results import Release
 
 RECORDS, BLOBS = "releases/", "blobs/sha256/"
 
@@ -54,17 +54,17 @@ def _inside(part: Part) -> bool:
     return bool(re.fullmatch(r"[0-9a-f]{64}", part.sha256)) and words[0] != "" and ".." not in words
 
 
-def key_of(version: str) -> str:
+def record_key(version: str) -> str:
     """Return where the record of *version* lies in the bucket."""
     return f"{RECORDS}{version}.json"
 
 
-def to_bytes(record: Record) -> bytes:
+def record_to_bytes(record: Record) -> bytes:
     """Return *record* as JSON: equal releases give equal bytes."""
     return (json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def from_bytes(data: bytes, version: str) -> Record:
+def record_from_bytes(data: bytes, version: str) -> Record:
     """Return the record of *version* that *data* is; raise PipelineError when it is none."""
     try:
         said: dict[str, Any] = json.loads(data)
@@ -75,5 +75,5 @@ def from_bytes(data: bytes, version: str) -> Record:
     except (ValueError, KeyError, TypeError):
         record = None
     if record is None or record.version != version:
-        raise PipelineError(f"archive: {key_of(version)} is no record of that release; look who wrote it")
+        raise PipelineError(f"archive: {record_key(version)} is no record of that release; look who wrote it")
     return record

@@ -14,10 +14,10 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from pipelines import seal
 from pipelines.archive.record import Part, Record
-from pipelines.errors import PipelineError
-from pipelines.tools.parallel import each
+from pipelines.core import digests
+from pipelines.core.errors import PipelineError
+from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket
 
 _AT_ONCE = 8
@@ -26,7 +26,7 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _PLACES = {"srv/public/": "public/", "srv/gated/": "gated/", "etc/nginx/site/aliases.map": "aliases.map"}
 
 
-def restore(bucket: Bucket, found: Record, folder: Path, advance: Callable[[int], None]) -> None:
+def restore_release(bucket: Bucket, found: Record, folder: Path, advance: Callable[[int], None]) -> None:
     """Write every part of *found* into *folder*, and its site's tree to *folder*/site.
 
     *folder* is whole or not there at all; one that is there is replaced. Raises
@@ -40,18 +40,18 @@ def restore(bucket: Bucket, found: Record, folder: Path, advance: Callable[[int]
         def one(part: Part) -> None:
             path = room / part.path
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(read(bucket, part))
+            path.write_bytes(read_part(bucket, part))
             advance(1)
 
-        each(one, found.parts, _AT_ONCE, bucket.patience)
+        run_parallel(one, found.parts, _AT_ONCE, bucket.retry_policy)
         for name, digest in (("web", found.release.web), ("api", found.release.api)):
             if digest:
                 _layout(room / "images" / name, digest)
-        for name, data in site_files(_layers(room / "images" / "web", found.release.web)):
+        for name, data in files_of_layers(_layers(room / "images" / "web", found.release.web)):
             path = room / "site" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        if seal.stamp(room / "site").digest != found.release.site:
+        if digests.normalize_tree(room / "site").digest != found.release.site:
             raise PipelineError(f"archive: the site of {found.version} is not the one of its record")
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(room, folder)
@@ -61,7 +61,7 @@ def restore(bucket: Bucket, found: Record, folder: Path, advance: Callable[[int]
         shutil.rmtree(room, ignore_errors=True)
 
 
-def read(bucket: Bucket, part: Part) -> bytes:
+def read_part(bucket: Bucket, part: Part) -> bytes:
     """Return the bytes of *part*; raise PipelineError when they are gone or others."""
     data = bucket.get(part.key)
     if data is None or hashlib.sha256(data).hexdigest() != part.sha256:
@@ -70,19 +70,19 @@ def read(bucket: Bucket, part: Part) -> bytes:
     return data
 
 
-def assets(bucket: Bucket, found: Record, keys: Iterable[str]) -> dict[str, bytes]:
+def restore_assets(bucket: Bucket, found: Record, keys: Iterable[str]) -> dict[str, bytes]:
     """Return the public assets *keys* of *found*, out of the layers of its web image."""
     wanted = {f"public/{key}": key for key in keys}
     parts = {part.sha256: part for part in found.image("web")}
-    manifest = read(bucket, parts[found.release.web.removeprefix("sha256:")])
-    layers = (read(bucket, parts[digest.removeprefix("sha256:")]) for digest in _digests(manifest))
-    kept = {wanted[name]: data for name, data in site_files(layers) if name in wanted}
+    manifest = read_part(bucket, parts[found.release.web.removeprefix("sha256:")])
+    layers = (read_part(bucket, parts[digest.removeprefix("sha256:")]) for digest in _digests(manifest))
+    kept = {wanted[name]: data for name, data in files_of_layers(layers) if name in wanted}
     if lacking := set(wanted.values()) - kept.keys():
         raise PipelineError(f"archive: release {found.version} has no {min(lacking)}; choose another")
     return kept
 
 
-def site_files(layers: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+def files_of_layers(layers: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
     """Yield path and bytes of each file of a site, out of the layers of a web image."""
     for layer in layers:
         with tarfile.open(fileobj=io.BytesIO(layer), mode="r:gz") as tar:

@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import results
-from pipelines.archive.record import Part, Record, key_of, to_bytes
-from pipelines.errors import PipelineError
-from pipelines.finished import Finished, Image
-from pipelines.results import Release
-from pipelines.tools.parallel import each
+from pipelines.archive.record import Part, Record, record_key, record_to_bytes
+from pipelines.core import results
+from pipelines.core.errors import PipelineError
+from pipelines.core.release_bundle import BundledImage, ReleaseBundle
+from pipelines.core.results import Release
+from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket
 
 _AT_ONCE = 8
@@ -25,9 +25,9 @@ _HEADERS = {"ContentType": "application/octet-stream", "CacheControl": "private,
 _RECORD = {"ContentType": "application/json", "CacheControl": "private, no-store"}
 
 
-def save(
+def save_release(
     bucket: Bucket,
-    finished: Finished,
+    finished: ReleaseBundle,
     assets: tuple[str, ...],
     origin: Record | None,
     advance: Callable[[int], None],
@@ -61,9 +61,9 @@ def save(
         advance(1)
         return source[0] if fresh else None
 
-    put = [part for part in each(one, list(sources.values()), _AT_ONCE, bucket.patience) if part]
+    put = [part for part in run_parallel(one, list(sources.values()), _AT_ONCE, bucket.retry_policy) if part]
     sent, size = [part.key for part in put], sum(part.size for part in put)
-    data, key = to_bytes(record), key_of(record.version)
+    data, key = record_to_bytes(record), record_key(record.version)
     if _put_record(bucket, key, data):
         sent.append(key)
         size += len(data)
@@ -71,22 +71,22 @@ def save(
     return tuple(sent), size
 
 
-def look(bucket: Bucket, finished: Finished) -> None:
+def refuse_other_release(bucket: Bucket, finished: ReleaseBundle) -> None:
     """Raise PipelineError when another release is archived under the version of *finished*.
 
     Asked before anything is sent: the whole record is compared when it is put.
     """
-    data = bucket.get(key_of(finished.version.version))
+    data = bucket.get(record_key(finished.version.version))
     if data is not None and f'"{finished.chart.digest}"'.encode() not in data:
-        raise _other(bucket, key_of(finished.version.version))
+        raise _other(bucket, record_key(finished.version.version))
 
 
-def count(finished: Finished) -> int:
+def count_parts(finished: ReleaseBundle) -> int:
     """Return how many files a release has, at most."""
     return len(_files(finished)) + 1
 
 
-def _files(finished: Finished) -> Mapping[str, Path]:
+def _files(finished: ReleaseBundle) -> Mapping[str, Path]:
     out = finished.out
     names = ["version.json", "chart.json", f"charts/{finished.package.name}"]
     for image in finished.images:
@@ -97,7 +97,7 @@ def _files(finished: Finished) -> Mapping[str, Path]:
     return {name: out / name for name in names}
 
 
-def _bill(out: Path, image: Image) -> str:
+def _bill(out: Path, image: BundledImage) -> str:
     name = f"images/{image.name}.cdx.json"
     wanted = results.read_image(out / f"image-{image.name}.json").bill
     if not (out / name).is_file() or f"sha256:{_sha256((out / name).read_bytes())}" != wanted:
@@ -105,7 +105,7 @@ def _bill(out: Path, image: Image) -> str:
     return name
 
 
-def _release(finished: Finished) -> Release:
+def _release(finished: ReleaseBundle) -> Release:
     chart = finished.chart
     return Release(chart.version, chart.commit, chart.web, chart.api, chart.site, chart.asset)
 

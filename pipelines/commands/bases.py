@@ -8,33 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import access
-from pipelines.config import SiteConfig
-from pipelines.image.store import Store
-from pipelines.results import ImageResult
+from pipelines.core.config import SiteConfig
+from pipelines.core.results import ImageResult
+from pipelines.image.base_registry import BaseRegistry
+from pipelines.tools import environment
 
 
-def readable(told: Mapping[str, str], site: SiteConfig) -> Store:
+def readable(environ: Mapping[str, str], site: SiteConfig) -> BaseRegistry:
     """Return it for a job that packs; raise PipelineError where that job could publish as well."""
-    access.refuse_publishing(told)
-    return Store(site.registry, access.pull(told, site.registry), access.PULL, access.authority(told))
+    environment.refuse_publishing_credentials(environ)
+    return BaseRegistry(
+        site.registry,
+        environment.pull_login(environ, site.registry),
+        environment.PULL,
+        environment.authority_file(environ),
+    )
 
 
 def pack(
-    name: str, project: Path, site: SiteConfig, told: Mapping[str, str], say: Callable[[str], None]
+    name: str, project: Path, site: SiteConfig, environ: Mapping[str, str], log: Callable[[str], None]
 ) -> ImageResult:
     """Pack the image *name*, "web" or "api"."""
-    store = readable(told, site)
+    store = readable(environ, site)
     if name == "api":
-        from pipelines.image.api import api
+        from pipelines.image.api import pack_api_image
 
-        return api(project, site, say, store)
-    from pipelines.image.web import web
+        return pack_api_image(project, site, log, store)
+    from pipelines.image.web import pack_web_image
 
-    return web(project, site, store)
+    return pack_web_image(project, site, store)
 
 
-def writable(told: Mapping[str, str], site: SiteConfig) -> Store:
+def writable(environ: Mapping[str, str], site: SiteConfig) -> BaseRegistry:
     """Return it with the login of publishing."""
-    who = access.read(told, site.registry, site.chart.repository)
-    return Store(site.registry, who.registry, access.REGISTRY, who.authority)
+    credentials = environment.credentials_from(environ, site.registry, site.chart.repository)
+    return BaseRegistry(site.registry, credentials.registry, environment.REGISTRY, credentials.authority)

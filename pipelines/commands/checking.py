@@ -10,10 +10,11 @@ import re
 import sys
 from collections.abc import Mapping
 
-from pipelines import access, config, results
-from pipelines.commands.machine import Machine, seconds
-from pipelines.errors import PipelineError
-from pipelines.version import Pipeline, version
+from pipelines.commands.context import Context, seconds
+from pipelines.core import config, results
+from pipelines.core.errors import PipelineError
+from pipelines.flow.versioning import Pipeline, determine_version
+from pipelines.tools import environment
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 _ACTIONS = ("due", "begin", "passed")
@@ -34,65 +35,65 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     checks.set_defaults(work=record)
 
 
-def pipeline(machine: Machine) -> Pipeline:
+def pipeline(context: Context) -> Pipeline:
     """Return what GitLab says of the pipeline that runs this, if one does."""
     return Pipeline(
-        merge_request=machine.told.get("CI_MERGE_REQUEST_IID", ""),
-        number=machine.told.get("CI_PIPELINE_IID", ""),
-        branch=machine.told.get("CI_COMMIT_BRANCH", ""),
-        default=machine.told.get("CI_DEFAULT_BRANCH", ""),
-        tag=machine.told.get("CI_COMMIT_TAG", ""),
+        merge_request=context.environ.get("CI_MERGE_REQUEST_IID", ""),
+        number=context.environ.get("CI_PIPELINE_IID", ""),
+        branch=context.environ.get("CI_COMMIT_BRANCH", ""),
+        default=context.environ.get("CI_DEFAULT_BRANCH", ""),
+        tag=context.environ.get("CI_COMMIT_TAG", ""),
     )
 
 
-def check_image(told: Mapping[str, str]) -> None:
+def check_image(environ: Mapping[str, str]) -> None:
     """Raise PipelineError in GitLab where SITE_CI_IMAGE names the image of the jobs without its digest.
 
     `publish` runs in that image with every credential, and a tag may name another
     image tomorrow.
     """
-    image = told.get("SITE_CI_IMAGE", "")
-    if told.get("GITLAB_CI") == "true" and image and not _DIGEST.search(image):
+    image = environ.get("SITE_CI_IMAGE", "")
+    if environ.get("GITLAB_CI") == "true" and image and not _DIGEST.search(image):
         raise PipelineError(
             f"SITE_CI_IMAGE: {image} has no digest, so that it may name another image tomorrow;"
             " run `make ci-image` and commit .gitlab-ci.yml"
         )
 
 
-def make_plan(options: argparse.Namespace, machine: Machine) -> int:
+def make_plan(options: argparse.Namespace, context: Context) -> int:
     """Plan and tell."""
-    from pipelines.flow.plan import plan
-    from pipelines.flow.services import Times
+    from pipelines.flow.plan import make_plan as plan
+    from pipelines.flow.services import Deadlines
 
-    check_image(machine.told)
+    check_image(context.environ)
     project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(machine.told, site.registry, site.chart.repository)
-    found = version(project, site, pipeline(machine))
-    done = plan(project, site, who, found, Times(options.deadline), machine.say)
+    site = config.load_config(project)
+    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
+    found = determine_version(project, site, pipeline(context))
+    done = plan(project, site, credentials, found, Deadlines(options.deadline), context.log)
     word = "has to pass the checks" if done.checks else "needs no checks"
     text = f"{found.version} {word}: {done.reason}\n"
     sys.stdout.write(results.to_json(done) if options.json else text)
     return 0
 
 
-def record(options: argparse.Namespace, machine: Machine) -> int:
+def record(options: argparse.Namespace, context: Context) -> int:
     """Do what is asked of the checks, and tell."""
-    from pipelines import checks
-    from pipelines.errors import UsageError
+    from pipelines.core.errors import UsageError
+    from pipelines.flow import check_records
 
     project = options.project.resolve()
     if options.action == "due":
-        base = machine.told.get("CI_MERGE_REQUEST_DIFF_BASE_SHA", "")
-        rollback = version(project, config.load(project), pipeline(machine)).rollback
-        wanted, reason = checks.due(project, base, rollback)
+        base = context.environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA", "")
+        rollback = determine_version(project, config.load_config(project), pipeline(context)).rollback
+        wanted, reason = check_records.checks_due(project, base, rollback)
         print(reason, file=sys.stderr)
         print("yes" if wanted else "no")
         return 0
-    if options.name not in checks.NAMES:
-        raise UsageError(f"checks {options.action}: name one of {', '.join(checks.NAMES)}")
+    if options.name not in check_records.NAMES:
+        raise UsageError(f"checks {options.action}: name one of {', '.join(check_records.NAMES)}")
     if options.action == "begin":
-        checks.begin(project, options.name)
-    elif checks.passed(project, options.name) is None:
+        check_records.record_begin(project, options.name)
+    elif check_records.record_passed(project, options.name) is None:
         print(f"{options.name}: not recorded, since the tree is not that of a commit", file=sys.stderr)
     return 0

@@ -11,9 +11,9 @@ import sys
 from getpass import getpass
 from pathlib import Path
 
-from pipelines import config
-from pipelines.commands.machine import Machine
-from pipelines.errors import UsageError
+from pipelines.commands.context import Context
+from pipelines.core import config
+from pipelines.core.errors import UsageError
 
 KINDS = ("keys", "receiver", "mail", "charts", "images", "backup", "ca", "alerts")
 SIGNING = "signing"  # a pair of keys, not a Secret
@@ -42,28 +42,28 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     keys.set_defaults(work=secrets)
 
 
-def settings(options: argparse.Namespace, machine: Machine) -> int:
+def settings(options: argparse.Namespace, context: Context) -> int:
     """Write or check what flux/ knows of site.toml."""
-    from pipelines import settings as work
+    from pipelines.flux import settings as work
 
     project = options.project.resolve()
-    found = work.settings(project, config.load(project))
+    found = work.site_settings(project, config.load_config(project))
     if options.check:
-        work.check(project, found)
+        work.check_settings(project, found)
         return 0
-    for path in work.write(project, found):
+    for path in work.write_settings(project, found):
         print(path)
     return 0
 
 
-def secrets(options: argparse.Namespace, machine: Machine) -> int:
+def secrets(options: argparse.Namespace, context: Context) -> int:
     """Make a Secret, or change a key of one."""
-    from pipelines import secrets as work
+    from pipelines.flux import secrets as work
 
     project = options.project.resolve()
     if options.rotate:
         name, keys, file = options.rotate
-        count = work.rotate(project, name, keys, Path(file), options.step or "introduce")
+        count = work.rotate_key(project, name, keys, Path(file), options.step or "introduce")
         print(f"{file}: {name} has {count} {keys} now", file=sys.stderr)
         return 0
     if options.step:
@@ -74,16 +74,16 @@ def secrets(options: argparse.Namespace, machine: Machine) -> int:
         print(public.relative_to(project).as_posix())
         return 0
     if options.out:
-        work.place(project, options.out, clear=not options.sops)
-    elif machine.told.get("CI") and not options.sops:
+        work.check_output(project, options.out, clear=not options.sops)
+    elif context.environ.get("CI") and not options.sops:
         raise UsageError("the log of a pipeline is no place for a Secret; add --out FILE, or --sops")
     value = _told_in_secret(options.kind) if "value" in work.KINDS[options.kind][1] else ""
-    given = work.Given(user=options.user, server=options.server, value=value)
-    text = work.manifest(work.make(options.kind, given))
+    given = work.SecretInput(user=options.user, server=options.server, value=value)
+    text = work.secret_manifest(work.make_secret(options.kind, given))
     if options.sops:
-        text = work.sealed(project, text, options.out)
+        text = work.encrypted_secret(project, text, options.out)
     if options.out:
-        work.save(options.out, text)
+        work.save_secret(options.out, text)
         print(options.out)
     else:
         sys.stdout.write(text.decode())

@@ -12,15 +12,16 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipelines import access, config, results
-from pipelines.commands.machine import Machine, seconds
+from pipelines.commands.context import Context, seconds
 from pipelines.commands.publishing import warn
+from pipelines.core import config, results
+from pipelines.tools import environment
 
 if TYPE_CHECKING:
-    from pipelines.flow.services import Times
-    from pipelines.results import RunResult
+    from pipelines.core.results import RunResult
+    from pipelines.flow.services import Deadlines
+    from pipelines.flow.versioning import Pipeline
     from pipelines.site.build import Options
-    from pipelines.version import Pipeline
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,44 +49,46 @@ def add_times(one: argparse.ArgumentParser) -> None:
                      help="how long the repository may take to name the chart (default: 60)")  # fmt: skip
 
 
-def promote(options: argparse.Namespace, machine: Machine) -> int:
+def promote(options: argparse.Namespace, context: Context) -> int:
     """Promote and tell."""
-    from pipelines.flow.promote import promote as work
-    from pipelines.terminal import Bar, publish_summary
+    from pipelines.commands.summaries import publish_summary
+    from pipelines.flow.promote import promote_candidate as work
+    from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
-    site = config.load(project)
+    site = config.load_config(project)
     if options.optional and site.chart.promotion == "manual":
         print("promotion is manual (site.toml): `make promote` when it is time", file=sys.stderr)
         return 0
-    who = access.read(machine.told, site.registry, site.chart.repository)
-    with Bar() as bar:
-        done = work(project, site, who, options.version, _times(options), superseded=options.optional,
-                    say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
+    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
+    with ProgressBar() as bar:
+        done = work(project, site, credentials, options.version, _times(options), superseded=options.optional,
+                    log=context.log, progress=bar, clock=context.clock)  # fmt: skip
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
     return 0
 
 
-def rollback(options: argparse.Namespace, machine: Machine) -> int:
+def rollback(options: argparse.Namespace, context: Context) -> int:
     """Go back and tell; with --now publish too."""
-    from pipelines.flow.rollback import publish_now
-    from pipelines.flow.rollback import rollback as work
-    from pipelines.terminal import Bar, publish_summary
+    from pipelines.commands.summaries import publish_summary
+    from pipelines.flow.rollback import publish_rollback
+    from pipelines.flow.rollback import roll_back as work
+    from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(machine.told, site.registry, site.chart.repository)
-    default = machine.told.get("CI_DEFAULT_BRANCH", "")
-    commit, release = work(project, site, who, options.version, _times(options), machine.say, default)
+    site = config.load_config(project)
+    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
+    default = context.environ.get("CI_DEFAULT_BRANCH", "")
+    commit, release = work(project, site, credentials, options.version, _times(options), context.log, default)
     done = []
     if options.now:
-        with Bar() as bar:
-            done = publish_now(project, site, who, _times(options),
-                               say=machine.say, progress=bar, clock=machine.clock)  # fmt: skip
+        with ProgressBar() as bar:
+            done = publish_rollback(project, site, credentials, _times(options),
+                               log=context.log, progress=bar, clock=context.clock)  # fmt: skip
     if options.json:
-        told = {"commit": commit, "release": asdict(release), "published": [asdict(one) for one in done]}
-        sys.stdout.write(json.dumps(told, indent=2, sort_keys=True) + "\n")
+        environ = {"commit": commit, "release": asdict(release), "published": [asdict(one) for one in done]}
+        sys.stdout.write(json.dumps(environ, indent=2, sort_keys=True) + "\n")
     else:
         print(f"commit {commit[:12]} goes back to {options.version} (commit {release.commit[:12]})")
         sys.stdout.write("".join(map(publish_summary, done)))
@@ -94,37 +97,37 @@ def rollback(options: argparse.Namespace, machine: Machine) -> int:
     return 0
 
 
-def run(options: argparse.Namespace, machine: Machine, pipeline: Pipeline, choice: Options) -> int:
+def run(options: argparse.Namespace, context: Context, pipeline: Pipeline, choice: Options) -> int:
     """Do everything and tell what it took."""
-    from pipelines.flow.run import run as work
-    from pipelines.terminal import Bar
+    from pipelines.flow.run import run_pipeline as work
+    from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(machine.told, site.registry, site.chart.repository)
-    with Bar() as bar:
-        done = work(project, site, who, _times(options), pipeline, choice,
-                    unchecked=options.unchecked, say=machine.say, progress=bar,
-                    clock=machine.clock)  # fmt: skip
+    site = config.load_config(project)
+    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
+    with ProgressBar() as bar:
+        done = work(project, site, credentials, _times(options), pipeline, choice,
+                    unchecked=options.unchecked, log=context.log, progress=bar,
+                    clock=context.clock)  # fmt: skip
     sys.stdout.write(results.to_json(done) if options.json else table(done))
     return 0
 
 
 def table(done: RunResult) -> str:
     """Return what each step made, its bytes and its time."""
-    from pipelines.terminal import size
+    from pipelines.tools.terminal import format_size
 
     names = max(len(one.name) for one in done.steps)
     whats = max(len(one.what) for one in done.steps)
     lines = [f"{done.version}  commit {done.commit[:12]}"]
     for one in done.steps:
-        weight = size(one.bytes) if one.bytes else ""
+        weight = format_size(one.bytes) if one.bytes else ""
         lines.append(f"{one.name:<{names}}  {one.what:<{whats}}  {weight:>8}  {one.seconds:>6.2f} s")
     lines.append(f"{'in all':<{names}}  {'':<{whats}}  {'':>8}  {done.seconds:>6.2f} s")
     return "\n".join(lines) + "\n"
 
 
-def _times(options: argparse.Namespace) -> Times:
-    from pipelines.flow.services import Times
+def _times(options: argparse.Namespace) -> Deadlines:
+    from pipelines.flow.services import Deadlines
 
-    return Times(options.deadline, options.index_wait)
+    return Deadlines(options.deadline, options.index_wait)

@@ -14,12 +14,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines import access, config, results
-from pipelines.commands.machine import Machine, seconds
-from pipelines.errors import UsageError
+from pipelines.commands.context import Context, seconds
+from pipelines.core import config, results
+from pipelines.core.errors import UsageError
+from pipelines.tools import environment
 
 if TYPE_CHECKING:
-    from pipelines.flow.services import Progress
+    from pipelines.core.progress import Progress
 
 _ACTIONS = ("save", "list", "fetch", "restore", "prune")
 
@@ -52,26 +53,27 @@ def add_unchecked(one: argparse.ArgumentParser) -> None:
                      help="publish code that has not passed lint, types and test")  # fmt: skip
 
 
-def publish(options: argparse.Namespace, machine: Machine) -> int:
+def publish(options: argparse.Namespace, context: Context) -> int:
     """Publish and tell."""
-    from pipelines.flow.release import release
-    from pipelines.flow.services import Times
-    from pipelines.terminal import Bar, publish_summary
+    from pipelines.commands.summaries import publish_summary
+    from pipelines.flow.release import release_packed
+    from pipelines.flow.services import Deadlines
+    from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(machine.told, site.registry, site.chart.repository)
-    times = Times(options.deadline, options.index_wait)
-    with Bar() as bar:
-        done = release(
+    site = config.load_config(project)
+    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
+    times = Deadlines(options.deadline, options.index_wait)
+    with ProgressBar() as bar:
+        done = release_packed(
             project,
             site,
-            who,
+            credentials,
             times,
             unchecked=options.unchecked,
-            say=machine.say,
+            log=context.log,
             progress=bar,
-            clock=machine.clock,
+            clock=context.clock,
         )
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
@@ -84,46 +86,46 @@ def warn(done: results.PublishResult) -> None:
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def archive(options: argparse.Namespace, machine: Machine) -> int:
+def archive(options: argparse.Namespace, context: Context) -> int:
     """Do what is asked of the archive, and tell."""
-    from pipelines.terminal import Bar
+    from pipelines.tools.terminal import ProgressBar
 
     if bool(options.version) != (options.action in ("fetch", "restore")):
         raise UsageError("archive fetch and archive restore want a version, and the others take none")
-    with Bar() as bar:
-        found, text = _archive(options, machine, bar)
+    with ProgressBar() as bar:
+        found, text = _archive(options, context, bar)
     as_json = json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     sys.stdout.write(as_json if options.json else text)
     return 0
 
 
-def _archive(options: argparse.Namespace, machine: Machine, bar: Progress) -> tuple[Any, str]:
+def _archive(options: argparse.Namespace, context: Context, bar: Progress) -> tuple[Any, str]:
     """Do it, and return what came of it: for machines, and for people."""
+    from pipelines.commands.summaries import archive_list, release_summary
     from pipelines.flow import archive as work
-    from pipelines.flow.services import Times
-    from pipelines.terminal import archive_list, release_summary
+    from pipelines.flow.services import Deadlines
 
     project = options.project.resolve()
-    site = config.load(project)
-    who = access.read(machine.told, site.registry, site.chart.repository)
-    times = Times(options.deadline)
+    site = config.load_config(project)
+    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
+    times = Deadlines(options.deadline)
     if options.action == "save":
-        keys = sorted(work.save_release(project, site, who, times, say=machine.say, progress=bar))
+        keys = sorted(work.archive_release(project, site, credentials, times, log=context.log, progress=bar))
         return {"sent": keys}, _lines(keys)
     if options.action == "list":
-        kept = work.releases(site, who, times, machine.say)
+        kept = work.releases(site, credentials, times, context.log)
         return [asdict(one) for one in kept], archive_list(kept)
     if options.action == "fetch":
-        release = work.fetch_release(project, site, who, options.version, times, machine.say)
+        release = work.fetch_release(project, site, credentials, options.version, times, context.log)
         return asdict(release), release_summary(release)
     if options.action == "restore":
         folder = project / "out" / "releases" / options.version
-        words = {"push": options.push, "say": machine.say, "progress": bar}
-        record = work.restore_release(folder, site, who, options.version, times, **words)
+        words = {"push": options.push, "say": context.log, "progress": bar}
+        record = work.restore_release(folder, site, credentials, options.version, times, **words)
         place = folder.relative_to(project).as_posix()
         return asdict(record) | {"folder": place}, f"{place}\n"
-    now = datetime.fromtimestamp(machine.wall(), UTC)
-    keys = work.prune_assets(site, who, times, now, delete=options.delete, say=machine.say)
+    now = datetime.fromtimestamp(context.wall(), UTC)
+    keys = work.prune_assets(site, credentials, times, now, delete=options.delete, log=context.log)
     return {"deleted" if options.delete else "unused": keys}, _lines(keys)
 
 

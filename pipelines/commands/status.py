@@ -12,9 +12,10 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines import access, config, results
-from pipelines.commands.machine import Machine, seconds
-from pipelines.results import EnvironmentResult, StatusResult
+from pipelines.commands.context import Context, seconds
+from pipelines.core import config, results
+from pipelines.core.results import EnvironmentResult, StatusResult
+from pipelines.tools import environment
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -45,43 +46,43 @@ def commit(text: str) -> str:
     return text.lower()
 
 
-def run(options: argparse.Namespace, machine: Machine) -> int:
+def run(options: argparse.Namespace, context: Context) -> int:
     """Look, or wait, and print; return the exit status."""
-    from pipelines.status.look import Scene, look, named
-    from pipelines.status.wait import wait
+    from pipelines.status.snapshot import SnapshotInputs, select_environments, take_snapshot
+    from pipelines.status.wait import wait_until_live
     from pipelines.tools import git
 
     project = options.project.resolve()
-    site = config.load(project)
+    site = config.load_config(project)
     names = options.environment
     if options.optional:
         names = [name for name in names or ["production"] if due(site, name)]
         if not names:
             print("nothing to wait for: no such environment takes this commit by itself", file=sys.stderr)
             return 0
-    site = named(site, names)
-    scene = Scene(
+    site = select_environments(site, names)
+    scene = SnapshotInputs(
         project=project,
         site=site,
-        who=access.read(machine.told, site.registry, site.chart.repository),
-        kubeconfig=_kubeconfig(machine),
-        default=machine.told.get("CI_DEFAULT_BRANCH", ""),
-        clock=machine.wall,
-        commit=git.resolve(project, options.wait) if options.wait else "",
+        credentials=environment.credentials_from(context.environ, site.registry, site.chart.repository),
+        kubeconfig=_kubeconfig(context),
+        default=context.environ.get("CI_DEFAULT_BRANCH", ""),
+        clock=context.wall,
+        commit=git.resolve_commit(project, options.wait) if options.wait else "",
     )
     if not options.wait:
-        _print(look(scene, options.deadline), json=options.json)
+        _print(take_snapshot(scene, options.deadline), json=options.json)
         return 0
     with Line() as line:
-        seen = wait(
+        seen = wait_until_live(
             project,
             options.wait,
-            lambda patience: look(scene, patience),
+            lambda probe_timeout: take_snapshot(scene, probe_timeout),
             timeout=options.timeout,
-            patience=options.deadline,
-            clock=machine.clock,
-            pause=machine.pause,
-            tell=line.say,
+            probe_timeout=options.deadline,
+            clock=context.clock,
+            pause=context.pause,
+            tell=line.log,
         )
     ended = seen.wait
     assert ended is not None
@@ -101,10 +102,10 @@ def due(site: config.SiteConfig, name: str) -> bool:
     return known and (name != "production" or site.chart.promotion == "automatic")
 
 
-def _kubeconfig(machine: Machine) -> str:
+def _kubeconfig(context: Context) -> str:
     """Return where kubectl finds its clusters: KUBECONFIG, else its own place; "" without either."""
-    own = machine.home / ".kube" / "config"
-    return machine.told.get("KUBECONFIG") or (str(own) if own.is_file() else "")
+    own = context.home / ".kube" / "config"
+    return context.environ.get("KUBECONFIG") or (str(own) if own.is_file() else "")
 
 
 def _print(seen: StatusResult, *, json: bool) -> None:
@@ -123,7 +124,7 @@ def table(seen: StatusResult) -> list[Text]:
     """Return a heading and a line for each environment; colours are the console's to show or not."""
     from rich.text import Text
 
-    from pipelines.status.words import SHORT, version_of
+    from pipelines.status.phrasing import SHORT, version_of
 
     branch = seen.branch
     main = f"{branch.version} {branch.commit[:SHORT]}".strip() if branch.commit else "-"
@@ -145,7 +146,7 @@ def table(seen: StatusResult) -> list[Text]:
 
 
 def _live(one: EnvironmentResult) -> str:
-    from pipelines.status.words import SHORT
+    from pipelines.status.phrasing import SHORT
 
     if one.live:
         return f"{one.version} {one.commit[:SHORT]}"
@@ -171,7 +172,7 @@ class Line:
         if self._shows and self._last:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
-    def say(self, text: str, spent: float) -> None:
+    def log(self, text: str, spent: float) -> None:
         """Show *text*, after *spent* seconds."""
         line = f"{spent:4.0f} s  {text}"
         if self._shows:

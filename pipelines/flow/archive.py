@@ -10,45 +10,46 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pipelines import checkout, finished, results
-from pipelines.access import Access
-from pipelines.archive import fetch, prune, restore, save
+from pipelines.archive import catalog, prune, restore, save
 from pipelines.archive.record import Record
-from pipelines.chart.pack import described
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
-from pipelines.finished import Image
+from pipelines.charts import newest
+from pipelines.charts.build import release_of_chart
+from pipelines.core import release_bundle, results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.progress import Log, Progress
+from pipelines.core.release_bundle import BundledImage
+from pipelines.core.results import ChartResult, Release
 from pipelines.flow.publish import origin_of
-from pipelines.flow.services import Progress, Say, Services, Times, services
-from pipelines.publish import assets, images, signatures
-from pipelines.results import ChartResult, Release
-from pipelines.status import charts
-from pipelines.tools import commits
+from pipelines.flow.services import Deadlines, Services, open_services
+from pipelines.publish import assets, images
+from pipelines.tools import checkout, commits, cosign
+from pipelines.tools.environment import Credentials
 
 
-def save_release(
+def archive_release(
     project: Path,
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     *,
-    say: Say,
+    log: Log,
     progress: Progress,
 ) -> tuple[str, ...]:
     """Archive what lies in out/ of *project*, and return the keys that were put."""
-    release = finished.read(project / "out")
-    with services(site, who, times.deadline, say) as at:
+    release = release_bundle.read_release_bundle(project / "out")
+    with open_services(site, credentials, times.deadline, log) as at:
         archive = at.wanted_archive()
         origin = origin_of(release, archive)
-        whole = tuple(images.whole(at.registry(one.name), one) for one in release.images)
+        whole = tuple(images.with_remote_manifest(at.registry(one.name), one) for one in release.images)
         release = replace(release, images=whole)
-        keys = tuple(assets.hashed(release.site)) if release.site else ()
-        progress.phase("archive", save.count(release))
-        return save.save(archive, release, keys, origin, progress.advance)[0]
+        keys = tuple(assets.hashed_assets(release.site)) if release.site else ()
+        progress.phase("archive", save.count_parts(release))
+        return save.save_release(archive, release, keys, origin, progress.advance)[0]
 
 
 def fetch_release(
-    project: Path, site: SiteConfig, who: Access, version: str, times: Times, say: Say
+    project: Path, site: SiteConfig, credentials: Credentials, version: str, times: Deadlines, log: Log
 ) -> Release:
     """Write what *version* rolled out to out/rollback.json of *project*, for the chart, and return it.
 
@@ -57,12 +58,20 @@ def fetch_release(
     and its chart was checked. Raises PipelineError when its images, its archive or
     its chart are gone.
     """
-    with services(site, who, times.deadline, say) as at:
+    with open_services(site, credentials, times.deadline, log) as at:
         archive = at.archive()
-        release = fetch.fetch(archive, version, at.registry) if archive else _released(at, site, who, version)
+        release = (
+            catalog.fetch_record(archive, version, at.registry)
+            if archive
+            else _released(at, site, credentials, version)
+        )
         commit = release.commit
         while wanted := _went_back_to(project, commit):
-            found = fetch.record(archive, wanted).release if archive else _described(at, site, who, wanted)
+            found = (
+                catalog.read_record(archive, wanted).release
+                if archive
+                else _described(at, site, credentials, wanted)
+            )
             commit = found.commit
         release = replace(release, commit=commit)
     results.write(project / "out" / "rollback.json", release)
@@ -71,84 +80,84 @@ def fetch_release(
 
 def _went_back_to(project: Path, commit: str) -> str:
     """Return the release that *commit* goes back to; "" for none, and where this clone lacks the commit."""
-    if not commits.known(project, commit):
+    if not commits.commit_exists(project, commit):
         return ""
-    return next(iter(commits.trailers(project, commit, checkout.ROLLBACK)), "")
+    return next(iter(commits.commit_trailers(project, commit, checkout.ROLLBACK)), "")
 
 
-def _released(at: Services, site: SiteConfig, who: Access, version: str) -> Release:
+def _released(at: Services, site: SiteConfig, credentials: Credentials, version: str) -> Release:
     """Return what the chart of *version*, or of its candidate, rolls out, if its images are there."""
-    found = _described(at, site, who, version)
+    found = _described(at, site, credentials, version)
     for name, digest in (("web", found.web), ("api", found.api)):
         if digest:
-            images.complete(at.registry(name), Image(name, digest, None))
+            images.complete_image(at.registry(name), BundledImage(name, digest, None))
     return Release(found.version, found.commit, found.web, found.api, found.site, found.asset)
 
 
-def _described(at: Services, site: SiteConfig, who: Access, version: str) -> ChartResult:
+def _described(at: Services, site: SiteConfig, credentials: Credentials, version: str) -> ChartResult:
     if not site.chart.repository:
         raise PipelineError("site.toml: neither an archive nor a chart repository; set one of them")
-    there = charts.reader(at.web, site.chart.repository, who.charts)
-    names = [one for one in (version, fetch.twin(version)) if one in there.versions()]
+    there = newest.chart_repository(at.web, site.chart.repository, credentials.charts)
+    names = [one for one in (version, catalog.other_form(version)) if one in there.versions()]
     if not names:
         raise PipelineError(f"{there.place}: has no chart {version}; run `make status` to see what it has")
-    return described(there.fetch(names[0]))
+    return release_of_chart(there.fetch(names[0]))
 
 
-def releases(site: SiteConfig, who: Access, times: Times, say: Say) -> list[Record]:
+def releases(site: SiteConfig, credentials: Credentials, times: Deadlines, log: Log) -> list[Record]:
     """Return the records of all archived releases, the newest first."""
-    with services(site, who, times.deadline, say) as at:
+    with open_services(site, credentials, times.deadline, log) as at:
         archive = at.wanted_archive()
-        found = [fetch.record(archive, version) for version in fetch.versions(archive)]
-        return prune.kept(found, len(found))
+        found = [catalog.read_record(archive, version) for version in catalog.archived_versions(archive)]
+        return prune.kept_records(found, len(found))
 
 
 def restore_release(
     folder: Path,
     site: SiteConfig,
-    who: Access,
+    credentials: Credentials,
     version: str,
-    times: Times,
+    times: Deadlines,
     *,
     push: bool,
-    say: Say,
+    log: Log,
     progress: Progress,
 ) -> Record:
     """Write *version* into *folder*, and with *push* its images into the registry again."""
-    with services(site, who, times.deadline, say) as at:
+    with open_services(site, credentials, times.deadline, log) as at:
         archive = at.wanted_archive()
-        found = fetch.record(archive, version)
+        found = catalog.read_record(archive, version)
         progress.phase("restore", len(found.parts))
-        restore.restore(archive, found, folder, progress.advance)
+        restore.restore_release(archive, found, folder, progress.advance)
         wanted = {"web": found.release.web, "api": found.release.api} if push else {}
         for name, digest in wanted.items():
             if digest:
-                layout = Image(name, digest, folder / "images" / name)
-                image = finished.manifest(layout, layout.path(digest).read_bytes())
+                layout = BundledImage(name, digest, folder / "images" / name)
+                image = release_bundle.with_manifest(layout, layout.path(digest).read_bytes())
                 progress.phase(f"image {name}", len(image.blobs) + 1)
-                images.send(at.registry(name), image, version, progress.advance)
-                if who.signer:
-                    signatures.sign(at.registry(name), digest, who.signer)
+                images.send_image(at.registry(name), image, version, progress.advance)
+                if credentials.signer:
+                    cosign.sign_manifest(at.registry(name), digest, credentials.signer)
         return found
 
 
 def prune_assets(
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     now: datetime,
     *,
     delete: bool,
-    say: Say,
+    log: Log,
 ) -> list[str]:
     """Return the keys of assets that no kept release refers to; with *delete* they are removed."""
-    with services(site, who, times.deadline, say) as at:
+    with open_services(site, credentials, times.deadline, log) as at:
         archive, bucket = at.wanted_archive(), at.assets()
         if bucket is None:
             raise PipelineError("site.toml: no bucket of assets; set assets under [buckets]")
-        keys = prune.unused(bucket, archive, site.buckets.keep, now)
+        keys = prune.unused_assets(bucket, archive, site.buckets.keep, now)
         if delete and keys:
             # Asked again: a release may have come meanwhile that refers to one of them.
-            keys = sorted(set(keys) & set(prune.unused(bucket, archive, site.buckets.keep, now)))
+            keys = sorted(set(keys) & set(prune.unused_assets(bucket, archive, site.buckets.keep, now)))
             bucket.remove(keys)
         return keys

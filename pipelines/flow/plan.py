@@ -15,28 +15,39 @@ from pathlib import Path
 
 from semver import Version
 
-from pipelines import checkout, checks, results
-from pipelines.access import Access
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
-from pipelines.flow import order
-from pipelines.flow.services import Say, Times, services
-from pipelines.results import PlanResult, VersionResult
-from pipelines.status import charts
-from pipelines.tools import commits
+from pipelines.charts import newest
+from pipelines.core import results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.progress import Log
+from pipelines.core.results import PlanResult, VersionResult
+from pipelines.flow import check_records, version_order
+from pipelines.flow.services import Deadlines, open_services
+from pipelines.tools import checkout, commits
+from pipelines.tools.environment import Credentials
 
 
-def plan(
-    project: Path, site: SiteConfig, who: Access, version: VersionResult, times: Times, say: Say
+def make_plan(
+    project: Path,
+    site: SiteConfig,
+    credentials: Credentials,
+    version: VersionResult,
+    times: Deadlines,
+    log: Log,
 ) -> PlanResult:
     """Write what *version* has to pass to out/plan.json of *project*, and return it."""
-    result = _plan(project, site, who, version, times, say)
+    result = _plan(project, site, credentials, version, times, log)
     results.write(project / "out" / "plan.json", result)
     return result
 
 
-def verify(
-    project: Path, site: SiteConfig, who: Access, version: VersionResult, times: Times, say: Say
+def verify_checks(
+    project: Path,
+    site: SiteConfig,
+    credentials: Credentials,
+    version: VersionResult,
+    times: Deadlines,
+    log: Log,
 ) -> None:
     """Raise PipelineError for a *version* whose code has not passed the checks.
 
@@ -46,10 +57,10 @@ def verify(
     """
     if version.kind == "preview" or _goes_back(project, version):
         return
-    lacking = checks.missing(project, version.commit)
+    lacking = check_records.missing_checks(project, version.commit)
     if not lacking:
         return
-    found = _plan(project, site, who, version, times, say)
+    found = _plan(project, site, credentials, version, times, log)
     if found.checks:
         raise PipelineError(
             f"version {version.version}: commit {version.commit[:12]} has not passed {', '.join(lacking)}:"
@@ -58,42 +69,47 @@ def verify(
 
 
 def _plan(
-    project: Path, site: SiteConfig, who: Access, version: VersionResult, times: Times, say: Say
+    project: Path,
+    site: SiteConfig,
+    credentials: Credentials,
+    version: VersionResult,
+    times: Deadlines,
+    log: Log,
 ) -> PlanResult:
     if _goes_back(project, version):
-        own = checks.code(project, version.commit)
+        own = check_records.checked_paths(project, version.commit)
         reason = f"it goes back to {version.rollback}, and builds nothing"
         return PlanResult(version.commit, own, "", False, reason)
     baseline, name = "", ""
     if site.chart.repository:
-        with services(site, who, times.deadline, say) as at:
-            there = charts.reader(at.web, site.chart.repository, who.charts)
+        with open_services(site, credentials, times.deadline, log) as at:
+            there = newest.chart_repository(at.web, site.chart.repository, credentials.charts)
             baseline, name = _baseline(project, there, version)
-    return checks.plan(project, version.commit, baseline, name)
+    return check_records.plan_checks(project, version.commit, baseline, name)
 
 
 def _goes_back(project: Path, version: VersionResult) -> bool:
     """Return whether *version* is a rollback, and its commit says so."""
-    return version.rollback in commits.trailers(project, version.commit, checkout.ROLLBACK)
+    return version.rollback in commits.commit_trailers(project, version.commit, checkout.ROLLBACK)
 
 
-def _baseline(project: Path, there: charts.Reader, version: VersionResult) -> tuple[str, str]:
+def _baseline(project: Path, there: newest.ChartReader, version: VersionResult) -> tuple[str, str]:
     """Return the commit of the newest chart in *there* that was built, and its version; "" for none.
 
     A chart of the same commit is newer than all: what is to be published was published.
     """
-    versions = [text for text in order.published(there) if order.is_release(text)]
+    versions = [text for text in version_order.published_versions(there) if version_order.is_release(text)]
     own = version.version.removesuffix("-rc")
     known = sorted(versions, key=Version.parse, reverse=True)
     for name in (f"{own}-rc", own):
-        if name in known and charts.commit_of(there.fetch(name)) == version.commit:
+        if name in known and newest.commit_of_chart(there.fetch(name)) == version.commit:
             return version.commit, name
     for name in known:
-        commit = charts.commit_of(there.fetch(name))
-        if commit and not commits.known(project, commit):
-            commits.fetch(project)
-        if not commits.known(project, commit):
+        commit = newest.commit_of_chart(there.fetch(name))
+        if commit and not commits.commit_exists(project, commit):
+            commits.fetch_commits(project)
+        if not commits.commit_exists(project, commit):
             return commit, name
-        if not commits.trailers(project, commit, checkout.ROLLBACK):
+        if not commits.commit_trailers(project, commit, checkout.ROLLBACK):
             return commit, name
     return "", ""

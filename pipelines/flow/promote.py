@@ -10,30 +10,32 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import checkout, finished, results
-from pipelines.access import Access
-from pipelines.archive import fetch
-from pipelines.chart.promote import promote as make
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError, UsageError
-from pipelines.flow import order
-from pipelines.flow.publish import publish
-from pipelines.flow.services import Progress, Say, Times, services
-from pipelines.results import ChartResult, PublishResult, VersionResult
-from pipelines.status import charts
+from pipelines.archive import catalog
+from pipelines.charts import newest as charts
+from pipelines.charts.promotion import promote_chart as make
+from pipelines.core import release_bundle, results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError, UsageError
+from pipelines.core.progress import Log, Progress
+from pipelines.core.results import ChartResult, PublishResult, VersionResult
+from pipelines.flow import version_order
+from pipelines.flow.publish import publish_releases
+from pipelines.flow.services import Deadlines, open_services
+from pipelines.tools import checkout
+from pipelines.tools.environment import Credentials
 
 _FOLDER = "promoted"  # within out/: what is published is not what was built there
 
 
-def promote(
+def promote_candidate(
     project: Path,
     site: SiteConfig,
-    who: Access,
+    credentials: Credentials,
     version: str,
-    times: Times,
+    times: Deadlines,
     *,
     superseded: bool = False,
-    say: Say,
+    log: Log,
     progress: Progress,
     clock: Callable[[], float],
 ) -> PublishResult:
@@ -49,8 +51,8 @@ def promote(
     if not site.chart.repository:
         raise PipelineError("site.toml: no chart repository; set repository under [chart]")
     time = 0
-    with services(site, who, times.deadline, say) as at:
-        there = charts.reader(at.web, site.chart.repository, who.charts)
+    with open_services(site, credentials, times.deadline, log) as at:
+        there = charts.chart_repository(at.web, site.chart.repository, credentials.charts)
         versions = there.versions()
         if superseded and version and (newer := _superseded(project, there, versions, version)):
             return newer
@@ -59,31 +61,33 @@ def promote(
         chart, data = make(there.fetch(candidate))
         progress.advance(1)
         if archive := at.archive():
-            time = fetch.record(archive, candidate).time
+            time = catalog.read_record(archive, candidate).time
     folder = _put(project, chart, data, time)
-    return publish(project, [folder], site, who, times, say=say, progress=progress, clock=clock)[0]
+    return publish_releases(
+        project, [folder], site, credentials, times, log=log, progress=progress, clock=clock
+    )[0]
 
 
 def _superseded(
-    project: Path, there: charts.Reader, versions: list[str], version: str
+    project: Path, there: charts.ChartReader, versions: list[str], version: str
 ) -> PublishResult | None:
     """Return what publishing says of the candidate *version* of HEAD when a newer one took its place."""
     candidate = f"{version.removesuffix('-rc')}-rc"
-    head = checkout.read(project)
+    head = checkout.read_checkout(project)
     if candidate in versions:
         return None
     mine = VersionResult(candidate, "candidate", head.commit, head.time, dirty=False, rollback="")
-    newer = order.superseded(project, mine, there)
+    newer = version_order.superseding_version(project, mine, there)
     return PublishResult(candidate, head.commit, "", (), (), 0.0, newer) if newer else None
 
 
-def promoted(project: Path) -> Path:
+def promoted_here(project: Path) -> Path:
     """Return the folder of the stable version that the candidate in out/ of *project* becomes.
 
     It is what ``promote`` makes once that candidate is published. Raises
     PipelineError for what is no candidate.
     """
-    candidate = finished.read(project / "out")
+    candidate = release_bundle.read_release_bundle(project / "out")
     chart, data = make(candidate.package.read_bytes())
     return _put(project, chart, data, candidate.version.time)
 
@@ -101,7 +105,7 @@ def _candidate(there: list[str], version: str, site: SiteConfig) -> str:
     """Return the candidate among the versions *there* that *version* means."""
     if not version:
         found = [one for one in there if re.fullmatch(r"\d+\.\d+\.\d+-rc", one)]
-        newest = charts.best(found, int(site.chart.version.partition(".")[0]), "staging")
+        newest = charts.best_version(found, int(site.chart.version.partition(".")[0]), "staging")
         if not newest:
             raise PipelineError("the chart repository has no candidate; run `make publish`")
         return newest

@@ -14,19 +14,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines import access, finished, results
-from pipelines.access import Access, Receiver
-from pipelines.archive import fetch, restore, save
+from pipelines.archive import catalog, restore, save
 from pipelines.archive.record import Record
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
-from pipelines.finished import Finished, Image
-from pipelines.flow import order
-from pipelines.flow.services import Progress, Say, Services, Times, services
-from pipelines.publish import assets, images, oci_chart, receiver, signatures
-from pipelines.publish.nexus import Repository
-from pipelines.results import PublishResult, TargetResult
-from pipelines.status.charts import reader
+from pipelines.charts import oci_repository
+from pipelines.charts.helm_repository import HelmRepository
+from pipelines.charts.newest import chart_repository
+from pipelines.core import release_bundle, results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.progress import Log, Progress
+from pipelines.core.release_bundle import BundledImage, ReleaseBundle
+from pipelines.core.results import PublishResult, TargetResult
+from pipelines.flow import version_order
+from pipelines.flow.services import Deadlines, Services, open_services
+from pipelines.publish import assets, images, webhook
+from pipelines.tools import cosign, environment
+from pipelines.tools.environment import Credentials, Receiver
 from pipelines.tools.registry import Registry
 from pipelines.tools.s3 import Bucket
 from pipelines.tools.signing import Signer
@@ -36,7 +39,7 @@ class _Publication:
     """One release on its way, and what of it has been sent so far."""
 
     def __init__(
-        self, at: Services, release: Finished, progress: Progress, clock: Callable[[], float]
+        self, at: Services, release: ReleaseBundle, progress: Progress, clock: Callable[[], float]
     ) -> None:
         self.at, self.release, self.progress, self.clock = at, release, progress, clock
         self.targets: list[TargetResult] = []
@@ -65,14 +68,14 @@ class _Publication:
         )
 
 
-def publish(
+def publish_releases(
     project: Path,
     outs: Sequence[Path],
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     *,
-    say: Say,
+    log: Log,
     progress: Progress,
     clock: Callable[[], float],
 ) -> list[PublishResult]:
@@ -87,35 +90,39 @@ def publish(
     """
     for out in outs:
         (out / "publish.json").unlink(missing_ok=True)
-    releases = [finished.read(out) for out in outs]
+    releases = [release_bundle.read_release_bundle(out) for out in outs]
     places = [_place(site, release) for release in releases]
-    _refuse_unsigned(site, releases, who)
-    with services(site, who, times.deadline, say) as at:
+    _refuse_unsigned(site, releases, credentials)
+    with open_services(site, credentials, times.deadline, log) as at:
         runs = []
         for release, place in zip(releases, places, strict=True):
             runs.append(_Publication(at, release, progress, clock))
-            runs[-1].superseded = _superseded(project, at, release, place, who)
+            runs[-1].superseded = _superseded(project, at, release, place, credentials)
         sent = [(run, place) for run, place in zip(runs, places, strict=True) if not run.superseded]
         for run, place in sent:
-            _send(run, site, at.charts(place, run.release.chart.name), who.signer)
+            _send(run, site, at.charts(place, run.release.chart.name), credentials.signer)
         for run, place in sent:
             _await_index(run, at.charts(place, run.release.chart.name), times.index)
-        if who.receivers and sent and releases[-1].version.kind != "preview":
-            _tell_flux(sent[-1][0], who.receivers)
+        if credentials.receivers and sent and releases[-1].version.kind != "preview":
+            _tell_flux(sent[-1][0], credentials.receivers)
     done = [run.result() for run in runs]
     for out, result in zip(outs, done, strict=True):
         results.write(out / "publish.json", result)
     return done
 
 
-def _superseded(project: Path, at: Services, release: Finished, place: str, who: Access) -> str:
+def _superseded(
+    project: Path, at: Services, release: ReleaseBundle, place: str, credentials: Credentials
+) -> str:
     """Return the newer version that contains *release*, or ""; previews have no order that matters."""
     if release.version.kind == "preview":
         return ""
-    return order.superseded(project, release.version, reader(at.web, place, who.charts))
+    return version_order.superseding_version(
+        project, release.version, chart_repository(at.web, place, credentials.charts)
+    )
 
 
-def _place(site: SiteConfig, release: Finished) -> str:
+def _place(site: SiteConfig, release: ReleaseBundle) -> str:
     preview = release.version.kind == "preview"
     place = site.chart.previews if preview else site.chart.repository
     if not place:
@@ -124,17 +131,19 @@ def _place(site: SiteConfig, release: Finished) -> str:
     return place
 
 
-def _refuse_unsigned(site: SiteConfig, releases: Sequence[Finished], who: Access) -> None:
+def _refuse_unsigned(site: SiteConfig, releases: Sequence[ReleaseBundle], credentials: Credentials) -> None:
     """Raise PipelineError before anything is sent, where Flux would never take the chart."""
     followed = any(release.version.kind != "preview" for release in releases)
-    if followed and site.chart.repository.startswith("oci://") and who.signer is None:
+    if followed and site.chart.repository.startswith("oci://") and credentials.signer is None:
         raise PipelineError(
             "site.toml: [chart] repository is oci://, and Flux takes signed charts alone from there;"
-            f" set {access.SIGNING} (`python -m pipelines secrets signing` makes the pair)"
+            f" set {environment.SIGNING} (`python -m pipelines secrets signing` makes the pair)"
         )
 
 
-def _send(run: _Publication, site: SiteConfig, charts: Repository | Registry, signer: Signer | None) -> None:
+def _send(
+    run: _Publication, site: SiteConfig, charts: HelmRepository | Registry, signer: Signer | None
+) -> None:
     """Send everything of a release, its chart last."""
     at, preview = run.at, run.release.version.kind == "preview"
     run.start = run.clock()
@@ -142,28 +151,28 @@ def _send(run: _Publication, site: SiteConfig, charts: Repository | Registry, si
     _refuse_other(charts, archive, run.release)
     origin = origin_of(run.release, archive)
     run.release = _send_images(run, signer)
-    files = assets.hashed(run.release.site) if run.release.site else {}
+    files = assets.hashed_assets(run.release.site) if run.release.site else {}
     if bucket:
         _send_assets(run, bucket, files, archive, origin)
     if archive:
         _archive(run, archive, tuple(files), origin)
     if bucket and archive and files:  # those found there may have been removed until the record was written
-        assets.send(bucket, files, lambda pieces: None)
+        assets.send_assets(bucket, files, lambda pieces: None)
     _send_chart(run, charts, signer)
     _settle_tags(at, run.release)
 
 
-def _refuse_other(charts: Repository | Registry, archive: Bucket | None, release: Finished) -> None:
+def _refuse_other(charts: HelmRepository | Registry, archive: Bucket | None, release: ReleaseBundle) -> None:
     """Raise PipelineError before anything is sent, when the version is out with other bytes."""
     if isinstance(charts, Registry):
-        oci_chart.look(charts, release.chart)
+        oci_repository.is_published_chart(charts, release.chart)
     else:
         charts.look(release.chart)
     if archive:
-        save.look(archive, release)
+        save.refuse_other_release(archive, release)
 
 
-def origin_of(release: Finished, archive: Bucket | None) -> Record | None:
+def origin_of(release: ReleaseBundle, archive: Bucket | None) -> Record | None:
     """Return the record of the release whose images are taken again, where some are.
 
     Raises PipelineError for a rollback whose chart rolls out other images than
@@ -171,7 +180,7 @@ def origin_of(release: Finished, archive: Bucket | None) -> Record | None:
     """
     if not release.origin or not archive:
         return None
-    record, chart = fetch.record(archive, release.origin), release.chart
+    record, chart = catalog.read_record(archive, release.origin), release.chart
     wanted = (record.release.web, record.release.api, record.release.site)
     if release.version.rollback and (chart.web, chart.api, chart.site) != wanted:
         raise PipelineError(
@@ -181,17 +190,17 @@ def origin_of(release: Finished, archive: Bucket | None) -> Record | None:
     return record
 
 
-def _send_images(run: _Publication, signer: Signer | None) -> Finished:
+def _send_images(run: _Publication, signer: Signer | None) -> ReleaseBundle:
     release, tag = run.release, run.release.version.version
-    whole: list[Image] = []
+    whole: list[BundledImage] = []
     for one in release.images:
         registry = run.at.registry(one.name)
-        image = images.whole(registry, one)
+        image = images.with_remote_manifest(registry, one)
         before = run.at.web.meter.count
         run.progress.phase(f"image {one.name}", len(image.blobs) + 1)
-        sent = images.send(registry, image, tag, run.progress.advance)
-        if signer and signatures.sign(registry, image.digest, signer):
-            sent = (*sent, signatures.tag_of(image.digest))
+        sent = images.send_image(registry, image, tag, run.progress.advance)
+        if signer and cosign.sign_manifest(registry, image.digest, signer):
+            sent = (*sent, cosign.signature_tag(image.digest))
         size = run.at.web.meter.count - before
         total = len(image.blobs) + 1 + bool(signer)
         run.note(f"image {one.name}", f"{registry.place}:{tag}", sent, total, size)
@@ -205,35 +214,35 @@ def _send_assets(
     if origin is not None and archive is not None:
         there = bucket.list(assets.FOLDER)
         lacking = [key for key in origin.assets if key not in there]
-        files = restore.assets(archive, origin, lacking) if lacking else {}
+        files = restore.restore_assets(archive, origin, lacking) if lacking else {}
     run.progress.phase("assets", len(files))
-    sent = assets.send(bucket, files, run.progress.advance)
+    sent = assets.send_assets(bucket, files, run.progress.advance)
     total = len(origin.assets) if origin else len(files)
     run.note("assets", bucket.place.name, sent, total, sum(len(files[key]) for key in sent))
 
 
 def _archive(run: _Publication, archive: Bucket, keys: tuple[str, ...], origin: Record | None) -> None:
-    total = save.count(run.release)
+    total = save.count_parts(run.release)
     run.progress.phase("archive", total)
-    sent, size = save.save(archive, run.release, keys, origin, run.progress.advance)
+    sent, size = save.save_release(archive, run.release, keys, origin, run.progress.advance)
     run.note("archive", archive.place.name, sent, max(total, len(sent)), size)
 
 
-def _send_chart(run: _Publication, charts: Repository | Registry, signer: Signer | None) -> None:
+def _send_chart(run: _Publication, charts: HelmRepository | Registry, signer: Signer | None) -> None:
     chart, data = run.release.chart, run.release.package.read_bytes()
     run.progress.phase("chart", 1)
     before = run.at.web.meter.count
     if isinstance(charts, Registry):
-        fresh = oci_chart.put(charts, chart, data, signer)
+        fresh = oci_repository.put_chart(charts, chart, data, signer)
     else:
         fresh = charts.put(chart, data)
     name = f"{chart.name}-{chart.version}"
     run.note("chart", charts.place, (name,) if fresh else (), 1, run.at.web.meter.count - before)
 
 
-def _await_index(run: _Publication, charts: Repository | Registry, seconds: float) -> None:
+def _await_index(run: _Publication, charts: HelmRepository | Registry, seconds: float) -> None:
     """A registry has no index: it names a chart as soon as it has it."""
-    if isinstance(charts, Repository):
+    if isinstance(charts, HelmRepository):
         run.progress.phase("index", 1)
         run.start = run.clock()
         charts.wait(run.release.chart, seconds)
@@ -245,13 +254,13 @@ def _tell_flux(run: _Publication, hooks: tuple[Receiver, ...]) -> None:
     run.progress.phase("Flux", 1)
     run.start = run.clock()
     chart = run.release.chart
-    failures = [failure for hook in hooks if (failure := receiver.tell(run.at.web, hook, chart))]
+    failures = [failure for hook in hooks if (failure := webhook.notify_receiver(run.at.web, hook, chart))]
     for failure in failures:
         run.warnings.append(f"Flux was not told, and finds the chart by its interval: {failure}")
     run.note("receiver", "Flux", () if failures else (chart.version,), 1, 0)
 
 
-def _settle_tags(at: Services, release: Finished) -> None:
+def _settle_tags(at: Services, release: ReleaseBundle) -> None:
     """Let the version's tags name the images of the chart that is out.
 
     Registries take a tag from whoever comes last. Of two who publish other bytes
@@ -261,4 +270,4 @@ def _settle_tags(at: Services, release: Finished) -> None:
         registry = at.registry(image.name)
         found = registry.manifest(release.version.version)
         if found is None or found.digest != image.digest:
-            images.name(registry, image, release.version.version)
+            images.tag_image(registry, image, release.version.version)

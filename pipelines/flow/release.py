@@ -11,26 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import results
-from pipelines.access import Access
-from pipelines.chart.pack import pack
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
+from pipelines.charts.build import build_chart
+from pipelines.core import results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.progress import Log, Progress
+from pipelines.core.results import PublishResult
 from pipelines.flow.archive import fetch_release
-from pipelines.flow.plan import verify
-from pipelines.flow.publish import publish
-from pipelines.flow.services import Progress, Say, Times
-from pipelines.results import PublishResult
+from pipelines.flow.plan import verify_checks
+from pipelines.flow.publish import publish_releases
+from pipelines.flow.services import Deadlines
+from pipelines.tools.environment import Credentials
 
 
-def release(
+def release_packed(
     project: Path,
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     *,
     unchecked: bool,
-    say: Say,
+    log: Log,
     progress: Progress,
     clock: Callable[[], float],
 ) -> PublishResult:
@@ -42,11 +43,13 @@ def release(
     out = project / "out"
     version = results.read_version(out / "version.json")
     if not unchecked:
-        verify(project, site, who, version, times, say)
+        verify_checks(project, site, credentials, version, times, log)
     if version.rollback and not _packed(out, version.version):
-        fetch_release(project, site, who, version.rollback, times, say)
-        pack(project, site)
-    return publish(project, [out], site, who, times, say=say, progress=progress, clock=clock)[0]
+        fetch_release(project, site, credentials, version.rollback, times, log)
+        build_chart(project, site)
+    return publish_releases(
+        project, [out], site, credentials, times, log=log, progress=progress, clock=clock
+    )[0]
 
 
 def _packed(out: Path, version: str) -> bool:

@@ -14,22 +14,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import checkout, restored
-from pipelines.access import Access
-from pipelines.chart.pack import pack
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError, UsageError
+from pipelines.charts import rollback_scope
+from pipelines.charts.build import build_chart
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError, UsageError
+from pipelines.core.progress import Log, Progress
+from pipelines.core.results import PublishResult, Release
 from pipelines.flow.archive import fetch_release
-from pipelines.flow.promote import promoted
-from pipelines.flow.publish import publish
-from pipelines.flow.services import Progress, Say, Times
-from pipelines.results import PublishResult, Release
-from pipelines.tools import commits, git
-from pipelines.version import RELEASE, Pipeline, version
+from pipelines.flow.promote import promoted_here
+from pipelines.flow.publish import publish_releases
+from pipelines.flow.services import Deadlines
+from pipelines.flow.versioning import RELEASE, Pipeline, determine_version
+from pipelines.tools import checkout, commits, git
+from pipelines.tools.environment import Credentials
 
 
-def rollback(
-    project: Path, site: SiteConfig, who: Access, wanted: str, times: Times, say: Say, default: str = ""
+def roll_back(
+    project: Path,
+    site: SiteConfig,
+    credentials: Credentials,
+    wanted: str,
+    times: Deadlines,
+    log: Log,
+    default: str = "",
 ) -> tuple[str, Release]:
     """Commit, and push, that the site goes back to the release *wanted*; return commit and release.
 
@@ -39,31 +46,36 @@ def rollback(
     """
     if not RELEASE.fullmatch(wanted):
         raise UsageError(f"rollback {wanted!r}: is not a release; write it as 1.0.409")
-    if checkout.dirty(checkout.read(project, default)):
+    if checkout.is_dirty(checkout.read_checkout(project, default)):
         raise PipelineError("the tree has changes that are not committed; commit them, or `git stash`")
-    release = fetch_release(project, site, who, wanted, times, say)
+    release = fetch_release(project, site, credentials, wanted, times, log)
     message = (
         f"Go back to {wanted}\n\n"
-        f"{', '.join(restored.PATHS)} and the tables {', '.join(restored.TABLES)} of\n"
-        f"{restored.FILE} are those of commit {release.commit[:12]}; the images are those of\n"
+        f"{', '.join(rollback_scope.PATHS)} and the tables {', '.join(rollback_scope.TABLES)} of\n"
+        f"{rollback_scope.FILE} are those of commit {release.commit[:12]}; the images are those of\n"
         f"that release.\n\n"
         f"{checkout.ROLLBACK}: {wanted}"
     )
-    if not commits.known(project, release.commit):
-        raise PipelineError(f"commit {release.commit[:12]} is not in this clone; {restored.MISSING}")
-    old, now = (commits.text(project, commit, restored.FILE) or "" for commit in (release.commit, "HEAD"))
-    text = restored.site_toml(now, old)
-    files = {restored.FILE: text} if text != now else {}
-    return git.go_back(project, restored.PATHS, files, release.commit, message, default), release
+    if not commits.commit_exists(project, release.commit):
+        raise PipelineError(f"commit {release.commit[:12]} is not in this clone; {rollback_scope.MISSING}")
+    old, now = (
+        commits.file_at_commit(project, commit, rollback_scope.FILE) or ""
+        for commit in (release.commit, "HEAD")
+    )
+    text = rollback_scope.restored_site_toml(now, old)
+    files = {rollback_scope.FILE: text} if text != now else {}
+    return git.commit_rollback(
+        project, rollback_scope.PATHS, files, release.commit, message, default
+    ), release
 
 
-def publish_now(
+def publish_rollback(
     project: Path,
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     *,
-    say: Say,
+    log: Log,
     progress: Progress,
     clock: Callable[[], float],
 ) -> list[PublishResult]:
@@ -71,12 +83,12 @@ def publish_now(
 
     Where there is no staging, and promotion is automatic, the stable version too.
     """
-    version(project, site, Pipeline())
-    pack(project, site)
+    determine_version(project, site, Pipeline())
+    build_chart(project, site)
     outs = [project / "out"]
     if promotes_at_once(site):
-        outs.append(promoted(project))
-    return publish(project, outs, site, who, times, say=say, progress=progress, clock=clock)
+        outs.append(promoted_here(project))
+    return publish_releases(project, outs, site, credentials, times, log=log, progress=progress, clock=clock)
 
 
 def promotes_at_once(site: SiteConfig) -> bool:

@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines import access, results
-from pipelines.access import Access
-from pipelines.chart.pack import pack
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
+from pipelines.charts.build import build_chart
+from pipelines.core import results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.progress import Log, Progress
+from pipelines.core.results import PublishResult, RunResult, StepResult, VersionResult
 from pipelines.flow.archive import fetch_release
-from pipelines.flow.plan import verify
-from pipelines.flow.promote import promoted
-from pipelines.flow.publish import publish
+from pipelines.flow.plan import verify_checks
+from pipelines.flow.promote import promoted_here
+from pipelines.flow.publish import publish_releases
 from pipelines.flow.rollback import promotes_at_once
-from pipelines.flow.services import Progress, Say, Times
-from pipelines.image.api import api
-from pipelines.image.store import Store
-from pipelines.image.web import web
-from pipelines.results import PublishResult, RunResult, StepResult, VersionResult
+from pipelines.flow.services import Deadlines
+from pipelines.flow.versioning import Pipeline, determine_version
+from pipelines.image.api import pack_api_image
+from pipelines.image.base_registry import BaseRegistry
+from pipelines.image.web import pack_web_image
 from pipelines.site.build import Options, build
-from pipelines.version import Pipeline, version
+from pipelines.tools import environment
+from pipelines.tools.environment import Credentials
 
 
 class _Watch:
@@ -52,16 +54,16 @@ class _Watch:
         self._last = self._clock()
 
 
-def run(
+def run_pipeline(
     project: Path,
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     pipeline: Pipeline,
     choice: Options,
     *,
     unchecked: bool,
-    say: Say,
+    log: Log,
     progress: Progress,
     clock: Callable[[], float],
 ) -> RunResult:
@@ -73,24 +75,26 @@ def run(
     """
     start = clock()
     watch = _Watch(clock)
-    found = version(project, site, pipeline)
+    found = determine_version(project, site, pipeline)
     if found.dirty:
         raise PipelineError(
             f"version {found.version}: the tree is not that of commit {found.commit[:12]}, and only"
             " commits are published; commit, then run it again"
         )
     if not unchecked:
-        verify(project, site, who, found, times, say)
+        verify_checks(project, site, credentials, found, times, log)
     watch.note("version", found.version)
-    _pack(project, site, who, times, found, choice, watch, say, progress)
-    chart = pack(project, site)
+    _pack(project, site, credentials, times, found, choice, watch, log, progress)
+    chart = build_chart(project, site)
     watch.note("chart", f"{chart.name}-{chart.version}.tgz", chart.size)
     outs = [project / "out"]
     if found.kind == "candidate" and promotes_at_once(site):
-        outs.append(promoted(project))
+        outs.append(promoted_here(project))
         chart = results.read_chart(outs[-1] / "chart.json")
         watch.note("stable chart", f"{chart.name}-{chart.version}.tgz", chart.size)
-    for done in publish(project, outs, site, who, times, say=say, progress=progress, clock=clock):
+    for done in publish_releases(
+        project, outs, site, credentials, times, log=log, progress=progress, clock=clock
+    ):
         watch.published(done)
     result = RunResult(found.version, found.commit, tuple(watch.steps), round(clock() - start, 3))
     results.write(project / "out" / "run.json", result)
@@ -100,26 +104,28 @@ def run(
 def _pack(
     project: Path,
     site: SiteConfig,
-    who: Access,
-    times: Times,
+    credentials: Credentials,
+    times: Deadlines,
     found: VersionResult,
     choice: Options,
     watch: _Watch,
-    say: Say,
+    log: Log,
     progress: Progress,
 ) -> None:
     """Make what the chart rolls out; a commit that goes back takes what the archive has."""
     if found.rollback:
-        release = fetch_release(project, site, who, found.rollback, times, say)
+        release = fetch_release(project, site, credentials, found.rollback, times, log)
         watch.note("archive", f"release {release.version}")
         return
     tree = build(project, project / "out" / "site", site, choice, progress=progress)
     watch.note("build", f"{tree.pages} pages", tree.bytes)
     progress.phase("image web", 0)
-    bases = Store(site.registry, who.pull or who.registry, access.PULL, who.authority)
-    image = web(project, site, bases)
+    bases = BaseRegistry(
+        site.registry, credentials.pull or credentials.registry, environment.PULL, credentials.authority
+    )
+    image = pack_web_image(project, site, bases)
     watch.note("web image", image.digest[:19], image.size)
     if site.login:
         progress.phase("image api", 0)
-        image = api(project, site, say, bases)
+        image = pack_api_image(project, site, log, bases)
         watch.note("api image", image.digest[:19], image.size)

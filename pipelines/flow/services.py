@@ -6,35 +6,26 @@ none before one of them is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from pipelines import access
-from pipelines.access import Access
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
-from pipelines.publish.nexus import Repository
-from pipelines.tools.login import Login
-from pipelines.tools.patience import Patience
+from pipelines.charts.helm_repository import HelmRepository
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.login import Login
+from pipelines.core.progress import Log
+from pipelines.tools import environment
+from pipelines.tools.environment import Credentials
+from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
+from pipelines.tools.retry import RetryPolicy
 from pipelines.tools.s3 import Bucket, Place, authorities
-from pipelines.tools.web import Web
-
-Say = Callable[[str], None]
-
-
-class Progress(Protocol):
-    """Is told how far it has got."""
-
-    def phase(self, name: str, total: int) -> None: ...
-    def advance(self, pieces: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class Deadlines:
     """How long a publication may take, in seconds."""
 
     deadline: float = 900  # for everything
@@ -44,9 +35,11 @@ class Times:
 class Services:
     """The services of one site, each with its login."""
 
-    def __init__(self, web: Web, site: SiteConfig, who: Access, bundle: Path | None) -> None:
+    def __init__(
+        self, web: HttpClient, site: SiteConfig, credentials: Credentials, bundle: Path | None
+    ) -> None:
         self.web = web
-        self._site, self._who, self._bundle = site, who, bundle
+        self._site, self._credentials, self._bundle = site, credentials, bundle
         self._registries: dict[str, Registry] = {}  # each has logged in
 
     def registry(self, name: str) -> Registry:
@@ -55,25 +48,37 @@ class Services:
             raise PipelineError("site.toml: no registry of images; set registry under [images]")
         if name not in self._registries:
             place = f"{self._site.registry}/{name}"
-            self._registries[name] = Registry(self.web, place, self._who.registry, access.REGISTRY)
+            self._registries[name] = Registry(
+                self.web, place, self._credentials.registry, environment.REGISTRY
+            )
         return self._registries[name]
 
-    def charts(self, place: str, name: str) -> Repository | Registry:
+    def charts(self, place: str, name: str) -> HelmRepository | Registry:
         """Return the chart repository *place*, for charts called *name*."""
         if place.startswith("oci://"):
             path = f"{place.removeprefix('oci://')}/{name}"
-            return Registry(self.web, path, self._who.charts, f"{access.CHARTS}, or REGISTRY_AUTH_FILE")
-        return Repository(self.web, place, self._who.charts, access.CHARTS)
+            return Registry(
+                self.web, path, self._credentials.charts, f"{environment.CHARTS}, or REGISTRY_AUTH_FILE"
+            )
+        return HelmRepository(self.web, place, self._credentials.charts, environment.CHARTS)
 
     def assets(self) -> Bucket | None:
         """Return the public bucket of hashed assets, or None where site.toml names none."""
         name = self._site.buckets.assets
-        return self._bucket("assets bucket", name, self._who.assets, access.ASSETS) if name else None
+        return (
+            self._bucket("assets bucket", name, self._credentials.assets, environment.ASSETS)
+            if name
+            else None
+        )
 
     def archive(self) -> Bucket | None:
         """Return the private bucket of releases, or None where site.toml names none."""
         name = self._site.buckets.archive
-        return self._bucket("archive bucket", name, self._who.archive, access.ARCHIVE) if name else None
+        return (
+            self._bucket("archive bucket", name, self._credentials.archive, environment.ARCHIVE)
+            if name
+            else None
+        )
 
     def wanted_archive(self) -> Bucket:
         """Return the archive; raise PipelineError where site.toml names none."""
@@ -87,11 +92,13 @@ class Services:
             raise PipelineError(f"{what} {name!r}: wants a login; set {variables}")
         buckets = self._site.buckets
         place = Place(what, buckets.endpoint, buckets.region, name, variables)
-        return Bucket(place, login, self.web.patience, self._bundle)
+        return Bucket(place, login, self.web.retry_policy, self._bundle)
 
 
 @contextmanager
-def services(site: SiteConfig, who: Access, deadline: float, say: Say) -> Iterator[Services]:
+def open_services(
+    site: SiteConfig, credentials: Credentials, deadline: float, log: Log
+) -> Iterator[Services]:
     """Yield the services of *site* while the block lasts, all of it within *deadline* seconds."""
     if site.buckets.assets and site.buckets.assets == site.buckets.archive:
         raise PipelineError(
@@ -99,5 +106,5 @@ def services(site: SiteConfig, who: Access, deadline: float, say: Say) -> Iterat
             " take two, since the archive holds members' pages"
         )
     with ExitStack() as stack:
-        web = stack.enter_context(Web(Patience(deadline, say=say), who.authority))
-        yield Services(web, site, who, stack.enter_context(authorities(who.authority)))
+        web = stack.enter_context(HttpClient(RetryPolicy(deadline, log=log), credentials.authority))
+        yield Services(web, site, credentials, stack.enter_context(authorities(credentials.authority)))

@@ -14,22 +14,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.config import SiteConfig
-from pipelines.errors import Fault, PipelineError, SourceError
-from pipelines.image import base, bytecode, kept, wheels
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import Fault, PipelineError, SourceError
+from pipelines.core.progress import Log
+from pipelines.core.results import ImageResult
+from pipelines.image import base, bytecode, cache, wheels
+from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.layer import File
-from pipelines.image.pack import Content, pack
+from pipelines.image.pack import ImageContent, pack_image
+from pipelines.image.python_target import target_of
 from pipelines.image.sbom import Package
-from pipelines.image.store import Store
-from pipelines.image.target import target_of
-from pipelines.image.unpack import unpack
-from pipelines.results import ImageResult
+from pipelines.image.wheel_files import unpack_wheel
 
 CODE, PACKAGES = "srv", "srv/packages"  # where they lie in the image: PYTHONPATH of the base
 _KINDS = (".css", ".html", ".js", ".py", ".svg", ".txt")
 
 
-def api(project: Path, site: SiteConfig, say: wheels.Say, bases: Store | None = None) -> ImageResult:
+def pack_api_image(
+    project: Path, site: SiteConfig, log: Log, bases: BaseRegistry | None = None
+) -> ImageResult:
     """Pack api/ of *project* into out/images/api; equal inputs give equal bytes.
 
     *bases* is as for ``web``.
@@ -41,20 +44,22 @@ def api(project: Path, site: SiteConfig, say: wheels.Say, bases: Store | None = 
             "site.toml: login = false, so there is no API to pack; leave this step out, or set login = true"
         )
     code = list(_code(project))
-    foundation = base.find(project, "api", bases or Store(site.registry))
-    target = target_of(base.pinned(project, "api"))
-    if not wheels.folder_of(project, target).exists():
-        wheels.fetch(project, target, say)
-    found = wheels.read(project, target)
+    foundation = base.find_base(project, "api", bases or BaseRegistry(site.registry))
+    target = target_of(base.pinned_base(project, "api"))
+    if not wheels.wheel_directory(project, target).exists():
+        wheels.fetch_wheels(project, target, log)
+    found = wheels.read_wheels(project, target)
     words = (foundation.digest, target.machine, site.name, site.url, *(wheel.sha256 for wheel in found))
-    key = kept.key_of(words, code)
-    if last := kept.find(project / "out", "api", key):
+    key = cache.cache_key(words, code)
+    if last := cache.find_cached(project / "out", "api", key):
         return last
-    packages = [file for wheel in found for file in unpack(wheel, PACKAGES)]
+    packages = [file for wheel in found for file in unpack_wheel(wheel, PACKAGES)]
     upper = bytecode.with_bytecode(project, foundation, target.machine, {"packages": packages, "code": code})
     parts = [Package(wheel.pin.name, wheel.pin.version, wheel.sha256) for wheel in found]
-    content = Content(upper, f"The login of {site.name}", packages=parts)
-    return kept.keep(project / "out", "api", key, pack(project, "api", site, foundation, content))
+    content = ImageContent(upper, f"The login of {site.name}", packages=parts)
+    return cache.store_cached(
+        project / "out", "api", key, pack_image(project, "api", site, foundation, content)
+    )
 
 
 def _code(project: Path) -> Iterator[File]:

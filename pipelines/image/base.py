@@ -11,17 +11,18 @@ packages give an equal digest, whoever made the base.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import PipelineError, ToolError
-from pipelines.image import layer, lock, mirror, oci
-from pipelines.image import store as stores
-from pipelines.image.lock import Base
-from pipelines.image.mirror import Mirror
-from pipelines.image.stage import stage
-from pipelines.image.store import Store
+from pipelines.core.errors import PipelineError, ToolError
+from pipelines.core.progress import Log
+from pipelines.image import base_lock, debian_mirror, layer, oci_layout
+from pipelines.image import base_registry as stores
+from pipelines.image.base_lock import Base
+from pipelines.image.base_registry import BaseRegistry
+from pipelines.image.debian_mirror import Mirror
+from pipelines.image.staging import staging_directory
 from pipelines.tools import shell
 
 DEBIAN = "docker.io/library/debian:trixie-slim"
@@ -30,30 +31,32 @@ _PATIENCE = 1200  # seconds for a step that downloads
 # Settings of a Containerfile that are kept: what says how the image runs.
 _KEPT = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal")
 
-Say = Callable[[str], None]
 
-
-def folder_of(project: Path, name: str) -> Path:
+def base_directory(project: Path, name: str) -> Path:
     """Return where the base *name* lies in *project*."""
     return project / "out" / "base" / name
 
 
-def make(project: Path, names: Sequence[str], store: Store | None, say: Say, debian: str = "") -> list[Base]:
+def make_bases(
+    project: Path, names: Sequence[str], store: BaseRegistry | None, log: Log, debian: str = ""
+) -> list[Base]:
     """Build the bases *names*, pin each, push it to *store* where one is given, and return them.
 
     *debian* is the setting of Debian's mirror, as ``mirror.find`` reads it. Raises
     ToolError when a program is missing or fails; then the last base of that name
     and its pin are as they were.
     """
-    with stage(project / "out", "base") as room:
+    with staging_directory(project / "out", "base") as room:
         buildah = _Buildah(room)
         found = _mirror(room, debian)
-        _debian(buildah, room, say, found)
-        return [_make(project, name, store, say, buildah, room) for name in names]
+        _debian(buildah, room, log, found)
+        return [_make(project, name, store, log, buildah, room) for name in names]
 
 
-def _make(project: Path, name: str, store: Store | None, say: Say, buildah: _Buildah, room: Path) -> Base:
-    say(f"buildah: {name}")
+def _make(
+    project: Path, name: str, store: BaseRegistry | None, log: Log, buildah: _Buildah, room: Path
+) -> Base:
+    log(f"buildah: {name}")
     folder = project / "images" / "base"
     # The mirror is mounted, so that no layer knows it. Proxies reach RUN by the environment of buildah alone.
     sources = room / _SOURCES
@@ -61,49 +64,49 @@ def _make(project: Path, name: str, store: Store | None, say: Say, buildah: _Bui
     buildah.run("build", "--isolation", "chroot", "--pull=never", "--no-cache", "--tag", name, *mount,
                 "--file", folder / f"{name}.Containerfile", folder)  # fmt: skip
     buildah.run("push", "--quiet", name, f"oci:{room / f'{name}-built'}:{name}")
-    built = oci.read(room / f"{name}-built")
-    files = [file for one in built.layers for file in layer.unpack(one.data)]
+    built = oci_layout.read_layout(room / f"{name}-built")
+    files = [file for one in built.layers for file in layer.unpack_files(one.data)]
     layout = room / name
-    packed = layer.layer("base", files, 12)
-    image = oci.write(layout, _settings(built.config), _platform(built.config), [packed])
+    packed = layer.make_layer("base", files, 12)
+    image = oci_layout.write_layout(layout, _settings(built.config), _platform(built.config), [packed])
     base = Base(name, image.digest, str(built.config["architecture"]), _packages(files))
     if store:
-        say(f"push: {store.registry}/base-{name}:{stores.tag(base)}")
-        stores.push(layout, base, store)
-    place = folder_of(project, name)
+        log(f"push: {store.registry}/base-{name}:{stores.base_tag(base)}")
+        stores.push_base(layout, base, store)
+    place = base_directory(project, name)
     place.parent.mkdir(parents=True, exist_ok=True)
-    oci.publish(layout, place)
-    lock.write(project, base)
+    oci_layout.publish_layout(layout, place)
+    base_lock.write_base_lock(project, base)
     return base
 
 
-def pinned(project: Path, name: str, arch: str = "amd64") -> Base:
+def pinned_base(project: Path, name: str, arch: str = "amd64") -> Base:
     """Return which base *name* is pinned for *arch*; raise PipelineError when none is."""
-    base = lock.read(project).get((name, arch))
+    base = base_lock.read_base_lock(project).get((name, arch))
     if base is None:
-        raise PipelineError(f"{lock.FILE}: no base {name} for {arch}; run `make base`")
+        raise PipelineError(f"{base_lock.FILE}: no base {name} for {arch}; run `make base`")
     return base
 
 
-def find(project: Path, name: str, store: Store, arch: str = "amd64") -> oci.Image:
+def find_base(project: Path, name: str, store: BaseRegistry, arch: str = "amd64") -> oci_layout.OciImage:
     """Return the pinned base *name*: from out/base, else from *store*.
 
     Raises PipelineError when it is nowhere, or another one than what is pinned.
     """
-    base = pinned(project, name, arch)
-    place = folder_of(project, name)
+    base = pinned_base(project, name, arch)
+    place = base_directory(project, name)
     if place.exists():
-        image = oci.read(place)
+        image = oci_layout.read_layout(place)
         if image.digest == base.digest:
             return image
     if not store.registry:
         what = "is another one than what is pinned" if place.exists() else "is not there"
         raise PipelineError(f"out/base/{name}: {what}, and site.toml names no registry; run `make base`")
-    with stage(project / "out", "base") as room:
-        stores.pull(base, store, room / "base")
-        image = oci.read(room / "base")
+    with staging_directory(project / "out", "base") as room:
+        stores.pull_base(base, store, room / "base")
+        image = oci_layout.read_layout(room / "base")
         place.parent.mkdir(parents=True, exist_ok=True)
-        oci.publish(room / "base", place)
+        oci_layout.publish_layout(room / "base", place)
     return image
 
 
@@ -112,11 +115,11 @@ class _Buildah:
 
     def __init__(self, room: Path) -> None:
         storage = ("--root", room / "storage", "--runroot", room / "run", "--storage-driver", "vfs")
-        self._proxies = mirror.proxies()
+        self._proxies = debian_mirror.proxies()
         self._argv: list[str | Path] = ["buildah", *storage]
 
     def run(self, *words: str | Path) -> str:
-        return shell.run([*self._argv, *words], timeout=_PATIENCE, env=self._proxies).decode().strip()
+        return shell.run_program([*self._argv, *words], timeout=_PATIENCE, env=self._proxies).decode().strip()
 
 
 def _mirror(room: Path, setting: str) -> Mirror | PipelineError:
@@ -125,35 +128,35 @@ def _mirror(room: Path, setting: str) -> Mirror | PipelineError:
     A machine of another distribution has none in its apt; Debian's image brings its own then.
     """
     try:
-        found = mirror.find(setting)
+        found = debian_mirror.find_mirror(setting)
     except PipelineError as error:
         if setting:
             raise
         return error
-    (room / _SOURCES).write_text(mirror.sources(found), encoding="utf-8")
+    (room / _SOURCES).write_text(debian_mirror.sources(found), encoding="utf-8")
     return found
 
 
-def _debian(buildah: _Buildah, room: Path, say: Say, found: Mirror | PipelineError) -> None:
+def _debian(buildah: _Buildah, room: Path, log: Log, found: Mirror | PipelineError) -> None:
     """Bring Debian's image into the storage: from its registry, or made here under the same name."""
     try:
-        say(f"buildah: {DEBIAN}")
+        log(f"buildah: {DEBIAN}")
         buildah.run("pull", "--quiet", DEBIAN)
         return
     except ToolError as error:
-        if not shell.find("debootstrap"):
-            remedy = "install debootstrap, or make the registry reachable"
-            raise ToolError(f"{DEBIAN}: cannot be had here; {remedy}: {error}") from None
+        if not shell.find_program("debootstrap"):
+            fix = "install debootstrap, or make the registry reachable"
+            raise ToolError(f"{DEBIAN}: cannot be had here; {fix}: {error}") from None
     if isinstance(found, PipelineError):
         raise found
-    say("debootstrap: the registry is out of reach, making Debian trixie here")
+    log("debootstrap: the registry is out of reach, making Debian trixie here")
     root, archive = room / "debian", room / "debian.tar"
     words: list[str | Path] = ["--variant=minbase", "trixie", root, found.main]
-    shell.run(["debootstrap", *words], timeout=_PATIENCE, env=mirror.proxies())
+    shell.run_program(["debootstrap", *words], timeout=_PATIENCE, env=debian_mirror.proxies())
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
     (root / "etc/apt/sources.list.d/debian.sources").touch()  # the mirror's file is mounted there
     words = ["--numeric-owner", "--create", "--file", archive, "."]
-    shell.run(["tar", "--directory", root, *words], timeout=_PATIENCE)
+    shell.run_program(["tar", "--directory", root, *words], timeout=_PATIENCE)
     container = buildah.run("from", "scratch")
     buildah.run("add", "--quiet", container, archive, "/")
     buildah.run("commit", "--quiet", container, DEBIAN)

@@ -16,17 +16,17 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.errors import PipelineError
-from pipelines.image import layer, oci
+from pipelines.core.errors import PipelineError
+from pipelines.image import layer, oci_layout
 from pipelines.image.layer import File
-from pipelines.image.stage import stage
+from pipelines.image.staging import staging_directory
 from pipelines.tools import shell
 
 _PATIENCE = 300  # seconds
 
 
 def with_bytecode(
-    project: Path, foundation: oci.Image, machine: str, layers: Mapping[str, Sequence[File]]
+    project: Path, foundation: oci_layout.OciImage, machine: str, layers: Mapping[str, Sequence[File]]
 ) -> dict[str, list[File]]:
     """Return *layers*, each with the bytecode of its files; each is compiled on its own.
 
@@ -38,17 +38,17 @@ def with_bytecode(
             f"image api: the Python of the base compiles what is packed, and needs Linux on {machine}; "
             "pack it on such a machine"
         )
-    with stage(project / "out", "compile") as room:
+    with staging_directory(project / "out", "compile") as room:
         python = _python(foundation, room / "base")
         return {
             name: [*files, *_compile(python, files, room / f"of-{name}")] for name, files in layers.items()
         }
 
 
-def _python(foundation: oci.Image, folder: Path) -> list[str | Path]:
+def _python(foundation: oci_layout.OciImage, folder: Path) -> list[str | Path]:
     """Write the base's Python below *folder*; return the words that start it."""
     for one in foundation.layers:
-        _write((file for file in layer.unpack(one.data) if file.path.startswith("usr/")), folder)
+        _write((file for file in layer.unpack_files(one.data) if file.path.startswith("usr/")), folder)
     (loader,) = folder.glob("usr/lib/*/ld-linux-*.so.*")
     # Without site and without this folder: nothing of this machine is loaded.
     return [loader, "--library-path", loader.parent, folder / "usr/bin/python3", "-S", "-P"]
@@ -60,7 +60,7 @@ def _compile(python: list[str | Path], files: Sequence[File], folder: Path) -> l
     # The names in tracebacks are those of the image.
     words += ["-s", folder, "-p", "/", folder]
     env = {"PYTHONHOME": str(folder.parent / "base/usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-    shell.run([*python, *words], timeout=_PATIENCE, env=env, clean_env=True)
+    shell.run_program([*python, *words], timeout=_PATIENCE, env=env, clean_env=True)
     found = sorted(folder.rglob("__pycache__/*.pyc"))
     return [File(one.relative_to(folder).as_posix(), one.read_bytes()) for one in found]
 

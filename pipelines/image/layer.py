@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pipelines import seal
-from pipelines.errors import Fault, SourceError
+from pipelines.core import digests
+from pipelines.core.errors import Fault, SourceError
 from pipelines.tools import gzip
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -48,13 +48,13 @@ class Layer:
         return len(self.data)
 
 
-def layer(name: str, files: Iterable[File], level: int = 6) -> Layer:
+def make_layer(name: str, files: Iterable[File], level: int = 6) -> Layer:
     """Return *files*, and the folders above them, as a layer compressed with *level* (1 to 12).
 
     Raises SourceError for names that mean something else in an image.
     """
-    archive = pack(files)
-    data = gzip.compress(archive, level)
+    archive = pack_files(files)
+    data = gzip.gzip_bytes(archive, level)
     return Layer(name, sha256(data), sha256(archive), data)
 
 
@@ -63,7 +63,7 @@ def sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def pack(files: Iterable[File]) -> bytes:
+def pack_files(files: Iterable[File]) -> bytes:
     """Return *files*, and the folders above them, as a tar archive."""
     every = _with_folders(files)
     _check(every)
@@ -77,7 +77,7 @@ def pack(files: Iterable[File]) -> bytes:
     return b"".join([*parts, bytes(-size % _RECORD)])
 
 
-def unpack(archive: bytes) -> list[File]:
+def unpack_files(archive: bytes) -> list[File]:
     """Return what is in a tar *archive*, compressed or not; times and owners are let go.
 
     Files become 0644 or, where anyone may run them, 0755; folders 0755, or 1777
@@ -126,11 +126,11 @@ def _check(every: dict[str, File]) -> None:
 def _header(file: File) -> bytes:
     info = tarfile.TarInfo(file.path)
     info.mode, info.size = file.mode, len(file.data)
-    info.mtime = seal.mtime(hashlib.sha256(file.data).digest()) if file.data else seal.EPOCH
+    info.mtime = digests.mtime(hashlib.sha256(file.data).digest()) if file.data else digests.EPOCH
     if file.folder:
-        info.type, info.mtime = tarfile.DIRTYPE, seal.EPOCH
+        info.type, info.mtime = tarfile.DIRTYPE, digests.EPOCH
     elif file.link:
-        info.type, info.linkname, info.mtime = tarfile.SYMTYPE, file.link, seal.EPOCH
+        info.type, info.linkname, info.mtime = tarfile.SYMTYPE, file.link, digests.EPOCH
     try:
         return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
     except ValueError:  # too long for it

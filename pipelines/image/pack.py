@@ -12,17 +12,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import results
-from pipelines.config import SiteConfig
-from pipelines.errors import PipelineError
-from pipelines.image import oci, sbom
-from pipelines.image.layer import File, layer, sha256, unpack
-from pipelines.image.stage import stage
-from pipelines.results import ImageResult, LayerResult
+from pipelines.core import results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.core.results import ImageResult, LayerResult
+from pipelines.image import oci_layout, sbom
+from pipelines.image.layer import File, make_layer, sha256, unpack_files
+from pipelines.image.staging import staging_directory
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ImageContent:
     """What an image holds above its base."""
 
     upper: Mapping[str, Sequence[File]]  # by the name of the layer, the lowest first
@@ -31,19 +31,21 @@ class Content:
     packages: Sequence[sbom.Package] = ()  # what is not Debian's
 
 
-def platform(image: oci.Image) -> dict[str, str]:
+def platform(image: oci_layout.OciImage) -> dict[str, str]:
     """Return what *image* runs on, as its manifest says it."""
     return {name: str(image.config[name]) for name in ("architecture", "os")}
 
 
-def pack(project: Path, name: str, site: SiteConfig, foundation: oci.Image, content: Content) -> ImageResult:
+def pack_image(
+    project: Path, name: str, site: SiteConfig, foundation: oci_layout.OciImage, content: ImageContent
+) -> ImageResult:
     """Write *content* on *foundation* as the image *name*; equal inputs give equal bytes."""
     out = project / "out"
     record, bill = out / f"image-{name}.json", out / "images" / f"{name}.cdx.json"
-    layers = [*foundation.layers, *(layer(one, files) for one, files in content.upper.items())]
-    with stage(out, name) as folder:
+    layers = [*foundation.layers, *(make_layer(one, files) for one, files in content.upper.items())]
+    with staging_directory(out, name) as folder:
         settings = _settings(name, site, foundation, content)
-        image = oci.write(folder / name, settings, platform(foundation), layers)
+        image = oci_layout.write_layout(folder / name, settings, platform(foundation), layers)
         document = _bill(name, site, foundation, content, record, bill)
         result = ImageResult(
             name=name,
@@ -59,12 +61,14 @@ def pack(project: Path, name: str, site: SiteConfig, foundation: oci.Image, cont
         # In this order, a kill leaves no record rather than one of another image.
         record.unlink(missing_ok=True)
         _write(bill, document)
-        oci.publish(folder / name, out / "images" / name)
+        oci_layout.publish_layout(folder / name, out / "images" / name)
         _write(record, results.to_json(result).encode())
     return result
 
 
-def _settings(name: str, site: SiteConfig, foundation: oci.Image, content: Content) -> dict[str, object]:
+def _settings(
+    name: str, site: SiteConfig, foundation: oci_layout.OciImage, content: ImageContent
+) -> dict[str, object]:
     """Return how the image runs. No label tells version or commit: a rebuild would be another image."""
     labels = {
         "org.opencontainers.image.base.digest": foundation.digest,
@@ -77,7 +81,12 @@ def _settings(name: str, site: SiteConfig, foundation: oci.Image, content: Conte
 
 
 def _bill(
-    name: str, site: SiteConfig, foundation: oci.Image, content: Content, record: Path, bill: Path
+    name: str,
+    site: SiteConfig,
+    foundation: oci_layout.OciImage,
+    content: ImageContent,
+    record: Path,
+    bill: Path,
 ) -> bytes:
     """Return the bill of materials: that of the last image, where it is of the same parts and untouched."""
     last = None
@@ -85,7 +94,7 @@ def _bill(
         data = bill.read_bytes()
         if sha256(data) == results.read_image(record).bill:
             last = data
-    files = (file for one in foundation.layers for file in unpack(one.data))
+    files = (file for one in foundation.layers for file in unpack_files(one.data))
     arch = platform(foundation)["architecture"]
     return sbom.cyclonedx(f"{site.name} {name}", foundation.digest, arch, files, last, content.packages)
 

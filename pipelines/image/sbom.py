@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.image.layer import File
-from pipelines.image.oci import CREATED
+from pipelines.image.oci_layout import CREATED
 from pipelines.tools import shell
 
 _RECORDS = ("var/lib/dpkg/status", "etc/os-release")
@@ -60,7 +60,7 @@ def cyclonedx(
                 place = Path(folder, file.path)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(file.data)
-        document = shell.run(
+        document = shell.run_program(
             [
                 *(Path(sys.executable).with_name("debsbom"), "generate", "--root", folder, "--out", "-"),
                 *("--sbom-type", "cdx", "--distro-name", name, "--distro-arch", arch),

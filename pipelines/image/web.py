@@ -15,21 +15,21 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines import results, seal
-from pipelines.config import SiteConfig
-from pipelines.errors import Fault, PipelineError, SourceError
+from pipelines.core import digests, results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import Fault, PipelineError, SourceError
+from pipelines.core.results import ImageResult
 from pipelines.image import base
+from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.layer import File
-from pipelines.image.pack import Content, pack
-from pipelines.image.store import Store
-from pipelines.results import ImageResult
+from pipelines.image.pack import ImageContent, pack_image
 
 NGINX = "images/web/nginx"
 # What is live here is the chart's to say: it mounts its own file over this one.
 _UNKNOWN = {"commit": None, "image": None, "site": None, "version": None}
 
 
-def web(project: Path, site: SiteConfig, bases: Store | None = None) -> ImageResult:
+def pack_web_image(project: Path, site: SiteConfig, bases: BaseRegistry | None = None) -> ImageResult:
     """Pack out/site of *project* into out/images/web; equal inputs give equal bytes.
 
     *bases* is where a base is fetched from that is not here; by default the
@@ -37,12 +37,12 @@ def web(project: Path, site: SiteConfig, bases: Store | None = None) -> ImageRes
     Raises PipelineError for a tree with drafts, a tree that is not the one of
     its record, and a base that is not the pinned one; then nothing has changed.
     """
-    digest, upper = contents(project, site)
-    foundation = base.find(project, "web", bases or Store(site.registry))
-    return pack(project, "web", site, foundation, Content(upper, site.tagline, digest))
+    digest, upper = web_files(project, site)
+    foundation = base.find_base(project, "web", bases or BaseRegistry(site.registry))
+    return pack_image(project, "web", site, foundation, ImageContent(upper, site.tagline, digest))
 
 
-def contents(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File]]]:
+def web_files(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File]]]:
     """Return the digest of out/site and the files of each layer above the base.
 
     Each file is read once, and the digest is of what was read: a build that
@@ -51,8 +51,8 @@ def contents(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File]
     record = results.read_site(project / "out" / "site.json")
     if record.drafts:
         raise PipelineError("out/site: has drafts in it, which readers must not see; run `make build`")
-    found = seal.read(project / "out" / "site")
-    digest = seal.digest_of(found)
+    found = digests.read_tree(project / "out" / "site")
+    digest = digests.digest_of_files(found)
     if digest != record.digest:
         raise PipelineError("out/site: is not what out/site.json tells of, it was changed; run `make build`")
     if not site.login and any(name.startswith("gated/") for name in found):

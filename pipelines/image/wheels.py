@@ -15,7 +15,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +23,15 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from pipelines.errors import Fault, PipelineError, SourceError, ToolError
-from pipelines.image import oci
-from pipelines.image.stage import stage
-from pipelines.image.target import Target
+from pipelines.core.errors import Fault, PipelineError, SourceError, ToolError
+from pipelines.core.progress import Log
+from pipelines.image import oci_layout
+from pipelines.image.python_target import PythonTarget
+from pipelines.image.staging import staging_directory
 from pipelines.tools import shell
 
 FILE = "requirements/api.txt"
 _PATIENCE = 900  # seconds for a step that downloads
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,7 +60,7 @@ class Wheel:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def pins(project: Path, target: Target) -> list[Pin]:
+def pinned_wheels(project: Path, target: PythonTarget) -> list[Pin]:
     """Return what *target* needs, sorted; raise SourceError for lines that pin nothing."""
     try:
         text = (project / FILE).read_text(encoding="utf-8")
@@ -88,21 +87,21 @@ def pins(project: Path, target: Target) -> list[Pin]:
     return sorted(found)
 
 
-def folder_of(project: Path, target: Target) -> Path:
+def wheel_directory(project: Path, target: PythonTarget) -> Path:
     """Return where the wheels for *target* lie: another list, or another target, has another folder."""
-    about = f"{target!r}\n{_request(pins(project, target))}"
+    about = f"{target!r}\n{_request(pinned_wheels(project, target))}"
     return project / "out" / "wheels" / hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
-def fetch(project: Path, target: Target, say: Say) -> None:
+def fetch_wheels(project: Path, target: PythonTarget, log: Log) -> None:
     """Let pip fetch the wheels for *target* into their folder, in place of what is there.
 
     Raises PipelineError when there is no wheel for it, or no index.
     """
-    place = folder_of(project, target)
-    needed = pins(project, target)
-    say(f"pip: {len(needed)} wheels for {target}")
-    with stage(project / "out", "wheels") as room:
+    place = wheel_directory(project, target)
+    needed = pinned_wheels(project, target)
+    log(f"pip: {len(needed)} wheels for {target}")
+    with staging_directory(project / "out", "wheels") as room:
         request, fresh = room / "requirements.txt", room / "wheels"
         request.write_text(_request(needed), encoding="utf-8")
         words: list[str | Path] = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
@@ -112,7 +111,7 @@ def fetch(project: Path, target: Target, say: Say) -> None:
         words += [word for platform in target.platforms for word in ("--platform", platform)]
         argv = [sys.executable, "-m", "pip", "download", *words, "--dest", fresh, "--requirement", request]
         try:
-            shell.run(argv, timeout=_PATIENCE)
+            shell.run_program(argv, timeout=_PATIENCE)
         except ToolError as error:
             if missing := re.search(r"No matching distribution found for (\S+)", str(error)):
                 what = f"{missing[1]} has no wheel for {target} in the index of pip, or that did not answer"
@@ -120,23 +119,23 @@ def fetch(project: Path, target: Target, say: Say) -> None:
             raise
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir():
-            oci.publish(fresh, place)
+            oci_layout.publish_layout(fresh, place)
         else:
             os.rename(fresh, place)
 
 
-def read(project: Path, target: Target) -> list[Wheel]:
+def read_wheels(project: Path, target: PythonTarget) -> list[Wheel]:
     """Return the wheels for *target*, one a pin; raise PipelineError when one lacks or has other bytes."""
-    folder = folder_of(project, target)
+    folder = wheel_directory(project, target)
     files = sorted(folder.glob("*.whl"))
-    return [_read(pin, files, target, f"out/wheels/{folder.name}") for pin in pins(project, target)]
+    return [_read(pin, files, target, f"out/wheels/{folder.name}") for pin in pinned_wheels(project, target)]
 
 
 def _request(needed: list[Pin]) -> str:
     return "".join(f"{pin} {' '.join(f'--hash=sha256:{one}' for one in pin.hashes)}\n" for pin in needed)
 
 
-def _read(pin: Pin, files: list[Path], target: Target, where: str) -> Wheel:
+def _read(pin: Pin, files: list[Path], target: PythonTarget, where: str) -> Wheel:
     tags = target.tags
     fitting = [(min(tags[tag] for tag in known), file) for file, known in _candidates(pin, files, tags)]
     if not fitting:

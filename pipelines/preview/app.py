@@ -16,18 +16,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.errors import PipelineError
-from pipelines.preview import gate, pages, urls
-from pipelines.preview.files import answer, known
+from pipelines.core.errors import PipelineError
+from pipelines.preview import auth_gate, error_page, urls
+from pipelines.preview.build_state import LastBuild, StateBoard
+from pipelines.preview.file_response import file_response, is_not_modified
 from pipelines.preview.headers import SECURITY, caching, content_type
-from pipelines.preview.login import Login
-from pipelines.preview.state import Board, Good
-from pipelines.site.checks import API_PATHS
-from pipelines.site.extras import is_gated
+from pipelines.preview.login_api import LoginApi
+from pipelines.site.check.internal import API_PATHS
+from pipelines.site.output.machine_files import is_gated
 
 # Any other name was given to this address by somebody else (DNS rebinding).
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
-_OWN = {pages.SCRIPT: "reload.js", pages.STYLE: "overlay.css", pages.ICON: "icon.svg"}
+_OWN = {error_page.SCRIPT: "reload.js", error_page.STYLE: "overlay.css", error_page.ICON: "icon.svg"}
 _READ = ("GET", "HEAD")
 _NEVER = {"Cache-Control": "no-store"}
 _LOGIN_PAGE = "/account/login/"
@@ -38,7 +38,7 @@ _LOGIN_PATHS = (*API_PATHS, "/account/")
 class App:
     """The preview as an ASGI application."""
 
-    def __init__(self, tree: Path, board: Board, login: Login) -> None:
+    def __init__(self, tree: Path, board: StateBoard, login: LoginApi) -> None:
         self._tree, self._board, self._login = tree, board, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +60,7 @@ class App:
     async def _answer(self, request: Request) -> ASGIApp:
         if not all(_HOST.fullmatch(host) for host in request.headers.getlist("host") or [""]):
             return _plain(421, "this preview answers to http://localhost only")
-        path = urls.decode(request.scope["raw_path"])
+        path = urls.decode_path(request.scope["raw_path"])
         if path is None:
             return _plain(400, "not an address of this site")
         if path.startswith("/_preview/"):
@@ -69,7 +69,7 @@ class App:
         if state is None:
             return _plain(503, "the preview has ended")
         if state.good is None:
-            shown = pages.equip(pages.fault_page(state))
+            shown = error_page.add_reload_script(error_page.findings_page(state))
             return _html(request, shown, 500, _NEVER)
         login = state.good.config.login
         members = is_gated(path)
@@ -88,7 +88,7 @@ class App:
         if members and not login:
             return self._error(request, 404)
         if members:
-            refused = await self._refusal(request, gate.MEMBERS, state.good)
+            refused = await self._refusal(request, auth_gate.MEMBERS, state.good)
             if refused:
                 return refused
         return self._site(request, path, state.good)
@@ -97,7 +97,7 @@ class App:
         """Answer with what belongs to the preview itself."""
         if request.method not in _READ:
             return _refused()
-        if path == pages.EVENTS and request.method == "GET":
+        if path == error_page.EVENTS and request.method == "GET":
             stream = StreamingResponse(self._events(), media_type="text/event-stream")
             stream.headers.update(_NEVER)
             return stream
@@ -126,38 +126,45 @@ class App:
             return _plain(421, f"the login answers at {url} only")
         return RedirectResponse(url + quote(path) + _query(request), 307, headers=_NEVER)
 
-    async def _api(self, request: Request, path: str, good: Good) -> ASGIApp:
+    async def _api(self, request: Request, path: str, good: LastBuild) -> ASGIApp:
         """Let the login API answer."""
-        if request.method not in gate.METHODS:
-            return _refused(gate.METHODS)
-        if gate.strange(request.scope["raw_path"]):
+        if request.method not in auth_gate.METHODS:
+            return _refused(auth_gate.METHODS)
+        if auth_gate.is_suspicious(request.scope["raw_path"]):
             return _plain(400, "not an address of this site")
-        if path.startswith("/admin/") and (refused := await self._refusal(request, gate.STAFF, good)):
+        if path.startswith("/admin/") and (refused := await self._refusal(request, auth_gate.STAFF, good)):
             return refused
-        data = await gate.body(request)
+        data = await auth_gate.limited_body(request)
         if data is None:
-            return _plain(413, f"the login takes {gate.LARGEST} bytes")
+            return _plain(413, f"the login takes {auth_gate.LARGEST} bytes")
         try:
-            return gate.Passed(await self._login.application(good.config), data)
+            return auth_gate.ForwardedResponse(await self._login.application(good.config), data)
         except PipelineError as error:
             return self._error(request, 503, _down(error))
 
-    async def _refusal(self, request: Request, question: str, good: Good) -> Response | None:
+    async def _refusal(self, request: Request, question: str, good: LastBuild) -> Response | None:
         """Ask the gate; return what is shown instead when it does not open."""
         try:
-            status = await gate.ask(await self._login.application(good.config), question, request.scope)
+            status = await auth_gate.ask_api(
+                await self._login.application(good.config), question, request.scope
+            )
         except PipelineError as error:
             return self._error(request, 503, _down(error))
         if status == 204:
             return None
         if status == 401:  # the login stands in for the page: there is no address to return to
-            found = urls.find(self._tree, {}, _LOGIN_PAGE)
+            found = urls.find_file(self._tree, {}, _LOGIN_PAGE)
             if isinstance(found, urls.Found):
-                return _html(request, pages.equip(found.file.read_bytes()), 401, caching("", gated=True))
+                return _html(
+                    request,
+                    error_page.add_reload_script(found.file.read_bytes()),
+                    401,
+                    caching("", gated=True),
+                )
         return self._error(request, status if status in (401, 403) else 503)
 
-    def _site(self, request: Request, path: str, good: Good) -> Response:
-        found = urls.find(self._tree, good.aliases, path)
+    def _site(self, request: Request, path: str, good: LastBuild) -> Response:
+        found = urls.find_file(self._tree, good.aliases, path)
         if found is None:
             return self._error(request, 404)
         if isinstance(found, urls.Moved):
@@ -167,8 +174,8 @@ class App:
             headers["X-Preview-Gated"] = "members"
         try:
             if found.file.suffix == ".html":
-                return _html(request, pages.equip(found.file.read_bytes()), 200, headers)
-            return answer(request, found.file, headers)
+                return _html(request, error_page.add_reload_script(found.file.read_bytes()), 200, headers)
+            return file_response(request, found.file, headers)
         except OSError:  # the tree was exchanged a moment ago
             return self._error(request, 404)
 
@@ -177,7 +184,7 @@ class App:
         file = urls.error_page(self._tree, status)
         if file is None:
             return _plain(status, note or "no such page")
-        return _html(request, pages.equip(file.read_bytes(), note), status, _NEVER)
+        return _html(request, error_page.add_reload_script(file.read_bytes(), note), status, _NEVER)
 
 
 def _down(error: PipelineError) -> str:
@@ -203,11 +210,11 @@ def _refused(methods: Sequence[str] = _READ) -> Response:
     return response
 
 
-def _html(request: Request, shown: pages.Shown, status: int, headers: dict[str, str]) -> Response:
-    told = {"X-Preview-Version": shown.version, "X-Preview-Styles": shown.styles}
-    headers = {"Content-Type": content_type("index.html"), **headers, **told}
+def _html(request: Request, shown: error_page.Shown, status: int, headers: dict[str, str]) -> Response:
+    environ = {"X-Preview-Version": shown.version, "X-Preview-Styles": shown.styles}
+    headers = {"Content-Type": content_type("index.html"), **headers, **environ}
     if status == 200 and "no-store" not in headers["Cache-Control"]:
         headers["ETag"] = shown.etag
-        if known(request, shown.etag):
+        if is_not_modified(request, shown.etag):
             return Response(status_code=304, headers=headers)
     return Response(shown.body, status, headers=headers)

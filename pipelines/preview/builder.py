@@ -13,18 +13,20 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from time import perf_counter
 
-from pipelines import config
-from pipelines.errors import Fault, PipelineError, SourceError
-from pipelines.preview.state import Good, State
+from pipelines.core import config
+from pipelines.core.errors import Fault, PipelineError, SourceError
+from pipelines.core.progress import Log
+from pipelines.core.results import SiteResult
+from pipelines.core.site_tree import ALIASES
+from pipelines.preview.build_state import BuildState, LastBuild
 from pipelines.preview.urls import read_aliases
-from pipelines.results import SiteResult
-from pipelines.site import render, sources
-from pipelines.site.build import ALIASES, Options, build
-from pipelines.site.memo import Memo
-from pipelines.terminal import Bar
+from pipelines.site.build import Options, build
+from pipelines.site.cache import Cache
+from pipelines.site.content import documents
+from pipelines.site.pelican import render
+from pipelines.tools.terminal import ProgressBar
 
 TREE = Path("out", "preview")
-Say = Callable[[str], None]
 Clock = Callable[[], float]  # seconds since 1970
 
 
@@ -32,7 +34,7 @@ class _Ended(BaseException):
     """The preview ends: leave the build that is running."""
 
 
-class _Progress(Bar):
+class _Progress(ProgressBar):
     """The bar of long builds, and the place where a build is told to stop."""
 
     def __init__(self, ended: Event) -> None:
@@ -61,14 +63,14 @@ class Builder(Thread):
     one more build after it. *done* is called with each state, in this thread.
     """
 
-    def __init__(self, project: Path, clock: Clock, say: Say, done: Callable[[State], None]) -> None:
+    def __init__(self, project: Path, clock: Clock, log: Log, done: Callable[[BuildState], None]) -> None:
         super().__init__(name="build", daemon=True)  # daemon: the end waits for no build
-        self._project, self._clock, self._say, self._done = project, clock, say, done
-        self._memo = Memo()
+        self._project, self._clock, self._log, self._done = project, clock, log, done
+        self._cache = Cache()
         self._asked: set[str] | None = set()  # paths that changed; None: nothing to do
         self._bell = Condition()
         self._ended = Event()
-        self._last = State(0, None)
+        self._last = BuildState(0, None)
         self._drafts = ""  # where they are, for the terminal
 
     def ask(self, paths: Iterable[str]) -> None:
@@ -109,49 +111,49 @@ class Builder(Thread):
         except (Exception, SystemExit) as error:  # ours, not the author's: to be seen in full
             trace = traceback.format_exc()
             note = f"{type(error).__name__}: {error}\nThis is no fault of the site; the terminal tells more."
-        before, self._last = self._last, State(self._last.number + 1, good, faults, note)
+        before, self._last = self._last, BuildState(self._last.number + 1, good, faults, note)
         seconds = perf_counter() - start
         self._done(self._last)  # the browser first: a terminal may be slow
         self._tell(before, changed, seconds, trace)
 
-    def _good(self) -> Good:
-        site = config.load(self._project)
+    def _good(self) -> LastBuild:
+        site = config.load_config(self._project)
         tree = self._project / TREE
         options = Options(as_of=int(self._clock()), drafts=True, preview=True)
         with _Progress(self._ended) as progress:
-            result = build(self._project, tree, site, options, self._memo, progress)
-        self._memo.whole()
-        good = Good(result, site, read_aliases(tree / ALIASES))
+            result = build(self._project, tree, site, options, self._cache, progress)
+        self._cache.whole()
+        good = LastBuild(result, site, read_aliases(tree / ALIASES))
         # Here rather than when it is told: it reads what an author may be saving.
         self._drafts = self._drafts or self._find_drafts(good)
         return good
 
-    def _tell(self, before: State, changed: list[str], seconds: float, trace: str) -> None:
+    def _tell(self, before: BuildState, changed: list[str], seconds: float, trace: str) -> None:
         now, state = time.strftime("%H:%M:%S", time.localtime(self._clock())), self._last
         if state.broken:
             kept = "; the last good page stays" if state.good else ""
             again = (state.faults, state.note) == (before.faults, before.note)
-            self._say(f"{now}  {state.heading.lower()}{', as before' if again else kept}")
+            self._log(f"{now}  {state.heading.lower()}{', as before' if again else kept}")
             lines = [*map(str, state.faults), *(trace or state.note).splitlines()]
             for line in [] if again else lines:
-                self._say(f"  {line}")
+                self._log(f"  {line}")
         elif state.good:
             result, old = state.good.result, before.good.result if before.good else None
             same = "; the pages are as they were" if old and old.digest == result.digest else ""
-            self._say(f"{now}  {result.pages} pages in {seconds:.2f} s{_names(changed)}{same}")
+            self._log(f"{now}  {result.pages} pages in {seconds:.2f} s{_names(changed)}{same}")
             self._warn(result, old)
             if old is None:
-                self._say(self._drafts)
+                self._log(self._drafts)
 
     def _warn(self, result: SiteResult, old: SiteResult | None) -> None:
         for warning in result.warnings:
             if old is None or warning not in old.warnings:
-                self._say(f"  warning: {warning}")
+                self._log(f"  warning: {warning}")
 
-    def _find_drafts(self, good: Good) -> str:
+    def _find_drafts(self, good: LastBuild) -> str:
         """Return where the pages are that a plain build would leave out."""
-        patterns = render.url_patterns(render.settings(self._project))
-        content = sources.read(
+        patterns = render.url_patterns(render.pelican_settings(self._project))
+        content = documents.read_documents(
             self._project, good.config, patterns, None, as_of=good.result.as_of, drafts=True
         )
         marks = ("draft", "scheduled")

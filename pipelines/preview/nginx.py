@@ -17,11 +17,12 @@ from pathlib import Path
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from pipelines.errors import PipelineError
-from pipelines.preview.login import Login, Say
-from pipelines.preview.nginx_files import HEALTH, MODULES, Ports, lay
+from pipelines.core.errors import PipelineError
+from pipelines.core.progress import Log
+from pipelines.preview.build_state import BuildState, LastBuild, StateBoard
+from pipelines.preview.login_api import LoginApi
+from pipelines.preview.nginx_files import HEALTH, MODULES, Ports, write_nginx_tree
 from pipelines.preview.signals import how_to_end
-from pipelines.preview.state import Board, Good, State
 from pipelines.tools import shell
 
 ROOT = Path("out", "preview-nginx")
@@ -30,18 +31,18 @@ _INSTALL = "sudo apt-get install nginx-light libnginx-mod-http-brotli-static"
 _PATIENCE = 0.3  # seconds that NGINX gets to end
 
 
-def find() -> str:
+def find_nginx() -> str:
     """Return the path of NGINX; raise PipelineError with the way to install it."""
-    found = shell.find("nginx") or shutil.which("nginx", path="/usr/sbin")  # not on everybody's PATH
+    found = shell.find_program("nginx") or shutil.which("nginx", path="/usr/sbin")  # not on everybody's PATH
     if not found or not (MODULES / _BROTLI).exists():
         raise PipelineError(f"NGINX and its brotli module are not installed; {_INSTALL}")
     return found
 
 
-class Behind:
+class UpstreamServer:
     """The login API as NGINX asks it, and nothing else: NGINX does the rest."""
 
-    def __init__(self, board: Board, login: Login) -> None:
+    def __init__(self, board: StateBoard, login: LoginApi) -> None:
         self._board, self._login = board, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +58,7 @@ class Behind:
         await api(scope, receive, send)
 
 
-class Front:
+class NginxFront:
     """NGINX (*program*) for readers on *addresses* of this machine, which asks the API on the port *api*."""
 
     def __init__(
@@ -66,14 +67,14 @@ class Front:
         project: Path,
         addresses: Sequence[tuple[str, int]],
         api: int,
-        login: Login,
-        say: Say,
+        login: LoginApi,
+        log: Log,
     ) -> None:
         self._program, self._project, self._root = program, project, project / ROOT
-        self._addresses, self._api, self._login, self._say = addresses, api, login, say
+        self._addresses, self._api, self._login, self._log = addresses, api, login, log
         self._process: asyncio.subprocess.Process | None = None
 
-    async def run(self, board: Board) -> None:
+    async def run(self, board: StateBoard) -> None:
         """Run NGINX from the first good build on, until cancelled; raise PipelineError when it ends."""
         laid, number = None, 0
         try:
@@ -85,7 +86,7 @@ class Front:
         finally:
             await self._end()
 
-    async def _next(self, board: Board, number: int) -> State | None:
+    async def _next(self, board: StateBoard, number: int) -> BuildState | None:
         """Return the next state; raise PipelineError if NGINX ends before."""
         waiting = asyncio.ensure_future(board.after(number))
         tasks: list[asyncio.Future[object]] = [waiting]  # type: ignore[list-item]
@@ -100,13 +101,13 @@ class Front:
                 task.cancel()
         raise self._failed()
 
-    async def _show(self, good: Good) -> None:
+    async def _show(self, good: LastBuild) -> None:
         """Let NGINX read its files: the first time, or again."""
         if good.config.login:
             with suppress(PipelineError):  # it was said, and NGINX will say 503
                 await self._login.application(good.config)  # now: NGINX waits two seconds for an answer
         ports = Ports(self._addresses, self._api)
-        lay(self._project, self._root, ports, url=self._login.site_url, login=good.config.login)
+        write_nginx_tree(self._project, self._root, ports, url=self._login.site_url, login=good.config.login)
         if self._process:
             self._process.send_signal(signal.SIGHUP)
             return
@@ -131,8 +132,8 @@ class Front:
             if self._process.returncode is not None:
                 raise self._failed()
             await asyncio.sleep(0.02)
-        self._say(f"http://localhost:{self._addresses[0][1]}/  ({how_to_end()})")
-        self._say(f"NGINX sends files as readers get them: no live reload; its logs are in {ROOT}/")
+        self._log(f"http://localhost:{self._addresses[0][1]}/  ({how_to_end()})")
+        self._log(f"NGINX sends files as readers get them: no live reload; its logs are in {ROOT}/")
 
     def _answers(self) -> bool:
         family = socket.AF_INET6 if ":" in self._addresses[0][0] else socket.AF_INET

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
+from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
 from pipelines.preview.builder import TREE
-from pipelines.site.build import ALIASES, GATED, PUBLIC
 
 SOURCE = Path("images", "web", "nginx")
 MODULES = Path("/usr/lib/nginx/modules")  # where Debian has them
@@ -42,7 +42,7 @@ class Ports:
     api: int  # of the login API, on 127.0.0.1
 
 
-def lay(project: Path, root: Path, ports: Ports, *, url: str, login: bool) -> None:
+def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login: bool) -> None:
     """Write into *root*, for `nginx -p`, what readers at *url* would meet in the image of *project*.
 
     Raises PipelineError where the configuration of the image is not there.

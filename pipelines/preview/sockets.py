@@ -9,13 +9,13 @@ import errno
 import socket
 from contextlib import closing, suppress
 
-from pipelines.errors import PipelineError
+from pipelines.core.errors import PipelineError
 
 # Passkeys refuse 127.0.0.1, so the address to use is localhost: both of its meanings are served.
 _ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
-def listen(port: int) -> list[socket.socket]:
+def listen_on(port: int) -> list[socket.socket]:
     """Return sockets that listen on *port*; raise PipelineError that names one that is free."""
     try:
         return _listen(port)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from pipelines.site.build import GATED, PUBLIC
-from pipelines.site.extras import is_gated
+from pipelines.core.site_tree import GATED, PUBLIC
+from pipelines.site.output.machine_files import is_gated
 
 INDEX = "index.html"
 # Pages that say what went wrong. They have no address: asked for by name they are not there.
@@ -37,7 +37,7 @@ class Moved:
     location: str  # site-absolute, percent-encoded
 
 
-def decode(raw: bytes) -> str | None:
+def decode_path(raw: bytes) -> str | None:
     """Return the path of a request target as NGINX understands it; None for one that is refused.
 
     Percent escapes are resolved once and slashes merged. What climbs (``..``),
@@ -57,7 +57,7 @@ def decode(raw: bytes) -> str | None:
     return re.sub(r"/{2,}", "/", path)
 
 
-def find(tree: Path, aliases: Mapping[str, str], path: str) -> Found | Moved | None:
+def find_file(tree: Path, aliases: Mapping[str, str], path: str) -> Found | Moved | None:
     """Return what *path* means in *tree*; None for nothing at all."""
     gated = is_gated(path)
     keys = (f"members {_lower(path)}", _lower(path)) if gated else (_lower(path),)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from watchfiles import Change, awatch
 
-from pipelines import config
-from pipelines.errors import PipelineError
-from pipelines.site.read_policy import ROOTS
-from pipelines.site.render import SETTINGS
+from pipelines.core import config
+from pipelines.core.errors import PipelineError
+from pipelines.site.content.read_policy import ROOTS
+from pipelines.site.pelican.render import SETTINGS
 
 FOLDERS = ROOTS
 FILES = (config.FILE, SETTINGS)
@@ -27,7 +27,7 @@ _PASSING = re.compile(r"\..*|.*~|#.*#|4913|.*\.(swp|swx|swo|tmp|part|crdownload)
 _QUIET = 50  # milliseconds without a change until a save is over
 
 
-def relevant(project: Path, path: str) -> bool:
+def is_relevant(project: Path, path: str) -> bool:
     """Return whether the build may read *path*, which is absolute."""
     parts = Path(path).relative_to(project).parts
     if not parts or any(_PASSING.fullmatch(part) for part in parts):
@@ -39,7 +39,7 @@ def relevant(project: Path, path: str) -> bool:
     return parts[0] in FOLDERS and inside in FOLDERS
 
 
-async def watch(project: Path, tell: Callable[[set[str]], None]) -> None:
+async def watch_files(project: Path, tell: Callable[[set[str]], None]) -> None:
     """Call *tell* with the paths that changed, relative to *project*, until cancelled.
 
     Raises PipelineError when the system watches no more files.
@@ -68,7 +68,7 @@ async def watch(project: Path, tell: Callable[[set[str]], None]) -> None:
                 tell(names(changes))
 
     def keep(_change: Change, path: str) -> bool:
-        return relevant(project, path)
+        return is_relevant(project, path)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -80,5 +80,5 @@ async def watch(project: Path, tell: Callable[[set[str]], None]) -> None:
         return
     # Raised here: what an except* block raises is an ExceptionGroup in Python 3.11.2, and is not in 3.11.7.
     what = f"what is saved cannot be noticed ({refused})"
-    remedy = "on Linux raise fs.inotify.max_user_watches, or set WATCHFILES_FORCE_POLLING=true"
-    raise PipelineError(f"{what}; {remedy}")
+    fix = "on Linux raise fs.inotify.max_user_watches, or set WATCHFILES_FORCE_POLLING=true"
+    raise PipelineError(f"{what}; {fix}")

@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines.errors import PipelineError
-from pipelines.publish import media
-from pipelines.tools.parallel import each
+from pipelines.core.errors import PipelineError
+from pipelines.publish import content_types
+from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket, Entry
 
 FOLDER = "assets/"
@@ -26,7 +26,7 @@ _HASHED = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.([a-z0-9]+)")
 _TWINS = ("br", "gz")
 
 
-def hashed(site: Path) -> dict[str, bytes]:
+def hashed_assets(site: Path) -> dict[str, bytes]:
     """Return the hashed public assets of the tree *site*, by key: "assets/site.3fa9c1d0.css"."""
     folder = site / "public" / "assets"
     found = {}
@@ -37,7 +37,9 @@ def hashed(site: Path) -> dict[str, bytes]:
     return found
 
 
-def send(bucket: Bucket, files: Mapping[str, bytes], advance: Callable[[int], None]) -> tuple[str, ...]:
+def send_assets(
+    bucket: Bucket, files: Mapping[str, bytes], advance: Callable[[int], None]
+) -> tuple[str, ...]:
     """Put those of *files* that *bucket* lacks; return their keys.
 
     Raises PipelineError when another file is there under one of the names.
@@ -58,7 +60,7 @@ def send(bucket: Bucket, files: Mapping[str, bytes], advance: Callable[[int], No
         return fresh
 
     keys = list(files)
-    fresh = each(one, keys, _AT_ONCE, bucket.patience)
+    fresh = run_parallel(one, keys, _AT_ONCE, bucket.retry_policy)
     return tuple(key for key, new in zip(keys, fresh, strict=True) if new)
 
 
@@ -70,4 +72,4 @@ def _same(entry: Entry | None, data: bytes) -> bool:
 
 
 def _headers(key: str) -> dict[str, str]:
-    return {"ContentType": media.kind(key), "CacheControl": _FOR_EVER}
+    return {"ContentType": content_types.content_type(key), "CacheControl": _FOR_EVER}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipelines.errors import PipelineError
-from pipelines.finished import Image, manifest
-from pipelines.tools.parallel import each
+from pipelines.core.errors import PipelineError
+from pipelines.core.release_bundle import BundledImage, with_manifest
+from pipelines.tools.parallel import run_parallel
 from pipelines.tools.registry import Registry
 
 _AT_ONCE = 4  # blobs
@@ -17,7 +17,7 @@ _AT_ONCE = 4  # blobs
 Advance = Callable[[int], None]
 
 
-def look(registry: Registry, image: Image, tag: str) -> bool:
+def is_published(registry: Registry, image: BundledImage, tag: str) -> bool:
     """Return whether *tag* names *image* already; raise PipelineError when it names another."""
     found = registry.manifest(tag)
     if found is not None and found.digest != image.digest:
@@ -28,7 +28,7 @@ def look(registry: Registry, image: Image, tag: str) -> bool:
     return found is not None
 
 
-def whole(registry: Registry, image: Image) -> Image:
+def with_remote_manifest(registry: Registry, image: BundledImage) -> BundledImage:
     """Return *image* with its manifest, from the registry where it was not packed here."""
     if image.layout is not None:
         return image
@@ -38,14 +38,14 @@ def whole(registry: Registry, image: Image) -> Image:
             f"{registry.place}: has no image {image.digest[:19]} any more; bring it back"
             " with `python -m pipelines archive restore`, or release another commit"
         )
-    return manifest(image, found.data)
+    return with_manifest(image, found.data)
 
 
-def complete(registry: Registry, image: Image) -> Image:
+def complete_image(registry: Registry, image: BundledImage) -> BundledImage:
     """Return *image* with its manifest; raise PipelineError when the registry lacks any part of it."""
-    found = whole(registry, image)
+    found = with_remote_manifest(registry, image)
     digests = [one.digest for one in found.blobs]
-    known = each(registry.has, digests, _AT_ONCE, registry.patience)
+    known = run_parallel(registry.has, digests, _AT_ONCE, registry.retry_policy)
     gone = [digest for digest, there in zip(digests, known, strict=True) if not there]
     if gone:
         raise PipelineError(
@@ -54,14 +54,14 @@ def complete(registry: Registry, image: Image) -> Image:
     return found
 
 
-def send(registry: Registry, image: Image, tag: str, advance: Advance) -> tuple[str, ...]:
+def send_image(registry: Registry, image: BundledImage, tag: str, advance: Advance) -> tuple[str, ...]:
     """Send the parts of *image* that the registry lacks, then its tag; return what was sent.
 
     The tag comes last, and a registry takes no manifest whose parts it has not:
     who finds the tag finds all of it. Raises PipelineError when the tag names
     another image.
     """
-    if look(registry, image, tag):
+    if is_published(registry, image, tag):
         advance(len(image.blobs) + 1)
         return ()
 
@@ -75,13 +75,13 @@ def send(registry: Registry, image: Image, tag: str, advance: Advance) -> tuple[
         return not there
 
     digests = [one.digest for one in image.blobs]
-    fresh = each(blob, digests, _AT_ONCE, registry.patience)
-    name(registry, image, tag)
+    fresh = run_parallel(blob, digests, _AT_ONCE, registry.retry_policy)
+    tag_image(registry, image, tag)
     advance(1)
     return (*(digest for digest, new in zip(digests, fresh, strict=True) if new), tag)
 
 
-def name(registry: Registry, image: Image, tag: str) -> None:
+def tag_image(registry: Registry, image: BundledImage, tag: str) -> None:
     """Let *tag* name *image*, whose parts are there."""
-    if not registry.put_manifest(tag, image.manifest) and not look(registry, image, tag):
+    if not registry.put_manifest(tag, image.manifest) and not is_published(registry, image, tag):
         raise PipelineError(f"{registry.place}:{tag}: was taken away while it was written; run it again")

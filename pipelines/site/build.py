@@ -13,46 +13,32 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from pipelines import results, seal
-from pipelines.config import SiteConfig
-from pipelines.errors import Fault, SourceError
-from pipelines.results import SiteResult
-from pipelines.site import assets, checks, extras, files, render, sources, styles, texts, tree, walk, work
-from pipelines.site.assets import Asset, Pictures, Theme
-from pipelines.site.compress import compress_tree
-from pipelines.site.finish import Facts
-from pipelines.site.fragment import cover_url, labels_from
-from pipelines.site.handover import Build, Page, cover, path_of
-from pipelines.site.links import Surroundings
-from pipelines.site.memo import Memo
-from pipelines.site.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, policy_of
-from pipelines.site.sources import Content
+from pipelines.core import digests, results
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import Fault, SourceError
+from pipelines.core.progress import NoProgress, Progress
+from pipelines.core.results import SiteResult
+from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
+from pipelines.site import workers as work
+from pipelines.site.cache import Cache
+from pipelines.site.check import internal
+from pipelines.site.content import documents, scan
+from pipelines.site.content.documents import Content
+from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, policy_of
+from pipelines.site.html.inspect import PageFacts
+from pipelines.site.html.links import LinkContext
+from pipelines.site.html.postprocess import cover_url, labels_from
+from pipelines.site.output import directory_swap, files, machine_files
+from pipelines.site.output.compression import compress_tree
+from pipelines.site.pelican import render
+from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
+from pipelines.site.theme import assets, strings, stylesheet
+from pipelines.site.theme.assets import Asset, ContentImages, ThemeAssets
 from pipelines.tools import git
 
-PUBLIC, GATED, ALIASES = "public", "gated", "aliases.map"  # the tree and its parts
 T = TypeVar("T")
-
-
-class Progress(Protocol):
-    """Told what the build is doing."""
-
-    def phase(self, name: str, total: int) -> None:
-        """Begin *name*, a work of *total* pieces (0: unknown)."""
-
-    def advance(self, pieces: int) -> None:
-        """Count *pieces* as done."""
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def phase(self, name: str, total: int) -> None:
-        """Say nothing."""
-
-    def advance(self, pieces: int) -> None:
-        """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +82,7 @@ def build(
     out: Path,
     config: SiteConfig,
     options: Options,
-    memo: Memo | None = None,
+    cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> SiteResult:
     """Render *project* into the folder *out*; equal inputs give equal bytes.
@@ -105,27 +91,27 @@ def build(
     The tree is made beside *out* and exchanged with it in one step. Raises
     SourceError with every fault of the sources; *out* is then as it was.
     """
-    memo = memo or Memo()
-    memo.start()
-    run = _Run(progress or Silent())
-    with tree.staging(out.parent) as stage:
-        history = git.history(project, CONTENT, [THEME])
+    cache = cache or Cache()
+    cache.start()
+    run = _Run(progress or NoProgress())
+    with directory_swap.staging_tree(out.parent) as stage:
+        history = git.read_history(project, CONTENT, [THEME])
         if missing := [*missing_submodules(history.index if history else None)]:
             raise SourceError(missing)  # everything else would be a fault because of it
-        settings = render.settings(project)
+        settings = render.pelican_settings(project)
         policy = policy_of(project, history.index if history else None)
         with run.phase("read"):
             content = _read(project, config, options, settings, history, run)
-            themed, faults = walk.below(THEME, policy)
+            themed, faults = scan.scan_files(THEME, policy)
             run.faults.extend(faults)
         with run.phase("assets"):
-            pictures = run.gather(lambda: assets.pictures(project, content.files, memo))
+            pictures = run.gather(lambda: assets.content_images(project, content.files, cache))
             # Without a file that may not be read, the rest of the theme only looks faulty.
-            words = None if faults else run.gather(lambda: texts.load(project, themed, config.lang))
-            theme = None if faults else run.gather(lambda: _theme(project, config, themed, policy, memo))
+            words = None if faults else run.gather(lambda: strings.load_strings(project, themed, config.lang))
+            theme = None if faults else run.gather(lambda: _theme(project, config, themed, policy, cache))
         with run.phase("convert", len(content.documents)):
             around = _surroundings(content, pictures, config)
-            pages = _convert(project, content, around, words, options, run, memo)
+            pages = _convert(project, content, around, words, options, run, cache)
             if pictures is not None:  # else their own faults are told
                 covered = [run.gather(partial(_covered, page, around)) for page in pages]
                 pages = [page for page in covered if page is not None]
@@ -135,15 +121,15 @@ def build(
         raw = stage / "raw"
         with run.phase("render"):
             by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
-            made = Build(config, by_path, looks.texts, looks.theme, options.as_of, options.preview)
-            plugins = render.render(project, settings, made, raw, memo, themed)
+            made = BuildContext(config, by_path, looks.texts, looks.theme, options.as_of, options.preview)
+            plugins = render.render_pages(project, settings, made, raw, cache, themed)
         names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
         with run.phase("finish", len(names)):
-            facts = work.finish_pages(raw, stage, names, options.workers, memo, run.progress)
+            facts = work.finish_pages(raw, stage, names, options.workers, cache, run.progress)
             shutil.rmtree(raw)
         with run.phase("files"):
             found = _files(project, config, stage, content, pages, looks, facts, options)
-            feeds = frozenset(path_of(name) for name in names if not name.endswith(".html"))
+            feeds = frozenset(output_path(name) for name in names if not name.endswith(".html"))
         with run.phase("check"):
             warnings = _check(project, config, pages, facts, found | feeds, content, themed)
         if not options.preview:
@@ -151,7 +137,7 @@ def build(
                 compress_tree(stage / PUBLIC, options.workers)
                 compress_tree(stage / GATED, options.workers)
         with run.phase("stamp"):
-            sealed = seal.stamp(stage)
+            sealed = digests.normalize_tree(stage)
         result = SiteResult(
             digest=sealed.digest,
             as_of=options.as_of,
@@ -165,7 +151,7 @@ def build(
             phases=run.seconds,
             plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
         )
-        tree.publish(stage, out, results.to_json(result))
+        directory_swap.swap_tree(stage, out, results.to_json(result))
     return result
 
 
@@ -173,9 +159,9 @@ def build(
 class _Looks:
     """Everything that is not a page."""
 
-    pictures: Pictures
-    theme: Theme
-    texts: texts.Texts
+    pictures: ContentImages
+    theme: ThemeAssets
+    texts: strings.Strings
 
 
 def _read(
@@ -187,23 +173,27 @@ def _read(
     run: _Run,
 ) -> Content:
     patterns = render.url_patterns(settings)
-    content = sources.read(project, config, patterns, history, as_of=options.as_of, drafts=options.drafts)
+    content = documents.read_documents(
+        project, config, patterns, history, as_of=options.as_of, drafts=options.drafts
+    )
     run.faults.extend(content.faults)
     return content
 
 
-def _theme(project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, memo: Memo) -> Theme:
+def _theme(
+    project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, cache: Cache
+) -> ThemeAssets:
     found = assets.theme_files(project, paths)
-    css, shown = styles.stylesheet(project, paths, config.less_compiler, found, memo, policy)
+    css, shown = stylesheet.stylesheet(project, paths, config.less_compiler, found, cache, policy)
     data = css.encode()
     found["css/site.css"] = Asset(assets.hashed_name("site.css", data), data)
-    theme = Theme(found, assets.inline_svgs(project, paths))
+    theme = ThemeAssets(found, assets.inline_svgs(project, paths))
     theme.used.update(shown)
     return theme
 
 
-def _surroundings(content: Content, pictures: Pictures | None, config: SiteConfig) -> Surroundings:
-    return Surroundings(
+def _surroundings(content: Content, pictures: ContentImages | None, config: SiteConfig) -> LinkContext:
+    return LinkContext(
         urls={document.path: document.url for document in content.documents},
         hidden=content.hidden,
         files=content.files,
@@ -216,16 +206,16 @@ def _surroundings(content: Content, pictures: Pictures | None, config: SiteConfi
 def _convert(
     project: Path,
     content: Content,
-    around: Surroundings,
-    words: texts.Texts | None,
+    around: LinkContext,
+    words: strings.Strings | None,
     options: Options,
     run: _Run,
-    memo: Memo,
+    cache: Cache,
 ) -> list[Page]:
     languages = {document.lang for document in content.documents}
     labels = {lang: labels_from(words.of(lang) if words else {}) for lang in languages}
     task = work.Converting(project, around, labels)
-    done = work.convert_all(task, content.documents, options.workers, memo, run.progress)
+    done = work.convert_documents(task, content.documents, options.workers, cache, run.progress)
     pages: list[Page] = []
     for document, outcome in zip(content.documents, done, strict=True):
         if isinstance(outcome, SourceError):
@@ -235,7 +225,7 @@ def _convert(
     return pages
 
 
-def _covered(page: Page, around: Surroundings) -> Page:
+def _covered(page: Page, around: LinkContext) -> Page:
     """Return *page* with the picture that its author names; raise SourceError if there is none."""
     url, file = cover_url(page.document, around)
     if not file:
@@ -251,17 +241,17 @@ def _files(
     content: Content,
     pages: list[Page],
     looks: _Looks,
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, PageFacts],
     options: Options,
 ) -> frozenset[str]:
     """Write every file that is no page; return their URL paths."""
-    found = files.Files()
-    files.of_theme(found, looks.theme.published())
-    files.of_pages(found, project, pages, looks.pictures.assets)
-    files.of_author(found, project, content.files)
-    files.for_machines(found, config, pages, facts, options.as_of)
-    aliases = extras.aliases(page.document for page in pages)
-    (stage / ALIASES).write_text(extras.alias_map(aliases, login=config.login), encoding="utf-8")
+    found = files.OutputFiles()
+    files.add_theme_files(found, looks.theme.published())
+    files.add_page_files(found, project, pages, looks.pictures.assets)
+    files.add_author_files(found, project, content.files)
+    files.add_machine_files(found, config, pages, facts, options.as_of)
+    aliases = machine_files.aliases(page.document for page in pages)
+    (stage / ALIASES).write_text(machine_files.alias_map(aliases, login=config.login), encoding="utf-8")
     (stage / GATED / "members").mkdir(parents=True, exist_ok=True)
     return found.write(stage)
 
@@ -270,14 +260,14 @@ def _check(
     project: Path,
     config: SiteConfig,
     pages: list[Page],
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, PageFacts],
     urls: frozenset[str],
     content: Content,
     themed: Sequence[str],
 ) -> list[Fault]:
     """Return the warnings; raise SourceError with every fault of the finished site."""
-    aliases = extras.aliases(page.document for page in pages)
-    site = checks.Site(
+    aliases = machine_files.aliases(page.document for page in pages)
+    site = internal.SiteMap(
         url=config.url,
         pages=facts,
         documents={page.document.url: page for page in pages},
@@ -286,15 +276,15 @@ def _check(
         theme=themed,
         login=config.login,
     )
-    faults, warnings = checks.check(site, config, project)
+    faults, warnings = internal.check_site(site, config, project)
     taken = {url.lower() for url in facts}
     for alias in sorted(alias for alias in aliases if alias.lower() in taken):
-        owner = next(p.document for p in pages if alias in extras.aliases([p.document]))
+        owner = next(p.document for p in pages if alias in machine_files.aliases([p.document]))
         what = f"alias {alias} is a page already"
         faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias"))
     if faults:
         raise SourceError(faults)
     if not content.hidden:  # what a draft shows is not unused
         used = frozenset().union(*(page.files for page in pages))
-        warnings += checks.unused(content.files, used)
-    return sorted(warnings + checks.tag_names(pages))
+        warnings += internal.unused_files(content.files, used)
+    return sorted(warnings + internal.tag_names(pages))

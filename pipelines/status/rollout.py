@@ -15,9 +15,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pipelines.config import Environment, SiteConfig
-from pipelines.errors import ToolError
-from pipelines.results import RolloutResult
+from pipelines.core.config import Environment, SiteConfig
+from pipelines.core.errors import ToolError
+from pipelines.core.results import RolloutResult
 from pipelines.tools import shell
 
 NO_KUBECONFIG, OTHER = "no kubeconfig", "the kubeconfig is of"
@@ -25,7 +25,7 @@ _NOTHING = RolloutResult("", "", 0, False, False, False, "", "")
 _LONGEST = 240  # letters of a message: helm's may have pages
 
 
-def look(site: SiteConfig, kubeconfig: str, patience: float) -> dict[str, RolloutResult]:
+def read_rollout(site: SiteConfig, kubeconfig: str, timeout: float) -> dict[str, RolloutResult]:
     """Return what the HelmRelease tells, by the name of each environment of *site*.
 
     *kubeconfig* is what KUBECONFIG may hold, "" for none. It leads to one cluster:
@@ -36,10 +36,10 @@ def look(site: SiteConfig, kubeconfig: str, patience: float) -> dict[str, Rollou
     if not kubeconfig:
         return dict.fromkeys(names, replace(_NOTHING, fault=NO_KUBECONFIG))
     words = ["kubectl", "get", "helmrelease", "site", "-n", "site", "-o", "json"]
-    words.append(f"--request-timeout={max(patience, 1):.0f}s")
+    words.append(f"--request-timeout={max(timeout, 1):.0f}s")
     try:
-        said = shell.run(words, timeout=patience + 2, env={"KUBECONFIG": kubeconfig})
-        url, found = parse(said)
+        said = shell.run_program(words, timeout=timeout + 2, env={"KUBECONFIG": kubeconfig})
+        url, found = parse_release(said)
     except ToolError as error:
         return dict.fromkeys(names, replace(_NOTHING, fault=_line(_last(str(error)))))
     return {one.name: _own(one, url, found, alone=len(names) == 1) for one in site.environments}
@@ -57,7 +57,7 @@ def _own(one: Environment, url: str, found: RolloutResult, *, alone: bool) -> Ro
     return replace(_NOTHING, fault=f"{OTHER} {url or 'another cluster'}")
 
 
-def parse(said: bytes) -> tuple[str, RolloutResult]:
+def parse_release(said: bytes) -> tuple[str, RolloutResult]:
     """Return the site's address in a HelmRelease, and what that tells; raise ToolError for anything else."""
     try:
         told = json.loads(said)

@@ -11,28 +11,28 @@ from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
 
-from pipelines.errors import PipelineError
-from pipelines.results import EnvironmentResult, StatusResult, WaitResult
-from pipelines.status import words
+from pipelines.core.errors import PipelineError
+from pipelines.core.results import EnvironmentResult, StatusResult, WaitResult
+from pipelines.status import phrasing
 from pipelines.tools import git
 
 _PAUSES = (1.0, 1.0, 2.0, 3.0, 5.0)  # seconds between two looks; the last one stays
 _LEAST = 2.0  # seconds that the last look may take
 
-Look = Callable[[float], StatusResult]  # is told how long it may take, in seconds
-Tell = Callable[[str, float], None]  # how it stands, in a line, and the seconds since the beginning
+TakeSnapshot = Callable[[float], StatusResult]  # is told how long it may take, in seconds
+ShowProgress = Callable[[str, float], None]  # how it stands, in a line, and the seconds since the beginning
 
 
-def wait(
+def wait_until_live(
     project: Path,
     commit: str,
-    look: Look,
+    look: TakeSnapshot,
     *,
     timeout: float,
-    patience: float,
+    probe_timeout: float,
     clock: Callable[[], float],
     pause: Callable[[float], None],
-    tell: Tell,
+    tell: ShowProgress,
 ) -> StatusResult:
     """Look until *commit* is live in every environment, and return the last look with how it ended.
 
@@ -43,19 +43,19 @@ def wait(
     that carries it, or a newer chart that lacks it is published.
     Raises PipelineError for an abbreviation that nothing answers to.
     """
-    whole = git.resolve(project, commit) or commit
+    whole = git.resolve_commit(project, commit) or commit
 
     @cache
     def carries(other: str) -> bool:
-        return bool(other) and (other.startswith(whole) or git.contains(project, other, whole))
+        return bool(other) and (other.startswith(whole) or git.contains_commit(project, other, whole))
 
     start, spent = clock(), 0.0
     for number, length in enumerate(chain(_PAUSES, repeat(_PAUSES[-1]))):
-        seen = look(max(_LEAST, min(patience, timeout - spent)))
+        seen = look(max(_LEAST, min(probe_timeout, timeout - spent)))
         spent = clock() - start
         if number == 0:
             _refuse_unknown(seen, whole)
-        tell(progress(seen), spent)
+        tell(progress_line(seen), spent)
         missing = [one for one in seen.environments if not (_stands(one) and carries(one.commit))]
         why = _final(missing, carries)
         if not missing or why or spent >= timeout:
@@ -66,14 +66,17 @@ def wait(
     raise AssertionError
 
 
-def progress(seen: StatusResult) -> str:
+def progress_line(seen: StatusResult) -> str:
     """Return how it stands, in words that change only when something has changed."""
     rows = []
     for one in seen.environments:
         chart = one.published
-        said = words.flux(one.rollout)
+        said = phrasing.describe_rollout(one.rollout)
         published = f"chart {chart.version}" if chart.version else f"no chart ({chart.fault or 'yet'})"
-        rows.append(f"{one.name}: " + "; ".join(part for part in (words.front(one), published, said) if part))
+        rows.append(
+            f"{one.name}: "
+            + "; ".join(part for part in (phrasing.describe_front_door(one), published, said) if part)
+        )
     return " | ".join(rows)
 
 
@@ -113,11 +116,11 @@ def _final(missing: list[EnvironmentResult], carries: Callable[[str], bool]) -> 
 
 def _fault(commit: str, missing: list[EnvironmentResult], why: str, carries: Callable[[str], bool]) -> str:
     names = " and ".join(one.name for one in missing)
-    rows = [f"commit {commit[: words.SHORT]} is not live in {names}: {why}"]
+    rows = [f"commit {commit[: phrasing.SHORT]} is not live in {names}: {why}"]
     for one in missing:
         published = carries(one.published.commit)
         rows.append(f"  {one.name}, {one.url}")
-        rows.append(f"    front door   {words.heard(one.answers)}")
+        rows.append(f"    front door   {phrasing.describe_responses(one.answers)}")
         rows.append(f"    chart        {_chart(one, published)}")
         rows.append(f"    HelmRelease  {_release(one)}")
         rows.append(f"    next         {_next(one, published)}")
@@ -136,7 +139,9 @@ def _chart(one: EnvironmentResult, published: bool) -> str:
     if chart.outranks and chart.own:
         return f"{chart.own} carries it, but {chart.version} is newer and lacks it{where}"
     what = (
-        f"of commit {chart.commit[: words.SHORT]}" if chart.commit else chart.fault or "of an unknown commit"
+        f"of commit {chart.commit[: phrasing.SHORT]}"
+        if chart.commit
+        else chart.fault or "of an unknown commit"
     )
     return f"not published: the newest is {chart.version}, {what}{where}"
 

@@ -8,54 +8,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.tools.git import opened, trailers_of
+from pipelines.tools.git import open_repository, trailers_of
 
 _FETCH = 30  # seconds that a remote may take
 
 
-def number(project: Path, commit: str) -> int:
+def commit_number(project: Path, commit: str) -> int:
     """Return how many commits are reachable from *commit*; 0 where this clone does not have all of them."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return 0
         repo, _ = found
         if repo.git.rev_parse("--is-shallow-repository") != "false":
             return 0
         words = ("--count", commit, "--")
-        status, told, _ = repo.git.rev_list(*words, with_extended_output=True, with_exceptions=False)
-        return int(told) if status == 0 else 0
+        status, output, _ = repo.git.rev_list(*words, with_extended_output=True, with_exceptions=False)
+        return int(output) if status == 0 else 0
 
 
-def time(project: Path, commit: str) -> int:
+def commit_time(project: Path, commit: str) -> int:
     """Return the committer's time of *commit*, seconds since 1970; 0 without Git and without the commit."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         return int(found[0].git.log("-1", "--no-show-signature", "--format=%ct", commit)) if found else 0
 
 
-def text(project: Path, commit: str, path: str) -> str | None:
+def file_at_commit(project: Path, commit: str, path: str) -> str | None:
     """Return the file *path* of *project* as it is in *commit*; None where it is not there."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return None
         repo, prefix = found
         words = ("-p", f"{commit}:{prefix}{path}")
-        status, told, _ = repo.git.cat_file(
+        status, output, _ = repo.git.cat_file(
             *words, with_extended_output=True, with_exceptions=False, strip_newline_in_stdout=False
         )
-        return str(told) if status == 0 else None
+        return str(output) if status == 0 else None
 
 
-def files(project: Path, commit: str, folder: str) -> dict[str, bytes]:
+def files_at_commit(project: Path, commit: str, folder: str) -> dict[str, bytes]:
     """Return the files below *folder* of *project* in *commit* by their path in it, as Git stores them.
 
     Links and submodules are left out; nothing is checked out.
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return {}
         repo, prefix = found
-        told = repo.git.ls_tree("-r", "-z", f"{commit}:{prefix}{folder}", strip_newline_in_stdout=False)
-        rows = [row.partition("\t") for row in str(told).split("\0") if row]
+        output = repo.git.ls_tree("-r", "-z", f"{commit}:{prefix}{folder}", strip_newline_in_stdout=False)
+        rows = [row.partition("\t") for row in str(output).split("\0") if row]
         blobs = {path: about.split()[2] for about, _, path in rows if about.startswith("100")}
         return {
             path: repo.git.cat_file("blob", blob, stdout_as_string=False, strip_newline_in_stdout=False)
@@ -63,50 +63,50 @@ def files(project: Path, commit: str, folder: str) -> dict[str, bytes]:
         }
 
 
-def entries(project: Path, commit: str) -> dict[str, str] | None:
+def entries_at_commit(project: Path, commit: str) -> dict[str, str] | None:
     """Return mode, type and object id of each entry at the top of *project* in *commit*, by its name.
 
     Equal ids are equal contents (Git, gitglossary "object name"). None for a
     commit that this clone does not have.
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return None
         repo, prefix = found
         words = ("-z", f"{commit}:{prefix.rstrip('/')}")
-        status, told, _ = repo.git.ls_tree(*words, with_extended_output=True, with_exceptions=False)
+        status, output, _ = repo.git.ls_tree(*words, with_extended_output=True, with_exceptions=False)
         if status != 0:
             return None
-        rows = (row.partition("\t") for row in str(told).split("\0") if row)
+        rows = (row.partition("\t") for row in str(output).split("\0") if row)
         return {name: about for about, _, name in rows}
 
 
-def changed(project: Path, old: str, new: str, without: Sequence[str]) -> list[str]:
+def changed_paths(project: Path, old: str, new: str, without: Sequence[str]) -> list[str]:
     """Return the paths of *project* that differ between two commits, but those below *without*."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return []
         repo, prefix = found
         excluded = [f":(exclude,top){prefix}{folder}" for folder in without]
         words = ("-z", "--name-only", "--no-renames", old, new, "--", f":(top){prefix}", *excluded)
-        told = repo.git.diff(*words, strip_newline_in_stdout=False)
-        return [name.removeprefix(prefix) for name in str(told).split("\0") if name]
+        output = repo.git.diff(*words, strip_newline_in_stdout=False)
+        return [name.removeprefix(prefix) for name in str(output).split("\0") if name]
 
 
-def trailers(project: Path, commit: str, key: str) -> tuple[str, ...]:
+def commit_trailers(project: Path, commit: str, key: str) -> tuple[str, ...]:
     """Return the values of the trailer *key* of *commit*: what `git interpret-trailers --parse` finds."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         return trailers_of(found[0], commit, key) if found else ()
 
 
-def known(project: Path, commit: str) -> bool:
+def commit_exists(project: Path, commit: str) -> bool:
     """Return whether this clone has *commit*."""
-    return entries(project, commit) is not None
+    return entries_at_commit(project, commit) is not None
 
 
-def fetch(project: Path) -> None:
+def fetch_commits(project: Path) -> None:
     """Fetch the branches of the remote "origin"; a remote that does not answer changes nothing."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is not None and "origin" in {one.name for one in found[0].remotes}:
             with found[0].git.custom_environment(GIT_TERMINAL_PROMPT="0"):
                 found[0].git.fetch(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import git
 
-from pipelines.errors import ToolError
+from pipelines.core.errors import ToolError
 
 # gitprotocol: a remote with http:// works where somebody wrote it, and no redirect leads there from https.
 _NO_DOWNGRADE = "protocol.http.allow=user"
@@ -70,14 +70,14 @@ class Branch:
     shallow: bool  # the history was cut somewhere, so that the number is too low
 
 
-def history(project: Path, folder: str, others: Sequence[str] = ()) -> History | None:
+def read_history(project: Path, folder: str, others: Sequence[str] = ()) -> History | None:
     """Read the history of *folder* below *project*; None without Git or without a commit.
 
     A commit that only renames a file does not count as a change of it. A file of
     a submodule changed when a commit of the submodule changed it. The index is
     that of *folder* and of *others*.
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return None
         repo, prefix = found
@@ -92,20 +92,20 @@ def history(project: Path, folder: str, others: Sequence[str] = ()) -> History |
         return History(repo.head.commit.committed_date, bool(cut), changes, index)
 
 
-def index(project: Path, folders: Sequence[str]) -> Index | None:
+def read_index(project: Path, folders: Sequence[str]) -> Index | None:
     """Read what Git tracks below *folders* of *project*; None without Git or without a commit."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         return _index(found[0], found[1], folders)[0] if found else None
 
 
-def head(project: Path, *, trailers: Sequence[str], among: Sequence[str], default: str) -> Head | None:
+def read_head(project: Path, *, trailers: Sequence[str], among: Sequence[str], default: str) -> Head | None:
     """Read what is checked out at *project*; None without Git or without a commit.
 
     *trailers* are the keys of trailers to return. *among* are paths below the
     project where untracked files are looked for. *default* is the name of the
     default branch; "" asks the remote's HEAD as the clone noted it, else "main".
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return None
         repo, prefix = found
@@ -122,14 +122,14 @@ def head(project: Path, *, trailers: Sequence[str], among: Sequence[str], defaul
         )
 
 
-def branch(project: Path, default: str) -> Branch | None:
+def read_branch(project: Path, default: str) -> Branch | None:
     """Read the default branch; None without Git or without a commit.
 
     *default* is its name, "" as for ``head``. Where the clone and its remote both
     have it, the one that holds the other counts. A checkout that has no such
     branch tells of HEAD.
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return None
         repo, _ = found
@@ -140,9 +140,9 @@ def branch(project: Path, default: str) -> Branch | None:
         return Branch(name if places else "HEAD", tip, number, bool(_cut_commits(repo)))
 
 
-def resolve(project: Path, text: str) -> str:
+def resolve_commit(project: Path, text: str) -> str:
     """Return the whole id of the commit that *text*, hex digits, begins; "" for none and for several."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             return ""
         words = ("-q", "--verify", f"{text}^{{commit}}")
@@ -150,26 +150,26 @@ def resolve(project: Path, text: str) -> str:
         return str(said) if status == 0 and str(said).startswith(text) else ""
 
 
-def apart(project: Path, old: str, new: str) -> tuple[int, int] | None:
+def commits_between(project: Path, old: str, new: str) -> tuple[int, int] | None:
     """Return how many commits *new* has that *old* lacks, and the other way round.
 
     None where this clone cannot tell: without Git, and for a commit that it does not have.
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None or not all(_knows(found[0], commit) for commit in (old, new)):
             return None
         one, two = (found[0].git.rev_list("--count", span) for span in (f"{old}..{new}", f"{new}..{old}"))
         return int(one), int(two)
 
 
-def contains(project: Path, commit: str, older: str) -> bool:
+def contains_commit(project: Path, commit: str, older: str) -> bool:
     """Return whether *commit* is *older* or was made on top of it, as far as this clone knows."""
-    with opened(project) as found:
+    with open_repository(project) as found:
         return found is not None and _holds_commit(found[0], commit, older)
 
 
 @contextmanager
-def opened(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
+def open_repository(project: Path) -> Iterator[tuple[git.Repo, str] | None]:
     """Yield the repository and the project's place in it, "" or "path/"; None where there is none."""
     try:
         repo = git.Repo(project, search_parent_directories=True)
@@ -196,8 +196,8 @@ def trailers_of(repo: git.Repo, commit: str, key: str) -> tuple[str, ...]:
     settings of one person's Git change nothing.
     """
     form = f"--format=%(trailers:key={key},valueonly,unfold)"
-    told = repo.git(c="trailer.separators=:").log("-1", "--no-show-signature", form, commit)
-    return tuple(line.strip() for line in told.splitlines() if line.strip())
+    output = repo.git(c="trailer.separators=:").log("-1", "--no-show-signature", form, commit)
+    return tuple(line.strip() for line in output.splitlines() if line.strip())
 
 
 def _on_mainline(repo: git.Repo, default: str) -> bool:
@@ -318,7 +318,7 @@ def _newest(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Chang
     return [(name.removeprefix(prefix), change) for name, change in found.items()]
 
 
-def go_back(
+def commit_rollback(
     project: Path, folders: Sequence[str], files: Mapping[str, str], old: str, message: str, default: str
 ) -> str:
     """Commit on top of the default branch, push it, and return its id.
@@ -329,7 +329,7 @@ def go_back(
     missing; without such a remote nothing is pushed. The remote comes first: where
     it does not take the commit, nothing has changed here. Raises ToolError.
     """
-    with opened(project) as found:
+    with open_repository(project) as found:
         if found is None:
             raise ToolError("no commit here to go back from; clone the site with Git")
         repo, prefix = found

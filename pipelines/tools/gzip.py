@@ -12,7 +12,7 @@ import deflate
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
 
 
-def compress(data: bytes, level: int) -> bytes:
+def gzip_bytes(data: bytes, level: int) -> bytes:
     """Return *data* compressed at *level*, 1 to 12."""
     packed = deflate.gzip_compress(data, level)
     return _HEADER + bytes(packed[len(_HEADER) :])

@@ -18,13 +18,13 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote, urlencode, urlsplit
 
-from pipelines.errors import ToolError
-from pipelines.tools import challenges
-from pipelines.tools.challenges import Challenge
-from pipelines.tools.login import Login
-from pipelines.tools.patience import Passing
-from pipelines.tools.proxies import from_nginx
-from pipelines.tools.web import Answer, Web, follow, origin
+from pipelines.core.errors import ToolError
+from pipelines.core.login import Login
+from pipelines.tools import auth_challenges
+from pipelines.tools.auth_challenges import Challenge
+from pipelines.tools.http import HttpClient, Response, follow_reference, origin
+from pipelines.tools.proxy_hints import is_nginx_error
+from pipelines.tools.retry import TransientError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _STEP = 2**17  # bytes that are read of a file at once
@@ -60,12 +60,12 @@ class Registry:
     """
 
     def __init__(
-        self, web: Web, place: str, login: Login | None, variables: str, actions: str = "pull,push"
+        self, web: HttpClient, place: str, login: Login | None, variables: str, actions: str = "pull,push"
     ) -> None:
         host, _, self._name = place.partition("/")
         self.place = place
         self._root = f"https://{host}"
-        self.patience = web.patience
+        self.retry_policy = web.retry_policy
         self._web, self._login, self._variables, self._actions = web, login, variables, actions
         self._lock = Lock()
         self._authorization = ""
@@ -97,7 +97,7 @@ class Registry:
             except (ValueError, KeyError, TypeError):
                 raise ToolError(f"{self.place}: tells no tags; is it a registry?") from None
             link = _NEXT.match(answer.headers.get("link", ""))
-            url = follow(url, link[1]) if link else url
+            url = follow_reference(url, link[1]) if link else url
             if origin(url) != origin(self._root):
                 raise ToolError(f"{self.place}: sends to another host for the rest of its tags")
         return found
@@ -136,7 +136,7 @@ class Registry:
         """
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         state = _Upload()
-        self._web.patience.call(lambda: self._send(state, digest, source, size))
+        self._web.retry_policy.call(lambda: self._send(state, digest, source, size))
 
     def _send(self, state: _Upload, digest: str, source: Path | bytes, size: int) -> None:
         if state.url:
@@ -149,7 +149,7 @@ class Registry:
         answer = self._once("PUT", whole, headers={"Content-Length": "0"})
         if answer.status in (400, 404, 416) and state.offset:  # what was put together is not the blob
             state.url = ""
-            raise Passing(f"{self.place}: did not take the blob {digest[:19]} ({answer.status})")
+            raise TransientError(f"{self.place}: did not take the blob {digest[:19]} ({answer.status})")
         self._expect(answer, 201)
 
     def _begin(self, state: _Upload) -> None:
@@ -175,23 +175,23 @@ class Registry:
         answer = self._once("PATCH", state.url, headers=headers, body=(source, start))
         if answer.status in (404, 416):
             state.url = ""
-            raise Passing(f"{self.place}: has lost what was sent ({answer.status})")
+            raise TransientError(f"{self.place}: has lost what was sent ({answer.status})")
         self._expect(answer, 202)
         state.url, state.offset = self._location(answer, state.url), size
 
-    def _location(self, answer: Answer, url: str) -> str:
+    def _location(self, answer: Response, url: str) -> str:
         if not answer.headers.get("location"):
             raise ToolError(f"{self.place}: does not say where a blob goes; is it a registry?")
-        return follow(url, answer.headers["location"])
+        return follow_reference(url, answer.headers["location"])
 
     def _path(self, kind: str, reference: str) -> str:
         return f"{self._root}/v2/{self._name}/{kind}/{quote(reference, safe=':')}"
 
     def _ask(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
+    ) -> Response:
         source = (body, 0) if body is not None else None
-        return self._web.patience.call(
+        return self._web.retry_policy.call(
             lambda: self._once(
                 method,
                 url,
@@ -207,7 +207,7 @@ class Registry:
         *,
         headers: Mapping[str, str] | None = None,
         body: tuple[Path | bytes, int] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Ask once, and once more with a login when the registry wants one."""
         own = origin(url) == origin(self._root)  # an upload may go on elsewhere, without our credentials
         for known in (False, True):
@@ -224,13 +224,14 @@ class Registry:
             raise Denied(self._no_right(answer))
         return answer
 
-    def _log_in(self, answer: Answer, tried: str) -> None:
+    def _log_in(self, answer: Response, tried: str) -> None:
         """Log in as the registry asks (RFC 9110, section 11; the token flow of registries)."""
         with self._lock:
             if self._authorization != tried:  # another thread was faster
                 return
             offered = {
-                one.scheme: one for one in reversed(challenges.parse(answer.fields("www-authenticate")))
+                one.scheme: one
+                for one in reversed(auth_challenges.parse_challenges(answer.fields("www-authenticate")))
             }
             if "bearer" in offered:
                 self._authorization = f"Bearer {self._token(offered['bearer'])}"
@@ -247,7 +248,7 @@ class Registry:
         realm = challenge.parameters.get("realm", "")
         if not realm:
             raise ToolError(f"{self.place}: does not say where it issues tokens; is it a registry?")
-        realm = follow(self._root, realm)
+        realm = follow_reference(self._root, realm)
         scope = f"repository:{self._name}:{self._actions}"
         query = urlencode({"service": challenge.parameters.get("service", ""), "scope": scope})
         url = f"{realm}{'&' if urlsplit(realm).query else '?'}{query}"
@@ -260,8 +261,8 @@ class Registry:
         except (ValueError, KeyError, AttributeError):
             raise ToolError(f"{self.place}: issued no token ({answer.why})") from None
 
-    def _no_right(self, answer: Answer) -> str:
-        if answer.status == 403 and from_nginx(answer.body):
+    def _no_right(self, answer: Response) -> str:
+        if answer.status == 403 and is_nginx_error(answer.body):
             return f"{self.place}: answered {answer.why}"
         if self._login is None:
             return f"{self.place}: wants a login; set {self._variables}"
@@ -269,7 +270,7 @@ class Registry:
         what = "does not know this login" if answer.status == 401 else f"gives this login no right to {right}"
         return f"{self.place}: {what} ({answer.status}); mend {self._variables}"
 
-    def _expect(self, answer: Answer, status: int) -> None:
+    def _expect(self, answer: Response, status: int) -> None:
         if answer.status == status:
             return
         if answer.status == 507:
@@ -293,13 +294,13 @@ def _chunks(source: Path | bytes, start: int) -> Iterator[bytes]:
             yield part
 
 
-def _end(answer: Answer) -> int:
+def _end(answer: Response) -> int:
     """Return how many bytes the registry has: Range is "0-<last>", and "0-0" may be none or one."""
     last = answer.headers.get("range", "").removeprefix("bytes=").rpartition("-")[2]
     return int(last) + 1 if last.isdigit() and int(last) > 0 else 0
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: Response) -> str:
     """Return the codes of errors that a registry tells (its "Error Codes"), not its words."""
     try:
         codes = [str(one["code"]) for one in json.loads(answer.body)["errors"]]

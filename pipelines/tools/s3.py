@@ -31,11 +31,11 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from pipelines.errors import ToolError
-from pipelines.tools.login import Login
-from pipelines.tools.patience import Passing, Patience, worth
-from pipelines.tools.proxies import hint
-from pipelines.tools.web import refuse_open_door
+from pipelines.core.errors import ToolError
+from pipelines.core.login import Login
+from pipelines.tools.http import refuse_plain_http
+from pipelines.tools.proxy_hints import proxy_hint
+from pipelines.tools.retry import RetryPolicy, TransientError, is_retryable
 
 _T = TypeVar("_T")
 _PASSING = frozenset({"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable",
@@ -74,15 +74,15 @@ class Bucket:
         self,
         place: Place,
         login: Login,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         authority: Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.place = place
-        self.patience = patience
+        self.retry_policy = retry_policy
         self._clock = clock
         if place.endpoint:
-            refuse_open_door(place.endpoint)
+            refuse_plain_http(place.endpoint)
         try:
             self._client: Any = _session().client(
                 "s3",
@@ -93,7 +93,7 @@ class Bucket:
                 verify=str(authority) if authority else None,
                 config=Config(
                     connect_timeout=10,
-                    read_timeout=min(60, patience.left()),
+                    read_timeout=min(60, retry_policy.left()),
                     retries={"total_max_attempts": 1},
                     max_pool_connections=16,
                     s3={"addressing_style": "path" if place.endpoint else "auto"},
@@ -167,7 +167,7 @@ class Bucket:
             self._call(partial(self._client.delete_object, Bucket=self.place.name, Key=key))
 
     def _call(self, act: Callable[[], _T]) -> _T:
-        return self.patience.call(lambda: self._once(act))
+        return self.retry_policy.call(lambda: self._once(act))
 
     def _once(self, act: Callable[[], _T]) -> _T:
         what = self.place.what
@@ -180,9 +180,9 @@ class Bucket:
                 f"{what}: its certificate is not trusted; name the authority's file in SITE_CA_FILE"
             ) from None
         except ReadTimeoutError:
-            raise Passing(f"{what}: no answer in time") from None
+            raise TransientError(f"{what}: no answer in time") from None
         except (ConnectionError, HTTPClientError):
-            raise Passing(f"{what}: no connection, or it broke") from None
+            raise TransientError(f"{what}: no connection, or it broke") from None
         except BotoCoreError as error:
             # The kind alone: its words may hold what was sent.
             raise ToolError(f"{what}: cannot be asked ({type(error).__name__})") from None
@@ -215,11 +215,13 @@ class Bucket:
             return _Unconditional(f"{bucket}: does not know how ({code})")
         if status == 507 or code in _FULL:
             return ToolError(f"{bucket}: is full; make room there, and run it again")
-        if worth(status) or code in _PASSING:
+        if is_retryable(status) or code in _PASSING:
             after = str(said.get("HTTPHeaders", {}).get("retry-after", ""))
-            return Passing(f"{place.what}: answered {status}", float(after) if after.isdigit() else 0.0)
+            return TransientError(
+                f"{place.what}: answered {status}", float(after) if after.isdigit() else 0.0
+            )
         location = str(said.get("HTTPHeaders", {}).get("location", ""))
-        known = hint(status, b"", self.place.endpoint, location)
+        known = proxy_hint(status, b"", self.place.endpoint, location)
         return ToolError(f"{bucket}: answered {status} ({code}){'; ' if known else ''}{known}")
 
     def _skew(self, said: Mapping[str, Any]) -> float:

@@ -11,15 +11,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipelines.errors import ToolError
+from pipelines.core.errors import ToolError
 
 
-def find(program: str) -> str | None:
+def find_program(program: str) -> str | None:
     """Return the full path of *program* on the PATH, or None."""
     return shutil.which(program)
 
 
-def run(
+def run_program(
     argv: Sequence[str | Path],
     *,
     stdin: bytes = b"",

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pipelines.errors import ToolError
+from pipelines.core.errors import ToolError
 
 _COSIGN = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
 _MAKE = "make a pair with `python -m pipelines secrets signing`"
@@ -62,12 +62,12 @@ class Signer:
         )
 
 
-def generate() -> Signer:
+def generate_key() -> Signer:
     """Return a new private key."""
     return Signer(ec.generate_private_key(ec.SECP256R1()))
 
 
-def signer(pem: bytes, password: str, name: str) -> Signer:
+def load_signer(pem: bytes, password: str, name: str) -> Signer:
     """Return the private key in *pem*: PKCS #8, encrypted by *password* unless that is "".
 
     *name* says in messages where it comes from. Raises ToolError, never with a
@@ -79,8 +79,8 @@ def signer(pem: bytes, password: str, name: str) -> Signer:
         key = serialization.load_pem_private_key(pem, password.encode() or None)
     except TypeError:  # one of key and password is encrypted or given, and the other is not
         known = "a password is set, and the key is not encrypted" if password else "is encrypted"
-        remedy = "unset" if password else "set its password in"
-        raise ToolError(f"{name}: {known}; {remedy} SITE_SIGNING_PASSWORD") from None
+        fix = "unset" if password else "set its password in"
+        raise ToolError(f"{name}: {known}; {fix} SITE_SIGNING_PASSWORD") from None
     except (ValueError, UnsupportedAlgorithm):
         why = "cannot be read with this password" if password else "is not a private key (PEM, PKCS #8)"
         raise ToolError(f"{name}: {why}; {_MAKE}") from None
@@ -89,7 +89,7 @@ def signer(pem: bytes, password: str, name: str) -> Signer:
     return Signer(key)
 
 
-def verifier(pem: bytes, name: str) -> Verifier:
+def load_verifier(pem: bytes, name: str) -> Verifier:
     """Return the public key in *pem*; raise ToolError, with *name*, for anything else."""
     try:
         key = serialization.load_pem_public_key(pem)

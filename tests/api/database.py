@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.preview import free_port
-from tests.tools import need
+from tests.support.previews import free_port
+from tests.support.tools import need
 
 OWNER = "login_owner"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.preview import PATIENCE, free_port
+from tests.support.previews import PATIENCE, free_port
 
 
 class Mails:

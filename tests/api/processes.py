@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.preview import own_environment, until
-from tests.project import ROOT
+from tests.support.previews import own_environment, until
+from tests.support.project import ROOT
 
 
 class Gunicorn:

@@ -30,8 +30,8 @@ from typing import Any
 from tests.api.mail import Mails, mails
 from tests.api.processes import Gunicorn, gunicorns
 from tests.api.shell import Shell
-from tests.preview import PATIENCE, free_port, own_environment
-from tests.project import ROOT
+from tests.support.previews import PATIENCE, free_port, own_environment
+from tests.support.project import ROOT
 from tests.web import server
 from tests.web.server import Web
 

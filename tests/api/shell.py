@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Mapping
 from types import TracebackType
 
-from tests.preview import own_environment
-from tests.project import ROOT
+from tests.support.previews import own_environment
+from tests.support.project import ROOT
 
 
 class Shell:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.factors import boss
 from tests.api.running import PASSWORD, Answer, Browser, Site
-from tests.preview import until
+from tests.support.previews import until
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PAGE = "/members/inside/"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import TRAPS
 from tests.api.running import API, Site
-from tests.project import ROOT
+from tests.support.project import ROOT
 from tests.web.conftest import CANARY
 
 PAGE = "/members/inside/"

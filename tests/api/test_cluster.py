@@ -11,8 +11,8 @@ import pytest
 
 from tests.api.database import Postgres
 from tests.api.running import Site, environment
-from tests.preview import own_environment
-from tests.project import ROOT
+from tests.support.previews import own_environment
+from tests.support.project import ROOT
 
 
 @pytest.mark.parametrize(

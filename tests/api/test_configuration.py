@@ -14,7 +14,7 @@ import pytest
 from api.config import env
 from api.config.env import Misconfigured
 from tests.api.running import Site
-from tests.project import ROOT
+from tests.support.project import ROOT
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SECRET = "q" + "w4e5r6t7" * 8

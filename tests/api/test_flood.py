@@ -10,7 +10,7 @@ from threading import Thread
 
 from tests.api.factors import confirm, entered, lasting, with_app
 from tests.api.running import API, Answer, Browser, Site
-from tests.preview import until
+from tests.support.previews import until
 
 FLOOD = 25_000  # more than the 20,000 rows that the cache once kept
 SECONDS_OF_A_COUNTER = 300  # the longest of ACCOUNT_RATE_LIMITS

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.factors import entered, lasting, recovery, with_app
 from tests.api.running import API, PASSWORD, Answer, Browser, Site
-from tests.preview import until
+from tests.support.previews import until
 
 PAGE = "/members/inside/"
 

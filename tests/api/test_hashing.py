@@ -15,7 +15,7 @@ from api.accounts.hashing import AT_ONCE, WAITING
 from api.config import gunicorn
 from tests.api.processes import Gunicorn
 from tests.api.running import API, PASSWORD, Answer, Browser, Site
-from tests.preview import free_port, until
+from tests.support.previews import free_port, until
 
 # Eight threads at each of the two ways to a hash; the hash itself is replaced by one that counts who is in.
 CROWD = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.api.processes import gunicorns
 from tests.api.running import API, Site
-from tests.preview import free_port
+from tests.support.previews import free_port
 
 
 def test_mails_hold_the_right_host_whatever_the_request_says(site: Site) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.factors import boss, grant, staff, with_app
 from tests.api.running import Answer, Browser, Site
-from tests.preview import until
+from tests.support.previews import until
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MARK = "mark-5e1c"  # in the name of everybody who is privileged, and so on no page of another staff user

@@ -18,8 +18,8 @@ from pathlib import Path
 from tests.api.database import Postgres, postgres
 from tests.api.factors import boss
 from tests.api.running import API, Browser, Site, environment, running
-from tests.preview import own_environment, until
-from tests.project import ROOT
+from tests.support.previews import own_environment, until
+from tests.support.project import ROOT
 
 PAGE = "/members/inside/"
 

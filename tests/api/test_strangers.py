@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.factors import confirm
 from tests.api.running import API, PASSWORD, Site
-from tests.preview import until
+from tests.support.previews import until
 
 
 def test_taken_and_free_addresses_look_the_same(site: Site) -> None:

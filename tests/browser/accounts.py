@@ -26,7 +26,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.api.running import PASSWORD, Site, running
-from tests.preview import PATIENCE
+from tests.support.previews import PATIENCE
 from tests.web.conftest import CANARY, made
 
 INSIDE = "/members/inside/"

@@ -15,9 +15,9 @@ from tests.browser.accounts import Accounts
 from tests.browser.accounts import accounts as running
 from tests.browser.crowded import crowded_site
 from tests.browser.visits import ARGUMENTS, REFUSED, Reader
-from tests.static import serve
-from tests.tools import need
-from tests.trees import Site, need_package, owner
+from tests.support.static_server import serve
+from tests.support.tools import need
+from tests.support.trees import Site, need_package, owner
 
 
 @pytest.fixture(scope="package")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.project import AS_OF, build_site, small_site, write
-from tests.trees import Site
+from tests.support.project import AS_OF, build_site, small_site, write
+from tests.support.trees import Site
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 RICH = f"""---

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.accounts import NEW_PASSWORD, Accounts, Member, calls, fill_login, login
-from tests.preview import PATIENCE
+from tests.support.previews import PATIENCE
 
 pytestmark = pytest.mark.browser
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.project import ROOT
-from tests.trees import Page, Site
+from tests.support.project import ROOT
+from tests.support.trees import Page, Site
 
 ACCOUNT = ("/account/", "/account/login/", "/account/reset/", "/account/reset/new/", "/account/verify/")
 # Chosen by a code of the API, not by name.

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Route
 
 from tests.browser.visits import KINDS, TEMPLATES, Reader
-from tests.trees import Site
+from tests.support.trees import Site
 
 pytestmark = pytest.mark.browser
 

@@ -6,10 +6,10 @@ import random
 
 from playwright.sync_api import Browser, Dialog
 
-from pipelines.errors import SourceError
-from pipelines.site.finish import minify
-from tests.markup import ALLOWED, PIECES
-from tests.test_html_audit import published
+from pipelines.core.errors import SourceError
+from pipelines.site.html.inspect import minify_page
+from tests.site.html.test_sanitizer import published
+from tests.support.markup import ALLOWED, PIECES
 
 # What runs, loads a page or leads away, by the tree that the browser itself has built.
 LOOK = """pages => pages.flatMap(page => {
@@ -37,7 +37,7 @@ def pages() -> list[str]:
             page = published(text)
         except SourceError:
             continue
-        made += [page, minify(page)]
+        made += [page, minify_page(page)]
     return made
 
 

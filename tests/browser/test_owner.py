@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.axes import violations
 from tests.browser.visits import Reader
-from tests.trees import Page, Site
+from tests.support.trees import Page, Site
 
 pytestmark = pytest.mark.browser
 

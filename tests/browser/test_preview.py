@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.preview import PATIENCE, POST, preview_site, running, until
-from tests.project import write
+from tests.support.previews import PATIENCE, POST, preview_site, running, until
+from tests.support.project import write
 
 pytestmark = pytest.mark.browser
 

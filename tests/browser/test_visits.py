@@ -6,8 +6,8 @@ import pytest
 
 from tests.browser.axes import violations
 from tests.browser.visits import Reader
-from tests.static import serve
-from tests.trees import Site
+from tests.support.static_server import serve
+from tests.support.trees import Site
 
 pytestmark = pytest.mark.browser
 

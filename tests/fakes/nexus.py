@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _do(self, path: str, body: bytes) -> tuple[int, bytes, str]:
         nexus, plain = self.nexus, "text/plain"
         writes = self.command not in ("GET", "HEAD")
-        who = _who(self.headers.get("Authorization", ""))
+        who = _credentials(self.headers.get("Authorization", ""))
         if who not in (nexus.writer, nexus.reader) and (who or writes or not nexus.anonymous):
             return 401, b"", plain
         if writes and who != nexus.writer:
@@ -250,7 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _who(header: str) -> tuple[str, str] | None:
+def _credentials(header: str) -> tuple[str, str] | None:
     kind, _, words = header.partition(" ")
     if kind.lower() != "basic":
         return None

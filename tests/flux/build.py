@@ -15,10 +15,11 @@ from typing import Any
 
 import yaml
 
-from pipelines import config, settings
+from pipelines.core import config
+from pipelines.flux import settings
 from tests.flux.sites import SITES, sign
-from tests.project import ROOT
-from tests.tools import need
+from tests.support.project import ROOT
+from tests.support.tools import need
 
 Object = dict[str, Any]
 FLUX = "kustomize.toolkit.fluxcd.io/v1"
@@ -59,7 +60,7 @@ def cluster(site: str, environment: str) -> Cluster:
         shutil.rmtree(project / "flux" / "secrets", ignore_errors=True)
         shutil.rmtree(project / "flux" / "clusters" / environment, ignore_errors=True)
         sign(project)
-        settings.write(project, settings.settings(project, config.parse(SITES[site])))
+        settings.write_settings(project, settings.site_settings(project, config.parse_config(SITES[site])))
         return built(project, environment)
 
 

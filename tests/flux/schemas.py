@@ -10,8 +10,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from tests.project import ROOT
-from tests.tools import need_schemas
+from tests.support.project import ROOT
+from tests.support.tools import need_schemas
 
 OPERATOR = ROOT / ".venv" / "schemas" / "postgres-operator"  # the chart that infrastructure pins
 MINORS = ("1.36", "1.37")  # the newest two

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.project import write
+from tests.support.project import write
 
 # The private key of it was thrown away.
 SIGNER = """\

@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.chart.render import CHART, given, helm
 from tests.fakes.apiserver import api_server
 from tests.fakes.upstream import upstream
 from tests.flux import schemas
 from tests.flux.build import built, cluster
-from tests.preview import free_port
-from tests.project import ROOT
-from tests.tools import need
+from tests.helm.render import CHART, given, helm
+from tests.support.previews import free_port
+from tests.support.project import ROOT
+from tests.support.tools import need
 
 GUIDE = (ROOT / "docs" / "operator.md").read_text("utf-8")
 

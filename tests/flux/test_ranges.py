@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 import yaml
 
-from pipelines.settings import version_range
-from tests.tools import need
+from pipelines.flux.settings import version_range
+from tests.support.tools import need
 
 CANDIDATE, STABLE, NEXT = "1.4.412-rc", "1.4.412", "1.4.413-rc"
 PREVIEWS = ("0.0.0-mr.9.31", "0.0.0-mr.10.7")

@@ -12,8 +12,8 @@ import yaml
 
 from tests.flux.build import cluster
 from tests.flux.sites import CLUSTERS
-from tests.project import ROOT
-from tests.tools import need
+from tests.support.project import ROOT
+from tests.support.tools import need
 
 CHART = ROOT / "helm" / "site"
 ALL = pytest.mark.parametrize(("site", "environment"), CLUSTERS)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.chart.render import CHART, MODES, given, helm, objects
 from tests.fakes.api_documents import KINDS
 from tests.fakes.apiserver import ApiServer, Request, api_server
 from tests.flux.build import cluster
 from tests.flux.sites import CLUSTERS
 from tests.flux.test_release import rendered
+from tests.helm.render import CHART, MODES, given, helm, objects
 
 RESOURCES = {  # (API group, kind) -> resource
     (version.rpartition("/")[0], kind): resource

@@ -13,7 +13,7 @@ import yaml
 from tests.flux import schemas
 from tests.flux.build import cluster
 from tests.flux.sites import CLUSTERS
-from tests.tools import need
+from tests.support.tools import need
 
 
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)

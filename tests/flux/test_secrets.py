@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 from api.config import env
-from pipelines import cli, secrets
+from pipelines import cli
 from pipelines.commands import cluster
-from tests.project import ROOT
-from tests.tools import need
+from pipelines.flux import secrets
+from tests.support.project import ROOT
+from tests.support.tools import need
 
 
 @pytest.fixture(autouse=True)
@@ -97,9 +98,9 @@ def test_the_log_of_a_pipeline_gets_no_secret(
 
 def test_what_a_secret_holds_is_in_no_representation() -> None:
     """A traceback and a log show representations."""
-    given = secrets.Given(user="u", value="hush")
+    given = secrets.SecretInput(user="u", value="hush")
     assert "hush" not in repr(given)
-    assert "hush" not in repr(secrets.make("mail", given))
+    assert "hush" not in repr(secrets.make_secret("mail", given))
 
 
 @pytest.mark.parametrize(
@@ -123,8 +124,8 @@ def test_what_was_given_comes_from_standard_input(
 
 
 def test_the_registrys_secret_is_what_nodes_read() -> None:
-    given = secrets.Given(user="ci", server="registry.n.example", value="p: #'\"ü")
-    found = body(secrets.manifest(secrets.make("images", given)))
+    given = secrets.SecretInput(user="ci", server="registry.n.example", value="p: #'\"ü")
+    found = body(secrets.secret_manifest(secrets.make_secret("images", given)))
     login = json.loads(found["stringData"][".dockerconfigjson"])["auths"]["registry.n.example"]
     assert found["type"] == "kubernetes.io/dockerconfigjson"
     assert base64.b64decode(login["auth"]).decode() == "ci:p: #'\"ü"
@@ -132,7 +133,7 @@ def test_the_registrys_secret_is_what_nodes_read() -> None:
 
 def test_the_backups_secret_serves_a_restore_too() -> None:
     """Spilo reads a clone's credentials under names of their own."""
-    found = secrets.make("backup", secrets.Given(user="id", value="key")).values
+    found = secrets.make_secret("backup", secrets.SecretInput(user="id", value="key")).values
     assert found["CLONE_AWS_ACCESS_KEY_ID"] == found["AWS_ACCESS_KEY_ID"] == "id"
     assert found["CLONE_AWS_SECRET_ACCESS_KEY"] == found["AWS_SECRET_ACCESS_KEY"] == "key"
 

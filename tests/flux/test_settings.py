@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import cli, config, settings
-from pipelines.errors import SourceError
+from pipelines import cli
+from pipelines.core import config
+from pipelines.core.errors import SourceError
+from pipelines.flux import settings
 from tests.flux.build import built
 from tests.flux.sites import CLUSTERS, SIGNER, SITES, sign
-from tests.project import ROOT, write
+from tests.support.project import ROOT, write
 
 
 def project_of(folder: Path, text: str) -> Path:
@@ -42,7 +44,9 @@ def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
     first = {file: file.read_bytes() for file in (project / "flux").rglob("*.yaml")}
     assert len(first) == 4
     assert run(project, "--check") == 0
-    assert settings.write(project, settings.settings(project, config.load(project))) == []
+    assert (
+        settings.write_settings(project, settings.site_settings(project, config.load_config(project))) == []
+    )
     assert {file: file.read_bytes() for file in first} == first
 
 
@@ -65,10 +69,10 @@ def test_a_stale_file_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path) -> None:
     """Flux puts the text into a manifest: JSON keeps its type there, whatever a name is made of."""
     sign(tmp_path)
-    found = settings.settings(tmp_path, config.parse(SITES[site]))
+    found = settings.site_settings(tmp_path, config.parse_config(SITES[site]))
     (one,) = (one for one in found if one.environment == environment)
     data: dict[str, str] = yaml.safe_load(
-        settings.files(found)[f"flux/clusters/{environment}/settings.yaml"]
+        settings.settings_files(found)[f"flux/clusters/{environment}/settings.yaml"]
     )["data"]
     assert data == dict(one.variables)
     for text in data.values():
@@ -178,7 +182,7 @@ def test_a_wrong_value_is_a_fault(old: str, new: str, said: str) -> None:
     """It would be found by the cluster else, after the commit."""
     assert SITES["full"].count(old) >= 1
     with pytest.raises(SourceError) as caught:
-        config.parse(SITES["full"].replace(old, new, 1))
+        config.parse_config(SITES["full"].replace(old, new, 1))
     assert any(said in str(fault) and fault.line for fault in caught.value.faults), str(caught.value)
 
 
@@ -201,7 +205,7 @@ def test_every_switch_is_thrown_by_a_site_of_these_tests(tmp_path: Path) -> None
     thrown = {
         name
         for text in SITES.values()
-        for one in settings.settings(tmp_path, config.parse(text))
+        for one in settings.site_settings(tmp_path, config.parse_config(text))
         for name in one.components
     }
     assert thrown | {"secrets"} == folders  # the last one is thrown below
@@ -270,14 +274,14 @@ def test_a_key_that_verifies_nothing_is_named(
     project = project_of(tmp_path, SITES["oci"])
     write(project / "flux/signers/new.pub", text)
     assert run(project) == 1
-    remedy = "make a pair with `python -m pipelines secrets signing`"
-    assert capsys.readouterr().err.splitlines()[0] == f"flux/signers/new.pub: {what}; {remedy}"
+    fix = "make a pair with `python -m pipelines secrets signing`"
+    assert capsys.readouterr().err.splitlines()[0] == f"flux/signers/new.pub: {what}; {fix}"
 
 
 def test_old_and_new_keys_are_trusted_while_one_replaces_the_other(tmp_path: Path) -> None:
     sign(tmp_path)
     write(tmp_path / "flux/signers/new.pub", SIGNER)
-    found = settings.settings(tmp_path, config.parse(SITES["oci"]))
+    found = settings.site_settings(tmp_path, config.parse_config(SITES["oci"]))
     assert [json.loads(dict(one.variables)["chart_signers"]) for one in found] == [
         {"new.pub": SIGNER, "site.pub": SIGNER}
     ] * 2

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import config, settings
+from pipelines.core import config
+from pipelines.flux import settings
 from tests.flux.build import FLUX, Cluster, cluster, dependencies
 from tests.flux.sites import CLUSTERS, SIGNER, SITES, sign
-from tests.project import ROOT
+from tests.support.project import ROOT
 
 TREE = ROOT / "flux"
 ALL = pytest.mark.parametrize(("site", "environment"), CLUSTERS)
@@ -222,9 +223,9 @@ def test_an_edge_outside_of_the_cluster_reaches_the_receivers(tmp_path: Path) ->
     ]
     both = SITES["oci"].replace("[[environment]]", "[[environment]]\nwebhook_port = 31009", 1)
     sign(tmp_path)
-    components = settings.settings(
+    components = settings.site_settings(
         tmp_path,
-        config.parse(
+        config.parse_config(
             both.replace('"ingress"', '"nodeport"', 1)
             .replace('edge_tls_secret = "production-tls"', "", 1)
             .replace("edge_annotations", "#", 1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests import project
-from tests.project import ROOT
-from tests.tools import need_wheels
+from tests.support import project
+from tests.support.project import ROOT
+from tests.support.tools import need_wheels
 
 
 def api_project(folder: Path) -> Path:

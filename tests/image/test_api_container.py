@@ -17,12 +17,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pipelines import config
-from pipelines.image.api import api
+from pipelines.core import config
+from pipelines.image.api import pack_api_image
 from tests.api.database import OWNER, Postgres, postgres
 from tests.image.packing import api_project
-from tests.preview import PATIENCE, free_port
-from tests.registry import certificate
+from tests.support.previews import PATIENCE, free_port
+from tests.support.registry import certificate
 from tests.web import server
 from tests.web.server import Image
 
@@ -129,7 +129,7 @@ class Running:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     project = api_project(tmp_path_factory.mktemp("api-container"))
-    api(project, config.load(project), lambda line: pytest.fail(f"asked for more: {line}"))
+    pack_api_image(project, config.load_config(project), lambda line: pytest.fail(f"asked for more: {line}"))
     with server.stored(project / "out/images/api") as found:
         yield found
 
@@ -196,8 +196,8 @@ def test_it_serves_without_rights_on_sqlite(sqlite: Box) -> None:
         assert one.get("/admin/static/admin/css/base.css")[0] == 200
         assert one.said == ""
         owners = {Path(f"/proc/{number}").stat().st_uid for number in one.processes}
-        told = "".join(Path(f"/proc/{number}/status").read_text() for number in one.processes)
-        rights = set(re.findall(r"(?m)^(?:CapEff|CapBnd|NoNewPrivs):.*", told))
+        environ = "".join(Path(f"/proc/{number}/status").read_text() for number in one.processes)
+        rights = set(re.findall(r"(?m)^(?:CapEff|CapBnd|NoNewPrivs):.*", environ))
         assert owners == {10001}
         assert rights == {f"CapEff:\t{0:016x}", f"CapBnd:\t{0:016x}", "NoNewPrivs:\t1"}
 

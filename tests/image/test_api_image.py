@@ -17,22 +17,24 @@ import pytest
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.validation import make_schemabased_validator
 
-from pipelines import config
-from pipelines.errors import PipelineError, SourceError
-from pipelines.image import base, lock, oci, wheels
-from pipelines.image.api import api
-from pipelines.image.target import target_of
-from pipelines.results import ImageResult
+from pipelines.core import config
+from pipelines.core.errors import PipelineError, SourceError
+from pipelines.core.results import ImageResult
+from pipelines.image import base, base_lock, oci_layout, wheels
+from pipelines.image.api import pack_api_image
+from pipelines.image.python_target import target_of
 from tests.image.packing import api_project, copy
-from tests.project import ROOT, command, write
-from tests.tools import need
+from tests.support.project import ROOT, command, write
+from tests.support.tools import need
 
 Entries = list[tuple[tarfile.TarInfo, bytes]]
 UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: a hash, which is never compared
 
 
 def pack(project: Path) -> ImageResult:
-    return api(project, config.load(project), lambda line: pytest.fail(f"asked for more: {line}"))
+    return pack_api_image(
+        project, config.load_config(project), lambda line: pytest.fail(f"asked for more: {line}")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def image(made: Path) -> oci.Image:
-    return oci.read(made / "out/images/api")
+def image(made: Path) -> oci_layout.OciImage:
+    return oci_layout.read_layout(made / "out/images/api")
 
 
 @pytest.fixture(scope="module")
-def entries(image: oci.Image) -> Entries:
+def entries(image: oci_layout.OciImage) -> Entries:
     """Everything in the image, with the bytes of files."""
     found = []
     for layer in image.layers:
@@ -60,15 +62,15 @@ def entries(image: oci.Image) -> Entries:
     return found
 
 
-def test_the_image_is_a_layout_of_three_layers(made: Path, image: oci.Image) -> None:
+def test_the_image_is_a_layout_of_three_layers(made: Path, image: oci_layout.OciImage) -> None:
     result = json.loads((made / "out/image-api.json").read_text())
     assert [layer.name for layer in image.layers] == ["base", "packages", "code"]
     assert (result["name"], result["site"], result["digest"]) == ("api", "", image.digest)
-    assert result["base"] == lock.read(made)["api", "amd64"].digest
+    assert result["base"] == base_lock.read_base_lock(made)["api", "amd64"].digest
     assert [row["digest"] for row in result["layers"]] == [layer.digest for layer in image.layers]
 
 
-def test_it_says_how_it_runs_and_nothing_of_its_commit(image: oci.Image) -> None:
+def test_it_says_how_it_runs_and_nothing_of_its_commit(image: oci_layout.OciImage) -> None:
     settings = dict(image.config["config"])
     assert settings["User"] == "10001:10001"
     assert settings["Entrypoint"] == ["python3", "-m", "gunicorn", "--config", "python:api.config.gunicorn"]
@@ -133,7 +135,7 @@ def test_bytecode_is_of_its_source_and_never_compared(entries: Entries) -> None:
 
 @pytest.mark.parametrize("who", ["owner", "user"])
 def test_another_machine_day_user_and_umask_give_the_same_digest(
-    made: Path, image: oci.Image, tmp_path: Path, who: str
+    made: Path, image: oci_layout.OciImage, tmp_path: Path, who: str
 ) -> None:
     """Decision 8: no daemon, no privilege, no clock. The copy has other modes, times and owners."""
     one = copy(made, tmp_path / "elsewhere")
@@ -154,34 +156,38 @@ def test_another_machine_day_user_and_umask_give_the_same_digest(
     argv = [*user, sys.executable, "-c", script, "--project", str(one), "image", "api"]
     done = subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert oci.read(one / "out/images/api").digest == image.digest
+    assert oci_layout.read_layout(one / "out/images/api").digest == image.digest
     for name in ("images/api.cdx.json", "image-api.json", "images/api/index.json"):
         assert (one / "out" / name).read_bytes() == (made / "out" / name).read_bytes()
 
 
-def changed(before: oci.Image, after: oci.Image) -> set[str]:
+def changed(before: oci_layout.OciImage, after: oci_layout.OciImage) -> set[str]:
     pairs = zip(before.layers, after.layers, strict=True)
     return {one.name for one, two in pairs if one.digest != two.digest}
 
 
-def test_a_change_of_the_code_is_one_small_layer(made: Path, image: oci.Image, tmp_path: Path) -> None:
+def test_a_change_of_the_code_is_one_small_layer(
+    made: Path, image: oci_layout.OciImage, tmp_path: Path
+) -> None:
     one = copy(made, tmp_path)
     write(one / "api/health/more.py", '"""Nothing."""\n')
     pack(one)
-    after = oci.read(one / "out/images/api")
+    after = oci_layout.read_layout(one / "out/images/api")
     assert changed(image, after) == {"code"}
     assert after.layers[-1].size < 200_000
 
 
-def test_a_change_of_a_package_leaves_base_and_code(made: Path, image: oci.Image, tmp_path: Path) -> None:
+def test_a_change_of_a_package_leaves_base_and_code(
+    made: Path, image: oci_layout.OciImage, tmp_path: Path
+) -> None:
     one = copy(made, tmp_path)
-    target = target_of(base.pinned(one, "api"))
-    before = wheels.folder_of(one, target)
+    target = target_of(base.pinned_base(one, "api"))
+    before = wheels.wheel_directory(one, target)
     text = (one / wheels.FILE).read_text("utf-8")
     write(one / wheels.FILE, re.sub(r"(?m)^qrcode==.*\n(?: .*\n)+", "", text))
-    shutil.move(before, wheels.folder_of(one, target))
+    shutil.move(before, wheels.wheel_directory(one, target))
     pack(one)
-    after = oci.read(one / "out/images/api")
+    after = oci_layout.read_layout(one / "out/images/api")
     assert changed(image, after) == {"packages"}
     names = {row["name"] for row in json.loads((one / "out/images/api.cdx.json").read_text())["components"]}
     assert "qrcode" not in names
@@ -195,8 +201,8 @@ def test_the_bill_of_materials_names_every_package(made: Path) -> None:
     assert make_schemabased_validator(OutputFormat.JSON, version).validate_str(text) is None
     rows = [row for row in document["components"] if "arch=source" not in row["bom-ref"]]
     found = {f"{row['name']}={row['version']}" for row in rows if row["purl"].startswith("pkg:deb/")}
-    assert set(lock.read(made)["api", "amd64"].packages) <= found
-    pins = wheels.pins(made, target_of(base.pinned(made, "api")))
+    assert set(base_lock.read_base_lock(made)["api", "amd64"].packages) <= found
+    pins = wheels.pinned_wheels(made, target_of(base.pinned_base(made, "api")))
     pythons = {
         row["purl"]: row["hashes"][0]["content"] for row in rows if row["purl"].startswith("pkg:pypi/")
     }
@@ -209,7 +215,7 @@ def test_the_bill_of_materials_names_every_package(made: Path) -> None:
 
 def test_every_library_is_of_a_package_that_is_named(made: Path, entries: Entries) -> None:
     """What is in the image and not in the bill would be forgotten at the next security update."""
-    packages = {row.split("=")[0] for row in lock.read(made)["api", "amd64"].packages}
+    packages = {row.split("=")[0] for row in base_lock.read_base_lock(made)["api", "amd64"].packages}
     licences = {
         info.name.split("/")[3]
         for info, _ in entries
@@ -228,7 +234,7 @@ def test_every_library_is_of_a_package_that_is_named(made: Path, entries: Entrie
 
 
 def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
-    text = (ROOT / "tests/site/site.toml").read_text("utf-8")
+    text = (ROOT / "tests/data/site/site.toml").read_text("utf-8")
     write(tmp_path / "site.toml", text.replace("login    = true", "login    = false"))
     done = command(tmp_path, "image", "api")
     what = "site.toml: login = false, so there is no API to pack"
@@ -236,7 +242,9 @@ def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
     assert done.stderr == f"error: {what}; leave this step out, or set login = true\n"
 
 
-def test_the_result_is_for_people_or_for_machines(made: Path, image: oci.Image, tmp_path: Path) -> None:
+def test_the_result_is_for_people_or_for_machines(
+    made: Path, image: oci_layout.OciImage, tmp_path: Path
+) -> None:
     one = copy(made, tmp_path)
     done = command(one, "image", "api")
     assert done.stdout.splitlines()[0].startswith("out/images/api  amd64  ")
@@ -272,7 +280,7 @@ def test_another_machine_is_told_what_it_lacks(
 
 
 def test_an_image_of_the_same_inputs_is_not_packed_again(
-    made: Path, image: oci.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Path, image: oci_layout.OciImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its bytecode takes longer than all else of a release; a post changes nothing of it."""
     one = copy(made, tmp_path)
@@ -280,21 +288,23 @@ def test_an_image_of_the_same_inputs_is_not_packed_again(
     assert pack(one).digest == image.digest
 
 
-def test_an_image_that_was_damaged_is_packed_again(made: Path, image: oci.Image, tmp_path: Path) -> None:
+def test_an_image_that_was_damaged_is_packed_again(
+    made: Path, image: oci_layout.OciImage, tmp_path: Path
+) -> None:
     one = copy(made, tmp_path)
     blob = one / "out/images/api/blobs" / image.layers[-1].digest.replace(":", "/")
     blob.write_bytes(blob.read_bytes()[:-1])
     assert pack(one).digest == image.digest
-    assert oci.read(one / "out/images/api").digest == image.digest
+    assert oci_layout.read_layout(one / "out/images/api").digest == image.digest
 
 
-def test_skopeo_reads_it(made: Path, image: oci.Image, tmp_path: Path) -> None:
+def test_skopeo_reads_it(made: Path, image: oci_layout.OciImage, tmp_path: Path) -> None:
     """A stranger's eye: another implementation copies it and finds the same digest."""
     words = ["--insecure-policy", "copy", "-q", "--preserve-digests"]
     subprocess.run([need("skopeo"), *words, f"oci:{made}/out/images/api", f"oci:{tmp_path}/copy"], check=True)
-    assert oci.read(tmp_path / "copy").digest == image.digest
+    assert oci_layout.read_layout(tmp_path / "copy").digest == image.digest
 
 
-def test_it_is_small(image: oci.Image) -> None:
+def test_it_is_small(image: oci_layout.OciImage) -> None:
     """45 MB, compressed: what a node fetches once and keeps."""
     assert image.size < 45_000_000

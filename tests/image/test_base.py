@@ -12,17 +12,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pipelines import access
 from pipelines.cli import main
-from pipelines.errors import PipelineError, SourceError, ToolError
-from pipelines.image import base, lock, oci
-from pipelines.image.lock import Base
-from pipelines.image.store import Store, push
-from pipelines.tools.login import Login
+from pipelines.core.errors import PipelineError, SourceError, ToolError
+from pipelines.core.login import Login
+from pipelines.image import base, base_lock, oci_layout
+from pipelines.image.base_lock import Base
+from pipelines.image.base_registry import BaseRegistry, push_base
+from pipelines.tools import environment
 from tests.fakes.upstream import upstream
-from tests.project import ROOT, tiny_site, write
-from tests.registry import LOGIN, certificate, registry
-from tests.tools import need, need_base
+from tests.support.project import ROOT, tiny_site, write
+from tests.support.registry import LOGIN, certificate, registry
+from tests.support.tools import need, need_base
 
 DIGEST = f"sha256:{'ab' * 32}"
 WEB = Base("web", DIGEST, "amd64", ("libc6=2.41-12", "nginx=1.26.3-3+deb13u2"))
@@ -38,25 +38,27 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_change_of_one_base_is_a_change_of_one_line(tmp_path: Path) -> None:
-    write(tmp_path / lock.FILE, "")
+    write(tmp_path / base_lock.FILE, "")
     api = Base("api", DIGEST, "amd64", ("python3.13=3.13.5-2",))
     arm = Base("web", DIGEST, "arm64", WEB.packages)
     for one in (WEB, arm, api):
-        lock.write(tmp_path, one)
-    before = (tmp_path / lock.FILE).read_text("utf-8").splitlines()
-    lock.write(tmp_path, Base("web", DIGEST.replace("ab", "cd"), "amd64", WEB.packages))
-    after = (tmp_path / lock.FILE).read_text("utf-8").splitlines()
+        base_lock.write_base_lock(tmp_path, one)
+    before = (tmp_path / base_lock.FILE).read_text("utf-8").splitlines()
+    base_lock.write_base_lock(tmp_path, Base("web", DIGEST.replace("ab", "cd"), "amd64", WEB.packages))
+    after = (tmp_path / base_lock.FILE).read_text("utf-8").splitlines()
     assert [line.split()[0] for line in before] == ["#", "api", "web", "web"]
     assert [number for number, pair in enumerate(zip(before, after, strict=True)) if len(set(pair)) > 1] == [
         2
     ]
-    assert lock.read(tmp_path)["web", "arm64"] == arm
+    assert base_lock.read_base_lock(tmp_path)["web", "arm64"] == arm
 
 
 def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
-    write(tmp_path / lock.FILE, f"# a comment\n\nweb latest amd64 a=1\n{WEB}\n{WEB}\nweb {DIGEST} amd64\n")
+    write(
+        tmp_path / base_lock.FILE, f"# a comment\n\nweb latest amd64 a=1\n{WEB}\n{WEB}\nweb {DIGEST} amd64\n"
+    )
     with pytest.raises(SourceError) as caught:
-        lock.read(tmp_path)
+        base_lock.read_base_lock(tmp_path)
     assert [str(fault) for fault in caught.value.faults] == [
         "images/base/base.lock:3: is not a pinned base; write it anew with `make base`",
         "images/base/base.lock:5: pins web twice; remove one of the lines",
@@ -74,13 +76,13 @@ def test_the_pinned_base_is_what_its_packages_make(name: str) -> None:
     """
     need_base(ROOT, name)
     said = subprocess.run(
-        [need("git"), "show", f"HEAD:{lock.FILE}"], cwd=ROOT, capture_output=True, check=False
+        [need("git"), "show", f"HEAD:{base_lock.FILE}"], cwd=ROOT, capture_output=True, check=False
     )
     committed = [line.split() for line in said.stdout.decode().splitlines() if line.startswith(f"{name} ")]
     if not committed:  # no history, as in an unpacked archive
-        committed = [str(lock.read(ROOT)[name, "amd64"]).split()]
-    now = lock.read(ROOT)[name, "amd64"]
-    assert oci.read(base.folder_of(ROOT, name)).digest == now.digest
+        committed = [str(base_lock.read_base_lock(ROOT)[name, "amd64"]).split()]
+    now = base_lock.read_base_lock(ROOT)[name, "amd64"]
+    assert oci_layout.read_layout(base.base_directory(ROOT, name)).digest == now.digest
     if tuple(committed[0][3:]) == now.packages:
         assert committed[0][1] == now.digest
     assert [row.split("=")[0] for row in committed[0][3:]] == [row.split("=")[0] for row in now.packages]
@@ -88,44 +90,48 @@ def test_the_pinned_base_is_what_its_packages_make(name: str) -> None:
 
 def test_a_base_goes_to_the_registry_and_comes_back(project: Path, tmp_path: Path) -> None:
     """Real registry, real TLS, two logins; the digest is the same on every way."""
-    pinned = lock.read(project)["web", "amd64"]
+    pinned = base_lock.read_base_lock(project)["web", "amd64"]
     with registry(tmp_path, closed=True) as there:
-        writer = Store(f"{there.host}/me/site", Login(*LOGIN), "WRITER", there.authority)
+        writer = BaseRegistry(f"{there.host}/me/site", Login(*LOGIN), "WRITER", there.authority)
         with pytest.raises(ToolError, match=r"its certificate is not trusted"):
-            push(base.folder_of(project, "web"), pinned, replace(writer, authority=None))
-        push(base.folder_of(project, "web"), pinned, writer)
-        push(base.folder_of(project, "web"), pinned, writer)  # again: nothing to send
+            push_base(base.base_directory(project, "web"), pinned, replace(writer, authority=None))
+        push_base(base.base_directory(project, "web"), pinned, writer)
+        push_base(base.base_directory(project, "web"), pinned, writer)  # again: nothing to send
         shutil.rmtree(project / "out/base")
         with pytest.raises(ToolError, match=r"wants a login; set READER"):
-            base.find(project, "web", replace(writer, login=None, variables="READER"))
+            base.find_base(project, "web", replace(writer, login=None, variables="READER"))
         with pytest.raises(ToolError, match=r"does not know this login \(401\); mend READER"):
-            base.find(project, "web", replace(writer, login=Login("ci", "wrong"), variables="READER"))
-        found = base.find(project, "web", writer)
+            base.find_base(project, "web", replace(writer, login=Login("ci", "wrong"), variables="READER"))
+        found = base.find_base(project, "web", writer)
         assert found.digest == pinned.digest
-        assert oci.read(base.folder_of(project, "web")).digest == pinned.digest
-        lock.write(project, Base("web", DIGEST, "amd64", pinned.packages))
+        assert oci_layout.read_layout(base.base_directory(project, "web")).digest == pinned.digest
+        base_lock.write_base_lock(project, Base("web", DIGEST, "amd64", pinned.packages))
         with pytest.raises(ToolError, match=r"has no base sha256:ab.*or make it here: `make base`"):
-            base.find(project, "web", writer)
-    assert oci.read(base.folder_of(project, "web")).digest == pinned.digest  # as it was
+            base.find_base(project, "web", writer)
+    assert oci_layout.read_layout(base.base_directory(project, "web")).digest == pinned.digest  # as it was
     assert [path.name for path in (project / "out").iterdir() if path.is_dir()] == ["base"]
 
 
 def test_skopeo_reads_a_base_that_was_pushed(project: Path, tmp_path: Path) -> None:
     """Another client's eye."""
-    pinned = lock.read(project)["web", "amd64"]
+    pinned = base_lock.read_base_lock(project)["web", "amd64"]
     with registry(tmp_path) as there:
-        push(base.folder_of(project, "web"), pinned, Store(f"{there.host}/me", authority=there.authority))
+        push_base(
+            base.base_directory(project, "web"),
+            pinned,
+            BaseRegistry(f"{there.host}/me", authority=there.authority),
+        )
         (tmp_path / "certs").mkdir()
         shutil.copy(there.authority, tmp_path / "certs/ca.crt")
         words = ["--insecure-policy", "copy", "-q", "--preserve-digests", f"--src-cert-dir={tmp_path}/certs"]
         source = f"docker://{there.host}/me/base-web:amd64-{pinned.digest[7:19]}"
         subprocess.run([need("skopeo"), *words, source, f"oci:{tmp_path}/copy"], check=True)
-    assert oci.read(tmp_path / "copy").digest == pinned.digest
+    assert oci_layout.read_layout(tmp_path / "copy").digest == pinned.digest
 
 
 def test_a_token_to_pack_is_asked_for_pulling_alone(tmp_path: Path) -> None:
     """A login without the right to push may be refused a token that asks for it."""
-    write(tmp_path / lock.FILE, f"{WEB}\n")
+    write(tmp_path / base_lock.FILE, f"{WEB}\n")
     (tmp_path / "edge").mkdir()
     certificate(tmp_path / "edge")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -133,9 +139,9 @@ def test_a_token_to_pack_is_asked_for_pulling_alone(tmp_path: Path) -> None:
     tls.load_cert_chain(authority, tmp_path / "edge/key.pem")
     with upstream(tls=tls) as issuer:
         issuer.answers(401, WWW_Authenticate=f'Bearer realm="https://127.0.0.1:{issuer.port}/token"')
-        store = Store(f"127.0.0.1:{issuer.port}/me", Login("reader", "x"), "V", authority)
+        store = BaseRegistry(f"127.0.0.1:{issuer.port}/me", Login("reader", "x"), "V", authority)
         with pytest.raises(ToolError, match="does not know this login"):
-            base.find(tmp_path, "web", store)
+            base.find_base(tmp_path, "web", store)
         (asked,) = [one.path for one in issuer.asked if one.path.startswith("/token")]
     assert parse_qs(urlsplit(asked).query)["scope"] == ["repository:me/base-web:pull"]
 
@@ -156,9 +162,9 @@ def secrets() -> list[str]:
 
 def test_the_secrets_of_publishing_are_those_of_the_guide() -> None:
     """One that is in neither list would reach the code of a merge request unnoticed."""
-    clusters = {name for name in access.PUBLISHING if re.match("SITE_FLUX_(STAGING|PRODUCTION)_", name)}
+    clusters = {name for name in environment.PUBLISHING if re.match("SITE_FLUX_(STAGING|PRODUCTION)_", name)}
     plain = {name if name == "REGISTRY_AUTH_FILE" else name.removesuffix("_FILE") for name in secrets()}
-    assert plain == set(access.PUBLISHING) - clusters
+    assert plain == set(environment.PUBLISHING) - clusters
     assert len(plain) == 10
 
 
@@ -183,33 +189,33 @@ def test_a_job_that_packs_refuses_what_could_publish(
 
 def test_a_job_that_packs_takes_the_login_that_pulls() -> None:
     """And names of users, keys' ids and certificates, which let nobody publish."""
-    access.refuse_publishing(
+    environment.refuse_publishing_credentials(
         {"GITLAB_CI": "true", "SITE_PULL_USER": "reader", "SITE_PULL_PASSWORD": "x"}
         | dict.fromkeys(NOT_SECRET, "x")
     )
 
 
 def test_the_login_of_publishing_is_never_taken_for_that_of_packing() -> None:
-    told = {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD": "secret"}
-    assert access.pull(told, "registry.example.org") is None
+    environ = {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD": "secret"}
+    assert environment.pull_login(environ, "registry.example.org") is None
     read = {"SITE_PULL_USER": "reader", "SITE_PULL_PASSWORD": "x"}
-    assert access.pull({**told, **read}, "registry.example.org") == Login("reader", "x")
+    assert environment.pull_login({**environ, **read}, "registry.example.org") == Login("reader", "x")
 
 
 def test_without_registry_and_base_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"no base web for amd64; run `make base`"):
-        base.find(tmp_path, "web", Store(""))
-    write(tmp_path / lock.FILE, f"{WEB}\n")
+        base.find_base(tmp_path, "web", BaseRegistry(""))
+    write(tmp_path / base_lock.FILE, f"{WEB}\n")
     with pytest.raises(PipelineError, match=r"is not there, and site\.toml names no registry"):
-        base.find(tmp_path, "web", Store(""))
+        base.find_base(tmp_path, "web", BaseRegistry(""))
 
 
 def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is half made: neither pin nor base."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"buildah|debootstrap"):
-        base.make(tmp_path, ["web", "api"], None, lambda line: None)
-    assert not (tmp_path / lock.FILE).exists()
+        base.make_bases(tmp_path, ["web", "api"], None, lambda line: None)
+    assert not (tmp_path / base_lock.FILE).exists()
     assert not (tmp_path / "out/base").exists()
 
 

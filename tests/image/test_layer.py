@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import seal
-from pipelines.errors import SourceError
-from pipelines.image.layer import File, layer, pack, unpack
-from tests.tools import need
+from pipelines.core import digests
+from pipelines.core.errors import SourceError
+from pipelines.image.layer import File, make_layer, pack_files, unpack_files
+from tests.support.tools import need
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
 PLAIN = NAMES.filter(lambda name: name not in (".", "..") and not name.startswith(".wh."))
@@ -28,15 +28,15 @@ def test_the_order_of_files_is_no_matter_and_nothing_is_lost(files: dict[str, by
     rows = [File(path, files[path]) for path in sorted(paths)]
     shuffled = rows[:]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert pack(rows) == pack(shuffled)
-    assert {file.path: file.data for file in unpack(pack(rows)) if not file.folder} == {
+    assert pack_files(rows) == pack_files(shuffled)
+    assert {file.path: file.data for file in unpack_files(pack_files(rows)) if not file.folder} == {
         path: files[path] for path in paths
     }
 
 
 def test_every_entry_has_fixed_owner_mode_and_a_time_of_its_content() -> None:
     data = b"a page"
-    packed = pack(
+    packed = pack_files(
         [File("srv/public/x/index.html", data), File("bin/run", b"#", 0o755), File("lib", link="usr/lib")]
     )
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
@@ -52,8 +52,8 @@ def test_every_entry_has_fixed_owner_mode_and_a_time_of_its_content() -> None:
         ("srv/public/x", "0o755", tarfile.DIRTYPE),
         ("srv/public/x/index.html", "0o644", tarfile.REGTYPE),
     ]
-    assert found["srv/public/x/index.html"].mtime == seal.mtime(hashlib.sha256(data).digest())
-    assert found["srv"].mtime == seal.EPOCH
+    assert found["srv/public/x/index.html"].mtime == digests.mtime(hashlib.sha256(data).digest())
+    assert found["srv"].mtime == digests.EPOCH
     assert found["lib"].linkname == "usr/lib"
 
 
@@ -69,7 +69,7 @@ def test_every_entry_has_fixed_owner_mode_and_a_time_of_its_content() -> None:
 )  # fmt: skip
 def test_long_names_and_any_letters_arrive(tmp_path: Path, path: str) -> None:
     """Read by GNU tar, which knows nothing of the writer."""
-    (tmp_path / "layer.tar").write_bytes(pack([File(path, b"data")]))
+    (tmp_path / "layer.tar").write_bytes(pack_files([File(path, b"data")]))
     subprocess.run([need("tar"), "-xf", "layer.tar"], cwd=tmp_path, check=True, env={"LC_ALL": "C.UTF-8"})
     assert (tmp_path / path).read_bytes() == b"data"
 
@@ -77,7 +77,7 @@ def test_long_names_and_any_letters_arrive(tmp_path: Path, path: str) -> None:
 def test_a_name_that_would_delete_another_file_is_refused() -> None:
     """OCI: .wh.x in a layer takes x of the layers below away."""
     with pytest.raises(SourceError) as caught:
-        pack([File("srv/public/.wh.index.html"), File("srv/.wh..wh..opq"), File("srv/x.wh.y")])
+        pack_files([File("srv/public/.wh.index.html"), File("srv/.wh..wh..opq"), File("srv/x.wh.y")])
     assert [fault.path for fault in caught.value.faults] == ["srv/.wh..wh..opq", "srv/public/.wh.index.html"]
 
 
@@ -98,9 +98,11 @@ def test_a_base_is_packed_the_same_whatever_packed_it_first(tmp_path: Path) -> N
                 else:
                     info.size = 1
                 tar.addfile(info, io.BytesIO(name.encode()))
-        archives.append(pack(unpack(stream.getvalue())))
+        archives.append(pack_files(unpack_files(stream.getvalue())))
     assert archives[0] == archives[1]
-    assert layer("x", unpack(archives[0])).digest == layer("y", unpack(archives[1])).digest
+    assert (
+        make_layer("x", unpack_files(archives[0])).digest == make_layer("y", unpack_files(archives[1])).digest
+    )
 
 
 def test_devices_have_no_place_in_a_base() -> None:
@@ -110,4 +112,4 @@ def test_devices_have_no_place_in_a_base() -> None:
         info.type = tarfile.CHRTYPE
         tar.addfile(info)
     with pytest.raises(SourceError, match="dev/null: is no file, folder or link"):
-        unpack(stream.getvalue())
+        unpack_files(stream.getvalue())

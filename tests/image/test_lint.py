@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT
-from tests.tools import need
+from tests.support.project import ROOT
+from tests.support.tools import need
 from tests.web import server
 
 TOOLS = Path(sys.executable).parent

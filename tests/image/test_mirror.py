@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import PipelineError, ToolError
-from pipelines.image import base, layer, lock, mirror
-from pipelines.image.mirror import Mirror
-from pipelines.image.store import Store
-from tests.project import ROOT, write
+from pipelines.core.errors import PipelineError, ToolError
+from pipelines.image import base, base_lock, debian_mirror, layer
+from pipelines.image.base_registry import BaseRegistry
+from pipelines.image.debian_mirror import Mirror
+from tests.support.project import ROOT, write
 
 LINES = """\
 # deb http://commented.example/debian trixie main
@@ -72,7 +72,7 @@ CONFIGURATIONS = [
 def test_the_mirror_is_the_one_of_apt(files: dict[str, str], expected: Mirror, tmp_path: Path) -> None:
     for name, text in files.items():
         write(tmp_path / name, text)
-    assert mirror.find("", tmp_path) == expected
+    assert debian_mirror.find_mirror("", tmp_path) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_mirror_is_the_one_of_apt(files: dict[str, str], expected: Mirror, t
 )
 def test_a_mirror_that_is_named_wins(setting: str, expected: Mirror, tmp_path: Path) -> None:
     write(tmp_path / "sources.list", LINES)
-    assert mirror.find(setting, tmp_path) == expected
+    assert debian_mirror.find_mirror(setting, tmp_path) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_a_mirror_that_is_named_wins(setting: str, expected: Mirror, tmp_path: P
 )
 def test_a_mirror_that_is_none_is_told(setting: str, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="SITE_DEBIAN_MIRROR: is not a mirror; write http://HOST/debian"):
-        mirror.find(setting, tmp_path)
+        debian_mirror.find_mirror(setting, tmp_path)
 
 
 def test_without_a_mirror_the_setting_is_named(tmp_path: Path) -> None:
     """A machine without apt, or with another distribution's."""
     write(tmp_path / "sources.list", OTHERS)
     with pytest.raises(PipelineError, match="names no mirror of Debian over http; set SITE_DEBIAN_MIRROR"):
-        mirror.find("", tmp_path)
+        debian_mirror.find_mirror("", tmp_path)
 
 
 def test_debootstrap_gets_the_mirror_and_the_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_debootstrap_gets_the_mirror_and_the_proxies(tmp_path: Path, monkeypatch
         (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/bin")
     with pytest.raises(ToolError, match="debootstrap: exit status 1"):
-        base.make(tmp_path, ["web"], None, lambda line: None, "http://a.example/debian")
+        base.make_bases(tmp_path, ["web"], None, lambda line: None, "http://a.example/debian")
     proxy, *words, url = (tmp_path / "told").read_text().split()
     assert (proxy, words[:2], url) == (
         "http://proxy.example:3142",
@@ -131,9 +131,9 @@ def test_proxies_are_those_of_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
           'echo \'Acquire::https::Proxy "DIRECT";\'\n')  # fmt: skip
     (tmp_path / "apt-config").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    assert mirror.proxies() == {"http_proxy": "http://proxy.example:3142"}
+    assert debian_mirror.proxies() == {"http_proxy": "http://proxy.example:3142"}
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert mirror.proxies() == {}
+    assert debian_mirror.proxies() == {}
 
 
 def test_no_host_is_written_into_the_code() -> None:
@@ -148,12 +148,12 @@ def test_no_host_is_written_into_the_code() -> None:
 @pytest.mark.parametrize("name", ["web", "api"])
 def test_nothing_of_the_mirror_is_in_a_base_or_its_lock(name: str) -> None:
     """Equal packages of two mirrors are one digest and one line."""
-    found = base.find(ROOT, name, Store(""))
+    found = base.find_base(ROOT, name, BaseRegistry(""))
     sources = [
         file.path
         for one in found.layers
-        for file in layer.unpack(one.data)
+        for file in layer.unpack_files(one.data)
         if file.path.startswith(("etc/apt", "var/lib/apt", "var/cache/apt", "var/log"))
     ]
     assert sources == []
-    assert "://" not in (ROOT / lock.FILE).read_text("utf-8")
+    assert "://" not in (ROOT / base_lock.FILE).read_text("utf-8")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import PipelineError
-from pipelines.image.stage import stage
-from tests.project import write
+from pipelines.core.errors import PipelineError
+from pipelines.image.staging import staging_directory
+from tests.support.project import write
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_what_cannot_be_written_is_named_from_out_on(tmp_path: Path, place: str,
     """Also where it is in the folder that goes again, whose name means nothing to anybody."""
     out = tmp_path / "out" / "out"
     write(out / "images", "a file in the way")
-    with pytest.raises(PipelineError) as fault, stage(out, "web") as room:
+    with pytest.raises(PipelineError) as fault, staging_directory(out, "web") as room:
         (out / place if place else room / "blobs").rename(out / "there")
     assert str(fault.value).startswith(f"{named}: cannot be written (")
     assert str(fault.value).endswith("); make room, or remove what is in the way")

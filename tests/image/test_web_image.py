@@ -16,14 +16,14 @@ import pytest
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.validation import make_schemabased_validator
 
-from pipelines import config, results
-from pipelines.errors import PipelineError, SourceError
-from pipelines.image import base, lock, oci
-from pipelines.image.store import Store
-from pipelines.image.web import web
-from tests import project
-from tests.project import ROOT, build_site, command, write
-from tests.tools import need, need_base
+from pipelines.core import config, results
+from pipelines.core.errors import PipelineError, SourceError
+from pipelines.image import base, base_lock, oci_layout
+from pipelines.image.base_registry import BaseRegistry
+from pipelines.image.web import pack_web_image
+from tests.support import project
+from tests.support.project import ROOT, build_site, command, write
+from tests.support.tools import need, need_base
 
 
 def site(folder: Path) -> Path:
@@ -39,23 +39,23 @@ def site(folder: Path) -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with an image; tests only look at it."""
     one = site(tmp_path_factory.mktemp("image"))
-    web(one, config.load(one))
+    pack_web_image(one, config.load_config(one))
     return one
 
 
-def names(one: oci.Image, layer: str) -> list[str]:
+def names(one: oci_layout.OciImage, layer: str) -> list[str]:
     (data,) = [row.data for row in one.layers if row.name == layer]
     with tarfile.open(fileobj=BytesIO(data)) as tar:
         return [info.name for info in tar if not info.isdir()]
 
 
 def test_the_image_is_a_layout_of_four_layers(made: Path) -> None:
-    image = oci.read(made / "out/images/web")
+    image = oci_layout.read_layout(made / "out/images/web")
     assert [layer.name for layer in image.layers] == ["base", "configuration", "assets", "pages"]
     result = json.loads((made / "out/image-web.json").read_text())
     assert result["digest"] == image.digest
     assert result["site"] == results.read_site(made / "out/site.json").digest
-    assert result["base"] == lock.read(made)["web", "amd64"].digest
+    assert result["base"] == base_lock.read_base_lock(made)["web", "amd64"].digest
     assert [row["digest"] for row in result["layers"]] == [layer.digest for layer in image.layers]
     assert {name.split("/")[0] for name in names(image, "configuration")} == {"etc", "srv"}
     assert all("/assets/" in name for name in names(image, "assets"))
@@ -65,7 +65,7 @@ def test_the_image_is_a_layout_of_four_layers(made: Path) -> None:
 
 def test_it_runs_without_rights_and_says_nothing_of_its_commit(made: Path) -> None:
     """A label with the commit would make another image of every rebuild."""
-    settings = dict(oci.read(made / "out/images/web").config["config"])
+    settings = dict(oci_layout.read_layout(made / "out/images/web").config["config"])
     assert settings["User"] == "101:101"
     assert settings["StopSignal"] == "SIGQUIT"
     assert settings["ExposedPorts"] == {"8080/tcp": {}, "8081/tcp": {}}
@@ -81,13 +81,16 @@ def test_skopeo_reads_it(made: Path, tmp_path: Path) -> None:
     skopeo = [need("skopeo"), "--insecure-policy"]
     layout = f"oci:{made}/out/images/web"
     subprocess.run([*skopeo, "copy", "-q", "--preserve-digests", layout, f"oci:{tmp_path}/copy"], check=True)
-    assert oci.read(tmp_path / "copy").digest == oci.read(made / "out/images/web").digest
-    told = subprocess.run([*skopeo, "inspect", layout], check=True, capture_output=True, text=True)
-    assert json.loads(told.stdout)["Architecture"] == "amd64"
+    assert (
+        oci_layout.read_layout(tmp_path / "copy").digest
+        == oci_layout.read_layout(made / "out/images/web").digest
+    )
+    environ = subprocess.run([*skopeo, "inspect", layout], check=True, capture_output=True, text=True)
+    assert json.loads(environ.stdout)["Architecture"] == "amd64"
 
 
 def test_there_is_no_shell_and_little_else(made: Path) -> None:
-    files = names(oci.read(made / "out/images/web"), "base")
+    files = names(oci_layout.read_layout(made / "out/images/web"), "base")
     programs = [name for name in files if name.startswith(("usr/bin/", "usr/sbin/", "bin/", "sbin/"))]
     assert programs == ["usr/sbin/nginx"]
     assert [name for name in files if "apt" in name.split("/")[:3]] == []
@@ -96,7 +99,9 @@ def test_there_is_no_shell_and_little_else(made: Path) -> None:
 def test_it_is_small_without_the_site(made: Path) -> None:
     """8 MB, compressed: what a node fetches once and keeps."""
     own = [
-        layer for layer in oci.read(made / "out/images/web").layers if layer.name in ("base", "configuration")
+        layer
+        for layer in oci_layout.read_layout(made / "out/images/web").layers
+        if layer.name in ("base", "configuration")
     ]
     assert sum(layer.size for layer in own) < 8_000_000
 
@@ -122,7 +127,10 @@ def test_another_machine_day_user_and_umask_give_the_same_digest(
     argv = [*user, sys.executable, "-c", script, "--project", str(copy), "image", "web"]
     done = subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert oci.read(copy / "out/images/web").digest == oci.read(made / "out/images/web").digest
+    assert (
+        oci_layout.read_layout(copy / "out/images/web").digest
+        == oci_layout.read_layout(made / "out/images/web").digest
+    )
     for name in ("images/web.cdx.json", "image-web.json", "images/web/index.json"):
         assert (copy / "out" / name).read_bytes() == (made / "out" / name).read_bytes()
 
@@ -143,8 +151,8 @@ def test_a_change_changes_its_own_layer(
     shutil.copytree(made, other, symlinks=True)
     write(other / file, text)
     build_site(other)
-    web(other, config.load(other))
-    before, after = (oci.read(one / "out/images/web") for one in (made, other))
+    pack_web_image(other, config.load_config(other))
+    before, after = (oci_layout.read_layout(one / "out/images/web") for one in (made, other))
     pairs = zip(before.layers, after.layers, strict=True)
     assert {one.name for one, two in pairs if one.digest != two.digest} == changed
 
@@ -153,7 +161,7 @@ def test_a_tree_with_drafts_is_refused(tmp_path: Path) -> None:
     one = site(tmp_path)
     build_site(one, drafts=True)
     with pytest.raises(PipelineError, match="has drafts in it"):
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
     assert not (one / "out/images").exists()
 
 
@@ -175,18 +183,18 @@ def test_no_site_no_image(tmp_path: Path) -> None:
 def test_a_base_that_is_not_the_pinned_one_is_refused(made: Path, tmp_path: Path) -> None:
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)
-    file = one / lock.FILE
+    file = one / base_lock.FILE
     file.write_text(file.read_text("utf-8").replace("sha256:", "sha256:0000", 1)[:-5] + "\n", "utf-8")
     with pytest.raises(SourceError, match="is not a pinned base"):
-        web(one, config.load(one))
-    pinned = lock.read(made)["web", "amd64"]
+        pack_web_image(one, config.load_config(one))
+    pinned = base_lock.read_base_lock(made)["web", "amd64"]
     lock_line = f"web sha256:{'0' * 64} amd64 {' '.join(pinned.packages)}\n"
     file.write_text(lock_line, "utf-8")
     with pytest.raises(PipelineError, match="is another one than what is pinned"):
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
     file.unlink()
     with pytest.raises(PipelineError, match="no base web for amd64; run `make base`"):
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
 
 
 def test_a_base_with_a_changed_byte_is_not_used(made: Path, tmp_path: Path) -> None:
@@ -197,13 +205,13 @@ def test_a_base_with_a_changed_byte_is_not_used(made: Path, tmp_path: Path) -> N
     data[1000] ^= 1
     blob.write_bytes(data)
     with pytest.raises(PipelineError, match="has other bytes than its name says"):
-        base.find(one, "web", Store(""))
+        base.find_base(one, "web", BaseRegistry(""))
 
 
 def test_a_killed_image_step_leaves_the_last_image(made: Path, tmp_path: Path) -> None:
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)
-    before = oci.read(one / "out/images/web").digest
+    before = oci_layout.read_layout(one / "out/images/web").digest
     write(one / "content/posts/more.md", "---\ntitle: More\ndate: 2026-02-03\n---\nText.\n")
     build_site(one)
     argv = [sys.executable, "-m", "pipelines", "--project", str(one), "image", "web"]
@@ -214,9 +222,9 @@ def test_a_killed_image_step_leaves_the_last_image(made: Path, tmp_path: Path) -
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
-        assert len(oci.read(one / "out/images/web").layers) == 4  # whole, whichever it is
+        assert len(oci_layout.read_layout(one / "out/images/web").layers) == 4  # whole, whichever it is
     assert command(one, "image", "web").returncode == 0
-    assert oci.read(one / "out/images/web").digest != before
+    assert oci_layout.read_layout(one / "out/images/web").digest != before
     assert list((one / "out").glob(".web-*")) == []
 
 
@@ -231,14 +239,14 @@ def test_the_bill_of_materials_names_every_package(made: Path) -> None:
         for row in document["components"]
         if "arch=source" not in row["bom-ref"]
     }
-    assert set(lock.read(made)["web", "amd64"].packages) <= found
-    assert document["metadata"]["component"]["name"] == f"{config.load(made).name} web"
+    assert set(base_lock.read_base_lock(made)["web", "amd64"].packages) <= found
+    assert document["metadata"]["component"]["name"] == f"{config.load_config(made).name} web"
 
 
 def test_every_program_and_library_is_of_a_package_that_is_named(made: Path) -> None:
     """What is in the image and not in the bill would be forgotten at the next security update."""
-    files = names(oci.read(made / "out/images/web"), "base")
-    packages = {row.split("=")[0] for row in lock.read(made)["web", "amd64"].packages}
+    files = names(oci_layout.read_layout(made / "out/images/web"), "base")
+    packages = {row.split("=")[0] for row in base_lock.read_base_lock(made)["web", "amd64"].packages}
     licences = {name.split("/")[3] for name in files if name.startswith("usr/share/doc/")}
     assert licences == packages
     assert {"nginx", "libc6", "ca-certificates", "libnginx-mod-http-brotli-static"} <= packages
@@ -251,16 +259,19 @@ def test_a_build_that_runs_beside_it_brings_no_draft_into_an_image(
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)
     write(one / "content/posts/wip.md", "---\ntitle: Wip\ndate: 2026-02-03\nstatus: draft\n---\nDraft.\n")
-    find = base.find
+    find = base.find_base
 
-    def meanwhile(*words: object) -> oci.Image:  # finding the base may take minutes
+    def meanwhile(*words: object) -> oci_layout.OciImage:  # finding the base may take minutes
         build_site(one, drafts=True)
         return find(*words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pipelines.image.base.find", meanwhile)
-    result = web(one, config.load(one))
+    monkeypatch.setattr("pipelines.image.base.find_base", meanwhile)
+    result = pack_web_image(one, config.load_config(one))
     assert result.site == results.read_site(made / "out/site.json").digest
-    assert oci.read(one / "out/images/web").digest == oci.read(made / "out/images/web").digest
+    assert (
+        oci_layout.read_layout(one / "out/images/web").digest
+        == oci_layout.read_layout(made / "out/images/web").digest
+    )
 
 
 def test_a_tree_that_lost_its_pages_is_refused(made: Path, tmp_path: Path) -> None:
@@ -268,7 +279,7 @@ def test_a_tree_that_lost_its_pages_is_refused(made: Path, tmp_path: Path) -> No
     shutil.copytree(made, one, symlinks=True)
     shutil.rmtree(one / "out/site/public")
     with pytest.raises(PipelineError, match="it was changed; run `make build`"):
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
 
 
 def test_members_pages_need_a_gate(made: Path, tmp_path: Path) -> None:
@@ -277,9 +288,9 @@ def test_members_pages_need_a_gate(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made, one, symlinks=True)
     text = (one / "site.toml").read_text("utf-8")
     write(one / "site.toml", text.replace("login    = true", "login    = false"))
-    assert not config.load(one).login
+    assert not config.load_config(one).login
     with pytest.raises(PipelineError, match="has members' pages, and site"):
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
 
 
 def test_the_image_takes_the_place_of_the_last_one_on_any_file_system(
@@ -294,9 +305,9 @@ def test_the_image_takes_the_place_of_the_last_one_on_any_file_system(
     shutil.copytree(made, one, symlinks=True)
     write(one / "content/posts/more.md", "---\ntitle: More\ndate: 2026-02-03\n---\nText.\n")
     build_site(one)
-    monkeypatch.setattr("pipelines.tools.exchange._at_once", unsupported)
-    result = web(one, config.load(one))
-    assert oci.read(one / "out/images/web").digest == result.digest
+    monkeypatch.setattr("pipelines.tools.atomic_exchange._at_once", unsupported)
+    result = pack_web_image(one, config.load_config(one))
+    assert oci_layout.read_layout(one / "out/images/web").digest == result.digest
     assert sorted(path.name for path in (one / "out/images").iterdir()) == ["web", "web.cdx.json"]
 
 
@@ -311,9 +322,9 @@ def test_a_kill_between_image_and_record_leaves_no_record_of_another(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.image.oci.publish", killed)
+    monkeypatch.setattr("pipelines.image.oci_layout.publish_layout", killed)
     with pytest.raises(KeyboardInterrupt):
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
     with pytest.raises(PipelineError, match="no such file; run `make image` first"):
         results.read_image(one / "out/image-web.json")
 
@@ -325,7 +336,7 @@ def test_a_bill_that_somebody_changed_is_written_anew(made: Path, tmp_path: Path
     good = bill.read_bytes()
     number = json.loads(good)["serialNumber"]
     bill.write_text(f'garbage "{number}"')
-    web(one, config.load(one))
+    pack_web_image(one, config.load_config(one))
     assert bill.read_bytes() == good
 
 
@@ -338,7 +349,7 @@ def test_only_plain_configuration_gets_into_an_image(made: Path, tmp_path: Path)
     (folder / "linked.conf").symlink_to("/etc/hostname")
     os.mkfifo(folder / "pipe.conf")
     with pytest.raises(SourceError) as caught:
-        web(one, config.load(one))
+        pack_web_image(one, config.load_config(one))
     assert [fault.path.rpartition("/")[2] for fault in caught.value.faults] == [
         "linked.conf", "log.conf~", "pipe.conf",
     ]  # fmt: skip

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from packaging.tags import parse_tag
 
-from pipelines.errors import PipelineError, SourceError, ToolError
+from pipelines.core.errors import PipelineError, SourceError, ToolError
 from pipelines.image import wheels
-from pipelines.image.lock import Base
-from pipelines.image.target import Target, target_of
+from pipelines.image.base_lock import Base
+from pipelines.image.python_target import PythonTarget, target_of
 from tests.image.packing import api_project, copy
-from tests.project import command, write
+from tests.support.project import command, write
 
-TARGET = Target("amd64", "3.13.5", 41)
-ARM = Target("arm64", "3.13.5", 41)
+TARGET = PythonTarget("amd64", "3.13.5", 41)
+ARM = PythonTarget("arm64", "3.13.5", 41)
 HASH = "ab" * 32
 
 
@@ -50,7 +50,10 @@ def listed(folder: Path, *lines: str) -> Path:
 )  # fmt: skip
 def test_markers_are_judged_for_the_python_of_the_base(tmp_path: Path, marker: str, needed: bool) -> None:
     project = listed(tmp_path, "always==1.0", f"perhaps==2.0 ; {marker}")
-    assert [pin.name for pin in wheels.pins(project, TARGET)] == ["always", *(["perhaps"] if needed else [])]
+    assert [pin.name for pin in wheels.pinned_wheels(project, TARGET)] == [
+        "always",
+        *(["perhaps"] if needed else []),
+    ]
 
 
 def test_the_python_that_runs_here_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,14 +62,14 @@ def test_the_python_that_runs_here_is_no_matter(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("platform.python_implementation", lambda: "PyPy")
     monkeypatch.setattr("sys.platform", "win32")
     other = "3.13" if here != "3.13" else "3.12"
-    target = Target("amd64", f"{other}.1", 41)
+    target = PythonTarget("amd64", f"{other}.1", 41)
     rows = (
         f"theirs==1 ; python_version == '{other}'",
         f"ours==1 ; python_version == '{here}'",
         "windows==1 ; sys_platform == 'win32'",
         "pypy==1 ; platform_python_implementation == 'PyPy'",
     )
-    assert [str(pin) for pin in wheels.pins(listed(tmp_path, *rows), target)] == ["theirs==1"]
+    assert [str(pin) for pin in wheels.pinned_wheels(listed(tmp_path, *rows), target)] == ["theirs==1"]
 
 
 def test_no_marker_is_left_to_this_machine() -> None:
@@ -107,7 +110,7 @@ def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
     rows = f"django>=5 --hash=sha256:{HASH}\nflask==1\n-r other.txt\ngood==1 --hash=sha256:{HASH}  # a word\n"
     write(tmp_path / wheels.FILE, f"# a comment\n\n{rows}")
     with pytest.raises(SourceError) as caught:
-        wheels.pins(tmp_path, TARGET)
+        wheels.pinned_wheels(tmp_path, TARGET)
     assert [fault.text.split("'")[1] for fault in caught.value.faults] == [
         "-r other.txt",
         "django>=5",
@@ -118,28 +121,28 @@ def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
 def test_the_list_of_this_checkout_is_whole(made: Path) -> None:
     """One wheel a pin, of pinned bytes; nothing of Windows."""
     target = target_of_project(made)
-    found = wheels.read(made, target)
-    assert [wheel.pin for wheel in found] == wheels.pins(made, target)
+    found = wheels.read_wheels(made, target)
+    assert [wheel.pin for wheel in found] == wheels.pinned_wheels(made, target)
     names = {wheel.pin.name for wheel in found}
     assert {"django", "psycopg-binary", "gunicorn", "cffi"} <= names
     assert not {"colorama", "tzdata"} & names
 
 
 def test_another_list_or_target_has_another_folder(made: Path, tmp_path: Path) -> None:
-    folders = {wheels.folder_of(made, TARGET).name, wheels.folder_of(made, ARM).name,
-               wheels.folder_of(listed(tmp_path, "always==1.0"), TARGET).name}  # fmt: skip
+    folders = {wheels.wheel_directory(made, TARGET).name, wheels.wheel_directory(made, ARM).name,
+               wheels.wheel_directory(listed(tmp_path, "always==1.0"), TARGET).name}  # fmt: skip
     assert len(folders) == 3
 
 
-def target_of_project(project: Path) -> Target:
+def target_of_project(project: Path) -> PythonTarget:
     from pipelines.image import base
 
-    return target_of(base.pinned(project, "api"))
+    return target_of(base.pinned_base(project, "api"))
 
 
 def test_a_wheel_with_other_bytes_is_refused(made: Path, tmp_path: Path) -> None:
     one = copy(made, tmp_path)
-    (wheel,) = wheels.folder_of(one, target_of_project(one)).glob("gunicorn-*.whl")
+    (wheel,) = wheels.wheel_directory(one, target_of_project(one)).glob("gunicorn-*.whl")
     data = bytearray(wheel.read_bytes())
     data[100] ^= 1
     wheel.write_bytes(data)
@@ -153,19 +156,19 @@ def test_a_wheel_with_other_bytes_is_refused(made: Path, tmp_path: Path) -> None
 
 def test_a_wheel_that_is_missing_is_named(made: Path, tmp_path: Path) -> None:
     one = copy(made, tmp_path)
-    (wheel,) = wheels.folder_of(one, target_of_project(one)).glob("whitenoise-*.whl")
+    (wheel,) = wheels.wheel_directory(one, target_of_project(one)).glob("whitenoise-*.whl")
     wheel.unlink()
     with pytest.raises(PipelineError, match=r"has no wheel of whitenoise==\S+ for Python 3\.13 on"):
-        wheels.read(one, target_of_project(one))
+        wheels.read_wheels(one, target_of_project(one))
 
 
 def test_a_wheel_of_another_platform_is_not_taken(tmp_path: Path) -> None:
     project = listed(tmp_path, "some-thing==1.0")
-    folder = wheels.folder_of(project, TARGET)
+    folder = wheels.wheel_directory(project, TARGET)
     for tag in ("cp311-cp311-manylinux_2_17_x86_64", "cp313-cp313-win_amd64"):
         write(folder / f"some_thing-1.0-{tag}.whl", b"")
     with pytest.raises(PipelineError, match=r"has no wheel of some-thing==1\.0"):
-        wheels.read(project, TARGET)
+        wheels.read_wheels(project, TARGET)
 
 
 def test_the_best_wheel_is_taken(tmp_path: Path) -> None:
@@ -173,10 +176,10 @@ def test_the_best_wheel_is_taken(tmp_path: Path) -> None:
     import hashlib
 
     write(tmp_path / wheels.FILE, f"one==1.0 --hash=sha256:{hashlib.sha256(b'x').hexdigest()}\n")
-    folder = wheels.folder_of(tmp_path, TARGET)
+    folder = wheels.wheel_directory(tmp_path, TARGET)
     for tag in ("cp310-abi3-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_17_x86_64", "py3-none-any"):
         write(folder / f"one-1.0-{tag}.whl", b"x")
-    assert [wheel.name for wheel in wheels.read(tmp_path, TARGET)] == [
+    assert [wheel.name for wheel in wheels.read_wheels(tmp_path, TARGET)] == [
         "one-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
     ]
 
@@ -194,11 +197,11 @@ def test_pip_is_asked_for_the_target_and_nothing_else(
     with pytest.raises(
         PipelineError, match=r"api\.txt: some-thing==1\.0 has no wheel for Python 3\.13 on linux/amd64"
     ):
-        wheels.fetch(project, TARGET, said.append)
+        wheels.fetch_wheels(project, TARGET, said.append)
     assert said == ["pip: 1 wheels for Python 3.13 on linux/amd64"]
     write(index / "some_thing-1.0-cp312-abi3-manylinux_2_39_x86_64.whl", b"")
     with pytest.raises(ToolError, match=r"DO NOT MATCH THE HASHES"):  # found, and not the pinned bytes
-        wheels.fetch(project, TARGET, said.append)
+        wheels.fetch_wheels(project, TARGET, said.append)
     assert not (project / "out/wheels").exists()
 
 
@@ -208,12 +211,14 @@ def test_what_is_fetched_takes_the_place_of_what_was_damaged(
     """`make wheels` is the remedy that faults name; here its index is a folder."""
     one = copy(made, tmp_path)
     target = target_of_project(one)
-    folder = wheels.folder_of(one, target)
+    folder = wheels.wheel_directory(one, target)
     (wheel,) = folder.glob("gunicorn-*.whl")
     wheel.write_bytes(b"broken")
-    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels.folder_of(made, target))}
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels.wheel_directory(made, target))}
     done = command(one, "wheels", env=env)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert [one.name for one in wheels.read(one, target)] == [two.name for two in wheels.read(made, target)]
+    assert [one.name for one in wheels.read_wheels(one, target)] == [
+        two.name for two in wheels.read_wheels(made, target)
+    ]
     done = command(one, "wheels", env={**env, "PIP_FIND_LINKS": str(tmp_path)})  # whole: nobody is asked
     assert (done.returncode, done.stderr) == (0, "")

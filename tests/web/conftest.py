@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import config
-from pipelines.image.web import web as pack
-from tests.addresses import MORE
+from pipelines.core import config
+from pipelines.image.web import pack_web_image as pack
 from tests.fakes.upstream import Upstream, upstream
-from tests.preview import preview_site
-from tests.project import ROOT, build_site
-from tests.tools import need_base
+from tests.support.loopback_addresses import MORE
+from tests.support.previews import preview_site
+from tests.support.project import ROOT, build_site
+from tests.support.tools import need_base
 from tests.web import server
 from tests.web.server import Image, Web
 
@@ -61,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def podman(project: Path) -> Iterator[Image]:
     """podman with the image of the project, which stands on the pinned base."""
     need_base(project, "web")
-    pack(project, config.load(project))
+    pack(project, config.load_config(project))
     with server.stored(project / "out/images/web") as found:
         yield found
 

@@ -26,12 +26,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from pipelines import config
+from pipelines.core import config
 from pipelines.image import layer
-from pipelines.image.web import contents
-from tests.preview import PATIENCE, free_port
-from tests.project import ROOT
-from tests.tools import need
+from pipelines.image.web import web_files
+from tests.support.previews import PATIENCE, free_port
+from tests.support.project import ROOT
+from tests.support.tools import need
 
 NGINX = ROOT / "images" / "web" / "nginx"
 MODULES = Path("/usr/lib/nginx/modules")  # where Debian has them
@@ -184,9 +184,9 @@ def process(folder: Path, project: Path, text: str | None = None, port: int = 0)
 
 def unpack(project: Path, root: Path) -> None:
     """Write the layers above the base into *root*, as a runtime does."""
-    _, layers = contents(project, config.load(project))
+    _, layers = web_files(project, config.load_config(project))
     for files in layers.values():
-        with tarfile.open(fileobj=io.BytesIO(layer.pack(files))) as tar:
+        with tarfile.open(fileobj=io.BytesIO(layer.pack_files(files))) as tar:
             tar.extraction_filter = lambda member, _: member  # Python 3.11.2 has no argument for it
             tar.extractall(root)
 

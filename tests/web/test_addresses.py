@@ -12,10 +12,10 @@ import brotli
 import pytest
 
 from pipelines.preview.headers import _TYPES
-from pipelines.site.compress import COMPRESSIBLE
-from tests.addresses import ANSWERS, MOVED, REFUSED, WITHOUT_API
-from tests.preview import preview_site
-from tests.project import ROOT, build_site, write
+from pipelines.site.output.compression import COMPRESSIBLE
+from tests.support.loopback_addresses import ANSWERS, MOVED, REFUSED, WITHOUT_API
+from tests.support.previews import preview_site
+from tests.support.project import ROOT, build_site, write
 from tests.web import server
 from tests.web.conftest import Start, made
 from tests.web.server import NGINX, Web

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.upstream import Upstream, upstream
-from tests.preview import free_port
-from tests.project import build_site
-from tests.registry import certificate
+from tests.support.previews import free_port
+from tests.support.project import build_site
+from tests.support.registry import certificate
 from tests.web import server
 from tests.web.conftest import CANARY, Start, made
 from tests.web.server import Web

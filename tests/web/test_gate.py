@@ -11,7 +11,7 @@ import brotli
 import pytest
 
 from tests.fakes.upstream import Upstream, upstream
-from tests.preview import free_port
+from tests.support.previews import free_port
 from tests.web.conftest import CANARY, Start, gated_paths
 from tests.web.server import Answer, Web
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.upstream import Upstream
-from tests.preview import until
+from tests.support.previews import until
 from tests.web.conftest import CANARY, gated_paths
 from tests.web.server import Web
 

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes.upstream import Upstream
-from tests.preview import until
-from tests.project import ROOT
+from tests.support.previews import until
+from tests.support.project import ROOT
 from tests.web.conftest import Start
 from tests.web.server import TRUSTED, Web
 

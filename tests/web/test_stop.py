@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.preview import free_port
-from tests.tools import need
+from tests.support.previews import free_port
+from tests.support.tools import need
 from tests.web.conftest import Start
 from tests.web.server import Web, running
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipelines.config import load
-from pipelines.site.loud import Loud
-from pipelines.site.metadata import SLUG_RULES
+from pipelines.core.config import load_config
+from pipelines.site.theme.strict_undefined import StrictUndefined
+from pipelines.site.content.metadata import SLUG_RULES
 
-SITE = load(Path(__file__).parent)
+SITE = load_config(Path(__file__).parent)
 
 SITENAME = SITE.title

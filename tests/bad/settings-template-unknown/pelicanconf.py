@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pipelines.config import load
-from pipelines.site.loud import Loud
-from pipelines.site.metadata import SLUG_RULES
+from pipelines.core.config import load_config
+from pipelines.site.theme.strict_undefined import StrictUndefined
+from pipelines.site.content.metadata import SLUG_RULES
 
-SITE = load(Path(__file__).parent)
+SITE = load_config(Path(__file__).parent)
 
 SITENAME = SITE.name
 SITEURL = SITE.url
@@ -18,7 +18,7 @@ LOCALE = ["C.UTF-8", "C"]  # dates are written by theme/strings, never by the ma
 
 PATH = "content"
 THEME = "theme"
-PLUGINS = ["pipelines.site.plugin"]  # unset, every installed plugin would switch itself on
+PLUGINS = ["pipelines.site.pelican.plugin"]  # unset, every installed plugin would switch itself on
 
 # Every URL of a page ends in a slash; NGINX and the preview serve its index.html.
 ARTICLE_URL = "posts/{slug}/"
@@ -53,5 +53,5 @@ JINJA_ENVIRONMENT = {
     "autoescape": True,
     "trim_blocks": True,
     "lstrip_blocks": True,
-    "undefined": Loud,  # a name misspelt in a template is a fault, not a blank
+    "undefined": StrictUndefined,  # a name misspelt in a template is a fault, not a blank
 }

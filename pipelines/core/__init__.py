@@ -1,0 +1,1 @@
+"""The values that every package shares: errors, settings, results, digests, credentials."""

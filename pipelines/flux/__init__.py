@@ -1,0 +1,1 @@
+"""What the Flux tree needs from this project: settings files and Secrets."""

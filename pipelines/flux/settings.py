@@ -1,0 +1,338 @@
+"""Write what the Flux tree needs to know of this site: two files for each environment.
+
+Reads flux/ (which secrets and which parts of Flux are there). Writes
+flux/clusters/<environment>/settings.yaml, the values that Flux puts into the
+manifests, and kustomization.yaml, the parts of the tree that this site has.
+No network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.config import FILE, Environment, SiteConfig
+from pipelines.core.errors import Fault, SourceError, ToolError
+from pipelines.tools import signing
+
+COMMAND = "python -m pipelines settings"
+SIGNERS = "flux/signers"  # public keys of charts, each as NAME.pub; `pipelines secrets signing` makes a pair
+_HEAD = f"# Written by `{COMMAND}` from {FILE}: change that, and run it again.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The two files of one environment."""
+
+    environment: str  # "production" or "staging"
+    variables: tuple[tuple[str, str], ...]  # name -> value as JSON, sorted
+    components: tuple[str, ...]  # folders of flux/clusters/components, in the order of the tree
+    resources: tuple[str, ...]  # what else the cluster has, relative to its folder
+
+
+def site_settings(project: Path, site: SiteConfig) -> tuple[Settings, ...]:
+    """Return what flux/ needs of *site*; raise SourceError with every fault at once."""
+    faults = [fault for one in site.environments for fault in _lacking(site, one)]
+    signers = _signers(project, faults) if _oci(site) else {}
+    if faults:
+        raise SourceError(faults)
+    return tuple(
+        Settings(
+            environment=one.name,
+            variables=_variables(site, one, signers),
+            components=_components(project, site, one),
+            resources=_resources(project, one),
+        )
+        for one in site.environments
+    )
+
+
+def settings_files(found: tuple[Settings, ...]) -> dict[str, str]:
+    """Return the text of every file by its path in the project."""
+    texts: dict[str, str] = {}
+    for one in found:
+        folder = f"flux/clusters/{one.environment}"
+        texts[f"{folder}/settings.yaml"] = _settings_text(one)
+        texts[f"{folder}/kustomization.yaml"] = _kustomization_text(one)
+    return texts
+
+
+def write_settings(project: Path, found: tuple[Settings, ...]) -> list[str]:
+    """Write the files that are not there as they should be; return their paths."""
+    stale = [
+        (project / path, text)
+        for path, text in settings_files(found).items()
+        if _read(project / path) != text
+    ]
+    for file, text in stale:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return [file.relative_to(project).as_posix() for file, _ in stale]
+
+
+def check_settings(project: Path, found: tuple[Settings, ...]) -> None:
+    """Raise SourceError when a file is not what `settings` would write."""
+    stale = [path for path, text in settings_files(found).items() if _read(project / path) != text]
+    if stale:
+        fix = f"run `{COMMAND}`, and commit"
+        raise SourceError([Fault(path, 0, f"is not what {FILE} says", fix) for path in stale])
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def version_range(version: str, environment: str) -> str:
+    """Return which charts *environment* follows, for the X.Y of site.toml (decision 11).
+
+    "-0" lets candidates in, and nothing below 0.0.1: those are merge requests.
+    """
+    major = int(version.split(".")[0])
+    if environment == "production":
+        return f">={major}.0.0 <{major + 1}.0.0"
+    return f">={major}.0.0-0" if major else ">=0.0.1-0"
+
+
+def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the settings of *one*, as JSON and sorted: what stands as ${name} in flux/."""
+    found: dict[str, Any] = {
+        "site_name": site.name,
+        "site_url": one.url,
+        "login": site.login,
+        "chart_source": site.chart.repository + ("/site" if _oci(site) else ""),
+        "chart_range": version_range(site.chart.version, one.name),
+        "chart_authority": {"name": "ca"} if one.private_ca else None,
+        "chart_secret": _chart_secret(site) if "charts" in one.private else None,
+        "image_secrets": ["images"] if "images" in one.private else [],
+        "edge_mode": one.edge,
+        "edge_class": one.edge_class,
+        "edge_annotations": dict(one.edge_annotations),
+        "edge_tls_secret": one.edge_tls_secret,
+        "edge_gateways": [_gateway(one.edge_gateway)] if one.edge_gateway else [],
+        "edge_port": one.edge_port,
+        "edge_from": [_namespace(one.edge_namespace)] if one.edge_namespace else [],
+        "edge_trusted": one.trusted,
+        "pod_networks": one.pods,
+        "cluster_domain": one.cluster_domain,
+        "dns_host": _service_host(one),
+        "dns_from": _dns(one),
+        "dns_port": one.dns_port,
+        "replicas": one.replicas,
+        "login_replicas": one.login_replicas,
+        "autoscale_max": one.autoscale_max,
+        "autoscale_min": one.autoscale_min,
+        "autoscale_cpu": one.autoscale_cpu,
+        "bucket_url": _bucket(site),
+        "bucket_networks": one.bucket_networks,
+        "mail_host": one.mail_host,
+        "mail_port": one.mail_port,
+        "mail_tls": one.mail_tls,
+        "mail_from": one.mail_from,
+        "mail_secret": "mail" if one.mail_login else "",
+        "mail_networks": one.mail_networks,
+    }
+    if signers:
+        found["chart_signers"] = signers
+    if one.webhook_port:
+        found |= {"webhook_port": one.webhook_port, "webhook_from": _networks(one.trusted)}
+    if one.alerts:
+        found |= {"alerts_type": one.alerts, "alerts_channel": one.alerts_channel}
+    if site.login:
+        found |= {"database_version": one.database_version, "database_size": one.database_size}
+        found |= {"database_storage_class": one.database_storage_class or None}
+        found |= {"backup_secret": "backup" if one.backup_bucket else ""}
+    if site.login and one.backup_bucket:
+        found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _endpoint(site, one)}
+        found |= {"backup_region": site.buckets.region}
+    return tuple((key, _json(value)) for key, value in sorted(found.items()))
+
+
+def _signers(project: Path, faults: list[Fault]) -> dict[str, str]:
+    """Return the public keys that charts of a registry are verified with; add to *faults* what is wrong."""
+    found: dict[str, str] = {}
+    for file in sorted((project / SIGNERS).glob("*.pub")):
+        try:
+            found[file.name] = (
+                signing.load_verifier(file.read_bytes(), f"{SIGNERS}/{file.name}").pem().decode()
+            )
+        except ToolError as error:
+            where, _, what = str(error).partition(": ")
+            faults.append(Fault(where, 0, *what.split("; ", 1)))
+    if not found and not any(fault.path.startswith(SIGNERS) for fault in faults):
+        fix = (
+            "run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
+            " SITE_SIGNING_KEY_FILE, and commit the public key"
+        )
+        what = f"[chart] repository is oci://, where Flux takes signed charts alone, and {SIGNERS} has no key"
+        faults.append(Fault(FILE, 0, what, fix))
+    return found
+
+
+def _chart_secret(site: SiteConfig) -> dict[str, str]:
+    """Return the Secret that charts are fetched with; a registry takes the one of its images."""
+    return {"name": "images" if _oci(site) else "charts"}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)  # YAML knows no pairs of surrogates
+
+
+def _gateway(name: str) -> dict[str, str]:
+    return dict(zip(("namespace", "name", "sectionName"), name.split("/"), strict=False))
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _service_host(one: Environment) -> str:
+    """Return the name of the DNS Service; NGINX knows no search list."""
+    namespace, name = one.dns_service.split("/")
+    return f"{name}.{namespace}.svc.{one.cluster_domain}"
+
+
+def _dns(one: Environment) -> list[dict[str, Any]]:
+    """Return who answers for names, as peers of a NetworkPolicy: pods, and a cache on each node."""
+    pods = {"podSelector": {"matchLabels": dict(one.dns_pods)}}
+    return [_namespace(one.dns_service.split("/")[0]) | pods, *_networks(one.dns_networks)]
+
+
+def _networks(networks: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return *networks* as peers of a NetworkPolicy."""
+    return [{"ipBlock": {"cidr": network}} for network in networks]
+
+
+def _amazon(site: SiteConfig) -> str:
+    return f"https://s3.{site.buckets.region}.amazonaws.com"
+
+
+def _bucket(site: SiteConfig) -> str:
+    return f"{site.buckets.endpoint or _amazon(site)}/{site.buckets.assets}" if site.buckets.assets else ""
+
+
+def _endpoint(site: SiteConfig, one: Environment) -> str:
+    return one.backup_endpoint or site.buckets.endpoint or _amazon(site)
+
+
+def _oci(site: SiteConfig) -> bool:
+    return site.chart.repository.startswith("oci://")
+
+
+def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str, ...]:
+    wanted = {
+        "login": site.login,
+        "backup": site.login and bool(one.backup_bucket),
+        "oci": _oci(site),
+        "alerts": bool(one.alerts),
+        "webhook": bool(one.webhook_port),
+        "secrets": any((project / "flux" / "secrets" / one.name).glob("*.yaml")),
+    }
+    return tuple(name for name, there in wanted.items() if there)
+
+
+def _resources(project: Path, one: Environment) -> tuple[str, ...]:
+    """Return "flux-system" where `flux bootstrap` has laid Flux itself, so that Flux keeps it."""
+    flux = project / "flux" / "clusters" / one.name / "flux-system"
+    return ("flux-system",) if (flux / "kustomization.yaml").is_file() else ()
+
+
+def _lacking(site: SiteConfig, one: Environment) -> list[Fault]:
+    """Return what the cluster of *one* cannot do without, and site.toml does not say."""
+    needs: list[tuple[bool, str, str]] = [
+        (not one.trusted, "trusted is empty", "name the networks of what ends TLS, as 192.0.2.7/32"),
+        (not one.pods, "pods is empty", 'name the network of pods, as in pods = ["10.244.0.0/16"]'),
+        (
+            one.edge != "nodeport" and not one.edge_namespace,
+            f'edge = "{one.edge}" without an edge_namespace',
+            "name the namespace in which its pods run: they may reach the site, others not",
+        ),
+        (
+            one.edge == "httproute" and not one.edge_gateway,
+            'edge = "httproute" without an edge_gateway',
+            'name the Gateway, as "namespace/name"',
+        ),
+        (
+            bool(site.buckets.assets) and not one.bucket_networks,
+            "bucket_networks is empty, and [buckets] has assets",
+            "name the networks of the bucket, or 0.0.0.0/0",
+        ),
+        (
+            one.edge != "ingress" and bool(one.edge_annotations or one.edge_tls_secret),
+            f'edge = "{one.edge}" with edge_annotations or edge_tls_secret',
+            'these are for an Ingress: remove them, or write edge = "ingress"',
+        ),
+        (
+            bool(one.webhook_port) and (one.edge != "nodeport" or one.webhook_port == one.edge_port),
+            f'edge = "{one.edge}" with webhook_port {one.webhook_port}',
+            "it is for an edge outside of the cluster, and not edge_port: take another port, or remove it",
+        ),
+        (
+            0 < one.autoscale_max < one.autoscale_min,
+            f"autoscale_min is {one.autoscale_min}, and autoscale_max {one.autoscale_max}",
+            "write the fewest pods as autoscale_min, the most as autoscale_max",
+        ),
+        (site.login and not one.mail_host, "mail_host is empty", "without mail nobody can set a password"),
+        (
+            site.login and not one.mail_networks,
+            "mail_networks is empty",
+            "name the network of the mail server, as 192.0.2.25/32",
+        ),
+        (
+            not one.url.startswith("https://"),
+            "url is not https",
+            "a cluster serves over TLS: write https://…",
+        ),
+    ]
+    table = f'[[environment]] "{one.name}"'
+    faults = [Fault(FILE, one.line, f"{table}: {what}", fix) for wrong, what, fix in needs if wrong]
+    if not site.chart.repository:
+        faults.append(
+            Fault(FILE, 0, "[chart] has no repository", "write where Flux finds charts: https://… or oci://…")
+        )
+    return faults
+
+
+def _settings_text(one: Settings) -> str:
+    """Return the ConfigMap: each value is JSON, since Flux puts it into manifests as text."""
+    lines = [
+        _HEAD,
+        "# Flux puts each value into a manifest as it stands here, so it is JSON: a text keeps its quotes.\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: flux-system\n",
+        "  labels:\n    reconcile.fluxcd.io/watch: Enabled  # a change is taken up at once\ndata:\n",
+        *(f"  {key}: {_quoted(value)}\n" for key, value in one.variables),
+    ]
+    return "".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """Return *text* as a YAML scalar in single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _kustomization_text(one: Settings) -> str:
+    resources = ("../base", "settings.yaml", *one.resources)
+    lines = [_HEAD, "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"]
+    lines += [f"  - {name}\n" for name in resources]
+    if one.components:
+        lines += ["components:\n", *(f"  - ../components/{name}\n" for name in one.components)]
+    lines += ["patches:\n", *(_path(name, path) for name, path in _paths(one))]
+    return "".join(lines)
+
+
+def _paths(one: Settings) -> list[tuple[str, str]]:
+    paths = [("apps", f"./flux/apps/site/{one.environment}")]
+    if "secrets" in one.components:
+        paths.append(("secrets", f"./flux/secrets/{one.environment}"))
+    return paths
+
+
+def _path(name: str, path: str) -> str:
+    return (
+        f"  - target: {{kind: Kustomization, name: {name}}}\n"
+        f'    patch: \'[{{"op": "add", "path": "/spec/path", "value": "{path}"}}]\'\n'
+    )

@@ -1,0 +1,63 @@
+"""Which bases images stand on: images/base/base.lock, one line a base.
+
+Reads and writes that file. No network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core.errors import Fault, SourceError
+
+FILE = "images/base/base.lock"
+_HEAD = "# What the images stand on: name, digest, architecture, packages. Written by `make base`.\n"
+_LINE = re.compile(
+    r"(?P<name>[a-z]+) (?P<digest>sha256:[0-9a-f]{64}) (?P<arch>[a-z0-9]+)(?P<packages>( \S+=\S+)+)"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Base:
+    """A base that was pinned."""
+
+    name: str
+    digest: str  # "sha256:…" of its manifest
+    arch: str  # as OCI writes it
+    packages: tuple[str, ...]  # "nginx=1.26.3-3", sorted
+
+    def __str__(self) -> str:
+        return " ".join((self.name, self.digest, self.arch, *self.packages))
+
+
+def read_base_lock(project: Path) -> dict[tuple[str, str], Base]:
+    """Return the pinned bases by name and architecture; raise SourceError with the line of every fault."""
+    file = project / FILE
+    if not file.exists():
+        return {}
+    bases: dict[tuple[str, str], Base] = {}
+    faults: list[Fault] = []
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not (row := _LINE.fullmatch(line)):
+            faults.append(Fault(FILE, number, "is not a pinned base", "write it anew with `make base`"))
+            continue
+        base = Base(row["name"], row["digest"], row["arch"], tuple(row["packages"].split()))
+        if (base.name, base.arch) in bases:
+            faults.append(Fault(FILE, number, f"pins {base.name} twice", "remove one of the lines"))
+        bases[base.name, base.arch] = base
+    if faults:
+        raise SourceError(faults)
+    return bases
+
+
+def write_base_lock(project: Path, base: Base) -> None:
+    """Pin *base*, in place of the one of its name and architecture."""
+    bases = read_base_lock(project) | {(base.name, base.arch): base}
+    lines = "".join(f"{bases[key]}\n" for key in sorted(bases))
+    fresh = (project / FILE).with_suffix(".lock.new")
+    fresh.write_text(_HEAD + lines, encoding="utf-8")
+    os.replace(fresh, project / FILE)

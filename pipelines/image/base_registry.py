@@ -1,0 +1,71 @@
+"""Keep bases in the registry, and bring them back from there.
+
+Reads and writes the OCI layouts that it is given. Network: the registry.
+
+Not by skopeo: it follows a registry from https to http with its credentials
+(docs/decisions/0020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core.errors import ToolError
+from pipelines.core.login import Login
+from pipelines.image import oci_layout
+from pipelines.image.base_lock import Base
+from pipelines.tools.http import HttpClient
+from pipelines.tools.registry import Registry
+from pipelines.tools.retry import RetryPolicy
+
+_DEADLINE = 1200  # seconds for all of a base
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRegistry:
+    """The registry of bases, and how to log in there."""
+
+    registry: str  # "host/path"; "" for none
+    login: Login | None = None
+    variables: str = ""  # what a user sets to log in, for messages
+    authority: Path | None = None  # certificates that are trusted besides the public ones
+
+
+def push_base(layout: Path, base: Base, store: BaseRegistry) -> None:
+    """Copy *base* from *layout* to *store*, its digest kept; what is there already is not sent again."""
+    with _registry(store, base.name, "pull,push") as registry:
+        manifest, parts = oci_layout.layout_parts(layout)
+        for digest in parts:
+            if not registry.has(digest):
+                registry.upload(digest, layout / "blobs" / digest.replace(":", "/"))
+        if not registry.put_manifest(base_tag(base), manifest):
+            found = registry.manifest(base_tag(base))
+            if found is None or found.digest != base.digest:
+                raise ToolError(f"{registry.place}:{base_tag(base)}: is another base there; remove that tag")
+
+
+def pull_base(base: Base, store: BaseRegistry, folder: Path) -> None:
+    """Write *base* from *store* into *folder*, which is not there yet, as an OCI layout."""
+    with _registry(store, base.name, "pull") as registry:
+        found = registry.manifest(base.digest)
+        if found is None:
+            raise ToolError(
+                f"{registry.place}: has no base {base.digest[:19]}; run `make bases` where it can be pushed,"
+                " or make it here: `make base`"
+            )
+        oci_layout.store_manifest(folder, found.data, registry.blob)
+
+
+def base_tag(base: Base) -> str:
+    """Return the tag of *base*: registries collect what has none."""
+    return f"{base.arch}-{base.digest.removeprefix('sha256:')[:12]}"
+
+
+@contextmanager
+def _registry(store: BaseRegistry, name: str, actions: str) -> Iterator[Registry]:
+    with HttpClient(RetryPolicy(_DEADLINE), store.authority) as web:
+        place = f"{store.registry}/base-{name}"
+        yield Registry(web, place, store.login, store.variables, actions)

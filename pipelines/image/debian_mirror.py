@@ -1,0 +1,136 @@
+"""Find Debian's mirror that this machine uses, for the base that debootstrap makes.
+
+Reads apt's configuration (sources.list(5), apt.conf(5)). Starts apt-config. No
+writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipelines.core.errors import PipelineError, ToolError
+from pipelines.tools import shell
+
+VARIABLE = "SITE_DEBIAN_MIRROR"
+APT = Path("/etc/apt")
+# Codenames and classes of Debian's releases, so that no mirror of another distribution is taken.
+_SUITE = re.compile(
+    r"(?:bookworm|trixie|forky|duke|sid|(?:old)*stable|testing|unstable)(?P<kind>|-updates|[-/]security|/updates)/?"
+)
+_LINE = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.*)")
+_PROXY = re.compile(r'^Acquire::(https?)::Proxy "([^"]+)";$', re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Where Debian's packages come from."""
+
+    main: str  # "http://deb.debian.org/debian"
+    security: str  # of the security updates: "http://deb.debian.org/debian-security"
+
+
+def find_mirror(setting: str, apt: Path = APT) -> Mirror:
+    """Return the mirror that *setting* names, as "MAIN" or "MAIN SECURITY", else the one of *apt*.
+
+    Security updates come from MAIN with "-security" behind it where nothing names
+    another address: mirrors of Debian lie like that. Raises PipelineError.
+    """
+    words = setting.split()
+    if words:
+        if len(words) > 2 or not all(_is_address(word) for word in words):
+            raise PipelineError(f"{VARIABLE}: is not a mirror; write http://HOST/debian, or two of them")
+        return _mirror(words[0], words[1] if len(words) == 2 else "")
+    main = security = ""
+    for address, suite in _entries(apt):
+        kind = _SUITE.fullmatch(suite)
+        if kind is None or not _is_address(address):
+            continue
+        if "security" in suite or kind["kind"] == "/updates":
+            security = security or address
+        elif not kind["kind"]:
+            main = main or address
+    if not main:
+        raise PipelineError(
+            f"{apt}: names no mirror of Debian over http; set {VARIABLE}, as http://HOST/debian"
+        )
+    return _mirror(main, security)
+
+
+def proxies() -> dict[str, str]:
+    """Return the variables with which other programs take the proxies that apt takes."""
+    if not shell.find_program("apt-config"):
+        return {}
+    try:
+        output = shell.run_program(["apt-config", "dump"], timeout=20).decode("utf-8", "replace")
+    except ToolError:
+        return {}
+    found = {scheme: url for scheme, url in _PROXY.findall(output) if url != "DIRECT"}
+    return {f"{scheme}_proxy": url for scheme, url in found.items()}
+
+
+def sources(mirror: Mirror) -> str:
+    """Return a file of sources (deb822) for trixie, its updates and its security updates."""
+    keys = "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    return (
+        f"Types: deb\nURIs: {mirror.main}\nSuites: trixie trixie-updates\n{keys}\n"
+        f"Types: deb\nURIs: {mirror.security}\nSuites: trixie-security\n{keys}"
+    )
+
+
+def _mirror(main: str, security: str) -> Mirror:
+    main = main.rstrip("/")
+    return Mirror(main, security.rstrip("/") or f"{main}-security")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\[\]]", text):
+            return False
+        return parts.username is None  # debootstrap would show a password among its arguments
+    except ValueError:
+        return False
+
+
+def _entries(apt: Path) -> Iterator[tuple[str, str]]:
+    """Yield address and suite of every enabled source of packages, in the order in which apt reads them."""
+    lists = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
+    for file in lists:
+        try:
+            text = file.read_text("utf-8", "replace")
+        except OSError:
+            continue
+        if file.suffix == ".list":
+            yield from _lines(text)
+        elif file.suffix == ".sources":
+            yield from _stanzas(text)
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        if row := _LINE.fullmatch(line.partition("#")[0].strip()):
+            yield row[1], row[2]
+
+
+def _stanzas(text: str) -> Iterator[tuple[str, str]]:
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for block in re.split(r"\n\s*\n", "\n".join(lines)):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in block.splitlines():
+            if line[:1].isspace():
+                fields[name] = f"{fields.get(name, '')} {line.strip()}"
+            else:
+                name, _, value = line.partition(":")
+                name = name.strip().lower()
+                fields[name] = value.strip()
+        if fields.get("enabled", "yes").lower() in ("no", "false", "0", "off", "without", "disable"):
+            continue
+        if "deb" in fields.get("types", "").split():
+            for address in fields.get("uris", "").split():
+                for suite in fields.get("suites", "").split():
+                    yield address, suite

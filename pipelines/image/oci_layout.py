@@ -1,0 +1,153 @@
+"""Read and write OCI image layouts (image-spec 1.1, image-layout.md).
+
+Reads and writes the folders that it is given. No network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import PipelineError
+from pipelines.image.layer import GZIP, Layer, sha256
+from pipelines.tools.atomic_exchange import exchange, recover_exchange
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_LAYOUT = {"imageLayoutVersion": "1.0.0"}
+CREATED = "2001-09-09T01:46:40Z"  # no clock: the epoch of the times of files
+
+
+@dataclass(frozen=True, slots=True)
+class OciImage:
+    """An image in a layout."""
+
+    digest: str  # of its manifest
+    config: Mapping[str, Any]  # the whole configuration, "config" and "rootfs" in it
+    layers: tuple[Layer, ...]
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes its layers take to transfer."""
+        return sum(layer.size for layer in self.layers)
+
+
+def write_layout(
+    folder: Path, settings: Mapping[str, Any], platform: Mapping[str, str], layers: Sequence[Layer]
+) -> OciImage:
+    """Write an image of *layers* into *folder*, which is new or empty, and return it.
+
+    *settings* is the part "config" of the configuration (User, Entrypoint …),
+    *platform* has "os" and "architecture".
+    """
+    config = {
+        "created": CREATED,
+        **platform,
+        "config": settings,
+        "rootfs": {"type": "layers", "diff_ids": [one.diff_id for one in layers]},
+        "history": [{"created": CREATED, "created_by": one.name} for one in layers],
+    }
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    manifest = _json({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": _put(blobs, CONFIG, _json(config)),
+        "layers": [_put(blobs, GZIP, one.data) for one in layers],
+    })  # fmt: skip
+    descriptor = _put(blobs, MANIFEST, manifest) | {"platform": dict(platform)}
+    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [descriptor]}
+    (folder / "index.json").write_bytes(_json(index))
+    (folder / "oci-layout").write_bytes(_json(_LAYOUT))
+    return OciImage(descriptor["digest"], config, tuple(layers))
+
+
+def read_layout(folder: Path) -> OciImage:
+    """Read the image in *folder*; raise PipelineError when there is none or a part is not what it says."""
+    place = "/".join(folder.parts[-3:])
+    try:
+        index = json.loads((folder / "index.json").read_bytes())
+        (descriptor,) = index["manifests"]
+        manifest = json.loads(_get(folder, descriptor))
+        config = json.loads(_get(folder, manifest["config"]))
+        names = [
+            step.get("created_by", "") for step in config.get("history", []) if not step.get("empty_layer")
+        ]
+        rows = zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
+        layers = tuple(
+            Layer(names[at] if at < len(names) else "", row["digest"], diff_id, _get(folder, row))
+            for at, (row, diff_id) in enumerate(rows)
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        missing = Path(error.filename).name
+        raise PipelineError(f"{place}: no whole image, {missing} is missing; make it anew") from None
+    except (ValueError, KeyError, TypeError):
+        raise PipelineError(f"{place}: not an OCI layout of one image; make it anew") from None
+    return OciImage(descriptor["digest"], config, layers)
+
+
+def layout_parts(folder: Path) -> tuple[bytes, list[str]]:
+    """Return the manifest of the image in *folder*, and the digests of the blobs that it names."""
+    index = json.loads((folder / "index.json").read_bytes())
+    (descriptor,) = index["manifests"]
+    data = _get(folder, descriptor)
+    manifest = json.loads(data)
+    return data, [str(row["digest"]) for row in (manifest["config"], *manifest["layers"])]
+
+
+def store_manifest(folder: Path, manifest: bytes, blob: Callable[[str], bytes]) -> None:
+    """Write the image of *manifest* into *folder*, which is new; *blob* returns what a digest names."""
+    try:
+        said = json.loads(manifest)
+        digests = [str(row["digest"]) for row in (said["config"], *said["layers"])]
+    except (ValueError, KeyError, TypeError):
+        raise PipelineError(f"{folder.name}: its manifest is not of an OCI image") from None
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for digest in dict.fromkeys(digests):
+        data = blob(digest)
+        if sha256(data) != digest:
+            raise PipelineError(f"{folder.name}: blob {digest[:19]} has other bytes than its name says")
+        (blobs / digest.removeprefix("sha256:")).write_bytes(data)
+    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [_put(blobs, MANIFEST, manifest)]}
+    (folder / "index.json").write_bytes(_json(index))
+    (folder / "oci-layout").write_bytes(_json(_LAYOUT))
+
+
+def publish_layout(stage: Path, place: Path) -> None:
+    """Let the finished layout *stage* take the place of *place*, which is never half written."""
+    recover_exchange(place)
+    if not place.exists():
+        os.rename(stage, place)
+        return
+    fresh = place.with_name(f".{place.name}.fresh")  # in one folder: not every file system can do more
+    shutil.rmtree(fresh, ignore_errors=True)
+    os.rename(stage, fresh)
+    exchange(fresh, place)
+    shutil.rmtree(fresh)
+
+
+def _get(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
+    digest = str(descriptor["digest"])
+    data = (folder / "blobs" / digest.replace(":", "/")).read_bytes()
+    if sha256(data) != digest:
+        raise PipelineError(
+            f"{folder.name}: blob {digest[:19]} has other bytes than its name says; make it anew"
+        )
+    return data
+
+
+def _put(blobs: Path, kind: str, data: bytes) -> dict[str, Any]:
+    digest = sha256(data)
+    (blobs / digest.removeprefix("sha256:")).write_bytes(data)
+    return {"mediaType": kind, "digest": digest, "size": len(data)}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,1 @@
+"""Check the finished site: links within it, and links to other hosts."""

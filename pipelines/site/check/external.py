@@ -1,0 +1,118 @@
+"""Try the links that lead to other hosts.
+
+Reads the public tree of a finished site. No writes. Network: asks each address
+once. What it finds is told and fails nothing: other people's servers have bad
+days.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from threading import Event
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from selectolax.lexbor import LexborHTMLParser
+
+from pipelines.core.progress import NoProgress, Progress
+from pipelines.core.site_tree import PUBLIC
+from pipelines.site.pelican.build_context import output_path
+from pipelines.tools.link_probe import LinkProbe, UnreachableError
+
+AT_ONCE = 8  # hosts
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLink:
+    """A link that did not lead to a page."""
+
+    url: str
+    reason: str
+    pages: tuple[str, ...]  # URL paths of the pages that hold it
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalReport:
+    """What came of trying."""
+
+    tried: int
+    failed: tuple[FailedLink, ...]  # sorted by URL
+
+
+def check_external_links(
+    out_site: Path, site_url: str, *, patience: float = 10.0, progress: Progress | None = None
+) -> ExternalReport:
+    """Ask each outside address that a public page below *out_site* links to.
+
+    *site_url* is the site's own, which is not asked; it stands in the
+    User-Agent, so that a host knows whom to ask. *patience* is in seconds.
+    """
+    links = outside_links(out_site / PUBLIC, site_url)
+    by_host: dict[str, list[str]] = {}
+    for url in links:
+        by_host.setdefault(_host(url), []).append(url)
+    progress = progress or NoProgress()
+    progress.phase("links", len(links))
+    failed: list[FailedLink] = []
+    ended = Event()
+    agent = f"link check of {site_url}"
+    with LinkProbe(agent, patience) as asker, ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            work = [pool.submit(_try_host, asker, urls, ended) for urls in by_host.values()]
+            for done in as_completed(work):
+                for url, reason in done.result():
+                    progress.advance(1)
+                    if reason:
+                        failed.append(FailedLink(url, reason, links[url]))
+        finally:
+            ended.set()  # whoever is interrupted waits for eight answers at most
+    return ExternalReport(len(links), tuple(sorted(failed, key=lambda one: one.url)))
+
+
+def outside_links(public: Path, site_url: str) -> dict[str, tuple[str, ...]]:
+    """Return each http address of another host, without its fragment, and the pages that link to it."""
+    found: dict[str, dict[str, None]] = {}
+    for file in sorted(public.rglob("*.html")):
+        page = output_path(file.relative_to(public).as_posix())
+        tree = LexborHTMLParser(file.read_text(encoding="utf-8"))
+        for node in tree.css("a[href], area[href]"):
+            url = _absolute((node.attributes.get("href") or "").strip(), site_url + page)
+            if url.startswith(("http://", "https://")) and _host(url) != _host(site_url):
+                found.setdefault(url, {})[page] = None
+    return {url: tuple(found[url]) for url in sorted(found)}
+
+
+def _absolute(href: str, page: str) -> str:
+    try:
+        return urldefrag(urljoin(page, href)).url
+    except ValueError:  # brackets that hold no address; to be asked, and told as what it is
+        return href
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return url
+
+
+def _try_host(asker: LinkProbe, urls: list[str], ended: Event) -> list[tuple[str, str]]:
+    """Return (URL, why it failed or "") for addresses of one host, asked one after the other."""
+    return [(url, _try(asker, url)) for url in urls if not ended.is_set()]
+
+
+def _try(asker: LinkProbe, url: str) -> str:
+    try:
+        status = asker.status(url)
+    except UnreachableError as error:
+        return str(error)
+    return "" if status < 400 else f"{status} {_phrase(status)}".rstrip()
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,302 @@
+"""Find the documents of content/, check them against each other, give each its URL.
+
+Reads the files below content/. No writes, no network, no clock: which posts
+are due is decided by a time that the caller names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
+
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import Fault, SourceError
+from pipelines.site.content import front_matter, metadata, scan
+from pipelines.site.content.metadata import Metadata
+from pipelines.site.content.read_policy import CONTENT, EXTRA, policy_of
+from pipelines.tools.git import History
+
+FOLDERS = {"posts": "post", "pages": "page", "members": "page"}
+# Never published: licences of the content, notes, and what editors leave behind.
+IGNORED = ("LICENSE", "LICENSE.md", "README.md")
+_NOT_READ = frozenset([".markdown", ".mkd", ".mdown", ".rst", ".adoc", ".org", ".textile"])
+# Names below / that belong to NGINX, the API or the build.
+RESERVED = frozenset(
+    ["members", "account", "accounts", "admin", "assets", "_allauth", "_gate", "livez", "readyz"]
+)
+# URLs of the lists that the build writes.
+_LISTED = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One Markdown file that becomes one page."""
+
+    path: str  # relative to the project: "content/posts/a.md"
+    kind: str  # "post" or "page"
+    gated: bool  # members only
+    meta: Metadata
+    body: str  # Markdown
+    body_line: int  # the line of the file on which the body starts
+    digest: str  # SHA-256 of the text, hex
+    slug: str
+    lang: str
+    url: str  # site-absolute, with a trailing slash
+    modified: datetime | None  # by the author or by Git; None where neither knows
+    mark: str  # "", "draft", "scheduled" or "members"
+
+    @property
+    def save_as(self) -> str:
+        """Return the path of the page in its tree."""
+        return self.url[1:] + "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that content/ holds, sorted by path."""
+
+    documents: tuple[Document, ...]  # what this build publishes
+    left_out: tuple[str, ...]  # "path: why", for each document that it does not
+    hidden: Mapping[str, str]  # path of a document left out -> why
+    files: frozenset[str]  # every other file, relative to the project
+    broken: frozenset[str]  # documents that could not be read
+    faults: tuple[Fault, ...]  # why, all of them
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPatterns:
+    """Pelican's URL settings: site-relative, with ``{slug}``, ``{lang}``, ``{date}``."""
+
+    article: str
+    article_lang: str
+    page: str
+    page_lang: str
+    slug_from: str  # "basename" or "title", Pelican's SLUGIFY_SOURCE
+
+
+def read_documents(
+    project: Path,
+    config: SiteConfig,
+    urls: UrlPatterns,
+    history: History | None,
+    *,
+    as_of: int,
+    drafts: bool,
+) -> Content:
+    """Read every document below *project*/content.
+
+    *as_of* is in seconds since 1970: posts dated later are not due. *drafts*
+    admits drafts and posts that are not due. Raises nothing: the faults are
+    part of the result, so that a build can add those of its later phases.
+    """
+    paths, faults = scan.scan_files(CONTENT, policy_of(project, history.index if history else None))
+    found: list[Document] = []
+    others: set[str] = set()
+    broken = {fault.path for fault in faults}
+    for path in paths:
+        try:
+            if document := _document(project, path, config, urls, history, as_of):
+                found.append(document)
+            elif PurePosixPath(path).name not in IGNORED or path.startswith(f"{EXTRA}/"):
+                others.add(path)
+        except SourceError as error:
+            faults.extend(error.faults)
+            broken.add(path)
+    shown, hidden = _select(found, config, drafts)
+    faults.extend(_clashes(shown))
+    left_out = tuple(f"{path}: {why}" for path, why in hidden.items())
+    return Content(tuple(shown), left_out, hidden, frozenset(others), frozenset(broken), tuple(faults))
+
+
+def _document(
+    project: Path,
+    path: str,
+    config: SiteConfig,
+    urls: UrlPatterns,
+    history: History | None,
+    as_of: int,
+) -> Document | None:
+    pure = PurePosixPath(path)
+    folder = pure.parts[1] if len(pure.parts) > 2 else ""
+    if folder == "extra":
+        _check_extra(path)
+        return None
+    if folder.lower() in RESERVED and folder != "members":
+        fix = f"rename {CONTENT}/{folder}"
+        raise SourceError([Fault(path, 0, f"the URLs below /{folder}/ are taken by the server", fix)])
+    if pure.suffix.lower() in _NOT_READ or (pure.suffix != ".md" and pure.suffix.lower() == ".md"):
+        fix = "write Markdown and name it .md, or move it out of content/"
+        raise SourceError([Fault(path, 0, f"{pure.suffix} files are not read", fix)])
+    if pure.suffix != ".md" or pure.name in IGNORED:
+        return None
+    if folder not in FOLDERS:
+        fix = "move it below content/posts, content/pages or content/members"
+        raise SourceError([Fault(path, 0, "Markdown in a folder without pages", fix)])
+    text = front_matter.read_text(project / path, path)
+    source = front_matter.split_front_matter(text, path)
+    meta = metadata.parse_metadata(
+        source.entries, path, timezone=config.timezone, extra=config.metadata_extra
+    )
+    _check_end(source, path, config)
+    _check_folder(meta, path, folder)
+    if folder == "posts" and meta.date is None:
+        raise SourceError([Fault(path, 1, "a post without a date", "add a line `date: 2026-05-01`")])
+    gated = folder == "members" or meta.access == "members"
+    draft = Document(
+        path=path,
+        kind="page" if gated else FOLDERS[folder],
+        gated=gated,
+        meta=meta,
+        body=source.body,
+        body_line=source.body_line,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        slug=_slug(pure, meta, urls),
+        lang=meta.lang or config.lang,
+        url="",
+        modified=_modified(path, meta, config, history),
+        mark=_mark(meta, gated, as_of),
+    )
+    return replace(draft, url=_url(draft, pure, config, urls))
+
+
+def _check_extra(path: str) -> None:
+    name = path.split("/")[2]
+    if name.lower() in RESERVED:  # the gate minds no letter case
+        fix = f"rename {EXTRA}/{name}"
+        raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are taken by the server", fix)])
+
+
+def _check_end(source: front_matter.SourceText, path: str, config: SiteConfig) -> None:
+    """Refuse keys behind the end of the front matter: an `access: members` there guards nothing."""
+    known = metadata.KEYS | set(config.metadata_extra)
+    first = source.body.lstrip("\n").split("\n\n")[0].split("\n")
+    guard = re.match(r"(?:---[ \t]*\n+)?((?:status|access)[ \t]*:.*)", "\n".join(first), re.IGNORECASE)
+    if guard and guard[1].partition(":")[2].strip().lower() in ("draft", "published", "members", "public"):
+        first = [guard[1]]
+    if all(line.partition(":")[1] and line.partition(":")[0].strip().lower() in known for line in first):
+        line = source.body_line + len(source.body) - len(source.body.lstrip("\n"))
+        fix = "move it up, without a blank line between; if it is text, begin it with another word"
+        raise SourceError([Fault(path, line, f"{first[0][:40]!r} stands behind the front matter", fix)])
+
+
+def _check_folder(meta: Metadata, path: str, folder: str) -> None:
+    """Refuse what the folder of a page leaves without effect."""
+    faults = []
+    if folder != "members" and "members" in PurePosixPath(path).parts[2:-1] and meta.access != "members":
+        fix = "move the file to content/members, write `access: members`, or rename the folder"
+        faults.append(Fault(path, 0, "a folder members that guards nothing", fix))
+    if folder == "members" and meta.access == "public":
+        fix = "move the file out of content/members, or remove the line"
+        faults.append(Fault(path, meta.line("access"), "access: public in the members' folder", fix))
+    for key in ("tags", "category", "series"):
+        if folder != "posts" and getattr(meta, key):
+            fix = "move the file to content/posts, or remove the line"
+            faults.append(Fault(path, meta.line(key), f"{key} on a page: only posts are listed", fix))
+    if faults:
+        raise SourceError(faults)
+
+
+def _slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
+    stem = (
+        path.parent.name if path.stem == "index" and len(path.parts) > 3 else path.stem
+    )  # a folder is a page
+    slug = meta.slug or metadata.slug_of(meta.title if urls.slug_from == "title" else stem)
+    if wrong := metadata.slug_fault(slug):
+        raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`")])
+    return slug
+
+
+def _url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlPatterns) -> str:
+    index = path.name == "index.md" and len(path.parts) == 3 and document.slug == "index"
+    if document.gated:
+        return "/members/" if index else f"/members/{document.slug}/"
+    if document.kind == "page" and index:
+        return "/" if document.lang == config.lang else f"/{document.lang}/"
+    foreign = document.lang != config.lang
+    if document.kind == "post":
+        pattern = urls.article_lang if foreign else urls.article
+    else:
+        pattern = urls.page_lang if foreign else urls.page
+    values = {"slug": document.slug, "lang": document.lang, "date": document.meta.date}
+    url = "/" + pattern.format(**values)
+    served = url.split("/")[1].lower() in RESERVED
+    if served or _LISTED.fullmatch(url):
+        what = f"the URL {url} is taken by {'the server' if served else 'a list of posts'}"
+        line = document.meta.line("slug")
+        raise SourceError([Fault(str(path), line, what, "give the page another name, as in `slug: …`")])
+    return url
+
+
+def _modified(path: str, meta: Metadata, config: SiteConfig, history: History | None) -> datetime | None:
+    if meta.modified:
+        return meta.modified
+    change = history.changes.get(path) if history else None
+    if change is None:
+        return None
+    if change.lies:
+        fix = "fetch it whole (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI)"
+        what = "its date of change is unknown: the clone is shallow"
+        raise SourceError([Fault(path, 0, what, fix + ", or write `modified: …`")])
+    if meta.date and change.added:  # a post that was brought to Git later than it is dated
+        return None
+    moment = datetime.fromtimestamp(change.time, UTC).astimezone(ZoneInfo(config.timezone))
+    return max(moment, meta.date) if meta.date else moment
+
+
+def _mark(meta: Metadata, gated: bool, as_of: int) -> str:
+    if meta.status == "draft":
+        return "draft"
+    if meta.date and meta.date.timestamp() > as_of:
+        return "scheduled"
+    return "members" if gated else ""
+
+
+def _select(
+    found: Iterable[Document], config: SiteConfig, drafts: bool
+) -> tuple[list[Document], dict[str, str]]:
+    shown: list[Document] = []
+    hidden: dict[str, str] = {}
+    for document in found:
+        if document.gated and not config.login:
+            hidden[document.path] = "for members, and login = false in site.toml"
+        elif document.mark == "draft" and not drafts:
+            hidden[document.path] = "draft"
+        elif document.mark == "scheduled" and not drafts and document.meta.date:
+            hidden[document.path] = f"due {document.meta.date.isoformat(sep=' ')}"
+        else:
+            shown.append(document)
+    return shown, hidden
+
+
+def _clashes(documents: Iterable[Document]) -> Iterator[Fault]:
+    """Yield a fault for each URL or alias that two documents claim.
+
+    Letter case counts for none: an NGINX ``map`` finds /About by /about, and a
+    page and an alias that differ in nothing else would redirect to each other.
+    """
+    owner: dict[str, Document] = {}
+    documents = list(documents)
+    for document in documents:
+        if first := owner.get(document.url.lower()):
+            line = document.meta.line("slug")
+            what = f"has the URL {document.url}, as {first.path} has"
+            yield Fault(document.path, line, what, "give one of them another slug")
+        owner.setdefault(document.url.lower(), document)
+    for document in documents:
+        for alias in document.meta.aliases:
+            line = document.meta.line("aliases")
+            key = alias.rstrip("/").lower() + "/"
+            if document.gated and not alias.startswith("/members/"):
+                what = f"alias {alias} of a members' page stands in public"
+                yield Fault(document.path, line, what, "put it below /members/")
+            elif alias.split("/")[1].lower() in RESERVED - {"members"}:
+                yield Fault(document.path, line, f"alias {alias} is taken by the server", "remove it")
+            if first := owner.get(key):
+                what = f"alias {alias} is claimed by {first.path}"
+                yield Fault(document.path, line, what, "remove one of the two")
+            owner.setdefault(key, document)

@@ -1,0 +1,188 @@
+"""Split a source file into its metadata lines and its Markdown.
+
+Two forms are read: YAML between ``---`` lines, and Pelican's ``Key: value``
+lines. Every value stays the text that the author wrote: YAML 1.1 would turn
+``NO`` into false and ``007`` into 7. Reads one file. No writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.core.errors import Fault, SourceError
+
+FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_DEEP = 1000  # levels; a shorter text cannot have as many
+_FENCE = re.compile(r"(---|\.\.\.)[ \t]*")
+_KEY_LINE = re.compile(r"(?P<key>[A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
+# What XML 1.0 forbids (the feeds are XML), and the C1 controls: text of Windows, read as Latin-1.
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataEntry:
+    """One key of the front matter, as written."""
+
+    key: str  # in lower case
+    value: str | tuple[str, ...]  # a list stays a list
+    line: int  # where the key stands, counted from 1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A source file, split."""
+
+    entries: tuple[MetadataEntry, ...]
+    body: str  # Markdown; line ends are \n
+    body_line: int  # the line on which the body starts, counted from 1
+
+
+def read_text(file: Path, name: str) -> str:
+    """Return the text of *file* with \\n line ends; *name* stands in the fault.
+
+    Raises SourceError for bytes that are not UTF-8 text, with the line.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        fix = "make it a file that everybody may read"
+        raise SourceError([Fault(name, 0, f"cannot be read ({error.strerror})", fix)]) from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fault = Fault(name, line, f"is not UTF-8 (byte 0x{data[error.start]:02x})", "save it as UTF-8")
+        raise SourceError([fault]) from None
+    if bad := CONTROL.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        what = f"has a control character (U+{ord(bad[0]):04X})"
+        raise SourceError([Fault(name, line, what, "remove it; is this text, saved as UTF-8?")])
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def split_front_matter(text: str, name: str) -> SourceText:
+    """Split *text*; raise SourceError where its front matter cannot be read."""
+    lines = text.split("\n")
+    if re.fullmatch(r"---[ \t]*", lines[0]):
+        return _split_yaml(lines, name)
+    if _KEY_LINE.match(lines[0]):
+        return _split_lines(lines, name)
+    fix = "start the file with --- and lines such as `title: …`"
+    raise SourceError([Fault(name, 1, "has no front matter", fix)])
+
+
+def _split_yaml(lines: list[str], name: str) -> SourceText:
+    end = next((n for n, line in enumerate(lines[1:], 1) if _FENCE.fullmatch(line)), None)
+    if end is None:
+        fix = "put a line --- after the last key"
+        raise SourceError([Fault(name, 1, "front matter is opened and never closed", fix)])
+    block = "\n".join(lines[1:end]) + "\n"
+    if len(block) > FRONT_MATTER:
+        raise _too_long(name, len(block))
+    try:
+        if len(block) > _DEEP:
+            _check_depth(block, name)
+        node = yaml.compose(block, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = _line(block, mark) if mark else 1
+        fix = "put the value in double quotes if it holds : # [ ] { } & * ! | > or %"
+        raise SourceError([Fault(name, line, f"is not YAML: {error.problem}", fix)]) from None
+    except yaml.YAMLError as error:
+        what = " ".join(str(error).split())
+        raise SourceError([Fault(name, 1, f"is not YAML: {what}", "write plain text")]) from None
+    entries = tuple(_yaml_entries(node, name, block)) if node is not None else ()
+    return SourceText(entries, "\n".join(lines[end + 1 :]), end + 2)
+
+
+def _line(block: str, mark: Any) -> int:
+    """Return the line of *mark* in the file; YAML counts U+2028 as the end of one, nobody else does."""
+    return block.count("\n", 0, mark.index) + 2
+
+
+def _check_depth(block: str, name: str) -> None:
+    """Refuse what libyaml would follow down until the stack ends."""
+    depth = 0
+    for event in yaml.parse(block, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEP:
+            line = _line(block, event.start_mark)
+            raise SourceError([Fault(name, line, "is nested too deeply", "write texts and flat lists")])
+
+
+def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]:
+    if not isinstance(node, yaml.MappingNode):
+        fix = "write lines such as `title: …`"
+        raise SourceError([Fault(name, 2, "front matter holds no keys", fix)])
+    entries: list[MetadataEntry] = []
+    faults: list[Fault] = []
+    for key, value in node.value:
+        line = _line(block, key.start_mark)
+        scalars = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        faults.extend(fault for scalar in scalars if (fault := _scalar_fault(scalar, name, block)))
+        if not isinstance(key, yaml.ScalarNode):
+            faults.append(Fault(name, line, "a key is not a word", "write `key: value`"))
+        elif isinstance(value, yaml.ScalarNode):
+            entries.append(MetadataEntry(key.value.strip().lower(), value.value, line))
+        elif isinstance(value, yaml.SequenceNode) and all(
+            isinstance(item, yaml.ScalarNode) for item in value.value
+        ):
+            items = tuple(item.value for item in value.value)
+            entries.append(MetadataEntry(key.value.strip().lower(), items, line))
+        else:
+            fix = "write a text or a flat list; a text with [ ] { } or : needs double quotes"
+            faults.append(Fault(name, line, f"{key.value!r} holds a nested value", fix))
+    if faults:
+        raise SourceError(faults)
+    return entries
+
+
+def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
+    """Say what would be lost of one text, or None."""
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    if bad := CONTROL.search(node.value):  # written as an escape, as in "\x01"
+        what = f"holds a control character (U+{ord(bad[0]):04X})"
+        return Fault(name, _line(block, node.start_mark), what, "remove the escape")
+    end: Any = node.end_mark
+    rest = block[end.index :].partition("\n")[0]
+    sign = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
+    # `title: Issue #12` is "Issue" to YAML; a gap and `# word` are what a comment looks like.
+    if not node.style and sign and (sign["next"] or (node.value and sign["gap"] == " ")):
+        fix = "put the value in double quotes, or two spaces before the comment and one behind its #"
+        return Fault(name, _line(block, end), f"YAML takes {rest.strip()[:40]!r} for a comment", fix)
+    return None
+
+
+def _too_long(name: str, length: int) -> SourceError:
+    what = f"front matter has {length} characters or more; the limit is {FRONT_MATTER}"
+    return SourceError([Fault(name, 1, what, "move text into the page")])
+
+
+def _split_lines(lines: list[str], name: str) -> SourceText:
+    entries: list[MetadataEntry] = []
+    length = 0
+    for number, line in enumerate(lines, 1):
+        length += len(line) + 1
+        if length > FRONT_MATTER:
+            raise _too_long(name, length)
+        if not line.strip():
+            return SourceText(tuple(entries), "\n".join(lines[number:]), number + 1)
+        if found := _KEY_LINE.match(line):
+            value = (found["value"] or "").strip()
+            entries.append(MetadataEntry(found["key"].lower(), value, number))
+        elif line[0] in " \t":  # Python-Markdown's continuation line
+            last = entries.pop()
+            joined = f"{last.value} {line.strip()}".strip()
+            entries.append(MetadataEntry(last.key, joined, last.line))
+        else:
+            fix = "write `Key: value`, or leave a blank line before the text"
+            what = f"is neither a key nor the blank line after the keys: {line[:40]!r}"
+            raise SourceError([Fault(name, number, what, fix)])
+    return SourceText(tuple(entries), "", len(lines) + 1)

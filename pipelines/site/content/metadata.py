@@ -1,0 +1,223 @@
+"""The schema of front matter: what an author may say about a page.
+
+Turns the texts of ``reader`` into typed, checked values. Unknown keys are
+refused. No reads, no writes, no network, no clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from pelican.utils import slugify
+
+from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.site.content.front_matter import MetadataEntry
+
+UNCATEGORISED = "Misc"  # where a post without a category is found
+KEYS = frozenset(
+    (
+        *("title", "date", "modified", "slug", "author", "tags", "category"),
+        *("status", "access", "series", "summary", "aliases", "image", "lang"),
+    )
+)
+_LISTS = frozenset({"author", "tags", "aliases"})
+LONGEST_ALIAS = 900  # bytes; the server's table has room for 1024 an entry
+_CHOICES = {"status": ("published", "draft"), "access": ("public", "members")}
+_DATE = re.compile(
+    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # ISO 8601, the usual part
+)
+_DATE_FORM = "write it as 2026-05-01 or 2026-05-01 18:30, with +02:00 if need be"
+_SLUG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+_ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
+LONGEST = 150  # characters of a slug; a file system takes 255 bytes, and a suffix must fit
+_YEARS = range(1970, 9999)  # so that no offset leads out of what can be told apart
+
+# Pelican's substitutions (it spells letters in ASCII first), and two of ours.
+SLUG_RULES: tuple[tuple[str, str], ...] = (
+    (r"\+", "-plus"),  # C++ must not collide with C
+    (r"#", "-sharp"),
+    (r"[^\w\s-]", ""),
+    (r"[-\s_]+", "-"),
+    (r"\A-|-\Z", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the front matter of one page says, checked."""
+
+    title: str
+    date: datetime | None = None  # with an offset
+    modified: datetime | None = None  # with an offset
+    slug: str = ""  # "" means: from the file name
+    author: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    status: str = "published"  # or "draft"
+    access: str = ""  # "public", "members"; "" means: by the folder
+    series: str = ""
+    summary: str = ""  # Markdown, one paragraph
+    aliases: tuple[str, ...] = ()  # site-absolute paths
+    image: str = ""  # path of the preview picture, as written
+    lang: str = ""
+    extra: tuple[tuple[str, str], ...] = ()  # the keys of [metadata] extra
+    lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+
+    def line(self, key: str) -> int:
+        """Return the line of *key*; 1 when the author did not write it."""
+        return dict(self.lines).get(key, 1)
+
+
+def slug_fault(text: str) -> tuple[str, str] | None:
+    """Return (what is wrong, the remedy) with *text* as a part of a URL, or None."""
+    slug = slug_of(text)
+    if not slug:
+        return "gives an empty URL", "use at least one letter or digit"
+    if len(slug) > LONGEST:
+        return f"is too long for a URL ({len(slug)} characters)", f"use at most {LONGEST}"
+    return None
+
+
+def slug_of(text: str) -> str:
+    """Return the URL form of *text*: lower case, ASCII where it can be, hyphens."""
+    return str(slugify(text, regex_subs=SLUG_RULES))
+
+
+def parse_metadata(
+    entries: Iterable[MetadataEntry], name: str, *, timezone: str, extra: Iterable[str] = ()
+) -> Metadata:
+    """Check *entries* of the file *name*; raise SourceError with every fault at once.
+
+    *timezone* is the IANA name for dates without an offset. *extra* are the
+    further keys that this site admits.
+    """
+    checking = _Checking(name, ZoneInfo(timezone), KEYS | set(extra))
+    for entry in entries:
+        checking.take(entry)
+    return checking.finish()
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+class _Checking:
+    def __init__(self, name: str, zone: ZoneInfo, known: frozenset[str]) -> None:
+        self.name, self.zone, self.known = name, zone, known
+        self.values: dict[str, object] = {}
+        self.extra: list[tuple[str, str]] = []
+        self.lines: dict[str, int] = {}
+        self.faults: list[Fault] = []
+
+    def add_fault(self, line: int, text: str, fix: str) -> None:
+        self.faults.append(Fault(self.name, line, text, fix))
+
+    def take(self, entry: MetadataEntry) -> None:
+        key, line = entry.key, entry.line
+        if key not in self.known:
+            self.add_fault(line, f"unknown key {key!r}", suggest(key, self.known))
+            return
+        if key in self.lines:
+            self.add_fault(line, f"{key!r} stands twice, first on line {self.lines[key]}", "keep one of them")
+            return
+        self.lines[key] = line
+        if key in _LISTS:
+            self.values[key] = self._list(entry)
+        elif not isinstance(entry.value, str):
+            self.add_fault(line, f"{key!r} is a list", "write one text")
+        elif key not in KEYS:
+            self.extra.append((key, entry.value))
+        elif value := entry.value.strip():  # an empty value is a key that was not given
+            value = value if key == "summary" else " ".join(value.split())
+            self.values[key] = self._one(key, value, line)
+
+    def _list(self, entry: MetadataEntry) -> tuple[str, ...]:
+        value = entry.value
+        if isinstance(value, str):  # Pelican's rule: "Doe, Jane; Roe, Richard" are two authors
+            value = tuple(value.split(";" if ";" in value else ","))
+        items = tuple(" ".join(part.split()) for part in value if part.strip())
+        seen: dict[str, str] = {}
+        for item in items:
+            same = slug_of(item) if entry.key == "tags" else item
+            if (first := seen.get(same)) is not None:
+                again = "stands twice" if first == item else f"is {first!r} again: they share a URL"
+                self.add_fault(entry.line, f"{entry.key}: {item!r} {again}", "name it once")
+            seen[same] = first or item
+        if entry.key == "aliases":
+            for alias in items:
+                self._alias(alias, entry.line)
+        elif entry.key == "tags":
+            for tag in items:
+                if wrong := slug_fault(tag):
+                    self.add_fault(entry.line, f"tag {_short(tag)} {wrong[0]}", wrong[1])
+        return items
+
+    def _alias(self, alias: str, line: int) -> None:
+        parts = alias[1:].split("/")
+        if "%" in alias and alias.startswith("/"):  # the server compares what it has decoded
+            fix = f"write the letters themselves, as in {unquote(alias)!r}"
+            self.add_fault(line, f"alias {alias!r} holds an escape", fix)
+        elif len(alias.encode()) > LONGEST_ALIAS:
+            what = f"alias {_short(alias)} is longer than {LONGEST_ALIAS} bytes"
+            self.add_fault(line, what, "shorten it, or do without")
+        elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
+            self.add_fault(
+                line, f"alias {alias!r} is not a path", "write a path of this site, as in /old/page/"
+            )
+
+    def _one(self, key: str, value: str, line: int) -> object:
+        if key in ("date", "modified"):
+            return self._date(key, value, line)
+        if key in _CHOICES and value.lower() not in _CHOICES[key]:
+            fix = f"write {' or '.join(_CHOICES[key])}"
+            self.add_fault(line, f"{key} {value!r} is not known", fix)
+        elif key in _CHOICES:
+            return value.lower()
+        elif key == "slug" and not _SLUG.fullmatch(value):
+            fitting = slug_of(value)
+            fix = f"write {fitting!r}" if fitting else "use letters, digits and hyphens"
+            self.add_fault(line, f"slug {value!r} does not fit a URL", fix)
+        elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+            self.add_fault(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
+        elif key in ("category", "series", "slug") and (wrong := slug_fault(value)):
+            self.add_fault(line, f"{key} {_short(value)} {wrong[0]}", wrong[1])
+        return value
+
+    def _date(self, key: str, value: str, line: int) -> datetime | None:
+        try:
+            if not _DATE.fullmatch(value):
+                raise ValueError
+            moment = datetime.fromisoformat(re.sub(r" (?=Z|[+-]\d)", "", value))
+        except ValueError:
+            self.add_fault(line, f"{key} {value!r} is not a date", _DATE_FORM)
+            return None
+        if moment.year not in _YEARS:
+            self.add_fault(line, f"{key} {value!r} lies outside of 1970 to 9998", "mend the year")
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=self.zone)
+            # A time that the clocks jump over does not survive the way to UTC and back.
+            if moment.astimezone(UTC).astimezone(self.zone).replace(fold=0) != moment:
+                fix = "the clocks jump over it: take another hour, or give the offset"
+                self.add_fault(line, f"{key} {value!r} does not exist in {self.zone.key}", fix)
+        return moment
+
+    def finish(self) -> Metadata:
+        if "title" not in self.values and not any("'title'" in f.text for f in self.faults):
+            self.add_fault(self.lines.get("title", 1), "has no title", "add a line `title: …`")
+        date, modified = self.values.get("date"), self.values.get("modified")
+        if isinstance(date, datetime) and isinstance(modified, datetime) and modified < date:
+            fix = "mend one of them, or leave modified to Git"
+            self.add_fault(self.lines["modified"], "modified lies before date", fix)
+        if self.faults:
+            raise SourceError(self.faults)
+        return Metadata(
+            **self.values,  # type: ignore[arg-type]  # each value was checked by its key
+            extra=tuple(self.extra),
+            lines=tuple(self.lines.items()),
+        )

@@ -1,0 +1,227 @@
+"""PlantUML as authors write it: where it stands, what it is called, what it may not do.
+
+Reads content/. Writes nothing. No network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core.errors import Fault, SourceError
+from pipelines.site.content import scan
+from pipelines.site.content.read_policy import CONTENT, Tracked, missing_submodules, policy_of
+
+# Kinds that were rendered, looked at and tested. The others need Graphviz, LaTeX or a bitmap.
+KINDS = (
+    "chen", "ebnf", "files", "gantt", "json", "mindmap",
+    "nwdiag", "regex", "salt", "uml", "wbs", "yaml",
+)  # fmt: skip
+NOTES = ("name", "description")
+
+_START = re.compile(r"\s*@start([a-z]+)")
+_NOTE = re.compile(r"\s*'\s*(name|description)\s*:\s*(.*?)\s*$")
+_MORE = re.compile(r"\s*'(?:\s{2,}|\t)\s*(\S.*?)\s*$")
+
+_FENCE = re.compile(r"(?P<quote>(?:\s*>)*)(?P<indent>\s*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)$")
+_INFO = re.compile(r"\s*(?:\{\s*\.?)?plantuml\b", re.IGNORECASE)
+# What an indented fence may hang on: items, admonitions, tabs, footnotes, definitions.
+_HOLDER = re.compile(r"[-*+]\s|\d+[.)]\s|!!!|\?\?\?|///|===|\[\^|:\s")
+
+# Refused before PlantUML sees them, so that the author gets a line and a way out. The
+# sandbox refuses most of them again, whatever macro they are hidden in.
+_REFUSED = (
+    (r"!\s*include\w*(?!\w)(?!\s*<)", "a diagram cannot include a file or an address",
+     "write it out; only the library inside PlantUML, !include <name>, is there"),
+    (r"!\s*import\b", "a diagram cannot import an archive", "write it out"),
+    (r"!\s*theme\s+\S+\s+from\b", "a diagram cannot take its theme from elsewhere",
+     "leave the look to the site's theme"),
+    (r"<img\b", "a diagram cannot hold an image", "draw it with shapes or with an icon: <&name>"),
+    (r"%(?:getenv|load_json|file_exists|filename|dirpath)\s*\(",
+     "a diagram cannot look at the machine", "write the value"),
+    (r"%(?:date|now|random|version)\s*\(", "a diagram that changes by itself is never up to date",
+     "write the value"),
+    (r"^\s*newpage\b", "a diagram has one page", "make two diagrams of it"),
+    (r"svginteractive", "a diagram cannot hold a script", "remove the line"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """One PlantUML source, and where its committed picture lies."""
+
+    source: str  # as written, without the fence
+    path: str  # of the file that holds it, relative to the project, with forward slashes
+    line: int  # of the source's first line in that file, counted from 1
+    svg: Path  # the committed SVG
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A checked source: what PlantUML is given and what readers are told."""
+
+    text: str  # one block, @start… to @end…
+    offset: int  # line n of *text* is line n + offset of the source
+    name: str  # a few words: heading of the figure, title of the picture
+    description: str  # what the picture shows, for those who do not see it
+
+
+def source_digest(source: str) -> str:
+    """Return the SHA-256 of *source* as 64 hex digits.
+
+    Indentation as a whole, blank lines around, line ends and trailing blanks do
+    not count: a fence keeps its picture when it moves into a list.
+    """
+    lines = [line.rstrip() for line in source.expandtabs(4).splitlines()]
+    return hashlib.sha256(textwrap.dedent("\n".join(lines)).strip("\n").encode()).hexdigest()
+
+
+def fence_svg(project: Path, source: str) -> Path:
+    """Return where the committed SVG of a fenced *source* lies."""
+    return project / "content" / "diagrams" / "blocks" / f"{source_digest(source)[:16]}.svg"
+
+
+def file_svg(puml: Path) -> Path:
+    """Return where the committed SVG of a .puml file lies: beside it."""
+    return puml.with_suffix(".svg")
+
+
+def diagram_of_file(project: Path, puml: Path) -> Diagram:
+    """Return the diagram in a .puml file; raises SourceError when it is not text."""
+    path = puml.relative_to(project).as_posix()
+    try:
+        source = puml.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SourceError([Fault(path, 0, "not UTF-8", "save the file as UTF-8")]) from None
+    return Diagram(source, path, 1, file_svg(puml))
+
+
+def find_diagrams(project: Path, index: Tracked | None = None) -> list[Diagram]:
+    """Return every .puml file and every ``plantuml`` fence under content/, by path and line.
+
+    *index* is what Git tracks, None without Git. Raises SourceError with all
+    faults of the files.
+    """
+    paths, faults = scan.scan_files(CONTENT, policy_of(project, index))
+    faults.extend(missing_submodules(index))
+    if faults:  # drawings are written beside their sources: not through a link that leads elsewhere
+        raise SourceError(faults)
+    found: list[Diagram] = []
+    for file in (project / path for path in paths):
+        if file.suffix == ".puml":
+            try:
+                found.append(diagram_of_file(project, file))
+            except SourceError as wrong:
+                faults.extend(wrong.faults)
+        elif file.suffix == ".md":
+            path = file.relative_to(project).as_posix()
+            # A page in another encoding is the reader's fault to tell, not ours.
+            for line, source in fences(file.read_text("utf-8-sig", errors="replace")):
+                found.append(Diagram(source, path, line, fence_svg(project, source)))
+    if faults:
+        raise SourceError(faults)
+    return found
+
+
+def fences(markdown: str) -> Iterator[tuple[int, str]]:
+    """Yield the first line and the source of every ``plantuml`` fence in *markdown*."""
+    lines = markdown.split("\n")
+    at = 0
+    while at < len(lines):
+        opening = _FENCE.match(lines[at])
+        end = _end_of_fence(lines, at, opening) if opening else None
+        if opening is None or end is None:
+            at += 1
+            continue
+        if _INFO.match(opening["info"]):
+            quote = re.compile(rf"(?:\s*>){{{opening['quote'].count('>')}}}")
+            body = (quote.sub("", line, count=1) for line in lines[at + 1 : end])
+            yield at + 2, textwrap.dedent("\n".join(line.expandtabs(4) for line in body))
+        at = end + 1
+
+
+def _end_of_fence(lines: list[str], at: int, opening: re.Match[str]) -> int | None:
+    """Return the line that closes the fence, or None where the line opens none."""
+    if len(opening["indent"].expandtabs(4)) >= 4 and not opening["quote"] and _is_code(lines, at):
+        return None
+    ticks, depth = opening["ticks"], opening["quote"].count(">")
+    close = re.compile(rf"[\s>]*{ticks[0]}{{{len(ticks)},}}\s*$")
+    for number in range(at + 1, len(lines)):
+        if close.match(lines[number]) and lines[number].count(">") == depth:
+            return number
+    return None
+
+
+def _is_code(lines: list[str], at: int) -> bool:
+    """Whether an indented line is plain code: nothing above it holds an indented block."""
+    indent = len(lines[at]) - len(lines[at].lstrip())
+    for line in reversed(lines[:at]):
+        depth = len(line) - len(line.lstrip())
+        if line.strip() and depth < indent:
+            if _HOLDER.match(line.lstrip()):
+                return False
+            if depth == 0:
+                return True
+            indent = depth
+    return True
+
+
+def parse_diagram(diagram: Diagram) -> Script:
+    """Check *diagram*'s source and split it; raises SourceError with all its faults."""
+    lines = textwrap.dedent(diagram.source.expandtabs(4)).split("\n")
+    faults: list[Fault] = []
+
+    def fault(number: int, text: str, fix: str) -> None:
+        faults.append(Fault(diagram.path, diagram.line + number, text, fix))
+
+    notes: dict[str, str] = {}
+    starts: list[int] = []
+    current = ""
+    for number, line in enumerate(lines):
+        if note := _NOTE.match(line):
+            current, value = note.groups()
+            if current in notes:
+                fault(number, f"the diagram has two lines ' {current}:", "keep one")
+            notes[current] = value
+            lines[number] = ""  # kinds without comments, such as JSON, would stumble over it
+        elif current and (more := _MORE.match(line)):
+            notes[current] = f"{notes[current]} {more[1]}".strip()
+            lines[number] = ""
+        else:
+            current = ""
+            if start := _START.match(line):
+                starts.append(number)
+                lines[number] = f"@start{start[1]}"  # a name here would name a file, anywhere
+                if start[1] not in KINDS:
+                    kinds = ", ".join(f"@start{kind}" for kind in KINDS)
+                    fault(number, f"@start{start[1]} cannot be rendered here", f"use {kinds}")
+            if not line.lstrip().startswith("'"):
+                for pattern, text, fix in _REFUSED:
+                    if re.search(pattern, line, re.IGNORECASE):
+                        fault(number, text, fix)
+    for key in NOTES:
+        if not notes.get(key):
+            fault(0, f"the diagram has no {key}", f"add a comment line to its source: ' {key}: …")
+    if len(starts) > 1:
+        fault(starts[1], "a second @start in one diagram", "make two diagrams of it")
+    text, offset = _block(lines, starts[0] if starts else None)
+    if not text:
+        fault(starts[0], "@start without @end", "close it")
+    if faults:
+        raise SourceError(faults)
+    return Script(text, offset, notes["name"], notes["description"])
+
+
+def _block(lines: list[str], start: int | None) -> tuple[str, int]:
+    """Return the block that PlantUML is given and its offset; "" when it is not closed."""
+    if start is None:
+        return "\n".join(["@startuml", *lines, "@enduml", ""]), -1
+    kind = lines[start].removeprefix("@start")
+    for number in range(start + 1, len(lines)):
+        if re.match(rf"\s*@end{kind}\b", lines[number]):
+            return "\n".join([*lines[start:number], f"@end{kind}", ""]), start
+    return "", start

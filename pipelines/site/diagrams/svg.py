@@ -1,0 +1,288 @@
+"""From the SVG that PlantUML drew to one that may stand in a page.
+
+No scripts, styles, links, images or ids of PlantUML's; colours are classes of the
+theme (diagram_colour.py) with a fallback; a title, a description and the digest of
+the source. What is not known is refused, not passed on. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from pipelines.site.diagrams.colours import (
+    FALLBACK,
+    Colour,
+    ColourError,
+    hue,
+    ink_role,
+    lightness,
+    line_role,
+    parse_colour,
+    surface_role,
+    text_role,
+)
+from pipelines.site.diagrams.geometry import Box, Point, bounds, middle, text_line, within
+
+# Raise it when the same source shall give another SVG: then every committed one is stale.
+FORM = 1
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_NUMBER = re.compile(r"-?\d+\.\d+")
+_GEOMETRY = {
+    "rect": ("x", "y", "width", "height", "rx", "ry"),
+    "ellipse": ("cx", "cy", "rx", "ry"),
+    "circle": ("cx", "cy", "r"),
+    "line": ("x1", "y1", "x2", "y2"),
+    "polygon": ("points",),
+    "polyline": ("points",),
+    "path": ("d",),
+    "text": (
+        "x",
+        "y",
+        "textLength",
+        "font-size",
+        "font-weight",
+        "font-style",
+        "text-decoration",
+        "transform",
+    ),
+}
+_STROKE = ("stroke-width", "stroke-dasharray", "stroke-linejoin", "stroke-linecap")
+_LOST = {"stroke-miterlimit"}  # it never shows
+# Markers of a group that draw nothing.
+_SILENT = {"class", "id", "font-family", "lengthAdjust", "filter"}
+
+
+_ROOT = {
+    "viewBox", "width", "height", "role", "aria-labelledby", "aria-describedby",
+    "data-source", "data-form", "font-family",
+}  # fmt: skip
+
+
+class PictureError(ValueError):
+    """The picture cannot be used: what is wrong, the way out, what to look for in the source."""
+
+    def __init__(self, text: str, fix: str, pattern: str = "") -> None:
+        super().__init__(text, fix, pattern)
+        self.text, self.fix, self.pattern = text, fix, pattern
+
+
+@dataclass(slots=True)
+class _Drawing:
+    """What is known of the whole while its parts are converted."""
+
+    paints: dict[str, str] = field(default_factory=dict)  # id of a gradient or filter: colour
+    spots: list[Point] = field(default_factory=list)  # the middle of each text
+    surfaces: list[Box] = field(default_factory=list)  # of each filled shape
+
+    def colour(self, value: str) -> Colour | None:
+        """Return the colour of a paint, which may be a reference."""
+        reference = re.fullmatch(r"url\(#([\w.-]+)\)", value)
+        return parse_colour(self.paints.get(reference[1], "none") if reference else value)
+
+
+def convert_svg(drawn: bytes, *, name: str, description: str, source_digest: str) -> str:
+    """Return the SVG to commit. Raises PictureError when *drawn* holds what a page must not."""
+    root = _parse(drawn)
+    drawing = _Drawing(
+        dict(_paints(root)),
+        [middle(text) for text in root.iter(f"{_SVG}text")],
+        [bounds(shape) for shape in root.iter() if _is_filled(shape)],
+    )
+    prefix = f"d{source_digest[:12]}"
+    width, height = (_round(root.attrib[key].removesuffix("px")) for key in ("width", "height"))
+    svg = Element("svg", {
+        "xmlns": "http://www.w3.org/2000/svg", "viewBox": root.attrib["viewBox"],
+        "width": width, "height": height, "role": "img",
+        "aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc",
+        "data-source": f"sha256:{source_digest}", "data-form": str(FORM),
+        "font-family": "sans-serif",
+    })  # fmt: skip
+    SubElement(svg, "title", {"id": f"{prefix}-title"}).text = name
+    SubElement(svg, "desc", {"id": f"{prefix}-desc"}).text = description
+    try:
+        svg.extend(list(_convert_all(root, drawing)))
+    except ColourError as wrong:
+        text = f"PlantUML drew the colour {wrong}"
+        raise PictureError(text, "write colours as #rrggbb") from None
+    if len(svg) == 2:
+        raise PictureError("the diagram is empty", "draw something")
+    for child in svg:
+        child.tail = "\n"  # one element a line: a change shows as a diff
+    svg.text = "\n"
+    return ElementTree.tostring(svg, encoding="unicode") + "\n"
+
+
+def is_untouched(svg: str) -> bool:
+    """Whether *svg* still looks like what `convert` returns: nobody added to it by hand."""
+    try:
+        parts = list(ElementTree.fromstring(svg).iter())
+    except ElementTree.ParseError:
+        return False
+    tags = {str(part.tag).removeprefix(_SVG) for part in parts}
+    names = {name for part in parts[1:] for name in part.attrib}
+    known = {"id", "class", "fill", "stroke", "font-family", *_STROKE}.union(*_GEOMETRY.values())
+    return (
+        tags <= {"svg", "title", "desc", *_GEOMETRY}
+        and names <= known
+        and set(parts[0].attrib) == _ROOT
+        and "url(" not in svg
+    )
+
+
+def _parse(drawn: bytes) -> Element:
+    """Parse *drawn*; refuse what is not a picture of the diagram."""
+    # A file that begins with its root has no DTD, so no entities to expand.
+    if not drawn.startswith(b"<svg"):
+        raise PictureError("PlantUML drew no SVG", "use another kind of diagram")
+    try:
+        root = ElementTree.fromstring(drawn)
+    except ElementTree.ParseError as wrong:
+        raise PictureError(f"PlantUML drew a broken SVG: {wrong}", "check the source") from None
+    if "data-diagram-type" not in root.attrib:  # its pictures of errors, versions and jokes
+        said = " ".join("".join(root.itertext()).split())[:120]
+        raise PictureError(f"PlantUML drew no diagram but: {said}", "check the source")
+    for text in root.iter(f"{_SVG}text"):
+        said = " ".join("".join(text.itertext()).split())
+        if re.match(r"Your data does not sound like|\(Cannot decode\)|\(Sprite not found", said):
+            raise PictureError(f"PlantUML drew a complaint: {said}", "check the source")
+    for shape in root.iter():
+        if shape.get("fill") == "#FFC" and "stroke:#FD8;stroke-width:3" in shape.get("style", ""):
+            said = "".join(next(root.iter(f"{_SVG}text")).itertext())
+            raise PictureError(f"PlantUML warns: {said}", "do as it says")
+    return root
+
+
+def _paints(root: Element) -> Iterator[tuple[str, str]]:
+    """Yield the one colour for which each gradient and filter stands; "" for a shadow."""
+    for definition in root.iter():
+        if definition.tag in (f"{_SVG}linearGradient", f"{_SVG}filter"):
+            stops = [part.get("stop-color") or part.get("flood-color") for part in definition]
+            yield definition.attrib["id"], next((stop for stop in stops if stop), "")
+
+
+def _convert_all(parent: Element, drawing: _Drawing) -> Iterator[Element]:
+    for child in parent:
+        tag = str(child.tag).removeprefix(_SVG)
+        if tag in ("defs", "title"):
+            continue  # resolved by _paints; tooltips, which a picture does not have
+        if tag == "g":
+            known = (key in _SILENT or key.startswith("data-") for key in child.attrib)
+            if not all(known):
+                raise PictureError("PlantUML drew a moved group", "leave out what moves or scales")
+            yield from _convert_all(child, drawing)
+        elif tag == "text":
+            yield from _text(child, drawing)
+        elif tag in _GEOMETRY:
+            yield from _shape(child, tag, drawing)
+        else:
+            unknown = (f"PlantUML drew <{tag}>", "leave that feature out")
+            raise PictureError(*_UNWANTED.get(tag, unknown))
+
+
+_UNWANTED = {
+    "a": ("a diagram cannot hold a link: it is one picture to a screen reader",
+          "put the link into the text beside it", r"\[\["),
+    "image": ("a diagram cannot hold an image: it would not follow light and dark",
+              "draw it with shapes or with an icon: <&name>",
+              r"<\$|<math|<latex|!\s*include\s*<"),
+    "script": ("a diagram cannot hold a script", "leave out what makes it interactive"),
+    "style": ("a diagram cannot hold a style sheet", "leave out what makes it interactive"),
+}  # fmt: skip
+
+
+def _text(text: Element, drawing: _Drawing) -> Iterator[Element]:
+    content = "".join(text.itertext())
+    if not content.strip():
+        return
+    if not re.fullmatch(r"rotate\([-\d., ]+\)|", text.get("transform", "")):
+        raise PictureError("PlantUML drew a moved text", "leave out what moves or scales")
+    if background := drawing.colour(text.get("filter", "none")):
+        yield _behind(text, surface_role(background))
+    elif not any(within(box, middle(text)) for box in drawing.surfaces):
+        yield _behind(text, "d-paper")  # a lifeline or an arrow may pass: leave room
+    out = _geometry(text, "text")
+    if "monospace" in text.get("font-family", ""):
+        out.set("font-family", "monospace")
+        out.set("class", "d-mono")
+    _paint(out, "fill", text_role(drawing.colour(text.get("fill", "#000")) or (0, 0, 0)))
+    out.text = content
+    yield out
+
+
+def _behind(text: Element, role: str) -> Element:
+    """Return the rectangle that lies behind *text*."""
+    x, y, width, size = text_line(text)
+    numbers = {"x": x, "y": y - 0.85 * size, "width": width, "height": 1.08 * size}
+    out = Element("rect", {key: _round(f"{number:.3f}") for key, number in numbers.items()})
+    if transform := text.get("transform"):
+        out.set("transform", _round(transform))
+    _paint(out, "fill", role)
+    return out
+
+
+def _shape(shape: Element, tag: str, drawing: _Drawing) -> Iterator[Element]:
+    style = dict(part.split(":", 1) for part in shape.get("style", "").split(";") if part)
+    style.update({key: shape.attrib[key] for key in ("stroke", *_STROKE) if key in shape.attrib})
+    if strange := set(style) - {"stroke", *_STROKE, *_LOST}:
+        raise PictureError(f"PlantUML drew the style {min(strange)}", "leave that feature out")
+    fill = drawing.colour(shape.get("fill", "none" if tag == "line" else "#000"))
+    if shape.get("fill-opacity") == "0":
+        fill = None
+    stroke = drawing.colour(style.get("stroke", "none"))
+    holds_text = any(within(bounds(shape), spot) for spot in drawing.spots)
+    if stroke and stroke == fill and holds_text:
+        stroke = None  # a surface with a border of its own colour has none
+    if fill is None and stroke is None:
+        return
+    out = _geometry(shape, tag)
+    if fill is None:
+        if tag != "line":
+            out.set("fill", "none")
+    elif _is_mark(fill, stroke) and not holds_text:
+        _paint(out, "fill", ink_role(fill))
+    else:
+        _paint(out, "fill", surface_role(fill))
+    if stroke is not None:
+        _paint(out, "stroke", line_role(stroke))
+        for key in _STROKE:
+            if key in style and style[key] != "miter":
+                out.set(key, _thick(style[key]) if key == "stroke-width" else style[key])
+    yield out
+
+
+def _is_filled(shape: Element) -> bool:
+    tag = str(shape.tag).removeprefix(_SVG)
+    paint = shape.get("fill", "none")
+    return tag in _GEOMETRY and tag != "text" and paint != "none" and shape.get("fill-opacity") != "0"
+
+
+def _is_mark(fill: Colour, stroke: Colour | None) -> bool:
+    """Whether a shape with no text on it is a sign (a dot, a letter, an icon), no surface."""
+    dark = lightness(fill) < 0.5
+    return fill == stroke or (dark and (stroke is None or not hue(fill)))
+
+
+def _thick(width: str) -> str:
+    """PlantUML's hairlines of 0.5 fade on a screen: nothing is thinner than 1."""
+    return f"{max(float(width), 1):g}"
+
+
+def _paint(out: Element, attribute: str, role: str) -> None:
+    """Give *out* a role as a class, and its light shade for viewers without the theme."""
+    out.set("class", f"{out.get('class', '')} {role}".strip())
+    out.set(attribute, FALLBACK[role])
+
+
+def _geometry(element: Element, tag: str) -> Element:
+    kept = {key: _round(element.attrib[key]) for key in _GEOMETRY[tag] if key in element.attrib}
+    return Element(tag, {key: value for key, value in kept.items() if value})
+
+
+def _round(numbers: str) -> str:
+    """Round to two decimals, which no screen can show."""
+    return _NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), numbers)

@@ -1,0 +1,176 @@
+"""Look over one rendered page, and take out the bytes that nobody needs.
+
+A function of the page's text. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import minify_html
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from pipelines.site.html import allowlist
+from pipelines.site.html.leftover_markup import heading_text, leftovers
+
+_OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
+# What a page loads by itself, as opposed to what a reader may follow.
+_EMBEDS = (
+    "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use"
+)
+_HEADINGS = "h1, h2, h3, h4, h5, h6"
+_LOADING = ("src", "data", "poster", "href", "xlink:href")
+_LINKS_LOADED = frozenset(
+    (
+        *("stylesheet", "icon", "apple-touch-icon", "mask-icon", "manifest", "preload", "modulepreload"),
+        *("prefetch", "prerender", "preconnect", "dns-prefetch"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong in a page; the other fields say what it is about, and how a template may have it."""
+
+    text: str
+    fix: str
+    needles: tuple[str, ...] = ()  # what to search for in the templates, best first
+    url: str = ""  # that the page embeds
+    heading: int = -1  # which one of the page's
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What the checks of the whole site need to know of one page."""
+
+    ids: frozenset[str]
+    links: tuple[str, ...]  # every href of a reader's link, once
+    loads: tuple[str, ...]  # every URL that the page asks for by itself, once
+    findings: tuple[Finding, ...]
+    hidden: bool  # robots: noindex
+    headings: tuple[tuple[int, str], ...] = ()  # (level, text) of each
+
+
+def minify_page(html: str) -> str:
+    """Return *html* in fewer bytes; browsers build the same tree of it."""
+    return minify_html.minify(
+        html,
+        keep_closing_tags=True,
+        keep_html_and_head_opening_tags=True,
+        keep_comments=False,
+        minify_css=False,
+        minify_js=False,
+    )
+
+
+def inspect_page(html: str) -> PageFacts:
+    """Return the facts of a page."""
+    tree = LexborHTMLParser(html)
+    findings: list[Finding] = []
+    ids = Counter(node.attributes["id"] or "" for node in tree.css("[id]"))
+    for name in sorted(name for name, count in ids.items() if count > 1):
+        needles = (f"#{name}", f'id="{name}"', f"id={name}", f"id='{name}'")
+        findings.append(Finding(f"id {name!r} stands twice", "rename one", needles, id=name))
+    findings.extend(_pictures(tree))
+    headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADINGS))
+    findings.extend(_headings(headings))
+    findings.extend(_inline(tree))
+    loads = list(_loads(tree, findings))
+    links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
+    hidden = tree.css_matches("meta[name=robots][content~=noindex]")
+    for left in leftovers(tree):  # takes nodes out of the tree: last
+        findings.append(Finding(left.text, left.fix, (left.shown, left.typed)))
+    return PageFacts(
+        ids=frozenset(ids),
+        links=tuple(dict.fromkeys(links)),
+        loads=tuple(dict.fromkeys(loads)),
+        findings=tuple(findings),
+        hidden=hidden,
+        headings=headings,
+    )
+
+
+def _pictures(tree: LexborHTMLParser) -> list[Finding]:
+    fix = 'write ![what it shows](…); alt="" if it only decorates'
+    return [
+        Finding("image without an alt text", fix, (url,), url)
+        for url in (node.attributes.get("src") or "" for node in tree.css("img:not([alt])"))
+    ]
+
+
+def _headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
+    found: list[Finding] = []
+    before = 0
+    for index, (level, text) in enumerate(headings):
+        needles = (text, f"<h{level}")
+        if level == 1 and before:
+            fix = "begin with ##: the title is the <h1>"
+            found.append(Finding(f"a second <h1>: {text!r}", fix, needles, heading=index))
+        elif level > before + 1:
+            what = f"heading {text!r} is of level {level} after level {before}"
+            found.append(Finding(what, f"make it level {before + 1}", needles, heading=index))
+        if not text:
+            what = f"an empty heading <h{level}>"
+            found.append(Finding(what, "give it words", (f"<h{level}",), heading=index))
+        before = level
+    if not before:
+        found.append(Finding("a page without a heading", "let the template write an <h1>"))
+    return found
+
+
+def _inline(tree: LexborHTMLParser) -> list[Finding]:
+    found: list[Finding] = []
+    for node in tree.css("style, script:not([src])"):
+        if node.tag == "script" and node.attributes.get("type") == "application/ld+json":
+            continue  # data: it is not run
+        text = (node.text() or "").strip().split("\n")[0][:40]
+        found.append(
+            Finding(
+                f"inline <{node.tag}>",
+                f"move it to theme/{'css' if node.tag == 'style' else 'js'}",
+                (text, f"<{node.tag}"),
+            )
+        )
+    for node in tree.css("[style]"):
+        style = node.attributes.get("style") or ""
+        found.append(Finding(f"inline style {style!r}", "give it a class", (f'style="{style}"', style)))
+    for node in tree.css("a[href]"):
+        if allowlist.scheme(node.attributes.get("href") or "") in ("javascript", "vbscript", "data"):
+            found.append(Finding("inline script in a link", "move it to theme/js", ("javascript:",)))
+    for node in _with_handlers(tree):
+        for name in node.attributes:
+            if name.startswith("on"):
+                found.append(Finding(f"inline handler {name}", "move it to theme/js", (f"{name}=", name)))
+    return found
+
+
+def _with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
+    if not tree.html or not re.search(r"\son[a-z]+\s*=", tree.html):  # spares a walk over every node
+        return []
+    root = tree.root
+    nodes = root.traverse() if root else ()
+    return [node for node in nodes if any(name.startswith("on") for name in node.attributes)]
+
+
+def _loads(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
+    urls: list[str] = []
+    for node in tree.css(_EMBEDS):
+        urls += [v for a in _LOADING if (v := node.attributes.get(a)) and not v.startswith("#")]
+        for candidate in (node.attributes.get("srcset") or "").split(","):
+            urls += candidate.split()[:1]
+    for node in tree.css("link[href]"):
+        if _LINKS_LOADED & set((node.attributes.get("rel") or "").lower().split()):
+            urls.append(node.attributes.get("href") or "")
+    for url in urls:
+        if _OTHER_HOST.match(url):
+            fix = "put the file into content/, or link to it"
+            findings.append(Finding(f"embeds {url} of another host", fix, (url,), url))
+    for node in tree.css("form[action], [formaction], a[ping]"):
+        for attribute in ("action", "formaction", "ping"):
+            url = node.attributes.get(attribute) or ""
+            if _OTHER_HOST.match(url):
+                findings.append(Finding(f"sends to {url} of another host", "link to it instead", (url,), url))
+    return [url for url in urls if not _OTHER_HOST.match(url) and not url.startswith("data:")]

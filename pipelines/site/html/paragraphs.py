@@ -1,0 +1,45 @@
+"""Give a text the paragraph back that a block of code has cut it off from.
+
+Markdown puts a fence without blank lines around it inside of the paragraph,
+where HTML lets no block stand: the text behind it would be in no paragraph.
+No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_TEXT = "-text"
+_INLINE = frozenset(
+    (
+        *("a", "abbr", "b", "bdi", "bdo", "br", "cite", "code", "data", "del", "dfn", "em", "i", "img"),
+        *("ins", "kbd", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u"),
+        *("var", "wbr", _TEXT, "-comment"),
+    )
+)
+
+
+def restore_paragraphs(tree: LexborHTMLParser) -> LexborHTMLParser:
+    """Return *tree*, a fragment, with every text at its top in a paragraph."""
+    if not any(node.tag == _TEXT and node.text().strip() for node in _top(tree)):
+        return tree
+    done, run = "", ""
+    for node in _top(tree):
+        html = node.html or ""
+        if node.tag in _INLINE:
+            run += html
+        else:
+            done, run = done + _paragraph(run), ""
+            done += "" if html == "<p></p>" else html
+    return LexborHTMLParser(done + _paragraph(run), is_fragment=True)
+
+
+def _top(tree: LexborHTMLParser) -> Iterator[LexborNode]:
+    root = tree.root
+    yield from root.iter(include_text=True) if root else ()  # of a fragment: its first level
+
+
+def _paragraph(run: str) -> str:
+    return f"\n<p>{run.strip()}</p>\n" if run.strip() else run

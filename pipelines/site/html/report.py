@@ -1,0 +1,37 @@
+"""Gather the faults of one document, each on the line that its author wrote it on.
+
+No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborNode
+
+from pipelines.core.errors import Fault
+from pipelines.site.content.documents import Document
+from pipelines.site.markdown.positions import Positions
+
+
+@dataclass(slots=True)
+class Report:
+    """The faults of one document so far."""
+
+    document: Document
+    positions: Positions
+    faults: list[Fault] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)  # URLs that have a fault already
+    at: int = 0  # the line of everything, while a value of the front matter is looked at
+
+    def line(self, node: LexborNode | None, *needles: str) -> int:
+        """Return the line of *node*, which its author may have written as one of *needles*."""
+        return self.at or self.positions.of(node, *needles)
+
+    def add_fault(self, text: str, fix: str, node: LexborNode | None = None, *needles: str) -> None:
+        """Add a fault of *node*; without one, of the whole text."""
+        self.add_fault_at(self.line(node, *needles), text, fix)
+
+    def add_fault_at(self, line: int, text: str, fix: str) -> None:
+        """Add a fault of one line of the file."""
+        self.faults.append(Fault(self.document.path, line, text, fix))

@@ -1,0 +1,1 @@
+"""Read images: their size, and their bytes without metadata."""

@@ -1,0 +1,237 @@
+"""Cut metadata out of an image file's own structure, format by format.
+
+Functions of bytes: each returns the clean bytes and the EXIF block that was in
+them. Pixels, animation and colour profile stay bit by bit. No reads, no writes,
+no network.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from pipelines.core.errors import Fault, SourceError
+
+AGAIN = "export it again, or copy it anew from its origin"
+
+
+def cut_off() -> SourceError:
+    """Return the fault of a file that ends too early; its path is for the caller to fill in."""
+    return SourceError([Fault("", 0, "is cut off or damaged", AGAIN)])
+
+
+CleanData = tuple[bytes, bytes]
+
+
+def read_number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "big")
+
+
+# A marker that ends entropy-coded data: neither a stuffed byte, a restart nor a fill byte.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def clean_jpeg(data: bytes) -> CleanData:
+    """Keep what decodes the picture (ITU-T T.81, annex B), drop APPn and COM otherwise."""
+    kept, exif, at, scanning = [data[:2]], b"", 2, False
+    while found := _MARKER.search(data, at):
+        if scanning:
+            kept.append(data[at : found.start()])
+        at, marker = found.end(), found[0][1]
+        if marker == 0xD9:  # end of image; what follows is previews and films
+            return b"".join([*kept, b"\xff\xd9"]), exif
+        length = read_number(data, at, 2)
+        body = data[at + 2 : at + length]
+        if len(body) != length - 2:
+            break
+        at, scanning = at + length, marker == 0xDA
+        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            exif = exif or body[6:]
+        if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) > 14:
+            body = body[:12] + b"\0\0"  # without its thumbnail
+        wanted = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}.get(marker, b"")
+        application = 0xE0 <= marker <= 0xEF or marker == 0xFE
+        if not application or (wanted and body.startswith(wanted)):
+            kept.append(found[0] + (len(body) + 2).to_bytes(2, "big") + body)
+    raise cut_off()
+
+
+# Chunks that say how the picture looks; every other one that may be left out is.
+PNG_COLOURS = frozenset(b"cHRM gAMA iCCP sRGB cICP mDCV cLLI".split())
+_PNG_KEPT = PNG_COLOURS | frozenset(b"tRNS sBIT bKGD hIST sPLT pHYs acTL fcTL fdAT".split())
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield type, content and the whole of each chunk, up to the end of the image."""
+    at, kind = 8, b""
+    while kind != b"IEND":
+        end = at + 12 + read_number(data, at, 4)
+        kind = data[at + 4 : at + 8]
+        if len(kind) < 4 or end > len(data):
+            raise cut_off()
+        yield kind, data[at + 8 : end - 4], data[at:end]
+        at = end
+
+
+def clean_png(data: bytes) -> CleanData:
+    kept, exif = [data[:8]], b""
+    for kind, body, whole in png_chunks(data):
+        if kind == b"eXIf":
+            exif = exif or body
+        if kind in _PNG_KEPT or kind[:1].isupper():  # upper case: needed for decoding
+            kept.append(whole)
+    return b"".join(kept), exif
+
+
+def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
+    while at < end:
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > len(data):
+            raise cut_off()
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+_WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+
+
+def clean_webp(data: bytes) -> CleanData:
+    """Keep the chunks of the picture and clear the flags of EXIF and XMP (RFC 9649)."""
+    kept, exif = b"WEBP", b""
+    for kind, body in webp_chunks(data):
+        if kind == b"EXIF":
+            exif = exif or body.removeprefix(b"Exif\0\0")
+        if kind == b"VP8X":
+            body = bytes([body[0] & ~0x0C]) + body[1:] if body else body
+        if kind in _WEBP_KEPT:
+            kept += kind + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
+    return b"RIFF" + len(kept).to_bytes(4, "little") + kept, exif
+
+
+# Loop counts and colour profile; other application extensions carry XMP and the like.
+_GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
+
+
+def clean_gif(data: bytes) -> CleanData:
+    """Drop comments and foreign application extensions (GIF89a, sections 18 to 27)."""
+
+    def table(flags: int) -> int:
+        return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+    def blocks(at: int) -> int:
+        while at < len(data) and data[at]:
+            at += data[at] + 1
+        return at + 1
+
+    if len(data) < 13:
+        raise cut_off()
+    at = 13 + table(data[10])
+    kept = [data[:at]]
+    while at < len(data):
+        start, kind = at, data[at]
+        if kind == 0x3B:
+            return b"".join([*kept, b"\x3b"]), b""
+        if kind == 0x21:
+            label, name = data[at + 1 : at + 2], data[at + 3 : at + 14]
+            at = blocks(at + 2)
+            if label == b"\xfe" or (label == b"\xff" and name not in _GIF_KEPT):
+                continue
+        elif kind == 0x2C and at + 9 < len(data):
+            at = blocks(at + 11 + table(data[at + 9]))
+        else:
+            break
+        kept.append(data[start:at])
+    raise cut_off()
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """Yield each box's type, its start, and start and end of its content (ISO/IEC 14496-12)."""
+    while at < end:
+        size, kind, head = read_number(data, at, 4), data[at + 4 : at + 8], 8
+        if size == 1:
+            size, head = read_number(data, at + 8, 8), 16
+        stop = at + size if size else end
+        if stop > end or stop < at + head:
+            raise cut_off()
+        yield kind, at, at + head, stop
+        at = stop
+
+
+# A valid block without entries, as an AVIF item holds it (ISO/IEC 23008-12, annex A.2.1).
+_NO_EXIF = b"\0\0\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
+
+
+def clean_avif(data: bytes) -> CleanData:
+    """Overwrite metadata in place: every offset of the file stays true."""
+    out = bytearray(data)
+
+    def walk(at: int, end: int) -> None:
+        for kind, start, body, stop in _boxes(data, at, end):
+            if kind == b"meta":
+                for place, filling in _avif_metadata(data, body + 4, stop):
+                    out[place : place + len(filling)] = filling
+            elif kind in (b"moov", b"trak"):
+                walk(body, stop)
+            elif kind in (b"uuid", b"udta", b"free", b"skip"):
+                out[start + 4 : start + 8] = b"free"
+                out[body:stop] = bytes(stop - body)
+
+    walk(0, len(data))
+    return bytes(out), b""
+
+
+def _avif_metadata(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the place of each part of an item of EXIF or XMP, and as many empty bytes."""
+    found = {kind: (body, stop) for kind, _, body, stop in _boxes(data, at, end)}
+    if b"iinf" not in found or b"iloc" not in found:
+        return
+    kinds: dict[int, bytes] = {}
+    at, end = found[b"iinf"]
+    for kind, _, body, _ in _boxes(data, at + (8 if data[at] else 6), end):
+        wide = 4 if data[body] == 3 else 2
+        if kind == b"infe":
+            kinds[read_number(data, body + 4, wide)] = data[body + 6 + wide : body + 10 + wide]
+    at, end = found[b"iloc"]
+    version, sizes = data[at], read_number(data, at + 4, 2)
+    wide = 2 if version < 2 else 4
+
+    def take(size: int) -> int:
+        nonlocal at
+        if at + size > end:
+            raise cut_off()
+        at += size
+        return read_number(data, at - size, size)
+
+    at += 6
+    for _ in range(take(wide)):
+        item = take(wide)
+        method = take(2) & 15 if version else 0
+        take(2)  # where the data is: this file
+        base = take(sizes >> 4 & 15)
+        for _ in range(take(2)):
+            take(sizes & 15 if version else 0)
+            start, length = base + take(sizes >> 12), take(sizes >> 8 & 15)
+            if kinds.get(item) not in (b"Exif", b"mime", b"uri "):
+                continue
+            if method == 1 and b"idat" in found:
+                start += found[b"idat"][0]
+            if method > 1 or start + length > len(data):
+                raise cut_off()
+            exif = _NO_EXIF.ljust(length, b"\0")[:length]
+            yield start, exif if kinds[item] == b"Exif" else b" " * length
+
+
+def orientation(exif: bytes) -> int:
+    """Return the orientation of the first picture (Exif 3.0, 4.6.5.1.4): 1 to 8, 1 is upright."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4], "")
+    if order and len(exif) >= 8:
+        (start,) = struct.unpack_from(order + "I", exif, 4)
+        entries = exif[start : start + 2]
+        count = struct.unpack(order + "H", entries)[0] if len(entries) == 2 else 0
+        for at in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
+            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, at)
+            if (tag, kind) == (0x0112, 3):
+                return value if 1 <= value <= 8 else 1
+    return 1

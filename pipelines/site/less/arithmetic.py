@@ -1,0 +1,88 @@
+"""Read arithmetic in parentheses: sums of products of numbers, variables and parentheses.
+
+Reads and writes nothing. No network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipelines.site.less.nodes import Number, Operand, Operation, Ref, SourcePosition
+from pipelines.site.less.tokens import RefusedError, Token
+
+NUMBER = re.compile(r"([+-]?)(\d+\.\d+|\.\d+|\d+)(%|[A-Za-z]*)")
+EXPONENT = re.compile(r"[eE]\d*")  # what a unit must not be: 1e3
+_TAKES = "an operation takes numbers, variables, + - * / and parentheses"
+
+
+def read_operation(tokens: Sequence[Token], at: int, path: str) -> tuple[Operand, int]:
+    """Return what stands in the parentheses that open at *at*, and where they close.
+
+    Raises RefusedError, for a comment too: less.js does not read one everywhere.
+    """
+    reader = _Reader(tokens, at, path)
+    operand = reader.parentheses()
+    return operand, reader.at
+
+
+class _Reader:
+    def __init__(self, tokens: Sequence[Token], at: int, path: str) -> None:
+        self.tokens = tokens
+        self.at = at
+        self.path = path
+
+    @property
+    def token(self) -> Token:
+        """The word at this place; at the end one that fits nowhere."""
+        if self.at < len(self.tokens):
+            return self.tokens[self.at]
+        return Token("end", "the end", self.tokens[-1].line)
+
+    def next(self) -> None:
+        """Go to the next word."""
+        self.at += 1
+        while self.token.kind == "space":
+            self.at += 1
+
+    def parentheses(self) -> Operand:
+        self.next()
+        operand = self.sum()
+        if self.token.text != ")":
+            raise RefusedError(self.token.line, f"{self.token.text} in an operation", _TAKES)
+        return operand
+
+    def sum(self) -> Operand:
+        left = self.product()
+        while self.token.text in ("+", "-"):
+            token = self.token
+            beside = (self.tokens[self.at - 1], *self.tokens[self.at + 1 : self.at + 2])
+            if any(near.kind != "space" for near in beside):
+                text = f"{token.text} without spaces in an operation"
+                raise RefusedError(token.line, text, f"write spaces around the {token.text}")
+            self.next()
+            left = Operation(token.text, left, self.product(), SourcePosition(self.path, token.line))
+        return left
+
+    def product(self) -> Operand:
+        left = self.operand()
+        while self.token.text in ("*", "/"):
+            token = self.token
+            self.next()
+            left = Operation(token.text, left, self.operand(), SourcePosition(self.path, token.line))
+        return left
+
+    def operand(self) -> Operand:
+        token = self.token
+        found: Operand
+        number = NUMBER.fullmatch(token.text) if token.kind == "number" else None
+        if number and not EXPONENT.fullmatch(number[3]):
+            found = Number(token.text.lstrip("+"))
+        elif token.kind == "at" and not token.text.startswith("@@"):
+            found = Ref(token.text, SourcePosition(self.path, token.line))
+        elif token.text == "(":
+            found = self.parentheses()
+        else:
+            raise RefusedError(token.line, f"{token.text} in an operation", _TAKES)
+        self.next()
+        return found

@@ -1,0 +1,1 @@
+"""Convert Markdown to HTML, with the source line of every block."""

@@ -1,0 +1,221 @@
+"""Markdown to HTML: one configuration of Python-Markdown for every page.
+
+A function of the text alone, so that its result can be kept by digest. Links
+and images are left as the author wrote them; ``fragment`` resolves them.
+No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from html import escape
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import markdown
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_all_lexers, get_lexer_by_name
+from pygments.util import ClassNotFound
+from pymdownx.superfences import SuperFencesException
+
+from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.site.content.metadata import slug_of
+from pipelines.site.markdown import limits
+from pipelines.site.markdown.limits_extension import Limits
+from pipelines.site.markdown.positions import ATTRIBUTE, stamp
+from pipelines.site.markdown.source_lines import Lines
+
+# Fences of these languages are shown as they are; "plantuml" becomes a diagram later.
+PLAIN = frozenset({"", "text", "txt", "plain", "output"})
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The HTML of one document before its links are resolved.
+
+    Its block elements carry the lines of the source that they were written on
+    (positions.py); this is all that the later steps know of the converter.
+    """
+
+    html: str
+    summary: str  # of the front matter, as inline HTML; "" when there is none
+    toc: str  # a nested <ul>, or "" without headings
+    sections: int  # headings of the second level
+    definitions: Mapping[str, int] = field(default_factory=dict)  # target of a link definition -> its line
+
+
+def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Converted:
+    """Convert *body* and *summary*; *name* and *body_line* place the faults.
+
+    Raises SourceError for a code block in an unknown language and for text
+    that is beyond a limit.
+    """
+    converter, lines = _markdown()
+    converter.reset()
+    lines.reset(stamping=True)
+    notes: list[tuple[int, str, str]] = []  # (line of the body, fault, remedy)
+    converter.notes = notes  # type: ignore[attr-defined]  # read by _fence, one page at a time
+    try:
+        limits.check_page(body)
+        with limits.calls():
+            html = converter.convert(body)
+            definitions = lines.definitions
+            toc = str(getattr(converter, "toc", ""))
+            sections = len(getattr(converter, "toc_tokens", ()))
+            converter.reset()
+            lines.reset(stamping=False)
+            brief = converter.convert(summary).strip() if summary else ""
+        limits.check_nesting(html)
+        limits.check_nesting(brief)
+    except limits.LimitExceeded as much:
+        _markdown.cache_clear()  # left in the middle of its work, it would convert the next page wrongly
+        what, fix, start = much.args
+        line = body_line + body.count("\n", 0, max(body.find(start), 0))
+        raise SourceError([Fault(name, line, what, fix)]) from None
+    except RecursionError:
+        _markdown.cache_clear()
+        fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
+        raise SourceError([fault]) from None
+    if notes:
+        raise SourceError(Fault(name, body_line + line - 1, what, way) for line, what, way in notes)
+    brief = re.sub(r"\A<p>(.*)</p>\Z", r"\1", brief, flags=re.DOTALL)
+    toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
+    return Converted(html, brief, toc if sections else "", sections, definitions)
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> tuple[markdown.Markdown, Lines]:
+    """Return the one converter of this process: building it costs more than a short page."""
+    converter = markdown.Markdown(
+        output_format="html",
+        extensions=[
+            "abbr",
+            "admonition",
+            "attr_list",
+            "def_list",
+            "footnotes",
+            "md_in_html",
+            "sane_lists",
+            "smarty",
+            "tables",
+            "toc",
+            "pymdownx.arithmatex",
+            "pymdownx.superfences",
+            "pymdownx.tasklist",
+            Limits(),
+        ],
+        extension_configs={
+            # The CSP forbids style attributes; fragment.py turns align into a class.
+            "tables": {"use_align_attribute": True},
+            "toc": {"permalink": "#", "slugify": lambda text, _: slug_of(text), "toc_depth": "2-4"},
+            "footnotes": {"BACKLINK_TEXT": "↩"},
+            "pymdownx.arithmatex": {"generic": True, "smart_dollar": True, "block_tag": "div"},
+            "pymdownx.superfences": {
+                "custom_fences": [{"name": "*", "class": "", "format": _fence, "validator": _fence_options}]
+            },
+        },
+    )
+    converter.treeprocessors.register(_Typography(converter), "typography", 6.5)  # before smarty, at 6
+    lines = Lines(converter)
+    converter.lines_of_fence = lambda: lines.fence  # type: ignore[attr-defined]  # read by _fence
+    return converter, lines
+
+
+class _Typography(Treeprocessor):
+    """Let smarty look only at texts that hold what it would change.
+
+    It tries a dozen patterns on every text of a page, which is half of the time
+    of a conversion; a text without quotes, dashes or dots in a row is done.
+    """
+
+    _marks = re.compile(r"""['"]|--|\.\.\.|<<|>>""")
+
+    def run(self, root: Element) -> None:
+        for element in root.iter():
+            if element.text and not self._marks.search(element.text):
+                element.text = AtomicString(element.text)
+            if element.tail and not self._marks.search(element.tail):
+                element.tail = AtomicString(element.tail)
+
+
+def _fence_options(
+    language: str, inputs: dict[str, Any], options: dict[str, Any], attrs: dict[str, Any], md: Any
+) -> bool:
+    """Sort what stands behind the language: ``title`` and ``hl_lines`` are known."""
+    for key, value in inputs.items():
+        if key in ("title", "hl_lines"):
+            options[key] = value
+        else:
+            options.setdefault("unknown", []).append(key)
+    return True
+
+
+def _fence(
+    source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
+) -> str:
+    """Return one fenced block as HTML."""
+    first, last = md.lines_of_fence()
+    for key in options.get("unknown", ()):
+        fix = suggest(key, ("title", "hl_lines"))
+        md.notes.append((first, f"code block with an unknown option {key!r}", fix))
+    try:
+        at = f'{ATTRIBUTE}="{stamp(first, last)}"'
+        return _block(source, language or "", options, md, first).replace(" ", f" {at} ", 1)
+    except Exception as error:  # SuperFences swallows every other exception
+        raise SuperFencesException(f"code block in {language!r}") from error
+
+
+def _block(source: str, language: str, options: dict[str, Any], md: Any, line: int) -> str:
+    if language == "plantuml":
+        return f'<pre class="plantuml">\n{escape(source, quote=False)}</pre>'
+    title = options.get("title")
+    caption = f'<span class="filename">{escape(str(title))}</span>' if title else ""
+    if language in PLAIN:
+        return _plain(source, caption)
+    lexer = _lexer(language)
+    if lexer is None:
+        what = f"code block in an unknown language {language!r}"
+        md.notes.append((line, what, _language_remedy(language)))
+        return ""
+    if not limits.may_highlight(source):
+        return _plain(source, caption)
+    code = highlight(source, lexer, _formatter(str(options.get("hl_lines", ""))))
+    return f'<div class="highlight">{caption}<pre><code>{code}</code></pre></div>'
+
+
+def _plain(source: str, caption: str) -> str:
+    code = escape(source, quote=False)
+    return f'<div class="highlight">{caption}<pre><code>{code}\n</code></pre></div>'
+
+
+@cache
+def _languages() -> frozenset[str]:
+    return frozenset(alias for _, aliases, _, _ in get_all_lexers() for alias in aliases)
+
+
+@lru_cache(maxsize=1024)
+def _language_remedy(language: str) -> str:
+    near = suggest(language, _languages())
+    return near if near.startswith("did") else "use a name that Pygments knows, or text"
+
+
+@cache
+def _lexer(language: str) -> Lexer | None:
+    # Pygments walks its whole table for each look-up: 7 % of a stock build.
+    try:
+        return get_lexer_by_name(language)
+    except ClassNotFound:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _formatter(lines: str) -> HtmlFormatter[str]:
+    marked = [int(number) for number in re.findall(r"\d+", lines)]
+    return HtmlFormatter(nowrap=True, hl_lines=marked)

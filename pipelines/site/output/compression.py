@@ -1,0 +1,115 @@
+"""Compressed twins: ``index.html.gz`` and ``index.html.br`` beside ``index.html``.
+
+Reads the compressible files of one tree and writes the twins beside them. No
+network.
+
+NGINX (gzip_static, brotli_static) sends a twin where there is one. libdeflate
+and brotli come as pinned wheels: the bytes do not depend on the system.
+
+The levels are measured on 159 pages of real prose with code, mean 16.7 kB, on
+one core; size in percent of the page, time for 1,000 pages of 25 kB:
+
+    gzip    6    9   10   11   12     brotli    5    8    9*    10    11
+    %    28.9 28.5 28.0 27.9 27.9             26.9 26.7 26.6  23.6  22.9
+    s     0.3  0.4  3.0  4.6  7.8              0.6  1.0  1.0  14.3  38.8
+                                       * window of 2^16; 12.1 s with the default
+
+Pages are compressed in every build and sent for one release: gzip 9, brotli 8.
+Hashed assets are few, and sent for a year: 12 and 11.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import brotli
+
+from pipelines.core.errors import Fault, SourceError
+from pipelines.tools import gzip
+
+# Text, and formats without compression of their own.
+COMPRESSIBLE = frozenset((
+    ".asc", ".atom", ".css", ".csv", ".htm", ".html", ".ico", ".ics", ".js", ".json", ".map", ".md",
+    ".mjs", ".otf", ".rss", ".svg", ".ttf", ".txt", ".vcf", ".wasm", ".webmanifest", ".xml", ".xsl",
+))  # fmt: skip
+SMALLEST = 256  # bytes; what is smaller fits the first packet anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to try."""
+
+    gzip: int  # 1 to 12 (libdeflate)
+    brotli: int  # 0 to 11
+
+
+PAGE = Effort(gzip=9, brotli=8)
+ASSET = Effort(gzip=12, brotli=11)
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """What compress_tree did."""
+
+    files: int  # that have at least one twin
+    bytes: int  # of those files
+    gzip: int  # bytes of their gzip twins
+    brotli: int
+
+
+def effort(path: PurePath) -> Effort:
+    """Return the effort for *path*: what lies in a folder "assets" never changes."""
+    return ASSET if "assets" in path.parts[:-1] else PAGE
+
+
+def twins(data: bytes, effort: Effort = PAGE) -> tuple[bytes, bytes]:
+    """Return *data* compressed with gzip and with brotli; equal inputs give equal bytes."""
+    return gzip.gzip_bytes(data, effort.gzip), brotli.compress(data, quality=effort.brotli)
+
+
+def compress_tree(root: Path, workers: int) -> Compressed:
+    """Write the twins of every compressible file below *root*, in *workers* threads.
+
+    A file has no twin when it is smaller than 256 bytes, and not the one that
+    would not be smaller than the file. Both compressors and the reading release
+    the interpreter's lock: two threads take 0.5 to 0.65 of the time of one. Raises
+    SourceError where a file of the site has the name of a twin.
+    """
+    every = list(root.rglob("*"))
+    files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
+    faults = [
+        Fault(path.relative_to(root).as_posix(), 0, "has the name of a compressed twin, and is never sent",
+              "rename it, as in data-json.gz")
+        for path in every
+        if path.suffix in (".gz", ".br")
+        and PurePath(path.stem).suffix.lower() in COMPRESSIBLE
+        and not path.with_name(path.stem).exists()
+    ]  # fmt: skip
+    with ThreadPoolExecutor(workers) as pool:
+        rows = list(pool.map(lambda path: _compress_file(root, path, faults), sorted(files)))
+    if faults:
+        raise SourceError(faults)
+    return Compressed(*(sum(column) for column in zip((0, 0, 0, 0), *rows, strict=True)))
+
+
+def _compress_file(root: Path, path: Path, faults: list[Fault]) -> tuple[int, int, int, int]:
+    """Write the twins of *path*; return 1 if it has any, its size and theirs, or zeros."""
+    if not path.is_file():
+        return 0, 0, 0, 0
+    data, relative = path.read_bytes(), path.relative_to(root)
+    pair = twins(data, effort(relative)) if len(data) >= SMALLEST else (data, data)
+    sizes = []
+    for suffix, twin in zip((".gz", ".br"), pair, strict=True):
+        target = path.with_name(path.name + suffix)
+        smaller = len(twin) < len(data)
+        if target.exists():
+            if not smaller or target.read_bytes() != twin:
+                name = relative.with_name(target.name).as_posix()
+                text = f"has the name of the compressed {relative.name}, and would be sent for it"
+                faults.append(Fault(name, 0, text, "rename it"))
+        elif smaller:
+            target.write_bytes(twin)
+        sizes.append(len(twin) if smaller else 0)
+    return (1, len(data), sizes[0], sizes[1]) if any(sizes) else (0, 0, 0, 0)

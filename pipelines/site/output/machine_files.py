@@ -1,0 +1,105 @@
+"""Files for machines: sitemap, robots.txt, security.txt, and the aliases for NGINX.
+
+Functions of values. No reads, no writes, no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from pipelines.core.config import SiteConfig
+from pipelines.site.content.documents import Document
+from pipelines.site.content.metadata import UNCATEGORISED, slug_of
+
+
+def sitemap(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]) -> str:
+    """Return a sitemap (sitemaps.org) of the public *urls*; *dates* are when each last changed."""
+    rows = []
+    for url in sorted(urls):
+        changed = f"<lastmod>{dates[url].isoformat()}</lastmod>" if url in dates else ""
+        rows.append(f"<url><loc>{escape(site.url + quote(url))}</loc>{changed}</url>\n")
+    space = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="{space}">\n'
+    return head + "".join(rows) + "</urlset>\n"
+
+
+def last_changes(documents: Iterable[Document]) -> dict[str, datetime]:
+    """Return when each page, and each list of pages, last changed.
+
+    A list changes when one of its posts does; a page whose date nobody knows
+    is not named.
+    """
+    found: dict[str, datetime] = {}
+
+    def note(url: str, moment: datetime) -> None:
+        found[url] = max(found.get(url, moment), moment)
+
+    for document in documents:
+        moment, meta = document.modified or document.meta.date, document.meta
+        if moment is None or document.gated:
+            continue
+        note(document.url, moment)
+        if document.kind != "post" or meta.date is None:
+            continue
+        lists = ["/", "/posts/", "/archive/", f"/archive/{meta.date.year}/", "/tags/", "/categories/"]
+        lists += [f"/tags/{slug_of(tag)}/" for tag in meta.tags]
+        lists.append(f"/categories/{slug_of(meta.category or UNCATEGORISED)}/")
+        lists += ["/series/", f"/series/{slug_of(meta.series)}/"] if meta.series else []
+        for url in lists:
+            note(url, moment)
+    return found
+
+
+def robots_txt(site: SiteConfig) -> str:
+    """Return robots.txt (RFC 9309). It names no members' page: it is read by everybody."""
+    closed = "Disallow: /account/\n" if site.login else "Disallow:\n"
+    return f"User-agent: *\n{closed}\nSitemap: {site.url}/sitemap.xml\n"
+
+
+def security_txt(site: SiteConfig, as_of: int) -> str:
+    """Return security.txt (RFC 9116), valid from *as_of* for half a year, and for less than one.
+
+    The date moves on 1 January and 1 July only, so that two builds of one tree
+    in one half-year agree.
+    """
+    now = datetime.fromtimestamp(as_of, UTC)
+    end = datetime(now.year + 1, 1 if now.month <= 6 else 7, 1, tzinfo=UTC) - timedelta(seconds=1)
+    lines = [f"Contact: {uri}" for uri in site.security_contact]
+    lines.append(f"Expires: {end.strftime('%Y-%m-%dT%H:%M:%SZ')}")
+    lines.append(f"Preferred-Languages: {site.lang}")
+    lines.append(f"Canonical: {site.url}/.well-known/security.txt")
+    return "\n".join(lines) + "\n"
+
+
+def aliases(documents: Iterable[Document]) -> dict[str, str]:
+    """Return alias -> URL, each alias with and without its last slash."""
+    found: dict[str, str] = {}
+    for document in documents:
+        for alias in document.meta.aliases:
+            found[alias] = document.url
+            last = alias.rstrip("/").rpartition("/")[2]
+            if alias != "/" and "." not in last:
+                found[alias.rstrip("/")] = found[alias.rstrip("/") + "/"] = document.url
+    return found
+
+
+def alias_map(found: Mapping[str, str], *, login: bool) -> str:
+    """Return *found* as lines of an NGINX ``map`` over ``$uri`` (which is decoded).
+
+    With *login*, an alias below /members/ has the key "members /members/…": no
+    ``$uri`` begins so, and only the location behind the gate looks for it.
+    """
+
+    def text(value: str) -> str:
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    keys = {alias: f"members {alias}" if login and is_gated(alias) else alias for alias in found}
+    return "".join(f"{text(keys[alias])} {text(quote(url))};\n" for alias, url in sorted(found.items()))
+
+
+def is_gated(path: str) -> bool:
+    """Return whether the server asks the gate before it answers to *path*, in any letter case."""
+    return path.encode().lower().startswith(b"/members/") or path.encode().lower() == b"/members"

@@ -1,0 +1,1 @@
+"""Run Pelican over converted documents: its plugin, its writer, what they share."""

@@ -1,0 +1,85 @@
+"""Put posts in order: neighbours, series, what is related, years.
+
+Works on the articles that Pelican has sorted. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from typing import Any
+
+from pelican.contents import Article
+from pelican.generators import ArticlesGenerator
+
+from pipelines.site.content.metadata import slug_of
+
+
+@dataclass(slots=True)
+class Series:
+    """Posts that belong together, oldest first."""
+
+    name: str
+    slug: str
+    articles: list[Article] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Return the site-relative URL."""
+        return f"series/{self.slug}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """A series as one of its posts sees it."""
+
+    series: Series
+    index: int  # counted from 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.series, name)
+
+
+def arrange_collections(generator: ArticlesGenerator) -> None:
+    """Give each post its neighbours, its series and what is related to it."""
+    articles: list[Article] = generator.articles
+    for newer, older in pairwise(articles):
+        newer.prev_article, older.next_article = older, newer
+    series: dict[str, Series] = {}
+    for article in reversed(articles):
+        if article.series_name:
+            slug = slug_of(article.series_name)
+            one = series.setdefault(slug, Series(article.series_name, slug))
+            one.articles.append(article)
+            article.series = Neighbours(one, len(one.articles))
+    _relate(articles)
+    generator.context["all_series"] = sorted(series.values(), key=lambda one: one.slug)
+    generator.context["tags"] = sorted(generator.tags.items(), key=lambda pair: pair[0].slug)
+    years = groupby(articles, key=lambda article: article.date.year)
+    generator.context["years"] = [(year, list(group)) for year, group in years]
+
+
+def _relate(articles: list[Article]) -> None:
+    """Three posts that share most tags; the category breaks ties, then the date."""
+    by_tag: dict[str, list[int]] = {}
+    for index, article in enumerate(articles):
+        for tag in article.tags:
+            by_tag.setdefault(tag.slug, []).append(index)
+    for index, article in enumerate(articles):
+        score: dict[int, float] = {}
+        for tag in article.tags:
+            others = by_tag[tag.slug]
+            for other in others:
+                # A tag that few posts carry says more than one that all carry.
+                score[other] = score.get(other, 0) + 1 / len(others)
+        score.pop(index, None)
+        best = sorted(
+            score,
+            key=lambda other: (
+                -score[other],
+                articles[other].category.slug != article.category.slug,
+                abs(other - index),
+                other,
+            ),
+        )
+        article.related = [articles[other] for other in best[:3]]

@@ -1,0 +1,175 @@
+"""Our half of Pelican: its reader, and the listings that it lacks.
+
+Pelican orders posts, groups tags and categories, paginates and calls the
+templates; the documents come in converted and checked. Writes pages below
+OUTPUT_PATH. No network.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from pelican import signals
+from pelican.contents import Author, Category, Tag
+from pelican.generators import Generator, PagesGenerator
+from pelican.readers import BaseReader, Readers
+from pelican.writers import Writer
+
+from pipelines.site.content.metadata import UNCATEGORISED
+from pipelines.site.content.read_policy import CONTENT
+from pipelines.site.html.postprocess import WORDS_A_MINUTE
+from pipelines.site.pelican.build_context import build_context
+from pipelines.site.pelican.collections import arrange_collections
+from pipelines.site.pelican.json_ld import json_ld
+from pipelines.site.pelican.writer import SiteWriter
+
+ERROR_PAGES = ("403", "404", "503")
+# Where members log in and look after their accounts: the page, and its template.
+ACCOUNT = {
+    "account/": "account",
+    "account/login/": "login",
+    "account/reset/": "reset",
+    "account/reset/new/": "reset_new",
+    "account/verify/": "verify",
+}
+
+
+class _Reader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
+    """Hand a document over that is converted already."""
+
+    enabled = True
+    file_extensions = ("md",)
+
+    def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
+        build = build_context(self.settings)
+        root = str(self.settings["PATH"]) + "/"
+        page = build.pages[source_path.removeprefix(root)]
+        document, meta = page.document, page.document.meta
+        metadata: dict[str, Any] = dict.fromkeys(build.config.metadata_extra, "")
+        metadata.update(
+            title=meta.title,
+            slug=document.slug,
+            lang=document.lang,
+            url=document.url[1:],
+            save_as=document.save_as,
+            authors=[Author(name, self.settings) for name in meta.author or (build.config.author,)],
+            tags=[Tag(name, self.settings) for name in meta.tags],
+            category=Category(meta.category or UNCATEGORISED, self.settings),
+            summary=Markup(page.fragment.summary),
+            description=page.fragment.description,
+            minutes=max(1, round(page.fragment.words / WORDS_A_MINUTE)),
+            toc=Markup(page.fragment.toc if page.fragment.sections > 2 else ""),
+            mark=document.mark,
+            gated=document.gated,
+            series_name=meta.series,
+            cover=page.cover,
+            entry=f"tag:{build.config.feed_authority}:{quote(document.path[len(CONTENT) + 1 : -3])}",
+            series=None,
+            prev_article=None,
+            next_article=None,
+            related=[],
+        )
+        if meta.date:
+            metadata["date"] = meta.date
+        metadata["modified"] = document.modified or meta.date or None
+        if metadata["modified"] is None:
+            del metadata["modified"]
+        if document.url == "/" or (document.lang != build.config.lang and document.slug == "index"):
+            metadata["template"] = "index"
+        metadata.update(meta.extra)
+        return page.fragment.html, metadata
+
+
+class _Listings(Generator):  # type: ignore[misc]  # Pelican is not typed
+    """The pages that Pelican has no generator for."""
+
+    def generate_output(self, writer: Writer) -> None:
+        """Write the archive, the series, the members' index, error pages and the account's pages."""
+        write = partial(writer.write_file, context=self.context)
+        build = build_context(self.settings)
+
+        def page(name: str, template: str, **values: Any) -> None:
+            write(name, self.get_template(template), **values)
+
+        page("archive/index.html", "archives", years=self.context["years"])
+        for year, articles in self.context["years"]:
+            name = f"archive/{year}/index.html"
+            page(name, "period_archives", year=year, articles=articles)
+        page("series/index.html", "series_list")
+        for series in self.context["all_series"]:
+            page(f"{series.url}index.html", "series", series=series)
+        for code in ERROR_PAGES:
+            page(f"{code}.html", code)
+        if "index.md" not in {path.removeprefix("pages/") for path in build.pages}:
+            page("index.html", "index", page=None)
+        if build.config.login:
+            for path, template in ACCOUNT.items():
+                page(f"{path}index.html", template)
+            members = sorted((one for one in self.context["pages"] if one.gated), key=lambda one: one.title)
+            if members and not any(one.url == "members/" for one in members):
+                page("members/index.html", "members", members=members)
+
+
+def _globals(generator: Generator) -> None:
+    """Give the templates what the theme's contract names."""
+    build = build_context(generator.settings)
+    site, texts = build.config, build.texts
+
+    @pass_context
+    def t(context: Context, key: str, **values: object) -> str:
+        return texts.text(context["lang"], key, **values)
+
+    @pass_context
+    def date_text(context: Context, day: Any) -> str:
+        return texts.date(context["lang"], day)
+
+    @pass_context
+    def menu_current(context: Context, path: str) -> bool:
+        here = context["path"]
+        return here == path or (path != "/" and here.startswith(path.rstrip("/") + "/"))
+
+    @pass_context
+    def structured(context: Context, kind: str, item: Any = None) -> Markup:
+        return json_ld(site, kind, item, context["lang"])
+
+    generator.env.globals.update(
+        site=site,
+        t=t,
+        date_text=date_text,
+        menu_current=menu_current,
+        json_ld=structured,
+        asset=build.theme.url,
+        svg=lambda name: Markup(build.theme.svg(name)),
+        preview=build.preview,
+    )
+
+
+def _add_reader(readers: Readers) -> None:
+    readers.reader_classes = {"md": _Reader}
+
+
+def _add_listings(_pelican: Any) -> type[Generator]:
+    return _Listings
+
+
+def _add_writer(_pelican: Any) -> type[Writer]:
+    return SiteWriter
+
+
+def _pages_are_sorted(generator: PagesGenerator) -> None:
+    generator.context["pages"] = sorted(generator.context["pages"], key=lambda page: page.url)
+
+
+def register() -> None:
+    """Connect to Pelican; it calls this for each plugin that the settings name."""
+    signals.readers_init.connect(_add_reader)
+    signals.generator_init.connect(_globals)
+    signals.get_generators.connect(_add_listings)
+    signals.get_writer.connect(_add_writer)
+    signals.article_generator_finalized.connect(arrange_collections)
+    signals.page_generator_finalized.connect(_pages_are_sorted)

@@ -1,0 +1,315 @@
+"""Run Pelican over documents that are converted already, and let nothing slip by.
+
+Reads pelicanconf.py and theme/templates. Writes HTML and feeds below a folder
+that the caller names. No network. What Pelican logs as an error is an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pelican
+from pelican import signals
+from pelican.generators import Generator, PelicanTemplateNotFound
+from pelican.settings import read_settings
+
+from pipelines.core.errors import Fault, PipelineError, SourceError, suggest
+from pipelines.site.cache import Cache, cache_digest
+from pipelines.site.content.documents import UrlPatterns
+from pipelines.site.content.front_matter import read_text
+from pipelines.site.content.read_policy import CONTENT, THEME
+from pipelines.site.pelican.build_context import CONTEXT_SETTING, BuildContext
+from pipelines.site.pelican.plugin_timing import TimedPlugins
+from pipelines.site.theme.strict_undefined import StrictUndefined
+from pipelines.site.theme.template_cache import TemplateCache
+
+SETTINGS = "pelicanconf.py"
+TEMPLATES = f"{THEME}/templates"
+PLUGIN = "pipelines.site.pelican.plugin"
+# Templates that are called by name, whatever the site holds.
+_CALLED = (
+    *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
+    *("series", "series_list", "tag"),
+)
+_OF_LOGIN = ("account", "login", "members", "reset", "reset_new", "verify")
+_SOME_DAY = datetime(2026, 5, 1)
+# Said by Pelican of what is no fault here.
+_NOISE = ("Empty alt attribute", "Other images have empty alt", "Unable to import", "No timezone information")
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Keep Python from writing __pycache__ beside pelicanconf.py: a build writes to out/ alone."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def pelican_settings(project: Path) -> dict[str, Any]:
+    """Read *project*/pelicanconf.py; raise SourceError where it cannot be run."""
+    file = project / SETTINGS
+    faults = []
+    if not file.exists():
+        faults.append(Fault(SETTINGS, 0, "no such file", "take the one that comes with this program"))
+    for folder in (CONTENT, TEMPLATES):
+        if not (project / folder).is_dir():
+            faults.append(Fault(folder, 0, "no such folder", "restore it, or name another --project"))
+    if faults:
+        raise SourceError(faults)
+    try:
+        with _heard() as heard, _no_bytecode():
+            found: dict[str, Any] = read_settings(str(file))
+    except PipelineError:
+        raise
+    except SyntaxError as error:
+        fault = Fault(SETTINGS, error.lineno or 0, f"is not Python: {error.msg}", "mend it")
+        raise SourceError([fault]) from None
+    except (Exception, SystemExit) as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        if not lines and not isinstance(error, ValueError):  # Pelican raises those of a wrong setting
+            raise
+        what = f"{type(error).__name__}: {error}"
+        line = (lines[-1] or 0) if lines else 0
+        raise SourceError([Fault(SETTINGS, line, what, "mend that line" if line else "mend it")]) from None
+    if PLUGIN not in map(str, found["PLUGINS"] or ()):
+        heard.append(f"PLUGINS lacks {PLUGIN!r}")
+    if heard:
+        raise SourceError(Fault(SETTINGS, 0, text.removeprefix("pelican: "), "mend it") for text in heard)
+    return found
+
+
+def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
+    """Take the patterns of URLs from Pelican's settings; raise SourceError for one that ends badly."""
+    keys = ("ARTICLE_URL", "ARTICLE_LANG_URL", "PAGE_URL", "PAGE_LANG_URL")
+    faults = []
+    for key in keys:
+        pattern = str(found[key])
+        if not pattern.endswith("/") or pattern.startswith("/") or "{slug" not in pattern:
+            fix = 'write it as "posts/{slug}/", with a slash at its end alone'
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is no clean URL", fix))
+            continue
+        values = {"slug": "a", "lang": "en"} | ({"date": _SOME_DAY} if key.startswith("ARTICLE") else {})
+        try:
+            pattern.format(**values)
+        except (LookupError, ValueError, AttributeError):
+            fix = f"it may hold {', '.join(f'{{{name}}}' for name in values)}"
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} cannot be filled in", fix))
+    for path in found["THEME_STATIC_PATHS"]:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            what = f"THEME_STATIC_PATHS: {str(path)!r} leads out of {THEME}/"
+            faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/"))
+        elif Path(path).parts[:1] == ("node_modules",):
+            what = f"THEME_STATIC_PATHS: {str(path)!r} is not read"
+            faults.append(Fault(SETTINGS, 0, what, f"copy what readers need into {THEME}/static/"))
+    if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
+        what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is not known"
+        faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"'))
+    if faults:
+        raise SourceError(faults)
+    return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
+
+
+def _copy_static(project: Path, theme: Collection[str], paths: Sequence[str], out: Path) -> None:
+    """Copy those files of *theme* that lie below *paths*, folders of theme/, into *out*."""
+    for path in paths:
+        folder = (Path(THEME) / path).as_posix()
+        for file in theme:
+            if file.startswith(f"{folder}/"):
+                target = out / file.removeprefix(f"{folder}/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(project / file, target)
+
+
+def render_pages(
+    project: Path,
+    base: Mapping[str, Any],
+    build: BuildContext,
+    out: Path,
+    cache: Cache,
+    theme: Collection[str],
+) -> dict[str, float]:
+    """Render *build* into *out*; return the seconds that each Pelican plugin took.
+
+    *theme* are the files of theme/ that may be read, relative to the project.
+    Raises SourceError for faults of templates and PipelineError for what
+    Pelican itself reports.
+    """
+    _check_templates(project, theme, base, build.config.login)
+    documents = [page.document for page in build.pages.values()]
+    own = {
+        **base,
+        CONTEXT_SETTING: build,
+        "PATH": str(project / CONTENT),
+        "THEME": str(project / "theme"),
+        "OUTPUT_PATH": str(out),
+        "ARTICLE_PATHS": [d.path[len(CONTENT) + 1 :] for d in documents if d.kind == "post"],
+        "PAGE_PATHS": [d.path[len(CONTENT) + 1 :] for d in documents if d.kind == "page"],
+        "STATIC_PATHS": [],
+        "ARTICLE_ORDER_BY": _newest_first,
+        "PAGE_ORDER_BY": lambda page: page.source_path,
+        "WITH_FUTURE_DATES": True,  # which posts are due was decided before
+        "FORMATTED_FIELDS": [],
+        "CACHE_CONTENT": False,
+        "LOAD_CONTENT_CACHE": False,
+        "DELETE_OUTPUT_DIRECTORY": False,
+        "RELATIVE_URLS": False,
+        "THEME_STATIC_PATHS": [],  # Pelican's copy follows every link: _copy_static knows what may be read
+        "JINJA_ENVIRONMENT": {
+            "undefined": StrictUndefined,
+            **base["JINJA_ENVIRONMENT"],
+            "autoescape": True,  # the plugin hands HTML over as Markup, and titles as text
+            "auto_reload": False,
+            "bytecode_cache": TemplateCache(cache, cache_digest((project / SETTINGS).read_bytes())),
+        },
+    }
+    if not own["ARTICLE_PATHS"]:
+        own["ARTICLE_PATHS"] = ["/nothing"]  # Pelican takes an empty list for the whole folder
+    if not own["PAGE_PATHS"]:
+        own["PAGE_PATHS"] = ["/nothing"]
+    admitted = frozenset(path.removeprefix(f"{TEMPLATES}/") for path in theme if path.startswith(TEMPLATES))
+    own_templates = partial(_own_templates, admitted)
+    with _heard() as heard, signals.generator_init.connected_to(own_templates):
+        runner = TimedPlugins(own)
+        try:
+            runner.run()
+        except PipelineError:
+            raise
+        except Exception as error:
+            if fault := _template_fault(error, project, base["THEME_TEMPLATES_OVERRIDES"]):
+                raise SourceError([fault]) from error
+            raise
+        finally:
+            runner.close()
+    _copy_static(project, theme, base["THEME_STATIC_PATHS"], out / str(base["THEME_STATIC_DIR"]))
+    if heard:
+        raise PipelineError("\n".join(heard))
+    return dict(runner.seconds)
+
+
+def _newest_first(article: Any) -> tuple[float, str]:
+    """Order posts by date, and those of one moment by path: Pelican's own leaves that to chance."""
+    return -article.date.timestamp(), article.source_path
+
+
+class _Overrides(jinja2.FileSystemLoader):
+    """Templates of folders that pelicanconf.py names, without what a link or a name with a dot adds."""
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Return the text of *template*; raise TemplateNotFound."""
+        text, file, fresh = super().get_source(environment, template)
+        inside = any(Path(file).resolve().is_relative_to(Path(one).resolve()) for one in self.searchpath)
+        if not inside or any(part.startswith(".") for part in template.split("/")):
+            raise jinja2.TemplateNotFound(template)
+        return text, file, fresh
+
+
+class _Templates(jinja2.FileSystemLoader):
+    """Templates of a folder, of those names alone that may be read."""
+
+    def __init__(self, folder: Path, admitted: frozenset[str]) -> None:
+        super().__init__(folder)
+        self._admitted = admitted
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Return the text of *template*; raise TemplateNotFound."""
+        if template not in self._admitted:
+            raise jinja2.TemplateNotFound(template)
+        return super().get_source(environment, template)
+
+
+def _own_templates(admitted: frozenset[str], generator: Generator) -> None:
+    """Take Pelican's own theme off the search path: it would stand in for a template that is missing."""
+    overrides = generator.settings["THEME_TEMPLATES_OVERRIDES"]
+    theme = _Templates(Path(generator.theme) / "templates", admitted)
+    own = jinja2.ChoiceLoader([_Overrides(overrides), theme]) if overrides else theme
+    # Pelican asks for this one even where pages of authors are switched off.
+    generator.env.loader = jinja2.ChoiceLoader([own, jinja2.DictLoader({"author.html": ""})])
+
+
+def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, Any], login: bool) -> None:
+    faults: list[Fault] = []
+    for path in sorted(theme):
+        if not (path.startswith(f"{TEMPLATES}/") and path.endswith(".html")):
+            continue
+        try:
+            read_text(project / path, path)
+        except SourceError as error:
+            faults.extend(error.faults)
+    for name in sorted({*_CALLED, *(_OF_LOGIN if login else ()), *base["DIRECT_TEMPLATES"]}):
+        if not (project / TEMPLATES / f"{name}.html").exists():
+            faults.append(Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: a build asks for it"))
+    if faults:
+        raise SourceError(faults)
+
+
+def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -> Fault | None:
+    """Return *error* as a fault of the template that it happened in; None where this program is to blame."""
+    root = project / TEMPLATES
+    frames = traceback.extract_tb(error.__traceback__)
+    roots = tuple(f"{one}/" for one in (root, *overrides))
+    inside = [frame for frame in frames if frame.filename.startswith(roots)]
+    if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
+        name, line = error.filename, error.lineno
+    elif inside:
+        calls = [f for f in inside if isinstance(error, RecursionError) and "include" in (f.line or "")]
+        name, line = (calls or inside)[-1].filename, (calls or inside)[-1].lineno or 0
+    elif isinstance(error, PelicanTemplateNotFound):
+        name, line = str(root), 0
+    else:
+        return None
+    if isinstance(error, jinja2.TemplateNotFound):
+        known = [file.relative_to(root).as_posix() for file in root.rglob("*.html")]
+        what = f"no template {error.name!r}; {suggest(str(error.name), known)}"
+    elif isinstance(error, RecursionError):
+        what = "includes or calls itself without end"
+    elif isinstance(error, (jinja2.TemplateError, PelicanTemplateNotFound)) or type(error) is LookupError:
+        what = str(error.args[0] if error.args else error)  # t(), asset() and svg() raise LookupError
+    elif frames[-1] in inside or "/jinja2/" in frames[-1].filename or "/markupsafe/" in frames[-1].filename:
+        what = f"{type(error).__name__}: {error}"
+    else:
+        return None
+    path = Path(name).relative_to(project).as_posix() if name.startswith(str(project)) else name
+    text, _, fix = re.sub(r"\s+", " ", what).rstrip(".").partition("; ")
+    return Fault(path, line, text, fix or "mend the template")
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Collect what Pelican logs as an error or a warning, and keep it off the terminal."""
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = " ".join(record.getMessage().split())
+            if not text.startswith(_NOISE):
+                cause = record.exc_info[1] if record.exc_info else sys.exc_info()[1]
+                heard.append(f"pelican: {text}" + (f" ({cause})" if cause else ""))
+                if cause and not isinstance(cause, PipelineError):
+                    heard[-1] += "\n" + "".join(traceback.format_exception(cause)).rstrip()
+
+    logger = logging.getLogger("pelican")
+    ear, before, quiet = Ear(logging.WARNING), logger.propagate, pelican.console.quiet
+    logger.addHandler(ear)
+    logger.propagate, pelican.console.quiet = False, True
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(ear)
+        logger.propagate, pelican.console.quiet = before, quiet

@@ -1,0 +1,133 @@
+"""Make the one stylesheet: LESS, then plain CSS, then the colours of code.
+
+Reads theme/less and theme/css. No writes, no network.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import rcssmin
+import tinycss2
+from pygments.formatters import HtmlFormatter
+from pygments.token import Token
+
+from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.site.cache import Cache, cache_digest
+from pipelines.site.content.front_matter import read_text
+from pipelines.site.content.read_policy import ReadPolicy
+from pipelines.site.less.compile import compile_less
+from pipelines.site.theme.assets import Asset
+
+ENTRY = "theme/less/site.less"
+# Of the palettes of Pygments, those whose every colour has 4.5:1 on its own
+# ground (tests/test_styles.py computes it): 5.0:1 and 4.7:1 at the least.
+LIGHT, DARK = "xcode", "github-dark"
+_URL = re.compile(r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]+)(?P=quote)\s*\)""")
+
+
+def stylesheet(
+    project: Path,
+    paths: Iterable[str],
+    compiler: str,
+    assets: Mapping[str, Asset],
+    cache: Cache,
+    policy: ReadPolicy,
+) -> tuple[str, frozenset[str]]:
+    """Return the minified CSS of *paths*, the files of theme/, and the names of the assets that it shows.
+
+    Raises SourceError with file:line for LESS that cannot be compiled right
+    and for a ``url()`` that leads nowhere.
+    """
+    parts = []
+    faults: list[Fault] = []
+    paths = sorted(paths)
+    if ENTRY in paths:
+        sources = [path for path in paths if path.endswith((".less", ".css"))]  # it may import any of them
+        state = cache_digest(
+            compiler, *(part for path in sources for part in (path, (project / path).read_bytes()))
+        )
+        entry = project / ENTRY
+        try:
+            less = cache.get("less", state, lambda: compile_less(entry, project, compiler, policy).css)
+            parts.append((ENTRY, less))
+        except SourceError as error:
+            faults.extend(error.faults)
+    for name in paths:
+        if not (name.startswith("theme/css/") and name.endswith(".css")):
+            continue
+        try:
+            parts.append((name, read_text(project / name, name)))
+            faults.extend(_flaws(parts[-1][1], name))
+        except SourceError as error:
+            faults.extend(error.faults)
+    done = [_resolve(text, path, assets, faults) for path, text in parts]
+    if faults:
+        raise SourceError(faults)
+    names = {f"/assets/{asset.name}": name for name, asset in assets.items()}
+    css = "\n".join([*done, code_colours()])
+    used = {names[found["url"]] for found in _URL.finditer(css) if found["url"] in names}
+    return str(rcssmin.cssmin(css)), frozenset(used)
+
+
+def _flaws(css: str, path: str) -> Iterator[Fault]:
+    """Yield what a browser would drop in silence from a file that is appended as it is."""
+    todo = tinycss2.parse_stylesheet(css + "\n#end{}", skip_comments=True, skip_whitespace=True)
+    last = todo[-1] if todo else None
+    begun = [node for node in getattr(last, "prelude", None) or [] if node.type != "error"]
+    if last is None or tinycss2.serialize(begun).strip() != "#end":
+        opened = css.count("\n", 0, max(css.rfind("/*"), 0)) + 1
+        line = max(opened, last.source_line if last else 1)
+        yield Fault(path, line, "what begins here has no end", "close it")
+        return
+    while todo:
+        rule = todo.pop()
+        if rule.type == "at-rule" and rule.lower_at_keyword in ("import", "charset"):
+            what = f"@{rule.at_keyword} works at the top of a sheet only"
+            yield Fault(path, rule.source_line, what, "put the rules themselves here")
+        parts = rule.value if rule.type == "declaration" else getattr(rule, "prelude", None) or []
+        for error in [rule, *parts]:
+            if error.type == "error":
+                what = re.sub(r"(EOF|Stop token) reached .*", "a declaration without a colon", error.message)
+                yield Fault(path, error.source_line, f"is not CSS: {what}", "mend it")
+        if getattr(rule, "content", None):
+            todo += tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
+
+
+def code_colours() -> str:
+    """Return the rules for highlighted code, light and dark."""
+    light, dark = _palette(LIGHT), _palette(DARK)
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+
+
+def _palette(name: str) -> str:
+    formatter: HtmlFormatter[str] = HtmlFormatter(style=name)
+    ground = formatter.style.background_color
+    text = f"#{formatter.style.style_for_token(Token)['color'] or '000000'}"
+    rules = formatter.get_token_style_defs(".highlight")  # type: ignore[no-untyped-call]
+    return "\n".join([f".highlight {{ background: {ground}; color: {text} }}", *rules])
+
+
+def _resolve(css: str, path: str, assets: Mapping[str, Asset], faults: list[Fault]) -> str:
+    """Point every url() of the file *path* to the hashed name of its asset; add to *faults*."""
+
+    def replace(found: re.Match[str]) -> str:
+        url = found["url"].strip()
+        if url.startswith(("data:", "#")):
+            return found[0]
+        line = css.count("\n", 0, found.start()) + 1 if path.endswith(".css") else 0
+        if re.match(r"[A-Za-z][\w+.-]*:|//", url):
+            fix = "put the file below theme/images or theme/fonts"
+            faults.append(Fault(path, line, f"url({url}) asks another host", fix))
+            return found[0]
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(path), url))
+        name = name.removeprefix("theme/")
+        if name not in assets:
+            faults.append(Fault(path, line, f"url({url}) leads nowhere", suggest(name, assets)))
+            return found[0]
+        return f'url("/assets/{assets[name].name}")'
+
+    return _URL.sub(replace, css)

@@ -1,0 +1,166 @@
+"""How this pipeline logs in where it publishes, taken from variables that the command line passes.
+
+Reads the files that variables named *_FILE point to. No writes, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pipelines.core.errors import PipelineError, suggest
+from pipelines.core.login import Login, login_from_auth_file
+
+if TYPE_CHECKING:
+    from pipelines.tools.signing import Signer
+
+REGISTRY = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
+PULL = "SITE_PULL_USER and SITE_PULL_PASSWORD, or REGISTRY_AUTH_FILE"
+CHARTS = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
+ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
+ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
+SIGNING = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
+RECEIVERS = ("SITE_FLUX", "SITE_FLUX_STAGING", "SITE_FLUX_PRODUCTION")  # of one cluster, or of two
+# Every secret of publishing and of the cluster. Each may also be a file: NAME_FILE.
+PUBLISHING = (
+    "SITE_REGISTRY_PASSWORD", "REGISTRY_AUTH_FILE", "SITE_CHARTS_PASSWORD", "SITE_ASSETS_SECRET",
+    "SITE_ARCHIVE_SECRET", "SITE_SIGNING_KEY", "SITE_SIGNING_PASSWORD",
+    *(f"{name}_{part}" for name in RECEIVERS for part in ("URL", "TOKEN")), "KUBECONFIG",
+)  # fmt: skip
+KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A webhook of Flux."""
+
+    url: str = field(repr=False)  # its path is half a secret
+    token: str = field(repr=False)
+    kind: str  # one of KINDS
+    variables: str = "SITE_FLUX"  # what the names of its variables begin with, one of RECEIVERS
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who this pipeline is, to each service; None where nothing is said."""
+
+    registry: Login | None
+    charts: Login | None
+    assets: Login | None
+    archive: Login | None
+    receivers: tuple[Receiver, ...]  # one of each cluster
+    authority: Path | None  # a file of certificates, trusted besides the public ones
+    signer: Signer | None = None  # signs images and charts
+    pull: Login | None = None  # reads the bases of images
+
+
+def credentials_from(environ: Mapping[str, str], registry: str, charts: str) -> Credentials:
+    """Return what the variables *told* say; raise PipelineError for one that does not fit.
+
+    *registry* and *charts* are the places of site.toml, which a file of
+    credentials is asked for.
+    """
+    file = environ.get("REGISTRY_AUTH_FILE")
+    found = _login(environ, "SITE_REGISTRY_USER", "SITE_REGISTRY_PASSWORD")
+    chart = _login(environ, "SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD")
+    oci, _, place = charts.partition("oci://")
+    if file and not found and registry:
+        found = login_from_auth_file(Path(file), registry)
+    if file and not chart and place and not oci:
+        chart = login_from_auth_file(Path(file), place)
+    return Credentials(
+        registry=found,
+        charts=chart,
+        assets=_login(environ, "SITE_ASSETS_KEY", "SITE_ASSETS_SECRET"),
+        archive=_login(environ, "SITE_ARCHIVE_KEY", "SITE_ARCHIVE_SECRET"),
+        receivers=tuple(hook for name in RECEIVERS if (hook := _receiver(environ, name))),
+        authority=authority_file(environ),
+        signer=_signer(environ),
+        pull=pull_login(environ, registry),
+    )
+
+
+def authority_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the file of certificates that are trusted besides the public ones, where one is named."""
+    file = environ.get("SITE_CA_FILE")
+    if file and not Path(file).is_file():
+        raise PipelineError("SITE_CA_FILE: no such file; name a file of certificates (PEM)")
+    return Path(file) if file else None
+
+
+def pull_login(environ: Mapping[str, str], registry: str) -> Login | None:
+    """Return the login that only reads the bases of images; the one of publishing is never taken for that."""
+    file = environ.get("REGISTRY_AUTH_FILE")
+    found = _login(environ, "SITE_PULL_USER", "SITE_PULL_PASSWORD")
+    return login_from_auth_file(Path(file), registry) if file and registry and not found else found
+
+
+def refuse_publishing_credentials(environ: Mapping[str, str]) -> None:
+    """Raise PipelineError for a GitLab job that packs and has a secret of ``PUBLISHING`` in its environment.
+
+    It runs the code of a merge request before anybody has reviewed that.
+    REGISTRY_AUTH_FILE counts: its login may push, and nothing here can tell.
+    """
+    names = [name for name in PUBLISHING if environ.get(name) or environ.get(f"{name}_FILE")]
+    if environ.get("GITLAB_CI") == "true" and names:
+        raise PipelineError(
+            f"{', '.join(names)}: this job packs, and must not be able to publish; scope the variable to the"
+            " environment production, or previews, and set SITE_PULL_USER and SITE_PULL_PASSWORD"
+            " where bases want a login"
+        )
+
+
+def _login(environ: Mapping[str, str], user: str, password: str) -> Login | None:
+    one, two = _value(environ, user), _value(environ, password)
+    if bool(one) != bool(two):
+        there, lacking = (user, password) if one else (password, user)
+        raise PipelineError(f"{there} is set and {lacking} is not; set both, or neither")
+    return Login(one, two) if one else None
+
+
+def _signer(environ: Mapping[str, str]) -> Signer | None:
+    pem, password = _text(environ, "SITE_SIGNING_KEY"), _value(environ, "SITE_SIGNING_PASSWORD")
+    if not pem.strip():
+        return None
+    from pipelines.tools.signing import load_signer  # cryptography is loaded where there is a key
+
+    return load_signer(pem.encode(), password, "SITE_SIGNING_KEY")
+
+
+def _receiver(environ: Mapping[str, str], name: str) -> Receiver | None:
+    """Return the Receiver of the variables that begin with *name*, one of RECEIVERS."""
+    url, token = _value(environ, f"{name}_URL"), _value(environ, f"{name}_TOKEN")
+    kind = environ.get(f"{name}_KIND") or KINDS[0]
+    if not url:
+        return None
+    if not token:
+        raise PipelineError(f"{name}_URL is set and {name}_TOKEN is not; set both, or neither")
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise PipelineError(f"{name}_URL: is no address; write https://host and the path of the Receiver")
+    if kind not in KINDS:
+        raise PipelineError(f"{name}_KIND: {kind!r} is no kind known here; {suggest(kind, KINDS)}")
+    return Receiver(url, token, kind, name)
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    """Return the value of the variable *name*, or what stands in the file that *name*_FILE names."""
+    value = _text(environ, name).rstrip("\r\n") if environ.get(f"{name}_FILE") else _text(environ, name)
+    if any(ord(letter) < 32 for letter in value):
+        raise PipelineError(f"{name}: holds a line break; write it in one line")
+    return value
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    """Return the same in its lines: a key has several."""
+    file = environ.get(f"{name}_FILE")
+    if file and environ.get(name):
+        raise PipelineError(f"{name} and {name}_FILE are both set; set one")
+    try:
+        return Path(file).read_text(encoding="utf-8") if file else environ.get(name, "")
+    except OSError as error:
+        raise PipelineError(f"{name}_FILE: cannot be read ({error.strerror}); mend the path") from None
+    except UnicodeDecodeError:
+        raise PipelineError(f"{name}_FILE: is no text (UTF-8)") from None

@@ -1,0 +1,194 @@
+"""What GitLab would run for which change, told by gitlab-ci-local, which knows GitLab's schema and rules."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.project import ROOT, commit_all, git, write
+from tests.support.tools import need
+from tests.support.trees import need_package
+
+FILE = ROOT / ".gitlab-ci.yml"
+MAIN = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
+REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "9"}
+PREVIEWS = REQUEST | {"SITE_PREVIEWS": "yes"}
+WEEKLY = MAIN | {"CI_PIPELINE_SOURCE": "schedule"}
+TAG = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.0.2"}
+BACK = "Go back\n\nRollback-To: 1.0.1"
+CHECKS = ("lint", "typing", "test")
+OUT = ("publish", "rollout")  # and until it is seen
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads !reference as the list that it is."""
+
+
+def _reference(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[object]:
+    return list(loader.construct_sequence(node))
+
+
+_Loader.add_constructor("!reference", _reference)
+
+
+@cache
+def file() -> dict[str, Any]:
+    return dict(yaml.load(FILE.read_text(), Loader=_Loader))  # a SafeLoader underneath
+
+
+def extended(name: str) -> dict[str, Any]:
+    """Return a job or a template with what it extends."""
+    own = file()[name]
+    return {**(extended(own["extends"]) if "extends" in own else {}), **own}
+
+
+def jobs() -> dict[str, dict[str, Any]]:
+    words = {"workflow", "stages", "variables", "default"}
+    return {name: extended(name) for name in file() if name not in words and not name.startswith(".")}
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A clone of a project, as gitlab-ci-local wants it: with a remote that it asks for main."""
+    origin = tmp_path / "origin"
+    write(origin / "content/pages/about.md", "one")
+    write(origin / "pipelines/x.py", "one")
+    write(origin / "images/base/web.Containerfile", "one")
+    shutil.copy(FILE, origin)
+    commit_all(origin, 1_775_000_000)
+    git(tmp_path, "clone", "-q", str(origin), "clone")
+    # It reads the project's name out of the address, and fetches nothing.
+    git(tmp_path / "clone", "remote", "set-url", "origin", "git@gitlab.small.example:me/site.git")
+    return tmp_path / "clone"
+
+
+def local(repo: Path, *words: str) -> str:
+    program = need_package("gitlab-ci-local/dist/index.js")
+    env = {**os.environ, "GIT_SSH_COMMAND": "false"}  # nothing leaves this machine
+    done = subprocess.run(
+        [need("node"), program, *words], cwd=repo, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=120, check=False, env=env,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def run_by(repo: Path, told: dict[str, str]) -> list[str]:
+    """Return the jobs of the pipeline that GitLab would start with the variables *told*."""
+    empty = dict.fromkeys(("CI_COMMIT_BRANCH", "CI_COMMIT_TAG", "CI_MERGE_REQUEST_IID"), "")
+    if "CI_COMMIT_BRANCH" in told:
+        del empty["CI_COMMIT_TAG"]  # an empty one is still one, to `if: $CI_COMMIT_TAG` of the program
+    words = [
+        word for name, value in (empty | told).items() if value for word in ("--variable", f"{name}={value}")
+    ]
+    unset = [
+        word for name, value in (empty | told).items() if not value for word in ("--unset-variable", name)
+    ]
+    said = local(repo, "--list-csv", *words, *unset, "--ignore-predefined-vars", ",".join(empty | told))
+    rows = said.partition("name;stage;when")[2].splitlines()[1:]
+    return sorted(row.split(";")[0] for row in rows if row.count(";") >= 5)
+
+
+@pytest.mark.parametrize(
+    ("told", "path", "message", "expected"),
+    [
+        (MAIN,    "content/pages/about.md",        "A change", [*CHECKS, *OUT, "pack", "plan"]),
+        (REQUEST, "content/pages/about.md",        "A change", [*CHECKS, "pack"]),
+        (MAIN,    "pipelines/x.py",                "A change", [*CHECKS, *OUT, "pack", "plan"]),
+        (REQUEST, "pipelines/x.py",                "A change", [*CHECKS, "pack"]),
+        (MAIN,    "images/base/web.Containerfile", "A change", ["bases", *CHECKS, *OUT, "pack", "plan"]),
+        (PREVIEWS, "content/pages/about.md",       "A change", [*CHECKS, "pack", "preview"]),
+        # What goes back is decided by `make version`, and not by a rule that reads the message.
+        (MAIN,    "content/pages/about.md",        BACK,       [*CHECKS, *OUT, "pack", "plan"]),
+        (REQUEST, "content/pages/about.md",        BACK,       [*CHECKS, "pack"]),
+    ],
+)  # fmt: skip
+def test_no_message_and_no_path_decides_which_jobs_run(
+    repo: Path, told: dict[str, str], path: str, message: str, expected: list[str]
+) -> None:
+    write(repo / path, "two")
+    commit_all(repo, 1_775_000_000, message)
+    # The program compares with the remote's main, GitLab with the commit before the push.
+    assert run_by(repo, told | {"CI_COMMIT_MESSAGE": message}) == sorted(expected)
+
+
+def test_the_schedule_looks_for_what_changed_elsewhere(repo: Path) -> None:
+    """Debian's updates and links to others; it publishes nothing."""
+    found = run_by(repo, WEEKLY)
+    assert {"bases", "links"} <= set(found)
+    assert not {"publish", "preview", "rollout"} & set(found)
+
+
+def test_a_tag_packs_and_publishes(repo: Path) -> None:
+    """Its commit was published as a candidate, or is checked now."""
+    assert run_by(repo, TAG) == sorted([*CHECKS, "pack", "plan", "publish"])
+
+
+def test_no_rule_reads_the_message_of_a_commit() -> None:
+    """Whoever writes a line into a message must not choose what runs."""
+    assert "CI_COMMIT_MESSAGE" not in FILE.read_text()
+    assert "CI_COMMIT_DESCRIPTION" not in FILE.read_text()
+
+
+def test_a_check_of_the_default_branch_is_not_stopped_by_the_next_commit() -> None:
+    for name in CHECKS:
+        assert jobs()[name]["rules"] == [
+            {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'},
+            {"when": "on_success", "interruptible": False},
+        ]
+        assert jobs()[name]["artifacts"]["paths"] == ["out/checks"]
+        assert name in jobs()["publish"]["needs"]
+
+
+def test_the_file_is_as_gitlab_wants_it(repo: Path) -> None:
+    said = local(repo, "--list-csv-all")
+    assert "json schema validated" in said
+    assert "reserved" not in said
+
+
+def test_a_job_is_one_target_that_exists() -> None:
+    """Whatever the pipeline does can be done here, with one word."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for name, job in jobs().items():
+        found = re.fullmatch(r"make ([a-z]+)", str(job["script"]))
+        assert found, name
+        assert found[1] in targets
+
+
+def test_artifacts_are_for_members_of_the_project() -> None:
+    """Those of a public project are public, and pages behind the login lie in them."""
+    kept = {name: job["artifacts"] for name, job in jobs().items() if "artifacts" in job}
+    assert {name: one.get("access") for name, one in kept.items()} == dict.fromkeys(kept, "developer")
+    assert all("expire_in" in one for one in kept.values())
+
+
+def test_what_has_credentials_is_scoped_and_not_stopped_halfway() -> None:
+    """A job without an environment sees no variable that is scoped to one."""
+    holders = {name for name, job in jobs().items() if "environment" in job}
+    assert holders == {"bases", "plan", "publish", "rollout", "preview"}
+    assert not any("environment" in jobs()[name] for name in (*CHECKS, "pack"))  # they run what a commit says
+    for name in ("publish", "preview"):
+        assert jobs()[name]["resource_group"]
+        assert jobs()[name]["interruptible"] is False
+
+
+def test_the_whole_history_is_cloned_and_nothing_is_privileged() -> None:
+    assert file()["variables"]["GIT_DEPTH"] == "0"
+    text = re.sub(r"#.*", "", FILE.read_text())
+    assert "privileged" not in text
+    assert "dind" not in text
+
+
+def test_caches_are_named_after_what_pins_their_contents() -> None:
+    keys = [cache["key"] for job in jobs().values() for cache in job.get("cache", [])]
+    assert keys
+    assert [path for key in keys for path in key["files"] if not (ROOT / path).is_file()] == []
+    assert all(len(key["files"]) <= 2 for key in keys)  # GitLab takes no more

@@ -1,0 +1,232 @@
+"""The jobs of .gitlab-ci.yml, run by gitlab-ci-local: a change of a text becomes a chart that helm finds.
+
+Each job runs in a folder of its own and gets the artifacts of those that it needs, as in GitLab. What it
+publishes to is what publishing is tested with: a real registry, object storage, and the Nexus of the tests.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.charts.build import release_of_chart
+from pipelines.core.login import Login
+from pipelines.image import base, base_lock
+from pipelines.image.base_registry import BaseRegistry, push_base
+from tests.support.delivery.helm import Helm
+from tests.support.delivery.targets import Place, Services
+from tests.support.project import COMMITTED, ROOT, SMALL, commit_all, git, write
+from tests.support.registry import LOGIN
+from tests.support.tools import need, need_base
+from tests.support.trees import need_package
+
+# What the jobs read of this repository.
+NAMES = (
+    *("Makefile", ".gitlab-ci.yml", ".gitignore", "pelicanconf.py"),
+    *(".ci", "requirements", "pipelines", "theme", "helm", "images"),
+)
+
+
+ABOUT, CODE = "content/pages/about.md", "pipelines/state.py"
+# What the checks of the project check: fast, and red or slow when its code says so.
+SETTINGS = """
+[tool.ruff]
+line-length = 320
+include = ["tests/*.py", "pipelines/state.py"]
+[tool.mypy]
+files = ["pipelines/state.py"]
+[tool.pytest.ini_options]
+testpaths = ["tests"]
+addopts = "-p no:cacheprovider"
+"""
+TESTS = """
+import time
+from pathlib import Path
+
+
+def test_state() -> None:
+    state = Path("pipelines/state.py").read_text()
+    assert "red" not in state
+    if "slow" in state:
+        Path("{began}").touch()
+        time.sleep(120)
+"""
+
+
+@pytest.fixture
+def place(running: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A place, and a project with the whole code, whose base lies in the registry."""
+    need_base(ROOT, "web")
+    project = tmp_path / "site"
+    project.mkdir()
+    for name in NAMES:  # with their times: make must not install anything anew
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, project / name)
+    shutil.copytree(SMALL / "content", project / "content")
+    write(project / "pyproject.toml", SETTINGS)
+    _add_packages(project)
+    write(project / "tests/test_state.py", TESTS.replace("{began}", str(tmp_path / "began")).lstrip())
+    write(project / CODE, 'STATE = "green"\n')
+    place = running.place(project)
+    facts = (project / "site.toml").read_text()
+    write(project / "site.toml", facts.replace("login    = true", "login    = false"))
+    auth = base64.b64encode(":".join(LOGIN).encode()).decode()
+    host = running.front["registry"].host
+    write(tmp_path / "auth.json", json.dumps({"auths": {host: {"auth": auth}}}))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(running.registry.authority))
+    there = BaseRegistry(f"{host}/{place.name}", Login(*LOGIN), authority=running.registry.authority)
+    push_base(base.base_directory(ROOT, "web"), base_lock.read_base_lock(ROOT)["web", "amd64"], there)
+    commit_all(project, COMMITTED)
+    git(project, "update-ref", "refs/remotes/origin/main", "HEAD")
+    git(project, "remote", "add", "origin", "git@gitlab.small.example:me/site.git")
+    return place
+
+
+def _add_packages(project: Path) -> None:
+    """Let `npm ci` install one empty package, out of the project: nothing of it is needed here."""
+    head = {"name": "site", "version": "1.0.0"}
+    needed = {"dependencies": {"nothing": "file:nothing"}}
+    packages = {"": head | needed, "nothing": {"version": "1.0.0"},
+                "node_modules/nothing": {"resolved": "nothing", "link": True}}  # fmt: skip
+    write(project / "package.json", json.dumps(head | needed))
+    write(project / "package-lock.json", json.dumps(head | {"lockfileVersion": 3, "packages": packages}))
+    write(project / "nothing/package.json", json.dumps({"name": "nothing", "version": "1.0.0"}))
+
+
+MAIN = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "9", "CI_PIPELINE_IID": "31",
+           "CI_DEFAULT_BRANCH": "main", "SITE_PREVIEWS": "yes"}  # fmt: skip
+
+
+def start(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN) -> subprocess.Popen[str]:
+    for name in ("make", "bash", "rsync", "skopeo", "helm"):
+        need(name)
+    program = need_package("gitlab-ci-local/dist/index.js")
+    told = dict(by)
+    told |= {name: os.environ[name] for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE")}
+    told |= place.environment()
+    variables = [word for name, value in told.items() for word in ("--variable", f"{name}={value}")]
+    env = {**os.environ, "HOME": str(tmp_path / "home"), "GIT_SSH_COMMAND": "false",
+           "MAKEFLAGS": f"VENV={ROOT / '.venv'}"}  # fmt: skip
+    (tmp_path / "home").mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [need("node"), program, *words, "--force-shell-executor", "--shell-isolation", *variables,
+         "--ignore-predefined-vars", ",".join(told)],
+        cwd=place.project, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def run(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN, code: int = 0) -> str:
+    """Run jobs to their end, which has to be *code*; return what they printed."""
+    job = start(place, tmp_path, *words, by=by)
+    said, _ = job.communicate(timeout=300)
+    assert job.returncode == code, said
+    return said
+
+
+def finished(said: str) -> set[str]:
+    """Return the jobs that have finished well."""
+    return set(re.findall(r"^(\w+) +finished in [^\n]*$", said, re.M)) - {"pipeline"}
+
+
+def ran(said: str) -> bool:
+    """Return whether the tests of the project have run."""
+    return "pytest -n auto" in said
+
+
+def test_code_is_checked_until_it_is_published(place: Place, tmp_path: Path) -> None:
+    """Red, then a word; green; a word; stopped, then a word; and a trailer on another content."""
+    project, charts = place.project, place.charts
+    text = (project / "content/pages/about.md").read_text()
+    said = run(place, tmp_path, "--needs", "publish")
+    assert (ran(said), list(charts())) == (True, ["site-0.1.1-rc.tgz"])
+
+    change(place, CODE, 'STATE = "red"\n')
+    run(place, tmp_path, "--needs", "publish", code=1)
+    change(place, ABOUT, text + "\nA word.\n")
+    said = run(place, tmp_path, "--needs", "publish", code=1)  # the word brings the code of the commit before
+    assert ran(said)
+    assert "publish" not in finished(said)
+    said = run(place, tmp_path, "publish", code=1)  # even where somebody starts it by hand
+    assert "has not passed test: differs from commit" in said
+    assert f"in {CODE}; run `make checks`" in said
+    assert len(charts()) == 1
+
+    change(place, CODE, 'STATE = "fixed"\n')
+    assert ran(run(place, tmp_path, "--needs", "publish"))
+    change(place, ABOUT, text + "\nA word more.\n")
+    said = run(place, tmp_path, "--needs", "publish")
+    assert not ran(said)
+    assert finished(said) == {"plan", "pack", "lint", "typing", "test", "publish"}
+    assert list(charts()) == [f"site-0.1.{number}-rc.tgz" for number in (1, 4, 5)]
+
+    change(place, CODE, 'STATE = "slow"\n')
+    stopped = start(place, tmp_path, "--needs", "publish")
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "began").exists():
+        assert time.monotonic() < deadline
+        assert stopped.poll() is None, stopped.communicate()[0]
+        time.sleep(0.2)
+    os.killpg(stopped.pid, signal.SIGKILL)
+    stopped.communicate(timeout=60)
+    change(place, CODE, 'STATE = "green again"\n')
+    change(place, ABOUT, text + "\nA word after it.\n")
+    assert ran(run(place, tmp_path, "--needs", "publish"))
+    assert "site-0.1.8-rc.tgz" in charts()
+
+    change(place, ABOUT, text + "\nA harmless word.\n", "Fix a typo\n\nRollback-To: 0.1.5-rc")
+    said = run(place, tmp_path, "--needs", "publish", code=1)
+    assert "Rollback-To: 0.1.5-rc, and content is not as in commit" in said
+    assert "site-0.1.9-rc.tgz" not in charts()
+
+
+def test_a_text_becomes_a_chart_and_goes_back(place: Place, tmp_path: Path) -> None:
+    """The artifacts are all that goes from one job to the next; going back builds nothing."""
+    text = (place.project / ABOUT).read_text()
+    change(place, ABOUT, text + "\nA word more.\n")
+    run(place, tmp_path, "--needs", "publish")
+    assert list(place.charts()) == ["site-0.1.2-rc.tgz"]
+    assert place.objects("assets")
+    nexus, helm = place.services.nexus, Helm(tmp_path / "helm")
+    assert helm.add(nexus, place.name)[0] == 0
+    assert helm.pull(f"{place.name}/site", ">=0.1.0-0", tmp_path / "got")[0] == 0
+    assert (tmp_path / "got/site-0.1.2-rc.tgz").read_bytes() == place.charts()["site-0.1.2-rc.tgz"]
+
+    change(place, CODE, 'STATE = "red"\n')  # what is broken now must not keep anybody from going back
+    git(place.project, "commit", "-q", "--allow-empty", "-m", "Go back\n\nRollback-To: 0.1.2-rc")
+    said = run(place, tmp_path, "--needs", "publish")
+    assert "goes back to 0.1.2-rc and builds nothing" in said
+    assert not ran(said)
+    first, second = (release_of_chart(place.charts()[f"site-0.1.{number}-rc.tgz"]) for number in (2, 4))
+    assert (second.web, second.site, second.asset) == (first.web, first.site, first.asset)
+    assert second.commit == git(place.project, "rev-parse", "HEAD").strip()
+
+
+def test_a_merge_request_has_a_chart_of_its_own(place: Place, tmp_path: Path) -> None:
+    """In a repository of its own, and in no bucket: no cluster that readers see takes it."""
+    facts = (place.project / "site.toml").read_text()
+    host = place.services.front["nexus"].host
+    own, elsewhere = f"{host}/repository/{place.name}", f"{host}/repository/charts"
+    moved = facts.replace(own, elsewhere).replace('previews = ""', f'previews = "http://{own}"')
+    write(place.project / "site.toml", moved)
+    text = (place.project / ABOUT).read_text()
+    change(place, ABOUT, text + "\nA word more.\n")
+    said = run(place, tmp_path, "--needs", "preview", by=REQUEST)
+    assert finished(said) == {"pack", "preview"}
+    assert list(place.charts()) == ["site-0.0.0-mr.9.31.tgz"]
+    assert (place.objects("assets"), place.objects("archive")) == ({}, {})
+
+
+def change(place: Place, path: str, text: str, message: str = "A change") -> None:
+    write(place.project / path, text)
+    commit_all(place.project, COMMITTED + 60, message)

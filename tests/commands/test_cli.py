@@ -1,0 +1,187 @@
+"""The command line: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.core.errors import Fault, SourceError
+from pipelines.tools.terminal import format_size
+from tests.support.project import AS_OF, COMMITTED, ROOT, command, commit_all, tiny_site, write
+
+PAGE = "---\ntitle: About\n---\nText.\n"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tiny_site(tmp_path_factory.mktemp("cli"), {"content/pages/about.md": PAGE})
+    post = "---\ntitle: One\ndate: 2026-01-01\n---\nText.\n"
+    write(project / "content/posts/one.md", post)
+    commit_all(project, COMMITTED)
+    return project
+
+
+def test_a_build_prints_a_summary_and_nothing_else(site: Path) -> None:
+    """Piped, there is no progress bar and no colour: stderr stays empty when all is well."""
+    done = command(site, "build", "--as-of", str(AS_OF))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "18 pages; " in done.stdout.splitlines()[0]
+    assert done.stdout.splitlines()[1].endswith("as of 2026-05-28 20:26 UTC")
+
+
+def test_the_result_is_json_for_machines(site: Path) -> None:
+    done = command(site, "build", "--json", "--as-of", str(AS_OF))
+    result = json.loads(done.stdout)
+    assert result == json.loads((site / "out" / "site.json").read_text())
+    assert result["as_of"] == AS_OF
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "as_of"),
+    [
+        (["--as-of", "2026-11-23"], {}, 1_795_392_000),
+        (["--as-of", "2026-11-23T01:00:00+01:00"], {}, 1_795_392_000),
+        (["--as-of", "1795392000"], {}, 1_795_392_000),
+        ([], {"SOURCE_DATE_EPOCH": "1795392000"}, 1_795_392_000),
+        ([], {}, COMMITTED),
+        (["--as-of", "1795392000"], {"SOURCE_DATE_EPOCH": "1"}, 1_795_392_000),
+    ],
+    ids=["a day", "with an offset", "seconds", "from the environment", "of HEAD", "the word beats all"],
+)
+def test_the_time_that_decides_what_is_due(
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    env: dict[str, str],
+    as_of: int,
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["--project", str(site), "build", "--json", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["as_of"] == as_of
+
+
+def test_without_git_the_clock_is_taken_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The build itself never reads the clock; the command does, and tells how to repeat the build."""
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    project = tiny_site(
+        tmp_path, {"content/pages/about.md": PAGE, "content/posts/x.md": "Title: X\nDate: 2026-01-01\n"}
+    )
+    assert cli.main(["--project", str(project), "build"]) == 0
+    assert "no Git here: posts are due as of the clock; for equal bytes: --as-of 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 2, "usage: "),
+        (["nonsense"], 2, "invalid choice: 'nonsense'"),
+        (["build", "--as-of", "soon"], 2, "error: --as-of 'soon' is not a time; write 2026-11-23, "),
+        (["build", "--workers", "0"], 2, "'0' is not a number from 1 to 256"),
+        (["serve", "--port", "99999"], 2, "'99999' is not a port from 1 to 65535"),
+        (["new", "poem", "x"], 2, "invalid choice: 'poem'"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_remedy(
+    site: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, said: str
+) -> None:
+    try:
+        ended = cli.main(["--project", str(site), *words])
+    except SystemExit as exit_:  # argparse's own
+        ended = int(exit_.code or 0)
+    assert (ended, said in capsys.readouterr().err) == (status, True)
+
+
+def test_a_folder_that_is_no_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--project", str(tmp_path), "build"]) == 1
+    fault = "site.toml: no such file; run in the folder of the site, or name it with --project"
+    assert capsys.readouterr().err == f"{fault}\n\n1 fault; nothing was written\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only mistakes of the user are told in a line: a bug must not hide."""
+    monkeypatch.setattr("pipelines.core.config.load_config", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["--project", str(site), "build"])
+
+
+def test_a_reader_of_the_output_that_leaves_is_no_fault(site: Path) -> None:
+    """As in `… build --json | head -1`."""
+    build = subprocess.Popen(
+        [sys.executable, "-m", "pipelines", "--project", str(site), "build", "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert build.stdout is not None
+    build.stdout.close()
+    assert build.stderr is not None
+    said = build.stderr.read()
+    build.stderr.close()
+    assert (build.wait(timeout=60), said) == (0, b"")
+
+
+def test_faults_are_sorted_and_told_once() -> None:
+    one, two = Fault("b.md", 2, "x", "y"), Fault("a.md", 10, "x", "y")
+    assert str(SourceError([one, two, one])) == "a.md:10: x; y\nb.md:2: x; y"
+
+
+BAR = """
+import time
+from pipelines import terminal
+terminal.PATIENCE = 0.2
+with terminal.Bar() as bar:
+    bar.phase("convert", 30)
+    for _ in range(30):
+        time.sleep(0.02)
+        bar.advance(1)
+"""
+
+
+def watched(script: str) -> str:
+    """Run *script* with a terminal as its stderr; return what the terminal got."""
+    master, slave = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    done = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=slave, env=env)
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 4096)
+        except OSError:  # Linux: the other side has closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(master)
+    assert done.wait(timeout=30) == 0
+    return seen.decode()
+
+
+def test_long_work_shows_a_bar_on_a_terminal() -> None:
+    seen = watched(BAR)
+    assert "convert" in seen
+    assert "/30" in seen
+
+
+def test_short_work_shows_none() -> None:
+    assert watched(BAR.replace("0.2", "60")) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (328_000, "328 kB"), (2_460_000, "2.5 MB")],
+)
+def test_sizes_read_well(count: int, text: str) -> None:
+    assert format_size(count) == text

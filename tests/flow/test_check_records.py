@@ -1,0 +1,225 @@
+"""Code is published once it has passed its checks; a text on published code needs none."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from pipelines.core.errors import PipelineError
+from pipelines.flow import check_records
+from tests.support.delivery.release import chart
+from tests.support.delivery.status_site import chart as packed
+from tests.support.delivery.targets import Place
+from tests.support.project import commit_all, git, write
+
+PAGE, CODE = "content/pages/about.md", "pipelines/x.py"
+
+
+class Site:
+    """A project with a history, whose releases are charts that name a commit and nothing more."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.project = place, place.project
+        write(self.project / ".gitignore", "/out/\n/output-*\n")
+
+    def commit(self, path: str, text: str, message: str = "A change") -> str:
+        write(self.project / path, text)
+        commit_all(self.project, 1_775_000_000, message)
+        return git(self.project, "rev-parse", "HEAD").strip()
+
+    def published(self, version: str, commit: str) -> None:
+        """Put a chart on the shelf that carries *commit*."""
+        shelf = self.place.services.nexus.shelves[self.place.name]
+        shelf.files[f"site-{version}.tgz"] = packed(version, commit)
+        shelf.created[f"site-{version}.tgz"] = 0.0
+        shelf.index = self.place.services.nexus._index(shelf)
+
+    def plan(self, **words: str) -> dict[str, Any]:
+        run = self.place.run("plan", "--json", env={"CI_DEFAULT_BRANCH": "main", **words})
+        assert run.code == 0, run.err
+        assert run.result == json.loads((self.project / "out/plan.json").read_text())
+        return dict(run.result)
+
+
+@pytest.fixture
+def site(place: Place) -> Site:
+    return Site(place)
+
+
+def test_a_text_on_published_code_needs_no_checks(site: Site) -> None:
+    first = site.commit(PAGE, "one")
+    assert site.plan()["reason"] == "nothing is published yet"
+    assert site.plan()["checks"] is True
+    site.published("0.1.1", first)
+    site.commit(PAGE, "two")
+    plan = site.plan()
+    assert (plan["checks"], plan["baseline"]) == (False, first)
+    same = "nothing but content/ differs from commit"
+    assert plan["reason"] == f"{same} {first[:12]} of 0.1.1, which is published"
+
+
+@pytest.mark.parametrize(
+    "path", [CODE, "theme/less/x.less", "site.toml", "tests/x.py", "contents/x", "x/content/y"]
+)
+def test_everything_but_content_is_code(site: Site, path: str) -> None:
+    first = site.commit(PAGE, "one")
+    site.published("0.1.1-rc", first)
+    old = (site.project / path).read_text() if (site.project / path).exists() else ""
+    site.commit(path, old + "\n# more\n")
+    plan = site.plan()
+    assert plan["checks"] is True
+    assert plan["reason"] == f"differs from commit {first[:12]} of 0.1.1-rc, which is published, in {path}"
+
+
+def test_untested_code_is_seen_through_every_text_after_it(site: Site) -> None:
+    """Its own pipeline was red, or was stopped: the next push brings a word, and its code."""
+    first = site.commit(PAGE, "one")
+    site.published("0.1.1", first)
+    site.commit(CODE, "red")
+    for number in range(3):
+        site.commit(PAGE, f"a word {number}")
+        assert site.plan()["checks"] is True
+    site.commit(CODE, "")
+    git(site.project, "rm", "-q", CODE)
+    git(site.project, "commit", "-q", "-m", "Take it back")
+    assert site.plan()["checks"] is False  # the code is that of the release again
+
+
+def test_a_merge_is_compared_with_what_is_published(site: Site) -> None:
+    """Whichever parent is the first one: the trees decide."""
+    site.commit(PAGE, "one")
+    git(site.project, "checkout", "-q", "-b", "side")
+    site.commit(CODE, "two")
+    git(site.project, "checkout", "-q", "main")
+    second = site.commit("content/pages/two.md", "two")
+    site.published("0.1.2", second)
+    git(site.project, "merge", "-q", "--no-ff", "-m", "Merge", "side")
+    assert site.plan()["checks"] is True
+
+
+def test_a_rollback_needs_no_checks_and_vouches_for_nothing(site: Site) -> None:
+    """It builds nothing, so it goes out on code that is red; that code is not published by it."""
+    first = site.commit(PAGE, "one")
+    site.published("0.1.1", first)
+    site.commit(CODE, "red")
+    git(site.project, "commit", "-q", "--allow-empty", "-m", "Go back\n\nRollback-To: 0.1.1")
+    back = git(site.project, "rev-parse", "HEAD").strip()
+    plan = site.plan()
+    assert (plan["checks"], plan["reason"]) == (False, "it goes back to 0.1.1, and builds nothing")
+    site.published("0.1.3", back)
+    site.commit(PAGE, "two")
+    plan = site.plan()
+    assert (plan["checks"], plan["baseline"]) == (True, first)
+
+
+def test_a_tag_is_held_against_its_own_candidate(site: Site) -> None:
+    """Candidates after it have other code; what was published as 0.1.1-rc has passed."""
+    first = site.commit(PAGE, "one")
+    site.published("0.1.1-rc", first)
+    site.published("0.1.2-rc", site.commit(CODE, "two"))
+    git(site.project, "checkout", "-q", "--detach", first)
+    assert site.plan(CI_COMMIT_TAG="v0.1.1")["checks"] is False
+
+
+def test_a_baseline_that_is_not_here_proves_nothing(site: Site) -> None:
+    site.commit(PAGE, "one")
+    site.published("0.1.9", "9" * 40)
+    plan = site.plan()
+    assert (plan["checks"], plan["baseline"]) == (True, "")
+    assert "of 0.1.9, the newest published version, is not in this clone" in plan["reason"]
+
+
+def check(site: Site, name: str) -> int:
+    """Run a check that passes, and record it."""
+    for action in ("begin", "passed"):
+        assert site.place.run("checks", action, name).code == 0
+    return len(list((site.project / "out/checks").glob("*.json")))
+
+
+def test_publish_wants_a_record_of_each_check(site: Site) -> None:
+    """Of this code: neither the order of jobs nor a plan that somebody wrote is believed."""
+    site.place.checked = True
+    head = site.commit(CODE, "one")
+    version = {"version": "0.1.1-rc", "kind": "candidate", "commit": head, "time": 1, "dirty": False,
+               "rollback": "", "as_of": 0}  # fmt: skip
+    out = site.project / "out"
+    write(out / "version.json", json.dumps(version))
+    found = json.loads((out / "chart.json").read_text())
+    chart(out, "0.1.1-rc", head, found["web"], found["api"], found["site"])
+    forged = {"commit": head, "code": "", "baseline": "", "checks": False, "reason": ""}
+    write(out / "plan.json", json.dumps(forged))
+    run = site.place.run("publish")
+    assert run.code == 1
+    assert f"commit {head[:12]} has not passed lint, types, test: nothing is published yet" in run.err
+    assert [check(site, name) for name in ("lint", "types")] == [1, 2]
+    assert "has not passed test: nothing is published yet; run `make checks`" in site.place.run("publish").err
+    assert site.place.charts() == {}
+    assert check(site, "test") == 3
+    run = site.place.run("publish")
+    assert run.code == 0, run.err
+    assert "site-0.1.1-rc.tgz" in site.place.charts()
+
+
+def test_a_record_is_of_the_code_that_was_checked(site: Site) -> None:
+    """A text in between changes nothing; other code, and a tree with changes, are not what was checked."""
+    project, names = site.project, list(check_records.NAMES)
+    first = site.commit(CODE, "one")
+    for name in names:
+        check_records.record_begin(project, name)
+        assert check_records.record_passed(project, name)
+    assert check_records.missing_checks(project, first) == []
+    assert check_records.missing_checks(project, site.commit(PAGE, "a word")) == []
+    second = site.commit(CODE, "two")
+    assert check_records.missing_checks(project, second) == names
+    check_records.record_begin(project, "lint")
+    site.commit(CODE, "three")  # while it ran
+    assert check_records.record_passed(project, "lint") is None
+    check_records.record_begin(project, "lint")
+    write(project / CODE, "not committed")
+    assert check_records.record_passed(project, "lint") is None
+    check_records.record_begin(project, "lint")
+    git(project, "checkout", "-q", "--", CODE)
+    assert check_records.record_passed(project, "lint") is None
+    check_records.record_begin(project, "lint")
+    assert check_records.record_passed(project, "lint")
+    check_records.record_begin(project, "lint")  # it runs again, and fails
+    assert "lint" in check_records.missing_checks(project, git(project, "rev-parse", "HEAD").strip())
+    with pytest.raises(PipelineError, match="commit 999999999999 is not in this clone; run `git fetch`"):
+        check_records.missing_checks(project, "9" * 40)
+
+
+def test_a_merge_request_is_compared_with_its_merge_base(site: Site) -> None:
+    """It has no credentials to ask what is published; without a base, everything runs."""
+    first = site.commit(CODE, "one")
+    site.commit(PAGE, "a word")
+    base = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": first}
+    assert site.place.run("checks", "due").out == "yes\n"
+    assert site.place.run("checks", "due", env=base).out == "no\n"
+    assert site.place.run("checks", "due", env={"CI_MERGE_REQUEST_DIFF_BASE_SHA": "9" * 40}).out == "yes\n"
+    site.commit(CODE, "two")
+    assert site.place.run("checks", "due", env=base).out == "yes\n"
+
+
+def test_a_plan_of_another_commit_decides_nothing(site: Site) -> None:
+    first = site.commit(CODE, "one")
+    site.published("0.1.1", first)
+    site.plan()
+    assert site.place.run("checks", "due").out == "no\n"
+    site.commit(CODE, "two")
+    assert site.place.run("checks", "due").out == "yes\n"
+
+
+def test_the_decision_is_fast(site: Site) -> None:
+    """A text waits for it: two questions to the chart repository, and Git's own object ids."""
+    first = site.commit(PAGE, "one")
+    site.published("0.1.1", first)
+    site.commit(PAGE, "two")
+    site.plan()
+    start = time.monotonic()
+    site.plan()
+    assert time.monotonic() - start < 5  # far above what it takes: the machine may be busy
+    asked = [call.path for call in site.place.services.front["nexus"].calls]
+    assert len(asked) == 4  # two for each plan

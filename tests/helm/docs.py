@@ -1,0 +1,67 @@
+"""The table of values in the chart's README, made of the comments of values.yaml: ``make chart-docs``.
+
+Reads helm/site/values.yaml. Writes helm/site/README.md between two marks. No network.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from tests.helm.render import CHART
+
+README, VALUES = CHART / "README.md", CHART / "values.yaml"
+BEGIN, END = "<!-- values: made by `make chart-docs` -->\n", "<!-- end of values -->\n"
+
+
+def rows(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, default as JSON, what its comment says) of every value in *text*, in its order.
+
+    A value that is an object with names of its own is not one of these rows: its values are.
+    """
+    comment: list[str] = []
+    path: list[str] = []
+    inside = ""  # the path of a list or map whose lines are its default
+    whole = yaml.safe_load(text)
+    for line in text.splitlines():
+        indent = (len(line) - len(line.lstrip())) // 2
+        if line.lstrip().startswith("#"):
+            comment.append(line.lstrip("# ").rstrip())
+        elif not line.strip():
+            comment = []
+        elif key := re.match(r" *([A-Za-z]\w*):", line):
+            path = [*path[:indent], key[1]]
+            dotted = ".".join(path)
+            if inside and dotted.startswith(inside + "."):
+                continue
+            value = whole
+            for name in path:
+                value = value[name]
+            leaf = not isinstance(value, dict) or not value or path[-1] == "resources"
+            inside = dotted if leaf and not re.search(r": +\S", line) else ""
+            if leaf:
+                yield dotted, json.dumps(value), " ".join(comment)
+            comment = []
+
+
+def table(text: str) -> str:
+    """Return the rows as Markdown."""
+    lines = ["| value | default | what it is |", "|---|---|---|"]
+    for path, default, what in rows(text):
+        lines.append(f"| `{path}` | `{default}` | {what.replace('<', '&lt;')} |")
+    return "\n".join(lines) + "\n"
+
+
+def written(readme: str, text: str) -> str:
+    """Return *readme* with the table of *text* in its place."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(text)}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text("utf-8"), Path(VALUES).read_text("utf-8")), "utf-8")

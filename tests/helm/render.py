@@ -1,0 +1,106 @@
+"""The chart as the real helm renders it, from a table of values files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.project import ROOT
+from tests.support.tools import need
+
+CHART = ROOT / "helm" / "site"
+VALUES = Path(__file__).parent / "values"
+COMMON = VALUES / "common.yaml"
+MODES = tuple(sorted(file.stem for file in VALUES.glob("*.yaml") if file != COMMON))
+# What a cluster has that is not built in: helm renders for it, as for a real one.
+NAMESPACE, RELEASE = "site", "site"
+
+Object = dict[str, Any]
+
+
+def helm(*words: str | Path, code: int = 0, stdin: str = "") -> str:
+    """Run helm and return what it printed: stdout, or with another *code* than 0 stderr."""
+    argv = [need("helm"), *map(str, words)]
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr if code else done.stdout
+
+
+def template(
+    mode: str, more: Mapping[str, Any] | None = None, *words: str, code: int = 0, chart: Path = CHART
+) -> str:
+    """Render the values of *mode*, with *more* over them (dotted paths)."""
+    sets = [
+        part for name, value in (more or {}).items() for part in ("--set-json", f"{name}={json.dumps(value)}")
+    ]
+    return helm("template", RELEASE, chart, "--namespace", NAMESPACE, *given(mode), *sets, *words, code=code)
+
+
+def given(mode: str) -> list[str]:
+    """Return the words that give helm the values of *mode*."""
+    return [f"--values={COMMON}", f"--values={VALUES / mode}.yaml"]
+
+
+@cache
+def text(mode: str) -> str:
+    """Return the manifests of *mode*."""
+    return template(mode)
+
+
+def parse(manifests: str) -> list[Object]:
+    """Return the objects of *manifests*."""
+    return [one for one in yaml.safe_load_all(manifests) if one]
+
+
+def objects(mode: str) -> list[Object]:
+    """Return the objects of *mode*, fresh: a test may change them."""
+    return parse(text(mode))
+
+
+def of(kind: str, found: Iterable[Object], component: str = "") -> list[Object]:
+    """Return the objects of *kind*, those of *component* where it is named."""
+    return [
+        one
+        for one in found
+        if one["kind"] == kind and component in ("", one["metadata"]["labels"]["app.kubernetes.io/component"])
+    ]
+
+
+def the(kind: str, found: Iterable[Object], component: str = "") -> Object:
+    """Return the one object of *kind*."""
+    (one,) = of(kind, found, component)
+    return one
+
+
+def template_of(one: Object) -> Object | None:
+    """Return labels and spec of the pods that *one* makes, or is; None for what makes none."""
+    spec = one.get("spec", {})
+    if one["kind"] == "Pod":
+        return {"metadata": one["metadata"], "spec": spec}
+    if one["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    found = spec.get("template")
+    return found if isinstance(found, dict) else None
+
+
+def pods(found: Iterable[Object]) -> list[tuple[str, Object]]:
+    """Return the name of each object that makes pods, with their template."""
+    return [(f"{one['kind']}/{one['metadata']['name']}", pod) for one in found if (pod := template_of(one))]
+
+
+def web_files(found: Iterable[Object]) -> dict[str, str]:
+    """Return the files that web pods mount, by name: annotations of their template."""
+    files: dict[str, str] = the("Deployment", found, "web")["spec"]["template"]["metadata"]["annotations"]
+    return files
+
+
+def containers(pod: Object) -> list[Object]:
+    """Return all containers of a pod's template, the ones that come first among them."""
+    spec = pod["spec"]
+    return [*spec.get("initContainers", []), *spec["containers"]]

@@ -1,0 +1,244 @@
+"""What the chart renders, running: its NGINX configuration, and the pods of `helm test`.
+
+Names of Services are answered by dnsmasq, each with a loopback address of its own, so that the ports stay
+those of the chart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.running import Site, running
+from tests.fakes.upstream import upstream
+from tests.helm.render import parse, template, the, web_files
+from tests.support.previews import free_port, until
+from tests.support.project import ROOT
+from tests.support.tools import need
+from tests.web import server
+from tests.web.conftest import made
+
+OLD = "/assets/gone.0123abcd.css"  # of another release
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built site with members' pages."""
+    return made(tmp_path_factory.mktemp("chart"))
+
+
+def loopback() -> str:
+    """Return an address of this machine that nobody else uses: the ports on it are free."""
+    return f"127.{20 + secrets.randbelow(200)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(250)}"
+
+
+@contextmanager
+def names(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
+    """Answer for names as the cluster's DNS does, on a port of this machine."""
+    port = free_port()
+    # Known names with one kind of address: "no data" for the other kind, as in a cluster.
+    words = [f"--host-record={name},{address}" for name, address in addresses.items()]
+    argv = [need("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+            f"--port={port}", "--local=/cluster.local/", "--listen-address=127.0.0.1", "--bind-interfaces",
+            "--user=", "--pid-file=", *words]  # fmt: skip
+    with (folder / "dnsmasq.log").open("wb") as log:
+        one = subprocess.Popen(argv, stdout=log, stderr=log)
+    try:
+        until(lambda: b"started" in (folder / "dnsmasq.log").read_bytes())
+        yield port
+    finally:
+        one.terminate()
+        one.wait(10)
+
+
+def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp_path: Path) -> None:
+    """The rendered file instead of the image's: the gate asks the login, an old asset comes from a peer."""
+    api_host, peer_host = loopback(), loopback()
+    services = {
+        "site-api.site.svc.cluster.local": api_host,
+        "site-web-peers.site.svc.cluster.local": peer_host,
+    }
+    with (
+        upstream(8000, host=api_host) as api,
+        upstream(8080, host=peer_host) as peer,
+        names(tmp_path, services) as dns,
+    ):
+        peer.answers(404)
+        peer.pages[OLD] = (200, b"body { color: red }")
+        more = {"cluster.dns.host": f"127.0.0.1:{dns}", "edge.trusted": ["127.0.0.0/8"], "web.bucket.url": ""}
+        files = web_files(parse(template("nodeport", more)))
+        folder = tmp_path / "web"
+        process = folder / "root/etc/nginx/process/process.conf"
+        with server.process(folder, project, files["cluster.conf"]) as web:
+            version = folder / "root/srv/version/version.json"
+            version.write_text(files["version.json"])
+            assert web.get("/members/inside/").status == 200
+            assert [one.path for one in api.asked] == ["/_gate"]
+            api.answers(401)
+            assert web.get("/members/inside/").status == 401
+            assert (web.get(OLD).status, web.get(OLD).body) == (200, b"body { color: red }")
+            assert json.loads(web.get("/version.json", headers={"If-Version": "0.0.0"}).body) == json.loads(
+                files["version.json"]
+            )
+            assert web.get("/version.json", headers={"If-Version": "0.0.1"}).status == 412
+        process.write_text(files["process.conf"])
+        with server.process(folder, project, files["cluster.conf"]) as web:
+            assert len(children(web.process.pid)) == 2  # web.workers
+
+
+def children(number: int) -> list[str]:
+    """Return the processes that the process *number* started."""
+    return Path(f"/proc/{number}/task/{number}/children").read_text().split()
+
+
+@pytest.fixture(scope="module")
+def site(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site with its login."""
+    folder = tmp_path_factory.mktemp("asked")
+    with running(folder, project, f"sqlite:///{folder}/login.sqlite3") as one:
+        yield one
+
+
+def asset_of(project: Path) -> str:
+    """Return a hashed asset of the site."""
+    public = project / "out/site/public"
+    return "/" + min(public.glob("assets/*.css")).relative_to(public).as_posix()
+
+
+def told(project: Path, site: Site) -> dict[str, Any]:
+    """Return what the chart tells its test, with the addresses of this machine for those of the cluster."""
+    pod = the("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
+    words = pod["spec"]["containers"][0]["command"]
+    assert words[:3] == ["python3", "-m", "api.health.ask"]
+    found: dict[str, Any] = json.loads(words[3])
+    assert (found["site"], found["api"], found["host"]) == (
+        "http://site-web", "http://site-api:8000", "small.example",
+    )  # fmt: skip
+    return found | {
+        "site": f"http://127.0.0.1:{site.web.port}",
+        "api": f"http://127.0.0.1:{site.ports[0]}",
+        "host": site.host,
+        "patience": 0,
+    }
+
+
+def ask(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
+    """Run what the test's pod runs; return its status, and its line for each question."""
+    argv = [sys.executable, "-m", "api.health.ask", json.dumps(what)]
+    done = subprocess.run(argv, cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    return done.returncode, dict(line.split(": ", 1) for line in done.stdout.splitlines())
+
+
+def test_a_release_that_is_well_passes(project: Path, site: Site) -> None:
+    what = told(project, site)
+    write_version(site, what["version"])
+    questions = ("page", "asset", "version", "gate", "login")
+    assert ask(what) == (0, dict.fromkeys(questions, "well"))
+
+
+def write_version(site: Site, version: dict[str, Any]) -> None:
+    (site.web._folder / "root/srv/version/version.json").write_text(json.dumps(version))
+
+
+@pytest.mark.parametrize(
+    ("broken", "question", "said"),
+    [
+        ({"version": {"version": "0.0.1"}}, "version", "a pod says {'commit': '0123"),
+        ({"asset": "/assets/site.00000000.css"}, "asset", "/assets/site.00000000.css answers 404"),
+        ({"api": "http://127.0.0.1:1"}, "login", "no answer: [Errno 111] Connection refused"),
+    ],
+)
+def test_a_release_that_is_not_well_fails_and_says_why(
+    project: Path, site: Site, broken: dict[str, Any], question: str, said: str
+) -> None:
+    what = told(project, site)
+    write_version(site, what["version"])
+    code, lines = ask(what | broken)
+    assert code == 1
+    assert lines[question].startswith(said)
+    assert [name for name, line in lines.items() if line != "well" and name != question] == []
+
+
+def test_a_gate_that_stands_open_fails_the_release(project: Path, site: Site) -> None:
+    """The one fault that no probe would see: everything answers."""
+    with upstream() as api, upstream() as front:
+        what = told(project, site)
+        api.answers(200)
+        front.answers(200, json.dumps(what["version"]).encode(), Content_Type="text/html",
+                      Cache_Control="immutable")  # fmt: skip
+        what |= {"site": f"http://127.0.0.1:{front.port}", "api": f"http://127.0.0.1:{api.port}"}
+        code, lines = ask(what)
+    assert code == 1
+    assert [name for name, line in lines.items() if line != "well"] == ["gate"]
+    assert lines["gate"] == "members' pages answer 200 to a stranger, not 401"
+
+
+def test_the_test_waits_for_old_pods_to_leave(project: Path, site: Site) -> None:
+    what = told(project, site) | {"patience": 30}
+    write_version(site, {"version": "old"})
+    argv = [sys.executable, "-m", "api.health.ask", json.dumps(what)]
+    one = subprocess.Popen(argv, cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
+    until(lambda: any(line["path"] == "/version.json" for line in site.web.log))
+    write_version(site, what["version"])
+    said, _ = one.communicate(timeout=60)
+    assert (one.returncode, "version: well" in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "passes"),
+    [
+        ("page", "0.0.0", True),
+        ("asset", "0.0.0", True),
+        ("version", "0.0.0", True),
+        ("version", "0.0.1", False),
+    ],
+)
+def test_without_a_login_the_clusters_own_probes_ask(
+    project: Path, tmp_path: Path, name: str, version: str, passes: bool
+) -> None:
+    """The configuration of the test's pod in a real NGINX, and the probe's request as the manifest has it."""
+    found = parse(template("public", {"release.asset": asset_of(project)}))
+    conf = the("ConfigMap", found, "test")["data"]["ask.conf"]
+    (pod,) = [one for one in found if one["kind"] == "Pod" and one["metadata"]["name"] == f"site-test-{name}"]
+    (sidecar,) = pod["spec"]["initContainers"]
+    probe = sidecar["startupProbe"]["httpGet"]
+    assert (sidecar["restartPolicy"], probe["port"]) == ("Always", "http")
+    assert sidecar["startupProbe"]["failureThreshold"] < pod["spec"]["activeDeadlineSeconds"]
+    headers = {one["name"]: one["value"] for one in probe["httpHeaders"]}
+    port = free_port()
+    with server.process(tmp_path, project, server.cluster(version=version)) as web:
+        ours, changed = re.subn(r"listen 8080;", f"listen 127.0.0.1:{port};", conf)
+        ours, again = re.subn(r"http://site-web;", f"http://127.0.0.1:{web.port};", ours)
+        assert (changed, again) == (1, 1)
+        (tmp_path / "ask.conf").write_text(ours.replace("/tmp/", f"{tmp_path}/").replace("daemon off;", ""))
+        argv = [need("nginx"), "-p", str(tmp_path), "-e", "/dev/stderr", "-c", str(tmp_path / "ask.conf"),
+                "-g", "daemon off;"]  # fmt: skip
+        with (tmp_path / "ask.log").open("wb") as log:
+            one = subprocess.Popen(argv, stdout=log, stderr=log)
+        try:
+            until(lambda: listens(port))
+            status = web.get(probe["path"], headers=headers, port=port).status
+            assert (200 <= status < 400) == passes, status  # as the kubelet judges
+        finally:
+            one.terminate()
+            one.wait(10)
+
+
+def listens(port: int) -> bool:
+    """Return whether anybody answers on *port* of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

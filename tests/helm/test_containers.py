@@ -1,0 +1,184 @@
+"""Each container of the chart, run in its real image by what the manifest says."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.core import config
+from pipelines.core.results import ImageResult
+from pipelines.image.api import pack_api_image
+from pipelines.image.web import pack_web_image
+from tests.api.database import Postgres, postgres
+from tests.helm.kubelet import Node
+from tests.helm.render import Object, of, parse, template, template_of, the
+from tests.image.packing import api_project
+from tests.support.previews import free_port, until
+from tests.support.tools import need_base
+from tests.web import server
+from tests.web.conftest import made
+from tests.web.server import Image, Web
+
+KEYS = {
+    "secret-keys": "a text of these tests alone that signs nothing in any other place",
+    "encryption-keys": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+}
+
+
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResult, Image]]:
+    """The login's image."""
+    project = api_project(tmp_path_factory.mktemp("login"))
+    result = pack_api_image(
+        project, config.load_config(project), lambda line: pytest.fail(f"asked for more: {line}")
+    )
+    with server.stored(project / "out/images/api") as found:
+        yield result, found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResult, Image]]:
+    """The web image of a small site."""
+    project = made(tmp_path_factory.mktemp("pages"))
+    need_base(project, "web")
+    result = pack_web_image(project, config.load_config(project))
+    with server.stored(project / "out/images/web") as found:
+        yield result, found
+
+
+def release(mode: str, images: dict[str, tuple[ImageResult, Image]], more: dict[str, Any]) -> list[Object]:
+    """Return the manifests that name the digests of *images*."""
+    digests = {f"{name}.image.digest": result.digest for name, (result, _) in images.items()}
+    return parse(template(mode, {**digests, **more}))
+
+
+@contextmanager
+def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[Web]:
+    """Run *argv* until the block ends, from when the probe is answered with 200 on."""
+    with log.open("wb") as file:
+        one = subprocess.Popen(argv, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+    found = Web(port, port, one, log.parent)
+
+    def well() -> bool:
+        assert one.poll() is None, log.read_text()
+        try:  # as the kubelet: by address
+            return found.get(path, port=port, headers={"Host": f"10.244.0.9:{port}"}).status == 200
+        except OSError:
+            return False
+
+    try:
+        until(well)
+        yield found
+    finally:
+        if one.poll() is None:
+            one.terminate()
+            one.wait(90)
+
+
+def test_web_pods_serve_under_the_rights_of_the_manifest(
+    pages: tuple[ImageResult, Image], tmp_path: Path
+) -> None:
+    """User, root that cannot be written, mounts: as the Deployment has them, but for the port."""
+    result, image = pages
+    found = release("public", {"web": pages}, {"cluster.dns.host": "127.0.0.1"})
+    maps = {one["metadata"]["name"]: one["data"] for one in of("ConfigMap", found)}
+    node = Node(tmp_path, {result.digest: image}, maps)
+    pod = template_of(the("Deployment", found, "web"))
+    assert pod
+    probe = pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]
+    port, health = server.settings(tmp_path / "ports", "")
+    argv = node.argv(pod, "nginx")
+    at = argv.index("--user")
+    argv[at:at] = ["--volume", f"{tmp_path}/ports/listen:/etc/nginx/listen:ro"]
+    with serving(argv, tmp_path / "log", health, probe["path"]):
+        ours = Web(port, health, subprocess.Popen(["true"]), tmp_path)
+        assert ours.process.wait() == 0
+        assert ours.get("/").status == 200
+        told = json.loads(ours.get("/version.json").body)
+        assert told["images"] == {"web": result.digest}
+    done = node.run({"metadata": {}, "spec": next(one for one in of("Pod", found))["spec"]}, "done")
+    assert (done.returncode, "nginx version" in done.stderr) == (0, True)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    with postgres() as one:
+        yield one
+
+
+def test_the_login_migrates_serves_and_is_asked(
+    login: tuple[ImageResult, Image], database: Postgres, tmp_path: Path
+) -> None:
+    """Job, waiting, serving, chores and the test, in that order, with the operator's Secret."""
+    result, image = login
+    found = release("nodeport", {"api": login}, {"api.mail.secret": ""})
+    secret = "site.site-owner.acid-site.credentials.postgresql.acid.zalan.do"
+    url = database.url("chart")
+    user = url.partition("://")[2].partition("@")[0]
+    node = Node(
+        tmp_path, {result.digest: image}, {}, {"login": KEYS, secret: {"username": user, "password": "any"}}
+    )
+
+    def pod(kind: str) -> Object:
+        one = template_of(the(kind, found, {"Deployment": "api"}.get(kind, "")))
+        assert one
+        for box in [*one["spec"].get("initContainers", []), *one["spec"]["containers"]]:
+            for variable in box.get("env", []):
+                if variable["name"] == "DATABASE_URL":  # the Service's name is a cluster's
+                    here = f"postgresql://127.0.0.1:{database.port}/chart?sslmode=prefer"
+                    assert (
+                        "acid-site.database.svc.cluster.local:5432/site?sslmode=require" in variable["value"]
+                    )
+                    variable["value"] = here
+        return one
+
+    pods = pod("Deployment")
+    early = node.run(pods, "migrations", "--patience", "0")
+    assert (early.returncode, "not yet migrated" in early.stderr) == (1, True), early
+    job = node.run(pod("Job"), "migrate")
+    assert job.returncode == 0, job.stderr
+    waited = node.run(pods, "migrations")
+    assert (waited.returncode, waited.stdout) == (0, ""), waited.stderr
+    chore = node.run(pod("CronJob"), "clearsessions")
+    assert chore.returncode == 0, chore.stderr
+    port = free_port()
+    probes = pods["spec"]["containers"][0]
+    argv = node.argv(pods, "login", "--bind", f"127.0.0.1:{port}")
+    with serving(argv, tmp_path / "log", port, probes["startupProbe"]["httpGet"]["path"]) as one:
+        for name in ("readinessProbe", "livenessProbe"):
+            path = probes[name]["httpGet"]["path"]
+            assert one.get(path, port=port, headers={"Host": f"10.244.0.9:{port}"}).status == 200
+        asked = the("Pod", found, "test")
+        what = json.loads(asked["spec"]["containers"][0]["command"][3])
+        what |= {"api": f"http://127.0.0.1:{port}", "site": "http://127.0.0.1:1", "patience": 0}
+        asked["spec"]["containers"][0]["command"][3] = json.dumps(what)
+        done = node.run(asked, "ask")
+    lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert (done.returncode, lines["login"]) == (1, "well"), done.stderr  # no web pod runs here
+    assert lines["page"].startswith("no answer: ")
+
+
+def test_one_node_is_enough_for_a_trial(login: tuple[ImageResult, Image], tmp_path: Path) -> None:
+    """SQLite on a volume: the pod migrates for itself, and serves."""
+    result, image = login
+    found = release("trial", {"api": login}, {})
+    claim = the("PersistentVolumeClaim", found)["metadata"]["name"]
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    volume.chmod(0o777)  # as a cluster's: the pod's group may write
+    node = Node(tmp_path, {result.digest: image}, {}, {"login": KEYS}, {claim: volume})
+    pod = template_of(the("Deployment", found, "api"))
+    assert pod
+    done = node.run(pod, "migrate")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    port = free_port()
+    with serving(node.argv(pod, "login", "--bind", f"127.0.0.1:{port}"), tmp_path / "log", port, "/readyz"):
+        assert (volume / "login.sqlite3").is_file()

@@ -1,0 +1,377 @@
+"""What is true of every manifest of the chart, whatever the values: rules in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.helm.render import (
+    COMMON,
+    MODES,
+    VALUES,
+    Object,
+    containers,
+    objects,
+    of,
+    pods,
+    text,
+    the,
+    web_files,
+)
+
+every_mode = pytest.mark.parametrize("mode", MODES)
+
+
+@every_mode
+def test_no_container_can_do_more_than_it_must(mode: str) -> None:
+    """Pod Security "restricted", and what it leaves open: no writable root, no token."""
+    for name, pod in pods(objects(mode)):
+        spec = pod["spec"]
+        context = spec["securityContext"]
+        assert (context["runAsNonRoot"], context["seccompProfile"]) == (True, {"type": "RuntimeDefault"}), (
+            name
+        )
+        assert context["runAsUser"] in (101, 10001), name
+        assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False), name
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
+        for one in containers(pod):
+            rights = one["securityContext"]
+            assert (rights["allowPrivilegeEscalation"], rights["readOnlyRootFilesystem"]) == (False, True), (
+                name
+            )
+            assert rights["capabilities"] == {"drop": ["ALL"]}, name
+            assert one["resources"]["requests"].keys() == {"cpu", "memory"}, name
+            assert "memory" in one["resources"]["limits"], name
+
+
+@every_mode
+def test_each_image_is_named_by_digest_and_the_right_user_runs_it(mode: str) -> None:
+    values = yaml.safe_load(COMMON.read_text())
+    users = {f"{values[name]['image']['repository']}@{values[name]['image']['digest']}": user
+             for name, user in (("web", 101), ("api", 10001))}  # fmt: skip
+    seen = set()
+    for name, pod in pods(objects(mode)):
+        for one in containers(pod):
+            assert users[one["image"]] == pod["spec"]["securityContext"]["runAsUser"], name
+            seen.add(one["image"])
+    assert len(seen) == (1 if mode == "public" else 2)
+
+
+@every_mode
+def test_every_service_reaches_a_port_of_some_pod(mode: str) -> None:
+    found = objects(mode)
+    for service in of("Service", found):
+        selected = [pod for _, pod in pods(found) if selects(service["spec"]["selector"], pod)]
+        assert selected, service["metadata"]["name"]
+        for port in service["spec"]["ports"]:
+            names = {
+                one["name"] for pod in selected for box in containers(pod) for one in box.get("ports", [])
+            }
+            assert port["targetPort"] in names, service["metadata"]["name"]
+
+
+@every_mode
+def test_every_selector_selects_something(mode: str) -> None:
+    """Budgets, policies and monitors that select nothing are silent, and do nothing."""
+    found = objects(mode)
+    for one in [*of("PodDisruptionBudget", found), *of("NetworkPolicy", found)]:
+        spec = one["spec"]
+        selector = spec.get("selector") or spec["podSelector"]
+        assert any(selects(selector, pod) for _, pod in pods(found)), one["metadata"]["name"]
+    for one in of("ServiceMonitor", found):
+        services = [
+            each for each in of("Service", found) if within(one["spec"]["selector"]["matchLabels"], each)
+        ]
+        assert services, one["metadata"]["name"]
+        ports = {port["name"] for service in services for port in service["spec"]["ports"]}
+        assert {each["port"] for each in one["spec"]["endpoints"]} <= ports
+
+
+@every_mode
+def test_every_pod_is_under_a_policy_for_both_directions(mode: str) -> None:
+    found = objects(mode)
+    for name, pod in pods(found):
+        policies = [one for one in of("NetworkPolicy", found) if selects(one["spec"]["podSelector"], pod)]
+        assert policies, name
+        assert all(one["spec"]["policyTypes"] == ["Ingress", "Egress"] for one in policies), name
+
+
+@every_mode
+def test_deployments_change_without_a_moment_of_absence(mode: str) -> None:
+    """But for one file with one writer, which says so."""
+    for one in of("Deployment", objects(mode)):
+        spec, pod = one["spec"], one["spec"]["template"]["spec"]
+        if mode == "trial" and one["metadata"]["name"] == "site-api":
+            assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+            continue
+        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        assert spec["minReadySeconds"] >= 5
+        assert spec["progressDeadlineSeconds"] < 300  # Flux's patience, flux/apps
+        for box in pod["containers"]:
+            assert {"startupProbe", "readinessProbe", "livenessProbe"} <= box.keys()
+            wait = box["lifecycle"]["preStop"]["sleep"]["seconds"]
+            assert pod["terminationGracePeriodSeconds"] >= wait + 25
+
+
+@every_mode
+def test_readiness_and_liveness_ask_different_things(mode: str) -> None:
+    """A slow database takes a pod out of the Service; it must not restart it."""
+    for one in of("Deployment", objects(mode)):
+        (box,) = one["spec"]["template"]["spec"]["containers"]
+        paths = {
+            name: box[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")
+        }
+        assert paths == {"startupProbe": "/livez", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+
+
+@every_mode
+def test_pods_of_one_kind_are_spread_over_nodes(mode: str) -> None:
+    for one in of("Deployment", objects(mode)):
+        (spread,) = one["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert (spread["topologyKey"], spread["maxSkew"]) == ("kubernetes.io/hostname", 1)
+        assert spread["labelSelector"]["matchLabels"] == one["spec"]["selector"]["matchLabels"]
+
+
+@every_mode
+def test_selectors_hold_nothing_that_changes(mode: str) -> None:
+    """A selector cannot be changed: a version in it would stop every upgrade."""
+    for one in of("Deployment", objects(mode)):
+        assert one["spec"]["selector"]["matchLabels"].keys() == {
+            f"app.kubernetes.io/{name}" for name in ("name", "instance", "component")
+        }
+
+
+@every_mode
+def test_every_volume_is_mounted_and_every_mount_is_a_volume(mode: str) -> None:
+    found = objects(mode)
+    maps = {one["metadata"]["name"]: one["data"] for one in of("ConfigMap", found)}
+    claims = {one["metadata"]["name"] for one in of("PersistentVolumeClaim", found)}
+    for name, pod in pods(found):
+        volumes = {one["name"]: one for one in pod["spec"].get("volumes", [])}
+        mounted = {mount["name"] for box in containers(pod) for mount in box.get("volumeMounts", [])}
+        assert mounted == volumes.keys(), name
+        for volume in volumes.values():
+            if "configMap" in volume:
+                wanted = {item["key"] for item in volume["configMap"].get("items", [])}
+                assert wanted <= maps[volume["configMap"]["name"]].keys(), name
+            elif "downwardAPI" in volume:
+                for item in volume["downwardAPI"]["items"]:
+                    key = (
+                        item["fieldRef"]["fieldPath"]
+                        .removeprefix("metadata.annotations['")
+                        .removesuffix("']")
+                    )
+                    assert item["path"] == key in pod["metadata"]["annotations"], name
+            elif "persistentVolumeClaim" in volume:
+                assert volume["persistentVolumeClaim"]["claimName"] in claims, name
+            else:
+                assert "secret" in volume or "sizeLimit" in volume["emptyDir"], name
+
+
+def secrets(found: list[Object]) -> set[tuple[str, str]]:
+    """Return each Secret that pods read, with the key."""
+    read = set()
+    for _, pod in pods(found):
+        for volume in pod["spec"].get("volumes", []):
+            if secret := volume.get("secret"):
+                read |= {(secret["secretName"], item["key"]) for item in secret["items"]}
+        for box in containers(pod):
+            for variable in box.get("env", []):
+                if ref := variable.get("valueFrom", {}).get("secretKeyRef"):
+                    read.add((ref["name"], ref["key"]))
+        read |= {(one["name"], ".dockerconfigjson") for one in pod["spec"].get("imagePullSecrets", [])}
+    return read
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("public", set()),
+        ("trial", {("login", "secret-keys"), ("login", "encryption-keys")}),
+        (
+            "nodeport",
+            {
+                ("login", "secret-keys"),
+                ("login", "encryption-keys"),
+                ("mail", "user"),
+                ("mail", "password"),
+                ("registry", ".dockerconfigjson"),
+                ("site.site-owner.acid-site.credentials.postgresql.acid.zalan.do", "username"),
+                ("site.site-owner.acid-site.credentials.postgresql.acid.zalan.do", "password"),
+            },
+        ),
+        (
+            "ingress",
+            {
+                ("login", "secret-keys"),
+                ("login", "encryption-keys"),
+                ("database", "username"),
+                ("database", "password"),
+                ("database", "ca.crt"),
+            },
+        ),
+    ],
+)
+def test_secrets_are_those_that_the_values_name(mode: str, expected: set[tuple[str, str]]) -> None:
+    """And the chart makes none: nothing random is rendered."""
+    found = objects(mode)
+    assert secrets(found) == expected
+    assert of("Secret", found) == []
+
+
+@every_mode
+def test_web_may_reach_what_its_configuration_names(mode: str) -> None:
+    """A policy that lacks one of them looks like a broken site."""
+    found = objects(mode)
+    conf = web_files(found)["cluster.conf"]
+    names = dict(re.findall(r'map "" \$(api|peers|bucket) +\{ default "([^"]*)"; \}', conf))
+    services = {f"{one['metadata']['name']}.site.svc.cluster.local": one for one in of("Service", found)}
+    egress = the("NetworkPolicy", found, "web")["spec"]["egress"]
+    for name in ("api", "peers"):
+        if not names[name]:
+            assert (mode, name) == ("public", "api")
+            continue
+        host, _, port = names[name].partition(":")
+        service = services[host]
+        (listed,) = service["spec"]["ports"]
+        assert str(listed["port"]) == port
+        to = {"podSelector": {"matchLabels": service["spec"]["selector"]}}
+        assert {"to": [to], "ports": [{"port": int(port), "protocol": "TCP"}]} in egress, name
+    reached = [to["ipBlock"]["cidr"] for rule in egress[1:] for to in rule["to"] if "ipBlock" in to]
+    assert bool(reached) == bool(names["bucket"])
+
+
+@every_mode
+def test_the_login_may_reach_its_database_and_its_mail_and_no_more(mode: str) -> None:
+    found = objects(mode)
+    if mode == "public":
+        assert [one for one in found if "login" in json.dumps(one) and one["kind"] != "ConfigMap"] == []
+        return
+    ports = sorted(
+        port["port"]
+        for rule in the("NetworkPolicy", found, "api")["spec"]["egress"]
+        for port in rule["ports"]
+    )
+    expected = {
+        "trial": [53, 53, 587],
+        "httproute": [53, 53, 587, 6432],
+        "nodeport": [53, 53, 465, 5432],
+        "autoscaled": [53, 53, 587, 5353, 5353, 5432],
+    }
+    assert ports == expected.get(mode, [53, 53, 587, 5432])
+
+
+def test_only_the_edge_reaches_a_site_behind_node_ports() -> None:
+    """Under the policy Local alone: else every connection comes from a node."""
+    found = objects("nodeport")
+    service = the(
+        "Service", [one for one in of("Service", found, "web") if one["metadata"]["name"] == "site-web"]
+    )
+    assert (service["spec"]["type"], service["spec"]["externalTrafficPolicy"]) == ("NodePort", "Local")
+    (rule,) = the("NetworkPolicy", found, "web")["spec"]["ingress"]
+    assert [one["ipBlock"]["cidr"] for one in rule["from"] if "ipBlock" in one] == [
+        "192.0.2.7/32",
+        "2001:db8::7/128",
+    ]
+
+
+def test_the_login_is_reached_from_web_pods_and_not_from_the_edge() -> None:
+    (rule,) = the("NetworkPolicy", objects("nodeport"), "api")["spec"]["ingress"]
+    found = [json.dumps(one, sort_keys=True) for one in rule["from"]]
+    assert [re.findall(r'component": "(\w+)"|metadata.name": "(\w+)"', one)[0] for one in found] == [
+        ("web", ""), ("test", ""), ("", "monitoring"),
+    ]  # fmt: skip
+
+
+def test_an_autoscaler_takes_the_place_of_the_number() -> None:
+    """Both would change one field: each release would undo the other."""
+    found = objects("autoscaled")
+    spec = the("HorizontalPodAutoscaler", found)["spec"]
+    web, api = the("Deployment", found, "web"), the("Deployment", found, "api")
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "site-web"}
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 9)
+    (metric,) = spec["metrics"]
+    assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": "300m"}
+    assert [("replicas" in one["spec"]) for one in (web, api)] == [False, False]
+    others = [mode for mode in MODES if mode != "autoscaled"]
+    assert {one["kind"] for mode in others for one in objects(mode)} & {"HorizontalPodAutoscaler"} == set()
+    assert all("replicas" in one["spec"] for mode in others for one in of("Deployment", objects(mode)))
+
+
+def test_pods_ask_the_dns_that_the_values_name() -> None:
+    """A cluster whose DNS has another name, other pods and a cache on each node."""
+    found = objects("autoscaled")
+    conf = web_files(found)["cluster.conf"]
+    assert conf.startswith("resolver dns-default.openshift-dns.svc.cluster.local valid")
+    for one in of("NetworkPolicy", found):
+        rule = one["spec"]["egress"][0]
+        assert [sorted(to) for to in rule["to"]] == [["namespaceSelector", "podSelector"], ["ipBlock"]]
+        assert sorted((port["port"], port["protocol"]) for port in rule["ports"]) == [
+            (53, "TCP"), (53, "UDP"), (5353, "TCP"), (5353, "UDP"),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mode", "kinds"),
+    [("nodeport", set()), ("ingress", {"Ingress"}), ("httproute", {"HTTPRoute"}), ("public", set())],
+)
+def test_there_is_one_way_in(mode: str, kinds: set[str]) -> None:
+    found = objects(mode)
+    assert {one["kind"] for one in found} & {"Ingress", "HTTPRoute"} == kinds
+    nodeports = [one for one in of("Service", found) if one["spec"].get("type") == "NodePort"]
+    assert len(nodeports) == (mode == "nodeport")
+
+
+def test_without_a_login_nothing_of_it_is_left() -> None:
+    found = objects("public")
+    components = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in found}
+    assert components == {"web", "test"}
+    assert "8000" not in text("public")
+    conf = web_files(found)
+    assert json.loads(conf["version.json"])["images"].keys() == {"web"}
+
+
+def test_version_json_is_what_was_built() -> None:
+    found = json.loads(web_files(objects("nodeport"))["version.json"])
+    values: dict[str, Any] = yaml.safe_load(COMMON.read_text())
+    assert found == {
+        "version": "0.0.0",
+        "commit": values["release"]["commit"],
+        "site": values["release"]["site"],
+        "images": {"web": values["web"]["image"]["digest"], "api": values["api"]["image"]["digest"]},
+    }
+
+
+def test_files_of_values_are_tried_in_every_mode() -> None:
+    """A mode that no file tries is a mode that nobody knows."""
+    schema = json.loads((VALUES.parents[2] / "helm/site/values.schema.json").read_text())
+    for path in (("edge", "mode"), ("database", "mode")):
+        wanted = set(schema["properties"][path[0]]["properties"][path[1]]["enum"])
+        default = yaml.safe_load((VALUES.parents[2] / "helm/site/values.yaml").read_text())[path[0]][path[1]]
+        tried = {
+            yaml.safe_load((VALUES / f"{mode}.yaml").read_text()).get(path[0], {}).get(path[1], default)
+            for mode in MODES
+        }
+        assert tried == wanted
+
+
+def selects(selector: Object, pod: Object) -> bool:
+    """Return whether a label selector, or the plain labels of a Service, selects *pod*."""
+    labels = pod["metadata"]["labels"]
+    if "matchLabels" not in selector and "matchExpressions" not in selector:
+        return within(selector, pod)
+    for rule in selector.get("matchExpressions", []):
+        assert rule["operator"] == "In"
+        if labels.get(rule["key"]) not in rule["values"]:
+            return False
+    return within(selector.get("matchLabels", {}), pod)
+
+
+def within(labels: dict[str, str], one: Object) -> bool:
+    """Return whether *one* carries all of *labels*."""
+    found: dict[str, str] = one["metadata"]["labels"]
+    return labels.items() <= found.items()

@@ -1,0 +1,161 @@
+"""The preview with its login, as its author notices it: reload, time, start, end, NGINX."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.preview import nginx
+from tests.api.running import API
+from tests.support.preview_login import (
+    CANARY,
+    INSIDE,
+    LOADED,
+    SCRIPT,
+    browser,
+    invite,
+    member,
+    pipelines,
+    site_of,
+)
+from tests.support.previews import POST, free_port, preview_site, running, until
+from tests.support.project import write
+from tests.support.tools import need
+
+
+def test_the_script_is_in_members_pages_and_in_the_login_that_stands_in(tmp_path: Path) -> None:
+    """Also in the preview with a login, an edit of a members' page reloads it."""
+    site = site_of(tmp_path)
+    with running(site) as one:
+        reader = member(one, "ann@example.org")
+        page = reader.send("GET", INSIDE)
+        assert page.body.decode().count(SCRIPT) == 1
+        assert page.headers["x-preview-gated"] == "members"
+        assert one.get(INSIDE).text.count(SCRIPT) == 1
+        with one.events() as events:
+            events.next()
+            write(site / "content/members/inside.md", f"---\ntitle: {CANARY}\n---\nAnother text.\n")
+            assert events.next()["number"] == 2
+            assert b"Another text" in reader.send("GET", INSIDE).body
+            status, seconds = one.end()
+        assert status == 0
+        assert seconds < 10
+    assert "Traceback" not in one.said
+
+
+def test_the_terminal_keeps_its_time_zone(tmp_path: Path) -> None:
+    """Django gives its own time zone to the whole process, and the terminal tells when a build was."""
+    site = site_of(tmp_path)
+    with running(site, TZ="XXX-05:30") as one:
+        assert one.get(INSIDE).status == 401
+        write(site / "content/posts/one.md", POST.replace("first", "second"))
+        until(lambda: one.said.count(" pages in ") == 2)
+        first, second = [int(h) * 60 + int(m) for h, m in re.findall(r"^(\d\d):(\d\d):\d\d ", one.said, re.M)]
+        assert (second - first) % 1440 < 5
+
+
+def test_who_does_not_log_in_does_not_pay_for_it(tmp_path: Path) -> None:
+    """Django is loaded when it is first asked for; starting and pages take what they took."""
+    with running(site_of(tmp_path), PYTHONPROFILEIMPORTTIME="1") as one:
+        assert (
+            one.get("/").status == one.get("/posts/one/").status == one.get("/account/login/").status == 200
+        )
+        assert "| django" not in one.said.replace("|   ", "| ").replace("  ", " ")
+        assert not (one.project / "var").exists()
+        assert one.get(INSIDE).status == 401
+        assert re.search(LOADED, one.said)
+
+
+def test_a_site_without_login_has_none(tmp_path: Path) -> None:
+    site = preview_site(tmp_path)
+    settings = (site / "site.toml").read_text("utf-8")
+    write(site / "site.toml", re.sub(r"login +=.*", "login = false", settings))
+    shutil.rmtree(site / "content/members")
+    with running(site, PYTHONPROFILEIMPORTTIME="1") as one:
+        gone = (f"{API}/config", "/accounts/", "/admin/", "/admin", "/_gate", "/members/", "/account/login/")
+        assert {path: one.get(path).status for path in gone} == dict.fromkeys(gone, 404)
+        assert one.get("/", Host="127.0.0.1").status == 200
+        assert not re.search(LOADED, one.said)
+    assert not (site / "var").exists()
+    done = pipelines(site, "user", "ann@example.org")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: the site has no login; set login = true in site.toml\n",
+    )
+
+
+def test_it_ends_at_once_while_the_login_waits_for_somebody(tmp_path: Path) -> None:
+    """A mail server that says nothing is waited for, by one request and not by Ctrl-C."""
+    site = site_of(tmp_path)
+    invite(site, "ann@example.org")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        with running(site, LOGIN_MAIL_HOST="127.0.0.1", LOGIN_MAIL_PORT=port) as one:
+            reader = browser(one)
+            reader.send("GET", f"{API}/config")
+
+            def ask() -> None:
+                with suppress(OSError, HTTPException):
+                    reader.call("POST", "auth/password/request", {"email": "ann@example.org"})
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            line, _ = silent.accept()
+            with line:
+                status, seconds = one.end()
+                thread.join()
+    print(f"signal to end: {seconds:.2f} s")
+    assert status == 0
+    assert seconds < 5
+    assert "Traceback" not in one.said
+
+
+def test_nginx_follows_the_site_and_ends_with_the_preview(tmp_path: Path) -> None:
+    need("nginx")
+    site = site_of(tmp_path)
+    with running(site, "--nginx") as one:
+        assert "no live reload" in one.said
+        assert SCRIPT not in one.get("/").text
+        write(site / "content/posts/one.md", POST.replace("/old/", "/older/").replace("first", "second"))
+        until(lambda: one.get("/older/").status == 301)
+        until(lambda: "second version" in one.get("/posts/one/").text)
+        settings = (site / "site.toml").read_text("utf-8")
+        shutil.rmtree(site / "content/members")
+        write(site / "site.toml", re.sub(r"login +=.*", "login = false", settings))
+        until(lambda: one.get("/members/").status == 404)
+        until(lambda: one.get("/admin/").status == 404)
+        status, seconds = one.end()
+        assert status == 0
+        assert seconds < 10
+        assert "Traceback" not in one.said
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", one.port), timeout=5)
+
+
+def test_an_nginx_that_ends_is_an_error(tmp_path: Path) -> None:
+    need("nginx")
+    site = site_of(tmp_path)
+    with (site / "images/web/nginx/server/site.conf").open("a") as stream:
+        stream.write("nonsense on;\n")
+    done = pipelines(site, "serve", "--nginx", "--port", str(free_port()))
+    assert done.returncode == 1
+    assert re.search(r'^error: NGINX has ended: .*unknown directive "nonsense"', done.stderr, re.M)
+
+
+def test_without_nginx_the_way_to_install_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(nginx, "MODULES", tmp_path)
+    assert cli.main(["--project", str(preview_site(tmp_path)), "serve", "--nginx"]) == 1
+    assert capsys.readouterr().err == (
+        "error: NGINX and its brotli module are not installed; "
+        "sudo apt-get install nginx-light libnginx-mod-http-brotli-static\n"
+    )

@@ -1,0 +1,134 @@
+"""The preview with its login: its keys, its tables, and what the environment says."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.api.mail import mails
+from tests.api.running import API
+from tests.support.preview_login import CANARY, INSIDE, browser, invite, member, pipelines, site_of
+from tests.support.previews import free_port, running
+from tests.support.project import ROOT
+
+
+def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    invite(site, "ann@example.org")
+    files = {file.name: file for file in (site / "var").iterdir()}
+    assert stat.S_IMODE((site / "var").stat().st_mode) == 0o700
+    names = {"login-secret-keys", "login-encryption-keys"}
+    assert {stat.S_IMODE(files[name].stat().st_mode) for name in names} == {0o600}
+    keys = {name: files[name].read_text() for name in names}
+    assert len(set(keys.values())) == 2
+    (site / "var").chmod(0o755)
+    invite(site, "bob@example.org")
+    assert {name: files[name].read_text() for name in names} == keys
+    assert stat.S_IMODE((site / "var").stat().st_mode) == 0o700
+    other = tmp_path / "other"
+    other.mkdir()
+    second = site_of(other)
+    invite(second, "ann@example.org")
+    assert (second / "var/login-secret-keys").read_text() != keys["login-secret-keys"]
+
+
+def test_var_is_not_committed() -> None:
+    assert "/var/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_a_restart_logs_nobody_out(tmp_path: Path) -> None:
+    site, port = site_of(tmp_path), free_port()
+    with running(site, port=port) as one:
+        reader = member(one, "ann@example.org")
+        assert one.end()[0] == 0
+    with running(site, port=port) as one:
+        assert reader.send("GET", INSIDE).status == 200
+        assert browser(one).login("ann@example.org").status == 200
+        assert "tables" not in one.said
+
+
+def test_several_may_begin_at_once(tmp_path: Path) -> None:
+    """Keys and tables are made by one of them; the others wait."""
+    site = site_of(tmp_path)
+    done: list[subprocess.CompletedProcess[str]] = []
+    threads = [
+        threading.Thread(target=lambda name=name: done.append(pipelines(site, "user", f"{name}@example.org")))
+        for name in ("ann", "bob", "eve")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 3
+
+
+def test_what_the_environment_says_wins(tmp_path: Path) -> None:
+    """To try another database, a mail server, keys of one's own."""
+    site = site_of(tmp_path)
+    with mails() as kept:
+        done = pipelines(
+            site, "admin", "olga@example.org", "--name", "Olga",
+            LOGIN_SITE_URL="https://small.example", LOGIN_SITE_NAME="Another Name",
+            LOGIN_MAIL_HOST="127.0.0.1", LOGIN_MAIL_PORT=str(kept.port), LOGIN_MAIL_TLS="none",
+            LOGIN_SECRET_KEYS="0123456789" * 6, DATABASE_URL=f"sqlite:///{tmp_path}/elsewhere.sqlite3",
+        )  # fmt: skip
+        assert done.stdout == "made the owner olga@example.org; the mail to set a password was sent\n"
+        mail = kept.to("olga@example.org")
+    assert mail["Subject"] == "[Another Name] You are invited"
+    assert "https://small.example/account/reset/new/#" in mail.get_content()
+    assert (tmp_path / "elsewhere.sqlite3").exists()
+    assert sorted(file.name for file in (site / "var").iterdir()) == ["login-encryption-keys", "login.lock"]
+
+
+def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "Grüße %41 #1 ?x"
+    folder.mkdir()
+    site = site_of(folder)
+    invite(site, "ann@example.org")
+    assert (site / "var/login.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "said"),
+    [
+        (["nonsense"], {}, "error: 'nonsense' is not a mail address; write it as name@example.org\n"),
+        (["--", "-x@"], {}, "error: '-x@' is not a mail address; write it as name@example.org\n"),
+        (
+            ["ann@example.org"], {"LOGIN_MAIL_PRT": "1", "LOGIN_PROXY": "maybe"},
+            "error: the environment does not fit the login:\n"
+            "LOGIN_MAIL_PRT: unknown; did you mean LOGIN_MAIL_PORT?\nLOGIN_PROXY: write yes or no\n",
+        ),
+        (
+            ["ann@example.org"], {"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:1/x"},
+            r"error: the database of the login: .*; look at DATABASE_URL, or at var/login\.sqlite3\n",
+        ),
+        (
+            ["ann@example.org"], {"LOGIN_MAIL_HOST": "127.0.0.1", "LOGIN_MAIL_PORT": "1"},
+            r"error: the mail was not sent \(ConnectionRefused.*\); mend LOGIN_MAIL_\* and invite .* again\n",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_in_a_line(tmp_path: Path, words: list[str], env: dict[str, str], said: str) -> None:
+    done = pipelines(site_of(tmp_path), "user", *words, **env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == said or re.fullmatch(said, done.stderr), done.stderr
+    assert "geheim" not in done.stderr
+
+
+def test_a_login_that_does_not_run_opens_nothing_and_the_site_goes_on(tmp_path: Path) -> None:
+    """The terminal is told once, each page says it, and it is tried anew."""
+    site = site_of(tmp_path)
+    with running(site, DATABASE_URL="postgresql://me:geheim@127.0.0.1:1/x") as one:
+        for _ in range(2):
+            for path in (INSIDE, f"{API}/config", "/admin/", "/accounts/"):
+                answer = one.get(path)
+                assert (answer.status, CANARY in answer.text) == (503, False)
+            assert "The login API does not run: the database of the login" in one.get(INSIDE).text
+        assert one.get("/").status == one.get("/account/login/").status == 200
+        assert one.said.count("the login does not run: ") == 1
+        assert "geheim" not in one.said

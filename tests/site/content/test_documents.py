@@ -1,0 +1,280 @@
+"""Every file of content/ becomes a page with one URL, a file, or a fault."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines.core import config
+from pipelines.site.content import documents
+from pipelines.site.content.documents import Content, UrlPatterns
+from pipelines.tools.git import Change, History
+from tests.support.project import SMALL, write
+
+SITE = config.load_config(SMALL)  # lang = "en", timezone = "Europe/Berlin", login = true
+URLS = UrlPatterns("posts/{slug}/", "{lang}/posts/{slug}/", "{slug}/", "{lang}/{slug}/", "basename")
+NOON = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp())
+CHANGED = Change(NOON, lies=False, added=False)
+
+
+def text(**keys: str) -> str:
+    """Return a document with a title, a date of 2026-01-01 and *keys*."""
+    lines = {"title": "T", "date": "2026-01-01", **keys}
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in lines.items() if value) + "---\nWords.\n"
+
+
+def read(
+    project: Path,
+    files: dict[str, str],
+    *,
+    login: bool = True,
+    urls: UrlPatterns = URLS,
+    history: History | None = None,
+    as_of: int = NOON,
+    drafts: bool = False,
+) -> Content:
+    (project / "content").mkdir(exist_ok=True)
+    for name, body in files.items():
+        write(project / "content" / name, body)
+    site = replace(SITE, login=login)
+    return documents.read_documents(project, site, urls, history, as_of=as_of, drafts=drafts)
+
+
+def said(content: Content) -> list[str]:
+    return [f"{fault.path}:{fault.line}: {fault.text}" for fault in content.faults]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "url", "kind"),
+    [
+        ("posts/a.md", {}, "/posts/a/", "post"),
+        ("posts/2026/a.md", {}, "/posts/a/", "post"),
+        ("posts/A b_C.md", {}, "/posts/a-b-c/", "post"),
+        ("posts/Über uns.md", {}, "/posts/uber-uns/", "post"),
+        ("posts/a.md", {"slug": "007"}, "/posts/007/", "post"),
+        ("posts/a.md", {"lang": "de"}, "/de/posts/a/", "post"),
+        ("posts/a.md", {"lang": "en"}, "/posts/a/", "post"),
+        ("posts/a/index.md", {}, "/posts/a/", "post"),
+        ("posts/a/index.md", {"slug": "b"}, "/posts/b/", "post"),
+        ("posts/a/b/index.md", {}, "/posts/b/", "post"),
+        ("posts/index.md", {}, "/posts/index/", "post"),
+        ("posts/page.md", {}, "/posts/page/", "post"),
+        ("pages/a.md", {}, "/a/", "page"),
+        ("pages/sub/a.md", {}, "/a/", "page"),
+        ("pages/a/index.md", {}, "/a/", "page"),
+        ("pages/a.md", {"lang": "de"}, "/de/a/", "page"),
+        ("pages/index.md", {}, "/", "page"),
+        ("pages/index.md", {"lang": "de-AT"}, "/de-AT/", "page"),
+        ("pages/index.md", {"slug": "home"}, "/home/", "page"),
+        ("pages/404.md", {}, "/404/", "page"),
+        ("members/a.md", {}, "/members/a/", "page"),
+        ("members/a/index.md", {}, "/members/a/", "page"),
+        ("members/index.md", {}, "/members/", "page"),
+        ("members/a.md", {"access": "members"}, "/members/a/", "page"),
+        ("posts/a.md", {"access": "members"}, "/members/a/", "page"),
+        ("pages/a.md", {"access": "Members"}, "/members/a/", "page"),
+        ("pages/a.md", {"access": "public"}, "/a/", "page"),
+        ("posts/a.md", {"access": "members", "lang": "de"}, "/members/a/", "page"),
+    ],
+)
+def test_a_document_has_its_url(name: str, keys: dict[str, str], url: str, kind: str, tmp_path: Path) -> None:
+    """The folder says what it is, the file name what it is called."""
+    found = read(tmp_path, {name: text(**keys)})
+    assert said(found) == []
+    [document] = found.documents
+    assert (document.url, document.kind, document.gated) == (url, kind, url.startswith("/members/"))
+    assert document.save_as == f"{url[1:]}index.html"
+
+
+@pytest.mark.parametrize(
+    ("urls", "url"),
+    [
+        (replace(URLS, article="{date:%Y}/{slug}/"), "/2026/a/"),
+        (replace(URLS, article="{slug}/"), "/a/"),
+        (replace(URLS, slug_from="title"), "/posts/t/"),
+    ],
+)
+def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: Path) -> None:
+    """Whoever moves here keeps the addresses that people have linked to."""
+    [document] = read(tmp_path, {"posts/a.md": text()}, urls=urls).documents
+    assert document.url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "fault"),
+    [
+        ("a.md", text(), "content/a.md:0: Markdown in a folder without pages"),
+        ("images/a.md", text(), "content/images/a.md:0: Markdown in a folder without pages"),
+        ("posts/a.MD", text(), "content/posts/a.MD:0: .MD files are not read"),
+        ("posts/a.rst", "x", "content/posts/a.rst:0: .rst files are not read"),
+        ("files/A.ORG", "x", "content/files/A.ORG:0: .ORG files are not read"),
+        ("posts/a.md", text(date=""), "content/posts/a.md:1: a post without a date"),
+        ("posts/a.md", text(titel="x"), "content/posts/a.md:4: unknown key 'titel'"),
+        ("posts/!.md", text(), "content/posts/!.md:1: its name gives an empty URL"),
+        (f"posts/{'转' * 60}.md", text(),
+         f"content/posts/{'转' * 60}.md:1: its name is too long for a URL (359 characters)"),
+        (f"files/{'a' * 250}.pdf", "x", f"content/files/{'a' * 250}.pdf:0: its name is too long (254 bytes)"),
+        ("pages/posts.md", text(), "content/pages/posts.md:1: the URL /posts/ is taken by a list of posts"),
+        ("pages/a.md", text(slug="tags"), "content/pages/a.md:4: the URL /tags/ is taken by a list of posts"),
+        ("pages/series.md", text(),
+         "content/pages/series.md:1: the URL /series/ is taken by a list of posts"),
+        ("pages/assets.md", text(), "content/pages/assets.md:1: the URL /assets/ is taken by the server"),
+        ("pages/account.md", text(), "content/pages/account.md:1: the URL /account/ is taken by the server"),
+        ("pages/members.md", text(), "content/pages/members.md:1: the URL /members/ is taken by the server"),
+        ("members/a.md", text(access="public"),
+         "content/members/a.md:4: access: public in the members' folder"),
+        ("pages/a.md", text(tags="x"), "content/pages/a.md:4: tags on a page: only posts are listed"),
+        ("members/a.md", text(series="x"), "content/members/a.md:4: series on a page: only posts are listed"),
+        ("pages/a.md", "Title: T\n\naccess: members\n\nWords.\n",
+         "content/pages/a.md:3: 'access: members' stands behind the front matter"),
+        ("extra/admin/a", "x", "content/extra/admin/a:0: the URLs below /admin/ are taken by the server"),
+        ("extra/.htaccess", "x", "content/extra/.htaccess:0: a name with a dot in front is not published"),
+    ],
+)  # fmt: skip
+def test_what_would_vanish_or_hide_something_is_a_fault(
+    name: str, body: str, fault: str, tmp_path: Path
+) -> None:
+    """Nothing that an author writes is lost without a word."""
+    found = read(tmp_path, {name: body})
+    assert said(found) == [fault]
+    assert found.broken == {f"content/{name}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("images/a.png", True),
+        ("posts/a/b.csv", True),
+        ("extra/a.md", True),
+        ("extra/README.md", True),
+        ("extra/LICENSE", True),
+        ("extra/a.rst", True),
+        ("extra/.well-known/a", True),
+        ("extra/.gitkeep", False),
+        ("LICENSE", False),
+        ("posts/README.md", False),
+        ("posts/.a.md", False),
+        ("posts/.a/b.png", False),
+        ("posts/a.md~", False),
+    ],
+)
+def test_files_that_are_no_documents(name: str, listed: bool, tmp_path: Path) -> None:
+    """Licences, notes and what editors leave behind are not published; everything else may be."""
+    found = read(tmp_path, {name: "x"})
+    assert (found.files, said(found)) == (frozenset([f"content/{name}"] if listed else []), [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "as_of", "drafts", "mark", "why"),
+    [
+        ({}, NOON, False, "", ""),
+        ({"status": "draft"}, NOON, False, None, "draft"),
+        ({"status": "draft"}, NOON, True, "draft", ""),
+        ({"date": "2026-05-01 14:00"}, NOON, False, "", ""),  # to the second: due
+        ({"date": "2026-05-01 14:00:01"}, NOON, False, None, "due 2026-05-01 14:00:01+02:00"),
+        ({"date": "2026-05-01 14:00:01"}, NOON, True, "scheduled", ""),
+        ({"date": "2026-05-01T12:00:00Z"}, NOON, False, "", ""),
+        ({"date": "2026-05-02"}, NOON + 36000, False, "", ""),  # midnight in Berlin
+        ({"date": "2026-05-02"}, NOON + 35999, False, None, "due 2026-05-02 00:00:00+02:00"),
+        ({"date": "2026-05-02", "status": "draft"}, NOON, True, "draft", ""),
+        ({"date": "2026-05-02", "access": "members"}, NOON, False, None, "due 2026-05-02 00:00:00+02:00"),
+        ({"access": "members"}, NOON, False, "members", ""),
+    ],
+)
+def test_drafts_and_posts_that_are_not_due_are_left_out(
+    keys: dict[str, str], as_of: int, drafts: bool, mark: str | None, why: str, tmp_path: Path
+) -> None:
+    """The time is the caller's: a build never looks at the clock."""
+    found = read(tmp_path, {"posts/a.md": text(**keys)}, as_of=as_of, drafts=drafts)
+    assert [document.mark for document in found.documents] == ([] if mark is None else [mark])
+    assert found.left_out == ((f"content/posts/a.md: {why}",) if why else ())
+    assert dict(found.hidden) == ({"content/posts/a.md": why} if why else {})
+
+
+def test_a_site_without_login_has_no_members(tmp_path: Path) -> None:
+    """Nobody could ever read them; the summary of a build says so."""
+    files = {"members/a.md": text(), "posts/b.md": text(access="members"), "pages/c.md": text()}
+    found = read(tmp_path, files, login=False, drafts=True)
+    assert [document.url for document in found.documents] == ["/c/"]
+    assert found.left_out == (
+        "content/members/a.md: for members, and login = false in site.toml",
+        "content/posts/b.md: for members, and login = false in site.toml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "faults"),
+    [
+        ({"posts/a.md": text(), "posts/b/a.md": text()},
+         ["content/posts/b/a.md:1: has the URL /posts/a/, as content/posts/a.md has"]),
+        ({"posts/a.md": text(), "posts/a/index.md": text(), "posts/b.md": text(slug="a")},
+         ["content/posts/a.md:1: has the URL /posts/a/, as content/posts/a/index.md has",
+          "content/posts/b.md:4: has the URL /posts/a/, as content/posts/a/index.md has"]),
+        ({"posts/a.md": text(access="members"), "members/a.md": text()},
+         ["content/posts/a.md:1: has the URL /members/a/, as content/members/a.md has"]),
+        ({"pages/de.md": text(), "pages/index.md": text(lang="de")},
+         ["content/pages/index.md:1: has the URL /de/, as content/pages/de.md has"]),
+        ({"posts/a.md": text(aliases="/b/"), "pages/b.md": text()},
+         ["content/posts/a.md:4: alias /b/ is claimed by content/pages/b.md"]),
+        ({"posts/a.md": text(aliases="/old"), "posts/b.md": text(aliases="/old/")},
+         ["content/posts/b.md:4: alias /old/ is claimed by content/posts/a.md"]),
+        ({"posts/a.md": text(aliases="/posts/a/")},
+         ["content/posts/a.md:4: alias /posts/a/ is claimed by content/posts/a.md"]),
+        ({"posts/a.md": text(aliases="/account/x/, /assets/y")},
+         ["content/posts/a.md:4: alias /account/x/ is taken by the server",
+          "content/posts/a.md:4: alias /assets/y is taken by the server"]),
+        ({"members/a.md": text(aliases="/secret/")},
+         ["content/members/a.md:4: alias /secret/ of a members' page stands in public"]),
+        ({"members/a.md": text(aliases="/members/old/"), "posts/a.md": text(aliases="/members/moved/")}, []),
+        ({"posts/a.md": text(), "posts/b.md": text(slug="a", status="draft")}, []),
+        ({"posts/a.md": text(), "posts/b.md": text(slug="a", lang="de")}, []),
+    ],
+)  # fmt: skip
+def test_two_claims_to_one_url_are_a_fault(files: dict[str, str], faults: list[str], tmp_path: Path) -> None:
+    """One of the two would be published over the other."""
+    assert sorted(said(read(tmp_path, files))) == faults
+
+
+def test_all_faults_are_told_and_the_good_pages_kept(tmp_path: Path) -> None:
+    """A build adds the faults of its later phases, so reading raises nothing."""
+    files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "no keys", "d.md": ""}
+    found = read(tmp_path, files)
+    expected = ["content/d.md", "content/pages/c.md", "content/posts/a.md"]
+    assert [fault.path for fault in found.faults] == expected
+    assert [document.path for document in found.documents] == ["content/posts/b.md"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "change", "modified"),
+    [
+        ({}, None, None),
+        ({}, CHANGED, "2026-05-01T14:00:00+02:00"),
+        ({}, replace(CHANGED, added=True), None),  # its first commit is no change
+        ({"modified": "2026-02-01"}, replace(CHANGED, lies=True), "2026-02-01T00:00:00+01:00"),
+        ({"date": "2026-05-01 20:00"}, CHANGED, "2026-05-01T20:00:00+02:00"),
+    ],
+)
+def test_the_date_of_change_is_the_author_s_or_git_s(
+    keys: dict[str, str], change: Change | None, modified: str | None, tmp_path: Path
+) -> None:
+    """A post that was committed before its date is not older than itself."""
+    history = History(NOON, False, {"content/posts/a.md": change}) if change else None
+    [document] = read(tmp_path, {"posts/a.md": text(**keys)}, history=history, as_of=NOON * 2).documents
+    assert (document.modified.isoformat() if document.modified else None) == modified
+
+
+def test_a_date_of_change_that_lies_is_a_fault(tmp_path: Path) -> None:
+    """In a shallow clone every file seems to have changed at once."""
+    history = History(NOON, True, {"content/posts/a.md": replace(CHANGED, lies=True)})
+    found = read(tmp_path, {"posts/a.md": text()}, history=history)
+    assert said(found) == ["content/posts/a.md:0: its date of change is unknown: the clone is shallow"]
+
+
+def test_files_are_read_in_one_order_everywhere(tmp_path: Path) -> None:
+    """File systems list them in any order."""
+    files = {f"posts/{name}.md": text() for name in ("b", "a/z", "a-b", "B", "ä")}
+    paths = [document.path for document in read(tmp_path, files).documents]
+    assert paths == [f"content/posts/{name}.md" for name in ("B", "a/z", "a-b", "b", "ä")]

@@ -1,0 +1,282 @@
+"""Front matter is checked key by key: good values become typed ones, bad ones a fault with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.errors import SourceError
+from pipelines.site.content import front_matter, metadata
+from pipelines.site.content.front_matter import MetadataEntry
+from pipelines.site.content.metadata import KEYS, Metadata, slug_of
+
+steady = settings(derandomize=True, max_examples=200, deadline=None, database=None)
+
+Value = str | tuple[str, ...]
+BERLIN = "Europe/Berlin"
+
+
+def parse(values: Mapping[str, Value], zone: str = BERLIN) -> Metadata:
+    """Parse *values* of a page that has a title, one key a line from line 3 on."""
+    entries = [MetadataEntry("title", "T", 2)] if "title" not in values else []
+    entries += [MetadataEntry(key, value, line) for line, (key, value) in enumerate(values.items(), 3)]
+    return metadata.parse_metadata(entries, "a.md", timezone=zone, extra=("scene",))
+
+
+def fault(values: Mapping[str, Value], zone: str = BERLIN) -> str:
+    with pytest.raises(SourceError) as caught:
+        parse(values, zone)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("title", "  NO  ", "NO"),
+        ("title", "two\n  lines", "two lines"),
+        ("slug", "007", "007"),
+        ("slug", "a-b-C3", "a-b-C3"),
+        ("author", "Jane Doe", ("Jane Doe",)),
+        ("author", "Jane Doe, Richard Roe", ("Jane Doe", "Richard Roe")),
+        ("author", "Doe, Jane; Roe, Richard", ("Doe, Jane", "Roe, Richard")),
+        ("author", ("Doe, Jane",), ("Doe, Jane",)),
+        ("tags", "one, two,, ", ("one", "two")),
+        ("tags", "one; two", ("one", "two")),
+        ("tags", ("one, two", " three  four "), ("one, two", "three four")),
+        ("tags", ("C", "C++", "C#"), ("C", "C++", "C#")),
+        ("tags", "", ()),
+        ("tags", (), ()),
+        ("category", " A  b ", "A b"),
+        ("category", "", ""),
+        ("status", "Draft", "draft"),
+        ("status", "published", "published"),
+        ("status", "", "published"),
+        ("access", "MEMBERS", "members"),
+        ("access", "public", "public"),
+        ("series", "One", "One"),
+        ("summary", "a *b*\n\nc", "a *b*\n\nc"),
+        ("aliases", "/old/, /older", ("/old/", "/older")),
+        ("aliases", ("/grüße aus köln/", "/a.html", "/"), ("/grüße aus köln/", "/a.html", "/")),
+        ("image", "../images/a b.png", "../images/a b.png"),
+        ("lang", "de-AT", "de-AT"),
+        ("date", "", None),
+    ],
+)
+def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None:
+    """What an author means, whichever way it is written."""
+    assert getattr(parse({key: value}), key) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("title", "", "has no title; add a line `title: …`"),
+        ("title", ("a",), "'title' is a list; write one text"),
+        ("titel", "a", "unknown key 'titel'; did you mean title?"),
+        ("scenes", "a", "unknown key 'scenes'; did you mean scene?"),
+        ("scene", ("a",), "'scene' is a list; write one text"),
+        ("xyzzy", "a", "unknown key 'xyzzy'; known: access, aliases, author, category, date, image, "),
+        ("slug", "a b", "slug 'a b' does not fit a URL; write 'a-b'"),
+        ("slug", "über", "slug 'über' does not fit a URL; write 'uber'"),
+        ("slug", "feed.atom", "slug 'feed.atom' does not fit a URL; write 'feedatom'"),
+        ("slug", "../a", "slug '../a' does not fit a URL; write 'a'"),
+        ("slug", "-", "slug '-' does not fit a URL; use letters, digits and hyphens"),
+        ("author", ("A", "A"), "author: 'A' stands twice; name it once"),
+        ("tags", "a, b, a", "tags: 'a' stands twice; name it once"),
+        ("tags", ("C#", "c sharp"), "tags: 'c sharp' is 'C#' again: they share a URL; name it once"),
+        ("tags", ("!",), "tag '!' gives an empty URL; use at least one letter or digit"),
+        ("tags", ("a" * 151,), f"tag '{'a' * 39}…' is too long for a URL (151 characters); use at most 150"),
+        ("slug", "a" * 151, f"slug '{'a' * 39}…' is too long for a URL (151 characters); use at most 150"),
+        ("series", "转" * 60, f"series '{'转' * 39}…' is too long for a URL (359 characters); "),
+        ("category", "…", "category '…' gives an empty URL; use at least one letter or digit"),
+        ("category", ("a", "b"), "'category' is a list; write one text"),
+        ("series", "?", "series '?' gives an empty URL; use at least one letter or digit"),
+        ("status", "hidden", "status 'hidden' is not known; write published or draft"),
+        ("access", "private", "access 'private' is not known; write public or members"),
+        ("lang", "English", "lang 'English' is not a language tag; write en or de-AT (BCP 47)"),
+        ("lang", "DE", "lang 'DE' is not a language tag; write en or de-AT (BCP 47)"),
+        ("aliases", "old/", "alias 'old/' is not a path; write a path of this site, as in /old/page/"),
+        ("aliases", "/" + "x" * 900, f"alias '/{'x' * 38}…' is longer than 900 bytes; shorten it"),
+        ("aliases", "//host/", "alias '//host/' is not a path; "),
+        ("aliases", "/a//b", "alias '/a//b' is not a path; "),
+        ("aliases", "/a/../b", "alias '/a/../b' is not a path; "),
+        ("aliases", "/a?b=c", "alias '/a?b=c' is not a path; "),
+        ("aliases", "/%C3%BC", "alias '/%C3%BC' holds an escape; write the letters themselves, as in '/ü'"),
+        ("date", "yesterday", "date 'yesterday' is not a date; write it as 2026-05-01 or "),
+        ("date", "2026-5-1", "date '2026-5-1' is not a date; "),
+        ("date", "2026-02-29", "date '2026-02-29' is not a date; "),
+        ("date", "2026-05-01 24:00", "date '2026-05-01 24:00' is not a date; "),
+        ("date", "2026-05-01 12:00+24:00", "date '2026-05-01 12:00+24:00' is not a date; "),
+        ("date", "2026-05-01T12:00:00.5Z", "date '2026-05-01T12:00:00.5Z' is not a date; "),
+        ("date", "1969-12-31", "date '1969-12-31' lies outside of 1970 to 9998; mend the year"),
+        ("date", "9999-12-31 23:59", "date '9999-12-31 23:59' lies outside of 1970 to 9998; mend the year"),
+        ("modified", "soon", "modified 'soon' is not a date; "),
+    ],
+)
+def test_a_bad_value_is_refused_with_a_way_out(key: str, value: Value, said: str) -> None:
+    """The message stands on the line of the key."""
+    assert fault({key: value})[: len(said) + 8] == f"a.md:3: {said}"
+
+
+def test_all_faults_of_a_page_are_told_at_once() -> None:
+    """Whoever mends one fault should not meet the next one after another build."""
+    told = fault({"titel": "a", "date": "x", "tags": ("!", "b", "b"), "status": "y"}).splitlines()
+    assert [line.split(":")[1] for line in told] == ["3", "4", "5", "5", "6"]
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    """Which of the two would win is a matter of luck."""
+    entries = [MetadataEntry("title", "a", 2), MetadataEntry("tags", "b", 3), MetadataEntry("tags", "c", 5)]
+    with pytest.raises(SourceError, match=r"^a\.md:5: 'tags' stands twice, first on line 3; "):
+        metadata.parse_metadata(entries, "a.md", timezone=BERLIN)
+
+
+def test_the_keys_of_the_site_are_admitted_and_kept_as_written() -> None:
+    """[metadata] extra in site.toml is the only way to more keys."""
+    assert parse({"scene": " NO "}).extra == (("scene", " NO "),)
+
+
+def test_a_change_before_the_beginning_is_refused() -> None:
+    """A feed with such an entry is not valid."""
+    said = "a.md:4: modified lies before date; "
+    assert fault({"date": "2026-05-01", "modified": "2026-04-30"})[: len(said)] == said
+    assert parse({"date": "2026-05-01", "modified": "2026-05-01"}).modified is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-05-01", "2026-04-30T22:00:00+00:00"),
+        ("2026-12-01", "2026-11-30T23:00:00+00:00"),
+        ("2026-05-01 18:30", "2026-05-01T16:30:00+00:00"),
+        ("2026-05-01T18:30:15", "2026-05-01T16:30:15+00:00"),
+        ("2026-05-01 18:30Z", "2026-05-01T18:30:00+00:00"),
+        ("2026-05-01 18:30 +05:30", "2026-05-01T13:00:00+00:00"),
+        ("2026-05-01T18:30:00-0930", "2026-05-02T04:00:00+00:00"),
+        ("2026-10-25 02:30", "2026-10-25T00:30:00+00:00"),  # twice on that night: the first one
+    ],
+)
+def test_a_date_without_an_offset_is_of_the_site_s_zone(written: str, moment: str) -> None:
+    """The machine that builds stands anywhere."""
+    found = parse({"date": written}).date
+    assert found is not None
+    assert found.astimezone(UTC).isoformat() == moment
+
+
+@pytest.mark.parametrize(
+    ("zone", "before", "gone", "after"),
+    [
+        ("Europe/Berlin", "2026-03-29 01:59", "2026-03-29 02:30", "2026-03-29 03:00"),
+        ("America/New_York", "2026-03-08 01:59", "2026-03-08 02:00", "2026-03-08 03:00"),
+        ("Australia/Lord_Howe", "2026-10-04 01:59", "2026-10-04 02:29", "2026-10-04 02:30"),
+        ("Pacific/Apia", "2011-12-29 23:59", "2011-12-30", "2011-12-31"),  # a whole day
+    ],
+)
+def test_a_time_that_the_clocks_jump_over_is_refused(zone: str, before: str, gone: str, after: str) -> None:
+    """It would be published an hour away from where its author put it."""
+    said = f"a.md:3: date '{gone}' does not exist in {zone}; "
+    assert fault({"date": gone}, zone)[: len(said)] == said
+    for fine in (before, after):
+        assert parse({"date": fine}, zone).date is not None
+
+
+MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9998, 12, 30)).map(lambda m: m.replace(microsecond=0))
+OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@steady
+@given(MOMENTS, OFFSETS, st.sampled_from("T "), st.sampled_from(["", " "]))
+def test_a_date_with_any_offset_comes_back(moment: datetime, offset: timezone, sign: str, gap: str) -> None:
+    """Every minute of every zone."""
+    moment = moment.replace(tzinfo=offset)
+    text = moment.isoformat(sign)
+    found = parse({"date": text[:19] + gap + text[19:]}).date
+    assert found is not None
+    assert (found, found.utcoffset()) == (moment, moment.utcoffset())
+
+
+@steady
+@given(MOMENTS, st.sampled_from([BERLIN, "UTC", "America/St_Johns", "Asia/Kathmandu", "Pacific/Kiritimati"]))
+def test_a_date_without_an_offset_exists_or_is_refused(moment: datetime, zone: str) -> None:
+    """It shows the clock that the author saw, or it is a fault."""
+    there = moment.replace(tzinfo=ZoneInfo(zone))
+    back = there.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    if back == moment:
+        assert parse({"date": moment.isoformat()}, zone).date == there
+    else:
+        assert "does not exist" in fault({"date": moment.isoformat()}, zone)
+
+
+@steady
+@given(st.text())
+def test_a_slug_is_ascii_and_its_own_slug(text: str) -> None:
+    """It stands in URLs, file names and ids of headings."""
+    slug = slug_of(text)
+    assert re.fullmatch(r"([a-z0-9]+(-[a-z0-9]+)*)?", slug)
+    assert slug_of(slug) == slug
+
+
+@pytest.mark.parametrize(
+    ("text", "slug"),
+    [
+        ("C", "c"),
+        ("C++", "c-plus-plus"),
+        ("C#", "c-sharp"),
+        ("Grüße aus Köln!", "grusse-aus-koln"),
+        ("  a_b -- c  ", "a-b-c"),
+        ("…", ""),
+    ],
+)
+def test_slugs_of_words(text: str, slug: str) -> None:
+    """URLs that people have linked to must not change."""
+    assert slug_of(text) == slug
+
+
+NAMES = st.sampled_from(sorted(KEYS)) | st.text(max_size=8)
+WORDS = st.text(max_size=30) | st.sampled_from(["2026-05-01", "9998-12-31 23:59", "/a/", "draft", "a, b"])
+VALUES = WORDS | st.lists(WORDS, max_size=3).map(tuple)
+ENTRIES = st.lists(st.builds(MetadataEntry, NAMES, VALUES, st.integers(1, 99)))
+
+
+@steady
+@given(ENTRIES, st.sampled_from(["UTC", BERLIN, "Pacific/Kiritimati", "Pacific/Pago_Pago"]))
+def test_parsing_is_total(entries: list[MetadataEntry], zone: str) -> None:
+    """Whatever stands in front matter, it is metadata or a fault on one of its lines."""
+    lines = {entry.line for entry in entries} | {1}
+    told: set[int] = set()
+    try:
+        assert metadata.parse_metadata(entries, "a.md", timezone=zone).title
+    except SourceError as error:
+        told = {fault.line for fault in error.faults}
+    assert told <= lines
+
+
+WORD = st.from_regex(r"[a-zäöü]{1,8}", fullmatch=True)
+SIGNS = st.sampled_from(["#1", "a:", "'", '"', "-", "NO", "{x}", "007"])
+WRITTEN = st.fixed_dictionaries(
+    {"title": st.lists(WORD | SIGNS, min_size=1).map(" ".join)},
+    optional={
+        "slug": st.from_regex(r"[a-z0-9]{1,5}(-[a-z0-9]{1,5}){0,2}", fullmatch=True),
+        "tags": st.lists(WORD, unique_by=slug_of, min_size=1, max_size=4).map(tuple),
+        "status": st.sampled_from(["draft", "published"]),
+        "access": st.sampled_from(["public", "members"]),
+        "date": MOMENTS.map(lambda moment: moment.replace(tzinfo=UTC)),
+    },
+)
+
+
+@steady
+@given(WRITTEN)
+def test_what_is_written_in_yaml_is_what_a_page_has(values: dict[str, object]) -> None:
+    """The whole way: from a page's facts to a file and back."""
+    plain = {key: list(value) if isinstance(value, tuple) else str(value) for key, value in values.items()}
+    source = front_matter.split_front_matter(f"---\n{yaml.safe_dump(plain, allow_unicode=True)}---\n", "a.md")
+    found = metadata.parse_metadata(source.entries, "a.md", timezone=BERLIN)
+    assert {key: getattr(found, key) for key in values} == values

@@ -1,0 +1,243 @@
+"""No text stops a build: quadratic work has a limit, and large honest pages are below it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import SourceError
+from pipelines.site.content import front_matter
+from pipelines.site.content.documents import Document
+from pipelines.site.content.metadata import Metadata
+from pipelines.site.html import inspect, postprocess
+from pipelines.site.html.dropped_markup import dropped_definitions
+from pipelines.site.html.links import LinkContext
+from pipelines.site.html.postprocess import Labels
+from pipelines.site.markdown import limits, python_markdown
+from pipelines.site.markdown.python_markdown import Converted
+
+PATH = "content/posts/a.md"
+
+
+def converted(body: str) -> Converted:
+    return python_markdown.convert_markdown(body, "", PATH, 5)
+
+
+def fault(body: str) -> str:
+    """Return the one fault of *body*, which starts on line 5 of its file."""
+    with pytest.raises(SourceError) as caught:
+        page(body)
+    assert len(caught.value.faults) == 1
+    return str(caught.value)
+
+
+def page(body: str) -> str:
+    """Convert *body*, and run everything behind it that reads its HTML; return that."""
+    document = Document(
+        PATH, "post", False, Metadata(title="T"), body, 5, "0" * 64, "a", "en", "/posts/a/", None, ""
+    )
+    around = LinkContext(urls={}, hidden={}, files=frozenset())
+    done = postprocess.postprocess(document, converted(body), around, lambda path, source, line: "", Labels())
+    html = f"<!DOCTYPE html><html lang=en><title>T</title><body><h1>T</h1>{done.html}"
+    inspect.inspect_page(inspect.minify_page(html))
+    return done.html
+
+
+def table(columns: int, rows: int) -> str:
+    return "\n".join(["|".join("a" * columns), "|".join("-" * columns), *(["b|c"] * rows)])
+
+
+# A text on line 7, and what of it is too much. Without a limit most of them take minutes at this
+# length, and some end the process. No fault may depend on a clock, so none is read here.
+LARGE = 100_000
+BRACKETS = "7: has too many [ without an end in its texts; "
+SIGNS = f"7: a text of {LARGE} characters has too much markup; "
+TAGS = "7: has too many HTML tags without an end; "
+BLOCK = "too long for the headings and definitions in it; "
+BESIDE = "blocks, items or rows side by side; "
+NESTED = "7: HTML elements are nested more than 100 deep; "
+TOO_MUCH: dict[str, tuple[Callable[[int], str], str]] = {
+    "brackets": (lambda n: "[" * n, BRACKETS),
+    "images": (lambda n: "![" * (n // 2), BRACKETS),
+    "brackets of lines": (lambda n: "[a\n" * (n // 3), BRACKETS),
+    "nested links": (lambda n: "[" * (n // 5) + "](b)" * (n // 5), BRACKETS),
+    "emphasis": (lambda n: "*a" * (n // 2), SIGNS),
+    "backticks": (lambda n: "`a" * (n // 2), SIGNS),
+    "dollars": (lambda n: "$a" * (n // 2), SIGNS),
+    "backslashes": (lambda n: "\\(" * (n // 2), SIGNS),
+    "quotation marks": (lambda n: '"' * n, SIGNS),
+    "hard breaks": (lambda n: "a  \n" * (n // 4), "has too much markup; "),
+    "open tags": (lambda n: "<a " * (n // 3), TAGS),
+    "open attributes": (lambda n: '<a b="\n' * (n // 7), TAGS),
+    "headings": (lambda n: "# a\n" * (n // 4), BLOCK),
+    "underlined": (lambda n: "a\n---\n" * (n // 6), BLOCK),
+    "abbreviations": (lambda n: "*[a]: b\n" * (n // 8), BLOCK),
+    "backticks in rows": (lambda n: "a|b\n-|-\n" + "`c|" * (n // 3), BLOCK),
+    "abbreviations apart": (
+        lambda n: "*[a]: b\n\n" * (n // 9),
+        "7: 11111 abbreviations are too many for a page",
+    ),
+    "paragraphs": (lambda n: "a\n\n" * (n // 3), BESIDE),
+    "items": (lambda n: "* a\n" * (n // 4), BESIDE),
+    "rows": (lambda n: table(2, n // 8), BESIDE),
+    "columns": (lambda n: table(n // 4, 2), "7: a table of 25000 columns; the limit is 1000; "),
+    "cells": (lambda n: table(500, n // 8), "7: tables of 6251000 cells; the limit is 100000 a page; "),
+    "notes": (lambda n: "[^a] " * (n // 5) + "\n\n[^a]: b", "7: footnote [^a] is referred to 20000 times; "),
+    "contents": (lambda n: "[TOC]\n\n" * (n // 7), "7: has [TOC] 14285 times; the limit is 10; "),
+    "elements": (lambda n: "<div>" * (n // 5), NESTED),
+    "elements of lines": (lambda n: "<div>\n" * (n // 6), NESTED),
+    "elements closed": (lambda n: "<div/>" * (n // 6), NESTED),
+    "elements in SVG": (lambda n: "<svg>" + "<div/>" * 2_000, NESTED),
+    "groups": (lambda n: "<svg>" + "<g>" * 4_000, NESTED),
+    "tables of HTML": (lambda n: "<table><tr><td>" * (n // 15), NESTED),
+    "quotations": (lambda n: "* " * 20_000 + "a", "5: is nested too deeply; "),
+    "formula": (lambda n: "$$\n" + "a+" * (n // 2) + "\n$$", "the limit is 10000; "),
+    "braces": (lambda n: "$" + "{" * 4000 + "a" + "}" * 4000 + "$", "7: math is nested too deeply; "),
+    "roots": (lambda n: "$" + r"\sqrt" * 1900 + "a$", "7: math is nested too deeply; "),
+    "characters": (lambda n: "a\n\n" * 10**6, "5: has 3000002 characters; the limit is 2097152; "),
+}
+
+
+# Just below each limit: none took more than 2.1 s of a processor. Here each must come to its end.
+USED = " ".join(f"x{number}" for number in range(1_200))
+BELOW: dict[str, str] = {
+    "brackets":      "[" * 3_000,
+    "nested links":  "[" * 1_000 + "a" + "](b)" * 1_000,
+    "emphasis":      "*a" * 9_900,
+    "backslashes":   "\\(" * 9_900,
+    "open tags":     "<a " * 3_600,
+    "headings":      "# a\n" * 3_100,
+    "abbreviations": "".join(f"*[x{n}]: b\n" for n in range(1_200)) + "\n" + USED,
+    "paragraphs":    "a\n\n" * 9_990,
+    "rows":          table(4, 9_900),
+    "columns":       table(1_000, 90),
+    "notes":         "[^a] " * 990 + "\n\n[^a]: b",
+    "elements":      "<div>" * 99 + "a" + "</div>" * 99,
+    "quotations":    "> " * 100 + "a",
+    "code":          "```python\n" + "a," * 2_700 + "\n```",
+    "brackets of a page": r"\[" * 2_000,  # what finish.py searches
+    "unclosed code": "a|b\n-|-\n" + "`c|d`\n" * 4_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_a_page_at_a_limit_comes_to_its_end(name: str) -> None:
+    """No limit refuses it; markup that was not understood, as of links in links, is another fault."""
+    assert converted(BELOW[name]).html
+    with suppress(SourceError):
+        page(BELOW[name])
+
+
+def test_large_honest_pages_are_converted() -> None:
+    """1 MB of text, a table of 2,000 rows, code of 20,000 lines, 2,000 definitions of links."""
+    words = (
+        'Words with *emphasis*, a [link](https://example.org/{0}), `code {0}` and "quotes" -- as text has.\n'
+    )
+    text = "\n".join((f"## Part {n}\n\n" if n % 20 == 0 else "") + words.format(n) for n in range(9_000))
+    assert len(text) > 900_000
+    assert page(text).count("<p>") == 9_000
+    rows = "".join(f"| {n} | [a](https://example.org/{n}) | `b` | *c* | d |\n" for n in range(2_000))
+    assert page(f"| a | b | c | d | e |\n|---|:--|--:|---|---|\n{rows}").count("<tr>") == 2_001
+    code = "".join(f"def function_{n}(a: int) -> int:  # comment\n" for n in range(20_000))
+    assert page(f"```python\n{code}```\n").count("# comment") == 20_000
+    assert page(f"```\n{code}```\n").count("# comment") == 20_000
+    links = "".join(f"* [{n}][v{n}]\n" for n in range(2_000)) + "\n"
+    links += "".join(f"[v{n}]: https://example.org/compare/{n}...{n + 1}\n" for n in range(2_000))
+    assert page(links).count("<a ") == 2_000
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("js", "a," * 50_000),
+        ("csharp", "a\n" * 50_000 + "a"),
+        ("autohotkey", "a" + "\n" * 50_000 + "a"),
+        ("text", "a" * 100_000),
+    ],
+)
+def test_code_that_no_lexer_reads_in_time_is_shown_plain(language: str, code: str) -> None:
+    """Nothing of it is lost but its colours."""
+    html = re.sub(' data-at="[^"]*"', "", converted(f"```{language}\n{code}\n```\n").html)
+    assert html == f'<div class="highlight"><pre><code>{code}\n</code></pre></div>'
+
+
+def test_markup_in_code_counts_for_nothing() -> None:
+    """Templates and generics in code nest no elements, and comments are no headings."""
+    assert "List" in page("```text\n" + "List<String> <div> [ ` $\n# a\n" * 20_000 + "```")
+    assert "List" in page(" ".join(["`List<String>`"] * 500))
+
+
+def test_a_drawing_may_have_many_shapes() -> None:
+    """An element of SVG that is closed by /> holds nothing."""
+    shapes = '<svg viewBox="0 0 9 9">' + '<path d="M0 0"/><circle r="1" />' * 1_000 + "</svg>\n"
+    assert page(f"<div>\n{shapes}</div>\n").count("<path") == 1_000
+
+
+def test_the_depth_of_the_caller_changes_nothing() -> None:
+    """The preview converts from a thread, the build from a process: both must find the same."""
+
+    def deep(levels: int, body: str) -> str:
+        if levels:
+            return deep(levels - 1, body)
+        try:
+            return converted(body).html
+        except SourceError as error:
+            return str(error)
+
+    before = sys.getrecursionlimit()
+    for count in range(60, 260, 9):
+        body = "* " * count + "a"
+        assert deep(0, body) == deep(400, body)
+    assert sys.getrecursionlimit() == before
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_what_would_take_minutes_is_refused_with_its_line(name: str) -> None:
+    """The limit is found before the work is done, and the next page is as if it had never begun."""
+    good = "* a\n\n    b `c` [d](https://example.org/) $e$\n\n[^1]\n\n[^1]: f\n"
+    before = converted(good)
+    text, said = TOO_MUCH[name]
+    assert said in fault("\n\n" + text(LARGE))
+    assert converted(good) == before
+
+
+def test_many_abbreviations_are_searched_for_once() -> None:
+    """What defines them is taken out of the text once, and not once for each."""
+    body = "".join(f"*[x{number}]: b\n" for number in range(4_000))
+    assert len(list(dropped_definitions(body, ""))) == 4_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\ntags:\n" + "- a\n" * 40_000 + "---\n",
+        "Title: a\n" + "    b\n" * 20_000,
+        "---\na: " + "[" * 70_000,
+    ],
+)
+def test_front_matter_has_a_limit(text: str) -> None:
+    """Each of its values is searched for in the whole of it."""
+    with pytest.raises(SourceError) as caught:
+        front_matter.split_front_matter(text + "\n---\n" if text.endswith("[") else text, PATH)
+    assert f"{PATH}:1: front matter has " in str(caught.value)
+    assert "the limit is 65536" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "work"),
+    [("", 0), ("[a]", 2), ("[a", 2), ("]a[", 1), ("[[a]]", 6), ("[a][b", 4), ("[" * 1_000, 500_500)],
+)
+def test_the_work_of_brackets_is_their_distance(text: str, work: int) -> None:
+    assert limits.bracket_work(text) == work
+
+
+def test_the_limits_are_documented(request: pytest.FixtureRequest) -> None:
+    """An author who meets one finds it in the guide."""
+    guide = (Path(request.config.rootpath) / "docs" / "author.md").read_text("utf-8")
+    for name in ("SIBLINGS", "COLUMNS", "CELLS", "REFERENCES", "FORMULA", "NESTING"):
+        assert f"{getattr(limits, name):,}" in guide

@@ -1,0 +1,264 @@
+"""A fault is told on the line that its author wrote it on: for each kind of fault, wherever it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.errors import SourceError
+from pipelines.site.markdown import python_markdown
+from pipelines.site.markdown.positions import ATTRIBUTE, SIGN, Positions
+from tests.site.html.test_postprocess import faults, finish
+from tests.support import project
+
+# What is wrong, and how the message begins. Each may stand anywhere in a line of text.
+FAULTS = {
+    "link": ("[x](nowhere.md)", "links to content/posts/nowhere.md"),
+    "image": ("![x](../images/no.png)", "links to content/images/no.png"),
+    "alt": ('<img src="../images/a.png">', "image without an alt text"),
+    "scheme": ("[x](javascript:go)", "links to a javascript: URL"),
+    "element": ("List<String>", "<String> is no element"),
+    "handler": ('<b onclick="go()">x</b>', "inline handler onclick"),
+    "attribute": ('<b align="left">x</b>', "<b> has the attribute align"),
+    "math": ("$\\nosuch$", "math uses a TeX command"),
+    "reference": ("a &#1; b", "has a character that no page can show"),
+    "jinja": ("{{ name }}", "Jinja was not understood"),
+    "emphasis": ("**bold **", "emphasis was not understood"),
+    "code": ("`code` and {{ name }}", "Jinja was not understood"),
+}
+# Where it stands: @ is the fault, and the words around it say nothing of it.
+CONTEXTS = {
+    "paragraph": "Words.\n\nSome\nwords @ here\nand there.",
+    "item": "- one\n- two @\n- three",
+    "nested item": "- one\n    - two\n        - three\n        - four @\n- five",
+    "second paragraph of an item": "1. one\n\n    Words @ here.\n\n2. two",
+    "quotation": "> one\n> two @\n>\n> three",
+    "nested quotation": "> one\n>\n> > two\n> > three @",
+    "item of a quotation": "> - one\n> - two @",
+    "cell": "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | @ |\n| 5 | 6 |",
+    "head of a table": "Words.\n\n| a | @ |\n|---|---|\n| 1 | 2 |",
+    "heading": "## One\n\nWords.\n\n## Two @\n\nWords.",
+    "underlined heading": "Words.\n\nTwo @\n-----\n\nWords.",
+    "after a fence": "```text\n## a\n\nwords @\n\n```\n\nWords @ here.",
+    "after a fence in a paragraph": "words\n```text\n@\n```\nwords @",
+    "between fences": "```text\n@\n```\n```text\n@\n```\n@\n\n```text\n@\n```",
+    "after HTML": "<div>\nwords\n\n<p>words</p>\n</div>\n\nWords @ here.",
+    "after a comment": "<!-- @\n\n@ -->\n\nWords @ here.",
+    "after a definition": "[one]\n\n[one]: /\n\n\n[one]: /\nWords @ here.",
+    "between definitions": "[one] [two]\n\nwords\n[one]: /\nwords @\n[two]: /\nwords",
+    "after an abbreviation": "HTML\n\n*[HTML]: Words\n\nWords @",
+    "footnote": "One[^1] two[^2].\n\n[^1]: Words.\n[^2]: Words\n    and @\n\nWords.",
+    "paragraph of a footnote": "One[^1].\n\n[^1]: Words.\n\n    Words @ here.\n\nWords.",
+    "admonition": '!!! note "T"\n    Words.\n\n    Words @ here.\n\nWords.',
+    "definition": "Term\n:   One.\n\nTerm\n:   Two\n    and @\n\nWords.",
+    "term": "One\n:   Words.\n\nTwo @\n:   Words.",
+    "Markdown in HTML": '<div markdown="1">\n\nWords.\n\n- one\n- two @\n\n</div>\n\nWords.',
+    "after Markdown in HTML": '<div markdown="1">\n\nWords.\n\n```text\n@\n```\n\n</div>\n\nWords @',
+    "after a rule": "Words.\n* * *\nWords.\n\n---\n\nWords @",
+    "after blank lines": "Words.\n\n\n\n\nWords.\n \n\t\n\nWords @",
+    "after a task": "- [x] one\n- [ ] two @",
+    "after a formula": "$$\nx\n$$\n\nWords @",
+}
+
+
+def lines_of(body: str, sign: str) -> list[int]:
+    """The lines of the file (bodies begin on line 5) on which *sign* stands outside of code and comments."""
+    found, code = [], False
+    for number, line in enumerate(body.split("\n"), 5):
+        code = not code if line.startswith("```") else code
+        comment = line.startswith("<!--") or line.endswith("-->")
+        found += [number] if sign in line and not code and not comment else []
+    return found
+
+
+# A reference to a character is a fault in a comment, too.
+EVERYWHERE = [(f, c) for f in FAULTS for c in CONTEXTS if (f, c) != ("reference", "after a comment")]
+
+
+@pytest.mark.parametrize(("fault", "context"), EVERYWHERE)
+def test_a_fault_is_told_on_its_line(fault: str, context: str) -> None:
+    """The same words stand in code and in comments around it, where they are no fault."""
+    written, said = FAULTS[fault]
+    body = CONTEXTS[context]
+    [line] = lines_of(body, "@")
+    told = faults(body.replace("@", written))
+    assert [one for one in told if not one.startswith(f"{line}: {said}")] == []
+    assert told
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "reference"])
+@pytest.mark.parametrize("context", ["paragraph", "nested item", "quotation", "footnote", "definition"])
+def test_a_fault_that_is_there_twice_is_told_twice(fault: str, context: str) -> None:
+    """Once for each line; a search for its words would find the first alone."""
+    written, said = FAULTS[fault]
+    body = CONTEXTS[context].replace("@", written)
+    both = f"{body}\n\nBetween.\n\nWords {written}\nand {written}"
+    told = faults(both)
+    wanted = [*lines_of(both, written)]
+    assert told == [f"{line}: {told[0].partition(': ')[2]}" for line in wanted]
+    assert len(wanted) == 3
+    assert said in told[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("## One\n\n```text\n##\n```\n\n##\n\nWords.", ["11: an empty heading <h2>"]),
+        ("## One {#x}\n\n`{#x}`\n\n## Two {#x}", ["9: id 'x' stands twice"]),
+        ("<p>\n</p>\n\n<p>\none\n<b onclick=x>\n</b></p>", ["10: inline handler onclick"]),
+        ("```text\n```nosuch\n```\n\n```nosuch\n```", ["9: code block in an unknown language 'nosuch'"]),
+        ("`python a=1`\n\n```python a='1'\nx\n```", ["7: code block with an unknown option 'a'"]),
+        ("[x][a] [y][b]\n\n[a]: no.md\n[b]: nor.md", 
+         ["7: links to content/posts/no.md, which does not exist",
+          "8: links to content/posts/nor.md, which does not exist"]),
+        ("`[^1]: a`\n\nx[^1]\n\n[^1]: a\n\n[^1]: a", ["11: footnote [^1] is defined twice, and one is lost"]),
+        ("`\ue002`", ["5: has a character that no page can show (U+E002)"]),
+        ("Words.\n\na <?x?> `<?x?>`\nb <?x?>", ["7: <?x?> would not be seen", "8: <?x?> would not be seen"]),
+        ("a\n\nb </no> c", ["7: <no> is no element of a text in HTML"]),
+        ("!!! note\n    B\n\n!!! note \"T\"\n\nC", ["8: admonition 'T' without a text"]),
+    ],
+)  # fmt: skip
+def test_what_stands_on_lines_of_its_own(body: str, said: list[str]) -> None:
+    """Headings, fences, definitions: the same words stand before them, where they mean nothing."""
+    assert faults(body) == said
+
+
+def test_a_diagram_knows_where_its_source_begins() -> None:
+    """PlantUML counts the lines of the block; the same block may stand in a page twice."""
+    seen: list[int] = []
+    text = "```plantuml\n@startuml\n@enduml\n```"
+    body = f"{text}\n\nWords.\n\n- one\n\n    " + text.replace("\n", "\n    ")
+
+    def inline(_path: str, _source: str, line: int) -> str:
+        seen.append(line)
+        return "<p>x</p>"
+
+    finish(body, diagram=inline)
+    assert seen == [6, 15]
+
+
+FILES = {
+    "content/posts/aaa.md": "---\ntitle: A\ndate: 2026-03-01\n---\n`{{ name }} {{ no }}`\n\n    {{ name }}\n",
+    "content/posts/bbb.md": "---\ntitle: B\ndate: 2026-03-01\n---\n~~~text\n[x](/no/) {#nav} ### Deep\n~~~\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("front", "body", "said"),
+    [
+        ("summary: See {{ name }}", "Words.", "4: Jinja was not understood: '{{ name }}'"),
+        ("summary: See [x](no.md)", "[x](/)", "4: links to content/posts/no.md, which does not exist"),
+        ("tags: '{{ name }}'", "Words.", "4: Jinja was not understood: '{{ name }}'"),
+        ("image: no.png", "no.png", "4: links to content/posts/no.png, which does not exist"),
+        ("summary: One", "{{ name }}", "6: Jinja was not understood: '{{ name }}'"),
+        ("summary: '[x](/no/)'", "`[x](/no/)`\n\nSee [x](/no/).", "8: links to /no/, which does not exist"),
+        ("summary: One", "`### Deep`\n\n### Deep", "8: heading 'Deep' is of level 3 after level 1"),
+        ("summary: One", "`# Top`\n\n# Top", "8: a second <h1>: 'Top'"),
+        ("summary: One", "`main-content`\n\n## x {#main-content}", "8: id 'main-content' stands twice"),
+        ("summary: One", "[x](/aaa.png)\n\n![x](/aaa.png)", "8: shows /aaa.png, which does not exist"),
+        (
+            "summary: One",
+            "`//a.example/b`\n\n![x](//a.example/b)",
+            "8: embeds //a.example/b of another host",
+        ),
+    ],
+)
+def test_a_document_is_blamed_for_what_it_wrote_itself(
+    front: str, body: str, said: str, tmp_path: Path
+) -> None:
+    """Other documents, earlier in the alphabet, hold the same words, and so do templates."""
+    text = f"---\ntitle: New\ndate: 2026-03-01\n{front}\n---\n{body}\n"
+    pages = {
+        f"content/pages/{name}.md": "---\ntitle: P\n---\nP.\n" for name in ("about", "imprint", "privacy")
+    }
+    site = project.tiny_site(tmp_path, {**FILES, **pages, "content/posts/new.md": text})
+    with pytest.raises(SourceError) as caught:
+        project.build_site(site)
+    told = [str(fault).partition("; ")[0] for fault in caught.value.faults]
+    assert f"content/posts/new.md:{said}" in told
+    assert [one for one in told if not one.startswith("content/posts/new.md:")] == []
+
+
+def test_a_template_is_blamed_for_what_it_wrote_itself(tmp_path: Path) -> None:
+    """Though a document holds the same words in code."""
+    pages = {
+        f"content/pages/{name}.md": "---\ntitle: P\n---\nP.\n" for name in ("about", "imprint", "privacy")
+    }
+    site = project.tiny_site(tmp_path, {**FILES, **pages})
+    file = site / "theme" / "templates" / "page.html"
+    lines = file.read_text("utf-8").split("\n")
+    at = next(index for index, line in enumerate(lines) if "content | safe" in line)
+    lines.insert(at, "<p>{{ '{{ no }}' }}</p>")
+    file.write_text("\n".join(lines), "utf-8")
+    with pytest.raises(SourceError) as caught:
+        project.build_site(site)
+    assert [f"{fault.path}:{fault.line}" for fault in caught.value.faults] == [
+        f"theme/templates/page.html:{at + 1}"
+    ]
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "word",
+                "- a",
+                "    - b",
+                "> c",
+                "## d",
+                "e\n===",
+                "| a | b |\n|---|---|\n| c | d |",
+                "Term\n: f",
+            ),
+            *(
+                "```text\ng\n\nh\n```",
+                "<div>\n\ni\n</div>",
+                '<div markdown="1">\nj\n\nk\n</div>',
+                "<!-- l -->",
+            ),
+            *(
+                "[m]: /n",
+                "*[O]: p",
+                "[^q]: r\n    s",
+                "!!! note\n    t\n\n    u",
+                "    v",
+                "$$\nw\n$$",
+                "* * *",
+            ),
+            *(
+                "1. x\n2. y",
+                "\n",
+                "![z](a.png)",
+                "> ```text\n> b\n> ```",
+                "- c\n\n        d",
+                "- e\n## f\n- g",
+            ),
+        ]
+    ),
+    max_size=12,
+)
+
+
+@settings(derandomize=True, max_examples=300, deadline=None, database=None)
+@given(PIECES, st.sampled_from(["\n", "\n\n"]))
+def test_lines_change_nothing_and_are_in_order(pieces: list[str], between: str) -> None:
+    """Without its lines, a page is what Python-Markdown makes by itself; no line is outside of the text."""
+    body = between.join(pieces)
+    with_lines = python_markdown.convert_markdown(body, "", "x.md", 1).html
+    plain = python_markdown.convert_markdown(" ", body, "x.md", 1).summary
+    mark = rf' {ATTRIBUTE}="{SIGN}\d+-\d+"|<!--{SIGN}\d+-\d+-->'
+    stripped = re.sub(mark, "", with_lines).strip()
+    assert re.sub(r"\A<p>(.*)</p>\Z", r"\1", stripped, flags=re.DOTALL) == re.sub(mark, "", plain)
+    count = body.count("\n") + 1
+    spans = [(int(a), int(b)) for a, b in re.findall(rf"{SIGN}(\d+)-(\d+)", with_lines)]
+    assert all(1 <= first <= last <= count + 2 for first, last in spans)
+
+
+def test_without_lines_the_text_is_blamed() -> None:
+    """Whatever a converter does not tell, the fault has a place in the file."""
+    assert Positions("a\nb", 5, {}).of(None, "b") == 5
+    assert finish("a").lines == ()

@@ -1,0 +1,182 @@
+"""Compressed twins: true, stable, and only where they help."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path, PurePosixPath
+
+import brotli
+import pytest
+
+from pipelines.core.errors import SourceError
+from pipelines.site.output.compression import (
+    ASSET,
+    COMPRESSIBLE,
+    PAGE,
+    SMALLEST,
+    Compressed,
+    Effort,
+    compress_tree,
+    effort,
+    twins,
+)
+
+PROJECT = Path(__file__).resolve().parents[3]
+PROSE = "".join(f"<p>Sentence {n}, which is not the one before.</p>\n" for n in range(300)).encode()
+NOISE = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(100))  # does not shrink
+
+
+def tree(root: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def names(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("data", [b"", b"a", PROSE, NOISE, PROSE * 4], ids=len)
+@pytest.mark.parametrize("hard", [PAGE, ASSET])
+def test_twins_hold_the_original(data: bytes, hard: Effort) -> None:
+    """Read by other libraries than those that wrote them, where there are any."""
+    zipped, brotlied = twins(data, hard)
+    assert gzip.decompress(zipped) == data
+    assert brotli.decompress(brotlied) == data
+
+
+def test_gzip_header_tells_nothing() -> None:
+    """No time, no name, no system: they would differ between two builds (RFC 1952, 2.3.1)."""
+    for hard in (Effort(1, 0), PAGE, ASSET):
+        zipped, _ = twins(PROSE, hard)
+        assert zipped[:10].hex() == "1f8b08" + "00" + "00000000" + "02" + "ff"
+        assert int.from_bytes(zipped[-8:-4], "little") == zlib.crc32(PROSE)
+        assert int.from_bytes(zipped[-4:], "little") == len(PROSE)
+
+
+def test_twins_are_the_same_in_another_process() -> None:
+    """Equal inputs, equal bytes: also with another hash seed, time zone and locale."""
+    program = (
+        "import hashlib, sys\n"
+        "from pipelines.site.output.compression import twins\n"
+        "for twin in twins(sys.stdin.buffer.read()):\n"
+        "    print(hashlib.sha256(twin).hexdigest())\n"
+    )
+    here = [hashlib.sha256(twin).hexdigest() for twin in twins(PROSE)]
+    for seed, zone, locale in (("0", "UTC", "C"), ("7", "Asia/Tokyo", "C.UTF-8")):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=PROJECT,
+            env=environment,
+            input=PROSE,
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout.decode().split() == here
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("public/index.html", PAGE),
+        ("public/assets/site.3fa9c1d0.css", ASSET),
+        ("gated/members/assets/map.0badcafe.svg", ASSET),
+        ("public/posts/assets.html", PAGE),
+        ("assets", PAGE),
+    ],
+)
+def test_assets_are_compressed_harder_than_pages(path: str, expected: Effort) -> None:
+    """Their name holds their content: they are compressed once and sent for a year."""
+    assert effort(PurePosixPath(path)) == expected
+
+
+def test_assets_get_the_smaller_twins(tmp_path: Path) -> None:
+    """The rule must reach the files."""
+    compress_tree(tree(tmp_path, {"p.css": PROSE, "assets/p.css": PROSE}), 2)
+    for suffix in (".gz", ".br"):
+        page, asset = tmp_path / f"p.css{suffix}", tmp_path / f"assets/p.css{suffix}"
+        assert asset.stat().st_size < page.stat().st_size
+
+
+def test_only_what_shrinks_gets_a_twin(tmp_path: Path) -> None:
+    """NGINX sends a twin wherever there is one: it must be worth it."""
+    root = tree(
+        tmp_path,
+        {
+            "page.html": PROSE,
+            "LOUD.SVG": PROSE,
+            "just-enough.txt": PROSE[:SMALLEST],
+            "too-small.txt": PROSE[: SMALLEST - 1],
+            "noise.json": NOISE,
+            "photo.jpg": PROSE,
+            "archive.gz": PROSE,
+            "no-suffix": PROSE,
+        },
+    )
+    (root / "folder.html").mkdir()
+    before = names(root)
+    compress_tree(root, 2)
+    assert names(root) - before == {
+        f"{name}.{twin}" for name in ("page.html", "LOUD.SVG", "just-enough.txt") for twin in ("gz", "br")
+    }
+
+
+def test_result_adds_up(tmp_path: Path) -> None:
+    """The summary of the build tells it."""
+    root = tree(tmp_path, {"a.html": PROSE, "b/c.css": PROSE[:5000], "noise.txt": NOISE})
+    done = compress_tree(root, 2)
+    sizes = {name: (root / name).stat().st_size for name in names(root)}
+    assert done == Compressed(
+        files=2,
+        bytes=len(PROSE) + 5000,
+        gzip=sizes["a.html.gz"] + sizes["b/c.css.gz"],
+        brotli=sizes["a.html.br"] + sizes["b/c.css.br"],
+    )
+    assert compress_tree(tree(tmp_path / "empty", {"x.png": PROSE}), 1) == Compressed(0, 0, 0, 0)
+
+
+def test_number_of_workers_does_not_change_bytes(tmp_path: Path) -> None:
+    """Nor does a second run."""
+    files = {f"{n}/index.html": PROSE[n * 40 :] for n in range(20)}
+    one, four = tree(tmp_path / "one", files), tree(tmp_path / "four", files)
+    assert compress_tree(one, 1) == compress_tree(four, 4) == compress_tree(four, 2)
+    assert names(one) == names(four)
+    assert all((one / name).read_bytes() == (four / name).read_bytes() for name in names(one))
+
+
+def test_a_file_of_the_site_with_the_name_of_a_twin_is_a_fault(tmp_path: Path) -> None:
+    """It would be sent instead of the page to whoever accepts gzip; all of them are named."""
+    files = {"a.txt": PROSE, "a.txt.gz": b"mine", "s/b.txt": b"small", "s/b.txt.br": b"mine too"}
+    with pytest.raises(SourceError) as caught:
+        compress_tree(tree(tmp_path, files), 2)
+    assert [str(fault) for fault in caught.value.faults] == [
+        "a.txt.gz: has the name of the compressed a.txt, and would be sent for it; rename it",
+        "s/b.txt.br: has the name of the compressed b.txt, and would be sent for it; rename it",
+    ]
+    assert (tmp_path / "a.txt.gz").read_bytes() == b"mine"
+
+
+def test_formats_with_a_compression_of_their_own_are_left_alone() -> None:
+    """They would take time and gain nothing."""
+    assert not COMPRESSIBLE & {".png", ".jpg", ".webp", ".avif", ".gif", ".woff2", ".gz", ".br"}
+    assert {".html", ".css", ".js", ".svg", ".atom", ".xml", ".txt", ".json"} <= COMPRESSIBLE
+
+
+def test_a_download_that_looks_like_a_twin_is_refused(tmp_path: Path) -> None:
+    """The server hides names of twins: a file of such a name would never be sent."""
+    (tmp_path / "files").mkdir()
+    for name in ("data.json.gz", "page.html.br", "archive.tar.gz", "data-json.gz"):
+        (tmp_path / "files" / name).write_bytes(b"packed")
+    with pytest.raises(SourceError) as caught:
+        compress_tree(tmp_path, 1)
+    assert [str(fault) for fault in caught.value.faults] == [
+        f"files/{name}: has the name of a compressed twin, and is never sent; rename it, as in data-json.gz"
+        for name in ("data.json.gz", "page.html.br")
+    ]

@@ -1,0 +1,308 @@
+"""A folder of bad inputs, one fault each, laid over a good project: what is said, and what is kept.
+
+``tests/bad/good`` is the project. ``tests/bad/<fault>/`` holds the files that
+replace or join its own, ``remove.txt`` the paths to take away, and
+``expected.txt`` all of stderr. ``fine-*`` look bad and are not: their
+``fine.txt`` says what the tree holds (``+ path: text``) and what it must not
+(``- path: text``). ``less-*`` belong to the tests of LESS.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.site import build
+from pipelines.site.cache import Cache
+from tests.support import project
+
+BAD = project.ROOT / "tests" / "bad"
+AS_OF = "2026-05-28T00:00:00Z"  # the posts of the good project are due
+NOTES = ("expected.txt", "remove.txt", "fine.txt")
+FOLDERS = sorted(folder for folder in BAD.iterdir() if not folder.name.startswith("less-"))
+FAULTS = [folder for folder in FOLDERS if (folder / "expected.txt").exists()]
+FINE = [folder for folder in FOLDERS if (folder / "fine.txt").exists()]
+
+
+def named(folder: Path) -> str:
+    return folder.name
+
+
+def laid(folder: Path, site: Path) -> Path:
+    """Lay *folder* over the project *site*; return *site*."""
+    ignored = shutil.ignore_patterns(*NOTES)
+    shutil.copytree(folder, site, dirs_exist_ok=True, ignore=ignored)
+    gone = folder / "remove.txt"
+    for name in gone.read_text("utf-8").split() if gone.exists() else ():
+        lost = site / name
+        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    return site
+
+
+def run(site: Path, *words: str) -> int:
+    return cli.main(["--project", str(site), "build", "--as-of", AS_OF, "--workers", "1", *words])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_memo() -> Iterator[None]:
+    """All builds of this module share what they compile, as those of a preview do."""
+    cache = Cache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "Memo", lambda: cache)
+        yield
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The good project, built: it has an out/site."""
+    site = project.tiny_site(tmp_path_factory.mktemp("good"), {})
+    laid(BAD / "good", site)
+    assert run(site) == 0
+    return site
+
+
+@pytest.fixture
+def site(good: Path, tmp_path: Path) -> Path:
+    """A copy of the good project and its tree."""
+    return Path(shutil.copytree(good, tmp_path / "site", symlinks=True))
+
+
+def test_every_folder_says_what_is_expected_of_it() -> None:
+    """A folder without a note would be skipped without a word."""
+    assert [f.name for f in FOLDERS if f not in FAULTS and f not in FINE] == ["good"]
+    assert len(FAULTS) > 100
+
+
+@pytest.mark.parametrize("folder", FAULTS, ids=named)
+def test_a_fault_is_told_and_the_last_tree_kept(
+    folder: Path, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message is all that an author has; the tree that is served must not suffer."""
+    before = project.files_of(site / "out")
+    laid(folder, site)
+    status = run(site)
+    said = capsys.readouterr()
+    assert said.err == (folder / "expected.txt").read_text("utf-8")
+    assert (status, said.out) == (1, "")
+    assert project.files_of(site / "out") == before
+
+
+@pytest.mark.parametrize("folder", FAULTS[::8], ids=named)
+def test_a_fault_in_the_first_build_leaves_no_tree(
+    folder: Path, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tree that exists is a tree that may be published."""
+    shutil.rmtree(site / "out")
+    laid(folder, site)
+    assert run(site) == 1
+    assert capsys.readouterr().err == (folder / "expected.txt").read_text("utf-8")
+    assert not (site / "out" / "site").exists()
+    assert [name for name in project.files_of(site / "out") if not name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["many-at-once", "template-type-error", "config-not-toml"])
+def test_the_command_says_the_same(name: str, site: Path) -> None:
+    """What is tested in this process holds for the one that people start."""
+    laid(BAD / name, site)
+    done = project.command(site, "build", "--as-of", AS_OF)
+    expected = (BAD / name / "expected.txt").read_text("utf-8")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+
+
+def secret(site: Path) -> Path:
+    """A file outside of the project, which nothing inside may publish."""
+    outside = site.parent / "secret"
+    outside.mkdir()
+    (outside / "key.txt").write_text("secret")
+    (outside / "page.md").write_text("---\ntitle: Secret\n---\nWords.\n")
+    return outside
+
+
+def link_to_a_file_outside(site: Path) -> None:
+    (site / "content" / "pages" / "new.md").symlink_to(secret(site) / "page.md")
+
+
+def link_to_a_folder_outside(site: Path) -> None:
+    (site / "content" / "extra").symlink_to("../../secret")
+    secret(site)
+
+
+def link_by_the_way_of_another(site: Path) -> None:
+    (site / "way").symlink_to(secret(site))
+    (site / "content" / "pages" / "new.md").symlink_to("../../way/page.md")
+
+
+def link_to_nothing(site: Path) -> None:
+    (site / "content" / "pages" / "new.md").symlink_to("nowhere.md")
+
+
+def link_to_itself(site: Path) -> None:
+    (site / "content" / "pages" / "new.md").symlink_to("new.md")
+
+
+def link_in_a_circle(site: Path) -> None:
+    (site / "content" / "posts" / "all").symlink_to("../../content")
+
+
+def link_to_the_project(site: Path) -> None:
+    (site / "content" / "extra").symlink_to("..")
+
+
+def link_to_what_is_hidden(site: Path) -> None:
+    project.write(site / ".git" / "config", "secret")
+    (site / "content" / "extra").mkdir()
+    (site / "content" / "extra" / "config").symlink_to("../../.git/config")
+
+
+def link_into_the_members_folder(site: Path) -> None:
+    project.write(site / "content" / "members" / "list.txt", "secret")
+    (site / "content" / "extra").mkdir()
+    (site / "content" / "extra" / "list.txt").symlink_to("../members/list.txt")
+    (site / "content" / "files").symlink_to("members")
+
+
+def pipe(site: Path) -> None:
+    os.mkfifo(site / "content" / "posts" / "new.md")
+
+
+def name_that_is_not_utf8(site: Path) -> None:
+    Path(os.fsdecode(bytes(site / "content" / "posts") + b"/gr\xfc\xdfe.md")).write_text("x")
+
+
+def name_with_a_line_break(site: Path) -> None:
+    project.write(site / "content" / "posts" / "a\nb.md", "x")
+
+
+def content_that_is_a_file(site: Path) -> None:
+    shutil.rmtree(site / "content")
+    project.write(site / "content", "x")
+
+
+def config_that_is_a_folder(site: Path) -> None:
+    (site / "site.toml").unlink()
+    (site / "site.toml").mkdir()
+
+
+def strings_that_lack_one(site: Path) -> None:
+    file = site / "theme" / "strings" / "de.toml"
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    project.write(file, "".join(line for line in lines if not line.startswith("skip ")))
+
+
+def strings_that_want_another_name(site: Path) -> None:
+    file = site / "theme" / "strings" / "de.toml"
+    project.write(file, file.read_text("utf-8").replace("{site}", "{seite}", 1))
+
+
+def strings_with_a_brace(site: Path) -> None:
+    file = site / "theme" / "strings" / "en.toml"
+    project.write(file, file.read_text("utf-8").replace('skip = "', 'skip = "{', 1))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "faults"),
+    [
+        (link_to_a_file_outside, ["content/pages/new.md: is a link that leads out of the project; "]),
+        (link_to_a_folder_outside, ["content/extra: is a link that leads out of the project; "]),
+        (link_by_the_way_of_another, ["content/pages/new.md: is a link that leads out of the project; "]),
+        (link_to_nothing, ["content/pages/new.md: is a link that leads nowhere; "]),
+        (link_to_itself, ["content/pages/new.md: is a link that leads nowhere; "]),
+        (link_in_a_circle, ["content/posts/all: is a link to a folder that it lies in; "]),
+        (link_to_the_project, ["content/extra: is a link to a folder that it lies in; "]),
+        (
+            link_to_what_is_hidden,
+            ["content/extra/config: is a link that leads to .git/config, which is hidden; "],
+        ),
+        (
+            link_into_the_members_folder,
+            [
+                "content/extra/list.txt: is a link that leads into content/members; ",
+                "content/files: is a link that leads into content/members; ",
+            ],
+        ),
+        (pipe, ["content/posts/new.md: is neither a file nor a folder; "]),
+        (name_that_is_not_utf8, ["content/posts/gr\\udcfc\\udcdfe.md: its name is not UTF-8; "]),
+        (name_with_a_line_break, ["content/posts/a\\nb.md: its name holds a control character; "]),
+        (content_that_is_a_file, ["content: no such folder; "]),
+        (config_that_is_a_folder, ["site.toml: cannot be read (Is a directory); "]),
+        (strings_that_lack_one, ["theme/strings/de.toml: has no skip; "]),
+        (strings_that_want_another_name, ["theme/strings/de.toml: 'home_of' wants {seite}; "]),
+        (strings_with_a_brace, ["theme/strings/en.toml:"]),
+    ],
+)
+def test_what_no_folder_can_hold(
+    prepare: Callable[[Path], None], faults: list[str], site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Links and names that a repository cannot keep, or should not."""
+    before = project.files_of(site / "out")
+    prepare(site)
+    assert run(site) == 1
+    told = capsys.readouterr().err.splitlines()[:-2]
+    assert [line[: len(start)] for line, start in zip(told, faults, strict=True)] == faults
+    assert project.files_of(site / "out") == before
+
+
+def test_links_inside_of_the_project_are_followed(site: Path) -> None:
+    """One picture for the theme and a page, one folder of files for two: that is what links are for."""
+    content = site / "content"
+    project.write(content / "files" / "one.txt", "one")
+    (content / "more").symlink_to("files")
+    (content / "images" / "mark.svg").symlink_to("../../theme/images/mark.svg")
+    text = "---\ntitle: New\n---\n![A mark](../images/mark.svg)\n\n[One](../more/one.txt)\n"
+    project.write(content / "pages" / "new.md", text)
+    assert run(site) == 0
+    public = site / "out" / "site" / "public"
+    assert (public / "more" / "one.txt").read_text() == "one"
+    assert len(list((public / "assets").glob("mark.*.svg"))) == 1
+
+
+def test_a_project_may_lie_in_any_folder(good: Path, tmp_path: Path) -> None:
+    """Nobody chooses the name of a home."""
+    site = Path(shutil.copytree(good, tmp_path / "Größe & Co. 100 %" / "a #1 [x] {y}", symlinks=True))
+    shutil.rmtree(site / "out")
+    assert run(site) == 0
+    tree = Path("out", "site", "public")
+    assert project.files_of(site / tree) == project.files_of(good / tree)
+
+
+def test_a_file_that_may_not_be_read_is_a_fault(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page must not vanish because of its mode. (These tests may run as root, who may read all.)"""
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "one.md" not in str(path) and may(path, mode))
+    assert run(site) == 1
+    expected = "content/posts/one.md: cannot be read (Permission denied); make it a file that you may read\n"
+    assert capsys.readouterr().err.startswith(expected)
+
+
+def test_what_editors_leave_behind_is_no_fault(site: Path) -> None:
+    """A preview builds while an editor holds a file open; its lock is a link to nothing."""
+    for folder in ("posts", "extra"):
+        project.write(site / "content" / folder / ".one.md.swp", b"\0")
+        project.write(site / "content" / folder / "one.md~", "backup")
+        (site / "content" / folder / ".#one.md").symlink_to("me@here.4711")
+    assert run(site) == 0
+    assert not [name for name in project.files_of(site / "out" / "site") if "one.md" in name]
+
+
+@pytest.mark.parametrize("folder", FINE, ids=named)
+def test_what_looks_bad_and_is_fine_is_published(
+    folder: Path, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A build that refuses good pages is as bad as one that loses them."""
+    laid(folder, site)
+    status = run(site)
+    faults = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("warning: ")]
+    assert (status, faults) == (0, [])
+    for line in (folder / "fine.txt").read_text("utf-8").splitlines():
+        sign, _, rest = line.partition(" ")
+        name, _, text = rest.partition(": ")
+        file = site / "out" / "site" / name
+        held = file.exists() and text in file.read_text("utf-8")
+        assert (line, held) == (line, sign == "+")

@@ -1,0 +1,51 @@
+"""Servers that many tests publish to; each test has places of its own there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.delivery.release import release
+from tests.support.delivery.status_site import Runner, Stage
+from tests.support.delivery.status_site import stage as make_stage
+from tests.support.delivery.targets import Place, Services, services
+
+Make = Callable[..., Place]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """The servers, with moto for the buckets."""
+    with services(tmp_path_factory.mktemp("services")) as one:
+        yield one
+
+
+@pytest.fixture
+def place(running: Services, tmp_path: Path) -> Place:
+    """A place to publish to, and a release that lies in out/."""
+    project = tmp_path / "project"
+    project.mkdir()
+    release(project)
+    return running.place(project)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A site of three commits that is looked at."""
+    with make_stage(tmp_path) as told:
+        yield told
+
+
+@pytest.fixture
+def status(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Runner:
+    """Runs `status` on that site."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Runner(stage, home, monkeypatch, capsys)

@@ -1,0 +1,115 @@
+"""Projects for tests: the small site, or a folder of files, with the repository's theme.
+
+Each is a copy, so that no test sees what another one did. History is real Git
+with fixed dates.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.core import config
+from pipelines.core.results import SiteResult
+from pipelines.site.build import Options, build
+from pipelines.site.cache import Cache
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ROOT / "tests" / "data" / "site"
+AS_OF = 1_780_000_000  # 2026-05-28T20:26:40Z: the posts of early 2026 are due, that of 2027 is not
+COMMITTED = 1_775_000_000  # 2026-03-31T23:33:20Z
+
+
+def small_site(folder: Path, *, history: bool = True) -> Path:
+    """Copy the small site into *folder*/site, with a history of one commit."""
+    project = folder / "site"
+    shutil.copytree(SMALL, project)
+    _add_frame(project)
+    if history:
+        commit_all(project, COMMITTED)
+    return project
+
+
+def tiny_site(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Make a project in *folder*/site that holds *files*, and the repository's theme."""
+    project = folder / "site"
+    (project / "content").mkdir(parents=True)
+    shutil.copy(SMALL / "site.toml", project)
+    _add_frame(project)
+    for name, data in files.items():
+        write(project / name, data)
+    return project
+
+
+def _add_frame(project: Path) -> None:
+    shutil.copytree(ROOT / "theme", project / "theme", dirs_exist_ok=True)
+    shutil.copy(ROOT / "pelicanconf.py", project)
+
+
+def write(file: Path, data: str | bytes) -> None:
+    """Write *data* to *file*, making its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def git(project: Path, *words: str, time: int = COMMITTED) -> str:
+    """Run Git in *project* as a fixed author at a fixed time; return what it prints."""
+    env = {
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_AUTHOR_NAME": "A. Tester",
+        "GIT_AUTHOR_EMAIL": "tester@small.example",
+        "GIT_COMMITTER_NAME": "A. Tester",
+        "GIT_COMMITTER_EMAIL": "tester@small.example",
+        "GIT_AUTHOR_DATE": f"{time} +0000",
+        "GIT_COMMITTER_DATE": f"{time} +0000",
+    }
+    done = subprocess.run(
+        ["git", *words], cwd=project, env=env, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+def commit_all(project: Path, time: int, message: str = "A change") -> None:
+    """Commit everything in *project* at *time* (seconds since 1970)."""
+    if not (project / ".git").exists():
+        git(project, "init", "-q", "-b", "main")
+    git(project, "add", "-A", time=time)
+    git(project, "commit", "-q", "-m", message, time=time)
+
+
+def build_site(
+    project: Path, *, as_of: int = AS_OF, drafts: bool = False, workers: int = 1, cache: Cache | None = None
+) -> SiteResult:
+    """Build *project* into its out/site, in this process."""
+    options = Options(as_of=as_of, drafts=drafts, workers=workers)
+    return build(project, project / "out" / "site", config.load_config(project), options, cache)
+
+
+def command(
+    project: Path, *words: str, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m pipelines`` on *project* in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines", "--project", str(project), *words],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def files_of(tree: Path) -> dict[str, bytes]:
+    """Return every file below *tree* by its relative path."""
+    return {
+        file.relative_to(tree).as_posix(): file.read_bytes()
+        for file in sorted(tree.rglob("*"))
+        if file.is_file()
+    }

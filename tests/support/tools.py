@@ -1,0 +1,90 @@
+"""System tools that some tests need: present, or skipped with the line that installs them.
+
+With CI=true a missing tool is a failure: nothing is skipped where it counts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from pipelines.image import base, wheels
+from pipelines.image.python_target import target_of
+from tests.support.project import ROOT
+
+INSTALL = {
+    "chromium": "sudo apt-get install chromium",
+    "java": "sudo apt-get install default-jre-headless",
+    "nginx": "sudo apt-get install nginx-light libnginx-mod-http-brotli-static",
+    "podman": "sudo apt-get install podman runc",
+    "skopeo": "sudo apt-get install skopeo",
+    "initdb": "sudo apt-get install postgresql",
+    "openssl": "sudo apt-get install openssl",
+    "bash": "sudo apt-get install bash",
+    "make": "sudo apt-get install make",
+    "sh": "sudo apt-get install dash",
+    "tar": "sudo apt-get install tar",
+    "unshare": "sudo apt-get install util-linux",
+    "docker-registry": "sudo apt-get install docker-registry",
+    "node": "sudo apt-get install nodejs npm",
+    "git": "sudo apt-get install git",
+    "rsync": "sudo apt-get install rsync",
+    "helm": "make kube",
+    "checkov": "make scanner",
+    "dnsmasq": "sudo apt-get install dnsmasq-base",
+    "kubectl": "make kube",
+    "age-keygen": "sudo apt-get install age",
+    "sops": "make sops",
+    "cosign-verify": "make cosign",
+    "versitygw": "make storage",
+}
+
+
+def need(name: str) -> str:
+    """Return the path of the program *name*; skip the test, or fail in CI, without it."""
+    # The programs of the environment count, where pytest was started by its path too.
+    if found := shutil.which(name) or shutil.which(name, path=Path(sys.executable).parent):
+        return found
+    return _lacking(f"{name} is not installed: {INSTALL[name]}")
+
+
+def need_base(project: Path, name: str) -> None:
+    """Give *project* the pinned base *name* of this checkout; skip the test, or fail in CI, without it."""
+    place = ROOT / "out" / "base" / name
+    if not place.exists():
+        _lacking(f"there is no base {name}: make base (needs buildah and debootstrap)")
+    target = project / "out" / "base" / name
+    if target != place and not target.exists():
+        shutil.copytree(place, target)
+
+
+def need_wheels(project: Path) -> None:
+    """Give *project* the packages of the API's image; skip the test, or fail in CI, without them.
+
+    Tests send no traffic: what is fetched is fetched before.
+    """
+    need_base(project, "api")
+    target = target_of(base.pinned_base(ROOT, "api"))
+    place = wheels.wheel_directory(ROOT, target)
+    if not place.exists():
+        _lacking("there are no packages of the API: make wheels")
+    copy = project / place.relative_to(ROOT)
+    if not copy.exists():
+        shutil.copytree(place, copy)
+
+
+def need_schemas() -> Path:
+    """Return the folder of the schemas of Flux's kinds; skip the test, or fail in CI, without it."""
+    place = ROOT / ".venv" / "schemas"
+    return place if place.exists() else _lacking("there are no schemas of Flux: make schemas")
+
+
+def _lacking(message: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
