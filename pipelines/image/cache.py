@@ -21,13 +21,13 @@ from pipelines.core.results import ImageResult
 from pipelines.image import oci_layout
 from pipelines.image.layer import File, sha256
 
-_PROGRAM = Path(__file__).resolve().parent.parent
+_PIPELINES = Path(__file__).resolve().parent.parent
+_PACKAGES = ("core", "image", "tools")  # whose code decides the bytes of an image
 
 
 def cache_key(words: Iterable[str], files: Iterable[File]) -> str:
     """Return the digest of *words* and *files*, and of the program that packs them."""
-    program = [path for name in ("image", "tools") for path in sorted((_PROGRAM / name).glob("*.py"))]
-    program += [_PROGRAM / "results.py", _PROGRAM / "seal.py"]
+    program = [path for name in _PACKAGES for path in sorted((_PIPELINES / name).glob("*.py"))]
     parts: list[bytes | str] = [sys.version, version("deflate"), *words]
     for file in files:
         parts += [file.path, file.data]

@@ -89,7 +89,7 @@ def pinned_wheels(project: Path, target: PythonTarget) -> list[Pin]:
 
 def wheel_directory(project: Path, target: PythonTarget) -> Path:
     """Return where the wheels for *target* lie: another list, or another target, has another folder."""
-    about = f"{target!r}\n{_request(pinned_wheels(project, target))}"
+    about = f"{target.arch} {target.python} {target.glibc}\n{_request(pinned_wheels(project, target))}"
     return project / "out" / "wheels" / hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
