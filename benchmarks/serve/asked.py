@@ -51,7 +51,7 @@ def requests(root: Path) -> list[Request]:
     small = public / "assets" / f"small.{hashlib.sha256(data).hexdigest()[:8]}.css"
     for file, text in zip(
         (small, Path(f"{small}.gz"), Path(f"{small}.br")),
-        (data, *compression.twins(data, compression.ASSET)),
+        (data, *compression.compress_variants(data, compression.ASSET_LEVELS)),
         strict=True,
     ):
         file.write_bytes(text)

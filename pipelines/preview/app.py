@@ -23,7 +23,7 @@ from pipelines.preview.file_response import file_response, is_not_modified
 from pipelines.preview.headers import SECURITY, caching, content_type
 from pipelines.preview.login_api import LoginApi
 from pipelines.site.check.internal import API_PATHS
-from pipelines.site.output.machine_files import is_gated
+from pipelines.site.output.machine_files import is_gated_path
 
 # Any other name was given to this address by somebody else (DNS rebinding).
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -72,7 +72,7 @@ class App:
             shown = error_page.add_reload_script(error_page.findings_page(state))
             return _html(request, shown, 500, _NEVER)
         login = state.good.config.login
-        members = is_gated(path)
+        members = is_gated_path(path)
         if (
             login
             and (members or path.startswith(_LOGIN_PATHS))

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from pipelines.core.site_tree import GATED, PUBLIC
-from pipelines.site.output.machine_files import is_gated
+from pipelines.site.output.machine_files import is_gated_path
 
 INDEX = "index.html"
 # Pages that say what went wrong. They have no address: asked for by name they are not there.
@@ -59,7 +59,7 @@ def decode_path(raw: bytes) -> str | None:
 
 def find_file(tree: Path, aliases: Mapping[str, str], path: str) -> Found | Moved | None:
     """Return what *path* means in *tree*; None for nothing at all."""
-    gated = is_gated(path)
+    gated = is_gated_path(path)
     keys = (f"members {_lower(path)}", _lower(path)) if gated else (_lower(path),)
     if target := next((aliases[key] for key in keys if key in aliases), None):
         return Moved(target)

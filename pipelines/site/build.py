@@ -94,7 +94,7 @@ def build(
     cache = cache or Cache()
     cache.start()
     run = _Run(progress or NoProgress())
-    with directory_swap.staging_tree(out.parent) as stage:
+    with directory_swap.staging_directory(out.parent) as stage:
         history = git.read_history(project, CONTENT, [THEME])
         if missing := [*missing_submodules(history.index if history else None)]:
             raise SourceError(missing)  # everything else would be a fault because of it
@@ -105,7 +105,7 @@ def build(
             themed, faults = scan.scan_files(THEME, policy)
             run.faults.extend(faults)
         with run.phase("assets"):
-            pictures = run.gather(lambda: assets.content_images(project, content.files, cache))
+            pictures = run.gather(lambda: assets.read_content_images(project, content.files, cache))
             # Without a file that may not be read, the rest of the theme only looks faulty.
             words = None if faults else run.gather(lambda: strings.load_strings(project, themed, config.lang))
             theme = None if faults else run.gather(lambda: _theme(project, config, themed, policy, cache))
@@ -151,7 +151,7 @@ def build(
             phases=run.seconds,
             plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
         )
-        directory_swap.swap_tree(stage, out, results.to_json(result))
+        directory_swap.swap_directory(stage, out, results.to_json(result))
     return result
 
 
@@ -183,11 +183,11 @@ def _read(
 def _theme(
     project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, cache: Cache
 ) -> ThemeAssets:
-    found = assets.theme_files(project, paths)
-    css, shown = stylesheet.stylesheet(project, paths, config.less_compiler, found, cache, policy)
+    found = assets.read_theme_assets(project, paths)
+    css, shown = stylesheet.build_stylesheet(project, paths, config.less_compiler, found, cache, policy)
     data = css.encode()
     found["css/site.css"] = Asset(assets.hashed_name("site.css", data), data)
-    theme = ThemeAssets(found, assets.inline_svgs(project, paths))
+    theme = ThemeAssets(found, assets.read_inline_svgs(project, paths))
     theme.used.update(shown)
     return theme
 
@@ -250,8 +250,8 @@ def _files(
     files.add_page_files(found, project, pages, looks.pictures.assets)
     files.add_author_files(found, project, content.files)
     files.add_machine_files(found, config, pages, facts, options.as_of)
-    aliases = machine_files.aliases(page.document for page in pages)
-    (stage / ALIASES).write_text(machine_files.alias_map(aliases, login=config.login), encoding="utf-8")
+    aliases = machine_files.alias_targets(page.document for page in pages)
+    (stage / ALIASES).write_text(machine_files.nginx_alias_map(aliases, login=config.login), encoding="utf-8")
     (stage / GATED / "members").mkdir(parents=True, exist_ok=True)
     return found.write(stage)
 
@@ -266,8 +266,8 @@ def _check(
     themed: Sequence[str],
 ) -> list[Fault]:
     """Return the warnings; raise SourceError with every fault of the finished site."""
-    aliases = machine_files.aliases(page.document for page in pages)
-    site = internal.SiteMap(
+    aliases = machine_files.alias_targets(page.document for page in pages)
+    site = internal.SiteLinks(
         url=config.url,
         pages=facts,
         documents={page.document.url: page for page in pages},
@@ -279,12 +279,12 @@ def _check(
     faults, warnings = internal.check_site(site, config, project)
     taken = {url.lower() for url in facts}
     for alias in sorted(alias for alias in aliases if alias.lower() in taken):
-        owner = next(p.document for p in pages if alias in machine_files.aliases([p.document]))
+        owner = next(p.document for p in pages if alias in machine_files.alias_targets([p.document]))
         what = f"alias {alias} is a page already"
         faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias"))
     if faults:
         raise SourceError(faults)
     if not content.hidden:  # what a draft shows is not unused
         used = frozenset().union(*(page.files for page in pages))
-        warnings += internal.unused_files(content.files, used)
-    return sorted(warnings + internal.tag_names(pages))
+        warnings += internal.check_unused_files(content.files, used)
+    return sorted(warnings + internal.check_tag_spelling(pages))

@@ -111,7 +111,7 @@ def test_an_address_means_what_it_will_mean_under_nginx(tree: Path, path: str, m
 
 def test_the_map_of_aliases_is_read_as_the_build_wrote_it(tmp_path: Path) -> None:
     aliases = {'/a"b\\c/': "/x/", "/Alt/": "/grün/", "/p$q": "/y/", "/members/Was": "/members/x/"}
-    write(tmp_path / "aliases.map", machine_files.alias_map(aliases, login=True))
+    write(tmp_path / "aliases.map", machine_files.nginx_alias_map(aliases, login=True))
     assert urls.read_aliases(tmp_path / "aliases.map") == {
         '/a"b\\c/': "/x/",
         "/alt/": "/gr%C3%BCn/",

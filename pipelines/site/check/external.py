@@ -21,7 +21,7 @@ from pipelines.core.site_tree import PUBLIC
 from pipelines.site.pelican.build_context import output_path
 from pipelines.tools.link_probe import LinkProbe, UnreachableError
 
-AT_ONCE = 8  # hosts
+MAX_HOSTS = 8  # hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def check_external_links(
     *site_url* is the site's own, which is not asked; it stands in the
     User-Agent, so that a host knows whom to ask. *patience* is in seconds.
     """
-    links = outside_links(out_site / PUBLIC, site_url)
+    links = external_links(out_site / PUBLIC, site_url)
     by_host: dict[str, list[str]] = {}
     for url in links:
         by_host.setdefault(_host(url), []).append(url)
@@ -58,9 +58,9 @@ def check_external_links(
     failed: list[FailedLink] = []
     ended = Event()
     agent = f"link check of {site_url}"
-    with LinkProbe(agent, patience) as asker, ThreadPoolExecutor(AT_ONCE) as pool:
+    with LinkProbe(agent, patience) as asker, ThreadPoolExecutor(MAX_HOSTS) as pool:
         try:
-            work = [pool.submit(_try_host, asker, urls, ended) for urls in by_host.values()]
+            work = [pool.submit(_probe_host, asker, urls, ended) for urls in by_host.values()]
             for done in as_completed(work):
                 for url, reason in done.result():
                     progress.advance(1)
@@ -71,7 +71,7 @@ def check_external_links(
     return ExternalReport(len(links), tuple(sorted(failed, key=lambda one: one.url)))
 
 
-def outside_links(public: Path, site_url: str) -> dict[str, tuple[str, ...]]:
+def external_links(public: Path, site_url: str) -> dict[str, tuple[str, ...]]:
     """Return each http address of another host, without its fragment, and the pages that link to it."""
     found: dict[str, dict[str, None]] = {}
     for file in sorted(public.rglob("*.html")):
@@ -98,12 +98,12 @@ def _host(url: str) -> str:
         return url
 
 
-def _try_host(asker: LinkProbe, urls: list[str], ended: Event) -> list[tuple[str, str]]:
+def _probe_host(asker: LinkProbe, urls: list[str], ended: Event) -> list[tuple[str, str]]:
     """Return (URL, why it failed or "") for addresses of one host, asked one after the other."""
-    return [(url, _try(asker, url)) for url in urls if not ended.is_set()]
+    return [(url, _probe(asker, url)) for url in urls if not ended.is_set()]
 
 
-def _try(asker: LinkProbe, url: str) -> str:
+def _probe(asker: LinkProbe, url: str) -> str:
     try:
         status = asker.status(url)
     except UnreachableError as error:

@@ -21,12 +21,12 @@ from pipelines.site.theme import strings
 
 # Paths that the API answers; they exist where login = true.
 API_PATHS = ("/_allauth/", "/accounts/", "/admin/")
-_ANYWHERE = ("top", ":~:text=")  # fragments that need no id
-_Wrong = tuple[str, str, bool]  # what is wrong with a link, the remedy, whether it fails the build
+_FRAGMENTS_WITHOUT_ID = ("top", ":~:text=")  # fragments that need no id
+_LinkProblem = tuple[str, str, bool]  # what is wrong with a link, the remedy, whether it fails the build
 
 
 @dataclass(frozen=True, slots=True)
-class SiteMap:
+class SiteLinks:
     """What the checks look at."""
 
     url: str  # of the site, absolute
@@ -38,15 +38,15 @@ class SiteMap:
     login: bool
 
 
-def check_site(site: SiteMap, config: SiteConfig, project: Path) -> tuple[list[Fault], list[Fault]]:
+def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> tuple[list[Fault], list[Fault]]:
     """Return (faults, warnings) of the finished pages."""
-    placing = _Placing(site, project)
+    placing = _FaultLocator(site, project)
     faults: list[Fault] = []
     warnings: list[Fault] = []
     faults.extend(check_menus(site, config))
-    faults.extend(_aliases(site))
+    faults.extend(_check_aliases(site))
     told = {item.path for item in (*config.menu, *config.footer)} if faults else set()
-    leads: dict[str, _Wrong | None] = {}  # most links stand on many pages: each is looked up once
+    leads: dict[str, _LinkProblem | None] = {}  # most links stand on many pages: each is looked up once
     for url, facts in site.pages.items():
         for finding in facts.findings:
             faults += placing.faults(url, finding)
@@ -55,7 +55,7 @@ def check_site(site: SiteMap, config: SiteConfig, project: Path) -> tuple[list[F
                 continue  # a broken menu stands on every page: one fault is enough
             absolute = site.url + link if link[:1] == "/" != link[1:2] else _absolute(site.url + url, link)
             if absolute not in leads:
-                leads[absolute] = _lead(absolute, link, site)
+                leads[absolute] = _link_problem(absolute, link, site)
             if wrong := leads[absolute]:
                 text, fix, grave = wrong
                 placed = placing.faults(url, Finding(text, fix, (link,), link))
@@ -82,7 +82,7 @@ def _absolute(base: str, link: str) -> str:
         return ""
 
 
-def _lead(absolute: str, link: str, site: SiteMap) -> _Wrong | None:
+def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | None:
     """Return (fault, remedy, whether it fails the build) of one link, or None."""
     if not absolute:
         return f"links to {link}, which is no URL", "mend the link", True
@@ -93,19 +93,23 @@ def _lead(absolute: str, link: str, site: SiteMap) -> _Wrong | None:
     if path in site.files or (site.login and path.startswith(API_PATHS)):
         return None
     if path in site.pages:
-        if fragment and not fragment.startswith(_ANYWHERE) and fragment not in site.pages[path].ids:
+        if (
+            fragment
+            and not fragment.startswith(_FRAGMENTS_WITHOUT_ID)
+            and fragment not in site.pages[path].ids
+        ):
             near = suggest(fragment, site.pages[path].ids)
             fix = near if near.startswith("did") else "mend the fragment"
             return f"links to {path}#{fragment}, and that page has no such heading", fix, True
         return None
     if target := site.aliases.get(path):
         return f"links to {path}, an alias", f"link to {target}", False
-    near = _near(path, [*site.pages, *site.files])
+    near = _closest_path(path, [*site.pages, *site.files])
     fix = f"did you mean {near}?" if near else "mend the link"
     return f"links to {link}, which does not exist", fix, True
 
 
-def _near(path: str, known: Iterable[str]) -> str:
+def _closest_path(path: str, known: Iterable[str]) -> str:
     """Return the URL path that *path* may have meant: one with this last name, or one like it."""
     last = path.rstrip("/").rpartition("/")[2]
     same = sorted(one for one in known if last and one.rstrip("/").rpartition("/")[2] == last)
@@ -113,13 +117,13 @@ def _near(path: str, known: Iterable[str]) -> str:
     return near[0] if near else ""
 
 
-class _Placing:
+class _FaultLocator:
     """Find where a fault of a page was written: in its document, or in a template."""
 
-    def __init__(self, site: SiteMap, project: Path) -> None:
+    def __init__(self, site: SiteLinks, project: Path) -> None:
         self.site = site
         self.unplaced: dict[str, str] = {}  # what is wrong -> the first page where it is
-        written = (("theme/templates/", ".html"), (f"{strings.FOLDER}/", ".toml"))
+        written = (("theme/templates/", ".html"), (f"{strings.STRINGS_DIRECTORY}/", ".toml"))
         files = [p for start, end in written for p in site.theme if p.startswith(start) and p.endswith(end)]
         self.theme = {path: (project / path).read_text("utf-8") for path in files}
 
@@ -165,16 +169,16 @@ class _Placing:
         return None
 
 
-def check_menus(site: SiteMap, config: SiteConfig) -> list[Fault]:
+def check_menus(site: SiteLinks, config: SiteConfig) -> list[Fault]:
     """Return a fault for each link of the header and the footer that leads nowhere."""
     found = []
     for item in (*config.menu, *config.footer):
-        if wrong := _lead(site.url + item.path, item.path, site):
+        if wrong := _link_problem(site.url + item.path, item.path, site):
             found.append(Fault("site.toml", item.line, f"{item.label!r} {wrong[0]}", wrong[1]))
     return found
 
 
-def _aliases(site: SiteMap) -> list[Fault]:
+def _check_aliases(site: SiteLinks) -> list[Fault]:
     """Return a fault for each alias that would hide a file."""
     files = {file.lower() for file in site.files}  # NGINX maps aliases whatever their letter case
     return [
@@ -185,7 +189,7 @@ def _aliases(site: SiteMap) -> list[Fault]:
     ]
 
 
-def unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
+def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
     """Return a warning for each file of content/ that no page needs."""
     fix = "link to it, move it to content/extra, or remove it"
     return [
@@ -195,7 +199,7 @@ def unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
     ]
 
 
-def tag_names(documents: Iterable[Page]) -> list[Fault]:
+def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
     """Return a warning for each tag, category or series that is written in two ways."""
     first: dict[tuple[str, str], tuple[str, str]] = {}
     found: list[Fault] = []

@@ -12,13 +12,13 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 Point = tuple[float, float]
 
 
-def within(box: Box, point: Point) -> bool:
+def contains(box: Box, point: Point) -> bool:
     """Whether *point* lies inside *box*."""
     left, top, right, bottom = box
     return left < point[0] < right and top < point[1] < bottom
 
 
-def text_line(text: Element) -> tuple[float, float, float, float]:
+def text_metrics(text: Element) -> tuple[float, float, float, float]:
     """Return x and y where the baseline begins, its length and the font's size."""
     size = float(text.get("font-size", "14"))
     guess = 0.6 * size * len("".join(text.itertext()))  # a single letter has no textLength
@@ -30,13 +30,13 @@ def text_line(text: Element) -> tuple[float, float, float, float]:
     )
 
 
-def middle(text: Element) -> Point:
+def text_centre(text: Element) -> Point:
     """Return the middle of a text's lower-case letters."""
-    x, y, length, size = text_line(text)
+    x, y, length, size = text_metrics(text)
     return x + length / 2, y - size / 3
 
 
-def bounds(shape: Element) -> Box:
+def bounding_box(shape: Element) -> Box:
     """Return the box around a shape; around the control points where it is curved."""
 
     def value(key: str) -> float:

@@ -20,12 +20,12 @@ from pathlib import Path
 from pipelines.core.errors import ToolError
 from pipelines.tools import shell
 
-SECONDS_EACH = 20.0  # a diagram takes a fraction of one; the JVM's start takes one or two
-MEGABYTES = 512  # of heap; what stops a source that grows without end
+TIMEOUT = 20.0  # a diagram takes a fraction of one; the JVM's start takes one or two
+HEAP_MEGABYTES = 512  # of heap; what stops a source that grows without end
 
 # Liberation Sans measures as Arial and Helvetica do, so a label fits its box in most
 # browsers; without it Java takes another font and textLength stretches the letters.
-_LOOK = """\
+_CONFIG = """\
 skinparam defaultFontName Liberation Sans
 """
 
@@ -46,33 +46,33 @@ def draw_diagrams(project: Path, blocks: Mapping[str, str], progress: Callable[[
     those that it leaves behind when it hangs or dies are tried once more alone.
     Raises ToolError when Java or PlantUML is missing or does not run.
     """
-    command: list[str | Path] = [*_no_network(progress), *_java(), "-jar", _jar(project)]
-    drawn, last = _batch(command, blocks)
+    command: list[str | Path] = [*_network_namespace(progress), *_java_command(), "-jar", _jar(project)]
+    drawn, last = _run_plantuml(command, blocks)
     for key in [key for key in blocks if key not in drawn]:
         if len(blocks) > 1:
-            again, last = _batch(command, {key: blocks[key]})
+            again, last = _run_plantuml(command, {key: blocks[key]})
             drawn.update(again)
         if key not in drawn:
-            drawn[key] = PlantUmlError(0, _why_nothing(last))
+            drawn[key] = PlantUmlError(0, _failure_reason(last))
     return drawn
 
 
-def _why_nothing(said: str) -> str:
+def _failure_reason(said: str) -> str:
     if "gave no result" in said:
-        return f"PlantUML took over {SECONDS_EACH:g} s on this diagram"
+        return f"PlantUML took over {TIMEOUT:g} s on this diagram"
     # Its own statuses: 100, no diagram found, and 200, errors in diagrams. A crash gives both.
     if not said or re.search(r"exit status (?:100|200)\b", said):
         return "PlantUML crashed, or ran out of memory, on this diagram"
     raise ToolError(f"PlantUML does not run: {said}")
 
 
-def _batch(command: Sequence[str | Path], blocks: Mapping[str, str]) \
+def _run_plantuml(command: Sequence[str | Path], blocks: Mapping[str, str]) \
         -> tuple[dict[str, bytes | PlantUmlError], str]:  # fmt: skip
     """Run PlantUML once; return what it drew or refused, and its last words."""
     with tempfile.TemporaryDirectory(prefix="diagrams-") as name:
         home, folder = Path(name), Path(name, "in")
         folder.mkdir()
-        (home / "look.txt").write_text(_LOOK, "utf-8")
+        (home / "look.txt").write_text(_CONFIG, "utf-8")
         for key, text in blocks.items():
             (folder / f"{key}.puml").write_text(text, "utf-8")
         said = ""
@@ -81,7 +81,7 @@ def _batch(command: Sequence[str | Path], blocks: Mapping[str, str]) \
                 [*command, "-charset", "UTF-8", "-tsvg", "-nometadata", "-noerror", "-stdrpt:2",
                  "-Playout=smetana", "-config", home / "look.txt",
                  *(f"{key}.puml" for key in blocks)],
-                timeout=SECONDS_EACH + len(blocks) - 1,
+                timeout=TIMEOUT + len(blocks) - 1,
                 env=_environment(home),
                 clean_env=True,
                 cwd=folder,
@@ -105,14 +105,14 @@ def _jar(project: Path) -> Path:
     return jars[-1].resolve()
 
 
-def _java() -> list[str]:
+def _java_command() -> list[str]:
     java = shell.find_program("java")
     if not java:
         raise ToolError(
             "java: not installed; sudo apt-get install default-jre-headless fontconfig fonts-liberation"
         )
     return [
-        java, "-Djava.awt.headless=true", f"-Xmx{MEGABYTES}m", "-XX:+UseSerialGC",
+        java, "-Djava.awt.headless=true", f"-Xmx{HEAP_MEGABYTES}m", "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-Duser.language=en",
         "-Duser.country=US", "-Duser.timezone=UTC", "-DPLANTUML_SECURITY_PROFILE=SANDBOX",
         "-Djava.util.prefs.userRoot=.", "-Duser.home=.",
@@ -126,7 +126,7 @@ def _environment(home: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _no_network(progress: Callable[[str], None]) -> list[str]:
+def _network_namespace(progress: Callable[[str], None]) -> list[str]:
     """Return the words that start a program without a network, where that is allowed."""
     if unshare := shell.find_program("unshare"):
         words = [unshare, "--user", "--map-root-user", "--net"]

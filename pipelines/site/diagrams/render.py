@@ -19,7 +19,7 @@ from pipelines.site.diagrams import plantuml
 from pipelines.site.diagrams import svg as diagram_svg
 from pipelines.site.diagrams.source import (
     Diagram,
-    Script,
+    ParsedDiagram,
     diagram_of_file,
     fence_svg,
     file_svg,
@@ -38,7 +38,7 @@ __all__ = [
     "render_diagrams",
 ]
 
-_REMEDY = "run `make diagrams` and commit the result"
+_RENDER_FIX = "run `make diagrams` and commit the result"
 
 
 def inline_diagram(diagram: Diagram, nth: int = 1) -> str:
@@ -47,9 +47,9 @@ def inline_diagram(diagram: Diagram, nth: int = 1) -> str:
     Raises SourceError when the source is wrong or its committed SVG is missing or stale.
     """
     script = parse_diagram(diagram)
-    wrong = _fault_of_svg(diagram)
+    wrong = _svg_problem(diagram)
     if wrong:
-        raise SourceError([Fault(diagram.path, diagram.line, wrong, _REMEDY)])
+        raise SourceError([Fault(diagram.path, diagram.line, wrong, _RENDER_FIX)])
     svg = diagram.svg.read_text("utf-8").strip()
     label = script.name
     if nth > 1:  # ids and names of regions are unique in a page
@@ -75,14 +75,14 @@ def render_diagrams(
     """
     diagrams = {diagram.svg: diagram for diagram in reversed(find_diagrams(project, index))}
     faults: list[Fault] = []
-    scripts: dict[Path, Script] = {}
+    scripts: dict[Path, ParsedDiagram] = {}
     for svg, diagram in diagrams.items():
         try:
             script = parse_diagram(diagram)
         except SourceError as wrong:
             faults.extend(wrong.faults)
             continue
-        if _fault_of_svg(diagram):
+        if _svg_problem(diagram):
             scripts[svg] = script
     changed: list[Path] = []
     if scripts:
@@ -107,7 +107,7 @@ def render_diagrams(
     return changed
 
 
-def _convert(diagram: Diagram, script: Script, result: bytes | plantuml.PlantUmlError) -> str | Fault:
+def _convert(diagram: Diagram, script: ParsedDiagram, result: bytes | plantuml.PlantUmlError) -> str | Fault:
     if isinstance(result, plantuml.PlantUmlError):
         line = max(result.line + script.offset, 1) if result.line else 1
         return Fault(diagram.path, diagram.line + line - 1, result.text, "mend the source")
@@ -118,13 +118,13 @@ def _convert(diagram: Diagram, script: Script, result: bytes | plantuml.PlantUml
             description=script.description,
             source_digest=source_digest(diagram.source),
         )
-    except diagram_svg.PictureError as wrong:
+    except diagram_svg.DiagramSvgError as wrong:
         lines = diagram.source.split("\n") if wrong.pattern else []
         found = (number for number, line in enumerate(lines) if re.search(wrong.pattern, line))
         return Fault(diagram.path, diagram.line + next(found, 0), wrong.text, wrong.fix)
 
 
-def _fault_of_svg(diagram: Diagram) -> str:
+def _svg_problem(diagram: Diagram) -> str:
     """Return what is wrong with the committed SVG; "" when it belongs to its source."""
     try:
         svg = diagram.svg.read_text("utf-8")
@@ -132,12 +132,12 @@ def _fault_of_svg(diagram: Diagram) -> str:
         return "the diagram was never rendered"
     except UnicodeDecodeError:
         svg = ""
-    if not diagram_svg.is_untouched(svg):
+    if not diagram_svg.is_generated(svg):
         return f"{diagram.svg.name} is no SVG of a diagram, or was changed by hand"
     marks = dict(re.findall(r' (data-source|data-form)="([^"]*)"', svg.partition(">")[0]))
     wanted = {
         "data-source": f"sha256:{source_digest(diagram.source)}",
-        "data-form": str(diagram_svg.FORM),
+        "data-form": str(diagram_svg.FORMAT_VERSION),
     }
     return "" if marks == wanted else "the diagram's SVG is stale: its source has changed"
 

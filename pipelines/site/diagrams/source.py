@@ -17,24 +17,24 @@ from pipelines.site.content import scan
 from pipelines.site.content.read_policy import CONTENT, Tracked, missing_submodules, policy_of
 
 # Kinds that were rendered, looked at and tested. The others need Graphviz, LaTeX or a bitmap.
-KINDS = (
+DIAGRAM_TYPES = (
     "chen", "ebnf", "files", "gantt", "json", "mindmap",
     "nwdiag", "regex", "salt", "uml", "wbs", "yaml",
 )  # fmt: skip
-NOTES = ("name", "description")
+METADATA_KEYS = ("name", "description")
 
 _START = re.compile(r"\s*@start([a-z]+)")
-_NOTE = re.compile(r"\s*'\s*(name|description)\s*:\s*(.*?)\s*$")
-_MORE = re.compile(r"\s*'(?:\s{2,}|\t)\s*(\S.*?)\s*$")
+_METADATA = re.compile(r"\s*'\s*(name|description)\s*:\s*(.*?)\s*$")
+_CONTINUATION = re.compile(r"\s*'(?:\s{2,}|\t)\s*(\S.*?)\s*$")
 
 _FENCE = re.compile(r"(?P<quote>(?:\s*>)*)(?P<indent>\s*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)$")
 _INFO = re.compile(r"\s*(?:\{\s*\.?)?plantuml\b", re.IGNORECASE)
 # What an indented fence may hang on: items, admonitions, tabs, footnotes, definitions.
-_HOLDER = re.compile(r"[-*+]\s|\d+[.)]\s|!!!|\?\?\?|///|===|\[\^|:\s")
+_CONTAINER = re.compile(r"[-*+]\s|\d+[.)]\s|!!!|\?\?\?|///|===|\[\^|:\s")
 
 # Refused before PlantUML sees them, so that the author gets a line and a way out. The
 # sandbox refuses most of them again, whatever macro they are hidden in.
-_REFUSED = (
+_FORBIDDEN = (
     (r"!\s*include\w*(?!\w)(?!\s*<)", "a diagram cannot include a file or an address",
      "write it out; only the library inside PlantUML, !include <name>, is there"),
     (r"!\s*import\b", "a diagram cannot import an archive", "write it out"),
@@ -61,7 +61,7 @@ class Diagram:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class ParsedDiagram:
     """A checked source: what PlantUML is given and what readers are told."""
 
     text: str  # one block, @start… to @end…
@@ -120,14 +120,14 @@ def find_diagrams(project: Path, index: Tracked | None = None) -> list[Diagram]:
         elif file.suffix == ".md":
             path = file.relative_to(project).as_posix()
             # A page in another encoding is the reader's fault to tell, not ours.
-            for line, source in fences(file.read_text("utf-8-sig", errors="replace")):
+            for line, source in find_fences(file.read_text("utf-8-sig", errors="replace")):
                 found.append(Diagram(source, path, line, fence_svg(project, source)))
     if faults:
         raise SourceError(faults)
     return found
 
 
-def fences(markdown: str) -> Iterator[tuple[int, str]]:
+def find_fences(markdown: str) -> Iterator[tuple[int, str]]:
     """Yield the first line and the source of every ``plantuml`` fence in *markdown*."""
     lines = markdown.split("\n")
     at = 0
@@ -162,7 +162,7 @@ def _is_code(lines: list[str], at: int) -> bool:
     for line in reversed(lines[:at]):
         depth = len(line) - len(line.lstrip())
         if line.strip() and depth < indent:
-            if _HOLDER.match(line.lstrip()):
+            if _CONTAINER.match(line.lstrip()):
                 return False
             if depth == 0:
                 return True
@@ -170,7 +170,7 @@ def _is_code(lines: list[str], at: int) -> bool:
     return True
 
 
-def parse_diagram(diagram: Diagram) -> Script:
+def parse_diagram(diagram: Diagram) -> ParsedDiagram:
     """Check *diagram*'s source and split it; raises SourceError with all its faults."""
     lines = textwrap.dedent(diagram.source.expandtabs(4)).split("\n")
     faults: list[Fault] = []
@@ -182,13 +182,13 @@ def parse_diagram(diagram: Diagram) -> Script:
     starts: list[int] = []
     current = ""
     for number, line in enumerate(lines):
-        if note := _NOTE.match(line):
+        if note := _METADATA.match(line):
             current, value = note.groups()
             if current in notes:
                 fault(number, f"the diagram has two lines ' {current}:", "keep one")
             notes[current] = value
             lines[number] = ""  # kinds without comments, such as JSON, would stumble over it
-        elif current and (more := _MORE.match(line)):
+        elif current and (more := _CONTINUATION.match(line)):
             notes[current] = f"{notes[current]} {more[1]}".strip()
             lines[number] = ""
         else:
@@ -196,27 +196,27 @@ def parse_diagram(diagram: Diagram) -> Script:
             if start := _START.match(line):
                 starts.append(number)
                 lines[number] = f"@start{start[1]}"  # a name here would name a file, anywhere
-                if start[1] not in KINDS:
-                    kinds = ", ".join(f"@start{kind}" for kind in KINDS)
+                if start[1] not in DIAGRAM_TYPES:
+                    kinds = ", ".join(f"@start{kind}" for kind in DIAGRAM_TYPES)
                     fault(number, f"@start{start[1]} cannot be rendered here", f"use {kinds}")
             if not line.lstrip().startswith("'"):
-                for pattern, text, fix in _REFUSED:
+                for pattern, text, fix in _FORBIDDEN:
                     if re.search(pattern, line, re.IGNORECASE):
                         fault(number, text, fix)
-    for key in NOTES:
+    for key in METADATA_KEYS:
         if not notes.get(key):
             fault(0, f"the diagram has no {key}", f"add a comment line to its source: ' {key}: …")
     if len(starts) > 1:
         fault(starts[1], "a second @start in one diagram", "make two diagrams of it")
-    text, offset = _block(lines, starts[0] if starts else None)
+    text, offset = _extract_block(lines, starts[0] if starts else None)
     if not text:
         fault(starts[0], "@start without @end", "close it")
     if faults:
         raise SourceError(faults)
-    return Script(text, offset, notes["name"], notes["description"])
+    return ParsedDiagram(text, offset, notes["name"], notes["description"])
 
 
-def _block(lines: list[str], start: int | None) -> tuple[str, int]:
+def _extract_block(lines: list[str], start: int | None) -> tuple[str, int]:
     """Return the block that PlantUML is given and its offset; "" when it is not closed."""
     if start is None:
         return "\n".join(["@startuml", *lines, "@enduml", ""]), -1

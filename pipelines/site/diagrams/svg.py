@@ -14,21 +14,21 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from pipelines.site.diagrams.colours import (
-    FALLBACK,
+    FALLBACK_COLOURS,
     Colour,
-    ColourError,
-    hue,
-    ink_role,
+    UnknownColourError,
+    hue_name,
     lightness,
-    line_role,
+    line_class,
     parse_colour,
-    surface_role,
-    text_role,
+    solid_class,
+    surface_class,
+    text_class,
 )
-from pipelines.site.diagrams.geometry import Box, Point, bounds, middle, text_line, within
+from pipelines.site.diagrams.geometry import Box, Point, bounding_box, contains, text_centre, text_metrics
 
 # Raise it when the same source shall give another SVG: then every committed one is stale.
-FORM = 1
+FORMAT_VERSION = 1
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _NUMBER = re.compile(r"-?\d+\.\d+")
@@ -51,19 +51,19 @@ _GEOMETRY = {
         "transform",
     ),
 }
-_STROKE = ("stroke-width", "stroke-dasharray", "stroke-linejoin", "stroke-linecap")
-_LOST = {"stroke-miterlimit"}  # it never shows
+_STROKE_ATTRIBUTES = ("stroke-width", "stroke-dasharray", "stroke-linejoin", "stroke-linecap")
+_DROPPED_STYLES = {"stroke-miterlimit"}  # it never shows
 # Markers of a group that draw nothing.
-_SILENT = {"class", "id", "font-family", "lengthAdjust", "filter"}
+_DROPPED_ATTRIBUTES = {"class", "id", "font-family", "lengthAdjust", "filter"}
 
 
-_ROOT = {
+_ROOT_ATTRIBUTES = {
     "viewBox", "width", "height", "role", "aria-labelledby", "aria-describedby",
     "data-source", "data-form", "font-family",
 }  # fmt: skip
 
 
-class PictureError(ValueError):
+class DiagramSvgError(ValueError):
     """The picture cannot be used: what is wrong, the way out, what to look for in the source."""
 
     def __init__(self, text: str, fix: str, pattern: str = "") -> None:
@@ -72,7 +72,7 @@ class PictureError(ValueError):
 
 
 @dataclass(slots=True)
-class _Drawing:
+class _DrawingContext:
     """What is known of the whole while its parts are converted."""
 
     paints: dict[str, str] = field(default_factory=dict)  # id of a gradient or filter: colour
@@ -87,11 +87,11 @@ class _Drawing:
 
 def convert_svg(drawn: bytes, *, name: str, description: str, source_digest: str) -> str:
     """Return the SVG to commit. Raises PictureError when *drawn* holds what a page must not."""
-    root = _parse(drawn)
-    drawing = _Drawing(
-        dict(_paints(root)),
-        [middle(text) for text in root.iter(f"{_SVG}text")],
-        [bounds(shape) for shape in root.iter() if _is_filled(shape)],
+    root = _parse_drawing(drawn)
+    drawing = _DrawingContext(
+        dict(_gradient_colours(root)),
+        [text_centre(text) for text in root.iter(f"{_SVG}text")],
+        [bounding_box(shape) for shape in root.iter() if _is_filled(shape)],
     )
     prefix = f"d{source_digest[:12]}"
     width, height = (_round(root.attrib[key].removesuffix("px")) for key in ("width", "height"))
@@ -99,25 +99,25 @@ def convert_svg(drawn: bytes, *, name: str, description: str, source_digest: str
         "xmlns": "http://www.w3.org/2000/svg", "viewBox": root.attrib["viewBox"],
         "width": width, "height": height, "role": "img",
         "aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc",
-        "data-source": f"sha256:{source_digest}", "data-form": str(FORM),
+        "data-source": f"sha256:{source_digest}", "data-form": str(FORMAT_VERSION),
         "font-family": "sans-serif",
     })  # fmt: skip
     SubElement(svg, "title", {"id": f"{prefix}-title"}).text = name
     SubElement(svg, "desc", {"id": f"{prefix}-desc"}).text = description
     try:
-        svg.extend(list(_convert_all(root, drawing)))
-    except ColourError as wrong:
+        svg.extend(list(_convert_children(root, drawing)))
+    except UnknownColourError as wrong:
         text = f"PlantUML drew the colour {wrong}"
-        raise PictureError(text, "write colours as #rrggbb") from None
+        raise DiagramSvgError(text, "write colours as #rrggbb") from None
     if len(svg) == 2:
-        raise PictureError("the diagram is empty", "draw something")
+        raise DiagramSvgError("the diagram is empty", "draw something")
     for child in svg:
         child.tail = "\n"  # one element a line: a change shows as a diff
     svg.text = "\n"
     return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
-def is_untouched(svg: str) -> bool:
+def is_generated(svg: str) -> bool:
     """Whether *svg* still looks like what `convert` returns: nobody added to it by hand."""
     try:
         parts = list(ElementTree.fromstring(svg).iter())
@@ -125,39 +125,39 @@ def is_untouched(svg: str) -> bool:
         return False
     tags = {str(part.tag).removeprefix(_SVG) for part in parts}
     names = {name for part in parts[1:] for name in part.attrib}
-    known = {"id", "class", "fill", "stroke", "font-family", *_STROKE}.union(*_GEOMETRY.values())
+    known = {"id", "class", "fill", "stroke", "font-family", *_STROKE_ATTRIBUTES}.union(*_GEOMETRY.values())
     return (
         tags <= {"svg", "title", "desc", *_GEOMETRY}
         and names <= known
-        and set(parts[0].attrib) == _ROOT
+        and set(parts[0].attrib) == _ROOT_ATTRIBUTES
         and "url(" not in svg
     )
 
 
-def _parse(drawn: bytes) -> Element:
+def _parse_drawing(drawn: bytes) -> Element:
     """Parse *drawn*; refuse what is not a picture of the diagram."""
     # A file that begins with its root has no DTD, so no entities to expand.
     if not drawn.startswith(b"<svg"):
-        raise PictureError("PlantUML drew no SVG", "use another kind of diagram")
+        raise DiagramSvgError("PlantUML drew no SVG", "use another kind of diagram")
     try:
         root = ElementTree.fromstring(drawn)
     except ElementTree.ParseError as wrong:
-        raise PictureError(f"PlantUML drew a broken SVG: {wrong}", "check the source") from None
+        raise DiagramSvgError(f"PlantUML drew a broken SVG: {wrong}", "check the source") from None
     if "data-diagram-type" not in root.attrib:  # its pictures of errors, versions and jokes
         said = " ".join("".join(root.itertext()).split())[:120]
-        raise PictureError(f"PlantUML drew no diagram but: {said}", "check the source")
+        raise DiagramSvgError(f"PlantUML drew no diagram but: {said}", "check the source")
     for text in root.iter(f"{_SVG}text"):
         said = " ".join("".join(text.itertext()).split())
         if re.match(r"Your data does not sound like|\(Cannot decode\)|\(Sprite not found", said):
-            raise PictureError(f"PlantUML drew a complaint: {said}", "check the source")
+            raise DiagramSvgError(f"PlantUML drew a complaint: {said}", "check the source")
     for shape in root.iter():
         if shape.get("fill") == "#FFC" and "stroke:#FD8;stroke-width:3" in shape.get("style", ""):
             said = "".join(next(root.iter(f"{_SVG}text")).itertext())
-            raise PictureError(f"PlantUML warns: {said}", "do as it says")
+            raise DiagramSvgError(f"PlantUML warns: {said}", "do as it says")
     return root
 
 
-def _paints(root: Element) -> Iterator[tuple[str, str]]:
+def _gradient_colours(root: Element) -> Iterator[tuple[str, str]]:
     """Yield the one colour for which each gradient and filter stands; "" for a shadow."""
     for definition in root.iter():
         if definition.tag in (f"{_SVG}linearGradient", f"{_SVG}filter"):
@@ -165,26 +165,26 @@ def _paints(root: Element) -> Iterator[tuple[str, str]]:
             yield definition.attrib["id"], next((stop for stop in stops if stop), "")
 
 
-def _convert_all(parent: Element, drawing: _Drawing) -> Iterator[Element]:
+def _convert_children(parent: Element, drawing: _DrawingContext) -> Iterator[Element]:
     for child in parent:
         tag = str(child.tag).removeprefix(_SVG)
         if tag in ("defs", "title"):
             continue  # resolved by _paints; tooltips, which a picture does not have
         if tag == "g":
-            known = (key in _SILENT or key.startswith("data-") for key in child.attrib)
+            known = (key in _DROPPED_ATTRIBUTES or key.startswith("data-") for key in child.attrib)
             if not all(known):
-                raise PictureError("PlantUML drew a moved group", "leave out what moves or scales")
-            yield from _convert_all(child, drawing)
+                raise DiagramSvgError("PlantUML drew a moved group", "leave out what moves or scales")
+            yield from _convert_children(child, drawing)
         elif tag == "text":
-            yield from _text(child, drawing)
+            yield from _convert_text(child, drawing)
         elif tag in _GEOMETRY:
-            yield from _shape(child, tag, drawing)
+            yield from _convert_shape(child, tag, drawing)
         else:
             unknown = (f"PlantUML drew <{tag}>", "leave that feature out")
-            raise PictureError(*_UNWANTED.get(tag, unknown))
+            raise DiagramSvgError(*_FORBIDDEN_ELEMENTS.get(tag, unknown))
 
 
-_UNWANTED = {
+_FORBIDDEN_ELEMENTS = {
     "a": ("a diagram cannot hold a link: it is one picture to a screen reader",
           "put the link into the text beside it", r"\[\["),
     "image": ("a diagram cannot hold an image: it would not follow light and dark",
@@ -195,28 +195,28 @@ _UNWANTED = {
 }  # fmt: skip
 
 
-def _text(text: Element, drawing: _Drawing) -> Iterator[Element]:
+def _convert_text(text: Element, drawing: _DrawingContext) -> Iterator[Element]:
     content = "".join(text.itertext())
     if not content.strip():
         return
     if not re.fullmatch(r"rotate\([-\d., ]+\)|", text.get("transform", "")):
-        raise PictureError("PlantUML drew a moved text", "leave out what moves or scales")
+        raise DiagramSvgError("PlantUML drew a moved text", "leave out what moves or scales")
     if background := drawing.colour(text.get("filter", "none")):
-        yield _behind(text, surface_role(background))
-    elif not any(within(box, middle(text)) for box in drawing.surfaces):
-        yield _behind(text, "d-paper")  # a lifeline or an arrow may pass: leave room
-    out = _geometry(text, "text")
+        yield _text_background(text, surface_class(background))
+    elif not any(contains(box, text_centre(text)) for box in drawing.surfaces):
+        yield _text_background(text, "d-paper")  # a lifeline or an arrow may pass: leave room
+    out = _copy_geometry(text, "text")
     if "monospace" in text.get("font-family", ""):
         out.set("font-family", "monospace")
         out.set("class", "d-mono")
-    _paint(out, "fill", text_role(drawing.colour(text.get("fill", "#000")) or (0, 0, 0)))
+    _paint(out, "fill", text_class(drawing.colour(text.get("fill", "#000")) or (0, 0, 0)))
     out.text = content
     yield out
 
 
-def _behind(text: Element, role: str) -> Element:
+def _text_background(text: Element, role: str) -> Element:
     """Return the rectangle that lies behind *text*."""
-    x, y, width, size = text_line(text)
+    x, y, width, size = text_metrics(text)
     numbers = {"x": x, "y": y - 0.85 * size, "width": width, "height": 1.08 * size}
     out = Element("rect", {key: _round(f"{number:.3f}") for key, number in numbers.items()})
     if transform := text.get("transform"):
@@ -225,33 +225,33 @@ def _behind(text: Element, role: str) -> Element:
     return out
 
 
-def _shape(shape: Element, tag: str, drawing: _Drawing) -> Iterator[Element]:
+def _convert_shape(shape: Element, tag: str, drawing: _DrawingContext) -> Iterator[Element]:
     style = dict(part.split(":", 1) for part in shape.get("style", "").split(";") if part)
-    style.update({key: shape.attrib[key] for key in ("stroke", *_STROKE) if key in shape.attrib})
-    if strange := set(style) - {"stroke", *_STROKE, *_LOST}:
-        raise PictureError(f"PlantUML drew the style {min(strange)}", "leave that feature out")
+    style.update({key: shape.attrib[key] for key in ("stroke", *_STROKE_ATTRIBUTES) if key in shape.attrib})
+    if strange := set(style) - {"stroke", *_STROKE_ATTRIBUTES, *_DROPPED_STYLES}:
+        raise DiagramSvgError(f"PlantUML drew the style {min(strange)}", "leave that feature out")
     fill = drawing.colour(shape.get("fill", "none" if tag == "line" else "#000"))
     if shape.get("fill-opacity") == "0":
         fill = None
     stroke = drawing.colour(style.get("stroke", "none"))
-    holds_text = any(within(bounds(shape), spot) for spot in drawing.spots)
+    holds_text = any(contains(bounding_box(shape), spot) for spot in drawing.spots)
     if stroke and stroke == fill and holds_text:
         stroke = None  # a surface with a border of its own colour has none
     if fill is None and stroke is None:
         return
-    out = _geometry(shape, tag)
+    out = _copy_geometry(shape, tag)
     if fill is None:
         if tag != "line":
             out.set("fill", "none")
-    elif _is_mark(fill, stroke) and not holds_text:
-        _paint(out, "fill", ink_role(fill))
+    elif _is_solid(fill, stroke) and not holds_text:
+        _paint(out, "fill", solid_class(fill))
     else:
-        _paint(out, "fill", surface_role(fill))
+        _paint(out, "fill", surface_class(fill))
     if stroke is not None:
-        _paint(out, "stroke", line_role(stroke))
-        for key in _STROKE:
+        _paint(out, "stroke", line_class(stroke))
+        for key in _STROKE_ATTRIBUTES:
             if key in style and style[key] != "miter":
-                out.set(key, _thick(style[key]) if key == "stroke-width" else style[key])
+                out.set(key, _stroke_width(style[key]) if key == "stroke-width" else style[key])
     yield out
 
 
@@ -261,13 +261,13 @@ def _is_filled(shape: Element) -> bool:
     return tag in _GEOMETRY and tag != "text" and paint != "none" and shape.get("fill-opacity") != "0"
 
 
-def _is_mark(fill: Colour, stroke: Colour | None) -> bool:
+def _is_solid(fill: Colour, stroke: Colour | None) -> bool:
     """Whether a shape with no text on it is a sign (a dot, a letter, an icon), no surface."""
     dark = lightness(fill) < 0.5
-    return fill == stroke or (dark and (stroke is None or not hue(fill)))
+    return fill == stroke or (dark and (stroke is None or not hue_name(fill)))
 
 
-def _thick(width: str) -> str:
+def _stroke_width(width: str) -> str:
     """PlantUML's hairlines of 0.5 fade on a screen: nothing is thinner than 1."""
     return f"{max(float(width), 1):g}"
 
@@ -275,10 +275,10 @@ def _thick(width: str) -> str:
 def _paint(out: Element, attribute: str, role: str) -> None:
     """Give *out* a role as a class, and its light shade for viewers without the theme."""
     out.set("class", f"{out.get('class', '')} {role}".strip())
-    out.set(attribute, FALLBACK[role])
+    out.set(attribute, FALLBACK_COLOURS[role])
 
 
-def _geometry(element: Element, tag: str) -> Element:
+def _copy_geometry(element: Element, tag: str) -> Element:
     kept = {key: _round(element.attrib[key]) for key in _GEOMETRY[tag] if key in element.attrib}
     return Element(tag, {key: value for key, value in kept.items() if value})
 

@@ -30,22 +30,22 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.images.metadata import (
-    AGAIN,
-    PNG_COLOURS,
-    CleanData,
-    clean_avif,
-    clean_gif,
-    clean_jpeg,
-    clean_png,
-    clean_webp,
+    PNG_COLOUR_CHUNKS,
+    REEXPORT_FIX,
+    StrippedData,
     orientation,
     png_chunks,
+    strip_avif,
+    strip_gif,
+    strip_jpeg,
+    strip_png,
+    strip_webp,
     webp_chunks,
 )
-from pipelines.site.images.svg import svg_fault, svg_size
+from pipelines.site.images.svg import image_fault, svg_size
 
-PIXELS = 64_000_000  # of one picture; decoded it takes four times as many bytes
-ALL_PIXELS = 1_000_000_000  # of all frames of an animation
+MAX_PIXELS = 64_000_000  # of one picture; decoded it takes four times as many bytes
+MAX_TOTAL_PIXELS = 1_000_000_000  # of all frames of an animation
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +61,21 @@ class CleanImage:
 # --- Pixels: decoded once to prove that the clean bytes are whole; encoded only to turn. ---
 
 
-def _open(data: bytes, plugin: Callable[[io.BytesIO], ImageFile.ImageFile]) -> ImageFile.ImageFile:
+def _open_image(data: bytes, plugin: Callable[[io.BytesIO], ImageFile.ImageFile]) -> ImageFile.ImageFile:
     """Open *data* and refuse what would fill the memory."""
-    limit = f"{PIXELS // 10**6} million, {ALL_PIXELS // 10**6} million in all frames"
-    too_many = svg_fault("has too many pixels", f"scale it down; the limit is {limit}")
+    limit = f"{MAX_PIXELS // 10**6} million, {MAX_TOTAL_PIXELS // 10**6} million in all frames"
+    too_many = image_fault("has too many pixels", f"scale it down; the limit is {limit}")
     try:
         image = plugin(io.BytesIO(data))
     except Pillow.DecompressionBombError:
         raise too_many from None
     pixels = image.width * image.height
-    if pixels > PIXELS or pixels * getattr(image, "n_frames", 1) > ALL_PIXELS:
+    if pixels > MAX_PIXELS or pixels * getattr(image, "n_frames", 1) > MAX_TOTAL_PIXELS:
         raise too_many
     return image
 
 
-_UPRIGHT = {
+_TRANSPOSE = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
     4: Pillow.Transpose.FLIP_TOP_BOTTOM,
@@ -86,9 +86,9 @@ _UPRIGHT = {
 }
 
 
-def _turn(image: ImageFile.ImageFile, data: bytes, turn: int) -> bytes:
+def _rotate(image: ImageFile.ImageFile, data: bytes, turn: int) -> bytes:
     """Return the file of *image*, which *data* decodes to, turned upright."""
-    turned, out = image.transpose(_UPRIGHT[turn]), io.BytesIO()
+    turned, out = image.transpose(_TRANSPOSE[turn]), io.BytesIO()
     options: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
     if isinstance(image, JpegImageFile):
         options |= _jpeg_options(image, sideways=turn > 4)
@@ -99,9 +99,9 @@ def _turn(image: ImageFile.ImageFile, data: bytes, turn: int) -> bytes:
         turned.save(out, "WEBP", **options)
     else:
         turned.save(out, "PNG", optimize=True)
-        colours = [whole for kind, _, whole in png_chunks(data) if kind in PNG_COLOURS]
+        colours = [whole for kind, _, whole in png_chunks(data) if kind in PNG_COLOUR_CHUNKS]
         fresh = [whole for kind, _, whole in png_chunks(out.getvalue())
-                 if kind not in PNG_COLOURS]  # fmt: skip
+                 if kind not in PNG_COLOUR_CHUNKS]  # fmt: skip
         return b"".join([data[:8], fresh[0], *colours, *fresh[1:]])
     return out.getvalue()
 
@@ -138,20 +138,20 @@ def _check_frames(image: ImageFile.ImageFile) -> None:
         image.load()
 
 
-_FORMATS: dict[str, tuple[Callable[[bytes], CleanData], Callable[[io.BytesIO], Any]]] = {
-    "png": (clean_png, PngImageFile),
-    "jpeg": (clean_jpeg, JpegImageFile),
-    "webp": (clean_webp, WebPImageFile),
-    "avif": (clean_avif, AvifImageFile),
-    "gif": (clean_gif, GifImageFile),
+_FORMATS: dict[str, tuple[Callable[[bytes], StrippedData], Callable[[io.BytesIO], Any]]] = {
+    "png": (strip_png, PngImageFile),
+    "jpeg": (strip_jpeg, JpegImageFile),
+    "webp": (strip_webp, WebPImageFile),
+    "avif": (strip_avif, AvifImageFile),
+    "gif": (strip_gif, GifImageFile),
 }
 
 
-def _raster(data: bytes, kind: str) -> CleanImage:
+def _read_raster(data: bytes, kind: str) -> CleanImage:
     clean, plugin = _FORMATS[kind]
     data, exif = clean(data)
     try:
-        image = _open(data, plugin)
+        image = _open_image(data, plugin)
         width, height = image.size
         if kind == "avif":  # says its own turn (ISO/IEC 23008-12, 6.5.10) in these terms
             sideways = orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0")) > 4
@@ -161,50 +161,50 @@ def _raster(data: bytes, kind: str) -> CleanImage:
             _check_frames(image)
             return CleanImage(data, width, height, kind)
         if getattr(image, "is_animated", False):
-            raise svg_fault("is animated and turned by its EXIF data", "save it upright")
-        data = _turn(image, data, turn)
-        width, height = _open(data, plugin).size
+            raise image_fault("is animated and turned by its EXIF data", "save it upright")
+        data = _rotate(image, data, turn)
+        width, height = _open_image(data, plugin).size
     except SourceError:
         raise
     except Exception as error:  # whatever a decoder raises on damaged data
-        raise svg_fault(f"cannot be decoded ({error})", AGAIN) from error
+        raise image_fault(f"cannot be decoded ({error})", REEXPORT_FIX) from error
     return CleanImage(data, width, height, kind)
 
 
 # --- What a file is, by its name and by its first bytes. ---
 
-_BY_NAME = {".jpg": "jpeg"} | {f".{kind}": kind for kind in (*_FORMATS, "svg")}
+_FORMAT_BY_SUFFIX = {".jpg": "jpeg"} | {f".{kind}": kind for kind in (*_FORMATS, "svg")}
 _MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF87a": "gif", b"GIF89a": "gif",
           b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff"}  # fmt: skip
 
-_HEIC = frozenset((b"heic", b"heix", b"hevc", b"mif1", b"msf1"))
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"mif1", b"msf1"))
 
 
-def _kind(data: bytes) -> str:
+def _detect_format(data: bytes) -> str:
     """Return the format that *data* is in by its first bytes, or ""."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     if data[4:8] == b"ftyp":
         size = min(int.from_bytes(data[:4], "big"), 256)
         brands = {data[at : at + 4] for at in (8, *range(16, size, 4))}
-        return "avif" if brands & {b"avif", b"avis"} else "heic" if brands & _HEIC else ""
+        return "avif" if brands & {b"avif", b"avis"} else "heic" if brands & _HEIC_BRANDS else ""
     return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), "")
 
 
-def _check_kind(data: bytes, named: str, suffix: str) -> None:
+def _check_format(data: bytes, named: str, suffix: str) -> None:
     """Refuse a file that is something else than its name says."""
-    kind = _kind(data)
+    kind = _detect_format(data)
     if not data:
-        raise svg_fault("is empty", "put the image there again")
+        raise image_fault("is empty", "put the image there again")
     if data.startswith(b"version https://git-lfs"):
-        raise svg_fault("is a pointer of Git LFS, not the image", "run `git lfs pull`")
+        raise image_fault("is a pointer of Git LFS, not the image", "run `git lfs pull`")
     if kind == named or (named == "svg" and not kind):
         return
     if kind in _FORMATS:
         right = ".jpg" if kind == "jpeg" else f".{kind}"
-        raise svg_fault(f"is a {kind.upper()} image", f"rename it to end in {right}, not {suffix}")
+        raise image_fault(f"is a {kind.upper()} image", f"rename it to end in {right}, not {suffix}")
     what = f"is a {kind.upper()} image" if kind else "is not an image"
-    raise svg_fault(f"{what}, but its name says {named.upper()}", f"export it as {named.upper()}")
+    raise image_fault(f"{what}, but its name says {named.upper()}", f"export it as {named.upper()}")
 
 
 def read_image(path: Path, name: str) -> CleanImage:
@@ -217,12 +217,12 @@ def read_image(path: Path, name: str) -> CleanImage:
     """
     try:
         suffix = path.suffix.lower()
-        if suffix not in _BY_NAME:
+        if suffix not in _FORMAT_BY_SUFFIX:
             fix = "save it as PNG, JPEG, WebP, AVIF, GIF or SVG"
-            raise svg_fault(f"ends in {suffix or 'nothing'}, which is no image of the web", fix)
-        data, kind = path.read_bytes(), _BY_NAME[suffix]
-        _check_kind(data, kind, suffix)
-        return CleanImage(data, *svg_size(data), kind) if kind == "svg" else _raster(data, kind)
+            raise image_fault(f"ends in {suffix or 'nothing'}, which is no image of the web", fix)
+        data, kind = path.read_bytes(), _FORMAT_BY_SUFFIX[suffix]
+        _check_format(data, kind, suffix)
+        return CleanImage(data, *svg_size(data), kind) if kind == "svg" else _read_raster(data, kind)
     except SourceError as error:
         raise SourceError(replace(fault, path=name) for fault in error.faults) from None
     except OSError as error:

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 
 from pipelines.core.errors import Fault, SourceError
 
-AGAIN = "export it again, or copy it anew from its origin"
+REEXPORT_FIX = "export it again, or copy it anew from its origin"
 
 
-def cut_off() -> SourceError:
+def truncated_image() -> SourceError:
     """Return the fault of a file that ends too early; its path is for the caller to fill in."""
-    return SourceError([Fault("", 0, "is cut off or damaged", AGAIN)])
+    return SourceError([Fault("", 0, "is cut off or damaged", REEXPORT_FIX)])
 
 
-CleanData = tuple[bytes, bytes]
+StrippedData = tuple[bytes, bytes]
 
 
 def read_number(data: bytes, at: int, size: int) -> int:
@@ -32,7 +32,7 @@ def read_number(data: bytes, at: int, size: int) -> int:
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def clean_jpeg(data: bytes) -> CleanData:
+def strip_jpeg(data: bytes) -> StrippedData:
     """Keep what decodes the picture (ITU-T T.81, annex B), drop APPn and COM otherwise."""
     kept, exif, at, scanning = [data[:2]], b"", 2, False
     while found := _MARKER.search(data, at):
@@ -54,12 +54,12 @@ def clean_jpeg(data: bytes) -> CleanData:
         application = 0xE0 <= marker <= 0xEF or marker == 0xFE
         if not application or (wanted and body.startswith(wanted)):
             kept.append(found[0] + (len(body) + 2).to_bytes(2, "big") + body)
-    raise cut_off()
+    raise truncated_image()
 
 
 # Chunks that say how the picture looks; every other one that may be left out is.
-PNG_COLOURS = frozenset(b"cHRM gAMA iCCP sRGB cICP mDCV cLLI".split())
-_PNG_KEPT = PNG_COLOURS | frozenset(b"tRNS sBIT bKGD hIST sPLT pHYs acTL fcTL fdAT".split())
+PNG_COLOUR_CHUNKS = frozenset(b"cHRM gAMA iCCP sRGB cICP mDCV cLLI".split())
+_PNG_KEPT_CHUNKS = PNG_COLOUR_CHUNKS | frozenset(b"tRNS sBIT bKGD hIST sPLT pHYs acTL fcTL fdAT".split())
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -69,17 +69,17 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         end = at + 12 + read_number(data, at, 4)
         kind = data[at + 4 : at + 8]
         if len(kind) < 4 or end > len(data):
-            raise cut_off()
+            raise truncated_image()
         yield kind, data[at + 8 : end - 4], data[at:end]
         at = end
 
 
-def clean_png(data: bytes) -> CleanData:
+def strip_png(data: bytes) -> StrippedData:
     kept, exif = [data[:8]], b""
     for kind, body, whole in png_chunks(data):
         if kind == b"eXIf":
             exif = exif or body
-        if kind in _PNG_KEPT or kind[:1].isupper():  # upper case: needed for decoding
+        if kind in _PNG_KEPT_CHUNKS or kind[:1].isupper():  # upper case: needed for decoding
             kept.append(whole)
     return b"".join(kept), exif
 
@@ -89,15 +89,15 @@ def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     while at < end:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > len(data):
-            raise cut_off()
+            raise truncated_image()
         yield data[at : at + 4], data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
 
 
-_WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_WEBP_KEPT_CHUNKS = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
 
 
-def clean_webp(data: bytes) -> CleanData:
+def strip_webp(data: bytes) -> StrippedData:
     """Keep the chunks of the picture and clear the flags of EXIF and XMP (RFC 9649)."""
     kept, exif = b"WEBP", b""
     for kind, body in webp_chunks(data):
@@ -105,16 +105,16 @@ def clean_webp(data: bytes) -> CleanData:
             exif = exif or body.removeprefix(b"Exif\0\0")
         if kind == b"VP8X":
             body = bytes([body[0] & ~0x0C]) + body[1:] if body else body
-        if kind in _WEBP_KEPT:
+        if kind in _WEBP_KEPT_CHUNKS:
             kept += kind + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
     return b"RIFF" + len(kept).to_bytes(4, "little") + kept, exif
 
 
 # Loop counts and colour profile; other application extensions carry XMP and the like.
-_GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
+_GIF_KEPT_EXTENSIONS = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
 
-def clean_gif(data: bytes) -> CleanData:
+def strip_gif(data: bytes) -> StrippedData:
     """Drop comments and foreign application extensions (GIF89a, sections 18 to 27)."""
 
     def table(flags: int) -> int:
@@ -126,7 +126,7 @@ def clean_gif(data: bytes) -> CleanData:
         return at + 1
 
     if len(data) < 13:
-        raise cut_off()
+        raise truncated_image()
     at = 13 + table(data[10])
     kept = [data[:at]]
     while at < len(data):
@@ -136,14 +136,14 @@ def clean_gif(data: bytes) -> CleanData:
         if kind == 0x21:
             label, name = data[at + 1 : at + 2], data[at + 3 : at + 14]
             at = blocks(at + 2)
-            if label == b"\xfe" or (label == b"\xff" and name not in _GIF_KEPT):
+            if label == b"\xfe" or (label == b"\xff" and name not in _GIF_KEPT_EXTENSIONS):
                 continue
         elif kind == 0x2C and at + 9 < len(data):
             at = blocks(at + 11 + table(data[at + 9]))
         else:
             break
         kept.append(data[start:at])
-    raise cut_off()
+    raise truncated_image()
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
@@ -154,16 +154,16 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, in
             size, head = read_number(data, at + 8, 8), 16
         stop = at + size if size else end
         if stop > end or stop < at + head:
-            raise cut_off()
+            raise truncated_image()
         yield kind, at, at + head, stop
         at = stop
 
 
 # A valid block without entries, as an AVIF item holds it (ISO/IEC 23008-12, annex A.2.1).
-_NO_EXIF = b"\0\0\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
+_EMPTY_EXIF = b"\0\0\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
 
 
-def clean_avif(data: bytes) -> CleanData:
+def strip_avif(data: bytes) -> StrippedData:
     """Overwrite metadata in place: every offset of the file stays true."""
     out = bytearray(data)
 
@@ -200,7 +200,7 @@ def _avif_metadata(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]
     def take(size: int) -> int:
         nonlocal at
         if at + size > end:
-            raise cut_off()
+            raise truncated_image()
         at += size
         return read_number(data, at - size, size)
 
@@ -218,8 +218,8 @@ def _avif_metadata(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]
             if method == 1 and b"idat" in found:
                 start += found[b"idat"][0]
             if method > 1 or start + length > len(data):
-                raise cut_off()
-            exif = _NO_EXIF.ljust(length, b"\0")[:length]
+                raise truncated_image()
+            exif = _EMPTY_EXIF.ljust(length, b"\0")[:length]
             yield start, exif if kinds[item] == b"Exif" else b" " * length
 
 

@@ -13,7 +13,7 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.site.html import allowlist
 
 
-def svg_fault(text: str, fix: str) -> SourceError:
+def image_fault(text: str, fix: str) -> SourceError:
     """Return a fault of the whole file; its path is for the caller to fill in."""
     return SourceError([Fault("", 0, text, fix)])
 
@@ -24,7 +24,7 @@ _XHTML, _XML = "http://www.w3.org/1999/xhtml", "http://www.w3.org/XML/1998/names
 _UNITS = {"": 1, "px": 1, "pt": 4 / 3, "pc": 16, "in": 96, "cm": 96 / 2.54, "mm": 9.6 / 2.54}
 _LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
 # What a picture may hold beside what a page may: its own style, and fonts drawn as shapes (SVG 1.1).
-_PARTS = allowlist.SVG.keys() | {
+_ALLOWED_ELEMENTS = allowlist.SVG.keys() | {
     *("style", "cursor", "discard", "font", "font-face", "font-face-format", "font-face-name"),
     *("font-face-src", "font-face-uri", "glyph", "glyphref", "hatch", "hatchpath", "hkern", "vkern"),
     *("altglyph", "altglyphdef", "altglyphitem", "animatecolor", "color-profile", "mesh", "meshgradient"),
@@ -34,7 +34,7 @@ _PARTS = allowlist.SVG.keys() | {
 _STYLE_REFERENCE = re.compile(r"(url|src)\((?!#|data:)|@import|image-set\(")
 
 
-class _Svg:
+class _SvgChecker:
     """Reads an SVG file once: gathers its faults and the attributes of its root."""
 
     def __init__(self, data: bytes) -> None:
@@ -74,7 +74,7 @@ class _Svg:
             self.add_fault(f"has a <{local}>", "delete it; images run no code")
         elif local == "foreignObject" or space == _XHTML:
             self.add_fault(f"has a <{local}>, HTML within SVG", "draw it as SVG shapes and text")
-        elif space == _SVG and local.lower() not in _PARTS:
+        elif space == _SVG and local.lower() not in _ALLOWED_ELEMENTS:
             self.add_fault(f"has a <{local}>, which is no element of an SVG image", "delete it")
         if name == f"{_SVG} style":
             self.style = []
@@ -122,25 +122,25 @@ def _root_size(root: dict[str, str]) -> tuple[int, int]:
             sizes[key] = float(length[1]) * _UNITS[length[2].lower()]
         elif value != "auto":
             fix = f"write pixels, or delete {key} and keep a viewBox"
-            raise svg_fault(f"has no fixed size: {key} is {value!r}", fix)
+            raise image_fault(f"has no fixed size: {key} is {value!r}", fix)
     if len(sizes) < 2:
         box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
         sides = [float(side[1]) for word in box[2:] if (side := _LENGTH.fullmatch(word))]
         if len(box) != 4 or len(sides) != 2 or not all(sides):
             fix = 'add width="…" height="…" in pixels, or viewBox="0 0 width height"'
-            raise svg_fault("has no size: neither width and height nor a viewBox", fix)
+            raise image_fault("has no size: neither width and height nor a viewBox", fix)
         ratio = sides[0] / sides[1]
         width = sizes.get("width", sizes.get("height", sides[1]) * ratio)
         sizes = {"width": width, "height": sizes.get("height", width / ratio)}
     width, height = round(sizes["width"]), round(sizes["height"])
     if not (0 < width <= 10**6 and 0 < height <= 10**6):
-        raise svg_fault(f"has a size of {width} x {height}", "write the size in pixels, from 1 up")
+        raise image_fault(f"has a size of {width} x {height}", "write the size in pixels, from 1 up")
     return width, height
 
 
 def svg_size(data: bytes) -> tuple[int, int]:
     """Return width and height in pixels; raise SourceError with every fault, without a path."""
-    found = _Svg(data)
+    found = _SvgChecker(data)
     if found.faults:
         raise SourceError(found.faults)
     return _root_size(found.root or {})

@@ -8,25 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipelines.site.less.nodes import Number, Operand, Operation, Ref, SourcePosition
-from pipelines.site.less.tokens import RefusedError, Token
+from pipelines.site.less.nodes import Number, Operand, Operation, SourcePosition, VariableRef
+from pipelines.site.less.tokens import Token, UnsupportedError
 
 NUMBER = re.compile(r"([+-]?)(\d+\.\d+|\.\d+|\d+)(%|[A-Za-z]*)")
 EXPONENT = re.compile(r"[eE]\d*")  # what a unit must not be: 1e3
-_TAKES = "an operation takes numbers, variables, + - * / and parentheses"
+_OPERATION_FIX = "an operation takes numbers, variables, + - * / and parentheses"
 
 
-def read_operation(tokens: Sequence[Token], at: int, path: str) -> tuple[Operand, int]:
+def parse_operation(tokens: Sequence[Token], at: int, path: str) -> tuple[Operand, int]:
     """Return what stands in the parentheses that open at *at*, and where they close.
 
     Raises RefusedError, for a comment too: less.js does not read one everywhere.
     """
-    reader = _Reader(tokens, at, path)
+    reader = _OperationParser(tokens, at, path)
     operand = reader.parentheses()
     return operand, reader.at
 
 
-class _Reader:
+class _OperationParser:
     def __init__(self, tokens: Sequence[Token], at: int, path: str) -> None:
         self.tokens = tokens
         self.at = at
@@ -49,7 +49,7 @@ class _Reader:
         self.next()
         operand = self.sum()
         if self.token.text != ")":
-            raise RefusedError(self.token.line, f"{self.token.text} in an operation", _TAKES)
+            raise UnsupportedError(self.token.line, f"{self.token.text} in an operation", _OPERATION_FIX)
         return operand
 
     def sum(self) -> Operand:
@@ -59,7 +59,7 @@ class _Reader:
             beside = (self.tokens[self.at - 1], *self.tokens[self.at + 1 : self.at + 2])
             if any(near.kind != "space" for near in beside):
                 text = f"{token.text} without spaces in an operation"
-                raise RefusedError(token.line, text, f"write spaces around the {token.text}")
+                raise UnsupportedError(token.line, text, f"write spaces around the {token.text}")
             self.next()
             left = Operation(token.text, left, self.product(), SourcePosition(self.path, token.line))
         return left
@@ -79,10 +79,10 @@ class _Reader:
         if number and not EXPONENT.fullmatch(number[3]):
             found = Number(token.text.lstrip("+"))
         elif token.kind == "at" and not token.text.startswith("@@"):
-            found = Ref(token.text, SourcePosition(self.path, token.line))
+            found = VariableRef(token.text, SourcePosition(self.path, token.line))
         elif token.text == "(":
             found = self.parentheses()
         else:
-            raise RefusedError(token.line, f"{token.text} in an operation", _TAKES)
+            raise UnsupportedError(token.line, f"{token.text} in an operation", _OPERATION_FIX)
         self.next()
         return found

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pipelines.core.errors import SourceError
 from pipelines.site.content.read_policy import ReadPolicy
-from pipelines.site.less.core_writer import write_core
+from pipelines.site.less.emitter import emit_less
 from pipelines.site.less.evaluation import evaluate
-from pipelines.site.less.imports import read_sheet
+from pipelines.site.less.imports import load_stylesheet
 from pipelines.site.less.lessc import run_lessc
 from pipelines.site.less.lesscpy_compiler import run_lesscpy
 from pipelines.site.less.scopes import resolve_names
@@ -40,7 +40,7 @@ def compile_less(
     """
     if compiler == "lessc":
         return CompiledLess(*run_lessc(entry, project, policy))
-    sheet, sources, faults = read_sheet(entry, project, policy)
+    sheet, sources, faults = load_stylesheet(entry, project, policy)
     names = resolve_names(sheet)
     faults += names.faults
     if faults:
@@ -48,7 +48,7 @@ def compile_less(
     books = evaluate(sheet, names)
     if books.faults:
         raise SourceError(books.faults)
-    core = write_core(sheet, names)
+    core = emit_less(sheet, names)
     if core.faults:
         raise SourceError(core.faults)
     if not core.lines:

@@ -10,12 +10,19 @@ from pathlib import Path
 
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.content.read_policy import ReadPolicy
-from pipelines.site.less.grammar import Parser
-from pipelines.site.less.nodes import Import, Mixin, Node, Sheet, SourcePosition, Variable
+from pipelines.site.less.nodes import (
+    Import,
+    MixinDefinition,
+    Node,
+    SourcePosition,
+    Stylesheet,
+    VariableDefinition,
+)
+from pipelines.site.less.parser import Parser
 
 
 @dataclass(slots=True)
-class LessFile:
+class LoadState:
     """What has been read so far."""
 
     project: Path
@@ -28,21 +35,21 @@ class LessFile:
     silent: set[str] = field(default_factory=set)  # files of variables and mixins alone
 
 
-def read_sheet(
+def load_stylesheet(
     entry: Path, project: Path, policy: ReadPolicy | None = None
-) -> tuple[Sheet, tuple[str, ...], list[Fault]]:
+) -> tuple[Stylesheet, tuple[str, ...], list[Fault]]:
     """Return the sheet with its imports in their places, the files read, and the faults.
 
     A file that is imported twice is read once. less.js does so too, but not always at the
     first place, so this is for files of variables and mixins alone.
     """
-    source = LessFile(project, policy)
-    body = _file(entry, source, ())
-    sheet = Sheet(tuple(body), frozenset(source.refused), tuple(source.names))
+    source = LoadState(project, policy)
+    body = _load_file(entry, source, ())
+    sheet = Stylesheet(tuple(body), frozenset(source.refused), tuple(source.names))
     return sheet, tuple(source.files), source.faults
 
 
-def _file(file: Path, source: LessFile, above: tuple[str, ...]) -> list[Node]:
+def _load_file(file: Path, source: LoadState, above: tuple[str, ...]) -> list[Node]:
     path = file.relative_to(source.project).as_posix()
     source.files.append(path)
     try:
@@ -63,15 +70,15 @@ def _file(file: Path, source: LessFile, above: tuple[str, ...]) -> list[Node]:
     nodes: list[Node] = []
     for node in sheet.body:
         if isinstance(node, Import):
-            nodes += _import(node, file, source, (*above, path))
+            nodes += _load_import(node, file, source, (*above, path))
         else:
             nodes.append(node)
-    if all(isinstance(node, Variable | Mixin) for node in nodes):
+    if all(isinstance(node, VariableDefinition | MixinDefinition) for node in nodes):
         source.silent.add(path)
     return nodes
 
 
-def _import(node: Import, file: Path, source: LessFile, above: tuple[str, ...]) -> list[Node]:
+def _load_import(node: Import, file: Path, source: LoadState, above: tuple[str, ...]) -> list[Node]:
     def refuse(text: str, fix: str) -> list[Node]:
         source.faults.append(Fault(node.place.path, node.place.line, text, fix))
         return []
@@ -99,4 +106,4 @@ def _import(node: Import, file: Path, source: LessFile, above: tuple[str, ...]) 
             return refuse(said, "keep one of the two imports: the order of the rules hangs on it")
         return []
     source.first[path] = node.place
-    return _file(source.project / path, source, above)
+    return _load_file(source.project / path, source, above)

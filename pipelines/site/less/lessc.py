@@ -14,20 +14,20 @@ from pipelines.core.errors import Fault, SourceError, ToolError
 from pipelines.site.content.read_policy import ReadPolicy
 from pipelines.tools import shell
 
-SECONDS = 60.0
+TIMEOUT = 60.0
 # "NameError: variable @x is undefined in /site/theme/less/a.less on line 3, column 5:"
 _ERROR = re.compile(
     r"[A-Z]\w*Error: (?P<text>[^\n]+?) in (?P<file>[^\n]+?) on line (?P<line>\d+), column \d+:"
 )
 # less.js embeds the files that these name, and does not list them. Only a quoted name is known before it
 # compiles: ~"…", e("…"), variables and other functions are refused.
-_EMBEDS = re.compile(r"data-uri\s*\(|@import\s*\([^)]*\binline\b[^)]*\)", re.IGNORECASE)
-_NAMED = re.compile(
+_EMBEDDING = re.compile(r"data-uri\s*\(|@import\s*\([^)]*\binline\b[^)]*\)", re.IGNORECASE)
+_EMBEDDED_FILE = re.compile(
     r"""(?:data-uri\s*\(\s*(?:(["'])[^"'@{]*\1\s*,\s*)?|@import\s*\([^)]*\)\s*(?:url\(\s*)?)"""
     r"""(?P<quote>["'])(?P<file>[^"'@{#]+)(?:\#[^"'@{]*)?(?P=quote)\s*[);]""",
     re.IGNORECASE,
 )
-_TRIED = re.compile(r"\. Tried - .*")  # a list of paths of this machine
+_SEARCHED_PATHS = re.compile(r"\. Tried - .*")  # a list of paths of this machine
 
 
 def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[str, tuple[str, ...]]:
@@ -38,24 +38,26 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
         raise ToolError('lessc: not installed; run `npm ci`, or set less_compiler = "lesscpy"')
     try:
         listed = shell.run_program(
-            [lessc, "--no-color", "-M", entry, "theme.css"], timeout=SECONDS, cwd=project
+            [lessc, "--no-color", "-M", entry, "theme.css"], timeout=TIMEOUT, cwd=project
         )
         first = _relative(entry, project)
-        sources = tuple(dict.fromkeys((first, *_listed(listed.decode("utf-8"), project))))
-        if policy and (faults := list(_refused(sources, entry, project, policy))):
+        sources = tuple(dict.fromkeys((first, *_parse_make_rule(listed.decode("utf-8"), project))))
+        if policy and (faults := list(_policy_faults(sources, entry, project, policy))):
             raise SourceError(faults)
-        css = shell.run_program([lessc, "--no-color", entry], timeout=SECONDS, cwd=project)
+        css = shell.run_program([lessc, "--no-color", entry], timeout=TIMEOUT, cwd=project)
     except ToolError as error:
         found = _ERROR.search(str(error))
         if not found:
             raise
-        text = _TRIED.sub("", found["text"])
+        text = _SEARCHED_PATHS.sub("", found["text"])
         path = _relative(Path(found["file"]), project)
         raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "mend it")]) from None
     return css.decode("utf-8"), sources
 
 
-def _refused(sources: tuple[str, ...], entry: Path, project: Path, policy: ReadPolicy) -> Iterator[Fault]:
+def _policy_faults(
+    sources: tuple[str, ...], entry: Path, project: Path, policy: ReadPolicy
+) -> Iterator[Fault]:
     """Yield a fault for each file that lessc read and *policy* does not admit."""
     for path in sources:
         file = project / path
@@ -64,8 +66,8 @@ def _refused(sources: tuple[str, ...], entry: Path, project: Path, policy: ReadP
             yield Fault(_relative(entry, project), 0, what, "copy the file into theme/less/")
             continue
         text = file.read_text("utf-8", errors="replace")
-        for found in _EMBEDS.finditer(text):
-            if refused := _refused_embedding(text, found.start(), (entry.parent, file.parent), policy, path):
+        for found in _EMBEDDING.finditer(text):
+            if refused := _embedding_refusal(text, found.start(), (entry.parent, file.parent), policy, path):
                 line = text.count("\n", 0, found.start()) + 1
                 what = "@import" if found[0].startswith("@") else "data-uri"
                 yield Fault(
@@ -73,13 +75,13 @@ def _refused(sources: tuple[str, ...], entry: Path, project: Path, policy: ReadP
                 )
 
 
-def _refused_embedding(text: str, at: int, folders: tuple[Path, Path], policy: ReadPolicy, path: str) -> str:
+def _embedding_refusal(text: str, at: int, folders: tuple[Path, Path], policy: ReadPolicy, path: str) -> str:
     """Return why the file that is embedded at *at* may not be read, or "".
 
     Its name is relative to the entry or, with --rewrite-urls, to the file that names it:
     https://lesscss.org/functions/#misc-functions-data-uri
     """
-    found = _NAMED.match(text, at)
+    found = _EMBEDDED_FILE.match(text, at)
     if not found:
         return "names a file that is known only later"
     files = [file for folder in folders if os.path.exists(file := os.path.realpath(folder / found["file"]))]
@@ -88,7 +90,7 @@ def _refused_embedding(text: str, at: int, folders: tuple[Path, Path], policy: R
     return next((refusal.text for file in files if (refusal := policy.imported(path, file))), "")
 
 
-def _listed(rule: str, project: Path) -> Iterator[str]:
+def _parse_make_rule(rule: str, project: Path) -> Iterator[str]:
     """Yield the files of a rule of make: ``theme.css: a.less b.less``; spaces are not escaped."""
     name = ""
     for word in rule.partition(":")[2].split(" "):

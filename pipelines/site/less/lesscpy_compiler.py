@@ -14,16 +14,16 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.core.errors import Fault
-from pipelines.site.less.core_writer import CoreSheet
+from pipelines.site.less.emitter import EmittedLess
 from pipelines.site.less.nodes import SourcePosition
 
-NOT_LESSCPY = 'write it in another way, or set less_compiler = "lessc" in site.toml'
+LESSCPY_FIX = 'write it in another way, or set less_compiler = "lessc" in site.toml'
 
 
-def run_lesscpy(core: CoreSheet) -> tuple[str, list[Fault]]:
+def run_lesscpy(core: EmittedLess) -> tuple[str, list[Fault]]:
     """Return what lesscpy makes of *core*, or a fault for every line that it complains of."""
     css, said = _compile("\n".join(core.lines))
-    return css, [_message(core, line) for line in said]
+    return css, [_message_fault(core, line) for line in said]
 
 
 @lru_cache(maxsize=1)
@@ -78,7 +78,7 @@ def _parser() -> Any:
     return _parser_class()()
 
 
-class _Look:
+class _FormatOptions:
     """How lesscpy writes its result."""
 
     minify = xminify = tabs = False
@@ -96,7 +96,7 @@ def _compile(text: str) -> tuple[str, list[str]]:
             parser = _parser()
             parser.again()
             parser.parse(file=io.StringIO(text))
-            css = formatter.Formatter(_Look()).format(parser)
+            css = formatter.Formatter(_FormatOptions()).format(parser)
         # lesscpy raises whatever its inner parts raise; none of it may pass for CSS.
         except Exception as error:
             said.write(f"{type(error).__name__}: {error}\n")
@@ -104,17 +104,17 @@ def _compile(text: str) -> tuple[str, list[str]]:
     return css, [line for line in said.getvalue().splitlines() if line.strip()]
 
 
-def _message(core: CoreSheet, said: str) -> Fault:
+def _message_fault(core: EmittedLess, said: str) -> Fault:
     """Map a message of lesscpy to the line that it speaks of, where it names one."""
     found = re.search(r"line: (\d+)", said)
     number = int(found[1]) if found else 0
     place = core.places[number - 1] if 0 < number <= len(core.places) else None
     if place is None:
         place = SourcePosition(core.places[0].path, 0)
-    return Fault(place.path, place.line, f"lesscpy: {_restored(core, said)}", NOT_LESSCPY)
+    return Fault(place.path, place.line, f"lesscpy: {_restore_placeholders(core, said)}", LESSCPY_FIX)
 
 
-def _restored(core: CoreSheet, text: str) -> str:
+def _restore_placeholders(core: EmittedLess, text: str) -> str:
     """Put back what was put aside, in a message."""
     text = re.sub(r'"(\d+)"', lambda found: core.texts[int(found[1])], text)
     text = re.sub(r"\.?s(\d+)_", lambda found: core.selectors[int(found[1])], text)

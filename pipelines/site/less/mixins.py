@@ -5,70 +5,72 @@ Reads and writes nothing. No network.
 
 from __future__ import annotations
 
-from pipelines.site.less.nodes import Call, Param, SourcePosition, Value
-from pipelines.site.less.tokens import RefusedError, Token, depth_of, split, words
-from pipelines.site.less.values import read_value
+from pipelines.site.less.nodes import MixinCall, Param, SourcePosition, Value
+from pipelines.site.less.tokens import Token, UnsupportedError, depth_change, split_tokens, strip_trivia
+from pipelines.site.less.values import parse_value
 
 
-def read_call(head: list[Token], path: str) -> Call:
+def parse_call(head: list[Token], path: str) -> MixinCall:
     """Return the call in ``.name(…)``; raises RefusedError."""
-    name, inner, after = _parts(head)
+    name, inner, after = _split_signature(head)
     if after:
         text = f"{''.join(token.text for token in after)} after a call of {name}()"
-        raise RefusedError(after[0].line, text)
+        raise UnsupportedError(after[0].line, text)
     args: list[tuple[str, Value]] = []
-    for part in _split(inner):
-        key, tokens = _named(part)
-        value = read_value(part if tokens is None else tokens, path)
+    for part in _split_arguments(inner):
+        key, tokens = _split_name(part)
+        value = parse_value(part if tokens is None else tokens, path)
         if not value:
             line = part[0].line if part else head[0].line
-            raise RefusedError(line, f"an empty argument of {name}()", "give it a value")
+            raise UnsupportedError(line, f"an empty argument of {name}()", "give it a value")
         args.append(("" if tokens is None else key, value))
-    return Call(name, tuple(args), SourcePosition(path, head[0].line))
+    return MixinCall(name, tuple(args), SourcePosition(path, head[0].line))
 
 
-def read_params(head: list[Token], path: str) -> tuple[Param, ...]:
+def parse_params(head: list[Token], path: str) -> tuple[Param, ...]:
     """Return the parameters in ``.name(…)``; raises RefusedError."""
-    name, inner, after = _parts(head)
+    name, inner, after = _split_signature(head)
     if after:
         said = "a guard (when)" if after[0].text == "when" else after[0].text
-        raise RefusedError(after[0].line, f"{name}() with {said}")
+        raise UnsupportedError(after[0].line, f"{name}() with {said}")
     params: list[Param] = []
-    for part in _split(inner):
-        key, tokens = _named(part)
-        if not key or (tokens is None and len(words(part)) > 1):
-            said = "".join(token.text for token in words(part)) or "nothing"
+    for part in _split_arguments(inner):
+        key, tokens = _split_name(part)
+        if not key or (tokens is None and len(strip_trivia(part)) > 1):
+            said = "".join(token.text for token in strip_trivia(part)) or "nothing"
             line = part[0].line if part else head[0].line
             text = f"{said} as a parameter of {name}()"
-            raise RefusedError(line, text, "write @name or @name: value")
-        params.append(Param(key, None if tokens is None else read_value(tokens, path)))
+            raise UnsupportedError(line, text, "write @name or @name: value")
+        params.append(Param(key, None if tokens is None else parse_value(tokens, path)))
     return tuple(params)
 
 
-def _parts(head: list[Token]) -> tuple[str, list[Token], list[Token]]:
+def _split_signature(head: list[Token]) -> tuple[str, list[Token], list[Token]]:
     """Return the name with its dot, what stands in the parentheses, and what follows them."""
     start = next(i for i, token in enumerate(head) if token.kind == "function")
     name = f".{head[start].text[:-1]}"
     depth = 0
     for index in range(start, len(head)):
-        depth += depth_of(head[index])
+        depth += depth_change(head[index])
         if depth == 0 and head[index].text != ")":
-            raise RefusedError(head[index].line, f"{head[index].text} without its beginning", "balance it")
+            raise UnsupportedError(
+                head[index].line, f"{head[index].text} without its beginning", "balance it"
+            )
         if depth == 0:
-            return name, head[start + 1 : index], words(head[index + 1 :])
-    raise RefusedError(head[start].line, f"{name}( without its )", "close it")
+            return name, head[start + 1 : index], strip_trivia(head[index + 1 :])
+    raise UnsupportedError(head[start].line, f"{name}( without its )", "close it")
 
 
-def _split(tokens: list[Token]) -> list[list[Token]]:
+def _split_arguments(tokens: list[Token]) -> list[list[Token]]:
     """Part arguments at semicolons, or at commas where there are none."""
-    mark = ";" if len(split(tokens, ";")) > 1 else ","
-    parts = split(tokens, mark)
-    return parts if words(parts[-1]) else parts[:-1]
+    mark = ";" if len(split_tokens(tokens, ";")) > 1 else ","
+    parts = split_tokens(tokens, mark)
+    return parts if strip_trivia(parts[-1]) else parts[:-1]
 
 
-def _named(part: list[Token]) -> tuple[str, list[Token] | None]:
+def _split_name(part: list[Token]) -> tuple[str, list[Token] | None]:
     """Return the variable that a part begins with, and what stands after its colon."""
-    plain = words(part)
+    plain = strip_trivia(part)
     if not plain or plain[0].kind != "at" or plain[0].text.startswith("@@"):
         return "", None
     if len(plain) > 1 and plain[1].text == ":":

@@ -16,7 +16,7 @@ class SourcePosition:
 
 
 @dataclass(frozen=True, slots=True)
-class TextPiece:
+class CssText:
     """CSS that the compiler never sees."""
 
     text: str
@@ -30,7 +30,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ref:
+class VariableRef:
     """A variable where it is used."""
 
     name: str  # with its @
@@ -48,9 +48,9 @@ class Operation:
     place: SourcePosition
 
 
-Operand = Number | Ref | Operation
-Piece = TextPiece | Ref | Operation
-Value = tuple[Piece, ...]  # written one after the other, spaces included in the texts
+Operand = Number | VariableRef | Operation
+ValuePart = CssText | VariableRef | Operation
+Value = tuple[ValuePart, ...]  # written one after the other, spaces included in the texts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,14 +61,14 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Variable:
+class VariableDefinition:
     name: str  # with its @
     value: Value
     place: SourcePosition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class MixinCall:
     """A mixin where it is used."""
 
     name: str  # with its dot
@@ -104,7 +104,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class GroupRule:
     """An at-rule around rules: @media, @supports, @keyframes …"""
 
     name: str  # with its @
@@ -114,7 +114,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Statement:
+class StatementAtRule:
     """An at-rule without a block."""
 
     text: str
@@ -122,7 +122,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mixin:
+class MixinDefinition:
     name: str  # with its dot
     params: tuple[Param, ...]
     body: tuple[Node, ...]
@@ -135,11 +135,20 @@ class Import:
     place: SourcePosition
 
 
-Node = Declaration | Variable | Call | Rule | Group | Statement | Mixin | Import
+Node = (
+    Declaration
+    | VariableDefinition
+    | MixinCall
+    | Rule
+    | GroupRule
+    | StatementAtRule
+    | MixinDefinition
+    | Import
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Stylesheet:
     """One file, or all of them once the imports are in their places."""
 
     body: tuple[Node, ...]

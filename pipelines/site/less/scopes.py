@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.less.nodes import (
-    Call,
     Declaration,
-    Group,
-    Mixin,
+    GroupRule,
+    MixinCall,
+    MixinDefinition,
     Node,
     Operation,
-    Piece,
-    Ref,
     Rule,
-    Sheet,
     SourcePosition,
+    Stylesheet,
     Value,
-    Variable,
+    ValuePart,
+    VariableDefinition,
+    VariableRef,
 )
 
 
@@ -35,7 +35,7 @@ class Binding:
     name: str
     place: SourcePosition
     value: Value | None  # None: a parameter without a default
-    mixin: Mixin | None  # whose body it stands in
+    mixin: MixinDefinition | None  # whose body it stands in
     param: int = -1  # its number among the parameters of the mixin
 
 
@@ -44,45 +44,45 @@ class ResolvedNames:
     """What is known of the names of a sheet."""
 
     faults: list[Fault] = field(default_factory=list)
-    mixins: dict[str, Mixin] = field(default_factory=dict)
-    refs: dict[Ref, Binding] = field(default_factory=dict)
-    variables: dict[Variable, Binding] = field(default_factory=dict)
-    params: dict[Mixin, tuple[Binding, ...]] = field(default_factory=dict)
-    calls: list[tuple[Call, Mixin | None]] = field(default_factory=list)  # and who calls
-    args: dict[Call, tuple[Value, ...]] = field(default_factory=dict)  # by position, complete
+    mixins: dict[str, MixinDefinition] = field(default_factory=dict)
+    refs: dict[VariableRef, Binding] = field(default_factory=dict)
+    variables: dict[VariableDefinition, Binding] = field(default_factory=dict)
+    params: dict[MixinDefinition, tuple[Binding, ...]] = field(default_factory=dict)
+    calls: list[tuple[MixinCall, MixinDefinition | None]] = field(default_factory=list)  # and who calls
+    args: dict[MixinCall, tuple[Value, ...]] = field(default_factory=dict)  # by position, complete
 
 
 Scope = dict[str, Binding]
 
 
-def refs_of(value: Value) -> Iterator[Ref]:
+def find_refs(value: Value) -> Iterator[VariableRef]:
     """Every variable that *value* names."""
     pieces: list[object] = list(value)
     while pieces:
         piece = pieces.pop(0)
-        if isinstance(piece, Ref):
+        if isinstance(piece, VariableRef):
             yield piece
         elif isinstance(piece, Operation):
             pieces[:0] = [piece.left, piece.right]
 
 
-def resolve_names(sheet: Sheet) -> ResolvedNames:
+def resolve_names(sheet: Stylesheet) -> ResolvedNames:
     """Return what the names of *sheet* stand for; unknown and leaking ones are faults."""
     return _Resolver(sheet).run()
 
 
 class _Resolver:
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Stylesheet) -> None:
         self.sheet = sheet
         self.names = ResolvedNames()
-        self.uses: list[tuple[Ref, list[Scope]]] = []  # and the scopes around it
+        self.uses: list[tuple[VariableRef, list[Scope]]] = []  # and the scopes around it
 
     def fault(self, place: SourcePosition, text: str, fix: str) -> None:
         self.names.faults.append(Fault(place.path, place.line, text, fix))
 
     def run(self) -> ResolvedNames:
         for node in self.sheet.body:
-            if isinstance(node, Mixin):
+            if isinstance(node, MixinDefinition):
                 self.mixin(node)
         self.block(self.sheet.body, [], None)
         self.leaks()
@@ -91,7 +91,7 @@ class _Resolver:
             self.shadows()
         return self.names
 
-    def mixin(self, node: Mixin) -> None:
+    def mixin(self, node: MixinDefinition) -> None:
         other = self.names.mixins.get(node.name)
         if other:
             where = f"{other.place.path}:{other.place.line}"
@@ -104,24 +104,24 @@ class _Resolver:
                 fix = "rename one of them; a call would take in the rule as well"
                 self.fault(place, f"{name} is the name of a mixin too", fix)
 
-    def block(self, body: tuple[Node, ...], scopes: list[Scope], mixin: Mixin | None) -> None:
+    def block(self, body: tuple[Node, ...], scopes: list[Scope], mixin: MixinDefinition | None) -> None:
         scope: Scope = {}
         inner = [*scopes, scope]
         for node in body:
-            if isinstance(node, Variable):
+            if isinstance(node, VariableDefinition):
                 self.define(scope, Binding(node.name, node.place, node.value, mixin))
                 self.names.variables[node] = scope[node.name]
         for node in body:
-            if isinstance(node, Variable | Declaration):
+            if isinstance(node, VariableDefinition | Declaration):
                 self.value(node.value, inner)
-            elif isinstance(node, Call):
+            elif isinstance(node, MixinCall):
                 self.call(node, inner, mixin)
             elif isinstance(node, Rule):
                 self.block(node.body, inner, mixin)
-            elif isinstance(node, Group):
+            elif isinstance(node, GroupRule):
                 self.value(node.query, inner)
                 self.block(node.body, inner, mixin)
-            elif isinstance(node, Mixin) and self.names.mixins.get(node.name) is node:
+            elif isinstance(node, MixinDefinition) and self.names.mixins.get(node.name) is node:
                 params: Scope = {}
                 for index, param in enumerate(node.params):
                     self.define(params, Binding(param.name, node.place, param.default, node, index))
@@ -138,7 +138,7 @@ class _Resolver:
         scope.setdefault(binding.name, binding)
 
     def value(self, value: Value, scopes: list[Scope]) -> None:
-        for ref in refs_of(value):
+        for ref in find_refs(value):
             found = next((s[ref.name] for s in reversed(scopes) if ref.name in s), None)
             if found:
                 self.names.refs[ref] = found
@@ -148,7 +148,7 @@ class _Resolver:
                 hint = suggest(ref.name, known) if known else "define it"
                 self.fault(ref.place, f"unknown variable {ref.name}", hint)
 
-    def call(self, call: Call, scopes: list[Scope], caller: Mixin | None) -> None:
+    def call(self, call: MixinCall, scopes: list[Scope], caller: MixinDefinition | None) -> None:
         for _, value in call.args:
             self.value(value, scopes)
         mixin = self.names.mixins.get(call.name)
@@ -166,7 +166,7 @@ class _Resolver:
         if args is not None:
             self.names.args[call] = args
 
-    def arguments(self, call: Call, mixin: Mixin) -> tuple[Value, ...] | None:
+    def arguments(self, call: MixinCall, mixin: MixinDefinition) -> tuple[Value, ...] | None:
         """Return the arguments in the order of the parameters, defaults filled in."""
         given: dict[str, Value] = {}
         free = [param.name for param in mixin.params]
@@ -190,17 +190,17 @@ class _Resolver:
                 return None
         return tuple(self.filled(param.name, mixin, given) for param in mixin.params)
 
-    def filled(self, name: str, mixin: Mixin, given: dict[str, Value]) -> Value:
+    def filled(self, name: str, mixin: MixinDefinition, given: dict[str, Value]) -> Value:
         """Return an argument, or the default with the other arguments put into it."""
         if name in given:
             return given[name]
         default = next(param.default for param in mixin.params if param.name == name) or ()
-        pieces: list[Piece] = []
+        pieces: list[ValuePart] = []
         own = {param.name for param in mixin.params}
         for piece in default:
-            if isinstance(piece, Ref) and piece.name in own and piece.name != name:
+            if isinstance(piece, VariableRef) and piece.name in own and piece.name != name:
                 pieces += self.filled(piece.name, mixin, given)
-            elif isinstance(piece, Operation) and own & {ref.name for ref in refs_of((piece,))}:
+            elif isinstance(piece, Operation) and own & {ref.name for ref in find_refs((piece,))}:
                 fix = f"compute it inside {mixin.name}()"
                 self.fault(mixin.place, f"{name} computes with another parameter", fix)
             else:
@@ -240,7 +240,7 @@ class _Resolver:
     def behind(self, binding: Binding) -> set[Binding]:
         """The variables that *binding* is made of."""
         found: set[Binding] = set()
-        for ref in refs_of(binding.value or ()):
+        for ref in find_refs(binding.value or ()):
             if inner := self.names.refs.get(ref):
                 found |= {inner, *self.behind(inner)}
         return found
@@ -253,7 +253,7 @@ class _Resolver:
             if binding in above:
                 self.fault(binding.place, f"{binding.name} is defined by itself", "give it a value")
             elif binding not in done and binding.value is not None:
-                for ref in refs_of(binding.value):
+                for ref in find_refs(binding.value):
                     if ref in self.names.refs:
                         follow(self.names.refs[ref], (*above, binding))
             done.add(binding)

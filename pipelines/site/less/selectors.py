@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 
 from pipelines.site.less.nodes import Selector, SourcePosition
-from pipelines.site.less.tokens import RefusedError, Token, words
-from pipelines.site.less.values import spaced
+from pipelines.site.less.tokens import Token, UnsupportedError, strip_trivia
+from pipelines.site.less.values import normalize_spaces
 
 _KEYFRAME = re.compile(r"from|to|(?:\d+\.\d+|\.\d+|\d+)%", re.IGNORECASE)
 # What a selector may have outside of parentheses, in them, and in brackets.
-_MARKS = {"": ">+~.:*", "(": ">+~.:*,-", "[": "=~|^$*"}
+_DELIMITERS = {"": ">+~.:*", "(": ">+~.:*,-", "[": "=~|^$*"}
 _KINDS = {
     "": ("ident", "hash", "function", "space"),
     "(": ("ident", "hash", "function", "space", "number"),
@@ -25,7 +25,7 @@ _ATTRIBUTE = re.compile(rf" ?{_NAME} ?(?:[~|^$*]?= ?(?:{_NAME}|\"[^\"]*\"|'[^']*
 _COMBINATORS = (">", "+", "~", " ")
 
 
-def read_selector(tokens: Sequence[Token], line: int) -> Selector:
+def parse_selector(tokens: Sequence[Token], line: int) -> Selector:
     """Return one complex selector of a rule at *line*; raises RefusedError."""
     kept = list(tokens)
     while kept and kept[-1].kind in ("space", "comment"):
@@ -33,15 +33,15 @@ def read_selector(tokens: Sequence[Token], line: int) -> Selector:
     while kept and kept[0].kind in ("space", "comment"):
         kept.pop(0)
     if not kept:
-        raise RefusedError(line, "nothing beside a comma of a selector", "drop the comma")
+        raise UnsupportedError(line, "nothing beside a comma of a selector", "drop the comma")
     for token in kept:
         if token.kind == "comment":
             # less.js may draw together what stands on both sides of it.
-            raise RefusedError(token.line, "a comment inside a selector", "put it above the rule")
-    return _Selector(spaced(kept)).read()
+            raise UnsupportedError(token.line, "a comment inside a selector", "put it above the rule")
+    return _SelectorParser(normalize_spaces(kept)).read()
 
 
-def names_of(tokens: Sequence[Token], path: str) -> list[tuple[str, SourcePosition]]:
+def selector_names(tokens: Sequence[Token], path: str) -> list[tuple[str, SourcePosition]]:
     """Return the .classes and #ids among *tokens*."""
     names = []
     for before, token in zip((None, *tokens), tokens, strict=False):
@@ -51,7 +51,7 @@ def names_of(tokens: Sequence[Token], path: str) -> list[tuple[str, SourcePositi
     return names
 
 
-class _Selector:
+class _SelectorParser:
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.tokens = tokens
         self.steps: list[str] = []
@@ -66,10 +66,10 @@ class _Selector:
             self.one(token, before, after)
         if self.open:
             token = self.open[0]
-            raise RefusedError(token.line, f"{token.text} without its end", "close it")
+            raise UnsupportedError(token.line, f"{token.text} without its end", "close it")
         if self.steps[-1] in _COMBINATORS:
             text = f"nothing after {self.steps[-1]}"
-            raise RefusedError(nothing.line, text, "name what it leads to")
+            raise UnsupportedError(nothing.line, text, "name what it leads to")
         return Selector(tuple(self.steps))
 
     def one(self, token: Token, before: Token, after: Token) -> None:
@@ -77,19 +77,19 @@ class _Selector:
         mark = token.text if token.kind == "delim" else ""
         if mark == "&":
             if within:
-                raise RefusedError(token.line, "& inside parentheses of a selector")
+                raise UnsupportedError(token.line, "& inside parentheses of a selector")
             if before.kind not in ("space", "end") and before.text not in _COMBINATORS:
                 fix = "write & at the beginning, or a space before it"
-                raise RefusedError(token.line, f"& directly after {before.text}", fix)
+                raise UnsupportedError(token.line, f"& directly after {before.text}", fix)
             self.steps.append("&")
         elif mark in (")", "]"):
             if before.text in (",", "(") or before.kind == "function":
-                raise RefusedError(token.line, f"{before.text}{mark} in a selector", "name something")
+                raise UnsupportedError(token.line, f"{before.text}{mark} in a selector", "name something")
             if mark == "]" and not _ATTRIBUTE.fullmatch("".join(self.attribute)):
                 text = "brackets in a selector that are no attribute"
-                raise RefusedError(token.line, text, 'write [name] or [name="value"]')
+                raise UnsupportedError(token.line, text, 'write [name] or [name="value"]')
             if not self.open or within != {")": "(", "]": "["}[mark]:
-                raise RefusedError(token.line, f"{mark} without its beginning", "balance it")
+                raise UnsupportedError(token.line, f"{mark} without its beginning", "balance it")
             self.open.pop()
             self.glue(mark)
         elif mark == "[" and within != "[":
@@ -98,27 +98,27 @@ class _Selector:
             self.glue(mark)
         elif token.kind == "number" and before.text == "&":
             self.glue(token.text)  # the end of a name: &-2
-        elif token.kind in _KINDS[within] or (mark and mark in _MARKS[within]):
+        elif token.kind in _KINDS[within] or (mark and mark in _DELIMITERS[within]):
             self.plain(token, before, after, within)
         else:
             said = ": a variable" if token.kind in ("interpolation", "at") else ""
-            raise RefusedError(token.line, f"{token.text}{said} in a selector")
+            raise UnsupportedError(token.line, f"{token.text}{said} in a selector")
 
     def plain(self, token: Token, before: Token, after: Token, within: str) -> None:
         self.attribute.append(token.text)
         if token.text == ":" and not (after.kind in ("ident", "function") or after.text == ":"):
             fix = "end the declaration before the block with a semicolon"
-            raise RefusedError(token.line, "a colon without a name in a selector", fix)
+            raise UnsupportedError(token.line, "a colon without a name in a selector", fix)
         if token.text == "." and after.kind not in ("ident", "interpolation"):
             text = "a full stop without a name in a selector"
-            raise RefusedError(token.line, text, "name the class")
+            raise UnsupportedError(token.line, text, "name the class")
         if token.kind == "string" and "@{" in token.text:
-            raise RefusedError(token.line, "a variable inside a string")
+            raise UnsupportedError(token.line, "a variable inside a string")
         if token.text == "," and (before.text == "," or before.kind == "function"):
-            raise RefusedError(token.line, f"{before.text}, in a selector", "drop the comma")
+            raise UnsupportedError(token.line, f"{before.text}, in a selector", "drop the comma")
         if token.kind == "function":
             if before.text != ":":
-                raise RefusedError(token.line, f"{token.text} in a selector")
+                raise UnsupportedError(token.line, f"{token.text} in a selector")
             self.open.append(token)
         if within or token.text not in _COMBINATORS:
             self.glue(token.text)
@@ -126,7 +126,7 @@ class _Selector:
             self.steps.append(token.text)
         elif token.text != " " and self.steps[-1] != " ":
             text = f"{self.steps[-1]} before {token.text} in a selector"
-            raise RefusedError(token.line, text, "keep one of them")
+            raise UnsupportedError(token.line, text, "keep one of them")
         elif token.text != " ":
             self.steps[-1] = token.text
 
@@ -138,10 +138,10 @@ class _Selector:
             self.steps[-1] += text
 
 
-def read_keyframe(tokens: Sequence[Token], line: int) -> Selector:
+def parse_keyframe_selector(tokens: Sequence[Token], line: int) -> Selector:
     """Return one step of an animation; raises RefusedError."""
-    text = "".join(token.text for token in words(tokens))
+    text = "".join(token.text for token in strip_trivia(tokens))
     if not _KEYFRAME.fullmatch(text):
         fix = "write from, to or a percentage"
-        raise RefusedError(line, f"{text or 'nothing'} in keyframes", fix)
+        raise UnsupportedError(line, f"{text or 'nothing'} in keyframes", fix)
     return Selector((text,))

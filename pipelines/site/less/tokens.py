@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from pipelines.core.errors import Fault
 
-WAY_OUT = 'put it into a file in theme/css/, or set less_compiler = "lessc" in site.toml'
+FALLBACK_FIX = 'put it into a file in theme/css/, or set less_compiler = "lessc" in site.toml'
 
 
-class RefusedError(Exception):
+class UnsupportedError(Exception):
     """Something that the grammar does not admit; caught where the next statement begins."""
 
-    def __init__(self, line: int, text: str, fix: str = WAY_OUT) -> None:
+    def __init__(self, line: int, text: str, fix: str = FALLBACK_FIX) -> None:
         super().__init__(text)
         self.line, self.text, self.fix = line, text, fix
 
@@ -40,9 +40,9 @@ class Token:
 
 
 _ESCAPED = r"\\(?:[0-9a-fA-F]{1,6}[ \t]?|[^\s0-9a-fA-F])"
-_START = rf"(?:[A-Za-z_]|[^\x00-\x7f]|{_ESCAPED})"
-_REST = rf"(?:[\w-]|[^\x00-\x7f]|{_ESCAPED})*"
-_NAME = rf"(?:--|-?{_START}){_REST}"
+_NAME_START = rf"(?:[A-Za-z_]|[^\x00-\x7f]|{_ESCAPED})"
+_NAME_REST = rf"(?:[\w-]|[^\x00-\x7f]|{_ESCAPED})*"
+_NAME = rf"(?:--|-?{_NAME_START}){_NAME_REST}"
 _STRING = r"\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*'"
 
 _PATTERN = re.compile(
@@ -57,8 +57,8 @@ _PATTERN = re.compile(
             r"(?P<interpolation>@\{[^}\n]*\})",
             r"(?P<at>@@?-?[\w-]+)",
             r"(?P<range>U\+[0-9A-Fa-f?]+(?:-[0-9A-Fa-f]+)?)",
-            rf"(?P<number>[+-]?(?:\d*\.)?\d+(?:%|-?{_START}{_REST})?)",
-            rf"(?P<hash>#{_REST[:-1]}+)",
+            rf"(?P<number>[+-]?(?:\d*\.)?\d+(?:%|-?{_NAME_START}{_NAME_REST})?)",
+            rf"(?P<hash>#{_NAME_REST[:-1]}+)",
             rf"(?P<function>{_NAME}\()",
             rf"(?P<ident>{_NAME})",
             r"(?P<delim>.)",
@@ -68,7 +68,7 @@ _PATTERN = re.compile(
 )
 
 # What can only be the beginning of something that never ends.
-_ENDLESS = {'"': "string", "'": "string", "/*": "comment"}
+_UNTERMINATED = {'"': "string", "'": "string", "/*": "comment"}
 
 
 def tokenize(text: str, path: str) -> tuple[list[Token], list[Fault]]:
@@ -78,7 +78,7 @@ def tokenize(text: str, path: str) -> tuple[list[Token], list[Fault]]:
     line = 1
     for match in _PATTERN.finditer(text):
         kind, word = str(match.lastgroup), match.group()
-        endless = _ENDLESS.get(text[match.start() : match.start() + 2]) or _ENDLESS.get(word)
+        endless = _UNTERMINATED.get(text[match.start() : match.start() + 2]) or _UNTERMINATED.get(word)
         if kind == "delim" and endless:
             faults.append(Fault(path, line, f"{endless} without an end", f"close the {endless}"))
             break
@@ -87,24 +87,24 @@ def tokenize(text: str, path: str) -> tuple[list[Token], list[Fault]]:
     return tokens, faults
 
 
-def words(tokens: Iterable[Token]) -> list[Token]:
+def strip_trivia(tokens: Iterable[Token]) -> list[Token]:
     """Return *tokens* without spaces and comments."""
     return [token for token in tokens if token.kind not in ("space", "comment")]
 
 
-def depth_of(token: Token) -> int:
+def depth_change(token: Token) -> int:
     """How a token changes the depth of parentheses and brackets."""
     if token.kind == "function" or token.text in ("(", "["):
         return 1
     return -1 if token.text in (")", "]") else 0
 
 
-def split(tokens: Sequence[Token], mark: str) -> list[list[Token]]:
+def split_tokens(tokens: Sequence[Token], mark: str) -> list[list[Token]]:
     """Return what stands between the *mark*s outside of parentheses."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
-        depth += depth_of(token)
+        depth += depth_change(token)
         if token.text == mark and depth == 0:
             parts.append([])
         else:

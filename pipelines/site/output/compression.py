@@ -34,23 +34,23 @@ COMPRESSIBLE = frozenset((
     ".asc", ".atom", ".css", ".csv", ".htm", ".html", ".ico", ".ics", ".js", ".json", ".map", ".md",
     ".mjs", ".otf", ".rss", ".svg", ".ttf", ".txt", ".vcf", ".wasm", ".webmanifest", ".xml", ".xsl",
 ))  # fmt: skip
-SMALLEST = 256  # bytes; what is smaller fits the first packet anyway
+MINIMUM_SIZE = 256  # bytes; what is smaller fits the first packet anyway
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class CompressionLevels:
     """How hard to try."""
 
     gzip: int  # 1 to 12 (libdeflate)
     brotli: int  # 0 to 11
 
 
-PAGE = Effort(gzip=9, brotli=8)
-ASSET = Effort(gzip=12, brotli=11)
+PAGE_LEVELS = CompressionLevels(gzip=9, brotli=8)
+ASSET_LEVELS = CompressionLevels(gzip=12, brotli=11)
 
 
 @dataclass(frozen=True, slots=True)
-class Compressed:
+class CompressionStats:
     """What compress_tree did."""
 
     files: int  # that have at least one twin
@@ -59,17 +59,17 @@ class Compressed:
     brotli: int
 
 
-def effort(path: PurePath) -> Effort:
+def compression_levels(path: PurePath) -> CompressionLevels:
     """Return the effort for *path*: what lies in a folder "assets" never changes."""
-    return ASSET if "assets" in path.parts[:-1] else PAGE
+    return ASSET_LEVELS if "assets" in path.parts[:-1] else PAGE_LEVELS
 
 
-def twins(data: bytes, effort: Effort = PAGE) -> tuple[bytes, bytes]:
+def compress_variants(data: bytes, effort: CompressionLevels = PAGE_LEVELS) -> tuple[bytes, bytes]:
     """Return *data* compressed with gzip and with brotli; equal inputs give equal bytes."""
     return gzip.gzip_bytes(data, effort.gzip), brotli.compress(data, quality=effort.brotli)
 
 
-def compress_tree(root: Path, workers: int) -> Compressed:
+def compress_tree(root: Path, workers: int) -> CompressionStats:
     """Write the twins of every compressible file below *root*, in *workers* threads.
 
     A file has no twin when it is smaller than 256 bytes, and not the one that
@@ -91,7 +91,7 @@ def compress_tree(root: Path, workers: int) -> Compressed:
         rows = list(pool.map(lambda path: _compress_file(root, path, faults), sorted(files)))
     if faults:
         raise SourceError(faults)
-    return Compressed(*(sum(column) for column in zip((0, 0, 0, 0), *rows, strict=True)))
+    return CompressionStats(*(sum(column) for column in zip((0, 0, 0, 0), *rows, strict=True)))
 
 
 def _compress_file(root: Path, path: Path, faults: list[Fault]) -> tuple[int, int, int, int]:
@@ -99,7 +99,9 @@ def _compress_file(root: Path, path: Path, faults: list[Fault]) -> tuple[int, in
     if not path.is_file():
         return 0, 0, 0, 0
     data, relative = path.read_bytes(), path.relative_to(root)
-    pair = twins(data, effort(relative)) if len(data) >= SMALLEST else (data, data)
+    pair = (
+        compress_variants(data, compression_levels(relative)) if len(data) >= MINIMUM_SIZE else (data, data)
+    )
     sizes = []
     for suffix, twin in zip((".gz", ".br"), pair, strict=True):
         target = path.with_name(path.name + suffix)

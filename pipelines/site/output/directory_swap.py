@@ -30,7 +30,7 @@ _STAGE, _LOCK = ".site-", ".lock"
 
 
 @contextmanager
-def staging_tree(out: Path) -> Iterator[Path]:
+def staging_directory(out: Path) -> Iterator[Path]:
     """Yield a new folder within *out* to build in; remove it afterwards, published or not.
 
     Finishes what a killed ``publish`` left and removes the stages of killed
@@ -39,16 +39,16 @@ def staging_tree(out: Path) -> Iterator[Path]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _unlock(_hold(out))
+        _release_lock(_acquire_lock(out))
     except OSError as error:
         text = f"cannot be written ({error.strerror}); make it a folder that you may write"
         raise PipelineError(f"{out.name}: {text}") from error
-    with _locked(out):
+    with _directory_lock(out):
         for journal in sorted(out.glob(".*.swap")):
             recover_exchange(out / journal.name[1 : -len(".swap")])
-        dead = [stage for stage in sorted(out.glob(f"{_STAGE}*")) if not _alive(stage)]
+        dead = [stage for stage in sorted(out.glob(f"{_STAGE}*")) if not _is_locked(stage)]
         stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
-        lock = _hold(stage)
+        lock = _acquire_lock(stage)
     try:
         for leftover in dead:
             _remove(leftover)
@@ -63,7 +63,7 @@ def staging_tree(out: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def swap_tree(stage: Path, place: Path, record: str) -> None:
+def swap_directory(stage: Path, place: Path, record: str) -> None:
     """Let the sealed *stage* change places with *place*, which may not exist yet.
 
     *record*, the JSON of the build's result, goes into it; ``place``.json links
@@ -71,19 +71,19 @@ def swap_tree(stage: Path, place: Path, record: str) -> None:
     old one is in *stage* then, and goes with it. Of several builds that publish
     at once, the last one wins.
     """
-    with _locked(place.parent):
+    with _directory_lock(place.parent):
         (stage / RECORD).write_text(record, encoding="utf-8")
         normalize_file(stage / RECORD, change=True)
         (stage / _LOCK).unlink()  # nobody sweeps while out is locked
         normalize_directory(stage)
-        _link(place)
+        _link_record(place)
         if os.path.lexists(place):
             exchange(stage, place)
         else:
             os.rename(stage, place)
 
 
-def _link(place: Path) -> None:
+def _link_record(place: Path) -> None:
     """Make place.json a link to the record of whatever is, or will be, at *place*."""
     link, goal = place.with_name(f"{place.name}.json"), f"{place.name}/{RECORD}"
     if link.is_symlink() and os.readlink(link) == goal:
@@ -95,28 +95,28 @@ def _link(place: Path) -> None:
 
 
 @contextmanager
-def _locked(out: Path) -> Iterator[None]:
+def _directory_lock(out: Path) -> Iterator[None]:
     """Hold the lock of *out*: for the moments in which stages appear, move or are counted."""
-    lock = _hold(out)
+    lock = _acquire_lock(out)
     try:
         yield
     finally:
-        _unlock(lock)
+        _release_lock(lock)
 
 
-def _unlock(lock: int) -> None:
+def _release_lock(lock: int) -> None:
     fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough once a child has inherited it
     os.close(lock)
 
 
-def _hold(folder: Path) -> int:
+def _acquire_lock(folder: Path) -> int:
     """Wait for the lock of *folder* and return its descriptor; the system frees it at our end."""
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
 
-def _alive(stage: Path) -> bool:
+def _is_locked(stage: Path) -> bool:
     """Return whether a process holds the lock of *stage*."""
     try:
         lock = os.open(stage / _LOCK, os.O_RDWR)

@@ -89,8 +89,8 @@ def add_machine_files(
     files: OutputFiles, config: SiteConfig, pages: Sequence[Page], facts: Mapping[str, PageFacts], as_of: int
 ) -> None:
     """Add sitemap, robots.txt and security.txt where the author brings none."""
-    dates = machine_files.last_changes(page.document for page in pages)
+    dates = machine_files.last_modified(page.document for page in pages)
     listed = [url for url, fact in facts.items() if not fact.hidden and not url.startswith(MEMBERS)]
     files.default("/robots.txt", machine_files.robots_txt(config))
     files.default("/.well-known/security.txt", machine_files.security_txt(config, as_of))
-    files.default("/sitemap.xml", machine_files.sitemap(config, listed, dates))
+    files.default("/sitemap.xml", machine_files.sitemap_xml(config, listed, dates))

@@ -15,7 +15,7 @@ from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import UNCATEGORISED, slug_of
 
 
-def sitemap(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]) -> str:
+def sitemap_xml(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]) -> str:
     """Return a sitemap (sitemaps.org) of the public *urls*; *dates* are when each last changed."""
     rows = []
     for url in sorted(urls):
@@ -26,7 +26,7 @@ def sitemap(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]
     return head + "".join(rows) + "</urlset>\n"
 
 
-def last_changes(documents: Iterable[Document]) -> dict[str, datetime]:
+def last_modified(documents: Iterable[Document]) -> dict[str, datetime]:
     """Return when each page, and each list of pages, last changed.
 
     A list changes when one of its posts does; a page whose date nobody knows
@@ -74,7 +74,7 @@ def security_txt(site: SiteConfig, as_of: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def aliases(documents: Iterable[Document]) -> dict[str, str]:
+def alias_targets(documents: Iterable[Document]) -> dict[str, str]:
     """Return alias -> URL, each alias with and without its last slash."""
     found: dict[str, str] = {}
     for document in documents:
@@ -86,7 +86,7 @@ def aliases(documents: Iterable[Document]) -> dict[str, str]:
     return found
 
 
-def alias_map(found: Mapping[str, str], *, login: bool) -> str:
+def nginx_alias_map(found: Mapping[str, str], *, login: bool) -> str:
     """Return *found* as lines of an NGINX ``map`` over ``$uri`` (which is decoded).
 
     With *login*, an alias below /members/ has the key "members /members/…": no
@@ -96,10 +96,10 @@ def alias_map(found: Mapping[str, str], *, login: bool) -> str:
     def text(value: str) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    keys = {alias: f"members {alias}" if login and is_gated(alias) else alias for alias in found}
+    keys = {alias: f"members {alias}" if login and is_gated_path(alias) else alias for alias in found}
     return "".join(f"{text(keys[alias])} {text(quote(url))};\n" for alias, url in sorted(found.items()))
 
 
-def is_gated(path: str) -> bool:
+def is_gated_path(path: str) -> bool:
     """Return whether the server asks the gate before it answers to *path*, in any letter case."""
     return path.encode().lower().startswith(b"/members/") or path.encode().lower() == b"/members"

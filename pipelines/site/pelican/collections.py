@@ -30,7 +30,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class SeriesPosition:
     """A series as one of its posts sees it."""
 
     series: Series
@@ -40,7 +40,7 @@ class Neighbours:
         return getattr(self.series, name)
 
 
-def arrange_collections(generator: ArticlesGenerator) -> None:
+def add_collections(generator: ArticlesGenerator) -> None:
     """Give each post its neighbours, its series and what is related to it."""
     articles: list[Article] = generator.articles
     for newer, older in pairwise(articles):
@@ -51,15 +51,15 @@ def arrange_collections(generator: ArticlesGenerator) -> None:
             slug = slug_of(article.series_name)
             one = series.setdefault(slug, Series(article.series_name, slug))
             one.articles.append(article)
-            article.series = Neighbours(one, len(one.articles))
-    _relate(articles)
+            article.series = SeriesPosition(one, len(one.articles))
+    _add_related_posts(articles)
     generator.context["all_series"] = sorted(series.values(), key=lambda one: one.slug)
     generator.context["tags"] = sorted(generator.tags.items(), key=lambda pair: pair[0].slug)
     years = groupby(articles, key=lambda article: article.date.year)
     generator.context["years"] = [(year, list(group)) for year, group in years]
 
 
-def _relate(articles: list[Article]) -> None:
+def _add_related_posts(articles: list[Article]) -> None:
     """Three posts that share most tags; the category breaks ties, then the date."""
     by_tag: dict[str, list[int]] = {}
     for index, article in enumerate(articles):

@@ -24,13 +24,13 @@ from pipelines.site.content.metadata import UNCATEGORISED
 from pipelines.site.content.read_policy import CONTENT
 from pipelines.site.html.postprocess import WORDS_A_MINUTE
 from pipelines.site.pelican.build_context import build_context
-from pipelines.site.pelican.collections import arrange_collections
+from pipelines.site.pelican.collections import add_collections
 from pipelines.site.pelican.json_ld import json_ld
 from pipelines.site.pelican.writer import SiteWriter
 
 ERROR_PAGES = ("403", "404", "503")
 # Where members log in and look after their accounts: the page, and its template.
-ACCOUNT = {
+ACCOUNT_PAGES = {
     "account/": "account",
     "account/login/": "login",
     "account/reset/": "reset",
@@ -39,7 +39,7 @@ ACCOUNT = {
 }
 
 
-class _Reader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
+class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
     """Hand a document over that is converted already."""
 
     enabled = True
@@ -85,7 +85,7 @@ class _Reader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
         return page.fragment.html, metadata
 
 
-class _Listings(Generator):  # type: ignore[misc]  # Pelican is not typed
+class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not typed
     """The pages that Pelican has no generator for."""
 
     def generate_output(self, writer: Writer) -> None:
@@ -108,14 +108,14 @@ class _Listings(Generator):  # type: ignore[misc]  # Pelican is not typed
         if "index.md" not in {path.removeprefix("pages/") for path in build.pages}:
             page("index.html", "index", page=None)
         if build.config.login:
-            for path, template in ACCOUNT.items():
+            for path, template in ACCOUNT_PAGES.items():
                 page(f"{path}index.html", template)
             members = sorted((one for one in self.context["pages"] if one.gated), key=lambda one: one.title)
             if members and not any(one.url == "members/" for one in members):
                 page("members/index.html", "members", members=members)
 
 
-def _globals(generator: Generator) -> None:
+def _add_template_globals(generator: Generator) -> None:
     """Give the templates what the theme's contract names."""
     build = build_context(generator.settings)
     site, texts = build.config, build.texts
@@ -150,26 +150,26 @@ def _globals(generator: Generator) -> None:
 
 
 def _add_reader(readers: Readers) -> None:
-    readers.reader_classes = {"md": _Reader}
+    readers.reader_classes = {"md": _DocumentReader}
 
 
 def _add_listings(_pelican: Any) -> type[Generator]:
-    return _Listings
+    return _ListingGenerator
 
 
 def _add_writer(_pelican: Any) -> type[Writer]:
     return SiteWriter
 
 
-def _pages_are_sorted(generator: PagesGenerator) -> None:
+def _sort_pages(generator: PagesGenerator) -> None:
     generator.context["pages"] = sorted(generator.context["pages"], key=lambda page: page.url)
 
 
 def register() -> None:
     """Connect to Pelican; it calls this for each plugin that the settings name."""
     signals.readers_init.connect(_add_reader)
-    signals.generator_init.connect(_globals)
+    signals.generator_init.connect(_add_template_globals)
     signals.get_generators.connect(_add_listings)
     signals.get_writer.connect(_add_writer)
-    signals.article_generator_finalized.connect(arrange_collections)
-    signals.page_generator_finalized.connect(_pages_are_sorted)
+    signals.article_generator_finalized.connect(add_collections)
+    signals.page_generator_finalized.connect(_sort_pages)

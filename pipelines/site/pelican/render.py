@@ -38,14 +38,19 @@ SETTINGS = "pelicanconf.py"
 TEMPLATES = f"{THEME}/templates"
 PLUGIN = "pipelines.site.pelican.plugin"
 # Templates that are called by name, whatever the site holds.
-_CALLED = (
+_REQUIRED_TEMPLATES = (
     *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
     *("series", "series_list", "tag"),
 )
-_OF_LOGIN = ("account", "login", "members", "reset", "reset_new", "verify")
-_SOME_DAY = datetime(2026, 5, 1)
+_LOGIN_TEMPLATES = ("account", "login", "members", "reset", "reset_new", "verify")
+_EXAMPLE_DATE = datetime(2026, 5, 1)
 # Said by Pelican of what is no fault here.
-_NOISE = ("Empty alt attribute", "Other images have empty alt", "Unable to import", "No timezone information")
+_IGNORED_MESSAGES = (
+    "Empty alt attribute",
+    "Other images have empty alt",
+    "Unable to import",
+    "No timezone information",
+)
 
 
 @contextmanager
@@ -70,7 +75,7 @@ def pelican_settings(project: Path) -> dict[str, Any]:
     if faults:
         raise SourceError(faults)
     try:
-        with _heard() as heard, _no_bytecode():
+        with _captured_log() as heard, _no_bytecode():
             found: dict[str, Any] = read_settings(str(file))
     except PipelineError:
         raise
@@ -101,7 +106,7 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
             fix = 'write it as "posts/{slug}/", with a slash at its end alone'
             faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is no clean URL", fix))
             continue
-        values = {"slug": "a", "lang": "en"} | ({"date": _SOME_DAY} if key.startswith("ARTICLE") else {})
+        values = {"slug": "a", "lang": "en"} | ({"date": _EXAMPLE_DATE} if key.startswith("ARTICLE") else {})
         try:
             pattern.format(**values)
         except (LookupError, ValueError, AttributeError):
@@ -180,8 +185,8 @@ def render_pages(
     if not own["PAGE_PATHS"]:
         own["PAGE_PATHS"] = ["/nothing"]
     admitted = frozenset(path.removeprefix(f"{TEMPLATES}/") for path in theme if path.startswith(TEMPLATES))
-    own_templates = partial(_own_templates, admitted)
-    with _heard() as heard, signals.generator_init.connected_to(own_templates):
+    own_templates = partial(_set_template_loader, admitted)
+    with _captured_log() as heard, signals.generator_init.connected_to(own_templates):
         runner = TimedPlugins(own)
         try:
             runner.run()
@@ -204,7 +209,7 @@ def _newest_first(article: Any) -> tuple[float, str]:
     return -article.date.timestamp(), article.source_path
 
 
-class _Overrides(jinja2.FileSystemLoader):
+class _OverrideLoader(jinja2.FileSystemLoader):
     """Templates of folders that pelicanconf.py names, without what a link or a name with a dot adds."""
 
     def get_source(
@@ -218,7 +223,7 @@ class _Overrides(jinja2.FileSystemLoader):
         return text, file, fresh
 
 
-class _Templates(jinja2.FileSystemLoader):
+class _ThemeLoader(jinja2.FileSystemLoader):
     """Templates of a folder, of those names alone that may be read."""
 
     def __init__(self, folder: Path, admitted: frozenset[str]) -> None:
@@ -234,11 +239,11 @@ class _Templates(jinja2.FileSystemLoader):
         return super().get_source(environment, template)
 
 
-def _own_templates(admitted: frozenset[str], generator: Generator) -> None:
+def _set_template_loader(admitted: frozenset[str], generator: Generator) -> None:
     """Take Pelican's own theme off the search path: it would stand in for a template that is missing."""
     overrides = generator.settings["THEME_TEMPLATES_OVERRIDES"]
-    theme = _Templates(Path(generator.theme) / "templates", admitted)
-    own = jinja2.ChoiceLoader([_Overrides(overrides), theme]) if overrides else theme
+    theme = _ThemeLoader(Path(generator.theme) / "templates", admitted)
+    own = jinja2.ChoiceLoader([_OverrideLoader(overrides), theme]) if overrides else theme
     # Pelican asks for this one even where pages of authors are switched off.
     generator.env.loader = jinja2.ChoiceLoader([own, jinja2.DictLoader({"author.html": ""})])
 
@@ -252,7 +257,9 @@ def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, A
             read_text(project / path, path)
         except SourceError as error:
             faults.extend(error.faults)
-    for name in sorted({*_CALLED, *(_OF_LOGIN if login else ()), *base["DIRECT_TEMPLATES"]}):
+    for name in sorted(
+        {*_REQUIRED_TEMPLATES, *(_LOGIN_TEMPLATES if login else ()), *base["DIRECT_TEMPLATES"]}
+    ):
         if not (project / TEMPLATES / f"{name}.html").exists():
             faults.append(Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: a build asks for it"))
     if faults:
@@ -291,14 +298,14 @@ def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
+def _captured_log() -> Iterator[list[str]]:
     """Collect what Pelican logs as an error or a warning, and keep it off the terminal."""
     heard: list[str] = []
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             text = " ".join(record.getMessage().split())
-            if not text.startswith(_NOISE):
+            if not text.startswith(_IGNORED_MESSAGES):
                 cause = record.exc_info[1] if record.exc_info else sys.exc_info()[1]
                 heard.append(f"pelican: {text}" + (f" ({cause})" if cause else ""))
                 if cause and not isinstance(cause, PipelineError):

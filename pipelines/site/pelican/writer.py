@@ -17,7 +17,7 @@ from pipelines.site.html.absolute_urls import absolute_urls
 from pipelines.site.pelican.build_context import build_context, output_path
 
 
-class _Located:
+class _TemplateWithPath:
     """A template that is told where its page stands and in which language."""
 
     def __init__(self, template: Any, config: SiteConfig) -> None:
@@ -37,7 +37,7 @@ class SiteWriter(Writer):  # type: ignore[misc]  # Pelican is not typed
     """Pelican's writer with the page's place in its context and lasting entry ids."""
 
     def write_file(self, name: str, template: Any, context: Any, *args: Any, **rest: Any) -> None:
-        located = _Located(template, build_context(self.settings).config)
+        located = _TemplateWithPath(template, build_context(self.settings).config)
         super().write_file(name, located, context, *args, **rest)
 
     def _create_new_feed(self, feed_type: str, feed_title: str | None, context: Any) -> Atom1Feed:

@@ -23,8 +23,8 @@ from pipelines.site.content.read_policy import THEME
 from pipelines.site.html.links import ImageFacts
 from pipelines.site.images.image import read_image
 
-IMAGES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
-FONTS = frozenset([".woff2", ".woff", ".ttf", ".otf"])
+IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
+FONT_SUFFIXES = frozenset([".woff2", ".woff", ".ttf", ".otf"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,15 @@ class ContentImages:
     assets: Mapping[str, Asset]  # by path
 
 
-def content_images(project: Path, files: Iterable[str], cache: Cache) -> ContentImages:
+def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> ContentImages:
     """Read the images among *files*; raise SourceError with the faults of all of them."""
     faults: list[Fault] = []
     facts: dict[str, ImageFacts] = {}
     assets: dict[str, Asset] = {}
     for path in sorted(files):
-        if PurePosixPath(path).suffix.lower() not in IMAGES or path.startswith("content/extra/"):
+        if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES or path.startswith("content/extra/"):
             continue
-        if _is_drawn(project / path) or path.startswith("content/diagrams/blocks/"):
+        if _is_rendered_diagram(project / path) or path.startswith("content/diagrams/blocks/"):
             continue  # a rendered diagram, which is inlined
         try:
             key = hashlib.sha256((project / path).read_bytes()).hexdigest()
@@ -78,7 +78,7 @@ def content_images(project: Path, files: Iterable[str], cache: Cache) -> Content
     return ContentImages(facts, assets)
 
 
-def _is_drawn(file: Path) -> bool:
+def _is_rendered_diagram(file: Path) -> bool:
     return file.suffix == ".svg" and file.with_suffix(".puml").exists()
 
 
@@ -109,14 +109,14 @@ class ThemeAssets:
         return sorted((self._assets[name] for name in self.used), key=lambda asset: asset.name)
 
 
-def theme_files(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
+def read_theme_assets(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
     """Read scripts (minified), images (clean of metadata) and fonts among *paths*, files of theme/."""
     assets: dict[str, Asset] = {}
     faults: list[Fault] = []
     for path in sorted(paths):
         name = path.removeprefix(f"{THEME}/")
         try:
-            data = _theme_file(project / path, name)
+            data = _read_theme_asset(project / path, name)
         except SourceError as error:
             faults.extend(error.faults)
             continue
@@ -127,19 +127,19 @@ def theme_files(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
     return assets
 
 
-def _theme_file(file: Path, name: str) -> bytes | None:
+def _read_theme_asset(file: Path, name: str) -> bytes | None:
     """Return what is published of theme/*name*, or None if it is no asset."""
     match name.split("/")[0], file.suffix.lower():
         case "js", ".js":
             return str(rjsmin.jsmin(read_text(file, f"theme/{name}"))).encode()
-        case "images", suffix if suffix in IMAGES:
+        case "images", suffix if suffix in IMAGE_SUFFIXES:
             return read_image(file, f"theme/{name}").data
-        case "fonts", suffix if suffix in FONTS:
+        case "fonts", suffix if suffix in FONT_SUFFIXES:
             return file.read_bytes()
     return None
 
 
-def inline_svgs(project: Path, paths: Iterable[str]) -> dict[str, str]:
+def read_inline_svgs(project: Path, paths: Iterable[str]) -> dict[str, str]:
     """Read the SVG images among *paths*, files of theme/, as markup without the XML prologue."""
     found = {}
     for path in sorted(paths):

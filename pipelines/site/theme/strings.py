@@ -17,7 +17,7 @@ from pipelines.core.config import toml_syntax_fault
 from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.site.content.front_matter import read_text
 
-FOLDER = "theme/strings"
+STRINGS_DIRECTORY = "theme/strings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Strings:
             plural = f"{key}_one" if values["n"] == 1 else f"{key}_other"
             key = plural if plural in strings else key
         if key not in strings:
-            raise LookupError(f"no string {key!r} in {FOLDER}; {suggest(key, strings)}")
+            raise LookupError(f"no string {key!r} in {STRINGS_DIRECTORY}; {suggest(key, strings)}")
         try:
             return str(strings[key]).format_map(values)
         except KeyError as missing:
@@ -66,27 +66,27 @@ def load_strings(project: Path, paths: Iterable[str], default: str) -> Strings:
     faults: list[Fault] = []
     found: dict[str, Mapping[str, object]] = {}
     for name in sorted(paths):
-        if not re.fullmatch(rf"{FOLDER}/[^/]+\.toml", name):
+        if not re.fullmatch(rf"{STRINGS_DIRECTORY}/[^/]+\.toml", name):
             continue
         try:
             text = read_text(project / name, name)
             found[PurePosixPath(name).stem] = strings = tomllib.loads(text)
-            faults.extend(_faults(strings, text, name))
+            faults.extend(_value_faults(strings, text, name))
         except tomllib.TOMLDecodeError as error:
             faults.append(toml_syntax_fault(name, error))
         except SourceError as error:
             faults.extend(error.faults)
-    if not (project / FOLDER / f"{default}.toml").exists():
+    if not (project / STRINGS_DIRECTORY / f"{default}.toml").exists():
         fix = "write that file, or change lang in site.toml"
-        faults.append(Fault(f"{FOLDER}/{default}.toml", 0, "no such file", fix))
+        faults.append(Fault(f"{STRINGS_DIRECTORY}/{default}.toml", 0, "no such file", fix))
     if not faults:
-        faults.extend(_differences(found, default))
+        faults.extend(_translation_faults(found, default))
     if faults:
         raise SourceError(faults)
     return Strings(found, default)
 
 
-def _faults(strings: Mapping[str, object], text: str, name: str) -> Iterator[Fault]:
+def _value_faults(strings: Mapping[str, object], text: str, name: str) -> Iterator[Fault]:
     for key, value in strings.items():
         line = next((n for n, row in enumerate(text.split("\n"), 1) if re.match(rf"{key}\s*=", row)), 0)
         if key == "months":
@@ -94,28 +94,28 @@ def _faults(strings: Mapping[str, object], text: str, name: str) -> Iterator[Fau
                 yield Fault(name, line, "months is not a list of 12 texts", "write the names of the months")
         elif not isinstance(value, str):
             yield Fault(name, line, f"{key!r} is not a text", 'write it as "…"')
-        elif _names(value) is None:
+        elif _placeholders(value) is None:
             yield Fault(name, line, f"{key!r} has a brace of its own", "write {name}, or {{ for a brace")
-        elif key == "date" and not _names(value) <= {"day", "month", "year"}:  # type: ignore[operator]
+        elif key == "date" and not _placeholders(value) <= {"day", "month", "year"}:  # type: ignore[operator]
             yield Fault(name, line, "date knows {day}, {month} and {year}", "mend it")
 
 
-def _differences(found: Mapping[str, Mapping[str, object]], default: str) -> Iterator[Fault]:
+def _translation_faults(found: Mapping[str, Mapping[str, object]], default: str) -> Iterator[Fault]:
     """Yield what one language has and another lacks: a text, or a name to fill in."""
     keys = set().union(*found.values()) | {"months", "date"}
     for lang, strings in found.items():
-        name = f"{FOLDER}/{lang}.toml"
+        name = f"{STRINGS_DIRECTORY}/{lang}.toml"
         if lost := sorted(keys - strings.keys()):
             rest = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
             yield Fault(name, 0, f"has no {', '.join(lost[:5])}{rest}", "translate what the other files have")
         for key in sorted(strings.keys() & found[default].keys()):
-            here, there = _names(strings[key]), _names(found[default][key])
+            here, there = _placeholders(strings[key]), _placeholders(found[default][key])
             if extra := sorted((here or set()) - (there or set())):
                 fix = f"write {', '.join(sorted(there or set())) or 'no name'}, as {default}.toml does"
                 yield Fault(name, 0, f"{key!r} wants {{{extra[0]}}}", fix)
 
 
-def _names(text: object) -> set[str] | None:
+def _placeholders(text: object) -> set[str] | None:
     """Return the names that are filled into *text*; None where its braces are wrong."""
     try:
         names = {name for _, name, _, _ in Formatter().parse(str(text)) if name is not None}

@@ -22,14 +22,14 @@ from pipelines.site.content.read_policy import ReadPolicy
 from pipelines.site.less.compile import compile_less
 from pipelines.site.theme.assets import Asset
 
-ENTRY = "theme/less/site.less"
+LESS_ENTRY = "theme/less/site.less"
 # Of the palettes of Pygments, those whose every colour has 4.5:1 on its own
 # ground (tests/test_styles.py computes it): 5.0:1 and 4.7:1 at the least.
-LIGHT, DARK = "xcode", "github-dark"
+LIGHT_STYLE, DARK_STYLE = "xcode", "github-dark"
 _URL = re.compile(r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]+)(?P=quote)\s*\)""")
 
 
-def stylesheet(
+def build_stylesheet(
     project: Path,
     paths: Iterable[str],
     compiler: str,
@@ -45,15 +45,15 @@ def stylesheet(
     parts = []
     faults: list[Fault] = []
     paths = sorted(paths)
-    if ENTRY in paths:
+    if LESS_ENTRY in paths:
         sources = [path for path in paths if path.endswith((".less", ".css"))]  # it may import any of them
         state = cache_digest(
             compiler, *(part for path in sources for part in (path, (project / path).read_bytes()))
         )
-        entry = project / ENTRY
+        entry = project / LESS_ENTRY
         try:
             less = cache.get("less", state, lambda: compile_less(entry, project, compiler, policy).css)
-            parts.append((ENTRY, less))
+            parts.append((LESS_ENTRY, less))
         except SourceError as error:
             faults.extend(error.faults)
     for name in paths:
@@ -61,19 +61,19 @@ def stylesheet(
             continue
         try:
             parts.append((name, read_text(project / name, name)))
-            faults.extend(_flaws(parts[-1][1], name))
+            faults.extend(_syntax_faults(parts[-1][1], name))
         except SourceError as error:
             faults.extend(error.faults)
-    done = [_resolve(text, path, assets, faults) for path, text in parts]
+    done = [_rewrite_urls(text, path, assets, faults) for path, text in parts]
     if faults:
         raise SourceError(faults)
     names = {f"/assets/{asset.name}": name for name, asset in assets.items()}
-    css = "\n".join([*done, code_colours()])
+    css = "\n".join([*done, highlight_css()])
     used = {names[found["url"]] for found in _URL.finditer(css) if found["url"] in names}
     return str(rcssmin.cssmin(css)), frozenset(used)
 
 
-def _flaws(css: str, path: str) -> Iterator[Fault]:
+def _syntax_faults(css: str, path: str) -> Iterator[Fault]:
     """Yield what a browser would drop in silence from a file that is appended as it is."""
     todo = tinycss2.parse_stylesheet(css + "\n#end{}", skip_comments=True, skip_whitespace=True)
     last = todo[-1] if todo else None
@@ -97,13 +97,13 @@ def _flaws(css: str, path: str) -> Iterator[Fault]:
             todo += tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
 
 
-def code_colours() -> str:
+def highlight_css() -> str:
     """Return the rules for highlighted code, light and dark."""
-    light, dark = _palette(LIGHT), _palette(DARK)
+    light, dark = _highlight_rules(LIGHT_STYLE), _highlight_rules(DARK_STYLE)
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
-def _palette(name: str) -> str:
+def _highlight_rules(name: str) -> str:
     formatter: HtmlFormatter[str] = HtmlFormatter(style=name)
     ground = formatter.style.background_color
     text = f"#{formatter.style.style_for_token(Token)['color'] or '000000'}"
@@ -111,7 +111,7 @@ def _palette(name: str) -> str:
     return "\n".join([f".highlight {{ background: {ground}; color: {text} }}", *rules])
 
 
-def _resolve(css: str, path: str, assets: Mapping[str, Asset], faults: list[Fault]) -> str:
+def _rewrite_urls(css: str, path: str, assets: Mapping[str, Asset], faults: list[Fault]) -> str:
     """Point every url() of the file *path* to the hashed name of its asset; add to *faults*."""
 
     def replace(found: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from pipelines import cli
 from pipelines.commands.summaries import external_report
-from pipelines.site.check.external import ExternalReport, check_external_links, outside_links
+from pipelines.site.check.external import ExternalReport, check_external_links, external_links
 from pipelines.tools.link_probe import LinkProbe, UnreachableError
 from tests.support.previews import free_port, preview_site
 from tests.support.project import write
@@ -111,7 +111,7 @@ def test_every_outside_link_is_found_once(tmp_path: Path) -> None:
         b=["https://one.example/x", "b.html", "ftp://four.example/"],
     )  # fmt: skip
     write(site / "gated/members/index.html", '<a href="https://secret.example/">x</a>')
-    assert outside_links(site / "public", SITE) == {
+    assert external_links(site / "public", SITE) == {
         "http://[broken": ("/a/",),
         "https://one.example/x": ("/a/", "/b/"),
         "https://three.example/": ("/a/",),

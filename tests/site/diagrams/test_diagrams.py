@@ -21,7 +21,7 @@ from pipelines.core.errors import SourceError, ToolError
 from pipelines.site.diagrams import colours, render
 from pipelines.site.diagrams import plantuml as diagram_draw
 from pipelines.site.diagrams import svg as diagram_svg
-from pipelines.site.diagrams.source import Diagram, fences, find_diagrams, parse_diagram, source_digest
+from pipelines.site.diagrams.source import Diagram, find_diagrams, find_fences, parse_diagram, source_digest
 from tests.support.tools import need
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,7 +84,7 @@ def plantuml(tmp_path: Path) -> Path:
 )
 def test_a_fence_is_found_where_markdown_sees_one(markdown: str, found: list[tuple[int, str]]) -> None:
     """An example inside another fence must not be drawn, a block in a list must."""
-    assert list(fences(markdown)) == found
+    assert list(find_fences(markdown)) == found
 
 
 def test_files_and_fences_are_found_in_order_with_their_lines(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def convert_body(body: str) -> str:
 )
 def test_what_a_page_must_not_hold_is_refused(drawn: bytes, said: str) -> None:
     """What is not known is not passed on; a picture of an error is never committed."""
-    with pytest.raises(diagram_svg.PictureError) as caught:
+    with pytest.raises(diagram_svg.DiagramSvgError) as caught:
         diagram_svg.convert_svg(drawn, name="N", description="D", source_digest="0" * 64)
     assert said in caught.value.text
     assert caught.value.fix
@@ -303,16 +303,16 @@ def test_every_hue_has_a_role_and_every_role_a_colour() -> None:
     for degrees in range(361):
         red, green, blue = colorsys.hls_to_rgb(degrees / 360, 0.5, 1)
         colour = (round(red * 255), round(green * 255), round(blue * 255))
-        for role in (colours.text_role, colours.line_role):
-            assert role(colour) in colours.FALLBACK
-        for role in (colours.ink_role, colours.surface_role):
-            assert role(colour) in colours.FALLBACK
+        for role in (colours.text_class, colours.line_class):
+            assert role(colour) in colours.FALLBACK_COLOURS
+        for role in (colours.solid_class, colours.surface_class):
+            assert role(colour) in colours.FALLBACK_COLOURS
 
 
 def test_the_theme_colours_every_role() -> None:
     """A role without a rule would stay in its light shade in the dark."""
     css = CSS.read_text("utf-8")
-    assert set(colours.FALLBACK) <= set(re.findall(r"\.(d-[a-z-]+)", css))
+    assert set(colours.FALLBACK_COLOURS) <= set(re.findall(r"\.(d-[a-z-]+)", css))
     variables = set(re.findall(r"var\((--diagram-[a-z-]+)\)", css))
     for block in re.findall(r":where\(:root\) \{(.*?)\}", css, re.DOTALL):
         assert variables - {"--diagram-font"} <= set(re.findall(r"(--diagram-[a-z-]+):", block))
@@ -523,7 +523,7 @@ def test_a_diagram_without_end_is_given_up_and_named(plantuml: Path, monkeypatch
     write(plantuml, "content/hang.puml", hanging)
     write(plantuml, "content/memory.puml", memory)
     write(plantuml, "content/good.puml", SOURCE)
-    monkeypatch.setattr(diagram_draw, "SECONDS_EACH", 8.0)
+    monkeypatch.setattr(diagram_draw, "TIMEOUT", 8.0)
     with pytest.raises(SourceError) as caught:
         render.render_diagrams(plantuml, silent)
     assert fault_lines(caught) == [("content/hang.puml", 1), ("content/memory.puml", 1)]
@@ -573,7 +573,7 @@ def test_a_diagram_learns_nothing_of_the_machine(
     write(tmp_path, "secret.svg", f'<svg xmlns="http://www.w3.org/2000/svg"><text>{CANARY}</text></svg>')
     monkeypatch.setenv("SECRET", CANARY)
     if network == "with a network":
-        monkeypatch.setattr(diagram_draw, "_no_network", lambda progress: [])
+        monkeypatch.setattr(diagram_draw, "_network_namespace", lambda progress: [])
     url = f"http://127.0.0.1:{port}"
     hostile = [
         'A -> B : x %getenv("SECRET")',

@@ -531,7 +531,7 @@ def test_damage_that_only_decoding_shows_is_a_fault(folder: Folder) -> None:
 
 def test_too_many_pixels_in_all_frames(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file may unfold to hours of frames."""
-    monkeypatch.setattr(module, "ALL_PIXELS", 64 * 48 * 2)
+    monkeypatch.setattr(module, "MAX_TOTAL_PIXELS", 64 * 48 * 2)
     assert folder.read("x.gif", GIF)
     for kind in ("gif", "webp", "png", "avif"):
         (fault,) = folder.fault(f"x.{kind}", animated(kind))

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.core.errors import Fault, SourceError, ToolError
 from pipelines.site.less.compile import compile_less
-from pipelines.site.less.core_writer import CoreSheet, write_core
+from pipelines.site.less.emitter import EmittedLess, emit_less
 from pipelines.site.less.evaluation import evaluate
-from pipelines.site.less.imports import read_sheet
+from pipelines.site.less.imports import load_stylesheet
 from pipelines.site.less.lesscpy_compiler import run_lesscpy
 from pipelines.site.less.nodes import SourcePosition
 from pipelines.site.less.scopes import resolve_names
@@ -175,7 +175,7 @@ def test_a_slip_of_the_hand_is_refused_or_harmless(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_whatever_lesscpy_says_is_a_fault(line: str, said: str) -> None:
     """It prints some errors, raises others, and returns CSS all the same."""
-    core = CoreSheet(
+    core = EmittedLess(
         lines=["@v1: 1px;", line], places=[SourcePosition("a.less", 3), SourcePosition("b.less", 7)]
     )
     core.selectors, core.declarations = ["a"], []
@@ -204,10 +204,10 @@ def test_what_lesscpy_loses_or_miscalculates_is_a_fault(
     """The guard does not trust the grammar alone: the result is held against books of its own."""
     entry = site / "theme" / "less" / "site.less"
     entry.write_text("@a: 1px;\na {\n  color: red;\n  margin: 0 (@a * 2);\n}\n", "utf-8")
-    sheet, _, _ = read_sheet(entry, site)
+    sheet, _, _ = load_stylesheet(entry, site)
     names = resolve_names(sheet)
     books = evaluate(sheet, names)
-    core = write_core(sheet, names)
+    core = emit_less(sheet, names)
     css, _ = run_lesscpy(core)
     assert verify_result(css, core, books)[1] == []
     assert right in css
@@ -232,7 +232,7 @@ def test_a_compile_does_not_remember_the_last_one(site: Path) -> None:
     text = "@a: 1px; .m(@x) { width: (@x * 2) } a { .m(@a); b { .m(2px) } }"
     first = compiled(site, text)
     compiled(site, "@a: 5px; .m(@x; @y) { width: (@x + @y) } a { .m(@a; 1px) }")
-    assert run_lesscpy(CoreSheet(lines=["a { b: @none }"], places=[SourcePosition("a.less", 1)]))[1]
+    assert run_lesscpy(EmittedLess(lines=["a { b: @none }"], places=[SourcePosition("a.less", 1)]))[1]
     assert compiled(site, text) == first
 
 

@@ -15,15 +15,15 @@ import pytest
 
 from pipelines.core.errors import SourceError
 from pipelines.site.output.compression import (
-    ASSET,
+    ASSET_LEVELS,
     COMPRESSIBLE,
-    PAGE,
-    SMALLEST,
-    Compressed,
-    Effort,
+    MINIMUM_SIZE,
+    PAGE_LEVELS,
+    CompressionLevels,
+    CompressionStats,
     compress_tree,
-    effort,
-    twins,
+    compress_variants,
+    compression_levels,
 )
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -43,18 +43,18 @@ def names(root: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("data", [b"", b"a", PROSE, NOISE, PROSE * 4], ids=len)
-@pytest.mark.parametrize("hard", [PAGE, ASSET])
-def test_twins_hold_the_original(data: bytes, hard: Effort) -> None:
+@pytest.mark.parametrize("hard", [PAGE_LEVELS, ASSET_LEVELS])
+def test_twins_hold_the_original(data: bytes, hard: CompressionLevels) -> None:
     """Read by other libraries than those that wrote them, where there are any."""
-    zipped, brotlied = twins(data, hard)
+    zipped, brotlied = compress_variants(data, hard)
     assert gzip.decompress(zipped) == data
     assert brotli.decompress(brotlied) == data
 
 
 def test_gzip_header_tells_nothing() -> None:
     """No time, no name, no system: they would differ between two builds (RFC 1952, 2.3.1)."""
-    for hard in (Effort(1, 0), PAGE, ASSET):
-        zipped, _ = twins(PROSE, hard)
+    for hard in (CompressionLevels(1, 0), PAGE_LEVELS, ASSET_LEVELS):
+        zipped, _ = compress_variants(PROSE, hard)
         assert zipped[:10].hex() == "1f8b08" + "00" + "00000000" + "02" + "ff"
         assert int.from_bytes(zipped[-8:-4], "little") == zlib.crc32(PROSE)
         assert int.from_bytes(zipped[-4:], "little") == len(PROSE)
@@ -64,11 +64,11 @@ def test_twins_are_the_same_in_another_process() -> None:
     """Equal inputs, equal bytes: also with another hash seed, time zone and locale."""
     program = (
         "import hashlib, sys\n"
-        "from pipelines.site.output.compression import twins\n"
-        "for twin in twins(sys.stdin.buffer.read()):\n"
+        "from pipelines.site.output.compression import compress_variants\n"
+        "for twin in compress_variants(sys.stdin.buffer.read()):\n"
         "    print(hashlib.sha256(twin).hexdigest())\n"
     )
-    here = [hashlib.sha256(twin).hexdigest() for twin in twins(PROSE)]
+    here = [hashlib.sha256(twin).hexdigest() for twin in compress_variants(PROSE)]
     for seed, zone, locale in (("0", "UTC", "C"), ("7", "Asia/Tokyo", "C.UTF-8")):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale}
         done = subprocess.run(
@@ -85,16 +85,16 @@ def test_twins_are_the_same_in_another_process() -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("public/index.html", PAGE),
-        ("public/assets/site.3fa9c1d0.css", ASSET),
-        ("gated/members/assets/map.0badcafe.svg", ASSET),
-        ("public/posts/assets.html", PAGE),
-        ("assets", PAGE),
+        ("public/index.html", PAGE_LEVELS),
+        ("public/assets/site.3fa9c1d0.css", ASSET_LEVELS),
+        ("gated/members/assets/map.0badcafe.svg", ASSET_LEVELS),
+        ("public/posts/assets.html", PAGE_LEVELS),
+        ("assets", PAGE_LEVELS),
     ],
 )
-def test_assets_are_compressed_harder_than_pages(path: str, expected: Effort) -> None:
+def test_assets_are_compressed_harder_than_pages(path: str, expected: CompressionLevels) -> None:
     """Their name holds their content: they are compressed once and sent for a year."""
-    assert effort(PurePosixPath(path)) == expected
+    assert compression_levels(PurePosixPath(path)) == expected
 
 
 def test_assets_get_the_smaller_twins(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_only_what_shrinks_gets_a_twin(tmp_path: Path) -> None:
         {
             "page.html": PROSE,
             "LOUD.SVG": PROSE,
-            "just-enough.txt": PROSE[:SMALLEST],
-            "too-small.txt": PROSE[: SMALLEST - 1],
+            "just-enough.txt": PROSE[:MINIMUM_SIZE],
+            "too-small.txt": PROSE[: MINIMUM_SIZE - 1],
             "noise.json": NOISE,
             "photo.jpg": PROSE,
             "archive.gz": PROSE,
@@ -133,13 +133,13 @@ def test_result_adds_up(tmp_path: Path) -> None:
     root = tree(tmp_path, {"a.html": PROSE, "b/c.css": PROSE[:5000], "noise.txt": NOISE})
     done = compress_tree(root, 2)
     sizes = {name: (root / name).stat().st_size for name in names(root)}
-    assert done == Compressed(
+    assert done == CompressionStats(
         files=2,
         bytes=len(PROSE) + 5000,
         gzip=sizes["a.html.gz"] + sizes["b/c.css.gz"],
         brotli=sizes["a.html.br"] + sizes["b/c.css.br"],
     )
-    assert compress_tree(tree(tmp_path / "empty", {"x.png": PROSE}), 1) == Compressed(0, 0, 0, 0)
+    assert compress_tree(tree(tmp_path / "empty", {"x.png": PROSE}), 1) == CompressionStats(0, 0, 0, 0)
 
 
 def test_number_of_workers_does_not_change_bytes(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import pytest
 import pipelines.tools.atomic_exchange as exchange_module
 from pipelines.core.digests import TreeDigest, mtime, normalize_tree, tree_digest
 from pipelines.core.errors import PipelineError, SourceError
-from pipelines.site.output.directory_swap import staging_tree, swap_tree
+from pipelines.site.output.directory_swap import staging_directory, swap_directory
 from pipelines.tools.atomic_exchange import exchange, recover_exchange, supports_exchange
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -42,10 +42,10 @@ def site(stage: Path, generation: str) -> None:
 
 
 def build(out: Path, generation: str, name: str = "site") -> None:
-    with staging_tree(out) as stage:
+    with staging_directory(out) as stage:
         site(stage, generation)
         normalize_tree(stage)
-        swap_tree(stage, out / name, json.dumps({"generation": generation}))
+        swap_directory(stage, out / name, json.dumps({"generation": generation}))
 
 
 def generation(place: Path) -> str | None:
@@ -208,7 +208,7 @@ def test_a_record_of_old_becomes_a_link(tmp_path: Path) -> None:
 
 
 def fail(out: Path, error: BaseException) -> None:
-    with staging_tree(out) as stage:
+    with staging_directory(out) as stage:
         site(stage, "2")
         raise error
 
@@ -251,14 +251,14 @@ def test_stages_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> N
     (tmp_path / ".site-dead/public").mkdir(parents=True)
     (tmp_path / ".site-dead/.lock").touch()
     (tmp_path / ".site-older").mkdir()
-    with staging_tree(tmp_path) as one:
+    with staging_directory(tmp_path) as one:
         assert visible(tmp_path) == [".lock", one.name]
         site(one, "one")
-        with staging_tree(tmp_path) as two:
+        with staging_directory(tmp_path) as two:
             assert visible(tmp_path) == sorted([".lock", one.name, two.name])
             site(two, "two")
-            swap_tree(two, tmp_path / "site", '{"generation": "two"}')
-        swap_tree(one, tmp_path / "site", '{"generation": "one"}')
+            swap_directory(two, tmp_path / "site", '{"generation": "two"}')
+        swap_directory(one, tmp_path / "site", '{"generation": "one"}')
     assert generation(tmp_path / "site") == "one"
     assert visible(tmp_path) == [".lock", "site", "site.json"]
 
@@ -292,12 +292,12 @@ def test_a_build_wins_over_one_that_was_killed_meanwhile(
     """The other one began later and died while it published."""
     if how == "in steps":
         monkeypatch.setattr(exchange_module, "_at_once", unsupported(errno.EINVAL))
-    with staging_tree(tmp_path) as stage:
+    with staging_directory(tmp_path) as stage:
         site(stage, "3")
         leave_half_an_exchange(tmp_path, placed=placed)
-        swap_tree(stage, tmp_path / "site", '{"generation": "3"}')
+        swap_directory(stage, tmp_path / "site", '{"generation": "3"}')
     assert generation(tmp_path / "site") == "3"
-    with staging_tree(tmp_path):
+    with staging_directory(tmp_path):
         assert generation(tmp_path / "site") == "3"
     assert visible(tmp_path) == [".lock", "site", "site.json"]
 
@@ -309,7 +309,7 @@ import json, sys
 from pathlib import Path
 import pipelines.tools.atomic_exchange as module
 from pipelines.core.digests import normalize_tree
-from pipelines.site.output.directory_swap import staging_tree, swap_tree
+from pipelines.site.output.directory_swap import staging_directory, swap_directory
 out, name, rounds, files = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[5])
 def refuse(one, two):
     raise OSError(22, "no such exchange here")
@@ -317,13 +317,13 @@ if sys.argv[4] == "steps":
     module._at_once = refuse
 for number in range(rounds):
     says = f"{name}.{number}"
-    with staging_tree(out) as stage:
+    with staging_directory(out) as stage:
         pages = [f"public/{number}/index.html" for number in range(files)]
         for path in ("aliases.map", "gated/members/a", *pages):
             (stage / path).parent.mkdir(parents=True, exist_ok=True)
             (stage / path).write_text(says)
         normalize_tree(stage)
-        swap_tree(stage, out / "site", json.dumps({"generation": says}))
+        swap_directory(stage, out / "site", json.dumps({"generation": says}))
     print(number, flush=True)
 """
 

@@ -14,29 +14,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from pipelines.core.errors import Fault
-from pipelines.site.less.evaluation import amount
+from pipelines.site.less.evaluation import parse_dimension
 from pipelines.site.less.nodes import (
-    Call,
+    CssText,
     Declaration,
-    Group,
-    Mixin,
+    GroupRule,
+    MixinCall,
+    MixinDefinition,
     Node,
     Number,
     Operand,
-    Piece,
-    Ref,
     Rule,
     Selector,
-    Sheet,
     SourcePosition,
-    Statement,
-    TextPiece,
+    StatementAtRule,
+    Stylesheet,
     Value,
+    ValuePart,
+    VariableRef,
 )
 from pipelines.site.less.scopes import Binding, ResolvedNames
 
 # The units that lesscpy reads. Others of the theme borrow one that the theme does not use.
-UNITS = (
+LESSCPY_UNITS = (
     "px",
     "em",
     "%",
@@ -60,17 +60,17 @@ UNITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Fragment:
     """A piece of core LESS, with the at-rules that belong around it."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[GroupRule, ...]
     text: str
     place: SourcePosition
     bare: bool = False  # declarations, with no rule around them yet
 
 
 @dataclass(slots=True)
-class CoreSheet:
+class EmittedLess:
     """The sheet in core LESS, and what its names stand for."""
 
     lines: list[str] = field(default_factory=list)
@@ -78,29 +78,29 @@ class CoreSheet:
     declarations: list[Declaration] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     selectors: list[str] = field(default_factory=list)
-    groups: list[tuple[Group, ...]] = field(default_factory=list)
+    groups: list[tuple[GroupRule, ...]] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)  # of the theme: of lesscpy
     statements: dict[Declaration, str] = field(default_factory=dict)  # at-rules without a block
     faults: list[Fault] = field(default_factory=list)
 
 
-def write_core(sheet: Sheet, names: ResolvedNames) -> CoreSheet:
+def emit_less(sheet: Stylesheet, names: ResolvedNames) -> EmittedLess:
     """Return *sheet* in core LESS; what has no place in it is a fault."""
-    writer = _Writer(names)
+    writer = _Emitter(names)
     writer.sheet(sheet)
     return writer.core
 
 
-class _Writer:
+class _Emitter:
     def __init__(self, names: ResolvedNames) -> None:
-        self.core = CoreSheet()
+        self.core = EmittedLess()
         self.names = names
         self.numbers: dict[tuple[str, str], int] = {}  # of texts and selectors
         self.variables: dict[Binding, str] = {}
         self.fresh = 0  # the last variable that was named
-        self.mixins: dict[Mixin, tuple[str, list[Part]]] = {}
+        self.mixins: dict[MixinDefinition, tuple[str, list[Fragment]]] = {}
 
-    def sheet(self, sheet: Sheet) -> None:
+    def sheet(self, sheet: Stylesheet) -> None:
         for binding in self.names.variables.values():
             if binding.mixin is None:
                 self.line(self.definition(binding), binding.place)
@@ -117,29 +117,29 @@ class _Writer:
 
     # --- Blocks ---
 
-    def block(self, body: tuple[Node, ...], inside: bool) -> tuple[list[Part], list[Part]]:
+    def block(self, body: tuple[Node, ...], inside: bool) -> tuple[list[Fragment], list[Fragment]]:
         """Return the declarations of *body*, and the blocks under it in their order."""
-        first: list[Part] = []
-        rest: list[Part] = []
+        first: list[Fragment] = []
+        rest: list[Fragment] = []
         for node in body:
             if isinstance(node, Declaration):
-                first.append(Part((), self.declaration(node, node.value), node.place, bare=True))
-            elif isinstance(node, Call):
+                first.append(Fragment((), self.declaration(node, node.value), node.place, bare=True))
+            elif isinstance(node, MixinCall):
                 self.call(node, first, rest, inside)
             elif isinstance(node, Rule):
                 head = self.head(node)
                 own, under = self.block(node.body, inside=True)
-                for part in (*_joined(own), *under):
+                for part in (*_join_declarations(own), *under):
                     text = f"{head} {{ {part.text} }}"
-                    rest.append(Part(part.groups, text, part.place))
-            elif isinstance(node, Group):
+                    rest.append(Fragment(part.groups, text, part.place))
+            elif isinstance(node, GroupRule):
                 own, under = self.block(node.body, inside)
-                for part in (*_joined(own), *under):
+                for part in (*_join_declarations(own), *under):
                     rest.append(replace(part, groups=(node, *part.groups)))
-            elif isinstance(node, Statement):
+            elif isinstance(node, StatementAtRule):
                 self.core.statements[Declaration("", (), node.place)] = node.text
                 text = self.declaration(list(self.core.statements)[-1], ())
-                rest.append(Part((), f"{self.aside('selectors', '')} {{ {text} }}", node.place))
+                rest.append(Fragment((), f"{self.aside('selectors', '')} {{ {text} }}", node.place))
         return first, rest
 
     def head(self, rule: Rule) -> str:
@@ -158,7 +158,7 @@ class _Writer:
                 words.append(step if step in ">+~" else self.aside("selectors", step))
         return " ".join(words)
 
-    def grouped(self, part: Part) -> str:
+    def grouped(self, part: Fragment) -> str:
         chain = [group.name for group in part.groups]
         for index, group in enumerate(part.groups):
             if group.name in chain[:index]:
@@ -172,7 +172,7 @@ class _Writer:
 
     # --- Mixins ---
 
-    def call(self, call: Call, first: list[Part], rest: list[Part], inside: bool) -> None:
+    def call(self, call: MixinCall, first: list[Fragment], rest: list[Fragment], inside: bool) -> None:
         mixin = self.names.mixins[call.name]
         name, parts = self.mixin(mixin)
         bare = any(part.bare for part in parts)
@@ -189,20 +189,20 @@ class _Writer:
                 args.append(text)
             core = f"{before}.{name}_{number}({'; '.join(args)});"
             kind = first if part.bare and not part.groups else rest
-            kind.append(Part(part.groups, core, call.place, part.bare))
+            kind.append(Fragment(part.groups, core, call.place, part.bare))
 
     def needs_parent(self, body: Iterable[Node]) -> bool:
         """Whether a selector in *body* leans on the rule around it."""
         for node in body:
             if isinstance(node, Rule) and any(one.needs_parent for one in node.selectors):
                 return True
-            if isinstance(node, Group) and self.needs_parent(node.body):
+            if isinstance(node, GroupRule) and self.needs_parent(node.body):
                 return True
-            if isinstance(node, Call) and self.needs_parent(self.names.mixins[node.name].body):
+            if isinstance(node, MixinCall) and self.needs_parent(self.names.mixins[node.name].body):
                 return True
         return False
 
-    def mixin(self, mixin: Mixin) -> tuple[str, list[Part]]:
+    def mixin(self, mixin: MixinDefinition) -> tuple[str, list[Fragment]]:
         """Write *mixin* once, in parts; return its name and the parts."""
         if mixin not in self.mixins:
             name = f"m{len(self.mixins)}"
@@ -211,7 +211,7 @@ class _Writer:
             own = [b for b in self.names.variables.values() if b.mixin is mixin]
             local = "".join(f"{self.definition(binding)} " for binding in own)
             first, rest = self.block(mixin.body, inside=True)
-            for number, part in enumerate((*_joined(first), *rest)):
+            for number, part in enumerate((*_join_declarations(first), *rest)):
                 text = f".{name}_{number}({params}) {{ {local}{part.text} }}"
                 self.line(text, part.place)
                 self.mixins[mixin][1].append(part)
@@ -221,7 +221,7 @@ class _Writer:
 
     def declaration(self, node: Declaration, value: Value) -> str:
         self.core.declarations.append(node)
-        text = " ".join(self.piece(piece) for piece in value or (TextPiece(""),))
+        text = " ".join(self.piece(piece) for piece in value or (CssText(""),))
         return f"-d{len(self.core.declarations) - 1}-: {text};"
 
     def definition(self, binding: Binding) -> str:
@@ -229,15 +229,15 @@ class _Writer:
 
     def alone(self, value: Value) -> str:
         """Write a variable or an argument; lesscpy sees the number that it computes with."""
-        if amount(value):
+        if parse_dimension(value):
             return self.literal(str(getattr(value[0], "text", "")))
         return " ".join(self.piece(piece) for piece in value)
 
-    def piece(self, piece: Piece) -> str:
-        return self.aside("texts", piece.text) if isinstance(piece, TextPiece) else self.operand(piece)
+    def piece(self, piece: ValuePart) -> str:
+        return self.aside("texts", piece.text) if isinstance(piece, CssText) else self.operand(piece)
 
     def operand(self, operand: Operand) -> str:
-        if isinstance(operand, Ref):
+        if isinstance(operand, VariableRef):
             return self.name(self.names.refs[operand])
         if isinstance(operand, Number):
             return self.literal(operand.text)
@@ -245,18 +245,18 @@ class _Writer:
         return f"({left} {operand.symbol} {right})"
 
     def literal(self, text: str) -> str:
-        number = amount(text)
+        number = parse_dimension(text)
         assert number is not None
         unit = number.unit
         if unit and unit not in self.core.units:
             taken = self.core.units.values()
-            free = [unit] if unit in UNITS and unit not in taken else []
-            free += [known for known in reversed(UNITS) if known not in taken]
+            free = [unit] if unit in LESSCPY_UNITS and unit not in taken else []
+            free += [known for known in reversed(LESSCPY_UNITS) if known not in taken]
             if not free:
-                said = f"more than {len(UNITS)} units in variables and arithmetic"
+                said = f"more than {len(LESSCPY_UNITS)} units in variables and arithmetic"
                 place = self.core.places[-1] if self.core.places else SourcePosition("", 0)
                 self.fault(place, said, "use fewer of them")
-            self.core.units[unit] = (free or UNITS)[0]
+            self.core.units[unit] = (free or LESSCPY_UNITS)[0]
         return text.lstrip("+").removesuffix(unit) + (self.core.units[unit] if unit else "")
 
     def name(self, binding: Binding) -> str:
@@ -278,9 +278,9 @@ class _Writer:
         return f'"{number}"' if shelf == "texts" else f".s{number}_"
 
 
-def _joined(parts: list[Part]) -> list[Part]:
+def _join_declarations(parts: list[Fragment]) -> list[Fragment]:
     """Put declarations into one part."""
     if not parts:
         return []
     text = " ".join(part.text for part in parts)
-    return [Part((), text, parts[0].place, bare=True)]
+    return [Fragment((), text, parts[0].place, bare=True)]
