@@ -30,12 +30,14 @@ from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missi
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.postprocess import cover_url, labels_from
+from pipelines.site.images.content_images import ContentImages, read_content_images
+from pipelines.site.images.hashed_name import Asset, hashed_name
 from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import compress_tree
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
 from pipelines.site.theme import assets, strings, stylesheet
-from pipelines.site.theme.assets import Asset, ContentImages, ThemeAssets
+from pipelines.site.theme.assets import ThemeAssets
 from pipelines.tools import git
 
 T = TypeVar("T")
@@ -105,7 +107,7 @@ def build(
             themed, faults = scan.scan_files(THEME, policy)
             run.faults.extend(faults)
         with run.phase("assets"):
-            pictures = run.gather(lambda: assets.read_content_images(project, content.files, cache))
+            pictures = run.gather(lambda: read_content_images(project, content.files, cache))
             # Without a file that may not be read, the rest of the theme only looks faulty.
             words = None if faults else run.gather(lambda: strings.load_strings(project, themed, config.lang))
             theme = None if faults else run.gather(lambda: _theme(project, config, themed, policy, cache))
@@ -186,7 +188,7 @@ def _theme(
     found = assets.read_theme_assets(project, paths)
     css, shown = stylesheet.build_stylesheet(project, paths, config.less_compiler, found, cache, policy)
     data = css.encode()
-    found["css/site.css"] = Asset(assets.hashed_name("site.css", data), data)
+    found["css/site.css"] = Asset(hashed_name("site.css", data), data)
     theme = ThemeAssets(found, assets.read_inline_svgs(project, paths))
     theme.used.update(shown)
     return theme

@@ -12,9 +12,9 @@ from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.read_policy import CONTENT, EXTRA
 from pipelines.site.html.inspect import PageFacts
+from pipelines.site.images.hashed_name import Asset
 from pipelines.site.output import machine_files
 from pipelines.site.pelican.build_context import Page
-from pipelines.site.theme.assets import Asset
 
 MEMBERS = "/members/"  # URLs below it are answered from the gated tree
 

@@ -1,85 +1,25 @@
-"""Give every asset a name that holds its content: ``site.3fa9c1d0.css``.
+"""Read the scripts, images and fonts of theme/, under hashed names.
 
-Reads the images of content/ and the scripts, images and fonts of theme/. No
-writes, no network. An asset is published only if a page or a style asks for it.
+Reads theme/. No writes, no network. An asset is published only if a page or a
+stylesheet refers to it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import rjsmin
 
 from pipelines.core.errors import Fault, SourceError, suggest
-from pipelines.site.cache import Cache
 from pipelines.site.content.front_matter import read_text
-from pipelines.site.content.metadata import slug_of
 from pipelines.site.content.read_policy import THEME
-from pipelines.site.html.links import ImageFacts
+from pipelines.site.images.content_images import IMAGE_SUFFIXES
+from pipelines.site.images.hashed_name import Asset, hashed_name
 from pipelines.site.images.image import read_image
 
-IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
 FONT_SUFFIXES = frozenset([".woff2", ".woff", ".ttf", ".otf"])
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file under its hashed name."""
-
-    name: str  # "site.3fa9c1d0.css"
-    data: bytes
-
-
-def hashed_name(path: str, data: bytes) -> str:
-    """Return the name under which *data* of the file *path* is published.
-
-    Eight hex digits of SHA-256; the stem is put in URL form, so that a name
-    with spaces or umlauts needs no escapes.
-    """
-    pure = PurePosixPath(path)
-    stem = slug_of(pure.stem)[:100].rstrip("-") or "file"  # in ASCII a name may be longer than it was
-    return f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}{pure.suffix.lower()}"
-
-
-@dataclass(frozen=True, slots=True)
-class ContentImages:
-    """The images of content/: facts for the pages, bytes for the tree."""
-
-    facts: Mapping[str, ImageFacts]  # by path
-    assets: Mapping[str, Asset]  # by path
-
-
-def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> ContentImages:
-    """Read the images among *files*; raise SourceError with the faults of all of them."""
-    faults: list[Fault] = []
-    facts: dict[str, ImageFacts] = {}
-    assets: dict[str, Asset] = {}
-    for path in sorted(files):
-        if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES or path.startswith("content/extra/"):
-            continue
-        if _is_rendered_diagram(project / path) or path.startswith("content/diagrams/blocks/"):
-            continue  # a rendered diagram, which is inlined
-        try:
-            key = hashlib.sha256((project / path).read_bytes()).hexdigest()
-            image = cache.get("image", (path, key), partial(read_image, project / path, path))
-        except SourceError as error:
-            faults.extend(error.faults)
-            continue
-        name = hashed_name(path, image.data)
-        facts[path] = ImageFacts(name, image.width, image.height)
-        assets[path] = Asset(name, image.data)
-    if faults:
-        raise SourceError(faults)
-    return ContentImages(facts, assets)
-
-
-def _is_rendered_diagram(file: Path) -> bool:
-    return file.suffix == ".svg" and file.with_suffix(".puml").exists()
 
 
 class ThemeAssets:

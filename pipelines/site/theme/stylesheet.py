@@ -19,8 +19,8 @@ from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.site.cache import Cache, cache_digest
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import ReadPolicy
+from pipelines.site.images.hashed_name import Asset
 from pipelines.site.less.compile import compile_less
-from pipelines.site.theme.assets import Asset
 
 LESS_ENTRY = "theme/less/site.less"
 # Of the palettes of Pygments, those whose every colour has 4.5:1 on its own

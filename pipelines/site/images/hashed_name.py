@@ -1,0 +1,31 @@
+"""Name an asset after its content: ``site.3fa9c1d0.css``.
+
+Functions of bytes. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pipelines.site.content.metadata import slug_of
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file under its hashed name."""
+
+    name: str  # "site.3fa9c1d0.css"
+    data: bytes
+
+
+def hashed_name(path: str, data: bytes) -> str:
+    """Return the name under which *data* of the file *path* is published.
+
+    It holds eight hex digits of SHA-256. The stem becomes a slug, so that a name
+    with spaces or umlauts needs no escapes.
+    """
+    pure = PurePosixPath(path)
+    stem = slug_of(pure.stem)[:100].rstrip("-") or "file"  # transliteration can lengthen a name
+    return f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}{pure.suffix.lower()}"
