@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
+from pipelines.core.credentials import Signer
 from pipelines.core.errors import PipelineError, ToolError
 from pipelines.core.results import ChartResult
 from pipelines.tools.cosign import sign_manifest
 from pipelines.tools.registry import MANIFEST, Registry, digest_of
-from pipelines.tools.signing import Signer
 
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from pipelines.commands.context import Context, seconds
 from pipelines.core import config, results
+from pipelines.core.context import Deadlines
 from pipelines.core.errors import PipelineError
 from pipelines.flow.versioning import Pipeline, determine_version
-from pipelines.tools import environment
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 _ACTIONS = ("due", "begin", "passed")
@@ -63,14 +63,12 @@ def check_image(environ: Mapping[str, str]) -> None:
 def make_plan(options: argparse.Namespace, context: Context) -> int:
     """Plan and tell."""
     from pipelines.flow.plan import make_plan as plan
-    from pipelines.flow.services import Deadlines
 
     check_image(context.environ)
     project = options.project.resolve()
     site = config.load_config(project)
-    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
     found = determine_version(project, site, pipeline(context))
-    done = plan(project, site, credentials, found, Deadlines(options.deadline), context.log)
+    done = plan(context.for_flow(project, site, Deadlines(options.deadline)), found)
     word = "has to pass the checks" if done.checks else "needs no checks"
     text = f"{found.version} {word}: {done.reason}\n"
     sys.stdout.write(results.to_json(done) if options.json else text)

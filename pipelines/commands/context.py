@@ -11,6 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.core.config import SiteConfig
+from pipelines.core.context import Deadlines, FlowContext
+from pipelines.core.progress import NoProgress, Progress
+from pipelines.tools import environment
+
+_NO_PROGRESS = NoProgress()
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -22,6 +29,13 @@ class Context:
     clock: Callable[[], float]  # seconds, never set back
     pause: Callable[[float], None]
     log: Callable[[str], None]  # a line on stderr
+
+    def for_flow(
+        self, project: Path, site: SiteConfig, deadlines: Deadlines, progress: Progress = _NO_PROGRESS
+    ) -> FlowContext:
+        """Return what the functions of ``pipelines.flow`` share, with the credentials of the environment."""
+        credentials = environment.credentials_from(self.environ, site.registry, site.chart.repository)
+        return FlowContext(project, site, credentials, deadlines, self.clock, self.log, progress)
 
 
 def seconds(text: str) -> float:

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 from pipelines.commands.context import Context, seconds
 from pipelines.commands.publishing import warn
 from pipelines.core import config, results
-from pipelines.tools import environment
+from pipelines.core.context import Deadlines
 
 if TYPE_CHECKING:
     from pipelines.core.results import RunResult
-    from pipelines.flow.services import Deadlines
     from pipelines.flow.versioning import Pipeline
     from pipelines.site.build import Options
 
@@ -60,10 +59,9 @@ def promote(options: argparse.Namespace, context: Context) -> int:
     if options.optional and site.chart.promotion == "manual":
         print("promotion is manual (site.toml): `make promote` when it is time", file=sys.stderr)
         return 0
-    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
     with ProgressBar() as bar:
-        done = work(project, site, credentials, options.version, _times(options), superseded=options.optional,
-                    log=context.log, progress=bar, clock=context.clock)  # fmt: skip
+        flow = context.for_flow(project, site, _times(options), bar)
+        done = work(flow, options.version, superseded=options.optional)
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
     return 0
@@ -78,17 +76,15 @@ def rollback(options: argparse.Namespace, context: Context) -> int:
 
     project = options.project.resolve()
     site = config.load_config(project)
-    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
     default = context.environ.get("CI_DEFAULT_BRANCH", "")
-    commit, release = work(project, site, credentials, options.version, _times(options), context.log, default)
+    commit, release = work(context.for_flow(project, site, _times(options)), options.version, default)
     done = []
     if options.now:
         with ProgressBar() as bar:
-            done = publish_rollback(project, site, credentials, _times(options),
-                               log=context.log, progress=bar, clock=context.clock)  # fmt: skip
+            done = publish_rollback(context.for_flow(project, site, _times(options), bar))
     if options.json:
-        environ = {"commit": commit, "release": asdict(release), "published": [asdict(one) for one in done]}
-        sys.stdout.write(json.dumps(environ, indent=2, sort_keys=True) + "\n")
+        report = {"commit": commit, "release": asdict(release), "published": [asdict(one) for one in done]}
+        sys.stdout.write(json.dumps(report, indent=2, sort_keys=True) + "\n")
     else:
         print(f"commit {commit[:12]} goes back to {options.version} (commit {release.commit[:12]})")
         sys.stdout.write("".join(map(publish_summary, done)))
@@ -104,11 +100,9 @@ def run(options: argparse.Namespace, context: Context, pipeline: Pipeline, choic
 
     project = options.project.resolve()
     site = config.load_config(project)
-    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
     with ProgressBar() as bar:
-        done = work(project, site, credentials, _times(options), pipeline, choice,
-                    unchecked=options.unchecked, log=context.log, progress=bar,
-                    clock=context.clock)  # fmt: skip
+        flow = context.for_flow(project, site, _times(options), bar)
+        done = work(flow, pipeline, choice, unchecked=options.unchecked)
     sys.stdout.write(results.to_json(done) if options.json else table(done))
     return 0
 
@@ -128,6 +122,5 @@ def table(done: RunResult) -> str:
 
 
 def _times(options: argparse.Namespace) -> Deadlines:
-    from pipelines.flow.services import Deadlines
 
     return Deadlines(options.deadline, options.index_wait)

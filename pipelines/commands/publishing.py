@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.context import Context, seconds
 from pipelines.core import config, results
+from pipelines.core.context import Deadlines
 from pipelines.core.errors import UsageError
-from pipelines.tools import environment
 
 if TYPE_CHECKING:
     from pipelines.core.progress import Progress
@@ -57,24 +57,13 @@ def publish(options: argparse.Namespace, context: Context) -> int:
     """Publish and tell."""
     from pipelines.commands.summaries import publish_summary
     from pipelines.flow.release import release_packed
-    from pipelines.flow.services import Deadlines
     from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
     site = config.load_config(project)
-    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
     times = Deadlines(options.deadline, options.index_wait)
     with ProgressBar() as bar:
-        done = release_packed(
-            project,
-            site,
-            credentials,
-            times,
-            unchecked=options.unchecked,
-            log=context.log,
-            progress=bar,
-            clock=context.clock,
-        )
+        done = release_packed(context.for_flow(project, site, times, bar), unchecked=options.unchecked)
     sys.stdout.write(results.to_json(done) if options.json else publish_summary(done))
     warn(done)
     return 0
@@ -103,29 +92,26 @@ def _archive(options: argparse.Namespace, context: Context, bar: Progress) -> tu
     """Do it, and return what came of it: for machines, and for people."""
     from pipelines.commands.summaries import archive_list, release_summary
     from pipelines.flow import archive as work
-    from pipelines.flow.services import Deadlines
 
     project = options.project.resolve()
     site = config.load_config(project)
-    credentials = environment.credentials_from(context.environ, site.registry, site.chart.repository)
-    times = Deadlines(options.deadline)
+    flow = context.for_flow(project, site, Deadlines(options.deadline), bar)
     if options.action == "save":
-        keys = sorted(work.archive_release(project, site, credentials, times, log=context.log, progress=bar))
+        keys = sorted(work.archive_release(flow))
         return {"sent": keys}, _lines(keys)
     if options.action == "list":
-        kept = work.releases(site, credentials, times, context.log)
+        kept = work.releases(flow)
         return [asdict(one) for one in kept], archive_list(kept)
     if options.action == "fetch":
-        release = work.fetch_release(project, site, credentials, options.version, times, context.log)
+        release = work.fetch_release(flow, options.version)
         return asdict(release), release_summary(release)
     if options.action == "restore":
         folder = project / "out" / "releases" / options.version
-        words = {"push": options.push, "say": context.log, "progress": bar}
-        record = work.restore_release(folder, site, credentials, options.version, times, **words)
+        record = work.restore_release(flow, options.version, folder, push=options.push)
         place = folder.relative_to(project).as_posix()
         return asdict(record) | {"folder": place}, f"{place}\n"
     now = datetime.fromtimestamp(context.wall(), UTC)
-    keys = work.prune_assets(site, credentials, times, now, delete=options.delete, log=context.log)
+    keys = work.prune_assets(flow, now, delete=options.delete)
     return {"deleted" if options.delete else "unused": keys}, _lines(keys)
 
 

@@ -17,50 +17,34 @@ from semver import Version
 
 from pipelines.charts import newest
 from pipelines.core import results
-from pipelines.core.config import SiteConfig
+from pipelines.core.context import FlowContext
 from pipelines.core.errors import PipelineError
-from pipelines.core.progress import Log
 from pipelines.core.results import PlanResult, VersionResult
 from pipelines.flow import check_records, version_order
-from pipelines.flow.services import Deadlines, open_services
+from pipelines.flow.services import open_services
 from pipelines.tools import checkout, commits
-from pipelines.tools.environment import Credentials
 
 
-def make_plan(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    version: VersionResult,
-    times: Deadlines,
-    log: Log,
-) -> PlanResult:
-    """Write what *version* has to pass to out/plan.json of *project*, and return it."""
-    result = _plan(project, site, credentials, version, times, log)
-    results.write(project / "out" / "plan.json", result)
+def make_plan(context: FlowContext, version: VersionResult) -> PlanResult:
+    """Write what *version* has to pass to out/plan.json, and return it."""
+    result = _plan(context, version)
+    results.write(context.project / "out" / "plan.json", result)
     return result
 
 
-def verify_checks(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    version: VersionResult,
-    times: Deadlines,
-    log: Log,
-) -> None:
+def verify_checks(context: FlowContext, version: VersionResult) -> None:
     """Raise PipelineError for a *version* whose code has not passed the checks.
 
     Believes the records of the checks, and the newest published chart; nothing
     that an earlier step has decided. No reader gets a preview, and images and chart
     of a rollback are those of a release that was published.
     """
-    if version.kind == "preview" or _goes_back(project, version):
+    if version.kind == "preview" or _goes_back(context.project, version):
         return
-    lacking = check_records.missing_checks(project, version.commit)
+    lacking = check_records.missing_checks(context.project, version.commit)
     if not lacking:
         return
-    found = _plan(project, site, credentials, version, times, log)
+    found = _plan(context, version)
     if found.checks:
         raise PipelineError(
             f"version {version.version}: commit {version.commit[:12]} has not passed {', '.join(lacking)}:"
@@ -68,24 +52,17 @@ def verify_checks(
         )
 
 
-def _plan(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    version: VersionResult,
-    times: Deadlines,
-    log: Log,
-) -> PlanResult:
-    if _goes_back(project, version):
-        own = check_records.checked_paths(project, version.commit)
+def _plan(context: FlowContext, version: VersionResult) -> PlanResult:
+    if _goes_back(context.project, version):
+        own = check_records.checked_paths(context.project, version.commit)
         reason = f"it goes back to {version.rollback}, and builds nothing"
         return PlanResult(version.commit, own, "", False, reason)
     baseline, name = "", ""
-    if site.chart.repository:
-        with open_services(site, credentials, times.deadline, log) as at:
-            there = newest.chart_repository(at.web, site.chart.repository, credentials.charts)
-            baseline, name = _baseline(project, there, version)
-    return check_records.plan_checks(project, version.commit, baseline, name)
+    if repository := context.site.chart.repository:
+        with open_services(context) as at:
+            there = newest.chart_repository(at.web, repository, context.credentials.charts)
+            baseline, name = _baseline(context.project, there, version)
+    return check_records.plan_checks(context.project, version.commit, baseline, name)
 
 
 def _goes_back(project: Path, version: VersionResult) -> bool:

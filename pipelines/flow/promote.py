@@ -7,7 +7,6 @@ out/promoted/. Network: as for publishing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.archive import catalog
@@ -15,30 +14,18 @@ from pipelines.charts import newest as charts
 from pipelines.charts.promotion import promote_chart as make
 from pipelines.core import release_bundle, results
 from pipelines.core.config import SiteConfig
+from pipelines.core.context import FlowContext
 from pipelines.core.errors import PipelineError, UsageError
-from pipelines.core.progress import Log, Progress
 from pipelines.core.results import ChartResult, PublishResult, VersionResult
 from pipelines.flow import version_order
 from pipelines.flow.publish import publish_releases
-from pipelines.flow.services import Deadlines, open_services
+from pipelines.flow.services import open_services
 from pipelines.tools import checkout
-from pipelines.tools.environment import Credentials
 
 _FOLDER = "promoted"  # within out/: what is published is not what was built there
 
 
-def promote_candidate(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    version: str,
-    times: Deadlines,
-    *,
-    superseded: bool = False,
-    log: Log,
-    progress: Progress,
-    clock: Callable[[], float],
-) -> PublishResult:
+def promote_candidate(context: FlowContext, version: str, *, superseded: bool = False) -> PublishResult:
     """Publish the candidate *version*, "" for the newest one, as stable, and return what that took.
 
     Nothing is built and no image is moved: a tag is added. With *superseded*, a
@@ -48,11 +35,12 @@ def promote_candidate(
     """
     if version and not re.fullmatch(r"\d+\.\d+\.\d+(-rc)?", version):
         raise UsageError(f"promote {version!r}: is not a version; write it as 1.0.412")
+    project, site, progress = context.project, context.site, context.progress
     if not site.chart.repository:
         raise PipelineError("site.toml: no chart repository; set repository under [chart]")
     time = 0
-    with open_services(site, credentials, times.deadline, log) as at:
-        there = charts.chart_repository(at.web, site.chart.repository, credentials.charts)
+    with open_services(context) as at:
+        there = charts.chart_repository(at.web, site.chart.repository, context.credentials.charts)
         versions = there.versions()
         if superseded and version and (newer := _superseded(project, there, versions, version)):
             return newer
@@ -63,9 +51,7 @@ def promote_candidate(
         if archive := at.archive():
             time = catalog.read_record(archive, candidate).time
     folder = _put(project, chart, data, time)
-    return publish_releases(
-        project, [folder], site, credentials, times, log=log, progress=progress, clock=clock
-    )[0]
+    return publish_releases(context, [folder])[0]
 
 
 def _superseded(

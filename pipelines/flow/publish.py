@@ -21,18 +21,18 @@ from pipelines.charts.helm_repository import HelmRepository
 from pipelines.charts.newest import chart_repository
 from pipelines.core import release_bundle, results
 from pipelines.core.config import SiteConfig
+from pipelines.core.context import FlowContext
+from pipelines.core.credentials import Credentials, Receiver, Signer
 from pipelines.core.errors import PipelineError
-from pipelines.core.progress import Log, Progress
+from pipelines.core.progress import Progress
 from pipelines.core.release_bundle import BundledImage, ReleaseBundle
 from pipelines.core.results import PublishResult, TargetResult
 from pipelines.flow import version_order
-from pipelines.flow.services import Deadlines, Services, open_services
+from pipelines.flow.services import Services, open_services
 from pipelines.publish import assets, images, webhook
 from pipelines.tools import cosign, environment
-from pipelines.tools.environment import Credentials, Receiver
 from pipelines.tools.registry import Registry
 from pipelines.tools.s3 import Bucket
-from pipelines.tools.signing import Signer
 
 
 class _Publication:
@@ -68,17 +68,7 @@ class _Publication:
         )
 
 
-def publish_releases(
-    project: Path,
-    outs: Sequence[Path],
-    site: SiteConfig,
-    credentials: Credentials,
-    times: Deadlines,
-    *,
-    log: Log,
-    progress: Progress,
-    clock: Callable[[], float],
-) -> list[PublishResult]:
+def publish_releases(context: FlowContext, outs: Sequence[Path]) -> list[PublishResult]:
     """Publish the releases that lie in *outs*, in turn; what is there already is not sent again.
 
     Once all are sent, the index is awaited and Flux is told: a candidate and its
@@ -88,21 +78,22 @@ def publish_releases(
     bytes, or is below a published version that lacks its commit, and ToolError
     when a service does not do its part in time.
     """
+    site, credentials = context.site, context.credentials
     for out in outs:
         (out / "publish.json").unlink(missing_ok=True)
     releases = [release_bundle.read_release_bundle(out) for out in outs]
     places = [_place(site, release) for release in releases]
     _refuse_unsigned(site, releases, credentials)
-    with open_services(site, credentials, times.deadline, log) as at:
+    with open_services(context) as at:
         runs = []
         for release, place in zip(releases, places, strict=True):
-            runs.append(_Publication(at, release, progress, clock))
-            runs[-1].superseded = _superseded(project, at, release, place, credentials)
+            runs.append(_Publication(at, release, context.progress, context.clock))
+            runs[-1].superseded = _superseded(context, at, release, place)
         sent = [(run, place) for run, place in zip(runs, places, strict=True) if not run.superseded]
         for run, place in sent:
             _send(run, site, at.charts(place, run.release.chart.name), credentials.signer)
         for run, place in sent:
-            _await_index(run, at.charts(place, run.release.chart.name), times.index)
+            _await_index(run, at.charts(place, run.release.chart.name), context.deadlines.index)
         if credentials.receivers and sent and releases[-1].version.kind != "preview":
             _tell_flux(sent[-1][0], credentials.receivers)
     done = [run.result() for run in runs]
@@ -111,15 +102,12 @@ def publish_releases(
     return done
 
 
-def _superseded(
-    project: Path, at: Services, release: ReleaseBundle, place: str, credentials: Credentials
-) -> str:
+def _superseded(context: FlowContext, at: Services, release: ReleaseBundle, place: str) -> str:
     """Return the newer version that contains *release*, or ""; previews have no order that matters."""
     if release.version.kind == "preview":
         return ""
-    return version_order.superseding_version(
-        project, release.version, chart_repository(at.web, place, credentials.charts)
-    )
+    there = chart_repository(at.web, place, context.credentials.charts)
+    return version_order.superseding_version(context.project, release.version, there)
 
 
 def _place(site: SiteConfig, release: ReleaseBundle) -> str:

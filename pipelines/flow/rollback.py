@@ -11,33 +11,20 @@ built by tools of today.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from pipelines.charts import rollback_scope
 from pipelines.charts.build import build_chart
 from pipelines.core.config import SiteConfig
+from pipelines.core.context import FlowContext
 from pipelines.core.errors import PipelineError, UsageError
-from pipelines.core.progress import Log, Progress
 from pipelines.core.results import PublishResult, Release
 from pipelines.flow.archive import fetch_release
 from pipelines.flow.promote import promoted_here
 from pipelines.flow.publish import publish_releases
-from pipelines.flow.services import Deadlines
 from pipelines.flow.versioning import RELEASE, Pipeline, determine_version
 from pipelines.tools import checkout, commits, git
-from pipelines.tools.environment import Credentials
 
 
-def roll_back(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    wanted: str,
-    times: Deadlines,
-    log: Log,
-    default: str = "",
-) -> tuple[str, Release]:
+def roll_back(context: FlowContext, wanted: str, default: str = "") -> tuple[str, Release]:
     """Commit, and push, that the site goes back to the release *wanted*; return commit and release.
 
     *default* is the name of the default branch, "" unknown. Raises PipelineError
@@ -46,9 +33,10 @@ def roll_back(
     """
     if not RELEASE.fullmatch(wanted):
         raise UsageError(f"rollback {wanted!r}: is not a release; write it as 1.0.409")
+    project = context.project
     if checkout.is_dirty(checkout.read_checkout(project, default)):
         raise PipelineError("the tree has changes that are not committed; commit them, or `git stash`")
-    release = fetch_release(project, site, credentials, wanted, times, log)
+    release = fetch_release(context, wanted)
     message = (
         f"Go back to {wanted}\n\n"
         f"{', '.join(rollback_scope.PATHS)} and the tables {', '.join(rollback_scope.TABLES)} of\n"
@@ -69,26 +57,18 @@ def roll_back(
     ), release
 
 
-def publish_rollback(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    times: Deadlines,
-    *,
-    log: Log,
-    progress: Progress,
-    clock: Callable[[], float],
-) -> list[PublishResult]:
+def publish_rollback(context: FlowContext) -> list[PublishResult]:
     """Publish the commit that went back from here, as its pipeline will: that one finds it done.
 
     Where there is no staging, and promotion is automatic, the stable version too.
     """
+    project, site = context.project, context.site
     determine_version(project, site, Pipeline())
     build_chart(project, site)
     outs = [project / "out"]
     if promotes_at_once(site):
         outs.append(promoted_here(project))
-    return publish_releases(project, outs, site, credentials, times, log=log, progress=progress, clock=clock)
+    return publish_releases(context, outs)
 
 
 def promotes_at_once(site: SiteConfig) -> bool:

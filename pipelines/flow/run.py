@@ -7,27 +7,23 @@ bases of the images where they are not here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from pipelines.charts.build import build_chart
 from pipelines.core import results
-from pipelines.core.config import SiteConfig
+from pipelines.core.context import FlowContext
 from pipelines.core.errors import PipelineError
-from pipelines.core.progress import Log, Progress
 from pipelines.core.results import PublishResult, RunResult, StepResult, VersionResult
 from pipelines.flow.archive import fetch_release
 from pipelines.flow.plan import verify_checks
 from pipelines.flow.promote import promoted_here
 from pipelines.flow.publish import publish_releases
 from pipelines.flow.rollback import promotes_at_once
-from pipelines.flow.services import Deadlines
 from pipelines.flow.versioning import Pipeline, determine_version
 from pipelines.image.api import pack_api_image
 from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.web import pack_web_image
 from pipelines.site.build import Options, build
 from pipelines.tools import environment
-from pipelines.tools.environment import Credentials
 
 
 class _Watch:
@@ -54,25 +50,14 @@ class _Watch:
         self._last = self._clock()
 
 
-def run_pipeline(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    times: Deadlines,
-    pipeline: Pipeline,
-    choice: Options,
-    *,
-    unchecked: bool,
-    log: Log,
-    progress: Progress,
-    clock: Callable[[], float],
-) -> RunResult:
-    """Build, pack and publish HEAD of *project*; what is done already is not done again.
+def run_pipeline(context: FlowContext, pipeline: Pipeline, choice: Options, *, unchecked: bool) -> RunResult:
+    """Build, pack and publish HEAD; what is done already is not done again.
 
     Raises PipelineError for code that has not passed the checks, unless it may go
     out *unchecked*, and what each step raises; what the steps before have written
     stays, and another run goes on from there.
     """
+    project, site, clock = context.project, context.site, context.clock
     start = clock()
     watch = _Watch(clock)
     found = determine_version(project, site, pipeline)
@@ -82,9 +67,9 @@ def run_pipeline(
             " commits are published; commit, then run it again"
         )
     if not unchecked:
-        verify_checks(project, site, credentials, found, times, log)
+        verify_checks(context, found)
     watch.note("version", found.version)
-    _pack(project, site, credentials, times, found, choice, watch, log, progress)
+    _pack(context, found, choice, watch)
     chart = build_chart(project, site)
     watch.note("chart", f"{chart.name}-{chart.version}.tgz", chart.size)
     outs = [project / "out"]
@@ -92,31 +77,21 @@ def run_pipeline(
         outs.append(promoted_here(project))
         chart = results.read_chart(outs[-1] / "chart.json")
         watch.note("stable chart", f"{chart.name}-{chart.version}.tgz", chart.size)
-    for done in publish_releases(
-        project, outs, site, credentials, times, log=log, progress=progress, clock=clock
-    ):
+    for done in publish_releases(context, outs):
         watch.published(done)
     result = RunResult(found.version, found.commit, tuple(watch.steps), round(clock() - start, 3))
     results.write(project / "out" / "run.json", result)
     return result
 
 
-def _pack(
-    project: Path,
-    site: SiteConfig,
-    credentials: Credentials,
-    times: Deadlines,
-    found: VersionResult,
-    choice: Options,
-    watch: _Watch,
-    log: Log,
-    progress: Progress,
-) -> None:
+def _pack(context: FlowContext, found: VersionResult, choice: Options, watch: _Watch) -> None:
     """Make what the chart rolls out; a commit that goes back takes what the archive has."""
     if found.rollback:
-        release = fetch_release(project, site, credentials, found.rollback, times, log)
+        release = fetch_release(context, found.rollback)
         watch.note("archive", f"release {release.version}")
         return
+    project, site, progress = context.project, context.site, context.progress
+    credentials = context.credentials
     tree = build(project, project / "out" / "site", site, choice, progress=progress)
     watch.note("build", f"{tree.pages} pages", tree.bytes)
     progress.phase("image web", 0)
@@ -127,5 +102,5 @@ def _pack(
     watch.note("web image", image.digest[:19], image.size)
     if site.login:
         progress.phase("image api", 0)
-        image = pack_api_image(project, site, log, bases)
+        image = pack_api_image(project, site, context.log, bases)
         watch.note("api image", image.digest[:19], image.size)

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.charts.helm_repository import HelmRepository
 from pipelines.core.config import SiteConfig
+from pipelines.core.context import FlowContext
+from pipelines.core.credentials import Credentials
 from pipelines.core.errors import PipelineError
 from pipelines.core.login import Login
-from pipelines.core.progress import Log
 from pipelines.tools import environment
-from pipelines.tools.environment import Credentials
 from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy
 from pipelines.tools.s3 import Bucket, Place, authorities
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long a publication may take, in seconds."""
-
-    deadline: float = 900  # for everything
-    index: float = 60  # until the repository's index names the chart
 
 
 class Services:
@@ -96,15 +87,15 @@ class Services:
 
 
 @contextmanager
-def open_services(
-    site: SiteConfig, credentials: Credentials, deadline: float, log: Log
-) -> Iterator[Services]:
-    """Yield the services of *site* while the block lasts, all of it within *deadline* seconds."""
+def open_services(context: FlowContext) -> Iterator[Services]:
+    """Yield the services of the site while the block lasts, all of it within the deadline."""
+    site, credentials = context.site, context.credentials
     if site.buckets.assets and site.buckets.assets == site.buckets.archive:
         raise PipelineError(
             "site.toml: [buckets] assets and archive are one bucket;"
             " take two, since the archive holds members' pages"
         )
+    policy = RetryPolicy(context.deadlines.deadline, log=context.log)
     with ExitStack() as stack:
-        web = stack.enter_context(HttpClient(RetryPolicy(deadline, log=log), credentials.authority))
+        web = stack.enter_context(HttpClient(policy, credentials.authority))
         yield Services(web, site, credentials, stack.enter_context(authorities(credentials.authority)))

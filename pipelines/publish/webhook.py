@@ -12,9 +12,9 @@ import hashlib
 import hmac
 import json
 
+from pipelines.core.credentials import Receiver
 from pipelines.core.errors import ToolError
 from pipelines.core.results import ChartResult
-from pipelines.tools.environment import Receiver
 from pipelines.tools.http import HttpClient, host_of, refuse_plain_http
 
 

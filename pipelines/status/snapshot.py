@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.charts import newest
 from pipelines.core.config import FILE, Environment, SiteConfig, parse_config
+from pipelines.core.credentials import Credentials
 from pipelines.core.errors import PipelineError, SourceError
 from pipelines.core.results import (
     AnswerResult,
@@ -25,7 +26,6 @@ from pipelines.core.results import RolloutResult as Rollout
 from pipelines.status import front_door, rollout
 from pipelines.status.phrasing import describe, is_newer
 from pipelines.tools import commits, git
-from pipelines.tools.environment import Credentials
 from pipelines.tools.http import HttpClient
 from pipelines.tools.retry import RetryPolicy
 

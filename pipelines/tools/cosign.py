@@ -14,9 +14,9 @@ import binascii
 import json
 from typing import Any
 
+from pipelines.core.credentials import Signer, Verifier
 from pipelines.core.errors import PipelineError, ToolError
 from pipelines.tools.registry import MANIFEST, Registry, digest_of
-from pipelines.tools.signing import Signer, Verifier
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"

@@ -6,16 +6,12 @@ Reads the files that variables named *_FILE point to. No writes, no network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pipelines.core.credentials import Credentials, Receiver, Signer
 from pipelines.core.errors import PipelineError, suggest
 from pipelines.core.login import Login, login_from_auth_file
-
-if TYPE_CHECKING:
-    from pipelines.tools.signing import Signer
 
 REGISTRY = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
 PULL = "SITE_PULL_USER and SITE_PULL_PASSWORD, or REGISTRY_AUTH_FILE"
@@ -31,30 +27,6 @@ PUBLISHING = (
     *(f"{name}_{part}" for name in RECEIVERS for part in ("URL", "TOKEN")), "KUBECONFIG",
 )  # fmt: skip
 KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """A webhook of Flux."""
-
-    url: str = field(repr=False)  # its path is half a secret
-    token: str = field(repr=False)
-    kind: str  # one of KINDS
-    variables: str = "SITE_FLUX"  # what the names of its variables begin with, one of RECEIVERS
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who this pipeline is, to each service; None where nothing is said."""
-
-    registry: Login | None
-    charts: Login | None
-    assets: Login | None
-    archive: Login | None
-    receivers: tuple[Receiver, ...]  # one of each cluster
-    authority: Path | None  # a file of certificates, trusted besides the public ones
-    signer: Signer | None = None  # signs images and charts
-    pull: Login | None = None  # reads the bases of images
 
 
 def credentials_from(environ: Mapping[str, str], registry: str, charts: str) -> Credentials:

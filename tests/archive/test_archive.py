@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from pipelines.archive import prune
 from pipelines.archive.record import Record, record_from_bytes
 from pipelines.core import config, digests, results
+from pipelines.core.context import Deadlines, FlowContext
 from pipelines.core.errors import PipelineError
 from pipelines.core.login import Login
+from pipelines.core.progress import NoProgress
 from pipelines.core.results import Release
 from pipelines.flow.archive import prune_assets
-from pipelines.flow.services import Deadlines
 from pipelines.tools import environment
 from pipelines.tools.retry import RetryPolicy
 from pipelines.tools.s3 import Bucket
@@ -179,9 +181,10 @@ def test_only_what_no_kept_release_needs_is_removed(place: Place) -> None:
     site = config.load_config(place.project)
     credentials = environment.credentials_from(place.environment(), site.registry, site.chart.repository)
     one = replace(site, buckets=replace(site.buckets, keep=1))
+    context = FlowContext(place.project, one, credentials, Deadlines(60), monotonic, print, NoProgress())
     for delete in (False, True):
         there = set(place.objects("assets"))
-        assert prune_assets(one, credentials, Deadlines(60), later, delete=delete, log=print) == [old]
+        assert prune_assets(context, later, delete=delete) == [old]
     assert set(place.objects("assets")) == there - {old}
     assert place.run("publish").code == 0  # of the release that stays: nothing is missing
 

@@ -139,9 +139,9 @@ def test_faults_are_sorted_and_told_once() -> None:
 
 BAR = """
 import time
-from pipelines import terminal
-terminal.PATIENCE = 0.2
-with terminal.Bar() as bar:
+from pipelines.tools import terminal
+terminal.BAR_DELAY = 0.2
+with terminal.ProgressBar() as bar:
     bar.phase("convert", 30)
     for _ in range(30):
         time.sleep(0.02)

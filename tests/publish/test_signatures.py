@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from pipelines import cli
 from pipelines.core import results
+from pipelines.core.credentials import Credentials
 from pipelines.core.errors import ToolError
 from pipelines.core.login import Login
 from pipelines.tools import signing
 from pipelines.tools.cosign import is_signed, sign_manifest, signature_tag
-from pipelines.tools.environment import Credentials, credentials_from
+from pipelines.tools.environment import credentials_from
 from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.core.credentials import Credentials
 from pipelines.core.errors import PipelineError, ToolError
 from pipelines.tools import environment
 from pipelines.tools.http import refuse_plain_http
@@ -14,7 +15,7 @@ from pipelines.tools.retry import RetryPolicy, TransientError, is_retryable
 REGISTRY, CHARTS = "registry.example.org/me/site", "https://nexus.example.org/repository/charts"
 
 
-def read(**environ: str) -> environment.Credentials:
+def read(**environ: str) -> Credentials:
     return environment.credentials_from(environ, REGISTRY, CHARTS)
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from pipelines.charts.helm_repository import HelmRepository
 from pipelines.charts.newest import chart_repository
+from pipelines.core.credentials import Receiver
 from pipelines.core.errors import ToolError
 from pipelines.core.login import Login
 from pipelines.core.results import ChartResult
 from pipelines.publish import webhook
-from pipelines.tools.environment import KINDS, Receiver
+from pipelines.tools.environment import KINDS
 from pipelines.tools.git import commit_rollback
 from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
