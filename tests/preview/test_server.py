@@ -246,7 +246,7 @@ def test_pages_can_only_be_read(shown: Running, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "body", "told"),
+    ("asked", "status", "body", "content_range"),
     [
         ("bytes=0-2",    206, b"a,b",          "bytes 0-2/8"),
         ("bytes=4-",     206, b"1,2\n",        "bytes 4-7/8"),
@@ -259,11 +259,11 @@ def test_pages_can_only_be_read(shown: Running, method: str, path: str) -> None:
     ],
 )  # fmt: skip
 def test_a_part_of_a_file_can_be_asked_for(
-    shown: Running, asked: str, status: int, body: bytes, environ: str | None
+    shown: Running, asked: str, status: int, body: bytes, content_range: str | None
 ) -> None:
     """Films cannot be wound without (RFC 9110, 14)."""
     answer = shown.get("/files/facts.csv", Range=asked)
-    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, body, environ)
+    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, body, content_range)
     other = shown.get("/files/facts.csv", Range=asked, If_Range='"another"')
     assert (other.status, other.body) == (200, b"a,b\n1,2\n")
 

@@ -156,7 +156,7 @@ def test_a_wrong_password_is_said_once_with_the_remedy(place: Place, name: str) 
 
 
 @pytest.mark.parametrize(
-    ("names", "remedy"),
+    ("names", "fix"),
     [
         (("SITE_REGISTRY_USER", "SITE_REGISTRY_PASSWORD"), "wants a login; set SITE_REGISTRY_USER"),
         (("SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD"), "wants a login; set SITE_CHARTS_USER"),

@@ -36,7 +36,7 @@ def test_no_secret_is_in_a_representation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "fault"),
+    ("environ", "fault"),
     [
         ({"SITE_CHARTS_USER": "me"}, "SITE_CHARTS_USER is set and SITE_CHARTS_PASSWORD is not; set both"),
         ({"SITE_ASSETS_KEY": "a", "SITE_ASSETS_KEY_FILE": "b"}, "are both set; set one"),

@@ -105,7 +105,7 @@ def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("href", "what", "remedy"),
+    ("href", "what", "fix"),
     [
         ("", "links to nothing", "write where the link leads"),
         ("other.md", "links to content/posts/other.md, which does not exist",

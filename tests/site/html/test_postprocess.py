@@ -402,7 +402,7 @@ def test_markup_that_readers_gain_from_is_kept(body: str, expected: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "text", "remedy"),
+    ("body", "text", "fix"),
     [
         ("<center>a</center>", "<center>", "write a <span> or <div> with a class"),
         ("<strike>a</strike>", "<strike>", "write <del>"),
