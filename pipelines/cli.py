@@ -148,14 +148,14 @@ def _port(text: str) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     from pipelines.commands.summaries import build_summary
-    from pipelines.site.build import Options, build
+    from pipelines.site.build import BuildOptions, build
     from pipelines.tools.terminal import ProgressBar
 
     project = options.project.resolve()
     site = config.load_config(project)
     as_of = _as_of(options.as_of, project)
     workers = options.workers or len(os.sched_getaffinity(0))
-    choice = Options(as_of=as_of, drafts=options.drafts, workers=workers)
+    choice = BuildOptions(as_of=as_of, drafts=options.drafts, workers=workers)
     with ProgressBar() as bar:
         result = build(project, project / "out" / "site", site, choice, progress=bar)
     if options.json:
@@ -290,10 +290,10 @@ def _context() -> Context:
 
 def _run(options: argparse.Namespace) -> int:
     """Run everything in order, as the pipeline that calls this is told."""
-    from pipelines.site.build import Options
+    from pipelines.site.build import BuildOptions
 
     as_of = _as_of(None, options.project.resolve())
-    choice = Options(as_of=as_of, drafts=False, workers=len(os.sched_getaffinity(0)))
+    choice = BuildOptions(as_of=as_of, drafts=False, workers=len(os.sched_getaffinity(0)))
     return delivery.run(options, _context(), checking.pipeline(_context()), choice)
 
 

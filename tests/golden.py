@@ -16,11 +16,11 @@ from tests.support import project
 from tests.support.project import ROOT, files_of
 
 FOLDER = ROOT / "tests" / "golden" / "site"
-INDEX = "FILES"
+FILE_LIST = "FILES"
 _TEXT = (".html", ".atom", ".xml", ".txt", ".map", ".csv")
 
 
-def shown(site: Path) -> dict[str, str]:
+def golden_form(site: Path) -> dict[str, str]:
     """Return the golden form of a finished tree: texts by path, and the list of all files."""
     found: dict[str, str] = {}
     rows = []
@@ -31,17 +31,17 @@ def shown(site: Path) -> dict[str, str]:
             continue  # a function of the file beside it (tests/site/output/test_compression.py)
         rows.append(f"{hashlib.sha256(data).hexdigest()[:16]} {len(data):>7} {name}")
         if name.endswith(_TEXT):
-            found[name] = lines(data.decode())
-    found[INDEX] = "\n".join(rows) + "\n"
+            found[name] = one_tag_per_line(data.decode())
+    found[FILE_LIST] = "\n".join(rows) + "\n"
     return found
 
 
-def lines(text: str) -> str:
+def one_tag_per_line(text: str) -> str:
     """Return *text* with a line break between tags, so that a diff shows the tag that changed."""
     return re.sub(r">(?=<)", ">\n", text).rstrip("\n") + "\n"
 
 
-def read() -> dict[str, str]:
+def read_golden() -> dict[str, str]:
     """Return the golden tree as it is committed."""
     return {name: data.decode() for name, data in files_of(FOLDER).items()}
 
@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         site = project.small_site(Path(folder))
         project.build_site(site)
-        fresh = shown(site / "out" / "site")
+        fresh = golden_form(site / "out" / "site")
     shutil.rmtree(FOLDER, ignore_errors=True)
     for name, text in fresh.items():
         project.write(FOLDER / name, text)

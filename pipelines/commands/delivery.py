@@ -20,7 +20,7 @@ from pipelines.core.context import Deadlines
 if TYPE_CHECKING:
     from pipelines.core.results import RunResult
     from pipelines.flow.versioning import Pipeline
-    from pipelines.site.build import Options
+    from pipelines.site.build import BuildOptions
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -93,7 +93,7 @@ def rollback(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def run(options: argparse.Namespace, context: Context, pipeline: Pipeline, choice: Options) -> int:
+def run(options: argparse.Namespace, context: Context, pipeline: Pipeline, choice: BuildOptions) -> int:
     """Do everything and tell what it took."""
     from pipelines.flow.run import run_pipeline as work
     from pipelines.tools.terminal import ProgressBar

@@ -22,7 +22,7 @@ from pipelines.flow.versioning import Pipeline, determine_version
 from pipelines.image.api import pack_api_image
 from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.web import pack_web_image
-from pipelines.site.build import Options, build
+from pipelines.site.build import BuildOptions, build
 from pipelines.tools import environment
 
 
@@ -50,7 +50,9 @@ class _Watch:
         self._last = self._clock()
 
 
-def run_pipeline(context: FlowContext, pipeline: Pipeline, choice: Options, *, unchecked: bool) -> RunResult:
+def run_pipeline(
+    context: FlowContext, pipeline: Pipeline, choice: BuildOptions, *, unchecked: bool
+) -> RunResult:
     """Build, pack and publish HEAD; what is done already is not done again.
 
     Raises PipelineError for code that has not passed the checks, unless it may go
@@ -84,7 +86,7 @@ def run_pipeline(context: FlowContext, pipeline: Pipeline, choice: Options, *, u
     return result
 
 
-def _pack(context: FlowContext, found: VersionResult, choice: Options, watch: _Watch) -> None:
+def _pack(context: FlowContext, found: VersionResult, choice: BuildOptions, watch: _Watch) -> None:
     """Make what the chart rolls out; a commit that goes back takes what the archive has."""
     if found.rollback:
         release = fetch_release(context, found.rollback)

@@ -20,7 +20,7 @@ from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES
 from pipelines.preview.build_state import BuildState, LastBuild
 from pipelines.preview.urls import read_aliases
-from pipelines.site.build import Options, build
+from pipelines.site.build import BuildOptions, build
 from pipelines.site.cache import Cache
 from pipelines.site.content import documents
 from pipelines.site.pelican import render
@@ -119,10 +119,10 @@ class Builder(Thread):
     def _good(self) -> LastBuild:
         site = config.load_config(self._project)
         tree = self._project / TREE
-        options = Options(as_of=int(self._clock()), drafts=True, preview=True)
+        options = BuildOptions(as_of=int(self._clock()), drafts=True, preview=True)
         with _Progress(self._ended) as progress:
             result = build(self._project, tree, site, options, self._cache, progress)
-        self._cache.whole()
+        self._cache.drop_unused()
         good = LastBuild(result, site, read_aliases(tree / ALIASES))
         # Here rather than when it is told: it reads what an author may be saving.
         self._drafts = self._drafts or self._find_drafts(good)

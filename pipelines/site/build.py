@@ -26,7 +26,7 @@ from pipelines.site.cache import Cache
 from pipelines.site.check import internal
 from pipelines.site.content import documents, scan
 from pipelines.site.content.documents import Content
-from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, policy_of
+from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, project_policy
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.postprocess import cover_url, labels_from
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class BuildOptions:
     """What a caller decides about one build."""
 
     as_of: int  # seconds since 1970, UTC; posts dated later are not due
@@ -54,7 +54,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class _Run:
+class _BuildState:
     """One build on its way: phases with their times, faults of the sources."""
 
     progress: Progress
@@ -83,7 +83,7 @@ def build(
     project: Path,
     out: Path,
     config: SiteConfig,
-    options: Options,
+    options: BuildOptions,
     cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> SiteResult:
@@ -94,32 +94,34 @@ def build(
     SourceError with every fault of the sources; *out* is then as it was.
     """
     cache = cache or Cache()
-    cache.start()
-    run = _Run(progress or NoProgress())
+    cache.begin_build()
+    run = _BuildState(progress or NoProgress())
     with directory_swap.staging_directory(out.parent) as stage:
         history = git.read_history(project, CONTENT, [THEME])
         if missing := [*missing_submodules(history.index if history else None)]:
             raise SourceError(missing)  # everything else would be a fault because of it
         settings = render.pelican_settings(project)
-        policy = policy_of(project, history.index if history else None)
+        policy = project_policy(project, history.index if history else None)
         with run.phase("read"):
-            content = _read(project, config, options, settings, history, run)
+            content = _read_content(project, config, options, settings, history, run)
             themed, faults = scan.scan_files(THEME, policy)
             run.faults.extend(faults)
         with run.phase("assets"):
             pictures = run.gather(lambda: read_content_images(project, content.files, cache))
             # Without a file that may not be read, the rest of the theme only looks faulty.
             words = None if faults else run.gather(lambda: strings.load_strings(project, themed, config.lang))
-            theme = None if faults else run.gather(lambda: _theme(project, config, themed, policy, cache))
+            theme = (
+                None if faults else run.gather(lambda: _theme_assets(project, config, themed, policy, cache))
+            )
         with run.phase("convert", len(content.documents)):
-            around = _surroundings(content, pictures, config)
-            pages = _convert(project, content, around, words, options, run, cache)
+            around = _link_context(content, pictures, config)
+            pages = _convert_documents(project, content, around, words, options, run, cache)
             if pictures is not None:  # else their own faults are told
-                covered = [run.gather(partial(_covered, page, around)) for page in pages]
+                covered = [run.gather(partial(_with_cover, page, around)) for page in pages]
                 pages = [page for page in covered if page is not None]
         if run.faults or pictures is None or words is None or theme is None:
             raise SourceError(run.faults)
-        looks = _Looks(pictures, theme, words)
+        looks = _SiteAssets(pictures, theme, words)
         raw = stage / "raw"
         with run.phase("render"):
             by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
@@ -130,15 +132,15 @@ def build(
             facts = work.finish_pages(raw, stage, names, options.workers, cache, run.progress)
             shutil.rmtree(raw)
         with run.phase("files"):
-            found = _files(project, config, stage, content, pages, looks, facts, options)
+            found = _write_files(project, config, stage, content, pages, looks, facts, options)
             feeds = frozenset(output_path(name) for name in names if not name.endswith(".html"))
         with run.phase("check"):
-            warnings = _check(project, config, pages, facts, found | feeds, content, themed)
+            warnings = _check_site(project, config, pages, facts, found | feeds, content, themed)
         if not options.preview:
             with run.phase("compress"):
                 compress_tree(stage / PUBLIC, options.workers)
                 compress_tree(stage / GATED, options.workers)
-        with run.phase("stamp"):
+        with run.phase("digest"):
             sealed = digests.normalize_tree(stage)
         result = SiteResult(
             digest=sealed.digest,
@@ -158,7 +160,7 @@ def build(
 
 
 @dataclass(frozen=True, slots=True)
-class _Looks:
+class _SiteAssets:
     """Everything that is not a page."""
 
     pictures: ContentImages
@@ -166,13 +168,13 @@ class _Looks:
     texts: strings.Strings
 
 
-def _read(
+def _read_content(
     project: Path,
     config: SiteConfig,
-    options: Options,
+    options: BuildOptions,
     settings: Mapping[str, Any],
     history: git.History | None,
-    run: _Run,
+    run: _BuildState,
 ) -> Content:
     patterns = render.url_patterns(settings)
     content = documents.read_documents(
@@ -182,7 +184,7 @@ def _read(
     return content
 
 
-def _theme(
+def _theme_assets(
     project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, cache: Cache
 ) -> ThemeAssets:
     found = assets.read_theme_assets(project, paths)
@@ -194,7 +196,7 @@ def _theme(
     return theme
 
 
-def _surroundings(content: Content, pictures: ContentImages | None, config: SiteConfig) -> LinkContext:
+def _link_context(content: Content, pictures: ContentImages | None, config: SiteConfig) -> LinkContext:
     return LinkContext(
         urls={document.path: document.url for document in content.documents},
         hidden=content.hidden,
@@ -205,18 +207,18 @@ def _surroundings(content: Content, pictures: ContentImages | None, config: Site
     )
 
 
-def _convert(
+def _convert_documents(
     project: Path,
     content: Content,
     around: LinkContext,
     words: strings.Strings | None,
-    options: Options,
-    run: _Run,
+    options: BuildOptions,
+    run: _BuildState,
     cache: Cache,
 ) -> list[Page]:
     languages = {document.lang for document in content.documents}
     labels = {lang: labels_from(words.of(lang) if words else {}) for lang in languages}
-    task = work.Converting(project, around, labels)
+    task = work.ConvertTask(project, around, labels)
     done = work.convert_documents(task, content.documents, options.workers, cache, run.progress)
     pages: list[Page] = []
     for document, outcome in zip(content.documents, done, strict=True):
@@ -227,7 +229,7 @@ def _convert(
     return pages
 
 
-def _covered(page: Page, around: LinkContext) -> Page:
+def _with_cover(page: Page, around: LinkContext) -> Page:
     """Return *page* with the picture that its author names; raise SourceError if there is none."""
     url, file = cover_url(page.document, around)
     if not file:
@@ -236,15 +238,15 @@ def _covered(page: Page, around: LinkContext) -> Page:
     return replace(page, cover=picture, files=page.files | {file})
 
 
-def _files(
+def _write_files(
     project: Path,
     config: SiteConfig,
     stage: Path,
     content: Content,
     pages: list[Page],
-    looks: _Looks,
+    looks: _SiteAssets,
     facts: Mapping[str, PageFacts],
-    options: Options,
+    options: BuildOptions,
 ) -> frozenset[str]:
     """Write every file that is no page; return their URL paths."""
     found = files.OutputFiles()
@@ -258,7 +260,7 @@ def _files(
     return found.write(stage)
 
 
-def _check(
+def _check_site(
     project: Path,
     config: SiteConfig,
     pages: list[Page],

@@ -1,8 +1,8 @@
-"""Keep the results of pure functions under the digest of their inputs.
+"""Cache the results of pure functions under the digest of their inputs.
 
-The preview hands the same memo to every build of its life, so that an edit
-costs what the edit changed; a plain build starts with an empty one, and gets
-the same bytes. Nothing is kept on disk.
+The preview passes one cache to all its builds, so that an edit costs only
+what it changed. A single build starts with an empty cache and gets the same
+bytes. In memory only: no reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Cache:
-    """Results by (phase, inputs), of this build and of the ones since the last whole one."""
+    """Results by (phase, inputs): those of this build, and those since the last ``drop_unused``."""
 
-    _kept: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
-    _asked: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
-    made: dict[str, int] = field(default_factory=dict)  # phase -> results made anew
+    _previous: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
+    _current: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
+    misses: dict[str, int] = field(default_factory=dict)  # phase -> results computed in this build
 
-    def start(self) -> None:
-        """Begin a build."""
-        self._kept.update(self._asked)
-        self._asked = {}
-        self.made = {}
+    def begin_build(self) -> None:
+        """Make the results of earlier builds available to a new one."""
+        self._previous.update(self._current)
+        self._current = {}
+        self.misses = {}
 
-    def whole(self) -> None:
-        """End a build that went well: forget what it did not ask for.
+    def drop_unused(self) -> None:
+        """Drop the results that this build did not use; call it after a successful build only.
 
-        One that failed stopped somewhere on its way; what it did not get to
-        is wanted again as soon as its fault is mended.
+        A failed build stops early: the next one needs the rest as soon as the
+        fault is fixed.
         """
-        self._kept.clear()
+        self._previous.clear()
 
-    def get(self, phase: str, inputs: Hashable, make: Callable[[], T]) -> T:
-        """Return the result for *inputs*, made by *make* when it is not there."""
+    def get_or_compute(self, phase: str, inputs: Hashable, compute: Callable[[], T]) -> T:
+        """Return the cached result for *inputs*, or the one that *compute* returns."""
         key = (phase, inputs)
-        if key not in self._asked:
-            if key in self._kept:
-                self._asked[key] = self._kept[key]
+        if key not in self._current:
+            if key in self._previous:
+                self._current[key] = self._previous[key]
             else:
-                self.made[phase] = self.made.get(phase, 0) + 1
-                self._asked[key] = make()
-        result: T = self._asked[key]
+                self.misses[phase] = self.misses.get(phase, 0) + 1
+                self._current[key] = compute()
+        result: T = self._current[key]
         return result
 
 
-def cache_digest(*parts: bytes | str) -> str:
-    """Return the SHA-256 of *parts*, each with its length, so that borders count."""
+def cache_key(*parts: bytes | str) -> str:
+    """Return the SHA-256 of *parts*; the length of each counts, so that ("ab", "c") is not ("a", "bc")."""
     total = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

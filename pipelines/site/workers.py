@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipelines.core.errors import SourceError
-from pipelines.site.cache import Cache, cache_digest
+from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.documents import Document
 from pipelines.site.diagrams import render
 from pipelines.site.html import inspect, postprocess
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.links import LinkContext
-from pipelines.site.html.postprocess import Fragment, Inline, Labels
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels
 from pipelines.site.markdown import python_markdown
 from pipelines.site.pelican.build_context import output_path
 
 T = TypeVar("T")
 R = TypeVar("R")
 # Below this, starting processes costs more than they bring.
-_FEW = 24
+_PARALLEL_FROM = 24
 _task: Any = None  # what a worker works on: inherited by fork, never sent
 
 
@@ -37,7 +37,7 @@ class _Counts(Protocol):
 
 
 @dataclass(frozen=True)
-class Converting:
+class ConvertTask:
     """What the conversion of every document needs."""
 
     project: Path
@@ -61,39 +61,39 @@ class Converting:
         labels = self.labels[document.lang]
         return postprocess.postprocess(document, converted, self.around, self._diagram(document), labels)
 
-    def _diagram(self, document: Document) -> Inline:
+    def _diagram(self, document: Document) -> DiagramRenderer:
         shown: Counter[Path] = Counter()
 
         def inline(path: str, source: str, line: int) -> str:
             if path:
                 diagram = render.diagram_of_file(self.project, self.project / path)
             else:
-                diagram = _block(self.project, document, source, line)
+                diagram = _fence_diagram(self.project, document, source, line)
             shown[diagram.svg] += 1
             return render.inline_diagram(diagram, shown[diagram.svg])
 
         return inline
 
 
-def _block(project: Path, document: Document, source: str, line: int) -> render.Diagram:
+def _fence_diagram(project: Path, document: Document, source: str, line: int) -> render.Diagram:
     return render.Diagram(source, document.path, line, render.fence_svg(project, source))
 
 
 def convert_documents(
-    task: Converting, documents: Sequence[Document], workers: int, cache: Cache, progress: _Counts
+    task: ConvertTask, documents: Sequence[Document], workers: int, cache: Cache, progress: _Counts
 ) -> list[Fragment | SourceError]:
     """Convert every document, in order.
 
     One process keeps the results by the digest of the text; several share the
     work instead.
     """
-    if len(documents) > _FEW and workers > 1:
-        return list(_spread(task, documents, workers, progress))
+    if len(documents) > _PARALLEL_FROM and workers > 1:
+        return list(_map_parallel(task, documents, workers, progress))
     done: list[Fragment | SourceError] = []
     for document in documents:
         try:
             key = (document.path, document.digest)
-            made = cache.get("convert", key, partial(task.converted, document))
+            made = cache.get_or_compute("convert", key, partial(task.converted, document))
             done.append(task.fragment(document, made))
         except SourceError as error:
             done.append(error)
@@ -102,20 +102,20 @@ def convert_documents(
 
 
 @dataclass(frozen=True)
-class _Finishing:
+class _FinishTask:
     """Finish one rendered page: check it, minify it, write it into its tree."""
 
     raw: Path
     stage: Path
 
     def __call__(self, name: str) -> PageFacts | None:
-        return write_finished(self.stage, name, finished_file(self.read(name), name))
+        return write_page(self.stage, name, finish_page(self.read(name), name))
 
     def read(self, name: str) -> bytes:
         return (self.raw / name).read_bytes()
 
 
-def finished_file(data: bytes, name: str) -> tuple[bytes, PageFacts | None]:
+def finish_page(data: bytes, name: str) -> tuple[bytes, PageFacts | None]:
     """Return the bytes to serve, and the facts of a page (None for a feed)."""
     if not name.endswith(".html"):
         return data, None
@@ -123,16 +123,16 @@ def finished_file(data: bytes, name: str) -> tuple[bytes, PageFacts | None]:
     return inspect.minify_page(html).encode(), inspect.inspect_page(html)
 
 
-def write_finished(stage: Path, name: str, done: tuple[bytes, PageFacts | None]) -> PageFacts | None:
+def write_page(stage: Path, name: str, done: tuple[bytes, PageFacts | None]) -> PageFacts | None:
     """Write a finished page into the public or the gated tree."""
     target = stage / ("gated" if name.startswith("members/") else "public") / name
-    _folder(target.parent)
+    _make_directory(target.parent)
     target.write_bytes(done[0])
     return done[1]
 
 
 @lru_cache(maxsize=4096)
-def _folder(path: Path) -> None:
+def _make_directory(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
@@ -140,21 +140,21 @@ def finish_pages(
     raw: Path, stage: Path, names: Sequence[str], workers: int, cache: Cache, progress: _Counts
 ) -> dict[str, PageFacts]:
     """Finish the files *names* of *raw*; return the facts of the pages by URL path."""
-    task = _Finishing(raw, stage)
-    if len(names) > _FEW and workers > 1:
-        facts = list(_spread(task, names, workers, progress))
+    task = _FinishTask(raw, stage)
+    if len(names) > _PARALLEL_FROM and workers > 1:
+        facts = list(_map_parallel(task, names, workers, progress))
     else:
         facts = []
         for name in names:
             data = task.read(name)
-            done = cache.get("finish", (name, cache_digest(data)), partial(finished_file, data, name))
-            facts.append(write_finished(stage, name, done))
+            done = cache.get_or_compute("finish", (name, cache_key(data)), partial(finish_page, data, name))
+            facts.append(write_page(stage, name, done))
             progress.advance(1)
     found = zip(names, facts, strict=True)
     return {output_path(name): fact for name, fact in found if fact is not None}
 
 
-def _spread(task: Callable[[T], R], items: Sequence[T], workers: int, progress: _Counts) -> Iterator[R]:
+def _map_parallel(task: Callable[[T], R], items: Sequence[T], workers: int, progress: _Counts) -> Iterator[R]:
     """Yield task(item) for each item, in order, from *workers* processes.
 
     The task reaches them by fork, so that nothing large is sent.
@@ -165,13 +165,13 @@ def _spread(task: Callable[[T], R], items: Sequence[T], workers: int, progress: 
     chunks = [range(start, min(start + size, len(items))) for start in range(0, len(items), size)]
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-            for results in pool.map(_run, chunks):
+            for results in pool.map(_run_chunk, chunks):
                 progress.advance(len(results))
                 yield from results
     finally:
         _task = None
 
 
-def _run(chunk: range) -> list[Any]:
+def _run_chunk(chunk: range) -> list[Any]:
     task, items = _task
     return [task(items[index]) for index in chunk]

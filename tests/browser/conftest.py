@@ -17,7 +17,7 @@ from tests.browser.crowded import crowded_site
 from tests.browser.visits import ARGUMENTS, REFUSED, Reader
 from tests.support.static_server import serve
 from tests.support.tools import need
-from tests.support.trees import Site, need_package, owner
+from tests.support.trees import Site, owner_site, require_package
 
 
 @pytest.fixture(scope="package")
@@ -54,7 +54,7 @@ def reader(browser: Browser, base: str) -> Iterator[Reader]:
 @pytest.fixture(scope="package")
 def owners(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The site of this repository."""
-    return owner(tmp_path_factory)
+    return owner_site(tmp_path_factory)
 
 
 @pytest.fixture(scope="package")
@@ -67,7 +67,7 @@ def owners_base(owners: Site) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def axe() -> str:
     """The source of axe-core."""
-    return need_package("axe-core/axe.min.js").read_text("utf-8")
+    return require_package("axe-core/axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="package")

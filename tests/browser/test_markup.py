@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Dialog
 from pipelines.core.errors import SourceError
 from pipelines.site.html.inspect import minify_page
 from tests.site.html.test_sanitizer import published
-from tests.support.markup import ALLOWED, PIECES
+from tests.support.markup import ALLOWED, FRAGMENTS
 
 # What runs, loads a page or leads away, by the tree that the browser itself has built.
 LOOK = """pages => pages.flatMap(page => {
@@ -32,7 +32,7 @@ def pages() -> list[str]:
     """Every text of the tables that may be published, and as many made of pieces, plain and minified."""
     dice = random.Random(7)
     made = []
-    for text in [*ALLOWED, *("".join(dice.choices(PIECES, k=dice.randrange(2, 9))) for _ in range(2500))]:
+    for text in [*ALLOWED, *("".join(dice.choices(FRAGMENTS, k=dice.randrange(2, 9))) for _ in range(2500))]:
         try:
             page = published(text)
         except SourceError:

@@ -23,7 +23,7 @@ from pipelines.core.errors import PipelineError, SourceError, ToolError
 from pipelines.core.results import ChartResult, Release
 from tests.helm.render import given, helm
 from tests.support.delivery.projects import API, REGISTRY, WEB, ready, recommit, record
-from tests.support.project import ROOT, command, git, write
+from tests.support.project import ROOT, git, run_cli, write
 from tests.support.tools import need
 
 TEXT = (ROOT / "helm/site/values.yaml").read_text()
@@ -135,7 +135,7 @@ def test_a_dirty_tree_is_packed(project: Path) -> None:
     write(project / "content/pages/about.md", "new")
     with pytest.raises(PipelineError, match="was changed since it was written; run `make version`"):
         packed(project)
-    done = command(project, "version", "--json")
+    done = run_cli(project, "version", "--json")
     assert json.loads(done.stdout)["dirty"] is True
     assert packed(project)[0].version == "1.0.2-rc"
 
@@ -413,8 +413,8 @@ def test_values_that_are_no_yaml_are_a_fault_with_its_line() -> None:
 
 
 def test_the_command_prints_and_leaves_the_record(project: Path) -> None:
-    done = command(project, "chart", "--json")
+    done = run_cli(project, "chart", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == json.loads((project / "out/chart.json").read_text())
-    done = command(project, "chart")
+    done = run_cli(project, "chart")
     assert done.stdout.startswith("out/charts/site-1.0.2-rc.tgz")

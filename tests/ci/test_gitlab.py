@@ -15,7 +15,7 @@ import yaml
 
 from tests.support.project import ROOT, commit_all, git, write
 from tests.support.tools import need
-from tests.support.trees import need_package
+from tests.support.trees import require_package
 
 FILE = ROOT / ".gitlab-ci.yml"
 MAIN = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
@@ -71,7 +71,7 @@ def repo(tmp_path: Path) -> Path:
 
 
 def local(repo: Path, *words: str) -> str:
-    program = need_package("gitlab-ci-local/dist/index.js")
+    program = require_package("gitlab-ci-local/dist/index.js")
     env = {**os.environ, "GIT_SSH_COMMAND": "false"}  # nothing leaves this machine
     done = subprocess.run(
         [need("node"), program, *words], cwd=repo, stdin=subprocess.DEVNULL, capture_output=True, text=True,

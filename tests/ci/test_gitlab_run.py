@@ -24,10 +24,10 @@ from pipelines.image import base, base_lock
 from pipelines.image.base_registry import BaseRegistry, push_base
 from tests.support.delivery.helm import Helm
 from tests.support.delivery.targets import Place, Services
-from tests.support.project import COMMITTED, ROOT, SMALL, commit_all, git, write
+from tests.support.project import COMMITTED, ROOT, SMALL_SITE, commit_all, git, write
 from tests.support.registry import LOGIN
 from tests.support.tools import need, need_base
-from tests.support.trees import need_package
+from tests.support.trees import require_package
 
 # What the jobs read of this repository.
 NAMES = (
@@ -70,7 +70,7 @@ def place(running: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     project.mkdir()
     for name in NAMES:  # with their times: make must not install anything anew
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, project / name)
-    shutil.copytree(SMALL / "content", project / "content")
+    shutil.copytree(SMALL_SITE / "content", project / "content")
     write(project / "pyproject.toml", SETTINGS)
     _add_packages(project)
     write(project / "tests/test_state.py", TESTS.replace("{began}", str(tmp_path / "began")).lstrip())
@@ -110,7 +110,7 @@ REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": 
 def start(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN) -> subprocess.Popen[str]:
     for name in ("make", "bash", "rsync", "skopeo", "helm"):
         need(name)
-    program = need_package("gitlab-ci-local/dist/index.js")
+    program = require_package("gitlab-ci-local/dist/index.js")
     told = dict(by)
     told |= {name: os.environ[name] for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE")}
     told |= place.environment()

@@ -14,7 +14,7 @@ import pytest
 from pipelines import cli
 from pipelines.core.errors import Fault, SourceError
 from pipelines.tools.terminal import format_size
-from tests.support.project import AS_OF, COMMITTED, ROOT, command, commit_all, tiny_site, write
+from tests.support.project import AS_OF, COMMITTED, ROOT, commit_all, run_cli, tiny_site, write
 
 PAGE = "---\ntitle: About\n---\nText.\n"
 
@@ -30,14 +30,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_build_prints_a_summary_and_nothing_else(site: Path) -> None:
     """Piped, there is no progress bar and no colour: stderr stays empty when all is well."""
-    done = command(site, "build", "--as-of", str(AS_OF))
+    done = run_cli(site, "build", "--as-of", str(AS_OF))
     assert (done.returncode, done.stderr) == (0, "")
     assert "18 pages; " in done.stdout.splitlines()[0]
     assert done.stdout.splitlines()[1].endswith("as of 2026-05-28 20:26 UTC")
 
 
 def test_the_result_is_json_for_machines(site: Path) -> None:
-    done = command(site, "build", "--json", "--as-of", str(AS_OF))
+    done = run_cli(site, "build", "--json", "--as-of", str(AS_OF))
     result = json.loads(done.stdout)
     assert result == json.loads((site / "out" / "site.json").read_text())
     assert result["as_of"] == AS_OF

@@ -15,7 +15,7 @@ from pipelines import cli
 from pipelines.core import config, results
 from pipelines.core.errors import PipelineError, ToolError
 from pipelines.flow.versioning import Pipeline, determine_version
-from tests.support.project import COMMITTED, SMALL, command, commit_all, git, write
+from tests.support.project import COMMITTED, SMALL_SITE, commit_all, git, run_cli, write
 
 NONE = Pipeline()
 # Where these tests run in a pipeline themselves, its variables are not meant.
@@ -30,7 +30,7 @@ def repo(tmp_path: Path) -> Path:
     """A project of two commits on main; its site.toml says 1.0."""
     project = tmp_path / "site"
     write(project / PAGE, "---\ntitle: About\n---\nText.\n")
-    shutil.copy(SMALL / "site.toml", project)
+    shutil.copy(SMALL_SITE / "site.toml", project)
     write(project / ".gitignore", "/out/\n__pycache__/\n")
     with (project / "site.toml").open("a") as file:
         file.write('\n[chart]\nversion = "1.0"\n')
@@ -79,7 +79,7 @@ def test_every_push_of_a_descendant_has_a_higher_version(graph: list[tuple[int, 
     """Whatever the history looks like: merges with any first parent, several roots, criss-cross."""
     with TemporaryDirectory() as folder:
         project = Path(folder)
-        shutil.copy(SMALL / "site.toml", project)
+        shutil.copy(SMALL_SITE / "site.toml", project)
         commit_all(project, COMMITTED)
         tree = git(project, "rev-parse", "HEAD^{tree}").strip()
         commits, parents = [git(project, "rev-parse", "HEAD").strip()], list[set[int]]([set()])
@@ -216,7 +216,7 @@ def test_a_site_in_a_folder_of_a_repository(tmp_path: Path) -> None:
     """What else lies in the repository is nobody's business here."""
     project = tmp_path / "sites" / "one"
     write(project / PAGE, "---\ntitle: About\n---\nText.\n")
-    shutil.copy(SMALL / "site.toml", project)
+    shutil.copy(SMALL_SITE / "site.toml", project)
     write(tmp_path / "other.txt", "one")
     commit_all(tmp_path, COMMITTED)
     write(tmp_path / "other.txt", "two")
@@ -358,15 +358,15 @@ def test_without_a_commit_there_is_no_version(repo: Path) -> None:
 def test_the_command_reads_the_variables_of_gitlab(repo: Path) -> None:
     """Steps read no environment: this is the one place that knows the names."""
     told = {"CI_MERGE_REQUEST_IID": "9", "CI_PIPELINE_IID": "31", "CI_DEFAULT_BRANCH": "main"}
-    done = command(repo, "version", env=NO_PIPELINE | told)
+    done = run_cli(repo, "version", env=NO_PIPELINE | told)
     assert (done.returncode, done.stdout, done.stderr) == (0, "0.0.0-mr.9.31\n", "")
-    done = command(repo, "version", "--json", env=NO_PIPELINE | {"CI_COMMIT_TAG": "v1.0.2"})
+    done = run_cli(repo, "version", "--json", env=NO_PIPELINE | {"CI_COMMIT_TAG": "v1.0.2"})
     assert json.loads(done.stdout) == json.loads((repo / "out/version.json").read_text())
     assert json.loads(done.stdout)["kind"] == "stable"
 
 
 def test_the_command_says_that_a_tree_is_dirty(repo: Path) -> None:
     write(repo / PAGE, "new")
-    done = command(repo, "version", env=NO_PIPELINE)
+    done = run_cli(repo, "version", env=NO_PIPELINE)
     assert (done.returncode, done.stdout) == (0, "1.0.2-rc\n")
     assert "commit it" in done.stderr

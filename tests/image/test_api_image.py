@@ -24,7 +24,7 @@ from pipelines.image import base, base_lock, oci_layout, wheels
 from pipelines.image.api import pack_api_image
 from pipelines.image.python_target import target_of
 from tests.image.packing import api_project, copy
-from tests.support.project import ROOT, command, write
+from tests.support.project import ROOT, run_cli, write
 from tests.support.tools import need
 
 Entries = list[tuple[tarfile.TarInfo, bytes]]
@@ -236,7 +236,7 @@ def test_every_library_is_of_a_package_that_is_named(made: Path, entries: Entrie
 def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
     text = (ROOT / "tests/data/site/site.toml").read_text("utf-8")
     write(tmp_path / "site.toml", text.replace("login    = true", "login    = false"))
-    done = command(tmp_path, "image", "api")
+    done = run_cli(tmp_path, "image", "api")
     what = "site.toml: login = false, so there is no API to pack"
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: {what}; leave this step out, or set login = true\n"
@@ -246,12 +246,12 @@ def test_the_result_is_for_people_or_for_machines(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
     one = copy(made, tmp_path)
-    done = command(one, "image", "api")
+    done = run_cli(one, "image", "api")
     assert done.stdout.splitlines()[0].startswith("out/images/api  amd64  ")
     assert f"digest  {image.digest}" in done.stdout
-    done = command(one, "image", "api", "--json")
+    done = run_cli(one, "image", "api", "--json")
     assert json.loads(done.stdout) == json.loads((made / "out/image-api.json").read_text())
-    done = command(one, "image", "--json")
+    done = run_cli(one, "image", "--json")
     assert (done.returncode, done.stderr) == (2, "error: --json tells of one image; name it: web or api\n")
 
 

@@ -22,7 +22,7 @@ from pipelines.image import base, base_lock, oci_layout
 from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.web import pack_web_image
 from tests.support import project
-from tests.support.project import ROOT, build_site, command, write
+from tests.support.project import ROOT, build_site, run_cli, write
 from tests.support.tools import need, need_base
 
 
@@ -168,7 +168,7 @@ def test_a_tree_with_drafts_is_refused(tmp_path: Path) -> None:
 def test_a_tree_that_was_changed_after_the_build_is_refused(tmp_path: Path) -> None:
     one = site(tmp_path)
     write(one / "out/site/public/index.html", "defaced")
-    done = command(one, "image", "web")
+    done = run_cli(one, "image", "web")
     assert (done.returncode, done.stdout) == (1, "")
     assert "out/site: is not what out/site.json tells of" in done.stderr
     assert "Traceback" not in done.stderr
@@ -176,7 +176,7 @@ def test_a_tree_that_was_changed_after_the_build_is_refused(tmp_path: Path) -> N
 
 def test_no_site_no_image(tmp_path: Path) -> None:
     one = project.small_site(tmp_path, history=False)
-    done = command(one, "image", "web")
+    done = run_cli(one, "image", "web")
     assert (done.returncode, done.stderr) == (1, "error: site.json: no such file; run `make build` first\n")
 
 
@@ -223,7 +223,7 @@ def test_a_killed_image_step_leaves_the_last_image(made: Path, tmp_path: Path) -
             running.kill()
             running.wait()
         assert len(oci_layout.read_layout(one / "out/images/web").layers) == 4  # whole, whichever it is
-    assert command(one, "image", "web").returncode == 0
+    assert run_cli(one, "image", "web").returncode == 0
     assert oci_layout.read_layout(one / "out/images/web").digest != before
     assert list((one / "out").glob(".web-*")) == []
 
@@ -361,7 +361,7 @@ def test_a_file_in_the_way_is_told_in_one_line(made: Path, tmp_path: Path, place
     shutil.copytree(made, one, symlinks=True)
     shutil.rmtree(one / place)
     write(one / place, "a file")
-    done = command(one, "image", "web")
+    done = run_cli(one, "image", "web")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

@@ -13,7 +13,7 @@ from pipelines.image import wheels
 from pipelines.image.base_lock import Base
 from pipelines.image.python_target import PythonTarget, target_of
 from tests.image.packing import api_project, copy
-from tests.support.project import command, write
+from tests.support.project import run_cli, write
 
 TARGET = PythonTarget("amd64", "3.13.5", 41)
 ARM = PythonTarget("arm64", "3.13.5", 41)
@@ -146,7 +146,7 @@ def test_a_wheel_with_other_bytes_is_refused(made: Path, tmp_path: Path) -> None
     data = bytearray(wheel.read_bytes())
     data[100] ^= 1
     wheel.write_bytes(data)
-    done = command(one, "image", "api")
+    done = run_cli(one, "image", "api")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: out/wheels/")
     assert f"{wheel.name}: has other bytes than requirements/api.txt pins; run `make wheels`" in done.stderr
@@ -215,10 +215,10 @@ def test_what_is_fetched_takes_the_place_of_what_was_damaged(
     (wheel,) = folder.glob("gunicorn-*.whl")
     wheel.write_bytes(b"broken")
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels.wheel_directory(made, target))}
-    done = command(one, "wheels", env=env)
+    done = run_cli(one, "wheels", env=env)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert [one.name for one in wheels.read_wheels(one, target)] == [
         two.name for two in wheels.read_wheels(made, target)
     ]
-    done = command(one, "wheels", env={**env, "PIP_FIND_LINKS": str(tmp_path)})  # whole: nobody is asked
+    done = run_cli(one, "wheels", env={**env, "PIP_FIND_LINKS": str(tmp_path)})  # whole: nobody is asked
     assert (done.returncode, done.stderr) == (0, "")

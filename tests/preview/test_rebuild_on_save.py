@@ -24,7 +24,7 @@ from pipelines.preview.server import serve_preview
 from pipelines.preview.sockets import listen_on
 from pipelines.site.cache import Cache
 from tests.support.previews import POST, free_port, has_ipv6, preview_site, result, running, until
-from tests.support.project import command, write
+from tests.support.project import run_cli, write
 
 # --- Saving ----------------------------------------------------------------------------------
 
@@ -310,11 +310,11 @@ def test_a_failed_build_forgets_nothing() -> None:
 
     def build(*names: str, whole: bool) -> list[str]:
         made.clear()
-        cache.start()
+        cache.begin_build()
         for name in names:
-            cache.get("page", name, lambda name=name: made.append(name))  # type: ignore[misc]
+            cache.get_or_compute("page", name, lambda name=name: made.append(name))  # type: ignore[misc]
         if whole:
-            cache.whole()
+            cache.drop_unused()
         return list(made)
 
     assert build("a", "b", whole=True) == ["a", "b"]
@@ -349,7 +349,7 @@ def test_it_ends_at_once_during_a_build(tmp_path: Path) -> None:
         until(lambda: list((site / "out").glob(".site-*")))
         status, _ = one.end()
         assert (status, "Traceback" in one.said) == (0, False)
-    assert command(site, "build").returncode == 0
+    assert run_cli(site, "build").returncode == 0
     assert list((site / "out").glob(".site-*")) == []
 
 
@@ -359,7 +359,7 @@ def test_a_busy_port_names_one_that_is_free(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        done = command(site, "serve", "--port", str(port))
+        done = run_cli(site, "serve", "--port", str(port))
     environ = re.fullmatch(
         rf"error: port {port} is busy; port (\d+) is free: make serve PORT=\1\n", done.stderr
     )
@@ -405,6 +405,6 @@ def test_a_system_that_watches_no_more_files_is_told_so(
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
-    done = command(tmp_path, "serve")
+    done = run_cli(tmp_path, "serve")
     assert done.returncode == 1
     assert done.stderr.startswith("site.toml: no such file; run in the folder of the site")

@@ -53,7 +53,7 @@ def one_memo() -> Iterator[None]:
     """All builds of this module share what they compile, as those of a preview do."""
     cache = Cache()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "Memo", lambda: cache)
+        patch.setattr(build, "Cache", lambda: cache)
         yield
 
 
@@ -109,7 +109,7 @@ def test_a_fault_in_the_first_build_leaves_no_tree(
 def test_the_command_says_the_same(name: str, site: Path) -> None:
     """What is tested in this process holds for the one that people start."""
     laid(BAD / name, site)
-    done = project.command(site, "build", "--as-of", AS_OF)
+    done = project.run_cli(site, "build", "--as-of", AS_OF)
     expected = (BAD / name / "expected.txt").read_text("utf-8")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 

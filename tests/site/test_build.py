@@ -25,7 +25,7 @@ from tests.support.project import AS_OF, ROOT, build_site, commit_all, files_of,
 
 def test_the_small_site_is_the_golden_tree(built: Path) -> None:
     """Every change of the output shows as a diff; `make golden` writes it anew."""
-    assert golden.shown(built / "out" / "site") == golden.read()
+    assert golden.golden_form(built / "out" / "site") == golden.read_golden()
 
 
 def test_the_result_tells_what_was_built(built: Path) -> None:
@@ -39,7 +39,7 @@ def test_the_result_tells_what_was_built(built: Path) -> None:
         "content/posts/draft.md: draft",
         "content/posts/later.md: due 2027-01-01 00:00:00+01:00",
     )
-    assert {"read", "convert", "render", "finish", "check", "compress", "stamp"} <= set(result.phases)
+    assert {"read", "convert", "render", "finish", "check", "compress", "digest"} <= set(result.phases)
     assert "pipelines.site.pelican.plugin" in result.plugins
 
 
@@ -124,7 +124,7 @@ def test_two_builds_give_equal_bytes_and_times(tmp_path: Path) -> None:
         before = os.umask(umask)
         try:
             site = small_site(folder)
-            done = project.command(
+            done = project.run_cli(
                 site, "build", "--as-of", str(AS_OF), "--json", "--workers", workers, env=env
             )
         finally:
@@ -209,7 +209,7 @@ def test_an_incremental_build_converts_what_changed_only(tmp_path: Path) -> None
     write(source, source.read_text().replace("And one from a file", "One from a file"))
     build_site(site, cache=cache)
     # The post itself, the feed of the site, and those of the two tags of the post.
-    assert cache.made == {"convert": 1, "finish": 4}
+    assert cache.misses == {"convert": 1, "finish": 4}
 
 
 def test_a_failing_build_leaves_the_last_tree(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_every_author_is_named_on_the_page(tmp_path: Path) -> None:
 def test_an_out_that_is_no_folder_is_told_in_a_line(tmp_path: Path) -> None:
     site = small_site(tmp_path, history=False)
     write(site / "out", "")
-    done = project.command(site, "build", "--as-of", str(AS_OF))
+    done = project.run_cli(site, "build", "--as-of", str(AS_OF))
     text = "error: out: cannot be written (File exists); make it a folder that you may write\n"
     assert (done.returncode, done.stderr) == (1, text)
 
@@ -295,7 +295,7 @@ def test_entry_ids_survive_a_new_title_slug_and_date(tmp_path: Path) -> None:
 KILLER = """
 import os, random, signal, sys, threading, time
 from pathlib import Path
-from tests.project import build_site
+from tests.support.project import build_site
 seed, site = int(sys.argv[1]), Path(sys.argv[2])
 build_site(site)  # warm: the delay below shall fall into the next one
 delay = random.Random(seed).uniform(0, 0.9)

@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.project import AS_OF
 from tests.support.tools import need
-from tests.support.trees import Page, Site, entries, need_package, owner
+from tests.support.trees import Page, Site, feed_entries, owner_site, require_package
 
 # What schema.org, and the search engines that read it, want to find in each kind of page.
 SAID = {
@@ -42,13 +42,13 @@ CARD = {"og:title", "og:type", "og:url", "og:description", "og:image", "og:site_
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The small site, then that of this repository."""
     if request.param == "owner":
-        return owner(tmp_path_factory)
+        return owner_site(tmp_path_factory)
     return Site(request.getfixturevalue("built"), AS_OF)
 
 
 def messages(files: list[Path]) -> dict[str, list[str]]:
     """Return what the Nu checker says about each of *files*, by name."""
-    jar = need_package("vnu-jar/build/dist/vnu.jar")
+    jar = require_package("vnu-jar/build/dist/vnu.jar")
     done = subprocess.run(
         [need("java"), "-Xss2m", "-jar", str(jar), "--format", "json", "--stdout", *map(str, files)],
         capture_output=True,
@@ -67,7 +67,7 @@ def test_the_nu_checker_finds_no_fault(site: Site, tmp_path: Path) -> None:
     """In any page, nor in any text of a feed; errors and warnings count, and none is passed over."""
     pages = [page.file for page in site.pages.values()]
     texts = []
-    for number, entry in enumerate(entries(site)):
+    for number, entry in enumerate(feed_entries(site)):
         text = tmp_path / f"entry-{number}.html"
         head = f'<!doctype html><html lang="{entry.lang}"><title>{number}</title><h1>{number}</h1>'
         text.write_text(head + entry.content, encoding="utf-8")

@@ -13,7 +13,7 @@ from lxml import etree
 from pipelines.core import config
 from pipelines.site.output import machine_files
 from tests.support.project import AS_OF, COMMITTED, ROOT, build_site, commit_all, small_site
-from tests.support.trees import LANG, Entry, Site, entries, owner, read
+from tests.support.trees import LANG, Entry, Site, feed_entries, owner_site, parse_html
 
 SCHEMAS = ROOT / "tests" / "data" / "schemas"
 SPACES = {"a": "http://www.w3.org/2005/Atom", "s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
@@ -23,7 +23,7 @@ SPACES = {"a": "http://www.w3.org/2005/Atom", "s": "http://www.sitemaps.org/sche
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The small site, then that of this repository."""
     if request.param == "owner":
-        return owner(tmp_path_factory)
+        return owner_site(tmp_path_factory)
     return Site(request.getfixturevalue("built"), AS_OF)
 
 
@@ -127,7 +127,7 @@ def test_ids_tell_entries_apart_for_ever(site: Site) -> None:
 
 def test_entries_agree_with_their_pages(site: Site) -> None:
     """Title, dates, language; and the page is one that everybody may read."""
-    for entry in entries(site):
+    for entry in feed_entries(site):
         page = site.indexed[entry.path]
         assert [entry.title] == page.meta("og:title")
         assert entry.lang == page.lang, entry.path
@@ -139,7 +139,7 @@ def test_texts_of_entries_can_be_read_anywhere(site: Site) -> None:
 
     def wrong(entry: Entry) -> list[str]:
         found = []
-        for element in read(entry.content):
+        for element in parse_html(entry.content):
             found += [name for name in element.attrs if name.startswith("on") or name == "style"]
             found += [element.tag] if element.tag in ("script", "style", "iframe", "form") else []
             for name in ("href", "src", "poster"):
@@ -152,7 +152,7 @@ def test_texts_of_entries_can_be_read_anywhere(site: Site) -> None:
                     found += [] if file in site.files or target[0] in site.aliases else [address]
         return found
 
-    assert {entry.path: wrong(entry) for entry in entries(site) if wrong(entry)} == {}
+    assert {entry.path: wrong(entry) for entry in feed_entries(site) if wrong(entry)} == {}
 
 
 def rows(site: Site) -> dict[str, datetime | None]:

@@ -23,7 +23,7 @@ from tests.fakes.upstream import upstream
 from tests.support.delivery.helm import Helm
 from tests.support.delivery.status_site import Runner, Stage, chart
 from tests.support.previews import free_port
-from tests.support.project import ROOT, command, git, write
+from tests.support.project import ROOT, git, run_cli, write
 from tests.support.registry import LOGIN, certificate, registry
 from tests.support.tools import need
 
@@ -545,6 +545,6 @@ def test_it_writes_nothing(stage: Stage, status: Runner) -> None:
 def test_the_module_runs(stage: Stage, tmp_path: Path) -> None:
     """As a person calls it, in a process of its own."""
     stage.door.pods = [stage.pod(3)]
-    done = command(stage.project, "status", "--json", env={"HOME": str(tmp_path), "KUBECONFIG": ""})
+    done = run_cli(stage.project, "status", "--json", env={"HOME": str(tmp_path), "KUBECONFIG": ""})
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["environments"][0]["live"] is True

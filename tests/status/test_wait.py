@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.kubernetes import cluster, deployed, release, rolled_back, upgrading
 from tests.fakes.pods import Pod
 from tests.support.delivery.status_site import Runner, Stage
-from tests.support.project import command, git
+from tests.support.project import git, run_cli
 from tests.support.tools import need
 
 
@@ -186,7 +186,7 @@ def test_a_job_that_checked_out_one_commit_waits_for_it(stage: Stage, status: Ru
     git(clone, "fetch", "-q", "origin", "main:refs/pipelines/7")
     git(clone, "checkout", "-q", "--detach", "refs/pipelines/7")
     told = {"HOME": str(tmp_path), "KUBECONFIG": "", "CI_DEFAULT_BRANCH": "main"}
-    done = command(clone, "status", "--wait", stage.commits[2], "--environment", "production", env=told)
+    done = run_cli(clone, "status", "--wait", stage.commits[2], "--environment", "production", env=told)
     assert done.returncode == 0, done.stderr
     assert done.stderr.endswith(f"commit {stage.commits[2][:7]} is live; chart 1.0.3\n")
     assert "Traceback" not in done.stderr

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-GO = "alert(1)"
+SCRIPT = "alert(1)"
 # Ways to run code, to load a page or to lead away from it; each begins on line 5.
 REFUSED = [
     # Comments that end earlier, or later, than they look.
     "<!--><meta http-equiv=refresh content='0;url=https://evil.example/'>-->",
-    f"<!---><img src=x onerror={GO}>-->",
-    f"<!-- --!><script>{GO}</script> -->",
-    f"<!-- <!-- --><svg onload={GO}>-->",
-    f"x <!--><b onclick={GO}>y</b>-->",
-    f"<![CDATA[><script>{GO}</script>]]>",
-    f"<?x ><img src=x onerror={GO}>",
-    f"<!x><img src=x onerror={GO}>",
-    f"</ ><img src=x onerror={GO}>",
+    f"<!---><img src=x onerror={SCRIPT}>-->",
+    f"<!-- --!><script>{SCRIPT}</script> -->",
+    f"<!-- <!-- --><svg onload={SCRIPT}>-->",
+    f"x <!--><b onclick={SCRIPT}>y</b>-->",
+    f"<![CDATA[><script>{SCRIPT}</script>]]>",
+    f"<?x ><img src=x onerror={SCRIPT}>",
+    f"<!x><img src=x onerror={SCRIPT}>",
+    f"</ ><img src=x onerror={SCRIPT}>",
     # Elements whose content is text to one parser and markup to another.
-    f'<noscript><p title="</noscript><img src=x onerror={GO}>"></noscript>',
-    f"<style><!--</style><script>{GO}//--></script>",
-    f"<textarea></textarea><img src=x onerror={GO}></textarea>",
-    f"<title><b title='</title><img src=x onerror={GO}>'></title>",
-    f"<xmp><b title='</xmp><img src=x onerror={GO}>'></xmp>",
-    f"<iframe><b title='</iframe><img src=x onerror={GO}>'></iframe>",
-    f"<noembed><img src=x onerror={GO}></noembed>",
-    f"<template><script>{GO}</script></template>",
-    f"<plaintext><script>{GO}</script>",
-    f"<select><style></select><img src=x onerror={GO}></style></select>",
-    f"<svg><style><img src=x onerror={GO}></style></svg>",
-    f"<svg></p><style><a id='</style><img src=1 onerror={GO}>'>",
-    f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={GO}&gt;">',
-    f"<math><annotation-xml encoding='text/html'><img src=x onerror={GO}></annotation-xml></math>",
-    f"<svg><foreignObject><body onload={GO}></foreignObject></svg>",
-    f"<svg><desc><img src=x onerror={GO}></desc></svg>",
-    f"<svg><title><style><img src=x onerror={GO}></style></title></svg>",
-    f"<form><math><mtext></form><form><mglyph><style></math><img src onerror={GO}>",
+    f'<noscript><p title="</noscript><img src=x onerror={SCRIPT}>"></noscript>',
+    f"<style><!--</style><script>{SCRIPT}//--></script>",
+    f"<textarea></textarea><img src=x onerror={SCRIPT}></textarea>",
+    f"<title><b title='</title><img src=x onerror={SCRIPT}>'></title>",
+    f"<xmp><b title='</xmp><img src=x onerror={SCRIPT}>'></xmp>",
+    f"<iframe><b title='</iframe><img src=x onerror={SCRIPT}>'></iframe>",
+    f"<noembed><img src=x onerror={SCRIPT}></noembed>",
+    f"<template><script>{SCRIPT}</script></template>",
+    f"<plaintext><script>{SCRIPT}</script>",
+    f"<select><style></select><img src=x onerror={SCRIPT}></style></select>",
+    f"<svg><style><img src=x onerror={SCRIPT}></style></svg>",
+    f"<svg></p><style><a id='</style><img src=1 onerror={SCRIPT}>'>",
+    f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={SCRIPT}&gt;">',
+    f"<math><annotation-xml encoding='text/html'><img src=x onerror={SCRIPT}></annotation-xml></math>",
+    f"<svg><foreignObject><body onload={SCRIPT}></foreignObject></svg>",
+    f"<svg><desc><img src=x onerror={SCRIPT}></desc></svg>",
+    f"<svg><title><style><img src=x onerror={SCRIPT}></style></title></svg>",
+    f"<form><math><mtext></form><form><mglyph><style></math><img src onerror={SCRIPT}>",
     # Handlers, in any spelling.
-    f"<img alt=x src=../images/a.png OnError={GO}>",
-    f"<b/onclick={GO}>x</b>",
-    f'<b\nonclick\n=\n"{GO}">x</b>',
-    f"<details open ontoggle={GO}>x</details>",
-    f"<svg/onload={GO}>",
-    f"<p title='>' onmouseover={GO}>x</p>",
-    f"<p onunheardof={GO}>x</p>",
-    f"*x*{{: onclick={GO} }}",
-    f"# x {{: #y onclick={GO} }}",
+    f"<img alt=x src=../images/a.png OnError={SCRIPT}>",
+    f"<b/onclick={SCRIPT}>x</b>",
+    f'<b\nonclick\n=\n"{SCRIPT}">x</b>',
+    f"<details open ontoggle={SCRIPT}>x</details>",
+    f"<svg/onload={SCRIPT}>",
+    f"<p title='>' onmouseover={SCRIPT}>x</p>",
+    f"<p onunheardof={SCRIPT}>x</p>",
+    f"*x*{{: onclick={SCRIPT} }}",
+    f"# x {{: #y onclick={SCRIPT} }}",
     # URLs that run code, as a browser reads them.
     "[x](javascript:alert)",
     "<a href='JaVaScRiPt:alert(1)'>x</a>",
@@ -79,11 +79,11 @@ REFUSED = [
     "<svg><rect filter='\\75rl(//evil.example/#x)'/></svg>",
     "<svg><rect style='fill: url(//evil.example)'/></svg>",
     "<svg><handler>x</handler></svg>",
-    f"<svg><script>{GO}</script></svg>",
+    f"<svg><script>{SCRIPT}</script></svg>",
     "<svg><script href='//evil.example/x.js'/></svg>",
     "<math href='javascript:alert(1)'><mi>x</mi></math>",
     "<math><maction actiontype=statusline xlink:href='javascript:alert(1)'>x</maction></math>",
-    f"$\\text{{<img src=x onerror={GO}>}}\\href{{javascript:alert(1)}}{{x}}$",
+    f"$\\text{{<img src=x onerror={SCRIPT}>}}\\href{{javascript:alert(1)}}{{x}}$",
     "$\\style{position:fixed}{x}$",
     # Elements that no text needs.
     "<base href='https://evil.example/'>",
@@ -146,7 +146,7 @@ ALLOWED = [
 ]  # fmt: skip
 
 # Signs that parsers disagree about.
-PIECES = (
+FRAGMENTS = (
     *(
         "<",
         ">",

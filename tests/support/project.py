@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pipelines.core import config
 from pipelines.core.results import SiteResult
-from pipelines.site.build import Options, build
+from pipelines.site.build import BuildOptions, build
 from pipelines.site.cache import Cache
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ROOT / "tests" / "data" / "site"
+SMALL_SITE = ROOT / "tests" / "data" / "site"
 AS_OF = 1_780_000_000  # 2026-05-28T20:26:40Z: the posts of early 2026 are due, that of 2027 is not
 COMMITTED = 1_775_000_000  # 2026-03-31T23:33:20Z
 
@@ -27,8 +27,8 @@ COMMITTED = 1_775_000_000  # 2026-03-31T23:33:20Z
 def small_site(folder: Path, *, history: bool = True) -> Path:
     """Copy the small site into *folder*/site, with a history of one commit."""
     project = folder / "site"
-    shutil.copytree(SMALL, project)
-    _add_frame(project)
+    shutil.copytree(SMALL_SITE, project)
+    _add_theme(project)
     if history:
         commit_all(project, COMMITTED)
     return project
@@ -38,14 +38,14 @@ def tiny_site(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """Make a project in *folder*/site that holds *files*, and the repository's theme."""
     project = folder / "site"
     (project / "content").mkdir(parents=True)
-    shutil.copy(SMALL / "site.toml", project)
-    _add_frame(project)
+    shutil.copy(SMALL_SITE / "site.toml", project)
+    _add_theme(project)
     for name, data in files.items():
         write(project / name, data)
     return project
 
 
-def _add_frame(project: Path) -> None:
+def _add_theme(project: Path) -> None:
     shutil.copytree(ROOT / "theme", project / "theme", dirs_exist_ok=True)
     shutil.copy(ROOT / "pelicanconf.py", project)
 
@@ -87,11 +87,11 @@ def build_site(
     project: Path, *, as_of: int = AS_OF, drafts: bool = False, workers: int = 1, cache: Cache | None = None
 ) -> SiteResult:
     """Build *project* into its out/site, in this process."""
-    options = Options(as_of=as_of, drafts=drafts, workers=workers)
+    options = BuildOptions(as_of=as_of, drafts=drafts, workers=workers)
     return build(project, project / "out" / "site", config.load_config(project), options, cache)
 
 
-def command(
+def run_cli(
     project: Path, *words: str, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m pipelines`` on *project* in a process of its own."""

@@ -22,10 +22,10 @@ import pytest
 from pipelines.core import config
 from tests.support.project import ROOT, build_site
 
-LATER = 4_102_444_800  # 2100-01-01T00:00:00Z: every post of the owner is due by then
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+ALL_DUE = 4_102_444_800  # 2100-01-01T00:00:00Z: every post of the owner is due by then
+_VOID_ELEMENTS = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 # Attributes that name another resource.
-URLS = ("href", "src", "poster", "data", "action")
+URL_ATTRIBUTES = ("href", "src", "poster", "data", "action")
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Element:
     text: str = ""
 
 
-class _Reader(HTMLParser):
+class _ElementParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.elements: list[Element] = []
@@ -48,7 +48,7 @@ class _Reader(HTMLParser):
         around = self.path[-1].lang if self.path else ""
         found = {name: value or "" for name, value in attrs}
         self.elements.append(Element(tag, found, found.get("lang", around)))
-        if tag not in _VOID:
+        if tag not in _VOID_ELEMENTS:
             self.path.append(self.elements[-1])
 
     def handle_endtag(self, tag: str) -> None:
@@ -60,9 +60,9 @@ class _Reader(HTMLParser):
             self.path[-1].text += data
 
 
-def read(html: str) -> list[Element]:
+def parse_html(html: str) -> list[Element]:
     """Return the elements of *html* in their order."""
-    reader = _Reader()
+    reader = _ElementParser()
     reader.feed(html)
     reader.close()
     return reader.elements
@@ -108,7 +108,7 @@ class Page:
         for one in self.elements:
             if one.tag == "form" and one.attrs.get("action", "").startswith("/_allauth/"):
                 continue  # the login API: not a file
-            yield from (one.attrs[name] for name in URLS if one.attrs.get(name))
+            yield from (one.attrs[name] for name in URL_ATTRIBUTES if one.attrs.get(name))
             for candidate in one.attrs.get("srcset", "").split(","):
                 yield from candidate.split()[:1]
 
@@ -153,7 +153,7 @@ class Site:
         for path, file in self.files.items():
             if file.suffix == ".html" and not self.given(path):
                 url = path.removesuffix("index.html")
-                found[url] = Page(url, file, read(file.read_text("utf-8")))
+                found[url] = Page(url, file, parse_html(file.read_text("utf-8")))
         return found
 
     def given(self, path: str) -> bool:
@@ -195,7 +195,7 @@ class Entry:
     content: str  # HTML
 
 
-def entries(site: Site) -> list[Entry]:
+def feed_entries(site: Site) -> list[Entry]:
     """Return what the feed of all posts holds."""
     feed = ElementTree.fromstring(site.files["/feed.atom"].read_bytes())
     found = []
@@ -207,29 +207,29 @@ def entries(site: Site) -> list[Entry]:
     return found
 
 
-def owner(factory: pytest.TempPathFactory) -> Site:
+def owner_site(factory: pytest.TempPathFactory) -> Site:
     """Return the owner's site, built from copies, once for each process.
 
     Whatever stands in it: tests must hold for any content.
     """
-    return _owner(factory.getbasetemp())
+    return _build_owner_site(factory.getbasetemp())
 
 
 @cache
-def _owner(folder: Path) -> Site:
+def _build_owner_site(folder: Path) -> Site:
     project = folder / "owner" / "site"
     for name in ("content", "theme"):
         shutil.copytree(ROOT / name, project / name)
     for name in ("site.toml", "pelicanconf.py"):
         shutil.copy(ROOT / name, project)
-    build_site(project, as_of=LATER)
-    return Site(project, LATER)
+    build_site(project, as_of=ALL_DUE)
+    return Site(project, ALL_DUE)
 
 
 PACKAGES = ROOT / "node_modules"
 
 
-def need_package(path: str) -> Path:
+def require_package(path: str) -> Path:
     """Return the file *path* of an npm package; skip the test, or fail in CI, without it."""
     if (file := PACKAGES / path).is_file():
         return file

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, suggest
-from pipelines.site.content.metadata import slug_of
+from pipelines.site.content.metadata import slugify
 from pipelines.site.html.inspect import Finding, PageFacts
 from pipelines.site.pelican.build_context import Page
 from pipelines.site.theme import strings
@@ -210,7 +210,7 @@ def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
         for key, name in names:
             if not name:
                 continue
-            written, where = first.setdefault((key, slug_of(name)), (name, page.document.path))
+            written, where = first.setdefault((key, slugify(name)), (name, page.document.path))
             if written != name:
                 what = f"{name!r} is written {written!r} in {where}"
                 found.append(Fault(page.document.path, meta.line(key), what, "write it one way"))

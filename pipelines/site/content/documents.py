@@ -18,19 +18,19 @@ from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import front_matter, metadata, scan
 from pipelines.site.content.metadata import Metadata
-from pipelines.site.content.read_policy import CONTENT, EXTRA, policy_of
+from pipelines.site.content.read_policy import CONTENT, EXTRA, project_policy
 from pipelines.tools.git import History
 
-FOLDERS = {"posts": "post", "pages": "page", "members": "page"}
+KIND_OF_FOLDER = {"posts": "post", "pages": "page", "members": "page"}
 # Never published: licences of the content, notes, and what editors leave behind.
-IGNORED = ("LICENSE", "LICENSE.md", "README.md")
-_NOT_READ = frozenset([".markdown", ".mkd", ".mdown", ".rst", ".adoc", ".org", ".textile"])
+IGNORED_NAMES = ("LICENSE", "LICENSE.md", "README.md")
+_UNSUPPORTED_SUFFIXES = frozenset([".markdown", ".mkd", ".mdown", ".rst", ".adoc", ".org", ".textile"])
 # Names below / that belong to NGINX, the API or the build.
-RESERVED = frozenset(
+RESERVED_NAMES = frozenset(
     ["members", "account", "accounts", "admin", "assets", "_allauth", "_gate", "livez", "readyz"]
 )
 # URLs of the lists that the build writes.
-_LISTED = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
+_LIST_URL = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +94,26 @@ def read_documents(
     admits drafts and posts that are not due. Raises nothing: the faults are
     part of the result, so that a build can add those of its later phases.
     """
-    paths, faults = scan.scan_files(CONTENT, policy_of(project, history.index if history else None))
+    paths, faults = scan.scan_files(CONTENT, project_policy(project, history.index if history else None))
     found: list[Document] = []
     others: set[str] = set()
     broken = {fault.path for fault in faults}
     for path in paths:
         try:
-            if document := _document(project, path, config, urls, history, as_of):
+            if document := _read_document(project, path, config, urls, history, as_of):
                 found.append(document)
-            elif PurePosixPath(path).name not in IGNORED or path.startswith(f"{EXTRA}/"):
+            elif PurePosixPath(path).name not in IGNORED_NAMES or path.startswith(f"{EXTRA}/"):
                 others.add(path)
         except SourceError as error:
             faults.extend(error.faults)
             broken.add(path)
-    shown, hidden = _select(found, config, drafts)
-    faults.extend(_clashes(shown))
+    shown, hidden = _select_published(found, config, drafts)
+    faults.extend(_url_conflicts(shown))
     left_out = tuple(f"{path}: {why}" for path, why in hidden.items())
     return Content(tuple(shown), left_out, hidden, frozenset(others), frozenset(broken), tuple(faults))
 
 
-def _document(
+def _read_document(
     project: Path,
     path: str,
     config: SiteConfig,
@@ -124,17 +124,19 @@ def _document(
     pure = PurePosixPath(path)
     folder = pure.parts[1] if len(pure.parts) > 2 else ""
     if folder == "extra":
-        _check_extra(path)
+        _check_extra_name(path)
         return None
-    if folder.lower() in RESERVED and folder != "members":
+    if folder.lower() in RESERVED_NAMES and folder != "members":
         fix = f"rename {CONTENT}/{folder}"
         raise SourceError([Fault(path, 0, f"the URLs below /{folder}/ are taken by the server", fix)])
-    if pure.suffix.lower() in _NOT_READ or (pure.suffix != ".md" and pure.suffix.lower() == ".md"):
+    if pure.suffix.lower() in _UNSUPPORTED_SUFFIXES or (
+        pure.suffix != ".md" and pure.suffix.lower() == ".md"
+    ):
         fix = "write Markdown and name it .md, or move it out of content/"
         raise SourceError([Fault(path, 0, f"{pure.suffix} files are not read", fix)])
-    if pure.suffix != ".md" or pure.name in IGNORED:
+    if pure.suffix != ".md" or pure.name in IGNORED_NAMES:
         return None
-    if folder not in FOLDERS:
+    if folder not in KIND_OF_FOLDER:
         fix = "move it below content/posts, content/pages or content/members"
         raise SourceError([Fault(path, 0, "Markdown in a folder without pages", fix)])
     text = front_matter.read_text(project / path, path)
@@ -142,36 +144,36 @@ def _document(
     meta = metadata.parse_metadata(
         source.entries, path, timezone=config.timezone, extra=config.metadata_extra
     )
-    _check_end(source, path, config)
+    _check_keys_after_end(source, path, config)
     _check_folder(meta, path, folder)
     if folder == "posts" and meta.date is None:
         raise SourceError([Fault(path, 1, "a post without a date", "add a line `date: 2026-05-01`")])
     gated = folder == "members" or meta.access == "members"
     draft = Document(
         path=path,
-        kind="page" if gated else FOLDERS[folder],
+        kind="page" if gated else KIND_OF_FOLDER[folder],
         gated=gated,
         meta=meta,
         body=source.body,
         body_line=source.body_line,
         digest=hashlib.sha256(text.encode()).hexdigest(),
-        slug=_slug(pure, meta, urls),
+        slug=_document_slug(pure, meta, urls),
         lang=meta.lang or config.lang,
         url="",
-        modified=_modified(path, meta, config, history),
-        mark=_mark(meta, gated, as_of),
+        modified=_modified_date(path, meta, config, history),
+        mark=_publication_mark(meta, gated, as_of),
     )
-    return replace(draft, url=_url(draft, pure, config, urls))
+    return replace(draft, url=_document_url(draft, pure, config, urls))
 
 
-def _check_extra(path: str) -> None:
+def _check_extra_name(path: str) -> None:
     name = path.split("/")[2]
-    if name.lower() in RESERVED:  # the gate minds no letter case
+    if name.lower() in RESERVED_NAMES:  # the gate minds no letter case
         fix = f"rename {EXTRA}/{name}"
         raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are taken by the server", fix)])
 
 
-def _check_end(source: front_matter.SourceText, path: str, config: SiteConfig) -> None:
+def _check_keys_after_end(source: front_matter.SourceText, path: str, config: SiteConfig) -> None:
     """Refuse keys behind the end of the front matter: an `access: members` there guards nothing."""
     known = metadata.KEYS | set(config.metadata_extra)
     first = source.body.lstrip("\n").split("\n\n")[0].split("\n")
@@ -201,17 +203,17 @@ def _check_folder(meta: Metadata, path: str, folder: str) -> None:
         raise SourceError(faults)
 
 
-def _slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
+def _document_slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
     stem = (
         path.parent.name if path.stem == "index" and len(path.parts) > 3 else path.stem
     )  # a folder is a page
-    slug = meta.slug or metadata.slug_of(meta.title if urls.slug_from == "title" else stem)
+    slug = meta.slug or metadata.slugify(meta.title if urls.slug_from == "title" else stem)
     if wrong := metadata.slug_fault(slug):
         raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`")])
     return slug
 
 
-def _url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlPatterns) -> str:
+def _document_url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlPatterns) -> str:
     index = path.name == "index.md" and len(path.parts) == 3 and document.slug == "index"
     if document.gated:
         return "/members/" if index else f"/members/{document.slug}/"
@@ -224,15 +226,15 @@ def _url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlP
         pattern = urls.page_lang if foreign else urls.page
     values = {"slug": document.slug, "lang": document.lang, "date": document.meta.date}
     url = "/" + pattern.format(**values)
-    served = url.split("/")[1].lower() in RESERVED
-    if served or _LISTED.fullmatch(url):
+    served = url.split("/")[1].lower() in RESERVED_NAMES
+    if served or _LIST_URL.fullmatch(url):
         what = f"the URL {url} is taken by {'the server' if served else 'a list of posts'}"
         line = document.meta.line("slug")
         raise SourceError([Fault(str(path), line, what, "give the page another name, as in `slug: …`")])
     return url
 
 
-def _modified(path: str, meta: Metadata, config: SiteConfig, history: History | None) -> datetime | None:
+def _modified_date(path: str, meta: Metadata, config: SiteConfig, history: History | None) -> datetime | None:
     if meta.modified:
         return meta.modified
     change = history.changes.get(path) if history else None
@@ -248,7 +250,7 @@ def _modified(path: str, meta: Metadata, config: SiteConfig, history: History | 
     return max(moment, meta.date) if meta.date else moment
 
 
-def _mark(meta: Metadata, gated: bool, as_of: int) -> str:
+def _publication_mark(meta: Metadata, gated: bool, as_of: int) -> str:
     if meta.status == "draft":
         return "draft"
     if meta.date and meta.date.timestamp() > as_of:
@@ -256,7 +258,7 @@ def _mark(meta: Metadata, gated: bool, as_of: int) -> str:
     return "members" if gated else ""
 
 
-def _select(
+def _select_published(
     found: Iterable[Document], config: SiteConfig, drafts: bool
 ) -> tuple[list[Document], dict[str, str]]:
     shown: list[Document] = []
@@ -273,7 +275,7 @@ def _select(
     return shown, hidden
 
 
-def _clashes(documents: Iterable[Document]) -> Iterator[Fault]:
+def _url_conflicts(documents: Iterable[Document]) -> Iterator[Fault]:
     """Yield a fault for each URL or alias that two documents claim.
 
     Letter case counts for none: an NGINX ``map`` finds /About by /about, and a
@@ -294,7 +296,7 @@ def _clashes(documents: Iterable[Document]) -> Iterator[Fault]:
             if document.gated and not alias.startswith("/members/"):
                 what = f"alias {alias} of a members' page stands in public"
                 yield Fault(document.path, line, what, "put it below /members/")
-            elif alias.split("/")[1].lower() in RESERVED - {"members"}:
+            elif alias.split("/")[1].lower() in RESERVED_NAMES - {"members"}:
                 yield Fault(document.path, line, f"alias {alias} is taken by the server", "remove it")
             if first := owner.get(key):
                 what = f"alias {alias} is claimed by {first.path}"

@@ -16,13 +16,13 @@ import yaml
 
 from pipelines.core.errors import Fault, SourceError
 
-FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
+MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_DEEP = 1000  # levels; a shorter text cannot have as many
-_FENCE = re.compile(r"(---|\.\.\.)[ \t]*")
+_MAX_DEPTH = 1000  # levels; a shorter text cannot have as many
+_DELIMITER = re.compile(r"(---|\.\.\.)[ \t]*")
 _KEY_LINE = re.compile(r"(?P<key>[A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
 # What XML 1.0 forbids (the feeds are XML), and the C1 controls: text of Windows, read as Latin-1.
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def read_text(file: Path, name: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         fault = Fault(name, line, f"is not UTF-8 (byte 0x{data[error.start]:02x})", "save it as UTF-8")
         raise SourceError([fault]) from None
-    if bad := CONTROL.search(text):
+    if bad := CONTROL_CHARACTER.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         what = f"has a control character (U+{ord(bad[0]):04X})"
         raise SourceError([Fault(name, line, what, "remove it; is this text, saved as UTF-8?")])
@@ -72,26 +72,26 @@ def split_front_matter(text: str, name: str) -> SourceText:
     if re.fullmatch(r"---[ \t]*", lines[0]):
         return _split_yaml(lines, name)
     if _KEY_LINE.match(lines[0]):
-        return _split_lines(lines, name)
+        return _split_key_lines(lines, name)
     fix = "start the file with --- and lines such as `title: …`"
     raise SourceError([Fault(name, 1, "has no front matter", fix)])
 
 
 def _split_yaml(lines: list[str], name: str) -> SourceText:
-    end = next((n for n, line in enumerate(lines[1:], 1) if _FENCE.fullmatch(line)), None)
+    end = next((n for n, line in enumerate(lines[1:], 1) if _DELIMITER.fullmatch(line)), None)
     if end is None:
         fix = "put a line --- after the last key"
         raise SourceError([Fault(name, 1, "front matter is opened and never closed", fix)])
     block = "\n".join(lines[1:end]) + "\n"
-    if len(block) > FRONT_MATTER:
+    if len(block) > MAX_FRONT_MATTER:
         raise _too_long(name, len(block))
     try:
-        if len(block) > _DEEP:
+        if len(block) > _MAX_DEPTH:
             _check_depth(block, name)
         node = yaml.compose(block, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = _line(block, mark) if mark else 1
+        line = _line_of(block, mark) if mark else 1
         fix = "put the value in double quotes if it holds : # [ ] { } & * ! | > or %"
         raise SourceError([Fault(name, line, f"is not YAML: {error.problem}", fix)]) from None
     except yaml.YAMLError as error:
@@ -101,7 +101,7 @@ def _split_yaml(lines: list[str], name: str) -> SourceText:
     return SourceText(entries, "\n".join(lines[end + 1 :]), end + 2)
 
 
-def _line(block: str, mark: Any) -> int:
+def _line_of(block: str, mark: Any) -> int:
     """Return the line of *mark* in the file; YAML counts U+2028 as the end of one, nobody else does."""
     return block.count("\n", 0, mark.index) + 2
 
@@ -111,8 +111,8 @@ def _check_depth(block: str, name: str) -> None:
     depth = 0
     for event in yaml.parse(block, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEP:
-            line = _line(block, event.start_mark)
+        if depth > _MAX_DEPTH:
+            line = _line_of(block, event.start_mark)
             raise SourceError([Fault(name, line, "is nested too deeply", "write texts and flat lists")])
 
 
@@ -123,7 +123,7 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
     entries: list[MetadataEntry] = []
     faults: list[Fault] = []
     for key, value in node.value:
-        line = _line(block, key.start_mark)
+        line = _line_of(block, key.start_mark)
         scalars = value.value if isinstance(value, yaml.SequenceNode) else [value]
         faults.extend(fault for scalar in scalars if (fault := _scalar_fault(scalar, name, block)))
         if not isinstance(key, yaml.ScalarNode):
@@ -147,30 +147,30 @@ def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
     """Say what would be lost of one text, or None."""
     if not isinstance(node, yaml.ScalarNode):
         return None
-    if bad := CONTROL.search(node.value):  # written as an escape, as in "\x01"
+    if bad := CONTROL_CHARACTER.search(node.value):  # written as an escape, as in "\x01"
         what = f"holds a control character (U+{ord(bad[0]):04X})"
-        return Fault(name, _line(block, node.start_mark), what, "remove the escape")
+        return Fault(name, _line_of(block, node.start_mark), what, "remove the escape")
     end: Any = node.end_mark
     rest = block[end.index :].partition("\n")[0]
     sign = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
     # `title: Issue #12` is "Issue" to YAML; a gap and `# word` are what a comment looks like.
     if not node.style and sign and (sign["next"] or (node.value and sign["gap"] == " ")):
         fix = "put the value in double quotes, or two spaces before the comment and one behind its #"
-        return Fault(name, _line(block, end), f"YAML takes {rest.strip()[:40]!r} for a comment", fix)
+        return Fault(name, _line_of(block, end), f"YAML takes {rest.strip()[:40]!r} for a comment", fix)
     return None
 
 
 def _too_long(name: str, length: int) -> SourceError:
-    what = f"front matter has {length} characters or more; the limit is {FRONT_MATTER}"
+    what = f"front matter has {length} characters or more; the limit is {MAX_FRONT_MATTER}"
     return SourceError([Fault(name, 1, what, "move text into the page")])
 
 
-def _split_lines(lines: list[str], name: str) -> SourceText:
+def _split_key_lines(lines: list[str], name: str) -> SourceText:
     entries: list[MetadataEntry] = []
     length = 0
     for number, line in enumerate(lines, 1):
         length += len(line) + 1
-        if length > FRONT_MATTER:
+        if length > MAX_FRONT_MATTER:
             raise _too_long(name, length)
         if not line.strip():
             return SourceText(tuple(entries), "\n".join(lines[number:]), number + 1)

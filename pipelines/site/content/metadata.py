@@ -13,28 +13,28 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from pelican.utils import slugify
+from pelican import utils
 
 from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.site.content.front_matter import MetadataEntry
 
-UNCATEGORISED = "Misc"  # where a post without a category is found
+DEFAULT_CATEGORY = "Misc"  # where a post without a category is found
 KEYS = frozenset(
     (
         *("title", "date", "modified", "slug", "author", "tags", "category"),
         *("status", "access", "series", "summary", "aliases", "image", "lang"),
     )
 )
-_LISTS = frozenset({"author", "tags", "aliases"})
-LONGEST_ALIAS = 900  # bytes; the server's table has room for 1024 an entry
+_LIST_KEYS = frozenset({"author", "tags", "aliases"})
+MAX_ALIAS = 900  # bytes; the server's table has room for 1024 an entry
 _CHOICES = {"status": ("published", "draft"), "access": ("public", "members")}
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # ISO 8601, the usual part
 )
-_DATE_FORM = "write it as 2026-05-01 or 2026-05-01 18:30, with +02:00 if need be"
+_DATE_FIX = "write it as 2026-05-01 or 2026-05-01 18:30, with +02:00 if need be"
 _SLUG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
-LONGEST = 150  # characters of a slug; a file system takes 255 bytes, and a suffix must fit
+MAX_SLUG = 150  # characters of a slug; a file system takes 255 bytes, and a suffix must fit
 _YEARS = range(1970, 9999)  # so that no offset leads out of what can be told apart
 
 # Pelican's substitutions (it spells letters in ASCII first), and two of ours.
@@ -75,17 +75,17 @@ class Metadata:
 
 def slug_fault(text: str) -> tuple[str, str] | None:
     """Return (what is wrong, the remedy) with *text* as a part of a URL, or None."""
-    slug = slug_of(text)
+    slug = slugify(text)
     if not slug:
         return "gives an empty URL", "use at least one letter or digit"
-    if len(slug) > LONGEST:
-        return f"is too long for a URL ({len(slug)} characters)", f"use at most {LONGEST}"
+    if len(slug) > MAX_SLUG:
+        return f"is too long for a URL ({len(slug)} characters)", f"use at most {MAX_SLUG}"
     return None
 
 
-def slug_of(text: str) -> str:
+def slugify(text: str) -> str:
     """Return the URL form of *text*: lower case, ASCII where it can be, hyphens."""
-    return str(slugify(text, regex_subs=SLUG_RULES))
+    return str(utils.slugify(text, regex_subs=SLUG_RULES))
 
 
 def parse_metadata(
@@ -96,17 +96,17 @@ def parse_metadata(
     *timezone* is the IANA name for dates without an offset. *extra* are the
     further keys that this site admits.
     """
-    checking = _Checking(name, ZoneInfo(timezone), KEYS | set(extra))
+    checking = _Validator(name, ZoneInfo(timezone), KEYS | set(extra))
     for entry in entries:
         checking.take(entry)
     return checking.finish()
 
 
-def _short(text: str) -> str:
+def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-class _Checking:
+class _Validator:
     def __init__(self, name: str, zone: ZoneInfo, known: frozenset[str]) -> None:
         self.name, self.zone, self.known = name, zone, known
         self.values: dict[str, object] = {}
@@ -126,7 +126,7 @@ class _Checking:
             self.add_fault(line, f"{key!r} stands twice, first on line {self.lines[key]}", "keep one of them")
             return
         self.lines[key] = line
-        if key in _LISTS:
+        if key in _LIST_KEYS:
             self.values[key] = self._list(entry)
         elif not isinstance(entry.value, str):
             self.add_fault(line, f"{key!r} is a list", "write one text")
@@ -143,7 +143,7 @@ class _Checking:
         items = tuple(" ".join(part.split()) for part in value if part.strip())
         seen: dict[str, str] = {}
         for item in items:
-            same = slug_of(item) if entry.key == "tags" else item
+            same = slugify(item) if entry.key == "tags" else item
             if (first := seen.get(same)) is not None:
                 again = "stands twice" if first == item else f"is {first!r} again: they share a URL"
                 self.add_fault(entry.line, f"{entry.key}: {item!r} {again}", "name it once")
@@ -154,7 +154,7 @@ class _Checking:
         elif entry.key == "tags":
             for tag in items:
                 if wrong := slug_fault(tag):
-                    self.add_fault(entry.line, f"tag {_short(tag)} {wrong[0]}", wrong[1])
+                    self.add_fault(entry.line, f"tag {_quoted(tag)} {wrong[0]}", wrong[1])
         return items
 
     def _alias(self, alias: str, line: int) -> None:
@@ -162,8 +162,8 @@ class _Checking:
         if "%" in alias and alias.startswith("/"):  # the server compares what it has decoded
             fix = f"write the letters themselves, as in {unquote(alias)!r}"
             self.add_fault(line, f"alias {alias!r} holds an escape", fix)
-        elif len(alias.encode()) > LONGEST_ALIAS:
-            what = f"alias {_short(alias)} is longer than {LONGEST_ALIAS} bytes"
+        elif len(alias.encode()) > MAX_ALIAS:
+            what = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes"
             self.add_fault(line, what, "shorten it, or do without")
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             self.add_fault(
@@ -179,13 +179,13 @@ class _Checking:
         elif key in _CHOICES:
             return value.lower()
         elif key == "slug" and not _SLUG.fullmatch(value):
-            fitting = slug_of(value)
+            fitting = slugify(value)
             fix = f"write {fitting!r}" if fitting else "use letters, digits and hyphens"
             self.add_fault(line, f"slug {value!r} does not fit a URL", fix)
         elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
             self.add_fault(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
         elif key in ("category", "series", "slug") and (wrong := slug_fault(value)):
-            self.add_fault(line, f"{key} {_short(value)} {wrong[0]}", wrong[1])
+            self.add_fault(line, f"{key} {_quoted(value)} {wrong[0]}", wrong[1])
         return value
 
     def _date(self, key: str, value: str, line: int) -> datetime | None:
@@ -194,7 +194,7 @@ class _Checking:
                 raise ValueError
             moment = datetime.fromisoformat(re.sub(r" (?=Z|[+-]\d)", "", value))
         except ValueError:
-            self.add_fault(line, f"{key} {value!r} is not a date", _DATE_FORM)
+            self.add_fault(line, f"{key} {value!r} is not a date", _DATE_FIX)
             return None
         if moment.year not in _YEARS:
             self.add_fault(line, f"{key} {value!r} lies outside of 1970 to 9998", "mend the year")

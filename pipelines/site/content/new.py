@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError, UsageError
 from pipelines.site.content import front_matter, metadata
-from pipelines.site.content.documents import RESERVED
+from pipelines.site.content.documents import RESERVED_NAMES
 from pipelines.site.content.read_policy import CONTENT
 
-FOLDERS = {"post": "posts", "page": "pages", "member": "members"}
-_LONGEST = 80  # letters of a file name, which is a URL too
+FOLDER_OF_KIND = {"post": "posts", "page": "pages", "member": "members"}
+_MAX_FILE_NAME = 80  # letters of a file name, which is a URL too
 
 
 def create_page(project: Path, config: SiteConfig, kind: str, title: str, now: int) -> str:
@@ -28,15 +28,15 @@ def create_page(project: Path, config: SiteConfig, kind: str, title: str, now: i
     UsageError for a title that no page can have, and PipelineError when the
     file is there already.
     """
-    title = _checked(title)
-    slug = _slug(title)
-    if kind == "page" and slug in RESERVED:
+    title = _validate_title(title)
+    slug = _file_slug(title)
+    if kind == "page" and slug in RESERVED_NAMES:
         raise UsageError(f"the URL /{slug}/ is taken by the server; choose another title")
     if kind == "member" and not config.login:
         raise PipelineError("this site has no members' pages; set login = true in site.toml first")
-    path = f"{CONTENT}/{FOLDERS[kind]}/{slug}.md"
-    text = _text(kind, title, config, now)
-    _check(text, path, title, config)
+    path = f"{CONTENT}/{FOLDER_OF_KIND[kind]}/{slug}.md"
+    text = _page_text(kind, title, config, now)
+    _check_round_trip(text, path, title, config)
     file = project / path
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -47,7 +47,7 @@ def create_page(project: Path, config: SiteConfig, kind: str, title: str, now: i
     return path
 
 
-def _checked(title: str) -> str:
+def _validate_title(title: str) -> str:
     """Return *title* with single spaces; raise UsageError for what is not a line of text."""
     title = " ".join(title.split())  # as the reader of front matter does
     if not title:
@@ -58,17 +58,17 @@ def _checked(title: str) -> str:
     return title
 
 
-def _slug(title: str) -> str:
-    slug = metadata.slug_of(title)
-    if len(slug) > _LONGEST:
-        whole = slug[: _LONGEST + 1].rpartition("-")[0]
-        slug = whole or slug[:_LONGEST]
+def _file_slug(title: str) -> str:
+    slug = metadata.slugify(title)
+    if len(slug) > _MAX_FILE_NAME:
+        whole = slug[: _MAX_FILE_NAME + 1].rpartition("-")[0]
+        slug = whole or slug[:_MAX_FILE_NAME]
     if not slug:
         raise UsageError(f"no URL can be made of {title!r}; use at least one letter or digit")
     return slug
 
 
-def _text(kind: str, title: str, config: SiteConfig, now: int) -> str:
+def _page_text(kind: str, title: str, config: SiteConfig, now: int) -> str:
     date = datetime.fromtimestamp(now, ZoneInfo(config.timezone))
     lines = ["---", f"title: {json.dumps(title, ensure_ascii=False)}"]  # a JSON text is a YAML text
     if kind == "post":
@@ -81,7 +81,7 @@ def _text(kind: str, title: str, config: SiteConfig, now: int) -> str:
     return "\n".join([*lines, "---", "", ""])
 
 
-def _check(text: str, path: str, title: str, config: SiteConfig) -> None:
+def _check_round_trip(text: str, path: str, title: str, config: SiteConfig) -> None:
     """Read *text* as a build will; raise where that gives another title."""
     source = front_matter.split_front_matter(text, path)
     meta = metadata.parse_metadata(

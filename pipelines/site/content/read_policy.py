@@ -22,17 +22,19 @@ EXTRA = f"{CONTENT}/extra"  # copied to the root of the site as it is
 MEMBERS = f"{CONTENT}/members"
 WELL_KNOWN = f"{EXTRA}/.well-known"  # RFC 8615; the one name with a dot that is published
 
-_KEY = re.compile(r".*\.(agekey|p12|pfx|jks|kdbx|ppk)|id_(rsa|dsa|ecdsa|ed25519)(_sk)?", re.IGNORECASE)
+_PRIVATE_KEY_NAME = re.compile(
+    r".*\.(agekey|p12|pfx|jks|kdbx|ppk)|id_(rsa|dsa|ecdsa|ed25519)(_sk)?", re.IGNORECASE
+)
 # Certificates and slides (Keynote) have these names too: a plain file is refused for what it holds.
-_PERHAPS_KEY = re.compile(r".*\.(pem|key)", re.IGNORECASE)
-_PRIVATE = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|AGE-SECRET-KEY-1|PuTTY-User-Key-File")
-_DATABASE = re.compile(r".*\.(sqlite3?|db3?)(-(wal|shm|journal))?", re.IGNORECASE)
+_AMBIGUOUS_KEY_NAME = re.compile(r".*\.(pem|key)", re.IGNORECASE)
+_PRIVATE_KEY_CONTENT = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|AGE-SECRET-KEY-1|PuTTY-User-Key-File")
+_DATABASE_NAME = re.compile(r".*\.(sqlite3?|db3?)(-(wal|shm|journal))?", re.IGNORECASE)
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: the first line, and at most 1024 bytes.
-_POINTER, _POINTER_SIZE = b"version https://git-lfs.github.com/spec/v1", 1024
-_KEY_SIZE = 1 << 20  # bytes in which a private key is looked for
+_LFS_POINTER, _MAX_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1", 1024
+_MAX_KEY_SEARCH = 1 << 20  # bytes in which a private key is looked for
 
 
-class Tracked(Protocol):
+class GitIndex(Protocol):
     """What Git knows of the tree: pipelines.tools.git.Index."""
 
     @property
@@ -56,24 +58,24 @@ class Refusal:
 class ReadPolicy:
     """The rules for one project."""
 
-    home: str  # the project, without symbolic links
-    index: Tracked | None  # None without Git
+    project: str  # the project, without symbolic links
+    index: GitIndex | None  # None without Git
 
-    def imported(self, path: str, real: str) -> Refusal | None:
+    def check_import(self, path: str, real: str) -> Refusal | None:
         """Return why the stylesheet *path* may not import *real*, a file without symbolic links.
 
         Packages of npm are files that package-lock.json names, and no secrets.
         """
-        if os.path.relpath(real, self.home).startswith("node_modules/"):
+        if os.path.relpath(real, self.project).startswith("node_modules/"):
             return None
-        return self.target(path, real, tracked_only=False)
+        return self.check_link(path, real, tracked_only=False)
 
-    def target(self, path: str, real: str, *, tracked_only: bool = True) -> Refusal | None:
+    def check_link(self, path: str, real: str, *, tracked_only: bool = True) -> Refusal | None:
         """Return why *path* may not lead to *real*, a file or a folder without symbolic links.
 
         *path*, relative to the project, is a symbolic link, or lies behind one.
         """
-        inside = os.path.relpath(real, self.home)
+        inside = os.path.relpath(real, self.project)
         put = "put the file itself here"
         if not os.path.exists(real):
             return Refusal("leads nowhere", "correct it, or remove it")
@@ -87,7 +89,9 @@ class ReadPolicy:
             return Refusal(f"leads into {MEMBERS}", "put the page that needs it there too")
         if os.path.isdir(real):
             return None
-        if what := secret_kind(inside) or (_PERHAPS_KEY.fullmatch(os.path.basename(inside)) and "a key"):
+        if what := secret_kind(inside) or (
+            _AMBIGUOUS_KEY_NAME.fullmatch(os.path.basename(inside)) and "a key"
+        ):
             return Refusal(f"leads to {inside}, {what}", "remove it")
         # A draft must not get out under another name. A second page of one text is its author's choice.
         if _is_document(inside) and not _is_document(path):
@@ -96,21 +100,23 @@ class ReadPolicy:
             return Refusal(f"leads to {inside}, which Git does not track", f"run `git add {inside}`")
         return None
 
-    def file(self, path: str) -> Refusal | None:
+    def check_file(self, path: str) -> Refusal | None:
         """Return why the plain file *path*, relative to the project, may not be read."""
         if what := secret_kind(path):
             return Refusal(
                 f"is {what}", f"move it out of {path.split('/')[0]}/; one to share goes into a .zip"
             )
-        file = os.path.join(self.home, path)
-        if _PERHAPS_KEY.fullmatch(path) and _PRIVATE.search(_start(file, _KEY_SIZE)):
+        file = os.path.join(self.project, path)
+        if _AMBIGUOUS_KEY_NAME.fullmatch(path) and _PRIVATE_KEY_CONTENT.search(
+            _read_head(file, _MAX_KEY_SEARCH)
+        ):
             return Refusal("holds a private key", f"move it out of {path.split('/')[0]}/")
-        if os.path.getsize(file) <= _POINTER_SIZE and _start(file, len(_POINTER)) == _POINTER:
+        if os.path.getsize(file) <= _MAX_LFS_POINTER and _read_head(file, len(_LFS_POINTER)) == _LFS_POINTER:
             return Refusal("is a pointer of Git LFS, not the file", "run `git lfs pull`")
         return None
 
 
-def policy_of(project: Path, index: Tracked | None) -> ReadPolicy:
+def project_policy(project: Path, index: GitIndex | None) -> ReadPolicy:
     """Return the policy for *project*, of which Git tracks *index*."""
     return ReadPolicy(os.path.realpath(project), index)
 
@@ -119,7 +125,7 @@ def _is_document(path: str) -> bool:
     return path.startswith(f"{CONTENT}/") and path.endswith(".md")
 
 
-def _start(file: str, size: int) -> bytes:
+def _read_head(file: str, size: int) -> bytes:
     with open(file, "rb") as stream:
         return stream.read(size)
 
@@ -127,10 +133,16 @@ def _start(file: str, size: int) -> bytes:
 def secret_kind(path: str) -> str:
     """Return what a file of the name of *path* holds if that is a secret, else ""."""
     name = os.path.basename(path)
-    return "a private key" if _KEY.fullmatch(name) else "a database" if _DATABASE.fullmatch(name) else ""
+    return (
+        "a private key"
+        if _PRIVATE_KEY_NAME.fullmatch(name)
+        else "a database"
+        if _DATABASE_NAME.fullmatch(name)
+        else ""
+    )
 
 
-def missing_submodules(index: Tracked | None) -> Iterable[Fault]:
+def missing_submodules(index: GitIndex | None) -> Iterable[Fault]:
     """Yield a fault for each submodule of the tree that was not fetched: its files would just be absent."""
     for path in index.missing if index else ():
         fix = f"run `git submodule update --init --recursive {path}`"

@@ -13,15 +13,15 @@ from pathlib import PurePosixPath
 from pipelines.core.errors import Fault
 from pipelines.site.content.read_policy import CONTENT, EXTRA, THEME, WELL_KNOWN, ReadPolicy, Refusal
 
-_LONGEST = 240  # bytes of a name; file systems take 255, and .gz must fit
+_MAX_NAME = 240  # bytes of a name; file systems take 255, and .gz must fit
 # What editors, file managers and Git leave behind; anywhere else every name with a dot is left out.
-_LITTER = re.compile(r"\.(?:DS_Store|directory|git\w*|#.*|.*\.sw[a-z])|.*~|(?i:(eh)?thumbs\.db)")
+_EDITOR_FILE = re.compile(r"\.(?:DS_Store|directory|git\w*|#.*|.*\.sw[a-z])|.*~|(?i:(eh)?thumbs\.db)")
 # Packages of npm, which a theme may have beside its own files.
-_PACKAGES = f"{THEME}/node_modules"
+_NPM_PACKAGES = f"{THEME}/node_modules"
 
 
 @dataclass(slots=True)
-class _Walk:
+class _Scanner:
     policy: ReadPolicy
     found: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -36,7 +36,7 @@ class _Walk:
 
     def left_out(self, path: str, name: str) -> bool:
         """Say whether *path* is not read; blame it where its author would miss it."""
-        if _LITTER.fullmatch(name) or path == _PACKAGES:
+        if _EDITOR_FILE.fullmatch(name) or path == _NPM_PACKAGES:
             return True
         if not name.startswith(".") or path == WELL_KNOWN:
             return False
@@ -51,8 +51,8 @@ class _Walk:
         except UnicodeEncodeError:
             self.add_fault(path, "its name is not UTF-8", "rename it")
             return False
-        if (length := len(os.fsencode(name))) > _LONGEST:
-            self.add_fault(path, f"its name is too long ({length} bytes)", f"shorten it to {_LONGEST}")
+        if (length := len(os.fsencode(name))) > _MAX_NAME:
+            self.add_fault(path, f"its name is too long ({length} bytes)", f"shorten it to {_MAX_NAME}")
             return False
         if re.search(r"[\x00-\x1f\x7f]", name):
             self.add_fault(path, "its name holds a control character", "rename it")
@@ -61,14 +61,14 @@ class _Walk:
 
     def publishes_a_source(self, path: str, real: str) -> bool:
         """Say whether the link *path* lies among what is served as it is, and leads to what is not."""
-        content, served = (f"{self.policy.home}/{one}/" for one in (CONTENT, EXTRA))
+        content, served = (f"{self.policy.project}/{one}/" for one in (CONTENT, EXTRA))
         return path.startswith(f"{EXTRA}/") and real.startswith(content) and not real.startswith(served)
 
     def admits_link(self, path: str, real: str, above: frozenset[str]) -> bool:
         """Say whether the symbolic link *path* to *real* may be followed; blame it if not."""
         if real in above:
             self.add_fault(path, "is a link to a folder that it lies in", "remove it")
-        elif refusal := self.policy.target(path, real):
+        elif refusal := self.policy.check_link(path, real):
             self.refuse(path, refusal, is_link=True)
         elif self.publishes_a_source(path, real):
             self.add_fault(path, "is a link that would publish a source", "put the file itself here")
@@ -78,12 +78,12 @@ class _Walk:
 
     def take(self, path: str, real: str, is_link: bool) -> None:
         """Add the file *path*, which is *real* without symbolic links, or blame it."""
-        behind = not is_link and real != f"{self.policy.home}/{path}"
-        if behind and (refusal := self.policy.target(path, real)):
+        behind = not is_link and real != f"{self.policy.project}/{path}"
+        if behind and (refusal := self.policy.check_link(path, real)):
             self.refuse(path, refusal, is_link=False)
         elif not os.access(real, os.R_OK):
             self.add_fault(path, "cannot be read (Permission denied)", "make it a file that you may read")
-        elif refusal := self.policy.file(path):
+        elif refusal := self.policy.check_file(path):
             self.add_fault(path, refusal.text, refusal.fix)
         else:
             self.found.append(path)
@@ -119,14 +119,14 @@ def scan_files(root: str, policy: ReadPolicy) -> tuple[list[str], list[Fault]]:
     content/extra such a name is a fault, since its files are meant to be served
     as they are. Symbolic links lead to what *policy* admits.
     """
-    walk = _Walk(policy)
-    start = os.path.join(policy.home, root)
+    walk = _Scanner(policy)
+    start = os.path.join(policy.project, root)
     if os.path.islink(start):
         walk.add_fault(
             root, "is a link, and Git has no history behind it", "make it a folder, or a Git submodule"
         )
         return [], walk.faults
-    todo = [(root, start, frozenset({policy.home, start}))]
+    todo = [(root, start, frozenset({policy.project, start}))]
     while todo:
         todo += walk.look(*todo.pop())
     return sorted(walk.found, key=lambda path: PurePosixPath(path).parts), walk.faults

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.core.errors import Fault, SourceError
-from pipelines.site.content.read_policy import Tracked
+from pipelines.site.content.read_policy import GitIndex
 from pipelines.site.diagrams import plantuml
 from pipelines.site.diagrams import svg as diagram_svg
 from pipelines.site.diagrams.source import (
@@ -65,7 +65,7 @@ def inline_diagram(diagram: Diagram, nth: int = 1) -> str:
 
 
 def render_diagrams(
-    project: Path, progress: Callable[[str], None], index: Tracked | None = None
+    project: Path, progress: Callable[[str], None], index: GitIndex | None = None
 ) -> list[Path]:
     """Draw what is missing or stale and remove blocks that no page holds any more.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import scan
-from pipelines.site.content.read_policy import CONTENT, Tracked, missing_submodules, policy_of
+from pipelines.site.content.read_policy import CONTENT, GitIndex, missing_submodules, project_policy
 
 # Kinds that were rendered, looked at and tested. The others need Graphviz, LaTeX or a bitmap.
 DIAGRAM_TYPES = (
@@ -100,13 +100,13 @@ def diagram_of_file(project: Path, puml: Path) -> Diagram:
     return Diagram(source, path, 1, file_svg(puml))
 
 
-def find_diagrams(project: Path, index: Tracked | None = None) -> list[Diagram]:
+def find_diagrams(project: Path, index: GitIndex | None = None) -> list[Diagram]:
     """Return every .puml file and every ``plantuml`` fence under content/, by path and line.
 
     *index* is what Git tracks, None without Git. Raises SourceError with all
     faults of the files.
     """
-    paths, faults = scan.scan_files(CONTENT, policy_of(project, index))
+    paths, faults = scan.scan_files(CONTENT, project_policy(project, index))
     faults.extend(missing_submodules(index))
     if faults:  # drawings are written beside their sources: not through a link that leads elsewhere
         raise SourceError(faults)

@@ -12,17 +12,17 @@ import re
 from collections.abc import Mapping
 
 
-def _words(text: str) -> frozenset[str]:
+def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _table(rows: Mapping[str, str]) -> dict[str, frozenset[str]]:
+def _attributes_by_element(rows: Mapping[str, str]) -> dict[str, frozenset[str]]:
     """Map each element to its attributes; a key names one or more elements."""
-    return {name: _words(attributes) for names, attributes in rows.items() for name in names.split()}
+    return {name: _names(attributes) for names, attributes in rows.items() for name in names.split()}
 
 
 # Elements that carry meaning within a line of text.
-PHRASING = _table(
+PHRASING_ELEMENTS = _attributes_by_element(
     {
         "a": "href hreflang rel target type download referrerpolicy",
         "abbr b bdi bdo br cite code dfn em i kbd mark rp rt ruby s samp small span strong": "",
@@ -33,7 +33,7 @@ PHRASING = _table(
         "time": "datetime",
     }
 )
-HTML = PHRASING | _table(
+HTML_ELEMENTS = PHRASING_ELEMENTS | _attributes_by_element(
     {
         "address article aside caption dd details div dl dt figcaption figure footer": "",
         "h1 h2 h3 h4 h5 h6 header hgroup hr main map menu nav p picture pre section summary": "",
@@ -59,8 +59,8 @@ HTML = PHRASING | _table(
     }
 )
 # What may stand in a line of text, as a summary is one.
-INLINE = PHRASING | {
-    tag: HTML[tag]
+INLINE_ELEMENTS = PHRASING_ELEMENTS | {
+    tag: HTML_ELEMENTS[tag]
     for tag in (
         "area",
         "audio",
@@ -75,15 +75,15 @@ INLINE = PHRASING | {
         "video",
     )
 }
-GLOBAL = _words(
+GLOBAL_ATTRIBUTES = _names(
     "class dir hidden id inert itemid itemprop itemref itemscope itemtype lang role spellcheck tabindex title"
     " translate xml:lang"
 )
-_NAMED = re.compile(r"(?:aria|data)-[a-z0-9_.-]+")  # one of a family of global attributes
+_PREFIXED_ATTRIBUTE = re.compile(r"(?:aria|data)-[a-z0-9_.-]+")  # one of a family of global attributes
 
 # Elements of HTML that no text may hold, and what to do instead.
 _TEMPLATE = "put it into a template of the theme"
-REFUSED = {
+REFUSED_ELEMENTS = {
     **dict.fromkeys(("iframe", "object", "embed", "frame", "frameset", "applet"), "link to what it shows"),
     **dict.fromkeys(("form", "button", "select", "textarea", "label", "fieldset", "legend"), _TEMPLATE),
     **dict.fromkeys(("datalist", "option", "optgroup", "output", "dialog", "canvas", "template"), _TEMPLATE),
@@ -94,7 +94,7 @@ REFUSED = {
 }
 
 # SVG 2 without what runs code (script), loads pages (foreignObject) or styles (style).
-_SVG_GLOBAL = GLOBAL | _words(
+_SVG_GLOBAL = GLOBAL_ATTRIBUTES | _names(
     """xmlns xmlns:xlink xml:lang xml:space version viewbox preserveaspectratio transform
     requiredextensions systemlanguage x y z width height cx cy r rx ry fx fy fr x1 y1 x2 y2 dx dy d points
     pathlength offset gradientunits gradienttransform spreadmethod patternunits patterncontentunits
@@ -118,7 +118,7 @@ _FILTER = """amplitude azimuth basefrequency bias diffuseconstant divisor edgemo
     xchannelselector ychannelselector"""
 _TIMING = """attributename attributetype from to by values begin dur end min max restart repeatcount
     repeatdur fill calcmode keytimes keysplines keypoints path origin additive accumulate type"""
-SVG = _table(
+SVG_ELEMENTS = _attributes_by_element(
     {
         "circle clippath defs desc ellipse g line marker mask metadata path polygon polyline rect": "",
         "stop svg switch symbol text title tspan view": "",
@@ -134,15 +134,15 @@ SVG = _table(
     }
 )
 # What an animation may change: anything but where a link leads and what a page runs.
-ANIMATED = _SVG_GLOBAL | _words(_FILTER)
+ANIMATED_ATTRIBUTES = _SVG_GLOBAL | _names(_FILTER)
 # Children of these are HTML again to a parser: they may hold text alone.
-TEXT_ONLY = "svg title, svg desc, math mi, math mn, math mo, math ms, math mtext, math annotation"
+TEXT_ONLY_SELECTORS = "svg title, svg desc, math mi, math mn, math mo, math ms, math mtext, math annotation"
 
 # MathML Core, and what latex2mathml writes beside.
-_MATHML_GLOBAL = GLOBAL | _words(
+_MATHML_GLOBAL = GLOBAL_ATTRIBUTES | _names(
     """xmlns display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground"""
 )
-MATHML = _table(
+MATHML_ELEMENTS = _attributes_by_element(
     {
         "math": "alttext overflow",
         "annotation": "encoding",
@@ -163,51 +163,51 @@ MATHML = _table(
     }
 )
 # Where a reader may be led, and from where a page may load by itself ("" is a path of this site).
-LINKED = frozenset(
+LINK_SCHEMES = frozenset(
     (
         *("", "https", "http", "mailto", "tel", "sms", "xmpp", "irc", "ircs", "matrix", "geo", "ftp"),
         *("ftps", "sftp", "ssh", "git", "magnet", "gemini", "gopher", "nntp", "news", "urn", "webcal"),
     )
 )
-LOADED = frozenset(("", "https", "http"))
+LOAD_SCHEMES = frozenset(("", "https", "http"))
 # Every attribute of the lists above whose value is a URL, or a list of them.
-LINKS = _words("href xlink:href cite itemid itemtype")
-LOADS = _words("src srcset poster")
-URLS = LINKS | LOADS
+LINK_ATTRIBUTES = _names("href xlink:href cite itemid itemtype")
+LOAD_ATTRIBUTES = _names("src srcset poster")
+URL_ATTRIBUTES = LINK_ATTRIBUTES | LOAD_ATTRIBUTES
 
-_ENDS = "".join(map(chr, range(33)))  # C0 controls and space
+_STRIPPED_CHARACTERS = "".join(map(chr, range(33)))  # C0 controls and space
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE | re.DOTALL)
 _CSS_LOAD = re.compile(r"(?:url|src)\((?!#)|image-set\(|@import")
 
 
-def is_global(name: str) -> bool:
+def is_global_attribute(name: str) -> bool:
     """Return whether the attribute *name* is allowed on every element."""
-    return name in GLOBAL or _NAMED.fullmatch(name) is not None
+    return name in GLOBAL_ATTRIBUTES or _PREFIXED_ATTRIBUTE.fullmatch(name) is not None
 
 
 def svg_attributes(tag: str) -> frozenset[str]:
     """Return the attributes of the SVG element *tag*, in lower case."""
-    return _SVG_GLOBAL | SVG[tag]
+    return _SVG_GLOBAL | SVG_ELEMENTS[tag]
 
 
 def mathml_attributes(tag: str) -> frozenset[str]:
     """Return the attributes of the MathML element *tag*."""
-    return _MATHML_GLOBAL | MATHML[tag]
+    return _MATHML_GLOBAL | MATHML_ELEMENTS[tag]
 
 
-def plain_url(url: str) -> str:
+def normalize_url(url: str) -> str:
     """Return *url* without what browsers take out first (URL standard, basic URL parser, steps 1 to 3)."""
-    return re.sub(r"[\t\n\r]", "", url.strip(_ENDS))
+    return re.sub(r"[\t\n\r]", "", url.strip(_STRIPPED_CHARACTERS))
 
 
-def scheme(url: str) -> str:
+def url_scheme(url: str) -> str:
     """Return the scheme of *url* as a browser sees it, in lower case; "" where it has none."""
-    found = _SCHEME.match(plain_url(url))
+    found = _SCHEME.match(normalize_url(url))
     return found[1].lower() if found else ""
 
 
-def plain_css(text: str) -> str:
+def normalize_css(text: str) -> str:
     """Return *text* without escapes, comments, blanks and quotes, in lower case: what a browser compares."""
     text = _CSS_ESCAPE.sub(lambda m: chr(int(m[1], 16) % 0x110000) if m[1] else m[2], text)
     text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
@@ -218,4 +218,4 @@ def css_loads(value: str) -> bool:
     """Return whether the CSS *value* of a presentation attribute refers to another file."""
     if "(" not in value and "\\" not in value and "@" not in value:
         return False
-    return _CSS_LOAD.search(plain_css(value)) is not None
+    return _CSS_LOAD.search(normalize_css(value)) is not None

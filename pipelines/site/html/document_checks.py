@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.content.metadata import Metadata
-from pipelines.site.html.leftover_markup import Leftover, heading_text, leftovers, leftovers_in, prose
-from pipelines.site.html.report import Report
-from pipelines.site.html.sanitizer import Violation, violations
-from pipelines.site.markdown.positions import ATTRIBUTE
+from pipelines.site.html.fault_report import FaultReport
+from pipelines.site.html.sanitizer import Violation, find_violations
+from pipelines.site.html.unparsed_markup import (
+    UnparsedMarkup,
+    find_unparsed,
+    find_unparsed_text,
+    heading_text,
+    strip_code,
+)
+from pipelines.site.markdown.positions import SPAN_ATTRIBUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,10 @@ class Structure:
     ids: tuple[tuple[str, int], ...] = ()  # (id, line of the file)
 
 
-def check_structure(tree: LexborHTMLParser, report: Report) -> Structure:
+def check_structure(tree: LexborHTMLParser, report: FaultReport) -> Structure:
     """Check headings, ids, images and admonitions of *tree*, whose blocks carry their lines."""
     for box in tree.css("div.admonition"):
-        if not _text_below(box, "p.admonition-title"):
+        if not _has_content(box, "p.admonition-title"):
             what = f"admonition {box.text().strip()!r} without a text"
             report.add_fault(what, "indent its text by four spaces", box, "!!!")
     for node in tree.css("img:not([alt])"):
@@ -52,7 +58,7 @@ def check_structure(tree: LexborHTMLParser, report: Report) -> Structure:
     return Structure(tuple(headings), tuple(ids.items()))
 
 
-def _text_below(node: LexborNode, title: str) -> bool:
+def _has_content(node: LexborNode, title: str) -> bool:
     """Return whether *node* holds more than its *title*."""
     titles = "".join(one.text() for one in node.css(title)[:1])
     return len(node.text().split()) > len(titles.split()) or bool(node.css("img, svg, math, table, video"))
@@ -62,7 +68,7 @@ def check_published(
     body: LexborHTMLParser,
     toc: str,
     summaries: tuple[str, str],
-    report: Report,
+    report: FaultReport,
     written: Callable[[], LexborHTMLParser],
     scripts: frozenset[str],
 ) -> None:
@@ -74,37 +80,40 @@ def check_published(
     asked only when something is wrong.
     """
     meta = report.document.meta
-    wrong = [*violations(body, scripts)]
+    wrong = [*find_violations(body, scripts)]
     if toc:
-        wrong += violations(LexborHTMLParser(toc, is_fragment=True), scripts)
-    left = leftovers(body)
+        wrong += find_violations(LexborHTMLParser(toc, is_fragment=True), scripts)
+    left = find_unparsed(body)
     if wrong or left:
         texts = {one.text: one.fix for one in wrong if one.url not in report.refused}
-        _place(texts, left, report, written(), scripts)
+        _report_at_source(texts, left, report, written(), scripts)
     report.at = meta.line("summary") if meta.summary else report.document.body_line
     blocks = any(fault.line == report.at for fault in report.faults)  # which is a fault already
     short = [LexborHTMLParser(text, is_fragment=True) for text in summaries]
     for tree in short if meta.summary or not wrong else ():  # else they are those of the first paragraph
-        for one in violations(tree, scripts, inline=not blocks):
+        for one in find_violations(tree, scripts, inline=not blocks):
             if one.url not in report.refused:
                 report.add_fault(_as_written(one, meta.summary), one.fix)
-    for key, found in (("summary", leftovers(short[0]) if meta.summary else []), *_of_metadata(meta)):
+    for key, found in (
+        ("summary", find_unparsed(short[0]) if meta.summary else []),
+        *_unparsed_metadata(meta),
+    ):
         report.at = meta.line(key)
         for one_left in found:
             report.add_fault(one_left.text, one_left.fix)
     report.at = 0
 
 
-def _place(
+def _report_at_source(
     wrong: Mapping[str, str],
-    left: Sequence[Leftover],
-    report: Report,
+    left: Sequence[UnparsedMarkup],
+    report: FaultReport,
     tree: LexborHTMLParser,
     scripts: frozenset[str],
 ) -> None:
     """Blame the source for what is wrong with the published text: *tree* knows the lines."""
     told: dict[str, int] = {}
-    for one in violations(tree, scripts):
+    for one in find_violations(tree, scripts):
         if one.text in wrong:
             line = report.line(one.node, one.needle)
             told.setdefault(one.text, line)
@@ -112,9 +121,9 @@ def _place(
     for text, fix in wrong.items():
         if text not in told:  # it came of parsing anew: of what stands in an element that was refused
             report.add_fault_at(min(told.values(), default=report.document.body_line), text, fix)
-    for node in prose(tree).css(".arithmatex"):
+    for node in strip_code(tree).css(".arithmatex"):
         node.decompose()
-    blocks = tree.css(f"[{ATTRIBUTE}]")
+    blocks = tree.css(f"[{SPAN_ATTRIBUTE}]")
     for one_left in left:
         shown, typed = one_left.shown, one_left.typed
         holding = [block for block in blocks if shown in block.text()]
@@ -134,11 +143,11 @@ def _as_written(one: Violation, source: str) -> str:
     return one.text.replace(f"{one.needle}>", f"{found[0]}>") if found else one.text
 
 
-def _of_metadata(meta: Metadata) -> Iterator[tuple[str, list[Leftover]]]:
+def _unparsed_metadata(meta: Metadata) -> Iterator[tuple[str, list[UnparsedMarkup]]]:
     """Yield (key, what was not understood in its value)."""
     for key in ("title", "series", "category", "tags", "author"):
         value = getattr(meta, key)
-        yield key, leftovers_in(value if isinstance(value, str) else "\n".join(value))
+        yield key, find_unparsed_text(value if isinstance(value, str) else "\n".join(value))
 
 
 def _ancestors(node: LexborNode) -> Iterator[LexborNode]:

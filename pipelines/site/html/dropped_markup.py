@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pipelines.site.html.allowlist import HTML
+from pipelines.site.html.allowlist import HTML_ELEMENTS
 
 # The tokens of HTML in which a "<" begins markup (WHATWG, tokenization): comments, what HTML takes for a
 # comment although it is none, and tags, whose attributes may hold any of these signs.
@@ -25,17 +25,19 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 # Most pages hold nothing of this: reading their tokens one by one is spared.
-_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
+_TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
 _SUSPECT = re.compile(r"<(?:[?!]|/(?![A-Za-z]))|</?[A-Za-z][^<>]*\Z")
 # Python-Markdown's own rules for what defines a link, a footnote and an abbreviation.
-_INSIDE = r"^[ \t]*(?:>[ \t]*|(?:[-*+:]|\d+\.)[ \t]+)*"  # of quotations and lists
-_DEFINITION = re.compile(_INSIDE + r"\[(?P<name>[^\[\]]*)\]: *(?P<target>\S+)", re.MULTILINE)
-_ABBREVIATION = re.compile(_INSIDE + r"\*\[(?P<name>(?:(?!\n\s*\n)[^\\])*?)\] ?:.*", re.MULTILINE)
+_NESTING_PREFIX = r"^[ \t]*(?:>[ \t]*|(?:[-*+:]|\d+\.)[ \t]+)*"  # of quotations and lists
+_DEFINITION = re.compile(_NESTING_PREFIX + r"\[(?P<name>[^\[\]]*)\]: *(?P<target>\S+)", re.MULTILINE)
+_ABBREVIATION = re.compile(_NESTING_PREFIX + r"\*\[(?P<name>(?:(?!\n\s*\n)[^\\])*?)\] ?:.*", re.MULTILINE)
 _FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})")
 
 
 # What XML 1.0 forbids (feeds are XML) and what is no character; a reference may bring it in.
-_UNSEEN = frozenset([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
+_FORBIDDEN_CODE_POINTS = frozenset(
+    [*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class DroppedMarkup:
     at: int = 0  # where it stands in the text that was looked at
 
 
-def dropped_character(html: str, taken: str, *, references: bool = True) -> DroppedMarkup | None:
+def find_forbidden_character(html: str, taken: str, *, references: bool = True) -> DroppedMarkup | None:
     """Return the first character of *html* that no page can show, or that the build itself has *taken*.
 
     Without *references*, ``&#1;`` is no such character: it may stand in code.
@@ -60,24 +62,24 @@ def dropped_character(html: str, taken: str, *, references: bool = True) -> Drop
             continue
         digits, base = (found["hex"], 16) if found["hex"] else (found["dec"], 10)
         number = int(digits[:9], base) if digits else ord(found[0])
-        if number in _UNSEEN or number in map(ord, taken):
+        if number in _FORBIDDEN_CODE_POINTS or number in map(ord, taken):
             what = f"has a character that no page can show (U+{number:04X})"
             return DroppedMarkup(what, "remove it", found[0], found.start())
     return None
 
 
-def dropped_tags(html: str, tree: LexborHTMLParser) -> Iterator[DroppedMarkup]:
+def find_dropped_tags(html: str, tree: LexborHTMLParser) -> Iterator[DroppedMarkup]:
     """Yield what of *html* is in *tree*, its parsed form, in no way; other markup is for html_audit.py."""
     fix = "put it in `backticks`, or write &lt; for its <"
     told: set[str] = set()
-    if not _SUSPECT.search(html) and set(_NAME.findall(html)) <= HTML.keys():
+    if not _SUSPECT.search(html) and set(_TAG_NAME.findall(html)) <= HTML_ELEMENTS.keys():
         return
     for found in _TOKEN.finditer(html):
         written, name = found[0], found["name"]
         if found["lost"] or (name and not found["end"] and found.end() == len(html)):
             what = f"{' '.join(written.split())[:40]} would not be seen"
             yield DroppedMarkup(what, fix, written[:12], found.start())
-        elif name and name not in told and name.lower() not in HTML and not _in_tree(tree, name):
+        elif name and name not in told and name.lower() not in HTML_ELEMENTS and not _in_tree(tree, name):
             told.add(name)
             yield DroppedMarkup(
                 f"<{name}> is no element of a text in HTML", fix, written.partition(">")[0], found.start()
@@ -91,23 +93,24 @@ def _in_tree(tree: LexborHTMLParser, name: str) -> bool:
     return any((node.tag or "").lower() == name.lower() for node in (root.traverse() if root else ()))
 
 
-def dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
+def find_dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
     """Yield the definitions of the Markdown *body* that the page does not use; *text* is the page's."""
     if "]:" not in body and "*[" not in body:
         return
-    prose = _without_fences(body)
+    prose = _blank_fences(body)
     rest = _ABBREVIATION.sub("", prose)
     for one in _ABBREVIATION.finditer(prose):
         seen = one["name"].strip() and one["name"].strip() in rest
         if not seen and f"*[{one['name']}]" not in text:
             what = f"abbreviation *[{one['name']}] is used nowhere, so that nobody sees it"
-            yield DroppedMarkup(what, "mend its name, or remove it", one[0].strip(), _start(one))
+            yield DroppedMarkup(what, "mend its name, or remove it", one[0].strip(), _definition_offset(one))
     found = [
-        (_key(one["name"]), one["target"], one[0].strip(), _start(one)) for one in _DEFINITION.finditer(prose)
+        (_reference_key(one["name"]), one["target"], one[0].strip(), _definition_offset(one))
+        for one in _DEFINITION.finditer(prose)
     ]
     if not found:
         return
-    used = {_key(name) for name in re.findall(r"\[([^\[\]]+)\]", _DEFINITION.sub("", prose))}
+    used = {_reference_key(name) for name in re.findall(r"\[([^\[\]]+)\]", _DEFINITION.sub("", prose))}
     first: dict[str, str] = {}
     for name, target, written, at in found:
         shown = f"[{written.partition(']:')[0].removeprefix('[')}]"
@@ -124,16 +127,16 @@ def dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
         first.setdefault(name, target)
 
 
-def _start(found: re.Match[str]) -> int:
+def _definition_offset(found: re.Match[str]) -> int:
     """Return where the words of a definition begin: an empty one may begin with line breaks."""
     return found.start() + len(found[0]) - len(found[0].lstrip())
 
 
-def _key(name: str) -> str:
+def _reference_key(name: str) -> str:
     return " ".join(name.lower().split())
 
 
-def _without_fences(body: str) -> str:
+def _blank_fences(body: str) -> str:
     """Return *body* with the signs of fenced code replaced by blanks, so that every place stays."""
     lines, fence = [], ""
     for line in body.split("\n"):

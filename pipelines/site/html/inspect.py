@@ -13,16 +13,16 @@ import minify_html
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.html import allowlist
-from pipelines.site.html.leftover_markup import heading_text, leftovers
+from pipelines.site.html.unparsed_markup import find_unparsed, heading_text
 
 _OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
 # What a page loads by itself, as opposed to what a reader may follow.
-_EMBEDS = (
+_EMBEDDING = (
     "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use"
 )
-_HEADINGS = "h1, h2, h3, h4, h5, h6"
-_LOADING = ("src", "data", "poster", "href", "xlink:href")
-_LINKS_LOADED = frozenset(
+_HEADING = "h1, h2, h3, h4, h5, h6"
+_LOADING_ATTRIBUTES = ("src", "data", "poster", "href", "xlink:href")
+_LOADED_LINK_TYPES = frozenset(
     (
         *("stylesheet", "icon", "apple-touch-icon", "mask-icon", "manifest", "preload", "modulepreload"),
         *("prefetch", "prerender", "preconnect", "dns-prefetch"),
@@ -74,14 +74,14 @@ def inspect_page(html: str) -> PageFacts:
     for name in sorted(name for name, count in ids.items() if count > 1):
         needles = (f"#{name}", f'id="{name}"', f"id={name}", f"id='{name}'")
         findings.append(Finding(f"id {name!r} stands twice", "rename one", needles, id=name))
-    findings.extend(_pictures(tree))
-    headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADINGS))
-    findings.extend(_headings(headings))
-    findings.extend(_inline(tree))
-    loads = list(_loads(tree, findings))
+    findings.extend(_images_without_alt(tree))
+    headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADING))
+    findings.extend(_check_headings(headings))
+    findings.extend(_inline_code(tree))
+    loads = list(_loaded_urls(tree, findings))
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
-    for left in leftovers(tree):  # takes nodes out of the tree: last
+    for left in find_unparsed(tree):  # takes nodes out of the tree: last
         findings.append(Finding(left.text, left.fix, (left.shown, left.typed)))
     return PageFacts(
         ids=frozenset(ids),
@@ -93,7 +93,7 @@ def inspect_page(html: str) -> PageFacts:
     )
 
 
-def _pictures(tree: LexborHTMLParser) -> list[Finding]:
+def _images_without_alt(tree: LexborHTMLParser) -> list[Finding]:
     fix = 'write ![what it shows](…); alt="" if it only decorates'
     return [
         Finding("image without an alt text", fix, (url,), url)
@@ -101,7 +101,7 @@ def _pictures(tree: LexborHTMLParser) -> list[Finding]:
     ]
 
 
-def _headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
+def _check_headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
     found: list[Finding] = []
     before = 0
     for index, (level, text) in enumerate(headings):
@@ -121,7 +121,7 @@ def _headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
     return found
 
 
-def _inline(tree: LexborHTMLParser) -> list[Finding]:
+def _inline_code(tree: LexborHTMLParser) -> list[Finding]:
     found: list[Finding] = []
     for node in tree.css("style, script:not([src])"):
         if node.tag == "script" and node.attributes.get("type") == "application/ld+json":
@@ -138,16 +138,16 @@ def _inline(tree: LexborHTMLParser) -> list[Finding]:
         style = node.attributes.get("style") or ""
         found.append(Finding(f"inline style {style!r}", "give it a class", (f'style="{style}"', style)))
     for node in tree.css("a[href]"):
-        if allowlist.scheme(node.attributes.get("href") or "") in ("javascript", "vbscript", "data"):
+        if allowlist.url_scheme(node.attributes.get("href") or "") in ("javascript", "vbscript", "data"):
             found.append(Finding("inline script in a link", "move it to theme/js", ("javascript:",)))
-    for node in _with_handlers(tree):
+    for node in _nodes_with_handlers(tree):
         for name in node.attributes:
             if name.startswith("on"):
                 found.append(Finding(f"inline handler {name}", "move it to theme/js", (f"{name}=", name)))
     return found
 
 
-def _with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
+def _nodes_with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
     if not tree.html or not re.search(r"\son[a-z]+\s*=", tree.html):  # spares a walk over every node
         return []
     root = tree.root
@@ -155,14 +155,14 @@ def _with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
     return [node for node in nodes if any(name.startswith("on") for name in node.attributes)]
 
 
-def _loads(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
+def _loaded_urls(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
     urls: list[str] = []
-    for node in tree.css(_EMBEDS):
-        urls += [v for a in _LOADING if (v := node.attributes.get(a)) and not v.startswith("#")]
+    for node in tree.css(_EMBEDDING):
+        urls += [v for a in _LOADING_ATTRIBUTES if (v := node.attributes.get(a)) and not v.startswith("#")]
         for candidate in (node.attributes.get("srcset") or "").split(","):
             urls += candidate.split()[:1]
     for node in tree.css("link[href]"):
-        if _LINKS_LOADED & set((node.attributes.get("rel") or "").lower().split()):
+        if _LOADED_LINK_TYPES & set((node.attributes.get("rel") or "").lower().split()):
             urls.append(node.attributes.get("href") or "")
     for url in urls:
         if _OTHER_HOST.match(url):

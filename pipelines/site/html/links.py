@@ -17,16 +17,16 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pipelines.core.errors import suggest
 from pipelines.site.content.documents import Document
-from pipelines.site.content.metadata import slug_of
+from pipelines.site.content.metadata import slugify
 from pipelines.site.content.read_policy import CONTENT
 from pipelines.site.html import allowlist
 
 # Pelican's own marks: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
-_MARK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
+_PELICAN_LINK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Pictures that may tell where they were taken, in forms that are not read here.
-_UNCLEAN = frozenset(".tif .tiff .jfif .jpe .heic .heif .bmp .jxl .dng .raw .psd .jp2".split())
-_REFUSED = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
+_UNSUPPORTED_IMAGES = frozenset(".tif .tiff .jfif .jpe .heic .heif .bmp .jxl .dng .raw .psd .jp2".split())
+_FORBIDDEN_SCHEMES = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class LinkContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LinkTarget:
     """Where a link leads, and the file of content/ that must then be published."""
 
     url: str
@@ -62,13 +62,13 @@ class BrokenLink(Exception):
     """A link that leads nowhere: (what is wrong, what to do)."""
 
 
-def resolve_link(href: str, document: Document, around: LinkContext) -> Target:
+def resolve_link(href: str, document: Document, around: LinkContext) -> LinkTarget:
     """Return the target of *href* as written in *document*; raise BrokenLink.
 
     Links to other hosts, to site-absolute URLs and to fragments stay as they
     are: whether those exist is known only when all pages are.
     """
-    href = allowlist.plain_url(href).strip()
+    href = allowlist.normalize_url(href).strip()
     if not href:
         raise BrokenLink("links to nothing", "write where the link leads")
     try:
@@ -76,42 +76,42 @@ def resolve_link(href: str, document: Document, around: LinkContext) -> Target:
         parts.port  # noqa: B018  # is read only now
     except ValueError as error:
         raise BrokenLink(f"links to {href}, which is no URL ({error})", "mend it") from None
-    if mark := _MARK.fullmatch(href):
-        return _marked(mark[1].lower(), mark[2], document, around)
+    if mark := _PELICAN_LINK.fullmatch(href):
+        return _resolve_pelican_link(mark[1].lower(), mark[2], document, around)
     if scheme := _SCHEME.match(href):
-        return _foreign(href, scheme[0][:-1].lower(), parts.netloc)
+        return _check_external(href, scheme[0][:-1].lower(), parts.netloc)
     if href.startswith(("#", "//")):
-        return Target(href)
+        return LinkTarget(href)
     if not parts.path:  # only a query
-        return Target(href)
-    tail = _tail(parts)
+        return LinkTarget(href)
+    tail = _query_and_fragment(parts)
     name = unquote(parts.path)
     if parts.path.startswith("/"):
         file = CONTENT + posixpath.normpath(name)
-        return _file(file, tail, document, around) if _is_file(file, around) else Target(href)
+        return _resolve_file(file, tail, document, around) if _is_file(file, around) else LinkTarget(href)
     file = posixpath.normpath(posixpath.join(posixpath.dirname(document.path), name))
     if _is_file(file, around) or PurePosixPath(name).suffix:
-        return _file(file, tail, document, around)
-    return Target(posixpath.normpath(posixpath.join(document.url, parts.path)).rstrip("/") + "/" + tail)
+        return _resolve_file(file, tail, document, around)
+    return LinkTarget(posixpath.normpath(posixpath.join(document.url, parts.path)).rstrip("/") + "/" + tail)
 
 
-def _foreign(href: str, scheme: str, host: str) -> Target:
-    if scheme in _REFUSED:
+def _check_external(href: str, scheme: str, host: str) -> LinkTarget:
+    if scheme in _FORBIDDEN_SCHEMES:
         raise BrokenLink(f"links to a {scheme}: URL", "use https:, mailto: or a path")
-    if scheme not in allowlist.LINKED:  # a slip of the pen, or what no browser opens
-        near = suggest(scheme, allowlist.LINKED - {""})
+    if scheme not in allowlist.LINK_SCHEMES:  # a slip of the pen, or what no browser opens
+        near = suggest(scheme, allowlist.LINK_SCHEMES - {""})
         fix = near if near.startswith("did") else "use https:, mailto: or a path"
         raise BrokenLink(f"links to {href}, and nobody knows {scheme}:", fix)
     if scheme in ("http", "https") and not host:
         raise BrokenLink(f"links to {href}, which names no host", f"write {scheme}://…")
-    return Target(href)
+    return LinkTarget(href)
 
 
 def _is_file(path: str, around: LinkContext) -> bool:
     return any(path in known for known in (around.urls, around.files, around.hidden, around.broken))
 
 
-def _spelt(path: str, around: LinkContext) -> str:
+def _normalized_path(path: str, around: LinkContext) -> str:
     """Return *path* as the file system has it: an ü may be one character there or two."""
     for form in ("NFC", "NFD"):
         if _is_file(other := normalize(form, path), around):
@@ -119,49 +119,49 @@ def _spelt(path: str, around: LinkContext) -> str:
     return path
 
 
-def _marked(mark: str, rest: str, document: Document, around: LinkContext) -> Target:
+def _resolve_pelican_link(mark: str, rest: str, document: Document, around: LinkContext) -> LinkTarget:
     if mark in ("tag", "category"):
         name, _, fragment = rest.partition("#")
         plural = "tags" if mark == "tag" else "categories"
-        return Target(f"/{plural}/{slug_of(unquote(name))}/" + (f"#{fragment}" if fragment else ""))
+        return LinkTarget(f"/{plural}/{slugify(unquote(name))}/" + (f"#{fragment}" if fragment else ""))
     if mark == "index":
-        return Target("/" + rest.lstrip("/"))
+        return LinkTarget("/" + rest.lstrip("/"))
     parts = urlsplit(rest)
     name = unquote(parts.path)
     folder = CONTENT if name.startswith("/") else posixpath.dirname(document.path)
     file = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
-    return _file(file, _tail(parts), document, around)
+    return _resolve_file(file, _query_and_fragment(parts), document, around)
 
 
-def _tail(parts: SplitResult) -> str:
+def _query_and_fragment(parts: SplitResult) -> str:
     return (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
 
 
-def _file(path: str, tail: str, document: Document, around: LinkContext) -> Target:
-    path = path if _is_file(path, around) else _spelt(path, around)
+def _resolve_file(path: str, tail: str, document: Document, around: LinkContext) -> LinkTarget:
+    path = path if _is_file(path, around) else _normalized_path(path, around)
     if url := around.urls.get(path):
-        return Target(url + tail)
+        return LinkTarget(url + tail)
     if why := around.hidden.get(path):
         fix = "publish it, or remove the link"
         raise BrokenLink(f"links to {path}, which is not published ({why})", fix)
     if path in around.broken:  # its own fault is told; a second one would only confuse
-        return Target("#")
+        return LinkTarget("#")
     if path not in around.files:
-        near = _near(path, [*around.urls, *around.files, *around.broken])
+        near = _similar_path(path, [*around.urls, *around.files, *around.broken])
         fix = f"did you mean {near}?" if near else "mend the path, or add the file"
         if posixpath.basename(path).startswith("www."):
             fix = "write https:// in front of it"
         raise BrokenLink(f"links to {path}, which does not exist", fix)
-    if PurePosixPath(path).suffix.lower() in _UNCLEAN:
+    if PurePosixPath(path).suffix.lower() in _UNSUPPORTED_IMAGES:
         fix = "export it as JPEG, PNG, WebP or AVIF"
         raise BrokenLink(f"shows {path}, of which place and camera cannot be taken out", fix)
     if path.startswith(f"{CONTENT}/members/") and not document.gated:
         fix = "move the file out of content/members, or the page into it"
         raise BrokenLink(f"shows {path}, which is for members only", fix)
-    return Target(file_url(path, document.gated, around) + tail, path)
+    return LinkTarget(file_url(path, document.gated, around) + tail, path)
 
 
-def _near(path: str, known: Iterable[str]) -> str:
+def _similar_path(path: str, known: Iterable[str]) -> str:
     """Return the file that *path* may have meant: of this name elsewhere, or of one like it."""
     meant = PurePosixPath(path)
     found = [PurePosixPath(one) for one in sorted(known, reverse=True)]

@@ -16,24 +16,28 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.documents import Document
 from pipelines.site.html.document_checks import Structure, check_published, check_structure
-from pipelines.site.html.dropped_markup import dropped_character, dropped_definitions, dropped_tags
-from pipelines.site.html.links import BrokenLink, LinkContext, Target, file_url, resolve_link
-from pipelines.site.html.paragraphs import restore_paragraphs
-from pipelines.site.html.report import Report
-from pipelines.site.html.sanitizer import violations
-from pipelines.site.html.summary import first_paragraph, shorten, summary_of, text_of
+from pipelines.site.html.dropped_markup import (
+    find_dropped_definitions,
+    find_dropped_tags,
+    find_forbidden_character,
+)
+from pipelines.site.html.fault_report import FaultReport
+from pipelines.site.html.links import BrokenLink, LinkContext, LinkTarget, file_url, resolve_link
+from pipelines.site.html.loose_text import wrap_loose_text
+from pipelines.site.html.sanitizer import find_violations
+from pipelines.site.html.summary import first_paragraph, plain_text, summary_html, truncate
 from pipelines.site.markdown import positions
 from pipelines.site.markdown.math import to_mathml
 from pipelines.site.markdown.positions import Positions
 from pipelines.site.markdown.python_markdown import Converted
 
-WORDS_A_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
+WORDS_PER_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
 _URL_ATTRIBUTES = ("href", "src", "poster", "xlink:href")
-_MARKED = ":is([href], [src], [poster], [srcset])"  # a list would name some nodes twice
+_WITH_URL = ":is([href], [src], [poster], [srcset])"  # a list would name some nodes twice
 
 # Private-use characters stand for markup while the tree is text; a page cannot hold them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_TAKEN = _OPEN + _CLOSE + positions.SIGN
+_PLACEHOLDERS = _OPEN + _CLOSE + positions.SPAN_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +68,30 @@ class Fragment:
 
 
 # (path of a .puml or "", source of a block, the line on which that begins) -> markup
-Inline = Callable[[str, str, int], str]
+DiagramRenderer = Callable[[str, str, int], str]
 
 
 def postprocess(
     document: Document,
     converted: Converted,
     around: LinkContext,
-    diagram: Inline,
+    diagram: DiagramRenderer,
     labels: Labels,
 ) -> Fragment:
     """Resolve and complete *converted*; raise SourceError with every fault of the page."""
-    work = _Work(document, converted, around, diagram, labels)
+    work = _Postprocessor(document, converted, around, diagram, labels)
     report = work.report
     html = work.run(converted.html)
     body = LexborHTMLParser(html, is_fragment=True)  # as a browser will parse it
     text = body.root.text(separator="") if html and body.root else ""
     own = work.summary(converted.summary)
-    summary = summary_of(own or work.first_paragraph)
-    for loss in dropped_definitions(document.body, text):
+    summary = summary_html(own or work.first_paragraph)
+    for loss in find_dropped_definitions(document.body, text):
         line = document.body_line + document.body.count("\n", 0, loss.at)
         report.add_fault_at(line, loss.text, loss.fix)
 
     def written() -> LexborHTMLParser:
-        again = _Work(document, converted, around, diagram, labels)
+        again = _Postprocessor(document, converted, around, diagram, labels)
         tree = again.parse(converted.html)
         again.links(tree)
         return tree
@@ -98,7 +102,7 @@ def postprocess(
     return Fragment(
         html=html,
         summary=summary,
-        description=shorten(text_of(summary), 200),
+        description=truncate(plain_text(summary), 200),
         words=len(text.split()),
         toc=converted.toc,
         sections=converted.sections,
@@ -109,7 +113,7 @@ def postprocess(
     )
 
 
-class _Work:
+class _Postprocessor:
     """The state of one page on its way through the passes."""
 
     def __init__(
@@ -117,12 +121,14 @@ class _Work:
         document: Document,
         converted: Converted,
         around: LinkContext,
-        diagram: Inline,
+        diagram: DiagramRenderer,
         labels: Labels,
     ) -> None:
         self.document, self.around = document, around
         self.diagram, self.labels = diagram, labels
-        self.report = Report(document, Positions(document.body, document.body_line, converted.definitions))
+        self.report = FaultReport(
+            document, Positions(document.body, document.body_line, converted.definitions)
+        )
         self.add_fault = self.report.add_fault
         self.files: set[str] = set()
         self.lines: set[tuple[str, int]] = set()
@@ -133,12 +139,12 @@ class _Work:
     def run(self, html: str) -> str:
         if not html.strip():
             return ""
-        tree = restore_paragraphs(self.parse(html))
+        tree = wrap_loose_text(self.parse(html))
         self.math(tree)
         self.diagrams(tree)
         self.links(tree)
         self.structure = check_structure(tree, self.report)
-        positions.remove(tree)
+        positions.strip_spans(tree)
         self.tables(tree)
         self.small_things(tree)
         self.figures(tree)
@@ -155,8 +161,8 @@ class _Work:
             html = ""
         tree = LexborHTMLParser(html, is_fragment=True)
         if "<!" in html or "<?" in html:
-            positions.settle(tree)
-        for loss in dropped_tags(html, tree):
+            positions.strip_comments(tree)
+        for loss in find_dropped_tags(html, tree):
             line = self.report.at or self.report.positions.in_text(html, loss.at, loss.needle)
             self.report.add_fault_at(line, loss.text, loss.fix)
         return tree
@@ -164,9 +170,9 @@ class _Work:
     def character(self, html: str) -> Fault | None:
         """Return a fault for the first character that no page can show, or that the build itself takes."""
         written = self.document.meta.summary if self.report.at else self.document.body
-        if loss := dropped_character(written, _TAKEN, references=False):
+        if loss := find_forbidden_character(written, _PLACEHOLDERS, references=False):
             line = self.report.at or self.document.body_line + written.count("\n", 0, loss.at)
-        elif loss := dropped_character(html, _OPEN + _CLOSE):
+        elif loss := find_forbidden_character(html, _OPEN + _CLOSE):
             line = self.report.at or self.report.positions.in_text(html, loss.at, loss.needle)
         else:
             return None
@@ -218,7 +224,7 @@ class _Work:
             tex = node.text().strip()
             tex = tex.removeprefix("\\(").removeprefix("\\[")
             tex = tex.removesuffix("\\)").removesuffix("\\]").strip()
-            if _beside(node.prev).endswith("$") and _beside(node.next).startswith("$"):
+            if _text_beside(node.prev).endswith("$") and _text_beside(node.next).startswith("$"):
                 fix = "give it a paragraph of its own, or write one $ on each side"
                 self.add_fault("math in $$ stands in a line of text", fix, node, f"$${tex}")
             try:
@@ -228,7 +234,7 @@ class _Work:
                 self.add_fault(f"math {error}", f"mend {' '.join(tex.split())[:60]}", node, tex)
                 self.put(node, "")  # or its braces are a second fault
                 continue
-            wrong = list(violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
+            wrong = list(find_violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
             for one in wrong:
                 self.add_fault(f"math: {one.text}", one.fix, node, tex)
             if not wrong:
@@ -261,7 +267,7 @@ class _Work:
 
     def links(self, tree: LexborHTMLParser) -> None:
         pictures = 0
-        for node in tree.css(_MARKED):
+        for node in tree.css(_WITH_URL):
             for attribute in _URL_ATTRIBUTES:
                 href = node.attributes.get(attribute)
                 if href is None or not (target := self._resolved(node, href)):
@@ -273,7 +279,7 @@ class _Work:
             if written := node.attributes.get("srcset"):
                 node.attrs["srcset"] = self._candidates(node, written)
 
-    def _resolved(self, node: LexborNode, href: str) -> Target | None:
+    def _resolved(self, node: LexborNode, href: str) -> LinkTarget | None:
         try:
             target = resolve_link(href, self.document, self.around)
         except BrokenLink as broken:
@@ -324,18 +330,18 @@ class _Work:
         for image in tree.css("p > img[title], p > a > img[title]"):
             holder = image.parent if image.parent and image.parent.tag == "a" else image
             paragraph = holder.parent
-            if paragraph is None or paragraph.text().strip() or len(_elements(paragraph)) > 1:
+            if paragraph is None or paragraph.text().strip() or len(_child_elements(paragraph)) > 1:
                 continue
             caption = escape(image.attributes.get("title") or "", quote=False)
             del image.attrs["title"]
             self.put(paragraph, f"<figure>{holder.html}<figcaption>{caption}</figcaption></figure>")
 
 
-def _beside(node: LexborNode | None) -> str:
+def _text_beside(node: LexborNode | None) -> str:
     return node.text() if node is not None and node.tag == "-text" else ""
 
 
-def _elements(node: LexborNode) -> list[LexborNode]:
+def _child_elements(node: LexborNode) -> list[LexborNode]:
     return list(node.iter(include_text=False))
 
 

@@ -14,22 +14,22 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import suggest
 from pipelines.site.html import allowlist
-from pipelines.site.html.allowlist import HTML, INLINE, MATHML, SVG
+from pipelines.site.html.allowlist import HTML_ELEMENTS, INLINE_ELEMENTS, MATHML_ELEMENTS, SVG_ELEMENTS
 
 _BACKTICKS = "put it in `backticks`, or write &lt; for its <"
 # Attributes of HTML 4 that say how something looks.
-_LOOKS = frozenset(
+_PRESENTATIONAL = frozenset(
     (
         *("align", "background", "bgcolor", "border", "clear", "color", "compact", "face", "height"),
         *("nowrap", "size", "type", "valign", "width"),
     )
 )
 
-_CLASS = {"class"}
-_Table = tuple[Mapping[str, frozenset[str]], Callable[[str], frozenset[str]]]
-_FOREIGN: dict[str, _Table] = {
-    "math": (MATHML, allowlist.mathml_attributes),
-    "svg": (SVG, allowlist.svg_attributes),
+_CLASS_ONLY = {"class"}
+_AllowedElements = tuple[Mapping[str, frozenset[str]], Callable[[str], frozenset[str]]]
+_FOREIGN: dict[str, _AllowedElements] = {
+    "math": (MATHML_ELEMENTS, allowlist.mathml_attributes),
+    "svg": (SVG_ELEMENTS, allowlist.svg_attributes),
 }
 
 
@@ -44,7 +44,7 @@ class Violation:
     url: str = ""  # the value to blame, where it is a URL
 
 
-def violations(
+def find_violations(
     tree: LexborHTMLParser, scripts: frozenset[str], *, inline: bool = False
 ) -> Iterator[Violation]:
     """Yield what of *tree*, a fragment, is not allowed, in document order.
@@ -55,8 +55,8 @@ def violations(
     root = tree.root
     if root is None:
         return
-    html: Mapping[str, frozenset[str]] = INLINE if inline else HTML
-    foreign: dict[int, _Table] = {}
+    html: Mapping[str, frozenset[str]] = INLINE_ELEMENTS if inline else HTML_ELEMENTS
+    foreign: dict[int, _AllowedElements] = {}
     for name, table in _FOREIGN.items():
         for node in tree.css(f"{name}, {name} *") if tree.css_matches(name) else ():
             foreign[node.mem_id] = table
@@ -64,11 +64,11 @@ def violations(
         tag = node.tag or ""
         if tag in html and tag != "input" and (not foreign or node.mem_id not in foreign):
             attributes = node.attributes
-            if attributes and attributes.keys() != _CLASS:  # most elements are the words of code
-                yield from _attributes(node, tag, html[tag])
+            if attributes and attributes.keys() != _CLASS_ONLY:  # most elements are the words of code
+                yield from _check_attributes(node, tag, html[tag])
         else:
-            yield from _other(node, tag.lower(), foreign.get(node.mem_id), html, scripts, inline)
-    for selector in allowlist.TEXT_ONLY.split(", ") if foreign else ():
+            yield from _check_special_node(node, tag.lower(), foreign.get(node.mem_id), html, scripts, inline)
+    for selector in allowlist.TEXT_ONLY_SELECTORS.split(", ") if foreign else ():
         outer, _, holder = selector.partition(" ")
         for node in tree.css(f"{selector} *"):
             if (node.tag or "").lower() in _FOREIGN[outer][0]:  # the others were named above
@@ -76,10 +76,10 @@ def violations(
                 yield Violation(what, "take it out", node, f"<{node.tag}")
 
 
-def _other(
+def _check_special_node(
     node: LexborNode,
     tag: str,
-    space: _Table | None,
+    space: _AllowedElements | None,
     html: Mapping[str, frozenset[str]],
     scripts: frozenset[str],
     inline: bool,
@@ -89,15 +89,15 @@ def _other(
         if not node.is_comment_node:  # <?x ?>, to some parsers
             yield Violation("a processing instruction is not allowed in a text", "remove it", node, "<?")
     elif space is not None and tag in space[0]:
-        yield from _attributes(node, tag, space[1](tag))
+        yield from _check_attributes(node, tag, space[1](tag))
     elif space is None and tag == "input" and tag in html and node.attributes.get("type") == "checkbox":
-        yield from _attributes(node, tag, html[tag])
+        yield from _check_attributes(node, tag, html[tag])
     elif space is None and tag == "input":
         what = "<input> is not allowed in a text"
         yield Violation(what, "put it into a template of the theme", node, "<input")
     elif space is not None or tag != "script" or inline or not _allowed_script(node, scripts):
-        yield _element(node, tag, scripts)
-        yield from _attributes(node, tag, None)
+        yield _refused_element(node, tag, scripts)
+        yield from _check_attributes(node, tag, None)
 
 
 def _allowed_script(node: LexborNode, scripts: frozenset[str]) -> bool:
@@ -108,7 +108,7 @@ def _allowed_script(node: LexborNode, scripts: frozenset[str]) -> bool:
     return known and kind in ("", "module", "text/javascript") and source in scripts and not node.text()
 
 
-def _element(node: LexborNode, tag: str, scripts: frozenset[str]) -> Violation:
+def _refused_element(node: LexborNode, tag: str, scripts: frozenset[str]) -> Violation:
     needle = f"<{tag}"
     source = node.attributes.get("src") or ""
     if tag == "script" and source and not node.text().strip():
@@ -122,59 +122,63 @@ def _element(node: LexborNode, tag: str, scripts: frozenset[str]) -> Violation:
         return Violation(
             f"inline <{tag}>", f"move it to theme/{'css' if tag == 'style' else 'js'}", node, needle
         )
-    if instead := allowlist.REFUSED.get(tag):
+    if instead := allowlist.REFUSED_ELEMENTS.get(tag):
         return Violation(f"<{tag}> is not allowed in a text", instead, node, needle)
-    if tag in HTML or tag in ("svg", "math"):
+    if tag in HTML_ELEMENTS or tag in ("svg", "math"):
         return Violation(
             f"<{tag}> may not stand here", "take it out, or close what it stands in", node, needle
         )
     return Violation(f"<{tag}> is no element of a text in HTML", _BACKTICKS, node, needle)
 
 
-def _attributes(node: LexborNode, tag: str, known: frozenset[str] | None) -> Iterator[Violation]:
+def _check_attributes(node: LexborNode, tag: str, known: frozenset[str] | None) -> Iterator[Violation]:
     """Yield what is wrong with the attributes of *node*; of an element that is refused, only its code."""
     for written, value in node.attributes.items():
         name = written.lower()
-        if known is not None and (name in known or allowlist.is_global(name)):
-            if wrong := _value(tag, name, value or ""):
-                yield Violation(*wrong, node, value or name, (value or "") if name in allowlist.URLS else "")
+        if known is not None and (name in known or allowlist.is_global_attribute(name)):
+            if wrong := _check_value(tag, name, value or ""):
+                yield Violation(
+                    *wrong, node, value or name, (value or "") if name in allowlist.URL_ATTRIBUTES else ""
+                )
         elif name.startswith("on"):
             yield Violation(f"inline handler {name}", "move it to theme/js", node, f"{name}=")
         elif name == "style":
             yield Violation(f"inline style {value or ''!r}", "give it a class", node, value or "style")
         elif known is not None:
-            fix = "give it a class" if name in _LOOKS else _instead(name, known)
+            fix = "give it a class" if name in _PRESENTATIONAL else _suggest_attribute(name, known)
             yield Violation(f"<{tag}> has the attribute {name}, which is not allowed", fix, node, name)
 
 
-def _instead(name: str, known: frozenset[str]) -> str:
-    near = suggest(name, known | allowlist.GLOBAL)
+def _suggest_attribute(name: str, known: frozenset[str]) -> str:
+    near = suggest(name, known | allowlist.GLOBAL_ATTRIBUTES)
     return near if near.startswith("did") else "remove it"
 
 
 @lru_cache(maxsize=4096)
-def _value(tag: str, name: str, value: str) -> tuple[str, str] | None:
+def _check_value(tag: str, name: str, value: str) -> tuple[str, str] | None:
     """Return (what is wrong, the remedy) of the value of an attribute that is allowed, or None."""
-    if name in allowlist.URLS:
-        return _url(tag, name, value)
+    if name in allowlist.URL_ATTRIBUTES:
+        return _check_url(tag, name, value)
     if name == "usemap" and not value.startswith("#"):
         return f"usemap {value!r} leads to another page", "write # and the name of a <map>"
-    if name == "attributename" and value.strip().lower() not in allowlist.ANIMATED:
+    if name == "attributename" and value.strip().lower() not in allowlist.ANIMATED_ATTRIBUTES:
         return f"animates {value}", "delete this animation"
-    if tag in SVG and allowlist.css_loads(value):
+    if tag in SVG_ELEMENTS and allowlist.css_loads(value):
         return f"refers to another file in {name}", "use url(#id)"
     return None
 
 
-def _url(tag: str, name: str, value: str) -> tuple[str, str] | None:
-    loads = name in allowlist.LOADS or tag in ("image", "feimage")
-    if name != "cite" and tag in SVG and tag not in HTML and not loads:
-        if allowlist.plain_url(value).startswith("#"):
+def _check_url(tag: str, name: str, value: str) -> tuple[str, str] | None:
+    loads = name in allowlist.LOAD_ATTRIBUTES or tag in ("image", "feimage")
+    if name != "cite" and tag in SVG_ELEMENTS and tag not in HTML_ELEMENTS and not loads:
+        if allowlist.normalize_url(value).startswith("#"):
             return None
         return f"<{tag}> refers to {value[:60]}", "refer to a part of this picture, as in #id"
-    schemes = [allowlist.scheme(word) for word in value.replace(",", " ").split()] if name == "srcset" else []
-    for scheme in schemes or [allowlist.scheme(value)]:
-        if scheme not in (allowlist.LOADED if loads else allowlist.LINKED):
+    schemes = (
+        [allowlist.url_scheme(word) for word in value.replace(",", " ").split()] if name == "srcset" else []
+    )
+    for scheme in schemes or [allowlist.url_scheme(value)]:
+        if scheme not in (allowlist.LOAD_SCHEMES if loads else allowlist.LINK_SCHEMES):
             verb = "loads" if loads else "links to"
             return f"{verb} a {scheme}: URL", f"use https:{'' if loads else ', mailto:'} or a path"
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from selectolax.lexbor import LexborHTMLParser
 
 
-def text_of(html: str) -> str:
+def plain_text(html: str) -> str:
     """Return the text of *html*, without any markup."""
     root = LexborHTMLParser(html, is_fragment=True).root if html else None
     return root.text(separator="") if root else ""
@@ -22,7 +22,7 @@ def first_paragraph(tree: LexborHTMLParser) -> str:
     return ""
 
 
-def summary_of(html: str) -> str:
+def summary_html(html: str) -> str:
     """Return a summary as it stands in a list of links: its words and how they look.
 
     Nothing in it leads anywhere, loads anything or has an id: one page holds
@@ -39,7 +39,7 @@ def summary_of(html: str) -> str:
     return (tree.html or "").strip()
 
 
-def shorten(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """Return *text* in one line, cut between words to at most *limit* characters, with an ellipsis."""
     text = " ".join(text.split())
     if len(text) <= limit:

@@ -40,7 +40,7 @@ def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> Co
             continue  # a rendered diagram, which is inlined
         try:
             key = hashlib.sha256((project / path).read_bytes()).hexdigest()
-            image = cache.get("image", (path, key), partial(read_image, project / path, path))
+            image = cache.get_or_compute("image", (path, key), partial(read_image, project / path, path))
         except SourceError as error:
             faults.extend(error.faults)
             continue

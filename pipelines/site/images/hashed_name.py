@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pipelines.site.content.metadata import slug_of
+from pipelines.site.content.metadata import slugify
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +27,5 @@ def hashed_name(path: str, data: bytes) -> str:
     with spaces or umlauts needs no escapes.
     """
     pure = PurePosixPath(path)
-    stem = slug_of(pure.stem)[:100].rstrip("-") or "file"  # transliteration can lengthen a name
+    stem = slugify(pure.stem)[:100].rstrip("-") or "file"  # transliteration can lengthen a name
     return f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}{pure.suffix.lower()}"

@@ -24,7 +24,7 @@ _XHTML, _XML = "http://www.w3.org/1999/xhtml", "http://www.w3.org/XML/1998/names
 _UNITS = {"": 1, "px": 1, "pt": 4 / 3, "pc": 16, "in": 96, "cm": 96 / 2.54, "mm": 9.6 / 2.54}
 _LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
 # What a picture may hold beside what a page may: its own style, and fonts drawn as shapes (SVG 1.1).
-_ALLOWED_ELEMENTS = allowlist.SVG.keys() | {
+_ALLOWED_ELEMENTS = allowlist.SVG_ELEMENTS.keys() | {
     *("style", "cursor", "discard", "font", "font-face", "font-face-format", "font-face-name"),
     *("font-face-src", "font-face-uri", "glyph", "glyphref", "hatch", "hatchpath", "hkern", "vkern"),
     *("altglyph", "altglyphdef", "altglyphitem", "animatecolor", "color-profile", "mesh", "meshgradient"),
@@ -92,14 +92,14 @@ class _SvgChecker:
         elif key not in ("href", f"{_XLINK} href"):
             self.css(value)
         elif element == "a":
-            if allowlist.scheme(value) not in ("", "http", "https", "mailto"):
+            if allowlist.url_scheme(value) not in ("", "http", "https", "mailto"):
                 self.add_fault(f"has a link to {value[:60]!r}", "link to http, https or mailto")
         elif not plain.startswith(("#", "data:image/") if element in ("image", "feImage") else "#"):
             fix = "embed it as data:image/png;base64,… or delete it"
             self.add_fault(f"refers to another file: {value[:60]!r}", fix)
 
     def css(self, text: str) -> None:
-        if _STYLE_REFERENCE.search(allowlist.plain_css(text)):
+        if _STYLE_REFERENCE.search(allowlist.normalize_css(text)):
             self.add_fault("refers to another file in its style", "use url(#id), or embed it as data:")
 
     def text(self, text: str) -> None:

@@ -97,7 +97,7 @@ def _load_import(node: Import, file: Path, source: LoadState, above: tuple[str, 
         known = sorted(other.stem for other in near if other.name != file.name)
         hint = suggest(Path(name).stem, known) if known else "write the file, or drop the import"
         return refuse(f'@import "{node.target}": there is no {path}', hint)
-    if source.policy and (refusal := source.policy.imported(node.place.path, str(target))):
+    if source.policy and (refusal := source.policy.check_import(node.place.path, str(target))):
         return refuse(f'@import "{node.target}" {refusal.text}', "copy the file into theme/less/")
     if path in source.first:
         place = source.first[path]

@@ -61,7 +61,7 @@ def _policy_faults(
     """Yield a fault for each file that lessc read and *policy* does not admit."""
     for path in sources:
         file = project / path
-        if refusal := policy.imported(path, os.path.realpath(file)):
+        if refusal := policy.check_import(path, os.path.realpath(file)):
             what = f"imports {path}: it {refusal.text}"
             yield Fault(_relative(entry, project), 0, what, "copy the file into theme/less/")
             continue
@@ -87,7 +87,7 @@ def _embedding_refusal(text: str, at: int, folders: tuple[Path, Path], policy: R
     files = [file for folder in folders if os.path.exists(file := os.path.realpath(folder / found["file"]))]
     if not files:
         return f"names {found['file']}, which does not exist"
-    return next((refusal.text for file in files if (refusal := policy.imported(path, file))), "")
+    return next((refusal.text for file in files if (refusal := policy.check_import(path, file))), "")
 
 
 def _parse_make_rule(rule: str, project: Path) -> Iterator[str]:

@@ -26,7 +26,7 @@ from latex2mathml.exceptions import (
 
 from pipelines.site.markdown import limits
 
-_FAULTS = (
+_SYNTAX_ERRORS = (
     DenominatorNotFoundError,
     DoubleSubscriptsError,
     DoubleSuperscriptsError,
@@ -40,8 +40,12 @@ _FAULTS = (
     NoAvailableTokensError,
     NumeratorNotFoundError,
 )
-_MISSING = (IndexError, StopIteration, ValueError)  # what the converter raises when an argument is missing
-_REFERENCE = re.compile(r"&amp;(#(?:\d+|x[0-9A-Fa-f]+);)")
+_MISSING_ARGUMENT = (
+    IndexError,
+    StopIteration,
+    ValueError,
+)  # what the converter raises when an argument is missing
+_ESCAPED_REFERENCE = re.compile(r"&amp;(#(?:\d+|x[0-9A-Fa-f]+);)")
 
 
 def to_mathml(tex: str, *, block: bool) -> str:
@@ -52,7 +56,7 @@ def to_mathml(tex: str, *, block: bool) -> str:
     """
     try:
         limits.check_formula(tex)
-        with limits.calls():
+        with limits.limit_call_depth():
             written = tostring(
                 convert_to_element(tex, display="block" if block else "inline"), encoding="unicode"
             )
@@ -60,13 +64,13 @@ def to_mathml(tex: str, *, block: bool) -> str:
         raise ValueError(much.args[0]) from None
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-    except _FAULTS as error:
+    except _SYNTAX_ERRORS as error:
         name = re.sub(r"(?<!^)([A-Z])", r" \1", type(error).__name__.removesuffix("Error")).lower()
         raise ValueError(f"is not TeX: {name}") from None
-    except _MISSING:
+    except _MISSING_ARGUMENT:
         raise ValueError("is not TeX: an argument is missing") from None
     # The converter writes references as text; its own serializer would bring "<" back as markup, too.
-    mathml = _REFERENCE.sub(r"&\1", written.replace("&gt;", ">"))
+    mathml = _ESCAPED_REFERENCE.sub(r"&\1", written.replace("&gt;", ">"))
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):
         raise ValueError(f"uses a TeX command that is not known here: {unknown[1]}")
     # The minifier takes <mspace/> for an element that it must not close, and loses </math>.

@@ -14,51 +14,51 @@ from functools import partial
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-ATTRIBUTE = "data-at"
-SIGN = "\ue002"  # a private-use character: no text of an author may hold it
-_STAMP = re.compile(rf"{SIGN}(\d+)-(\d+)")
+SPAN_ATTRIBUTE = "data-at"
+SPAN_PREFIX = "\ue002"  # a private-use character: no text of an author may hold it
+_SPAN = re.compile(rf"{SPAN_PREFIX}(\d+)-(\d+)")
 
 
-def stamp(first: int, last: int) -> str:
+def line_span(first: int, last: int) -> str:
     """Return the value that says "written on the lines *first* to *last*", counted from 1."""
-    return f"{SIGN}{first}-{last}"
+    return f"{SPAN_PREFIX}{first}-{last}"
 
 
-def settle(tree: LexborHTMLParser) -> None:
+def strip_comments(tree: LexborHTMLParser) -> None:
     """Take all but elements and text out of *tree*; what is behind a comment with lines has these lines."""
     if tree.root is None:
         return
     nodes = list(tree.root.traverse(include_text=True))
     for node in (one for one in nodes if not one.is_element_node and not one.is_text_node):
-        text = _comment(node)
-        if _STAMP.fullmatch(text):
+        text = _comment_text(node)
+        if _SPAN.fullmatch(text):
             behind = node.next
-            while behind is not None and not _STAMP.fullmatch(_comment(behind)):
+            while behind is not None and not _SPAN.fullmatch(_comment_text(behind)):
                 if behind.is_element_node:
-                    if (behind.attributes.get(ATTRIBUTE) or "").startswith(SIGN):
+                    if (behind.attributes.get(SPAN_ATTRIBUTE) or "").startswith(SPAN_PREFIX):
                         break
-                    behind.attrs[ATTRIBUTE] = text
+                    behind.attrs[SPAN_ATTRIBUTE] = text
                 behind = behind.next
         node.remove()
 
 
-def _is_in_block(node: LexborNode) -> bool:
+def _has_span(node: LexborNode) -> bool:
     """Return whether *node* is in an element that carries lines."""
     up: LexborNode | None = node
-    while up is not None and _stamp_of(up) is None:
+    while up is not None and _span_of(up) is None:
         up = up.parent
     return up is not None
 
 
-def _comment(node: LexborNode) -> str:
+def _comment_text(node: LexborNode) -> str:
     return (node.comment_content or "") if node.is_comment_node else ""
 
 
-def remove(tree: LexborHTMLParser) -> None:
+def strip_spans(tree: LexborHTMLParser) -> None:
     """Take the lines out of *tree*."""
-    for node in tree.css(f"[{ATTRIBUTE}]"):
-        if (node.attributes[ATTRIBUTE] or "").startswith(SIGN):
-            del node.attrs[ATTRIBUTE]
+    for node in tree.css(f"[{SPAN_ATTRIBUTE}]"):
+        if (node.attributes[SPAN_ATTRIBUTE] or "").startswith(SPAN_PREFIX):
+            del node.attrs[SPAN_ATTRIBUTE]
 
 
 class Positions:
@@ -82,7 +82,7 @@ class Positions:
     def of_words(self, block: LexborNode, shown: str, *needles: str) -> list[int]:
         """Return the lines of every place where *block* shows the text *shown*."""
         text = block.text()
-        first, last = _stamp_of(block) or (1, text.count("\n") + 1)
+        first, last = _span_of(block) or (1, text.count("\n") + 1)
         return [
             self._within(first, last, needles, partial(text.count, "\n", 0, one.start()))
             for one in re.finditer(re.escape(shown), text)
@@ -90,17 +90,19 @@ class Positions:
 
     def in_text(self, html: str, at: int, *needles: str) -> int:
         """Return the line of what stands at *at* in *html*, the text that the tree was parsed from."""
-        start = max(0, html.rfind(SIGN, 0, at))
-        before = _STAMP.match(html, start)  # the lines that were written last before it
+        start = max(0, html.rfind(SPAN_PREFIX, 0, at))
+        before = _SPAN.match(html, start)  # the lines that were written last before it
         raw = before and html.startswith("<!--", max(0, start - 4))
-        tree = LexborHTMLParser(html[:at] + SIGN + html[at:], is_fragment=True)
-        settle(tree)
+        tree = LexborHTMLParser(html[:at] + SPAN_PREFIX + html[at:], is_fragment=True)
+        strip_comments(tree)
         for node in tree.root.traverse(include_text=True) if tree.root else ():
-            if node.is_text_node and SIGN in node.text():
-                if raw and not _is_in_block(node):
+            if node.is_text_node and SPAN_PREFIX in node.text():
+                if raw and not _has_span(node):
                     break
-                return self._place(node, node.text().partition(SIGN)[0].count("\n"), needles)
-            if node.is_element_node and any(SIGN in (value or "")[1:] for value in node.attributes.values()):
+                return self._place(node, node.text().partition(SPAN_PREFIX)[0].count("\n"), needles)
+            if node.is_element_node and any(
+                SPAN_PREFIX in (value or "")[1:] for value in node.attributes.values()
+            ):
                 return self._place(node, 0, needles)
         # In raw HTML outside of an element, or in what a parser keeps out of the tree.
         return self._within(int(before[1]), int(before[2]), needles, lambda: 0) if before else self._first
@@ -108,20 +110,20 @@ class Positions:
     def _place(self, node: LexborNode, breaks: int, needles: Sequence[str]) -> int:
         """Return the line of *node*, or of what stands behind so many line *breaks* of its text."""
         block = node
-        while (span := _stamp_of(block)) is None:
+        while (span := _span_of(block)) is None:
             if block.parent is None:
                 return self._within(*self._between(block), needles, lambda: breaks)
             block = block.parent
-        return self._within(*span, needles, lambda: breaks + _breaks_before(node, block))
+        return self._within(*span, needles, lambda: breaks + _newlines_before(node, block))
 
     def _between(self, top: LexborNode) -> tuple[int, int]:
         """Return the lines between the blocks before and behind *top*, which is in no block itself."""
         before, behind = top.prev, top.next
-        while before is not None and _stamp_of(before) is None:
+        while before is not None and _span_of(before) is None:
             before = before.prev
-        while behind is not None and _stamp_of(behind) is None:
+        while behind is not None and _span_of(behind) is None:
             behind = behind.next
-        over, under = before and _stamp_of(before), behind and _stamp_of(behind)
+        over, under = before and _span_of(before), behind and _span_of(behind)
         first = over[1] + 1 if over else 1
         last = under[0] - 1 if under else self._body.count("\n") + 1
         return over if over and first > last else (first, last)  # a block that an element has closed early
@@ -161,13 +163,13 @@ class Positions:
         return self._held[1]
 
 
-def _stamp_of(node: LexborNode) -> tuple[int, int] | None:
+def _span_of(node: LexborNode) -> tuple[int, int] | None:
     """Return the first and the last line that are written on *node*, if there are any."""
-    found = _STAMP.match(node.attributes.get(ATTRIBUTE) or "") if node.is_element_node else None
+    found = _SPAN.match(node.attributes.get(SPAN_ATTRIBUTE) or "") if node.is_element_node else None
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _breaks_before(node: LexborNode, block: LexborNode) -> int:
+def _newlines_before(node: LexborNode, block: LexborNode) -> int:
     """Count the line breaks of *block* before its *node*: each is the end of a line of the source."""
     count = 0
     while node.mem_id != block.mem_id and node.parent is not None:

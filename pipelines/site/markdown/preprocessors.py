@@ -14,7 +14,7 @@ from markdown.util import STX
 from pymdownx.superfences import SuperFencesBlockPreprocessor
 
 
-class Followed(Protocol):
+class LineTracker(Protocol):
     """What is told which lines were replaced (source_lines.py)."""
 
     fence: tuple[int, int]
@@ -24,10 +24,10 @@ class Followed(Protocol):
     def extracted(self, lines: list[str], numbers: Sequence[int]) -> None: ...
 
 
-class Fences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymdownx is not typed
+class TrackedFences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymdownx is not typed
     """Replaces fences, and says which lines they were."""
 
-    def __init__(self, md: markdown.Markdown, plain: Any, lines: Followed) -> None:
+    def __init__(self, md: markdown.Markdown, plain: Any, lines: LineTracker) -> None:
         super().__init__(md)
         self.config, self.extension, self.to = plain.config, plain.extension, lines
 
@@ -42,15 +42,15 @@ class Fences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymdownx is
         return done
 
 
-class RawHtml(HtmlBlockPreprocessor):
+class TrackedRawHtml(HtmlBlockPreprocessor):
     """Replaces raw HTML, and says on which line each line that is left was written."""
 
-    def __init__(self, md: markdown.Markdown, lines: Followed) -> None:
+    def __init__(self, md: markdown.Markdown, lines: LineTracker) -> None:
         super().__init__(md)
         self.to = lines
 
     def run(self, lines: list[str]) -> list[str]:
-        extractor = _Extractor(self.md)
+        extractor = _TrackedExtractor(self.md)
         extractor.feed("\n".join(lines))
         extractor.close()
         done = "".join(extractor.cleandoc).split("\n")
@@ -58,7 +58,7 @@ class RawHtml(HtmlBlockPreprocessor):
         return done
 
 
-class _Chunks(list[str]):
+class _NumberedChunks(list[str]):
     """The pieces of the text that is left, each with the line on which it begins."""
 
     def __init__(self, where: Callable[[str], int]) -> None:
@@ -85,7 +85,7 @@ class _Chunks(list[str]):
         return found
 
 
-class _Extractor(HTMLExtractorExtra):
+class _TrackedExtractor(HTMLExtractorExtra):
     """Knows where each piece of the text was found."""
 
     _cache: list[str]  # of HTMLExtractor: pieces of the raw HTML that is being read
@@ -95,7 +95,7 @@ class _Extractor(HTMLExtractorExtra):
         super().reset()
         self.opened = 1  # the line on which the raw HTML begins that is being read
         self.ending = False
-        self.cleandoc = self.chunks = _Chunks(self.where)
+        self.cleandoc = self.chunks = _NumberedChunks(self.where)
 
     def where(self, piece: str) -> int:
         held = piece.startswith(STX) and (bool(self._cache) or self.ending)

@@ -26,14 +26,14 @@ from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesException
 
 from pipelines.core.errors import Fault, SourceError, suggest
-from pipelines.site.content.metadata import slug_of
+from pipelines.site.content.metadata import slugify
 from pipelines.site.markdown import limits
-from pipelines.site.markdown.limits_extension import Limits
-from pipelines.site.markdown.positions import ATTRIBUTE, stamp
-from pipelines.site.markdown.source_lines import Lines
+from pipelines.site.markdown.limits_extension import LimitsExtension
+from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span
+from pipelines.site.markdown.source_lines import SourceLines
 
 # Fences of these languages are shown as they are; "plantuml" becomes a diagram later.
-PLAIN = frozenset({"", "text", "txt", "plain", "output"})
+PLAIN_LANGUAGES = frozenset({"", "text", "txt", "plain", "output"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Conv
     Raises SourceError for a code block in an unknown language and for text
     that is beyond a limit.
     """
-    converter, lines = _markdown()
+    converter, lines = _converter()
     converter.reset()
     lines.reset(stamping=True)
     notes: list[tuple[int, str, str]] = []  # (line of the body, fault, remedy)
     converter.notes = notes  # type: ignore[attr-defined]  # read by _fence, one page at a time
     try:
         limits.check_page(body)
-        with limits.calls():
+        with limits.limit_call_depth():
             html = converter.convert(body)
             definitions = lines.definitions
             toc = str(getattr(converter, "toc", ""))
@@ -75,12 +75,12 @@ def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Conv
         limits.check_nesting(html)
         limits.check_nesting(brief)
     except limits.LimitExceeded as much:
-        _markdown.cache_clear()  # left in the middle of its work, it would convert the next page wrongly
+        _converter.cache_clear()  # left in the middle of its work, it would convert the next page wrongly
         what, fix, start = much.args
         line = body_line + body.count("\n", 0, max(body.find(start), 0))
         raise SourceError([Fault(name, line, what, fix)]) from None
     except RecursionError:
-        _markdown.cache_clear()
+        _converter.cache_clear()
         fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
         raise SourceError([fault]) from None
     if notes:
@@ -91,7 +91,7 @@ def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Conv
 
 
 @lru_cache(maxsize=1)
-def _markdown() -> tuple[markdown.Markdown, Lines]:
+def _converter() -> tuple[markdown.Markdown, SourceLines]:
     """Return the one converter of this process: building it costs more than a short page."""
     converter = markdown.Markdown(
         output_format="html",
@@ -109,26 +109,28 @@ def _markdown() -> tuple[markdown.Markdown, Lines]:
             "pymdownx.arithmatex",
             "pymdownx.superfences",
             "pymdownx.tasklist",
-            Limits(),
+            LimitsExtension(),
         ],
         extension_configs={
             # The CSP forbids style attributes; fragment.py turns align into a class.
             "tables": {"use_align_attribute": True},
-            "toc": {"permalink": "#", "slugify": lambda text, _: slug_of(text), "toc_depth": "2-4"},
+            "toc": {"permalink": "#", "slugify": lambda text, _: slugify(text), "toc_depth": "2-4"},
             "footnotes": {"BACKLINK_TEXT": "↩"},
             "pymdownx.arithmatex": {"generic": True, "smart_dollar": True, "block_tag": "div"},
             "pymdownx.superfences": {
-                "custom_fences": [{"name": "*", "class": "", "format": _fence, "validator": _fence_options}]
+                "custom_fences": [
+                    {"name": "*", "class": "", "format": _format_fence, "validator": _validate_fence}
+                ]
             },
         },
     )
-    converter.treeprocessors.register(_Typography(converter), "typography", 6.5)  # before smarty, at 6
-    lines = Lines(converter)
+    converter.treeprocessors.register(_SkipPlainText(converter), "typography", 6.5)  # before smarty, at 6
+    lines = SourceLines(converter)
     converter.lines_of_fence = lambda: lines.fence  # type: ignore[attr-defined]  # read by _fence
     return converter, lines
 
 
-class _Typography(Treeprocessor):
+class _SkipPlainText(Treeprocessor):
     """Let smarty look only at texts that hold what it would change.
 
     It tries a dozen patterns on every text of a page, which is half of the time
@@ -145,7 +147,7 @@ class _Typography(Treeprocessor):
                 element.tail = AtomicString(element.tail)
 
 
-def _fence_options(
+def _validate_fence(
     language: str, inputs: dict[str, Any], options: dict[str, Any], attrs: dict[str, Any], md: Any
 ) -> bool:
     """Sort what stands behind the language: ``title`` and ``hl_lines`` are known."""
@@ -157,7 +159,7 @@ def _fence_options(
     return True
 
 
-def _fence(
+def _format_fence(
     source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
 ) -> str:
     """Return one fenced block as HTML."""
@@ -166,31 +168,31 @@ def _fence(
         fix = suggest(key, ("title", "hl_lines"))
         md.notes.append((first, f"code block with an unknown option {key!r}", fix))
     try:
-        at = f'{ATTRIBUTE}="{stamp(first, last)}"'
-        return _block(source, language or "", options, md, first).replace(" ", f" {at} ", 1)
+        at = f'{SPAN_ATTRIBUTE}="{line_span(first, last)}"'
+        return _code_block(source, language or "", options, md, first).replace(" ", f" {at} ", 1)
     except Exception as error:  # SuperFences swallows every other exception
         raise SuperFencesException(f"code block in {language!r}") from error
 
 
-def _block(source: str, language: str, options: dict[str, Any], md: Any, line: int) -> str:
+def _code_block(source: str, language: str, options: dict[str, Any], md: Any, line: int) -> str:
     if language == "plantuml":
         return f'<pre class="plantuml">\n{escape(source, quote=False)}</pre>'
     title = options.get("title")
     caption = f'<span class="filename">{escape(str(title))}</span>' if title else ""
-    if language in PLAIN:
-        return _plain(source, caption)
+    if language in PLAIN_LANGUAGES:
+        return _plain_code(source, caption)
     lexer = _lexer(language)
     if lexer is None:
         what = f"code block in an unknown language {language!r}"
-        md.notes.append((line, what, _language_remedy(language)))
+        md.notes.append((line, what, _language_fix(language)))
         return ""
     if not limits.may_highlight(source):
-        return _plain(source, caption)
+        return _plain_code(source, caption)
     code = highlight(source, lexer, _formatter(str(options.get("hl_lines", ""))))
     return f'<div class="highlight">{caption}<pre><code>{code}</code></pre></div>'
 
 
-def _plain(source: str, caption: str) -> str:
+def _plain_code(source: str, caption: str) -> str:
     code = escape(source, quote=False)
     return f'<div class="highlight">{caption}<pre><code>{code}\n</code></pre></div>'
 
@@ -201,7 +203,7 @@ def _languages() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1024)
-def _language_remedy(language: str) -> str:
+def _language_fix(language: str) -> str:
     near = suggest(language, _languages())
     return near if near.startswith("did") else "use a name that Pygments knows, or text"
 

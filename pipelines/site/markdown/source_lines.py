@@ -22,18 +22,20 @@ from markdown.extensions.footnotes import FootnoteBlockProcessor
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE, AtomicString
 
-from pipelines.site.markdown.positions import ATTRIBUTE, SIGN, stamp
-from pipelines.site.markdown.preprocessors import Fences, RawHtml
+from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, SPAN_PREFIX, line_span
+from pipelines.site.markdown.preprocessors import TrackedFences, TrackedRawHtml
 
 # What stands before the text of a nested line: quotation marks, signs of items, the name of a footnote.
 _PREFIX = re.compile(r"(?:[ \t>*+:-]|\d+\.|\[\^[^\]]*\]:)*")
-_FAR = 200  # lines that are looked at for one: what does not come of the text would take all of it each time
+_SEARCH_WINDOW = (
+    200  # lines that are looked at for one: what does not come of the text would take all of it each time
+)
 # These may put the text before a definition back in front of the text behind it.
-_DEFINING = (ReferenceProcessor, AbbrBlockprocessor, FootnoteBlockProcessor)
+_DEFINITION_PROCESSORS = (ReferenceProcessor, AbbrBlockprocessor, FootnoteBlockProcessor)
 
 
 @dataclass(slots=True)
-class _Text:
+class _NumberedText:
     """A text, and the line of the source that each of its lines was written on (from 1; 0: unknown)."""
 
     lines: Sequence[str] = ()
@@ -42,11 +44,11 @@ class _Text:
 
 
 @dataclass(slots=True)
-class _Frame:
+class _ParseFrame:
     """One text that is being parsed, block by block."""
 
     parent: Element
-    text: _Text
+    text: _NumberedText
     blocks: list[str]  # what is left of it; the block processors change this list
     original: list[str] = field(init=False)
     starts: list[int] = field(init=False)  # index of the first line of each original block
@@ -95,30 +97,30 @@ class _Frame:
         return self.text.numbers[behind] - 1
 
 
-class Lines:
+class SourceLines:
     """Follows one conversion after the other of one converter."""
 
     def __init__(self, converter: markdown.Markdown) -> None:
         """Connect to *converter*, whose extensions are loaded."""
         self.fence = (0, 0)  # first and last line of the fence whose formatter runs
         self.definitions: dict[str, int] = {}  # target of a link definition -> its line
-        self._fenced = _Text()  # the source with fences replaced by placeholders
-        self._top: _Text | None = None  # the same without raw HTML, until it is parsed
-        self._frames: list[_Frame] = []
-        self._notes: dict[str, list[_Text]] = {}  # text of a footnote -> where it was written
+        self._fenced = _NumberedText()  # the source with fences replaced by placeholders
+        self._top: _NumberedText | None = None  # the same without raw HTML, until it is parsed
+        self._frames: list[_ParseFrame] = []
+        self._notes: dict[str, list[_NumberedText]] = {}  # text of a footnote -> where it was written
         self._known = 0  # footnotes that are in there
         self._stamping = True
         plain = converter.preprocessors["fenced_code_block"]
-        converter.preprocessors.register(Fences(converter, plain, self), "fenced_code_block", 25)
-        converter.preprocessors.register(RawHtml(converter, self), "html_block", 20)
-        converter.treeprocessors.register(_RawHtmlMarks(converter), "source_lines", -10)
+        converter.preprocessors.register(TrackedFences(converter, plain, self), "fenced_code_block", 25)
+        converter.preprocessors.register(TrackedRawHtml(converter, self), "html_block", 20)
+        converter.treeprocessors.register(_RawHtmlSpans(converter), "source_lines", -10)
         converter.parser.parseBlocks = self.parse  # type: ignore[method-assign]
         self._parser = converter.parser
 
     def reset(self, stamping: bool) -> None:
         """Begin a conversion; without *stamping*, its elements carry no lines."""
         self.definitions = {}
-        self._fenced, self._top = _Text(), None
+        self._fenced, self._top = _NumberedText(), None
         self._frames.clear()
         self._notes.clear()
         self._known = 0
@@ -132,18 +134,20 @@ class Lines:
             numbers += [*range(before + 1, start + 1), start + 1]
             before = end
         numbers += range(before + 1, before + 1 + len(lines) - len(numbers))
-        self._fenced = _Text(lines, numbers)
+        self._fenced = _NumberedText(lines, numbers)
 
     def extracted(self, lines: list[str], numbers: Sequence[int]) -> None:
         """Take note of *lines*, each from the line *numbers* of the text that ``replaced`` was told."""
         known = self._fenced.numbers
-        self._top = _Text(lines, [known[min(number, len(known)) - 1] for number in numbers], known[-1])
+        self._top = _NumberedText(
+            lines, [known[min(number, len(known)) - 1] for number in numbers], known[-1]
+        )
 
     def parse(self, parent: Element, blocks: list[str]) -> None:
         """Do what BlockParser.parseBlocks does, and stamp the elements that come of it."""
         around = self._frames[-1] if self._frames else None
         unclaimed = around.cursor if around else 0
-        frame = _Frame(parent, self._text("\n\n".join(blocks)), blocks)
+        frame = _ParseFrame(parent, self._text("\n\n".join(blocks)), blocks)
         if around and around.parent is not parent:
             if parent.tag == "div":  # its first line, as that of an admonition, is not in the nested text
                 self._stamp(parent, around, unclaimed, around.cursor)
@@ -159,24 +163,24 @@ class Lines:
                     break
             following = frame.next() if blocks else len(frame.text.lines)
             self._elements(frame, parent, count, last, following)
-            if isinstance(processor, _DEFINING):
+            if isinstance(processor, _DEFINITION_PROCESSORS):
                 before = self._defined(processor, frame, block, following)
                 following = frame.at if before else following
             frame.at = frame.cursor = following
         self._frames.pop()
 
-    def _text(self, text: str) -> _Text:
+    def _text(self, text: str) -> _NumberedText:
         """Return *text* with the lines of the source that it was written on."""
         lines = text.split("\n")
         if self._frames:
-            return _Text(lines, self._aligned(lines, self._frames[-1]))
+            return _NumberedText(lines, self._aligned(lines, self._frames[-1]))
         if self._top is not None and len(self._top.lines) == len(lines):
             top, self._top = self._top, None
             return top
         notes = self._notes.get(text.rstrip())
-        return notes.pop(0) if notes else _Text(lines, [0] * len(lines))
+        return notes.pop(0) if notes else _NumberedText(lines, [0] * len(lines))
 
-    def _aligned(self, lines: Sequence[str], frame: _Frame) -> list[int]:
+    def _aligned(self, lines: Sequence[str], frame: _ParseFrame) -> list[int]:
         """Return the line of the source of each of *lines*, which come of the current block of *frame*."""
         around, end = frame.text, frame.unread()
         numbers, frame.cursor = _align(lines, around, frame.cursor, end)
@@ -193,7 +197,7 @@ class Lines:
         return numbers
 
     def _elements(
-        self, frame: _Frame, parent: Element, count: int, last: Element | None, following: int
+        self, frame: _ParseFrame, parent: Element, count: int, last: Element | None, following: int
     ) -> None:
         """Stamp what a block processor has added to *parent*, which had *count* children."""
         gone = last is not None and (len(parent) < count or parent[count - 1] is not last)
@@ -205,24 +209,24 @@ class Lines:
                     self._stamp(row, frame, line := frame.at + (index and index + 1), line + 1)
         newest = parent[-1] if len(parent) else None
         if newest is not None and newest.tag == "dl":
-            new = takewhile(lambda one: ATTRIBUTE not in one.attrib or one.tag == "dd", reversed(newest))
+            new = takewhile(lambda one: SPAN_ATTRIBUTE not in one.attrib or one.tag == "dd", reversed(newest))
             terms = [one for one in new if one.tag == "dt"][::-1]
-            written = last.get(ATTRIBUTE) if gone and last is not None else None
+            written = last.get(SPAN_ATTRIBUTE) if gone and last is not None else None
             first = int(written[1:].partition("-")[0]) if written else frame.number(frame.at)
             for line, term in enumerate(terms, first):
                 if self._stamping and first:
-                    term.set(ATTRIBUTE, stamp(line, line))
+                    term.set(SPAN_ATTRIBUTE, line_span(line, line))
 
-    def _stamp(self, element: Element, frame: _Frame, start: int, end: int) -> None:
+    def _stamp(self, element: Element, frame: _ParseFrame, start: int, end: int) -> None:
         """Write on *element* the lines from index *start* to before *end*, unless it has some."""
         lines = frame.text.lines
         while start < end - 1 and not lines[start].strip():
             start += 1
         first = frame.number(start)
-        if self._stamping and first and ATTRIBUTE not in element.attrib:
-            element.set(ATTRIBUTE, stamp(first, max(first, frame.last(end))))
+        if self._stamping and first and SPAN_ATTRIBUTE not in element.attrib:
+            element.set(SPAN_ATTRIBUTE, line_span(first, max(first, frame.last(end))))
 
-    def _defined(self, processor: BlockProcessor, frame: _Frame, block: str, following: int) -> bool:
+    def _defined(self, processor: BlockProcessor, frame: _ParseFrame, block: str, following: int) -> bool:
         """Take note of definitions in *block*; return whether text before them was put back."""
         pattern: re.Pattern[str] = processor.RE  # type: ignore[attr-defined]
         found = pattern.search(block)
@@ -238,12 +242,12 @@ class Lines:
             for text in reversed(added):
                 lines = text.split("\n")
                 numbers, cursor = _align(lines, frame.text, cursor, max(frame.unread(), following))
-                self._notes.setdefault(text.rstrip(), []).append(_Text(lines, numbers))
+                self._notes.setdefault(text.rstrip(), []).append(_NumberedText(lines, numbers))
             self._known = len(known)
         return found is not None and block[: found.start()].strip() != ""
 
 
-def _align(lines: Sequence[str], around: _Text, start: int, end: int) -> tuple[list[int], int]:
+def _align(lines: Sequence[str], around: _NumberedText, start: int, end: int) -> tuple[list[int], int]:
     """Return the numbers of *lines* (0: not found), and the index behind the last one.
 
     Each is looked for in *around* from *start* to before *end*, in order: it
@@ -253,7 +257,7 @@ def _align(lines: Sequence[str], around: _Text, start: int, end: int) -> tuple[l
     end = min(end, len(around.lines))
     for line in lines:
         text, number = line.strip(), 0
-        for index in range(start, min(end, start + _FAR)) if text else ():
+        for index in range(start, min(end, start + _SEARCH_WINDOW)) if text else ():
             written = around.lines[index].rstrip()
             if written.endswith(text) and _PREFIX.fullmatch(written, 0, len(written) - len(text)):
                 number, start = around.numbers[index], index + 1
@@ -262,7 +266,7 @@ def _align(lines: Sequence[str], around: _Text, start: int, end: int) -> tuple[l
     return numbers, start
 
 
-class _RawHtmlMarks(Treeprocessor):
+class _RawHtmlSpans(Treeprocessor):
     """Write the lines of raw HTML before it: the HTML replaces the paragraph of its placeholder."""
 
     def run(self, root: Element) -> None:
@@ -272,7 +276,7 @@ class _RawHtmlMarks(Treeprocessor):
                 if child.tag != "p" or len(child) or not held:
                     continue
                 stashed = self.md.htmlStash.rawHtmlBlocks[int(held[1])]
-                written = child.attrib.pop(ATTRIBUTE, "")
-                if written and SIGN not in str(stashed):  # the HTML of a fence has its lines
+                written = child.attrib.pop(SPAN_ATTRIBUTE, "")
+                if written and SPAN_PREFIX not in str(stashed):  # the HTML of a fence has its lines
                     mark = Comment(AtomicString(written))
                     parent.insert(list(parent).index(child), mark)

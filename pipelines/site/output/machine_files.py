@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from pipelines.core.config import SiteConfig
 from pipelines.site.content.documents import Document
-from pipelines.site.content.metadata import UNCATEGORISED, slug_of
+from pipelines.site.content.metadata import DEFAULT_CATEGORY, slugify
 
 
 def sitemap_xml(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]) -> str:
@@ -45,9 +45,9 @@ def last_modified(documents: Iterable[Document]) -> dict[str, datetime]:
         if document.kind != "post" or meta.date is None:
             continue
         lists = ["/", "/posts/", "/archive/", f"/archive/{meta.date.year}/", "/tags/", "/categories/"]
-        lists += [f"/tags/{slug_of(tag)}/" for tag in meta.tags]
-        lists.append(f"/categories/{slug_of(meta.category or UNCATEGORISED)}/")
-        lists += ["/series/", f"/series/{slug_of(meta.series)}/"] if meta.series else []
+        lists += [f"/tags/{slugify(tag)}/" for tag in meta.tags]
+        lists.append(f"/categories/{slugify(meta.category or DEFAULT_CATEGORY)}/")
+        lists += ["/series/", f"/series/{slugify(meta.series)}/"] if meta.series else []
         for url in lists:
             note(url, moment)
     return found

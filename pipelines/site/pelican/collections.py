@@ -12,7 +12,7 @@ from typing import Any
 from pelican.contents import Article
 from pelican.generators import ArticlesGenerator
 
-from pipelines.site.content.metadata import slug_of
+from pipelines.site.content.metadata import slugify
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def add_collections(generator: ArticlesGenerator) -> None:
     series: dict[str, Series] = {}
     for article in reversed(articles):
         if article.series_name:
-            slug = slug_of(article.series_name)
+            slug = slugify(article.series_name)
             one = series.setdefault(slug, Series(article.series_name, slug))
             one.articles.append(article)
             article.series = SeriesPosition(one, len(one.articles))

@@ -20,9 +20,9 @@ from pelican.generators import Generator, PagesGenerator
 from pelican.readers import BaseReader, Readers
 from pelican.writers import Writer
 
-from pipelines.site.content.metadata import UNCATEGORISED
+from pipelines.site.content.metadata import DEFAULT_CATEGORY
 from pipelines.site.content.read_policy import CONTENT
-from pipelines.site.html.postprocess import WORDS_A_MINUTE
+from pipelines.site.html.postprocess import WORDS_PER_MINUTE
 from pipelines.site.pelican.build_context import build_context
 from pipelines.site.pelican.collections import add_collections
 from pipelines.site.pelican.json_ld import json_ld
@@ -59,10 +59,10 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
             save_as=document.save_as,
             authors=[Author(name, self.settings) for name in meta.author or (build.config.author,)],
             tags=[Tag(name, self.settings) for name in meta.tags],
-            category=Category(meta.category or UNCATEGORISED, self.settings),
+            category=Category(meta.category or DEFAULT_CATEGORY, self.settings),
             summary=Markup(page.fragment.summary),
             description=page.fragment.description,
-            minutes=max(1, round(page.fragment.words / WORDS_A_MINUTE)),
+            minutes=max(1, round(page.fragment.words / WORDS_PER_MINUTE)),
             toc=Markup(page.fragment.toc if page.fragment.sections > 2 else ""),
             mark=document.mark,
             gated=document.gated,

@@ -25,7 +25,7 @@ from pelican.generators import Generator, PelicanTemplateNotFound
 from pelican.settings import read_settings
 
 from pipelines.core.errors import Fault, PipelineError, SourceError, suggest
-from pipelines.site.cache import Cache, cache_digest
+from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.documents import UrlPatterns
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import CONTENT, THEME
@@ -177,7 +177,7 @@ def render_pages(
             **base["JINJA_ENVIRONMENT"],
             "autoescape": True,  # the plugin hands HTML over as Markup, and titles as text
             "auto_reload": False,
-            "bytecode_cache": TemplateCache(cache, cache_digest((project / SETTINGS).read_bytes())),
+            "bytecode_cache": TemplateCache(cache, cache_key((project / SETTINGS).read_bytes())),
         },
     }
     if not own["ARTICLE_PATHS"]:

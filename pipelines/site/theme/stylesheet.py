@@ -16,7 +16,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.token import Token
 
 from pipelines.core.errors import Fault, SourceError, suggest
-from pipelines.site.cache import Cache, cache_digest
+from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import ReadPolicy
 from pipelines.site.images.hashed_name import Asset
@@ -47,12 +47,14 @@ def build_stylesheet(
     paths = sorted(paths)
     if LESS_ENTRY in paths:
         sources = [path for path in paths if path.endswith((".less", ".css"))]  # it may import any of them
-        state = cache_digest(
+        state = cache_key(
             compiler, *(part for path in sources for part in (path, (project / path).read_bytes()))
         )
         entry = project / LESS_ENTRY
         try:
-            less = cache.get("less", state, lambda: compile_less(entry, project, compiler, policy).css)
+            less = cache.get_or_compute(
+                "less", state, lambda: compile_less(entry, project, compiler, policy).css
+            )
             parts.append((LESS_ENTRY, less))
         except SourceError as error:
             faults.extend(error.faults)

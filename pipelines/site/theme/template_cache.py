@@ -8,7 +8,7 @@ from __future__ import annotations
 from jinja2 import Environment
 from jinja2.bccache import Bucket, BytecodeCache
 
-from pipelines.site.cache import Cache, cache_digest
+from pipelines.site.cache import Cache, cache_key
 
 
 class TemplateCache(BytecodeCache):
@@ -20,7 +20,9 @@ class TemplateCache(BytecodeCache):
 
     def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
         """Return the code of a template; raise what compiling it raises."""
-        inputs = (self._options, name, filename, cache_digest(source))
+        inputs = (self._options, name, filename, cache_key(source))
         bucket = Bucket(environment, name, "")
-        bucket.code = self._cache.get("template", inputs, lambda: environment.compile(source, name, filename))
+        bucket.code = self._cache.get_or_compute(
+            "template", inputs, lambda: environment.compile(source, name, filename)
+        )
         return bucket

@@ -12,9 +12,9 @@ from pipelines.core import config
 from pipelines.site.content import documents
 from pipelines.site.content.documents import Content, UrlPatterns
 from pipelines.tools.git import Change, History
-from tests.support.project import SMALL, write
+from tests.support.project import SMALL_SITE, write
 
-SITE = config.load_config(SMALL)  # lang = "en", timezone = "Europe/Berlin", login = true
+SITE = config.load_config(SMALL_SITE)  # lang = "en", timezone = "Europe/Berlin", login = true
 URLS = UrlPatterns("posts/{slug}/", "{lang}/posts/{slug}/", "{slug}/", "{lang}/{slug}/", "basename")
 NOON = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp())
 CHANGED = Change(NOON, lies=False, added=False)

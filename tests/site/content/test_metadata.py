@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipelines.core.errors import SourceError
 from pipelines.site.content import front_matter, metadata
 from pipelines.site.content.front_matter import MetadataEntry
-from pipelines.site.content.metadata import KEYS, Metadata, slug_of
+from pipelines.site.content.metadata import KEYS, Metadata, slugify
 
 steady = settings(derandomize=True, max_examples=200, deadline=None, database=None)
 
@@ -218,9 +218,9 @@ def test_a_date_without_an_offset_exists_or_is_refused(moment: datetime, zone: s
 @given(st.text())
 def test_a_slug_is_ascii_and_its_own_slug(text: str) -> None:
     """It stands in URLs, file names and ids of headings."""
-    slug = slug_of(text)
+    slug = slugify(text)
     assert re.fullmatch(r"([a-z0-9]+(-[a-z0-9]+)*)?", slug)
-    assert slug_of(slug) == slug
+    assert slugify(slug) == slug
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_slug_is_ascii_and_its_own_slug(text: str) -> None:
 )
 def test_slugs_of_words(text: str, slug: str) -> None:
     """URLs that people have linked to must not change."""
-    assert slug_of(text) == slug
+    assert slugify(text) == slug
 
 
 NAMES = st.sampled_from(sorted(KEYS)) | st.text(max_size=8)
@@ -264,7 +264,7 @@ WRITTEN = st.fixed_dictionaries(
     {"title": st.lists(WORD | SIGNS, min_size=1).map(" ".join)},
     optional={
         "slug": st.from_regex(r"[a-z0-9]{1,5}(-[a-z0-9]{1,5}){0,2}", fullmatch=True),
-        "tags": st.lists(WORD, unique_by=slug_of, min_size=1, max_size=4).map(tuple),
+        "tags": st.lists(WORD, unique_by=slugify, min_size=1, max_size=4).map(tuple),
         "status": st.sampled_from(["draft", "published"]),
         "access": st.sampled_from(["public", "members"]),
         "date": MOMENTS.map(lambda moment: moment.replace(tzinfo=UTC)),

@@ -12,7 +12,7 @@ from pipelines.site.content import front_matter, metadata
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.content.new import create_page
 from tests.support.previews import preview_site
-from tests.support.project import build_site, command, write
+from tests.support.project import build_site, run_cli, write
 
 NOW = 1_780_000_000  # 2026-05-28 20:26:40 UTC, 22:26 in Berlin
 
@@ -121,11 +121,11 @@ def test_urls_of_the_server_and_closed_rooms_are_refused(site: Path) -> None:
 
 
 def test_the_command_prints_the_path(site: Path) -> None:
-    done = command(site, "new", "post", 'A "title": #1')
+    done = run_cli(site, "new", "post", 'A "title": #1')
     assert (done.returncode, done.stdout, done.stderr) == (0, "content/posts/a-title-sharp1.md\n", "")
-    again = command(site, "new", "post", 'A "title": #1')
+    again = run_cli(site, "new", "post", 'A "title": #1')
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("error: content/posts/a-title-sharp1.md is there already")
-    empty = command(site, "new", "post", " ")
+    empty = run_cli(site, "new", "post", " ")
     assert (empty.returncode, empty.stdout) == (2, "")
     assert empty.stderr.startswith("error: the title is empty")

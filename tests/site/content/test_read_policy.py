@@ -13,7 +13,7 @@ from pipelines.core import config
 from pipelines.core.errors import SourceError
 from pipelines.image.web import web_files
 from pipelines.preview.watch import is_relevant
-from pipelines.site.content.read_policy import policy_of, secret_kind
+from pipelines.site.content.read_policy import project_policy, secret_kind
 from pipelines.site.diagrams.render import render_diagrams
 from pipelines.site.less.compile import compile_less
 from pipelines.tools import git as tool
@@ -388,7 +388,7 @@ def test_lessc_reads_no_secret(site: Path, less: str, fault: str) -> None:
     entry = site / "theme/less/site.less"
     write(entry, less)
     with pytest.raises(SourceError) as caught:
-        compile_less(entry, site, "lessc", policy_of(site, None))
+        compile_less(entry, site, "lessc", project_policy(site, None))
     assert fault in str(caught.value)
 
 
@@ -397,7 +397,7 @@ def test_lessc_embeds_a_file_of_the_theme(site: Path) -> None:
     entry = site / "theme/less/site.less"
     write(site / "theme/less/a.svg", "<svg/>")
     write(entry, 'a { b: data-uri("image/svg+xml;base64", "a.svg"); c: data-uri(\'a.svg#x\'); }\n')
-    css = compile_less(entry, site, "lessc", policy_of(site, None)).css
+    css = compile_less(entry, site, "lessc", project_policy(site, None)).css
     assert "data:image/svg+xml;base64,PHN2Zy8+" in css
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
-from pipelines.site.html.links import BrokenLink, ImageFacts, LinkContext, Target, file_url, resolve_link
+from pipelines.site.html.links import BrokenLink, ImageFacts, LinkContext, LinkTarget, file_url, resolve_link
 
 steady = settings(derandomize=True, max_examples=300, deadline=None, database=None)
 
@@ -101,7 +101,7 @@ def document(path: str = HERE, *, gated: bool = False, url: str = "/posts/here/"
 )
 def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> None:
     """Authors link to files; readers follow URLs."""
-    assert resolve_link(href, document(), AROUND) == Target(url, file)
+    assert resolve_link(href, document(), AROUND) == LinkTarget(url, file)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import postprocess
 from pipelines.site.html.links import ImageFacts, LinkContext
-from pipelines.site.html.postprocess import Fragment, Inline, Labels, cover_url, labels_from
-from pipelines.site.html.summary import shorten, summary_of, text_of
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels, cover_url, labels_from
+from pipelines.site.html.summary import plain_text, summary_html, truncate
 from pipelines.site.markdown import python_markdown
 
 steady = settings(derandomize=True, max_examples=150, deadline=None, database=None)
@@ -47,7 +47,7 @@ def finish(
     *,
     image: str = "",
     gated: bool = False,
-    diagram: Inline = shown,
+    diagram: DiagramRenderer = shown,
     around: LinkContext = AROUND,
 ) -> Fragment:
     """Convert and finish *body*, which begins on line 5; the summary stands on line 3."""
@@ -286,7 +286,7 @@ def test_without_a_summary_the_first_paragraph_is_taken(body: str, summary: str)
 )
 def test_a_description_is_cut_between_words(text: str, limit: int, expected: str) -> None:
     """Search engines show so much; some languages have no spaces to cut at."""
-    assert shorten(text, limit) == expected
+    assert truncate(text, limit) == expected
     assert len(expected) <= limit or limit > len(text)
 
 
@@ -379,9 +379,9 @@ def test_ordinary_documents_are_never_refused(blocks: list[str]) -> None:
 @given(st.text(max_size=60))
 def test_briefs_are_total(html: str) -> None:
     """Whatever stands in a summary, a list can show it."""
-    found = summary_of(html)
+    found = summary_html(html)
     assert not re.search(r"<a[\s>]", found)
-    assert len(shorten(text_of(found), 50)) <= 50
+    assert len(truncate(plain_text(found), 50)) <= 50
 
 
 @pytest.mark.parametrize(

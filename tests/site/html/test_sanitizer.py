@@ -14,10 +14,10 @@ from pipelines.core import config
 from pipelines.core.errors import SourceError
 from pipelines.site.html import allowlist
 from pipelines.site.html.inspect import inspect_page, minify_page
-from pipelines.site.html.sanitizer import violations
+from pipelines.site.html.sanitizer import find_violations
 from tests.site.html.test_postprocess import AROUND, faults, finish, html
 from tests.support import project
-from tests.support.markup import ALLOWED, PIECES, REFUSED
+from tests.support.markup import ALLOWED, FRAGMENTS, REFUSED
 
 
 def active(page: str) -> list[str]:
@@ -120,7 +120,7 @@ def test_a_script_is_loaded_where_the_site_names_it() -> None:
 )
 def test_scripts_of_the_settings_are_paths_of_this_site(value: str) -> None:
     """Nothing else would pass the Content-Security-Policy."""
-    text = (project.SMALL / "site.toml").read_text("utf-8")
+    text = (project.SMALL_SITE / "site.toml").read_text("utf-8")
     good = text.replace("[security]", '[security]\nscripts = ["/files/chart.js"]')
     assert config.parse_config(good).scripts == ("/files/chart.js",)
     with pytest.raises(SourceError, match=r"^site\.toml:\d+: scripts is not a list of "):
@@ -145,17 +145,19 @@ def test_scripts_of_the_settings_are_paths_of_this_site(value: str) -> None:
 )
 def test_a_scheme_is_what_a_browser_takes_for_one(url: str, scheme: str) -> None:
     """WHATWG URL, scheme start state: controls and spaces around, tabs and line ends anywhere are removed."""
-    assert allowlist.scheme(url) == scheme
+    assert allowlist.url_scheme(url) == scheme
 
 
-@pytest.mark.parametrize("table", [allowlist.HTML, allowlist.SVG, allowlist.MATHML])
+@pytest.mark.parametrize(
+    "table", [allowlist.HTML_ELEMENTS, allowlist.SVG_ELEMENTS, allowlist.MATHML_ELEMENTS]
+)
 def test_the_lists_hold_nothing_that_runs_or_leads_away(table: dict[str, frozenset[str]]) -> None:
     """Whoever adds to them reads this first."""
     assert (
         set(table) & {"script", "style", "iframe", "object", "embed", "base", "meta", "link", "foreignobject"}
         == set()
     )
-    attributes = {name for names in table.values() for name in names} | allowlist.GLOBAL
+    attributes = {name for names in table.values() for name in names} | allowlist.GLOBAL_ATTRIBUTES
     assert [name for name in attributes if name.startswith("on")] == []
     assert (
         attributes & {"style", "srcdoc", "action", "formaction", "ping", "background", "is", "slot"} == set()
@@ -163,12 +165,12 @@ def test_the_lists_hold_nothing_that_runs_or_leads_away(table: dict[str, frozens
     loading = {"href", "xlink:href", "src", "srcset", "poster", "cite"}
     assert (
         attributes & (loading | {"data", "longdesc", "manifest", "icon", "codebase"})
-        <= allowlist.URLS | loading
+        <= allowlist.URL_ATTRIBUTES | loading
     )
 
 
 @settings(derandomize=True, max_examples=600, deadline=None, database=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join))
 def test_whatever_is_published_runs_nothing(text: str) -> None:
     """Either the build stops, or nothing in the page runs, before and after it is minified."""
     try:
@@ -184,7 +186,7 @@ def test_whatever_is_published_runs_nothing(text: str) -> None:
 def test_a_tree_is_checked_whatever_its_letters() -> None:
     """SVG has names in mixed case; a parser may keep them."""
     tree = LexborHTMLParser("<svg><linearGradient gradientUnits=x/><FOREIGNOBJECT/></svg>", is_fragment=True)
-    assert [one.text.lower() for one in violations(tree, frozenset())] == [
+    assert [one.text.lower() for one in find_violations(tree, frozenset())] == [
         "<foreignobject> is no element of a text in html"
     ]
     assert html("<SVG VIEWBOX='0 0 1 1'><CIRCLE R=1 /></SVG>").startswith('<p><svg viewBox="0 0 1 1">')

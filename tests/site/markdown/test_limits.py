@@ -15,7 +15,7 @@ from pipelines.site.content import front_matter
 from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import inspect, postprocess
-from pipelines.site.html.dropped_markup import dropped_definitions
+from pipelines.site.html.dropped_markup import find_dropped_definitions
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.postprocess import Labels
 from pipelines.site.markdown import limits, python_markdown
@@ -209,7 +209,7 @@ def test_what_would_take_minutes_is_refused_with_its_line(name: str) -> None:
 def test_many_abbreviations_are_searched_for_once() -> None:
     """What defines them is taken out of the text once, and not once for each."""
     body = "".join(f"*[x{number}]: b\n" for number in range(4_000))
-    assert len(list(dropped_definitions(body, ""))) == 4_000
+    assert len(list(find_dropped_definitions(body, ""))) == 4_000
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_front_matter_has_a_limit(text: str) -> None:
     [("", 0), ("[a]", 2), ("[a", 2), ("]a[", 1), ("[[a]]", 6), ("[a][b", 4), ("[" * 1_000, 500_500)],
 )
 def test_the_work_of_brackets_is_their_distance(text: str, work: int) -> None:
-    assert limits.bracket_work(text) == work
+    assert limits.bracket_cost(text) == work
 
 
 def test_the_limits_are_documented(request: pytest.FixtureRequest) -> None:

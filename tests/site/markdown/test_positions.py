@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import SourceError
 from pipelines.site.markdown import python_markdown
-from pipelines.site.markdown.positions import ATTRIBUTE, SIGN, Positions
+from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, SPAN_PREFIX, Positions
 from tests.site.html.test_postprocess import faults, finish
 from tests.support import project
 
@@ -250,11 +250,11 @@ def test_lines_change_nothing_and_are_in_order(pieces: list[str], between: str) 
     body = between.join(pieces)
     with_lines = python_markdown.convert_markdown(body, "", "x.md", 1).html
     plain = python_markdown.convert_markdown(" ", body, "x.md", 1).summary
-    mark = rf' {ATTRIBUTE}="{SIGN}\d+-\d+"|<!--{SIGN}\d+-\d+-->'
+    mark = rf' {SPAN_ATTRIBUTE}="{SPAN_PREFIX}\d+-\d+"|<!--{SPAN_PREFIX}\d+-\d+-->'
     stripped = re.sub(mark, "", with_lines).strip()
     assert re.sub(r"\A<p>(.*)</p>\Z", r"\1", stripped, flags=re.DOTALL) == re.sub(mark, "", plain)
     count = body.count("\n") + 1
-    spans = [(int(a), int(b)) for a, b in re.findall(rf"{SIGN}(\d+)-(\d+)", with_lines)]
+    spans = [(int(a), int(b)) for a, b in re.findall(rf"{SPAN_PREFIX}(\d+)-(\d+)", with_lines)]
     assert all(1 <= first <= last <= count + 2 for first, last in spans)
 
 

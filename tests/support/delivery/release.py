@@ -16,7 +16,7 @@ from pipelines.core import digests, results
 from pipelines.core.results import ChartResult, ImageResult, LayerResult, SiteResult, VersionResult
 from pipelines.image import oci_layout
 from pipelines.image.layer import File, make_layer
-from tests.support.project import SMALL, write
+from tests.support.project import SMALL_SITE, write
 
 CANARY = "this stands on a page for members only"
 CSS = "/assets/site.3fa9c1d0.css"
@@ -83,7 +83,7 @@ def chart(out: Path, version: str, commit: str, web: str, api: str, site: str) -
 
 def site_toml(registry: str, repository: str, buckets: Mapping[str, str], previews: str = "") -> str:
     """Return the small site's facts with these places."""
-    text = (SMALL / "site.toml").read_text("utf-8")
+    text = (SMALL_SITE / "site.toml").read_text("utf-8")
     rows = "".join(f'{name} = "{value}"\n' for name, value in buckets.items())
     where = f'repository = "{repository}"\npreviews = "{previews}"\n'
     return f'{text}\n[images]\nregistry = "{registry}"\n\n[chart]\n{where}\n[buckets]\n{rows}'

@@ -18,7 +18,7 @@ import pytest
 from pipelines import cli
 from tests.fakes.nexus import Nexus, nexus
 from tests.fakes.pods import Door, Pod, door
-from tests.support.project import COMMITTED, SMALL, commit_all, git, write
+from tests.support.project import COMMITTED, SMALL_SITE, commit_all, git, write
 
 VARIABLES = ("KUBECONFIG", "CI_DEFAULT_BRANCH", "SITE_CA_FILE", "SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD",
              "REGISTRY_AUTH_FILE", "NO_COLOR", "FORCE_COLOR")  # fmt: skip
@@ -78,7 +78,7 @@ class Stage:
         """Write site.toml; *places* are the address of each environment, and chart for the repository."""
         repository = places.pop("chart", f"{self.nexus.url}/repository/charts")
         rows = places or {"production": self.door.url}
-        text = (SMALL / "site.toml").read_text("utf-8")
+        text = (SMALL_SITE / "site.toml").read_text("utf-8")
         text += f'\n[chart]\nversion = "1.0"\nrepository = "{repository}"\n'
         for name, url in rows.items():
             text += f'\n[[environment]]\nname = "{name}"\nurl = "{url}"\n'

@@ -11,22 +11,22 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_TEXT = "-text"
+_TEXT_NODE = "-text"
 _INLINE = frozenset(
     (
         *("a", "abbr", "b", "bdi", "bdo", "br", "cite", "code", "data", "del", "dfn", "em", "i", "img"),
         *("ins", "kbd", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u"),
-        *("var", "wbr", _TEXT, "-comment"),
+        *("var", "wbr", _TEXT_NODE, "-comment"),
     )
 )
 
 
-def restore_paragraphs(tree: LexborHTMLParser) -> LexborHTMLParser:
+def wrap_loose_text(tree: LexborHTMLParser) -> LexborHTMLParser:
     """Return *tree*, a fragment, with every text at its top in a paragraph."""
-    if not any(node.tag == _TEXT and node.text().strip() for node in _top(tree)):
+    if not any(node.tag == _TEXT_NODE and node.text().strip() for node in _top_level(tree)):
         return tree
     done, run = "", ""
-    for node in _top(tree):
+    for node in _top_level(tree):
         html = node.html or ""
         if node.tag in _INLINE:
             run += html
@@ -36,7 +36,7 @@ def restore_paragraphs(tree: LexborHTMLParser) -> LexborHTMLParser:
     return LexborHTMLParser(done + _paragraph(run), is_fragment=True)
 
 
-def _top(tree: LexborHTMLParser) -> Iterator[LexborNode]:
+def _top_level(tree: LexborHTMLParser) -> Iterator[LexborNode]:
     root = tree.root
     yield from root.iter(include_text=True) if root else ()  # of a fragment: its first level
 

@@ -15,7 +15,7 @@ from pipelines.site.markdown.positions import Positions
 
 
 @dataclass(slots=True)
-class Report:
+class FaultReport:
     """The faults of one document so far."""
 
     document: Document

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_NOT_PROSE = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
+_CODE_ELEMENTS = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
 # What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
 # No part of a pattern may run over what the pattern begins with: time would grow with the square of the text.
 # (signs of which one is in every match, pattern, what it is, remedy)
-_LEFTOVERS = (
+_RULES = (
     (
         ("{", "%}"),
         r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}",
@@ -62,17 +62,17 @@ _LEFTOVERS = (
     (("<!",), r"<!(?:--|–|—).*", "a comment", "close it with -->"),
 )
 _PATTERNS = tuple(
-    (signs, re.compile(pattern, re.MULTILINE), what, fix) for signs, pattern, what, fix in _LEFTOVERS
+    (signs, re.compile(pattern, re.MULTILINE), what, fix) for signs, pattern, what, fix in _RULES
 )
 # Typography, and what an author typed for it.
 _TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "..."}
 # A line of a paragraph, which a blank line above (or four spaces) would have made an item.
 _ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
-_SIGN = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
+_ITEM_START = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class UnparsedMarkup:
     """Markup that a reader would see as it was written."""
 
     text: str
@@ -81,33 +81,33 @@ class Leftover:
     typed: str  # as its author typed it
 
 
-def leftovers(tree: LexborHTMLParser) -> list[Leftover]:
+def find_unparsed(tree: LexborHTMLParser) -> list[UnparsedMarkup]:
     """Return what is left in *tree*, a page or a fragment; takes what is no prose out of it."""
-    prose(tree)
+    strip_code(tree)
     body = tree.body or tree.root
     text = body.text() if body else ""
-    found = leftovers_in(text)
-    if _SIGN.search(text):
+    found = find_unparsed_text(text)
+    if _ITEM_START.search(text):
         fix = "put a blank line before the list, and four spaces before an inner one"
         for node in tree.css("p, li, dd, td"):
             for item in _ITEM.findall(node.text(deep=False)):
-                found.append(_leftover("an item of a list", item.strip(), fix))
+                found.append(_unparsed("an item of a list", item.strip(), fix))
     return found
 
 
-def leftovers_in(text: str) -> list[Leftover]:
+def find_unparsed_text(text: str) -> list[UnparsedMarkup]:
     """Return what is left in one *text*."""
     return [
-        _leftover(what, shown, fix)
+        _unparsed(what, shown, fix)
         for signs, pattern, what, fix in _PATTERNS
         if any(sign in text for sign in signs)
         for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
     ]
 
 
-def prose(tree: LexborHTMLParser) -> LexborHTMLParser:
+def strip_code(tree: LexborHTMLParser) -> LexborHTMLParser:
     """Take what is no prose out of *tree*, and return it."""
-    tree.strip_tags(_NOT_PROSE)
+    tree.strip_tags(_CODE_ELEMENTS)
     return tree
 
 
@@ -116,8 +116,8 @@ def heading_text(node: LexborNode) -> str:
     return node.text().strip().rstrip("#").strip()
 
 
-def _leftover(what: str, shown: str, fix: str) -> Leftover:
+def _unparsed(what: str, shown: str, fix: str) -> UnparsedMarkup:
     typed = "".join(_TYPED.get(sign, sign) for sign in shown)
     text = f"{what} was not understood: {typed if len(typed) <= 60 else typed[:59] + '…'!r}"
     fix = f"{fix}, or put it in `backticks` if the reader is to see it"
-    return Leftover(text, fix, shown, typed)
+    return UnparsedMarkup(text, fix, shown, typed)
