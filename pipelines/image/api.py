@@ -23,11 +23,11 @@ from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.layer import File
 from pipelines.image.pack import ImageContent, pack_image
 from pipelines.image.python_target import target_of
-from pipelines.image.sbom import Package
+from pipelines.image.sbom import PythonPackage
 from pipelines.image.wheel_files import unpack_wheel
 
 CODE, PACKAGES = "srv", "srv/packages"  # where they lie in the image: PYTHONPATH of the base
-_KINDS = (".css", ".html", ".js", ".py", ".svg", ".txt")
+_SUFFIXES = (".css", ".html", ".js", ".py", ".svg", ".txt")
 
 
 def pack_api_image(
@@ -43,26 +43,26 @@ def pack_api_image(
         raise PipelineError(
             "site.toml: login = false, so there is no API to pack; leave this step out, or set login = true"
         )
-    code = list(_code(project))
-    foundation = base.find_base(project, "api", bases or BaseRegistry(site.registry))
+    code = list(_code_files(project))
+    base_image = base.find_base(project, "api", bases or BaseRegistry(site.registry))
     target = target_of(base.pinned_base(project, "api"))
     if not wheels.wheel_directory(project, target).exists():
         wheels.fetch_wheels(project, target, log)
     found = wheels.read_wheels(project, target)
-    words = (foundation.digest, target.machine, site.name, site.url, *(wheel.sha256 for wheel in found))
+    words = (base_image.digest, target.machine, site.name, site.url, *(wheel.sha256 for wheel in found))
     key = cache.cache_key(words, code)
     if last := cache.find_cached(project / "out", "api", key):
         return last
     packages = [file for wheel in found for file in unpack_wheel(wheel, PACKAGES)]
-    upper = bytecode.with_bytecode(project, foundation, target.machine, {"packages": packages, "code": code})
-    parts = [Package(wheel.pin.name, wheel.pin.version, wheel.sha256) for wheel in found]
+    upper = bytecode.with_bytecode(project, base_image, target.machine, {"packages": packages, "code": code})
+    parts = [PythonPackage(wheel.pin.name, wheel.pin.version, wheel.sha256) for wheel in found]
     content = ImageContent(upper, f"The login of {site.name}", packages=parts)
     return cache.store_cached(
-        project / "out", "api", key, pack_image(project, "api", site, foundation, content)
+        project / "out", "api", key, pack_image(project, "api", site, base_image, content)
     )
 
 
-def _code(project: Path) -> Iterator[File]:
+def _code_files(project: Path) -> Iterator[File]:
     """Yield the files of api/; whatever else lies there is a fault, so that nothing gets in unseen."""
     root = project / "api"
     faults = []
@@ -70,8 +70,8 @@ def _code(project: Path) -> Iterator[File]:
         name = path.relative_to(project).as_posix()
         if "__pycache__" in path.parts:
             continue
-        if path.is_symlink() or not path.is_file() or path.suffix not in _KINDS:
-            what = f"is no plain file named {', '.join(f'*{kind}' for kind in _KINDS)}"
+        if path.is_symlink() or not path.is_file() or path.suffix not in _SUFFIXES:
+            what = f"is no plain file named {', '.join(f'*{kind}' for kind in _SUFFIXES)}"
             faults.append(Fault(name, 0, what, "remove it, or give it such a name"))
         else:
             yield File(f"{CODE}/{name}", path.read_bytes())

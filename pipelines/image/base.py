@@ -27,9 +27,9 @@ from pipelines.tools import shell
 
 DEBIAN = "docker.io/library/debian:trixie-slim"
 _SOURCES = "debian.sources"  # in the room: what apt takes packages from while a base is made
-_PATIENCE = 1200  # seconds for a step that downloads
+_TIMEOUT = 1200  # seconds for a step that downloads
 # Settings of a Containerfile that are kept: what says how the image runs.
-_KEPT = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal")
+_RUNTIME_SETTINGS = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal")
 
 
 def base_directory(project: Path, name: str) -> Path:
@@ -46,30 +46,32 @@ def make_bases(
     ToolError when a program is missing or fails; then the last base of that name
     and its pin are as they were.
     """
-    with staging_directory(project / "out", "base") as room:
-        buildah = _Buildah(room)
-        found = _mirror(room, debian)
-        _debian(buildah, room, log, found)
-        return [_make(project, name, store, log, buildah, room) for name in names]
+    with staging_directory(project / "out", "base") as staging:
+        buildah = _Buildah(staging)
+        found = _write_sources(staging, debian)
+        _import_debian(buildah, staging, log, found)
+        return [_make_base(project, name, store, log, buildah, staging) for name in names]
 
 
-def _make(
-    project: Path, name: str, store: BaseRegistry | None, log: Log, buildah: _Buildah, room: Path
+def _make_base(
+    project: Path, name: str, store: BaseRegistry | None, log: Log, buildah: _Buildah, staging: Path
 ) -> Base:
     log(f"buildah: {name}")
     folder = project / "images" / "base"
     # The mirror is mounted, so that no layer knows it. Proxies reach RUN by the environment of buildah alone.
-    sources = room / _SOURCES
+    sources = staging / _SOURCES
     mount = [f"--volume={sources}:/etc/apt/sources.list.d/debian.sources:ro"] if sources.exists() else []
     buildah.run("build", "--isolation", "chroot", "--pull=never", "--no-cache", "--tag", name, *mount,
                 "--file", folder / f"{name}.Containerfile", folder)  # fmt: skip
-    buildah.run("push", "--quiet", name, f"oci:{room / f'{name}-built'}:{name}")
-    built = oci_layout.read_layout(room / f"{name}-built")
+    buildah.run("push", "--quiet", name, f"oci:{staging / f'{name}-built'}:{name}")
+    built = oci_layout.read_layout(staging / f"{name}-built")
     files = [file for one in built.layers for file in layer.unpack_files(one.data)]
-    layout = room / name
+    layout = staging / name
     packed = layer.make_layer("base", files, 12)
-    image = oci_layout.write_layout(layout, _settings(built.config), _platform(built.config), [packed])
-    base = Base(name, image.digest, str(built.config["architecture"]), _packages(files))
+    image = oci_layout.write_layout(
+        layout, _runtime_settings(built.config), _platform(built.config), [packed]
+    )
+    base = Base(name, image.digest, str(built.config["architecture"]), _debian_packages(files))
     if store:
         log(f"push: {store.registry}/base-{name}:{stores.base_tag(base)}")
         stores.push_base(layout, base, store)
@@ -102,27 +104,27 @@ def find_base(project: Path, name: str, store: BaseRegistry, arch: str = "amd64"
     if not store.registry:
         what = "is another one than what is pinned" if place.exists() else "is not there"
         raise PipelineError(f"out/base/{name}: {what}, and site.toml names no registry; run `make base`")
-    with staging_directory(project / "out", "base") as room:
-        stores.pull_base(base, store, room / "base")
-        image = oci_layout.read_layout(room / "base")
+    with staging_directory(project / "out", "base") as staging:
+        stores.pull_base(base, store, staging / "base")
+        image = oci_layout.read_layout(staging / "base")
         place.parent.mkdir(parents=True, exist_ok=True)
-        oci_layout.publish_layout(room / "base", place)
+        oci_layout.publish_layout(staging / "base", place)
     return image
 
 
 class _Buildah:
     """buildah with a storage of its own, which goes with the room."""
 
-    def __init__(self, room: Path) -> None:
-        storage = ("--root", room / "storage", "--runroot", room / "run", "--storage-driver", "vfs")
-        self._proxies = debian_mirror.proxies()
+    def __init__(self, staging: Path) -> None:
+        storage = ("--root", staging / "storage", "--runroot", staging / "run", "--storage-driver", "vfs")
+        self._proxies = debian_mirror.apt_proxies()
         self._argv: list[str | Path] = ["buildah", *storage]
 
     def run(self, *words: str | Path) -> str:
-        return shell.run_program([*self._argv, *words], timeout=_PATIENCE, env=self._proxies).decode().strip()
+        return shell.run_program([*self._argv, *words], timeout=_TIMEOUT, env=self._proxies).decode().strip()
 
 
-def _mirror(room: Path, setting: str) -> Mirror | PipelineError:
+def _write_sources(staging: Path, setting: str) -> Mirror | PipelineError:
     """Write the sources of the mirror into *room* and return it, or why there is none.
 
     A machine of another distribution has none in its apt; Debian's image brings its own then.
@@ -133,11 +135,11 @@ def _mirror(room: Path, setting: str) -> Mirror | PipelineError:
         if setting:
             raise
         return error
-    (room / _SOURCES).write_text(debian_mirror.sources(found), encoding="utf-8")
+    (staging / _SOURCES).write_text(debian_mirror.apt_sources(found), encoding="utf-8")
     return found
 
 
-def _debian(buildah: _Buildah, room: Path, log: Log, found: Mirror | PipelineError) -> None:
+def _import_debian(buildah: _Buildah, staging: Path, log: Log, found: Mirror | PipelineError) -> None:
     """Bring Debian's image into the storage: from its registry, or made here under the same name."""
     try:
         log(f"buildah: {DEBIAN}")
@@ -150,29 +152,29 @@ def _debian(buildah: _Buildah, room: Path, log: Log, found: Mirror | PipelineErr
     if isinstance(found, PipelineError):
         raise found
     log("debootstrap: the registry is out of reach, making Debian trixie here")
-    root, archive = room / "debian", room / "debian.tar"
+    root, archive = staging / "debian", staging / "debian.tar"
     words: list[str | Path] = ["--variant=minbase", "trixie", root, found.main]
-    shell.run_program(["debootstrap", *words], timeout=_PATIENCE, env=debian_mirror.proxies())
+    shell.run_program(["debootstrap", *words], timeout=_TIMEOUT, env=debian_mirror.apt_proxies())
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
     (root / "etc/apt/sources.list.d/debian.sources").touch()  # the mirror's file is mounted there
     words = ["--numeric-owner", "--create", "--file", archive, "."]
-    shell.run_program(["tar", "--directory", root, *words], timeout=_PATIENCE)
+    shell.run_program(["tar", "--directory", root, *words], timeout=_TIMEOUT)
     container = buildah.run("from", "scratch")
     buildah.run("add", "--quiet", container, archive, "/")
     buildah.run("commit", "--quiet", container, DEBIAN)
     buildah.run("rm", container)
 
 
-def _settings(config: Any) -> dict[str, Any]:
+def _runtime_settings(config: Any) -> dict[str, Any]:
     found = config.get("config", {})
-    return {name: found[name] for name in _KEPT if found.get(name)}
+    return {name: found[name] for name in _RUNTIME_SETTINGS if found.get(name)}
 
 
 def _platform(config: Any) -> dict[str, str]:
     return {"architecture": config["architecture"], "os": config["os"]}
 
 
-def _packages(files: list[layer.File]) -> tuple[str, ...]:
+def _debian_packages(files: list[layer.File]) -> tuple[str, ...]:
     """Return name and version of the Debian packages that *files* are of."""
     status = next(file.data.decode() for file in files if file.path == "var/lib/dpkg/status")
     blocks = [dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")

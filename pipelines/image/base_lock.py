@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.core.errors import Fault, SourceError
 
 FILE = "images/base/base.lock"
-_HEAD = "# What the images stand on: name, digest, architecture, packages. Written by `make base`.\n"
+_HEADER = "# What the images stand on: name, digest, architecture, packages. Written by `make base`.\n"
 _LINE = re.compile(
     r"(?P<name>[a-z]+) (?P<digest>sha256:[0-9a-f]{64}) (?P<arch>[a-z0-9]+)(?P<packages>( \S+=\S+)+)"
 )
@@ -59,5 +59,5 @@ def write_base_lock(project: Path, base: Base) -> None:
     bases = read_base_lock(project) | {(base.name, base.arch): base}
     lines = "".join(f"{bases[key]}\n" for key in sorted(bases))
     fresh = (project / FILE).with_suffix(".lock.new")
-    fresh.write_text(_HEAD + lines, encoding="utf-8")
+    fresh.write_text(_HEADER + lines, encoding="utf-8")
     os.replace(fresh, project / FILE)

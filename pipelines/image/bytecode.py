@@ -22,11 +22,11 @@ from pipelines.image.layer import File
 from pipelines.image.staging import staging_directory
 from pipelines.tools import shell
 
-_PATIENCE = 300  # seconds
+_TIMEOUT = 300  # seconds
 
 
 def with_bytecode(
-    project: Path, foundation: oci_layout.OciImage, machine: str, layers: Mapping[str, Sequence[File]]
+    project: Path, base_image: oci_layout.OciImage, machine: str, layers: Mapping[str, Sequence[File]]
 ) -> dict[str, list[File]]:
     """Return *layers*, each with the bytecode of its files; each is compiled on its own.
 
@@ -38,34 +38,34 @@ def with_bytecode(
             f"image api: the Python of the base compiles what is packed, and needs Linux on {machine}; "
             "pack it on such a machine"
         )
-    with staging_directory(project / "out", "compile") as room:
-        python = _python(foundation, room / "base")
+    with staging_directory(project / "out", "compile") as staging:
+        python = _unpack_python(base_image, staging / "base")
         return {
-            name: [*files, *_compile(python, files, room / f"of-{name}")] for name, files in layers.items()
+            name: [*files, *_compile(python, files, staging / f"of-{name}")] for name, files in layers.items()
         }
 
 
-def _python(foundation: oci_layout.OciImage, folder: Path) -> list[str | Path]:
+def _unpack_python(base_image: oci_layout.OciImage, folder: Path) -> list[str | Path]:
     """Write the base's Python below *folder*; return the words that start it."""
-    for one in foundation.layers:
-        _write((file for file in layer.unpack_files(one.data) if file.path.startswith("usr/")), folder)
+    for one in base_image.layers:
+        _write_files((file for file in layer.unpack_files(one.data) if file.path.startswith("usr/")), folder)
     (loader,) = folder.glob("usr/lib/*/ld-linux-*.so.*")
     # Without site and without this folder: nothing of this machine is loaded.
     return [loader, "--library-path", loader.parent, folder / "usr/bin/python3", "-S", "-P"]
 
 
 def _compile(python: list[str | Path], files: Sequence[File], folder: Path) -> list[File]:
-    _write((file for file in files if file.path.endswith(".py")), folder)
+    _write_files((file for file in files if file.path.endswith(".py")), folder)
     words: list[str | Path] = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     # The names in tracebacks are those of the image.
     words += ["-s", folder, "-p", "/", folder]
     env = {"PYTHONHOME": str(folder.parent / "base/usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-    shell.run_program([*python, *words], timeout=_PATIENCE, env=env, clean_env=True)
+    shell.run_program([*python, *words], timeout=_TIMEOUT, env=env, clean_env=True)
     found = sorted(folder.rglob("__pycache__/*.pyc"))
     return [File(one.relative_to(folder).as_posix(), one.read_bytes()) for one in found]
 
 
-def _write(files: Iterable[File], folder: Path) -> None:
+def _write_files(files: Iterable[File], folder: Path) -> None:
     for file in files:
         place = folder / file.path
         if file.folder or file.link.startswith("/"):  # such a link would lead out of the folder

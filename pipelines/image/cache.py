@@ -43,7 +43,7 @@ def find_cached(out: Path, name: str, key: str) -> ImageResult | None:
     with suppress(PipelineError, OSError):
         record = results.read_image(out / f"image-{name}.json")
         if (
-            _made(out, name).read_text("utf-8") == _line(key, record)
+            _key_file(out, name).read_text("utf-8") == _key_line(key, record)
             and oci_layout.read_layout(out / "images" / name).digest == record.digest
             and sha256((out / "images" / f"{name}.cdx.json").read_bytes()) == record.bill
         ):
@@ -53,14 +53,14 @@ def find_cached(out: Path, name: str, key: str) -> ImageResult | None:
 
 def store_cached(out: Path, name: str, key: str, record: ImageResult) -> ImageResult:
     """Note that *record* is the image of *key*; return it."""
-    _made(out, name).write_text(_line(key, record), "utf-8")
+    _key_file(out, name).write_text(_key_line(key, record), "utf-8")
     return record
 
 
-def _made(out: Path, name: str) -> Path:
+def _key_file(out: Path, name: str) -> Path:
     return out / "images" / f"{name}.made"
 
 
-def _line(key: str, record: ImageResult) -> str:
+def _key_line(key: str, record: ImageResult) -> str:
     # The whole record: one that was changed by hand, or is of another image, does not fit.
     return f"{key} {sha256(results.to_json(record).encode())}\n"

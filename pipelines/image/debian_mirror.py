@@ -41,13 +41,13 @@ def find_mirror(setting: str, apt: Path = APT) -> Mirror:
     """
     words = setting.split()
     if words:
-        if len(words) > 2 or not all(_is_address(word) for word in words):
+        if len(words) > 2 or not all(_is_mirror_url(word) for word in words):
             raise PipelineError(f"{VARIABLE}: is not a mirror; write http://HOST/debian, or two of them")
         return _mirror(words[0], words[1] if len(words) == 2 else "")
     main = security = ""
     for address, suite in _entries(apt):
         kind = _SUITE.fullmatch(suite)
-        if kind is None or not _is_address(address):
+        if kind is None or not _is_mirror_url(address):
             continue
         if "security" in suite or kind["kind"] == "/updates":
             security = security or address
@@ -60,7 +60,7 @@ def find_mirror(setting: str, apt: Path = APT) -> Mirror:
     return _mirror(main, security)
 
 
-def proxies() -> dict[str, str]:
+def apt_proxies() -> dict[str, str]:
     """Return the variables with which other programs take the proxies that apt takes."""
     if not shell.find_program("apt-config"):
         return {}
@@ -72,7 +72,7 @@ def proxies() -> dict[str, str]:
     return {f"{scheme}_proxy": url for scheme, url in found.items()}
 
 
-def sources(mirror: Mirror) -> str:
+def apt_sources(mirror: Mirror) -> str:
     """Return a file of sources (deb822) for trixie, its updates and its security updates."""
     keys = "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     return (
@@ -86,7 +86,7 @@ def _mirror(main: str, security: str) -> Mirror:
     return Mirror(main, security.rstrip("/") or f"{main}-security")
 
 
-def _is_address(text: str) -> bool:
+def _is_mirror_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
         if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\[\]]", text):
@@ -105,18 +105,18 @@ def _entries(apt: Path) -> Iterator[tuple[str, str]]:
         except OSError:
             continue
         if file.suffix == ".list":
-            yield from _lines(text)
+            yield from _one_line_entries(text)
         elif file.suffix == ".sources":
-            yield from _stanzas(text)
+            yield from _deb822_entries(text)
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
+def _one_line_entries(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         if row := _LINE.fullmatch(line.partition("#")[0].strip()):
             yield row[1], row[2]
 
 
-def _stanzas(text: str) -> Iterator[tuple[str, str]]:
+def _deb822_entries(text: str) -> Iterator[tuple[str, str]]:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for block in re.split(r"\n\s*\n", "\n".join(lines)):
         fields: dict[str, str] = {}

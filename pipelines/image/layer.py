@@ -65,11 +65,11 @@ def sha256(data: bytes) -> str:
 
 def pack_files(files: Iterable[File]) -> bytes:
     """Return *files*, and the folders above them, as a tar archive."""
-    every = _with_folders(files)
-    _check(every)
+    every = _with_parents(files)
+    _refuse_whiteouts(every)
     parts: list[bytes] = []
     for path in sorted(every, key=str.encode):
-        parts.append(_header(every[path]))
+        parts.append(_tar_header(every[path]))
         data = every[path].data
         parts += [data, bytes(-len(data) % _BLOCK)]
     parts.append(bytes(2 * _BLOCK))
@@ -103,7 +103,7 @@ def unpack_files(archive: bytes) -> list[File]:
     return found
 
 
-def _with_folders(files: Iterable[File]) -> dict[str, File]:
+def _with_parents(files: Iterable[File]) -> dict[str, File]:
     every = {file.path: file for file in files}
     for path in list(every):
         for parent in PurePosixPath(path).parents:
@@ -112,7 +112,7 @@ def _with_folders(files: Iterable[File]) -> dict[str, File]:
     return every
 
 
-def _check(every: dict[str, File]) -> None:
+def _refuse_whiteouts(every: dict[str, File]) -> None:
     """Refuse names that a runtime takes for the removal of another file (OCI image-spec, layer.md)."""
     faults = [
         Fault(path, 0, "has a name that deletes a file of a lower layer", "do not begin it with .wh.")
@@ -123,7 +123,7 @@ def _check(every: dict[str, File]) -> None:
         raise SourceError(faults)
 
 
-def _header(file: File) -> bytes:
+def _tar_header(file: File) -> bytes:
     info = tarfile.TarInfo(file.path)
     info.mode, info.size = file.mode, len(file.data)
     info.mtime = digests.mtime(hashlib.sha256(file.data).digest()) if file.data else digests.EPOCH

@@ -55,16 +55,16 @@ def write_layout(
     }
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
-    manifest = _json({
+    manifest = _canonical_json({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": _put(blobs, CONFIG, _json(config)),
-        "layers": [_put(blobs, GZIP, one.data) for one in layers],
+        "config": _write_blob(blobs, CONFIG, _canonical_json(config)),
+        "layers": [_write_blob(blobs, GZIP, one.data) for one in layers],
     })  # fmt: skip
-    descriptor = _put(blobs, MANIFEST, manifest) | {"platform": dict(platform)}
+    descriptor = _write_blob(blobs, MANIFEST, manifest) | {"platform": dict(platform)}
     index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [descriptor]}
-    (folder / "index.json").write_bytes(_json(index))
-    (folder / "oci-layout").write_bytes(_json(_LAYOUT))
+    (folder / "index.json").write_bytes(_canonical_json(index))
+    (folder / "oci-layout").write_bytes(_canonical_json(_LAYOUT))
     return OciImage(descriptor["digest"], config, tuple(layers))
 
 
@@ -74,14 +74,14 @@ def read_layout(folder: Path) -> OciImage:
     try:
         index = json.loads((folder / "index.json").read_bytes())
         (descriptor,) = index["manifests"]
-        manifest = json.loads(_get(folder, descriptor))
-        config = json.loads(_get(folder, manifest["config"]))
+        manifest = json.loads(_read_blob(folder, descriptor))
+        config = json.loads(_read_blob(folder, manifest["config"]))
         names = [
             step.get("created_by", "") for step in config.get("history", []) if not step.get("empty_layer")
         ]
         rows = zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
         layers = tuple(
-            Layer(names[at] if at < len(names) else "", row["digest"], diff_id, _get(folder, row))
+            Layer(names[at] if at < len(names) else "", row["digest"], diff_id, _read_blob(folder, row))
             for at, (row, diff_id) in enumerate(rows)
         )
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -96,7 +96,7 @@ def layout_parts(folder: Path) -> tuple[bytes, list[str]]:
     """Return the manifest of the image in *folder*, and the digests of the blobs that it names."""
     index = json.loads((folder / "index.json").read_bytes())
     (descriptor,) = index["manifests"]
-    data = _get(folder, descriptor)
+    data = _read_blob(folder, descriptor)
     manifest = json.loads(data)
     return data, [str(row["digest"]) for row in (manifest["config"], *manifest["layers"])]
 
@@ -115,9 +115,9 @@ def store_manifest(folder: Path, manifest: bytes, blob: Callable[[str], bytes]) 
         if sha256(data) != digest:
             raise PipelineError(f"{folder.name}: blob {digest[:19]} has other bytes than its name says")
         (blobs / digest.removeprefix("sha256:")).write_bytes(data)
-    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [_put(blobs, MANIFEST, manifest)]}
-    (folder / "index.json").write_bytes(_json(index))
-    (folder / "oci-layout").write_bytes(_json(_LAYOUT))
+    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [_write_blob(blobs, MANIFEST, manifest)]}
+    (folder / "index.json").write_bytes(_canonical_json(index))
+    (folder / "oci-layout").write_bytes(_canonical_json(_LAYOUT))
 
 
 def publish_layout(stage: Path, place: Path) -> None:
@@ -133,7 +133,7 @@ def publish_layout(stage: Path, place: Path) -> None:
     shutil.rmtree(fresh)
 
 
-def _get(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
+def _read_blob(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
     digest = str(descriptor["digest"])
     data = (folder / "blobs" / digest.replace(":", "/")).read_bytes()
     if sha256(data) != digest:
@@ -143,11 +143,11 @@ def _get(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
     return data
 
 
-def _put(blobs: Path, kind: str, data: bytes) -> dict[str, Any]:
+def _write_blob(blobs: Path, kind: str, data: bytes) -> dict[str, Any]:
     digest = sha256(data)
     (blobs / digest.removeprefix("sha256:")).write_bytes(data)
     return {"mediaType": kind, "digest": digest, "size": len(data)}
 
 
-def _json(value: object) -> bytes:
+def _canonical_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

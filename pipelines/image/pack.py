@@ -28,7 +28,7 @@ class ImageContent:
     upper: Mapping[str, Sequence[File]]  # by the name of the layer, the lowest first
     description: str  # for people who look at the image
     site: str = ""  # SiteResult.digest, of an image that holds one
-    packages: Sequence[sbom.Package] = ()  # what is not Debian's
+    packages: Sequence[sbom.PythonPackage] = ()  # what is not Debian's
 
 
 def platform(image: oci_layout.OciImage) -> dict[str, str]:
@@ -37,21 +37,21 @@ def platform(image: oci_layout.OciImage) -> dict[str, str]:
 
 
 def pack_image(
-    project: Path, name: str, site: SiteConfig, foundation: oci_layout.OciImage, content: ImageContent
+    project: Path, name: str, site: SiteConfig, base_image: oci_layout.OciImage, content: ImageContent
 ) -> ImageResult:
     """Write *content* on *foundation* as the image *name*; equal inputs give equal bytes."""
     out = project / "out"
     record, bill = out / f"image-{name}.json", out / "images" / f"{name}.cdx.json"
-    layers = [*foundation.layers, *(make_layer(one, files) for one, files in content.upper.items())]
+    layers = [*base_image.layers, *(make_layer(one, files) for one, files in content.upper.items())]
     with staging_directory(out, name) as folder:
-        settings = _settings(name, site, foundation, content)
-        image = oci_layout.write_layout(folder / name, settings, platform(foundation), layers)
-        document = _bill(name, site, foundation, content, record, bill)
+        settings = _image_settings(name, site, base_image, content)
+        image = oci_layout.write_layout(folder / name, settings, platform(base_image), layers)
+        document = _sbom(name, site, base_image, content, record, bill)
         result = ImageResult(
             name=name,
             digest=image.digest,
-            arch=platform(foundation)["architecture"],
-            base=foundation.digest,
+            arch=platform(base_image)["architecture"],
+            base=base_image.digest,
             site=content.site,
             size=image.size,
             bill=sha256(document),
@@ -60,30 +60,30 @@ def pack_image(
         bill.parent.mkdir(exist_ok=True)
         # In this order, a kill leaves no record rather than one of another image.
         record.unlink(missing_ok=True)
-        _write(bill, document)
+        _write_atomically(bill, document)
         oci_layout.publish_layout(folder / name, out / "images" / name)
-        _write(record, results.to_json(result).encode())
+        _write_atomically(record, results.to_json(result).encode())
     return result
 
 
-def _settings(
-    name: str, site: SiteConfig, foundation: oci_layout.OciImage, content: ImageContent
+def _image_settings(
+    name: str, site: SiteConfig, base_image: oci_layout.OciImage, content: ImageContent
 ) -> dict[str, object]:
     """Return how the image runs. No label tells version or commit: a rebuild would be another image."""
     labels = {
-        "org.opencontainers.image.base.digest": foundation.digest,
+        "org.opencontainers.image.base.digest": base_image.digest,
         "org.opencontainers.image.description": content.description,
         "org.opencontainers.image.licenses": "AGPL-3.0-or-later",
         "org.opencontainers.image.title": f"{site.name} {name}",
         "org.opencontainers.image.url": site.url,
     }
-    return {**foundation.config["config"], "Labels": labels}
+    return {**base_image.config["config"], "Labels": labels}
 
 
-def _bill(
+def _sbom(
     name: str,
     site: SiteConfig,
-    foundation: oci_layout.OciImage,
+    base_image: oci_layout.OciImage,
     content: ImageContent,
     record: Path,
     bill: Path,
@@ -94,12 +94,12 @@ def _bill(
         data = bill.read_bytes()
         if sha256(data) == results.read_image(record).bill:
             last = data
-    files = (file for one in foundation.layers for file in unpack_files(one.data))
-    arch = platform(foundation)["architecture"]
-    return sbom.cyclonedx(f"{site.name} {name}", foundation.digest, arch, files, last, content.packages)
+    files = (file for one in base_image.layers for file in unpack_files(one.data))
+    arch = platform(base_image)["architecture"]
+    return sbom.cyclonedx(f"{site.name} {name}", base_image.digest, arch, files, last, content.packages)
 
 
-def _write(file: Path, data: bytes) -> None:
+def _write_atomically(file: Path, data: bytes) -> None:
     fresh = file.with_name(f".{file.name}.new")
     fresh.write_bytes(data)
     os.replace(fresh, file)

@@ -15,7 +15,7 @@ from pipelines.image.base_lock import Base
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # as OCI and as Linux name them
 # Names of before PEP 600, which wheels of amd64 still carry, by the C library that they mean.
-_OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+_LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class PythonTarget:
         found = []
         for glibc in range(self.glibc, 4, -1):
             found.append(f"manylinux_2_{glibc}_{self.machine}")
-            if glibc in _OLD_NAMES:
-                found.append(f"{_OLD_NAMES[glibc]}_{self.machine}")
+            if glibc in _LEGACY_MANYLINUX:
+                found.append(f"{_LEGACY_MANYLINUX[glibc]}_{self.machine}")
         return found
 
     @property

@@ -18,11 +18,11 @@ from pipelines.image.layer import File
 from pipelines.image.oci_layout import CREATED
 from pipelines.tools import shell
 
-_RECORDS = ("var/lib/dpkg/status", "etc/os-release")
+_DEBIAN_RECORDS = ("var/lib/dpkg/status", "etc/os-release")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Package:
+class PythonPackage:
     """A package of Python that is in an image."""
 
     name: str  # as PyPI writes it, in its plain form: "psycopg-binary"
@@ -41,7 +41,7 @@ def cyclonedx(
     arch: str,
     files: Iterable[File],
     last: bytes | None,
-    packages: Sequence[Package] = (),
+    packages: Sequence[PythonPackage] = (),
 ) -> bytes:
     """Return the document for an image *name* of *packages* and of Debian's, whose records are among *files*.
 
@@ -56,7 +56,7 @@ def cyclonedx(
         return last
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
-            if file.path in _RECORDS:
+            if file.path in _DEBIAN_RECORDS:
                 place = Path(folder, file.path)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(file.data)
@@ -68,10 +68,10 @@ def cyclonedx(
             ],
             timeout=120,
         )
-    return _with(document, sorted(packages)) if packages else document
+    return _with_packages(document, sorted(packages)) if packages else document
 
 
-def _with(document: bytes, packages: Sequence[Package]) -> bytes:
+def _with_packages(document: bytes, packages: Sequence[PythonPackage]) -> bytes:
     """Return *document* with *packages* among its components: the image depends on each of them."""
     whole = json.loads(document)
     root = whole["metadata"]["component"]["bom-ref"]

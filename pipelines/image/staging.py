@@ -26,7 +26,7 @@ def staging_directory(out: Path, name: str) -> Iterator[Path]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _alone(out, name) as folder:
+        with _locked_directory(out, name) as folder:
             yield folder
     except OSError as error:
         place = Path(error.filename or out)
@@ -38,7 +38,7 @@ def staging_directory(out: Path, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _alone(out: Path, name: str) -> Iterator[Path]:
+def _locked_directory(out: Path, name: str) -> Iterator[Path]:
     lock = os.open(out / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -26,7 +26,7 @@ from pipelines.image.pack import ImageContent, pack_image
 
 NGINX = "images/web/nginx"
 # What is live here is the chart's to say: it mounts its own file over this one.
-_UNKNOWN = {"commit": None, "image": None, "site": None, "version": None}
+_UNKNOWN_VERSION = {"commit": None, "image": None, "site": None, "version": None}
 
 
 def pack_web_image(project: Path, site: SiteConfig, bases: BaseRegistry | None = None) -> ImageResult:
@@ -38,8 +38,8 @@ def pack_web_image(project: Path, site: SiteConfig, bases: BaseRegistry | None =
     its record, and a base that is not the pinned one; then nothing has changed.
     """
     digest, upper = web_files(project, site)
-    foundation = base.find_base(project, "web", bases or BaseRegistry(site.registry))
-    return pack_image(project, "web", site, foundation, ImageContent(upper, site.tagline, digest))
+    base_image = base.find_base(project, "web", bases or BaseRegistry(site.registry))
+    return pack_image(project, "web", site, base_image, ImageContent(upper, site.tagline, digest))
 
 
 def web_files(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File]]]:
@@ -59,9 +59,9 @@ def web_files(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File
         raise PipelineError(
             "out/site: has members' pages, and site.toml says login = false; run `make build`"
         )
-    files = [File(_place(name), data) for name, data in found.items()]
+    files = [File(_image_path(name), data) for name, data in found.items()]
     return digest, {
-        "configuration": list(_configuration(project, login=site.login)),
+        "configuration": list(_nginx_files(project, login=site.login)),
         "assets": [file for file in files if "/assets/" in file.path],
         "pages": [
             *(file for file in files if "/assets/" not in file.path),
@@ -70,12 +70,12 @@ def web_files(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File
     }
 
 
-def _place(name: str) -> str:
+def _image_path(name: str) -> str:
     """Return where the file *name* of a site lies in the image."""
     return "etc/nginx/site/aliases.map" if name == "aliases.map" else f"srv/{name}"
 
 
-def _configuration(project: Path, *, login: bool) -> Iterator[File]:
+def _nginx_files(project: Path, *, login: bool) -> Iterator[File]:
     """Yield the files of NGINX; without *login* nothing of members, gate and API is in the image."""
     root = project / NGINX
     faults = []
@@ -90,4 +90,4 @@ def _configuration(project: Path, *, login: bool) -> Iterator[File]:
         faults.append(Fault(f"{NGINX}/nginx.conf", 0, "no such file", "bring it back from Git"))
     if faults:
         raise SourceError(faults)
-    yield File("srv/version/version.json", json.dumps(_UNKNOWN).encode() + b"\n")
+    yield File("srv/version/version.json", json.dumps(_UNKNOWN_VERSION).encode() + b"\n")

@@ -29,12 +29,12 @@ def unpack_wheel(wheel: Wheel, folder: str) -> list[File]:
     """
     archive = zipfile.ZipFile(io.BytesIO(wheel.data))
     archive.filename = wheel.name  # the wheel's reader wants it
-    place = _Place(folder)
+    place = _MemoryDestination(folder)
     install(WheelFile(archive), place, {})
     return place.files
 
 
-class _Place(WheelDestination):
+class _MemoryDestination(WheelDestination):
     """Where `installer` puts a wheel: a list of files in memory."""
 
     def __init__(self, folder: str) -> None:

@@ -31,7 +31,7 @@ from pipelines.image.staging import staging_directory
 from pipelines.tools import shell
 
 FILE = "requirements/api.txt"
-_PATIENCE = 900  # seconds for a step that downloads
+_TIMEOUT = 900  # seconds for a step that downloads
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,7 +89,9 @@ def pinned_wheels(project: Path, target: PythonTarget) -> list[Pin]:
 
 def wheel_directory(project: Path, target: PythonTarget) -> Path:
     """Return where the wheels for *target* lie: another list, or another target, has another folder."""
-    about = f"{target.arch} {target.python} {target.glibc}\n{_request(pinned_wheels(project, target))}"
+    about = (
+        f"{target.arch} {target.python} {target.glibc}\n{_pip_requirements(pinned_wheels(project, target))}"
+    )
     return project / "out" / "wheels" / hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
@@ -101,9 +103,9 @@ def fetch_wheels(project: Path, target: PythonTarget, log: Log) -> None:
     place = wheel_directory(project, target)
     needed = pinned_wheels(project, target)
     log(f"pip: {len(needed)} wheels for {target}")
-    with staging_directory(project / "out", "wheels") as room:
-        request, fresh = room / "requirements.txt", room / "wheels"
-        request.write_text(_request(needed), encoding="utf-8")
+    with staging_directory(project / "out", "wheels") as staging:
+        request, fresh = staging / "requirements.txt", staging / "wheels"
+        request.write_text(_pip_requirements(needed), encoding="utf-8")
         words: list[str | Path] = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
         words += ["--no-deps", "--only-binary", ":all:", "--implementation", "cp"]
         words += ["--python-version", "{}.{}".format(*target.minor)]
@@ -111,7 +113,7 @@ def fetch_wheels(project: Path, target: PythonTarget, log: Log) -> None:
         words += [word for platform in target.platforms for word in ("--platform", platform)]
         argv = [sys.executable, "-m", "pip", "download", *words, "--dest", fresh, "--requirement", request]
         try:
-            shell.run_program(argv, timeout=_PATIENCE)
+            shell.run_program(argv, timeout=_TIMEOUT)
         except ToolError as error:
             if missing := re.search(r"No matching distribution found for (\S+)", str(error)):
                 what = f"{missing[1]} has no wheel for {target} in the index of pip, or that did not answer"
@@ -128,14 +130,16 @@ def read_wheels(project: Path, target: PythonTarget) -> list[Wheel]:
     """Return the wheels for *target*, one a pin; raise PipelineError when one lacks or has other bytes."""
     folder = wheel_directory(project, target)
     files = sorted(folder.glob("*.whl"))
-    return [_read(pin, files, target, f"out/wheels/{folder.name}") for pin in pinned_wheels(project, target)]
+    return [
+        _read_wheel(pin, files, target, f"out/wheels/{folder.name}") for pin in pinned_wheels(project, target)
+    ]
 
 
-def _request(needed: list[Pin]) -> str:
+def _pip_requirements(needed: list[Pin]) -> str:
     return "".join(f"{pin} {' '.join(f'--hash=sha256:{one}' for one in pin.hashes)}\n" for pin in needed)
 
 
-def _read(pin: Pin, files: list[Path], target: PythonTarget, where: str) -> Wheel:
+def _read_wheel(pin: Pin, files: list[Path], target: PythonTarget, where: str) -> Wheel:
     tags = target.tags
     fitting = [(min(tags[tag] for tag in known), file) for file, known in _candidates(pin, files, tags)]
     if not fitting:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.database import Postgres, postgres
 from tests.api.running import Site, running
-from tests.web.conftest import made
+from tests.web.conftest import build_web_project
 
 # Files that ask the server to put a members' page into them.
 TRAP = '<!--# include virtual="/members/inside/" --><!--#include file="/members/inside/index.html"-->\n'
@@ -19,7 +19,9 @@ TRAPS = ("trap.html", "trap.shtml", "trap.txt")
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built site with members' pages, and traps; tests change nothing in it."""
-    return made(tmp_path_factory.mktemp("api"), {f"content/extra/{name}": TRAP for name in TRAPS})
+    return build_web_project(
+        tmp_path_factory.mktemp("api"), {f"content/extra/{name}": TRAP for name in TRAPS}
+    )
 
 
 @pytest.fixture(scope="session")

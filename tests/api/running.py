@@ -6,7 +6,7 @@
         ann.set_password("ann@example.org", PASSWORD)        # by the key of that mail
         ann.login("ann@example.org", PASSWORD)
 
-*project* is a built site (tests.web.conftest.made). ``site.url`` is what readers open:
+*project* is a built site (tests.web.conftest.build_web_project). ``site.url`` is what readers open:
 http://localhost:PORT, where browsers allow passkeys.
 """
 
@@ -33,7 +33,7 @@ from tests.api.shell import Shell
 from tests.support.previews import PATIENCE, free_port, own_environment
 from tests.support.project import ROOT
 from tests.web import server
-from tests.web.server import Web
+from tests.web.server import WebServer
 
 API = "/_allauth/browser/v1"
 PASSWORD = "a long walk at dusk"
@@ -132,7 +132,7 @@ class Browser:
 class Site:
     """A site with its login, running."""
 
-    web: Web
+    web: WebServer
     mails: Mails
     environment: dict[str, str]
     ports: list[int]  # of the processes of the API, which readers cannot reach
@@ -234,8 +234,8 @@ def running(
         site.processes += stack.enter_context(gunicorns(folder, ports, settings))
         # Each is asked in turn, whatever it said before: nothing is remembered of one that was stopped.
         servers = "".join(f"server 127.0.0.1:{port} max_fails=0; " for port in ports)
-        text = server.cluster(
+        text = server.cluster_conf(
             f"{server.TRUSTED}upstream api {{ {servers}}}\n", api="api", site_host=site.host.split(":")[0]
         )
-        site.web = stack.enter_context(server.process(folder, project, text, port=front))
+        site.web = stack.enter_context(server.run_process(folder, project, text, port=front))
         yield site

@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from tests.api.running import PASSWORD, Site, running
 from tests.support.previews import PATIENCE
-from tests.web.conftest import CANARY, made
+from tests.web.conftest import CANARY, build_web_project
 
 INSIDE = "/members/inside/"
 NEW_PASSWORD = "another walk at dawn"
@@ -127,7 +127,7 @@ class Accounts:
 @contextmanager
 def accounts(browser: Browser, folder: Path) -> Iterator[Accounts]:
     """Build a site in *folder* and run it with its login on SQLite."""
-    project = made(folder)
+    project = build_web_project(folder)
     with running(folder, project, f"sqlite:///{folder}/login.sqlite3") as site:
         site.python(_MAKE.format(count=_STOCK, password=PASSWORD))
         stock = [Member(f"reader{number}@example.org", f"Reader {number}") for number in range(_IDLE, _STOCK)]

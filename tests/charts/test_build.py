@@ -21,7 +21,7 @@ from pipelines.charts.promotion import promote_chart
 from pipelines.core import config, digests, results
 from pipelines.core.errors import PipelineError, SourceError, ToolError
 from pipelines.core.results import ChartResult, Release
-from tests.helm.render import given, helm
+from tests.helm.render import helm, values_options
 from tests.support.delivery.projects import API, REGISTRY, WEB, ready, recommit, record
 from tests.support.project import ROOT, git, run_cli, write
 from tests.support.tools import need
@@ -103,7 +103,7 @@ def test_the_chart_renders_where_a_cluster_says_the_rest(project: Path, tmp_path
     result, data = packed(project)
     write(tmp_path / "cluster.yaml", CLUSTER)
     write(tmp_path / "site.tgz", data)
-    only = [word for word in given(mode) if "common" not in word]
+    only = [word for word in values_options(mode) if "common" not in word]
     rendered = helm("template", "site", tmp_path / "site.tgz", f"--values={tmp_path / 'cluster.yaml'}", *only)
     for expected in (
         f"{REGISTRY}/web@{WEB}",

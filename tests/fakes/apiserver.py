@@ -29,7 +29,7 @@ Request = tuple[str, str, str]  # verb, API group, resource
 
 
 @dataclass
-class Stored:
+class StoredObject:
     """An object, and which manager owns which of its fields."""
 
     body: Object
@@ -50,7 +50,9 @@ class ApiServer:
     """What the API server keeps, and what it was asked for."""
 
     port: int = 0
-    objects: dict[tuple[str, str], Stored] = field(default_factory=dict)  # (resource, name), of one namespace
+    objects: dict[tuple[str, str], StoredObject] = field(
+        default_factory=dict
+    )  # (resource, name), of one namespace
     requests: set[Request] = field(default_factory=set)
     lock: RLock = field(default_factory=RLock, repr=False)
     clock: int = 1  # resourceVersion
@@ -95,7 +97,7 @@ class ApiServer:
                     "kind": wanted["kind"],
                     "metadata": {"name": name},
                 }
-                one = self.objects[resource, name] = Stored(head, {})
+                one = self.objects[resource, name] = StoredObject(head, {})
             fields = _leaves(wanted)
             others = frozenset(
                 path for who, paths in one.owned.items() if who != (manager, "") for path in paths
@@ -111,10 +113,10 @@ class ApiServer:
 
     def put(self, resource: str, name: str, body: Object, manager: str) -> Object:
         with self.lock:
-            one = self.objects[resource, name] = Stored(body, {(manager, ""): _leaves(body)})
+            one = self.objects[resource, name] = StoredObject(body, {(manager, ""): _leaves(body)})
             return self._kept(resource, one)
 
-    def _kept(self, resource: str, one: Stored) -> Object:
+    def _kept(self, resource: str, one: StoredObject) -> Object:
         self.clock += 1
         one.body["metadata"] |= {"uid": "0", "resourceVersion": str(self.clock), "namespace": "site"}
         if resource == "deployments":

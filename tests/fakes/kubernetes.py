@@ -133,8 +133,8 @@ class Cluster:
 
     port: int = 0
     release: dict[str, Any] | None = None  # None is 404
-    mute: bool = False  # no answer until it ends
-    asked: list[str] = field(default_factory=list)
+    hangs: bool = False  # no answer until it ends
+    requests: list[str] = field(default_factory=list)
     ended: Event = field(default_factory=Event, repr=False)
 
     def kubeconfig(self, folder: Path) -> Path:
@@ -163,8 +163,8 @@ def cluster() -> Iterator[Cluster]:
 
         def do_GET(self) -> None:  # the name that http.server asks for
             path = urlsplit(self.path).path
-            told.asked.append(path)
-            if told.mute:
+            told.requests.append(path)
+            if told.hangs:
                 told.ended.wait()
             found = told.release if path == _OBJECT else _LISTS.get(path)
             missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",

@@ -29,9 +29,9 @@ class Pod:
     status: int = 200
     body: bytes | None = None  # instead of a /version.json
     headers: tuple[tuple[str, str], ...] = ()
-    breaks: bool = False  # the connection is reset before an answer
-    mute: bool = False  # no answer until the door is closed
-    drips: bool = False  # a byte now and then, without end
+    resets: bool = False  # the connection is reset before an answer
+    hangs: bool = False  # no answer until the door is closed
+    trickles: bool = False  # a byte now and then, without end
 
     def answer(self) -> bytes:
         """Return the body, as the chart writes it (helm/site/templates/_nginx.tpl)."""
@@ -43,36 +43,36 @@ class Pod:
 
 
 @dataclass
-class Door:
+class FrontDoor:
     """The pods, and what was seen of those who came."""
 
     pods: Sequence[Pod] = ()
     later: dict[int, Sequence[Pod]] = field(default_factory=dict)  # other pods from this connection on
     url: str = ""
     connections: int = 0
-    asked: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)  # connection, path, headers
+    requests: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)  # connection, path, headers
     open: int = 0
-    most: int = 0  # open at once
+    max_open: int = 0  # open at once
     reused: list[bool] = field(default_factory=list)  # TLS sessions
-    meets: int = 0  # so many connections wait for one another before the first is answered
+    barrier: int = 0  # so many connections wait for one another before the first is answered
     closed: Event = field(default_factory=Event, repr=False)
-    met: Event = field(default_factory=Event, repr=False)
+    barrier_reached: Event = field(default_factory=Event, repr=False)
     lock: Any = field(default_factory=Lock, repr=False)
 
-    def enter(self) -> tuple[int, Pod]:
+    def connect(self) -> tuple[int, Pod]:
         """Return the number of a connection that comes, and the pod it comes to."""
         with self.lock:
             number = self.connections
             self.connections += 1
             self.open += 1
-            self.most = max(self.most, self.open)
-            if self.open >= self.meets:
-                self.met.set()
+            self.max_open = max(self.max_open, self.open)
+            if self.open >= self.barrier:
+                self.barrier_reached.set()
             begun = [start for start in self.later if start <= number]
             pods = self.later[max(begun)] if begun else self.pods
             return number, pods[number % len(pods)]
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Count a connection that has ended."""
         with self.lock:
             self.open -= 1
@@ -81,7 +81,7 @@ class Door:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    door: Door
+    door: FrontDoor
 
     def setup(self) -> None:
         if isinstance(self.request, ssl.SSLSocket):
@@ -90,21 +90,21 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
 
     def handle(self) -> None:
-        self.number, self.pod = self.door.enter()
+        self.number, self.pod = self.door.connect()
         try:
             super().handle()
         finally:
-            self.door.leave()
+            self.door.disconnect()
 
     def do_GET(self) -> None:  # the name that http.server asks for
         door, pod = self.door, self.pod
         names = {name.lower(): value for name, value in self.headers.items()}
-        door.asked.append((self.number, self.path, names))
-        if door.meets:
-            door.met.wait(30)
-        if pod.mute:
+        door.requests.append((self.number, self.path, names))
+        if door.barrier:
+            door.barrier_reached.wait(30)
+        if pod.hangs:
             door.closed.wait()
-        if pod.breaks:
+        if pod.resets:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
@@ -113,10 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(pod.status)
         for name, value in pod.headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) + (10**6 if pod.drips else 0)))
+        self.send_header("Content-Length", str(len(body) + (10**6 if pod.trickles else 0)))
         self.end_headers()
         self.wfile.write(body)
-        while pod.drips and not door.closed.wait(0.05):
+        while pod.trickles and not door.closed.wait(0.05):
             self.wfile.write(b" ")
 
     def log_message(self, format: str, *args: object) -> None:
@@ -140,9 +140,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def door(*pods: Pod, tls: ssl.SSLContext | None = None) -> Iterator[Door]:
+def front_door(*pods: Pod, tls: ssl.SSLContext | None = None) -> Iterator[FrontDoor]:
     """Open a front door to *pods* on 127.0.0.1 until the block ends."""
-    told = Door(pods)
+    told = FrontDoor(pods)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"door": told}))
     server.tls = tls
     told.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"

@@ -17,7 +17,7 @@ import yaml
 
 from pipelines.core import config
 from pipelines.flux import settings
-from tests.flux.sites import SITES, sign
+from tests.flux.sites import SITES, write_signer_key
 from tests.support.project import ROOT
 from tests.support.tools import need
 
@@ -59,26 +59,26 @@ def cluster(site: str, environment: str) -> Cluster:
         shutil.copytree(ROOT / "flux", project / "flux")
         shutil.rmtree(project / "flux" / "secrets", ignore_errors=True)
         shutil.rmtree(project / "flux" / "clusters" / environment, ignore_errors=True)
-        sign(project)
+        write_signer_key(project)
         settings.write_settings(project, settings.site_settings(project, config.parse_config(SITES[site])))
-        return built(project, environment)
+        return build_cluster(project, environment)
 
 
-def built(project: Path, environment: str) -> Cluster:
+def build_cluster(project: Path, environment: str) -> Cluster:
     """Build *project*'s cluster of *environment*; fail as Flux would."""
     root = kustomize(project / "flux" / "clusters" / environment)
     found = Cluster(root, {})
-    for name in order(found.kustomizations):
+    for name in dependency_order(found.kustomizations):
         spec = found.kustomizations[name]["spec"]
         objects = kustomize(project / spec["path"], *spec.get("components", ()))
         if "postBuild" in spec:
             assert spec["postBuild"] == {"substituteFrom": [{"kind": "ConfigMap", "name": "settings"}]}
-            objects = [substituted(one, found.variables) for one in objects]
+            objects = [substitute(one, found.variables) for one in objects]
         found.parts[name] = objects
     return found
 
 
-def order(kustomizations: Mapping[str, Object]) -> list[str]:
+def dependency_order(kustomizations: Mapping[str, Object]) -> list[str]:
     """Return the names so that each comes after all that it depends on; fail where that cannot be."""
     done: list[str] = []
     while rest := [name for name in kustomizations if name not in done]:
@@ -114,7 +114,7 @@ def kustomize(folder: Path, *components: str) -> list[Object]:
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
-def substituted(one: Object, variables: Mapping[str, str]) -> Object:
+def substitute(one: Object, variables: Mapping[str, str]) -> Object:
     """Put *variables* into the text of *one*, as strict substitution does: a missing one is an error.
 
     Only the plain form is known here, ``${name}``: what Flux's envsubst can do besides, flux/ does not use.

@@ -57,7 +57,7 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
-def faults(one: Object) -> list[str]:
+def schema_errors(one: Object) -> list[str]:
     """Return what is wrong with *one* by the schema of its kind; no schema is a fault too."""
     name = f"{one['kind']} {one['metadata']['name']}"
     one = without_nulls(one)

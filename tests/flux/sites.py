@@ -120,6 +120,6 @@ ENVIRONMENTS = ("production", "staging")
 CLUSTERS = [(site, environment) for site in SITES for environment in ENVIRONMENTS]
 
 
-def sign(project: Path) -> None:
+def write_signer_key(project: Path) -> None:
     """Give *project* the public key that charts of a registry are verified with."""
     write(project / "flux/signers/site.pub", SIGNER)

@@ -22,8 +22,8 @@ import yaml
 from tests.fakes.apiserver import api_server
 from tests.fakes.upstream import upstream
 from tests.flux import schemas
-from tests.flux.build import built, cluster
-from tests.helm.render import CHART, given, helm
+from tests.flux.build import build_cluster, cluster
+from tests.helm.render import CHART, helm, values_options
 from tests.support.previews import free_port
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -95,7 +95,7 @@ def test_secrets_are_made_in_a_fresh_clone(checkout: Path) -> None:
     assert yaml.safe_load(opened)["stringData"] == {"ca.crt": (checkout / "ca.crt").read_text()}
     assert list(checkout.rglob("*.agekey")) == []
     run("python -m pipelines settings --check", checkout)
-    assert len(built(checkout, "production").parts["secrets"]) == len(secrets)
+    assert len(build_cluster(checkout, "production").parts["secrets"]) == len(secrets)
 
 
 def test_what_is_no_certificate_is_not_kept_as_one(checkout: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_field_is_handed_over_by_the_command_of_the_guide(tmp_path: Path) ->
             "--server-side=true",
             "--force-conflicts",
         ]
-        helm("upgrade", "site", CHART, "--install", *place, *given("nodeport"))
+        helm("upgrade", "site", CHART, "--install", *place, *values_options("nodeport"))
         run(f"export KUBECONFIG={config}\n{command}", tmp_path)
         owners = {
             who
@@ -159,10 +159,10 @@ def test_the_field_is_handed_over_by_the_command_of_the_guide(tmp_path: Path) ->
         }
         assert owners == {("helm", ""), ("handover", "")}
         both = ['--set-json=web.replicas="unmanaged"', '--set-json=api.replicas="unmanaged"']
-        said = helm("upgrade", "site", CHART, *place, *given("nodeport"), *both, code=1)
+        said = helm("upgrade", "site", CHART, *place, *values_options("nodeport"), *both, code=1)
         (command,) = re.findall(r"api[.]replicas: .*release again: (.*)", said)
         run(f"export KUBECONFIG={config}\n{command}", tmp_path)  # the chart's own words, for the login
-        helm("upgrade", "site", CHART, *place, *given("nodeport"), *both)
+        helm("upgrade", "site", CHART, *place, *values_options("nodeport"), *both)
         assert (api.replicas("site-web"), api.replicas("site-api")) == (3, 3)
         assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
 
@@ -194,10 +194,10 @@ def test_the_operator_takes_what_is_restored(name: str, copy: bool) -> None:
     if copy:
         del body["spec"]["users"], body["spec"]["databases"]
     body["spec"] |= yaml.safe_load(addition)["spec"]
-    assert schemas.faults(body) == []
+    assert schemas.schema_errors(body) == []
     label = re.search(r"kubectl -n site delete job --selector (\S+)=(\S+)", GUIDE)
     assert label
-    (job,) = [one for one in yaml.safe_load_all(helm("template", "site", CHART, *given("nodeport")))
+    (job,) = [one for one in yaml.safe_load_all(helm("template", "site", CHART, *values_options("nodeport")))
               if one["kind"] == "Job"]  # fmt: skip
     assert job["metadata"]["labels"][label[1]] == label[2]
 

@@ -36,7 +36,7 @@ def paths(tree: Any, *, above: str = "") -> set[str]:
     return {one for key, value in tree.items() for one in paths(value, above=f"{above}.{key}")}
 
 
-def rendered(tmp_path: Path, site: str, environment: str) -> list[dict[str, Any]]:
+def render_release(tmp_path: Path, site: str, environment: str) -> list[dict[str, Any]]:
     packed, given = tmp_path / "packed.json", tmp_path / "given.json"
     packed.write_text(json.dumps(PACKED))
     given.write_text(json.dumps(values(site, environment), ensure_ascii=False), encoding="utf-8")
@@ -56,7 +56,7 @@ def test_every_value_is_one_of_the_charts(site: str, environment: str) -> None:
 
 @ALL
 def test_the_chart_renders_with_what_flux_gives(site: str, environment: str, tmp_path: Path) -> None:
-    found = rendered(tmp_path, site, environment)
+    found = render_release(tmp_path, site, environment)
     kinds = {one["kind"] for one in found}
     edge = values(site, environment)["edge"]["mode"]
     assert "Deployment" in kinds
@@ -65,7 +65,9 @@ def test_the_chart_renders_with_what_flux_gives(site: str, environment: str, tmp
 
 def test_a_cluster_of_another_kind_gets_what_site_toml_says(tmp_path: Path) -> None:
     """DNS of another name and port, a certificate by cert-manager, an autoscaler, volumes, an authority."""
-    found = {(one["kind"], one["metadata"]["name"]): one for one in rendered(tmp_path, "small", "staging")}
+    found = {
+        (one["kind"], one["metadata"]["name"]): one for one in render_release(tmp_path, "small", "staging")
+    }
     ingress = found["Ingress", "site-web"]
     assert ingress["metadata"]["annotations"] == {
         "cert-manager.io/cluster-issuer": "letsencrypt",
@@ -105,7 +107,7 @@ def test_the_number_of_pods_is_that_of_site_toml(
 ) -> None:
     specs = {
         one["metadata"]["name"]: one["spec"]
-        for one in rendered(tmp_path, site, "production")
+        for one in render_release(tmp_path, site, "production")
         if one["kind"] == "Deployment"
     }
     assert [specs.get(name, {}).get("replicas") for name in ("site-web", "site-api")] == [web, api]
@@ -113,14 +115,14 @@ def test_the_number_of_pods_is_that_of_site_toml(
 
 @pytest.mark.parametrize(("site", "api"), [("full", True), ("plain", False)])
 def test_the_api_is_there_when_the_site_has_a_login(site: str, api: bool, tmp_path: Path) -> None:
-    text = json.dumps(rendered(tmp_path, site, "production"))
+    text = json.dumps(render_release(tmp_path, site, "production"))
     assert ("registry.n.example/me/site/api@sha256" in text) == api
     assert ("acid-site" in text) == api
 
 
 def test_the_chart_asks_for_the_secrets_that_are_made(tmp_path: Path) -> None:
     """Names agree between the tree, the chart and `pipelines secrets`; the operator writes the last one."""
-    text = json.dumps(rendered(tmp_path, "full", "production"))
+    text = json.dumps(render_release(tmp_path, "full", "production"))
     for name in (
         "site-keys",
         "mail",

@@ -13,8 +13,8 @@ from tests.fakes.api_documents import KINDS
 from tests.fakes.apiserver import ApiServer, Request, api_server
 from tests.flux.build import cluster
 from tests.flux.sites import CLUSTERS
-from tests.flux.test_release import rendered
-from tests.helm.render import CHART, MODES, given, helm, objects
+from tests.flux.test_release import render_release
+from tests.helm.render import CHART, MODES, helm, objects, values_options
 
 RESOURCES = {  # (API group, kind) -> resource
     (version.rpartition("/")[0], kind): resource
@@ -97,7 +97,7 @@ def test_every_kind_of_the_chart_is_in_the_role(mode: str) -> None:
 
 @ALL
 def test_every_kind_that_flux_renders_is_in_the_role(site: str, environment: str, tmp_path: Path) -> None:
-    for group, resource in resources(rendered(tmp_path, site, environment)):
+    for group, resource in resources(render_release(tmp_path, site, environment)):
         assert {(verb, group, resource) for verb in APPLIED} <= role()
 
 
@@ -127,11 +127,11 @@ def lifecycle(api: ApiServer, folder: Path, first: str, second: str) -> None:
     place: list[str | Path] = ["--kubeconfig", api.kubeconfig(folder), "--namespace", "site"]
     apply = ["--server-side=true", "--force-conflicts", "--wait=watcher", "--timeout=60s"]
     autoscale = f"--set-json=web.autoscale={json.dumps({'max': 5})}"
-    helm("upgrade", "site", CHART, "--install", *place, *apply, *given(first))
+    helm("upgrade", "site", CHART, "--install", *place, *apply, *values_options(first))
     helm("test", "site", *place, "--timeout=60s")
     for name in [name for kind, name in api.objects if kind == "deployments"]:
         api.hand_over(name)
-    helm("upgrade", "site", CHART, *place, *apply, *given(second), autoscale)
+    helm("upgrade", "site", CHART, *place, *apply, *values_options(second), autoscale)
     helm("test", "site", *place, "--timeout=60s")
     helm("rollback", "site", "1", *place, "--wait=watcher", "--timeout=60s")
     helm("uninstall", "site", *place, "--timeout=60s")

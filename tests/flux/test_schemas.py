@@ -20,7 +20,7 @@ from tests.support.tools import need
 def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -> None:
     """A field that Flux does not know stops all that comes after it, on the cluster and not before."""
     found = cluster(site, environment).objects
-    assert [fault for one in found for fault in schemas.faults(one)] == []
+    assert [fault for one in found for fault in schemas.schema_errors(one)] == []
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_the_schemas_notice(kind: str, name: str, change: dict[str, object], sai
     """A check that cannot fail proves nothing."""
     one = deepcopy(cluster("full", "production").the(kind, name))
     one["spec"] |= change
-    assert said in "\n".join(schemas.faults(one))
+    assert said in "\n".join(schemas.schema_errors(one))
 
 
 def test_a_kind_without_a_schema_is_a_fault() -> None:
     """Flux's old versions are not served any more, and the schemas know none of them."""
     one = deepcopy(cluster("full", "production").the("HelmRelease", "site"))
     one["apiVersion"] = "helm.toolkit.fluxcd.io/v2beta2"
-    assert schemas.faults(one)
+    assert schemas.schema_errors(one)
 
 
 def test_the_operator_takes_its_values() -> None:

@@ -15,8 +15,8 @@ from pipelines import cli
 from pipelines.core import config
 from pipelines.core.errors import SourceError
 from pipelines.flux import settings
-from tests.flux.build import built
-from tests.flux.sites import CLUSTERS, SIGNER, SITES, sign
+from tests.flux.build import build_cluster
+from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_signer_key
 from tests.support.project import ROOT, write
 
 
@@ -39,7 +39,7 @@ def test_the_settings_of_this_site_are_those_of_its_site_toml(capsys: pytest.Cap
 def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
     """Equal inputs, equal bytes: a second run writes nothing."""
     project = project_of(tmp_path, SITES[site])
-    sign(project)
+    write_signer_key(project)
     assert run(project) == 0
     first = {file: file.read_bytes() for file in (project / "flux").rglob("*.yaml")}
     assert len(first) == 4
@@ -68,7 +68,7 @@ def test_a_stale_file_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path) -> None:
     """Flux puts the text into a manifest: JSON keeps its type there, whatever a name is made of."""
-    sign(tmp_path)
+    write_signer_key(tmp_path)
     found = settings.site_settings(tmp_path, config.parse_config(SITES[site]))
     (one,) = (one for one in found if one.environment == environment)
     data: dict[str, str] = yaml.safe_load(
@@ -201,7 +201,7 @@ def test_what_does_not_belong_together_is_told(tmp_path: Path, capsys: pytest.Ca
 def test_every_switch_is_thrown_by_a_site_of_these_tests(tmp_path: Path) -> None:
     """A component that no test builds would be tried on a cluster first."""
     folders = {folder.name for folder in (ROOT / "flux" / "clusters" / "components").iterdir()}
-    sign(tmp_path)
+    write_signer_key(tmp_path)
     thrown = {
         name
         for text in SITES.values()
@@ -220,7 +220,7 @@ def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
     sealed: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "sops": {}}
     (secrets / "keys.yaml").write_text(yaml.safe_dump(sealed))
     assert run(tmp_path) == 0
-    found = built(tmp_path, "production")
+    found = build_cluster(tmp_path, "production")
     names = list(found.parts)
     assert [one["metadata"]["name"] for one in found.parts["secrets"]] == ["a"]
     for name in ("apps", "infrastructure", "notifications", "alerts", "database"):
@@ -229,7 +229,7 @@ def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
         "provider": "sops",
         "secretRef": {"name": "sops-age"},
     }
-    assert "secrets" not in built(tmp_path, "staging").parts
+    assert "secrets" not in build_cluster(tmp_path, "staging").parts
 
 
 def test_flux_keeps_itself_once_it_is_bootstrapped(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
         " no key; run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
         " SITE_SIGNING_KEY_FILE, and commit the public key"
     )
-    sign(project)
+    write_signer_key(project)
     assert run(project) == 0
 
 
@@ -279,7 +279,7 @@ def test_a_key_that_verifies_nothing_is_named(
 
 
 def test_old_and_new_keys_are_trusted_while_one_replaces_the_other(tmp_path: Path) -> None:
-    sign(tmp_path)
+    write_signer_key(tmp_path)
     write(tmp_path / "flux/signers/new.pub", SIGNER)
     found = settings.site_settings(tmp_path, config.parse_config(SITES["oci"]))
     assert [json.loads(dict(one.variables)["chart_signers"]) for one in found] == [

@@ -12,7 +12,7 @@ import yaml
 from pipelines.core import config
 from pipelines.flux import settings
 from tests.flux.build import FLUX, Cluster, cluster, dependencies
-from tests.flux.sites import CLUSTERS, SIGNER, SITES, sign
+from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_signer_key
 from tests.support.project import ROOT
 
 TREE = ROOT / "flux"
@@ -222,7 +222,7 @@ def test_an_edge_outside_of_the_cluster_reaches_the_receivers(tmp_path: Path) ->
         {"ipBlock": {"cidr": "2001:db8::/64"}},
     ]
     both = SITES["oci"].replace("[[environment]]", "[[environment]]\nwebhook_port = 31009", 1)
-    sign(tmp_path)
+    write_signer_key(tmp_path)
     components = settings.site_settings(
         tmp_path,
         config.parse_config(

@@ -18,7 +18,7 @@ README, VALUES = CHART / "README.md", CHART / "values.yaml"
 BEGIN, END = "<!-- values: made by `make chart-docs` -->\n", "<!-- end of values -->\n"
 
 
-def rows(text: str) -> Iterator[tuple[str, str, str]]:
+def value_rows(text: str) -> Iterator[tuple[str, str, str]]:
     """Yield (path, default as JSON, what its comment says) of every value in *text*, in its order.
 
     A value that is an object with names of its own is not one of these rows: its values are.
@@ -48,20 +48,20 @@ def rows(text: str) -> Iterator[tuple[str, str, str]]:
             comment = []
 
 
-def table(text: str) -> str:
+def markdown_table(text: str) -> str:
     """Return the rows as Markdown."""
     lines = ["| value | default | what it is |", "|---|---|---|"]
-    for path, default, what in rows(text):
+    for path, default, what in value_rows(text):
         lines.append(f"| `{path}` | `{default}` | {what.replace('<', '&lt;')} |")
     return "\n".join(lines) + "\n"
 
 
-def written(readme: str, text: str) -> str:
+def with_values_table(readme: str, text: str) -> str:
     """Return *readme* with the table of *text* in its place."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table(text)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{markdown_table(text)}\n{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text("utf-8"), Path(VALUES).read_text("utf-8")), "utf-8")
+    README.write_text(with_values_table(README.read_text("utf-8"), Path(VALUES).read_text("utf-8")), "utf-8")

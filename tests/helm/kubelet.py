@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.helm.render import Object, containers
 from tests.support.previews import free_port
 from tests.web import server
-from tests.web.server import Image
+from tests.web.server import PodmanImage
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Node:
     """What a node has for the pods of a release."""
 
     folder: Path  # for what is mounted
-    images: Mapping[str, Image]  # by the digest that the chart names
+    images: Mapping[str, PodmanImage]  # by the digest that the chart names
     configs: Mapping[str, Mapping[str, str]]  # data of ConfigMaps, by name
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # the same of Secrets
     claims: Mapping[str, Path] = field(default_factory=dict)  # folders of volumes, by the claim's name
@@ -35,7 +35,7 @@ class Node:
         image = self.images[box["image"].partition("@")[2]]
         context = pod["spec"]["securityContext"]
         words = [
-            *server.without_rights(f"{name}-{free_port()}"),
+            *server.unprivileged_options(f"{name}-{free_port()}"),
             *("--user", f"{context['runAsUser']}:{context['runAsGroup']}"),
         ]
         for variable in box.get("env", []):

@@ -39,16 +39,18 @@ def template(
     sets = [
         part for name, value in (more or {}).items() for part in ("--set-json", f"{name}={json.dumps(value)}")
     ]
-    return helm("template", RELEASE, chart, "--namespace", NAMESPACE, *given(mode), *sets, *words, code=code)
+    return helm(
+        "template", RELEASE, chart, "--namespace", NAMESPACE, *values_options(mode), *sets, *words, code=code
+    )
 
 
-def given(mode: str) -> list[str]:
+def values_options(mode: str) -> list[str]:
     """Return the words that give helm the values of *mode*."""
     return [f"--values={COMMON}", f"--values={VALUES / mode}.yaml"]
 
 
 @cache
-def text(mode: str) -> str:
+def rendered(mode: str) -> str:
     """Return the manifests of *mode*."""
     return template(mode)
 
@@ -60,10 +62,10 @@ def parse(manifests: str) -> list[Object]:
 
 def objects(mode: str) -> list[Object]:
     """Return the objects of *mode*, fresh: a test may change them."""
-    return parse(text(mode))
+    return parse(rendered(mode))
 
 
-def of(kind: str, found: Iterable[Object], component: str = "") -> list[Object]:
+def of_kind(kind: str, found: Iterable[Object], component: str = "") -> list[Object]:
     """Return the objects of *kind*, those of *component* where it is named."""
     return [
         one
@@ -72,13 +74,13 @@ def of(kind: str, found: Iterable[Object], component: str = "") -> list[Object]:
     ]
 
 
-def the(kind: str, found: Iterable[Object], component: str = "") -> Object:
+def only(kind: str, found: Iterable[Object], component: str = "") -> Object:
     """Return the one object of *kind*."""
-    (one,) = of(kind, found, component)
+    (one,) = of_kind(kind, found, component)
     return one
 
 
-def template_of(one: Object) -> Object | None:
+def pod_template(one: Object) -> Object | None:
     """Return labels and spec of the pods that *one* makes, or is; None for what makes none."""
     spec = one.get("spec", {})
     if one["kind"] == "Pod":
@@ -89,14 +91,14 @@ def template_of(one: Object) -> Object | None:
     return found if isinstance(found, dict) else None
 
 
-def pods(found: Iterable[Object]) -> list[tuple[str, Object]]:
+def pod_templates(found: Iterable[Object]) -> list[tuple[str, Object]]:
     """Return the name of each object that makes pods, with their template."""
-    return [(f"{one['kind']}/{one['metadata']['name']}", pod) for one in found if (pod := template_of(one))]
+    return [(f"{one['kind']}/{one['metadata']['name']}", pod) for one in found if (pod := pod_template(one))]
 
 
 def web_files(found: Iterable[Object]) -> dict[str, str]:
     """Return the files that web pods mount, by name: annotations of their template."""
-    files: dict[str, str] = the("Deployment", found, "web")["spec"]["template"]["metadata"]["annotations"]
+    files: dict[str, str] = only("Deployment", found, "web")["spec"]["template"]["metadata"]["annotations"]
     return files
 
 

@@ -21,12 +21,12 @@ import pytest
 
 from tests.api.running import Site, running
 from tests.fakes.upstream import upstream
-from tests.helm.render import parse, template, the, web_files
+from tests.helm.render import only, parse, template, web_files
 from tests.support.previews import free_port, until
 from tests.support.project import ROOT
 from tests.support.tools import need
 from tests.web import server
-from tests.web.conftest import made
+from tests.web.conftest import build_web_project
 
 OLD = "/assets/gone.0123abcd.css"  # of another release
 
@@ -34,7 +34,7 @@ OLD = "/assets/gone.0123abcd.css"  # of another release
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built site with members' pages."""
-    return made(tmp_path_factory.mktemp("chart"))
+    return build_web_project(tmp_path_factory.mktemp("chart"))
 
 
 def loopback() -> str:
@@ -79,7 +79,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
         files = web_files(parse(template("nodeport", more)))
         folder = tmp_path / "web"
         process = folder / "root/etc/nginx/process/process.conf"
-        with server.process(folder, project, files["cluster.conf"]) as web:
+        with server.run_process(folder, project, files["cluster.conf"]) as web:
             version = folder / "root/srv/version/version.json"
             version.write_text(files["version.json"])
             assert web.get("/members/inside/").status == 200
@@ -92,7 +92,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
             )
             assert web.get("/version.json", headers={"If-Version": "0.0.1"}).status == 412
         process.write_text(files["process.conf"])
-        with server.process(folder, project, files["cluster.conf"]) as web:
+        with server.run_process(folder, project, files["cluster.conf"]) as web:
             assert len(children(web.process.pid)) == 2  # web.workers
 
 
@@ -117,7 +117,7 @@ def asset_of(project: Path) -> str:
 
 def told(project: Path, site: Site) -> dict[str, Any]:
     """Return what the chart tells its test, with the addresses of this machine for those of the cluster."""
-    pod = the("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
+    pod = only("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
     words = pod["spec"]["containers"][0]["command"]
     assert words[:3] == ["python3", "-m", "api.health.ask"]
     found: dict[str, Any] = json.loads(words[3])
@@ -209,7 +209,7 @@ def test_without_a_login_the_clusters_own_probes_ask(
 ) -> None:
     """The configuration of the test's pod in a real NGINX, and the probe's request as the manifest has it."""
     found = parse(template("public", {"release.asset": asset_of(project)}))
-    conf = the("ConfigMap", found, "test")["data"]["ask.conf"]
+    conf = only("ConfigMap", found, "test")["data"]["ask.conf"]
     (pod,) = [one for one in found if one["kind"] == "Pod" and one["metadata"]["name"] == f"site-test-{name}"]
     (sidecar,) = pod["spec"]["initContainers"]
     probe = sidecar["startupProbe"]["httpGet"]
@@ -217,7 +217,7 @@ def test_without_a_login_the_clusters_own_probes_ask(
     assert sidecar["startupProbe"]["failureThreshold"] < pod["spec"]["activeDeadlineSeconds"]
     headers = {one["name"]: one["value"] for one in probe["httpHeaders"]}
     port = free_port()
-    with server.process(tmp_path, project, server.cluster(version=version)) as web:
+    with server.run_process(tmp_path, project, server.cluster_conf(version=version)) as web:
         ours, changed = re.subn(r"listen 8080;", f"listen 127.0.0.1:{port};", conf)
         ours, again = re.subn(r"http://site-web;", f"http://127.0.0.1:{web.port};", ours)
         assert (changed, again) == (1, 1)

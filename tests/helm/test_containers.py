@@ -19,13 +19,13 @@ from pipelines.image.api import pack_api_image
 from pipelines.image.web import pack_web_image
 from tests.api.database import Postgres, postgres
 from tests.helm.kubelet import Node
-from tests.helm.render import Object, of, parse, template, template_of, the
+from tests.helm.render import Object, of_kind, only, parse, pod_template, template
 from tests.image.packing import api_project
 from tests.support.previews import free_port, until
 from tests.support.tools import need_base
 from tests.web import server
-from tests.web.conftest import made
-from tests.web.server import Image, Web
+from tests.web.conftest import build_web_project
+from tests.web.server import PodmanImage, WebServer
 
 KEYS = {
     "secret-keys": "a text of these tests alone that signs nothing in any other place",
@@ -34,38 +34,40 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResult, Image]]:
+def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResult, PodmanImage]]:
     """The login's image."""
     project = api_project(tmp_path_factory.mktemp("login"))
     result = pack_api_image(
         project, config.load_config(project), lambda line: pytest.fail(f"asked for more: {line}")
     )
-    with server.stored(project / "out/images/api") as found:
+    with server.podman_image(project / "out/images/api") as found:
         yield result, found
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResult, Image]]:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResult, PodmanImage]]:
     """The web image of a small site."""
-    project = made(tmp_path_factory.mktemp("pages"))
+    project = build_web_project(tmp_path_factory.mktemp("pages"))
     need_base(project, "web")
     result = pack_web_image(project, config.load_config(project))
-    with server.stored(project / "out/images/web") as found:
+    with server.podman_image(project / "out/images/web") as found:
         yield result, found
 
 
-def release(mode: str, images: dict[str, tuple[ImageResult, Image]], more: dict[str, Any]) -> list[Object]:
+def release(
+    mode: str, images: dict[str, tuple[ImageResult, PodmanImage]], more: dict[str, Any]
+) -> list[Object]:
     """Return the manifests that name the digests of *images*."""
     digests = {f"{name}.image.digest": result.digest for name, (result, _) in images.items()}
     return parse(template(mode, {**digests, **more}))
 
 
 @contextmanager
-def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[Web]:
+def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[WebServer]:
     """Run *argv* until the block ends, from when the probe is answered with 200 on."""
     with log.open("wb") as file:
         one = subprocess.Popen(argv, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
-    found = Web(port, port, one, log.parent)
+    found = WebServer(port, port, one, log.parent)
 
     def well() -> bool:
         assert one.poll() is None, log.read_text()
@@ -84,27 +86,27 @@ def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[Web]:
 
 
 def test_web_pods_serve_under_the_rights_of_the_manifest(
-    pages: tuple[ImageResult, Image], tmp_path: Path
+    pages: tuple[ImageResult, PodmanImage], tmp_path: Path
 ) -> None:
     """User, root that cannot be written, mounts: as the Deployment has them, but for the port."""
     result, image = pages
     found = release("public", {"web": pages}, {"cluster.dns.host": "127.0.0.1"})
-    maps = {one["metadata"]["name"]: one["data"] for one in of("ConfigMap", found)}
+    maps = {one["metadata"]["name"]: one["data"] for one in of_kind("ConfigMap", found)}
     node = Node(tmp_path, {result.digest: image}, maps)
-    pod = template_of(the("Deployment", found, "web"))
+    pod = pod_template(only("Deployment", found, "web"))
     assert pod
     probe = pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]
-    port, health = server.settings(tmp_path / "ports", "")
+    port, health = server.write_mounts(tmp_path / "ports", "")
     argv = node.argv(pod, "nginx")
     at = argv.index("--user")
     argv[at:at] = ["--volume", f"{tmp_path}/ports/listen:/etc/nginx/listen:ro"]
     with serving(argv, tmp_path / "log", health, probe["path"]):
-        ours = Web(port, health, subprocess.Popen(["true"]), tmp_path)
+        ours = WebServer(port, health, subprocess.Popen(["true"]), tmp_path)
         assert ours.process.wait() == 0
         assert ours.get("/").status == 200
         told = json.loads(ours.get("/version.json").body)
         assert told["images"] == {"web": result.digest}
-    done = node.run({"metadata": {}, "spec": next(one for one in of("Pod", found))["spec"]}, "done")
+    done = node.run({"metadata": {}, "spec": next(one for one in of_kind("Pod", found))["spec"]}, "done")
     assert (done.returncode, "nginx version" in done.stderr) == (0, True)
 
 
@@ -115,7 +117,7 @@ def database() -> Iterator[Postgres]:
 
 
 def test_the_login_migrates_serves_and_is_asked(
-    login: tuple[ImageResult, Image], database: Postgres, tmp_path: Path
+    login: tuple[ImageResult, PodmanImage], database: Postgres, tmp_path: Path
 ) -> None:
     """Job, waiting, serving, chores and the test, in that order, with the operator's Secret."""
     result, image = login
@@ -128,7 +130,7 @@ def test_the_login_migrates_serves_and_is_asked(
     )
 
     def pod(kind: str) -> Object:
-        one = template_of(the(kind, found, {"Deployment": "api"}.get(kind, "")))
+        one = pod_template(only(kind, found, {"Deployment": "api"}.get(kind, "")))
         assert one
         for box in [*one["spec"].get("initContainers", []), *one["spec"]["containers"]]:
             for variable in box.get("env", []):
@@ -156,7 +158,7 @@ def test_the_login_migrates_serves_and_is_asked(
         for name in ("readinessProbe", "livenessProbe"):
             path = probes[name]["httpGet"]["path"]
             assert one.get(path, port=port, headers={"Host": f"10.244.0.9:{port}"}).status == 200
-        asked = the("Pod", found, "test")
+        asked = only("Pod", found, "test")
         what = json.loads(asked["spec"]["containers"][0]["command"][3])
         what |= {"api": f"http://127.0.0.1:{port}", "site": "http://127.0.0.1:1", "patience": 0}
         asked["spec"]["containers"][0]["command"][3] = json.dumps(what)
@@ -166,16 +168,16 @@ def test_the_login_migrates_serves_and_is_asked(
     assert lines["page"].startswith("no answer: ")
 
 
-def test_one_node_is_enough_for_a_trial(login: tuple[ImageResult, Image], tmp_path: Path) -> None:
+def test_one_node_is_enough_for_a_trial(login: tuple[ImageResult, PodmanImage], tmp_path: Path) -> None:
     """SQLite on a volume: the pod migrates for itself, and serves."""
     result, image = login
     found = release("trial", {"api": login}, {})
-    claim = the("PersistentVolumeClaim", found)["metadata"]["name"]
+    claim = only("PersistentVolumeClaim", found)["metadata"]["name"]
     volume = tmp_path / "volume"
     volume.mkdir()
     volume.chmod(0o777)  # as a cluster's: the pod's group may write
     node = Node(tmp_path, {result.digest: image}, {}, {"login": KEYS}, {claim: volume})
-    pod = template_of(the("Deployment", found, "api"))
+    pod = pod_template(only("Deployment", found, "api"))
     assert pod
     done = node.run(pod, "migrate")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -6,19 +6,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.helm.docs import README, VALUES, rows, written
+from tests.helm.docs import README, VALUES, value_rows, with_values_table
 from tests.helm.render import CHART
 
 
 def test_the_table_is_that_of_the_values() -> None:
     """Else: make chart-docs."""
     text = README.read_text("utf-8")
-    assert written(text, VALUES.read_text("utf-8")) == text
+    assert with_values_table(text, VALUES.read_text("utf-8")) == text
 
 
 def test_every_value_is_explained_and_in_the_schema() -> None:
     """And the schema has no value that does not exist."""
-    found = list(rows(VALUES.read_text("utf-8")))
+    found = list(value_rows(VALUES.read_text("utf-8")))
     assert [path for path, _, what in found if not what] == []
     schema = json.loads((CHART / "values.schema.json").read_text())
     refused = {"web.image.tag", "api.image.tag"}  # named there to be refused in words

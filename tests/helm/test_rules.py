@@ -16,10 +16,10 @@ from tests.helm.render import (
     Object,
     containers,
     objects,
-    of,
-    pods,
-    text,
-    the,
+    of_kind,
+    only,
+    pod_templates,
+    rendered,
     web_files,
 )
 
@@ -29,7 +29,7 @@ every_mode = pytest.mark.parametrize("mode", MODES)
 @every_mode
 def test_no_container_can_do_more_than_it_must(mode: str) -> None:
     """Pod Security "restricted", and what it leaves open: no writable root, no token."""
-    for name, pod in pods(objects(mode)):
+    for name, pod in pod_templates(objects(mode)):
         spec = pod["spec"]
         context = spec["securityContext"]
         assert (context["runAsNonRoot"], context["seccompProfile"]) == (True, {"type": "RuntimeDefault"}), (
@@ -54,7 +54,7 @@ def test_each_image_is_named_by_digest_and_the_right_user_runs_it(mode: str) -> 
     users = {f"{values[name]['image']['repository']}@{values[name]['image']['digest']}": user
              for name, user in (("web", 101), ("api", 10001))}  # fmt: skip
     seen = set()
-    for name, pod in pods(objects(mode)):
+    for name, pod in pod_templates(objects(mode)):
         for one in containers(pod):
             assert users[one["image"]] == pod["spec"]["securityContext"]["runAsUser"], name
             seen.add(one["image"])
@@ -64,8 +64,8 @@ def test_each_image_is_named_by_digest_and_the_right_user_runs_it(mode: str) -> 
 @every_mode
 def test_every_service_reaches_a_port_of_some_pod(mode: str) -> None:
     found = objects(mode)
-    for service in of("Service", found):
-        selected = [pod for _, pod in pods(found) if selects(service["spec"]["selector"], pod)]
+    for service in of_kind("Service", found):
+        selected = [pod for _, pod in pod_templates(found) if selects(service["spec"]["selector"], pod)]
         assert selected, service["metadata"]["name"]
         for port in service["spec"]["ports"]:
             names = {
@@ -78,13 +78,13 @@ def test_every_service_reaches_a_port_of_some_pod(mode: str) -> None:
 def test_every_selector_selects_something(mode: str) -> None:
     """Budgets, policies and monitors that select nothing are silent, and do nothing."""
     found = objects(mode)
-    for one in [*of("PodDisruptionBudget", found), *of("NetworkPolicy", found)]:
+    for one in [*of_kind("PodDisruptionBudget", found), *of_kind("NetworkPolicy", found)]:
         spec = one["spec"]
         selector = spec.get("selector") or spec["podSelector"]
-        assert any(selects(selector, pod) for _, pod in pods(found)), one["metadata"]["name"]
-    for one in of("ServiceMonitor", found):
+        assert any(selects(selector, pod) for _, pod in pod_templates(found)), one["metadata"]["name"]
+    for one in of_kind("ServiceMonitor", found):
         services = [
-            each for each in of("Service", found) if within(one["spec"]["selector"]["matchLabels"], each)
+            each for each in of_kind("Service", found) if within(one["spec"]["selector"]["matchLabels"], each)
         ]
         assert services, one["metadata"]["name"]
         ports = {port["name"] for service in services for port in service["spec"]["ports"]}
@@ -94,8 +94,10 @@ def test_every_selector_selects_something(mode: str) -> None:
 @every_mode
 def test_every_pod_is_under_a_policy_for_both_directions(mode: str) -> None:
     found = objects(mode)
-    for name, pod in pods(found):
-        policies = [one for one in of("NetworkPolicy", found) if selects(one["spec"]["podSelector"], pod)]
+    for name, pod in pod_templates(found):
+        policies = [
+            one for one in of_kind("NetworkPolicy", found) if selects(one["spec"]["podSelector"], pod)
+        ]
         assert policies, name
         assert all(one["spec"]["policyTypes"] == ["Ingress", "Egress"] for one in policies), name
 
@@ -103,7 +105,7 @@ def test_every_pod_is_under_a_policy_for_both_directions(mode: str) -> None:
 @every_mode
 def test_deployments_change_without_a_moment_of_absence(mode: str) -> None:
     """But for one file with one writer, which says so."""
-    for one in of("Deployment", objects(mode)):
+    for one in of_kind("Deployment", objects(mode)):
         spec, pod = one["spec"], one["spec"]["template"]["spec"]
         if mode == "trial" and one["metadata"]["name"] == "site-api":
             assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
@@ -120,7 +122,7 @@ def test_deployments_change_without_a_moment_of_absence(mode: str) -> None:
 @every_mode
 def test_readiness_and_liveness_ask_different_things(mode: str) -> None:
     """A slow database takes a pod out of the Service; it must not restart it."""
-    for one in of("Deployment", objects(mode)):
+    for one in of_kind("Deployment", objects(mode)):
         (box,) = one["spec"]["template"]["spec"]["containers"]
         paths = {
             name: box[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")
@@ -130,7 +132,7 @@ def test_readiness_and_liveness_ask_different_things(mode: str) -> None:
 
 @every_mode
 def test_pods_of_one_kind_are_spread_over_nodes(mode: str) -> None:
-    for one in of("Deployment", objects(mode)):
+    for one in of_kind("Deployment", objects(mode)):
         (spread,) = one["spec"]["template"]["spec"]["topologySpreadConstraints"]
         assert (spread["topologyKey"], spread["maxSkew"]) == ("kubernetes.io/hostname", 1)
         assert spread["labelSelector"]["matchLabels"] == one["spec"]["selector"]["matchLabels"]
@@ -139,7 +141,7 @@ def test_pods_of_one_kind_are_spread_over_nodes(mode: str) -> None:
 @every_mode
 def test_selectors_hold_nothing_that_changes(mode: str) -> None:
     """A selector cannot be changed: a version in it would stop every upgrade."""
-    for one in of("Deployment", objects(mode)):
+    for one in of_kind("Deployment", objects(mode)):
         assert one["spec"]["selector"]["matchLabels"].keys() == {
             f"app.kubernetes.io/{name}" for name in ("name", "instance", "component")
         }
@@ -148,9 +150,9 @@ def test_selectors_hold_nothing_that_changes(mode: str) -> None:
 @every_mode
 def test_every_volume_is_mounted_and_every_mount_is_a_volume(mode: str) -> None:
     found = objects(mode)
-    maps = {one["metadata"]["name"]: one["data"] for one in of("ConfigMap", found)}
-    claims = {one["metadata"]["name"] for one in of("PersistentVolumeClaim", found)}
-    for name, pod in pods(found):
+    maps = {one["metadata"]["name"]: one["data"] for one in of_kind("ConfigMap", found)}
+    claims = {one["metadata"]["name"] for one in of_kind("PersistentVolumeClaim", found)}
+    for name, pod in pod_templates(found):
         volumes = {one["name"]: one for one in pod["spec"].get("volumes", [])}
         mounted = {mount["name"] for box in containers(pod) for mount in box.get("volumeMounts", [])}
         assert mounted == volumes.keys(), name
@@ -175,7 +177,7 @@ def test_every_volume_is_mounted_and_every_mount_is_a_volume(mode: str) -> None:
 def secrets(found: list[Object]) -> set[tuple[str, str]]:
     """Return each Secret that pods read, with the key."""
     read = set()
-    for _, pod in pods(found):
+    for _, pod in pod_templates(found):
         for volume in pod["spec"].get("volumes", []):
             if secret := volume.get("secret"):
                 read |= {(secret["secretName"], item["key"]) for item in secret["items"]}
@@ -220,7 +222,7 @@ def test_secrets_are_those_that_the_values_name(mode: str, expected: set[tuple[s
     """And the chart makes none: nothing random is rendered."""
     found = objects(mode)
     assert secrets(found) == expected
-    assert of("Secret", found) == []
+    assert of_kind("Secret", found) == []
 
 
 @every_mode
@@ -229,8 +231,8 @@ def test_web_may_reach_what_its_configuration_names(mode: str) -> None:
     found = objects(mode)
     conf = web_files(found)["cluster.conf"]
     names = dict(re.findall(r'map "" \$(api|peers|bucket) +\{ default "([^"]*)"; \}', conf))
-    services = {f"{one['metadata']['name']}.site.svc.cluster.local": one for one in of("Service", found)}
-    egress = the("NetworkPolicy", found, "web")["spec"]["egress"]
+    services = {f"{one['metadata']['name']}.site.svc.cluster.local": one for one in of_kind("Service", found)}
+    egress = only("NetworkPolicy", found, "web")["spec"]["egress"]
     for name in ("api", "peers"):
         if not names[name]:
             assert (mode, name) == ("public", "api")
@@ -253,7 +255,7 @@ def test_the_login_may_reach_its_database_and_its_mail_and_no_more(mode: str) ->
         return
     ports = sorted(
         port["port"]
-        for rule in the("NetworkPolicy", found, "api")["spec"]["egress"]
+        for rule in only("NetworkPolicy", found, "api")["spec"]["egress"]
         for port in rule["ports"]
     )
     expected = {
@@ -268,11 +270,11 @@ def test_the_login_may_reach_its_database_and_its_mail_and_no_more(mode: str) ->
 def test_only_the_edge_reaches_a_site_behind_node_ports() -> None:
     """Under the policy Local alone: else every connection comes from a node."""
     found = objects("nodeport")
-    service = the(
-        "Service", [one for one in of("Service", found, "web") if one["metadata"]["name"] == "site-web"]
+    service = only(
+        "Service", [one for one in of_kind("Service", found, "web") if one["metadata"]["name"] == "site-web"]
     )
     assert (service["spec"]["type"], service["spec"]["externalTrafficPolicy"]) == ("NodePort", "Local")
-    (rule,) = the("NetworkPolicy", found, "web")["spec"]["ingress"]
+    (rule,) = only("NetworkPolicy", found, "web")["spec"]["ingress"]
     assert [one["ipBlock"]["cidr"] for one in rule["from"] if "ipBlock" in one] == [
         "192.0.2.7/32",
         "2001:db8::7/128",
@@ -280,7 +282,7 @@ def test_only_the_edge_reaches_a_site_behind_node_ports() -> None:
 
 
 def test_the_login_is_reached_from_web_pods_and_not_from_the_edge() -> None:
-    (rule,) = the("NetworkPolicy", objects("nodeport"), "api")["spec"]["ingress"]
+    (rule,) = only("NetworkPolicy", objects("nodeport"), "api")["spec"]["ingress"]
     found = [json.dumps(one, sort_keys=True) for one in rule["from"]]
     assert [re.findall(r'component": "(\w+)"|metadata.name": "(\w+)"', one)[0] for one in found] == [
         ("web", ""), ("test", ""), ("", "monitoring"),
@@ -290,8 +292,8 @@ def test_the_login_is_reached_from_web_pods_and_not_from_the_edge() -> None:
 def test_an_autoscaler_takes_the_place_of_the_number() -> None:
     """Both would change one field: each release would undo the other."""
     found = objects("autoscaled")
-    spec = the("HorizontalPodAutoscaler", found)["spec"]
-    web, api = the("Deployment", found, "web"), the("Deployment", found, "api")
+    spec = only("HorizontalPodAutoscaler", found)["spec"]
+    web, api = only("Deployment", found, "web"), only("Deployment", found, "api")
     assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "site-web"}
     assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 9)
     (metric,) = spec["metrics"]
@@ -299,7 +301,7 @@ def test_an_autoscaler_takes_the_place_of_the_number() -> None:
     assert [("replicas" in one["spec"]) for one in (web, api)] == [False, False]
     others = [mode for mode in MODES if mode != "autoscaled"]
     assert {one["kind"] for mode in others for one in objects(mode)} & {"HorizontalPodAutoscaler"} == set()
-    assert all("replicas" in one["spec"] for mode in others for one in of("Deployment", objects(mode)))
+    assert all("replicas" in one["spec"] for mode in others for one in of_kind("Deployment", objects(mode)))
 
 
 def test_pods_ask_the_dns_that_the_values_name() -> None:
@@ -307,7 +309,7 @@ def test_pods_ask_the_dns_that_the_values_name() -> None:
     found = objects("autoscaled")
     conf = web_files(found)["cluster.conf"]
     assert conf.startswith("resolver dns-default.openshift-dns.svc.cluster.local valid")
-    for one in of("NetworkPolicy", found):
+    for one in of_kind("NetworkPolicy", found):
         rule = one["spec"]["egress"][0]
         assert [sorted(to) for to in rule["to"]] == [["namespaceSelector", "podSelector"], ["ipBlock"]]
         assert sorted((port["port"], port["protocol"]) for port in rule["ports"]) == [
@@ -322,7 +324,7 @@ def test_pods_ask_the_dns_that_the_values_name() -> None:
 def test_there_is_one_way_in(mode: str, kinds: set[str]) -> None:
     found = objects(mode)
     assert {one["kind"] for one in found} & {"Ingress", "HTTPRoute"} == kinds
-    nodeports = [one for one in of("Service", found) if one["spec"].get("type") == "NodePort"]
+    nodeports = [one for one in of_kind("Service", found) if one["spec"].get("type") == "NodePort"]
     assert len(nodeports) == (mode == "nodeport")
 
 
@@ -330,7 +332,7 @@ def test_without_a_login_nothing_of_it_is_left() -> None:
     found = objects("public")
     components = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in found}
     assert components == {"web", "test"}
-    assert "8000" not in text("public")
+    assert "8000" not in rendered("public")
     conf = web_files(found)
     assert json.loads(conf["version.json"])["images"].keys() == {"web"}
 

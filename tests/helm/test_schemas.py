@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 
 from tests.helm.golden import FOLDER, GOLDEN
-from tests.helm.render import MODES, objects, text
+from tests.helm.render import MODES, objects, rendered
 from tests.support.tools import need
 
 NEWEST = kubernetes_validate.latest_version()
@@ -34,7 +34,7 @@ def test_manifests_are_what_kubernetes_takes(mode: str, version: str) -> None:
 @pytest.mark.parametrize("mode", GOLDEN)
 def test_manifests_are_the_golden_ones(mode: str) -> None:
     """So that a change of the chart is read as a diff of what it does. Else: make golden."""
-    assert (FOLDER / f"{mode}.yaml").read_text("utf-8") == text(mode)
+    assert (FOLDER / f"{mode}.yaml").read_text("utf-8") == rendered(mode)
 
 
 # What checkov finds and we leave: kinds by rule, and why.
@@ -56,7 +56,7 @@ EXCEPTIONS: dict[str, set[str]] = {
 def scanned(mode: str, folder: Path) -> list[tuple[str, str]]:
     """Return (rule, kind) of all that checkov finds, without asking anybody."""
     file = folder / f"{mode}.yaml"
-    file.write_text(text(mode))
+    file.write_text(rendered(mode))
     words = ["--file", str(file), "--framework", "kubernetes", "--output", "json", "--quiet", "--compact",
              "--skip-download", "--soft-fail"]  # fmt: skip
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
@@ -80,4 +80,4 @@ def test_a_scanner_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
 def test_the_golden_copies_name_no_secret() -> None:
     """They are published."""
     for mode in GOLDEN:
-        assert not re.search(r"(?i)password: *\S|BEGIN [A-Z ]*PRIVATE", text(mode))
+        assert not re.search(r"(?i)password: *\S|BEGIN [A-Z ]*PRIVATE", rendered(mode))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.apiserver import ApiServer, api_server
-from tests.helm.render import CHART, MODES, RELEASE, given, helm, template_of
+from tests.helm.render import CHART, MODES, RELEASE, helm, pod_template, values_options
 
 NUMBER: dict[str, Any] = {"web.replicas": 3}
 UNMANAGED: dict[str, Any] = {"web.replicas": "unmanaged"}
@@ -41,7 +41,7 @@ def upgrade(api: ApiServer, tmp_path: Path) -> Upgrade:
         sets = [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
         return helm("upgrade", RELEASE, chart, "--install", "--kubeconfig", config, "--namespace", "site",
                     "--server-side=true", "--force-conflicts", "--wait=watcher", "--timeout=60s",
-                    *given(mode), *sets, code=code)  # fmt: skip
+                    *values_options(mode), *sets, code=code)  # fmt: skip
 
     return run
 
@@ -203,7 +203,7 @@ def test_a_pod_of_an_old_release_can_start_after_newer_ones(
     for values, version in releases:
         upgrade(values, mode, version)
         for (resource, _), one in api.objects.items():
-            pod = template_of(one.body) if resource == "deployments" else None
+            pod = pod_template(one.body) if resource == "deployments" else None
             if pod:
                 needed |= names(pod)
                 templates.append(json.dumps(pod, sort_keys=True))

@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 
-from tests.helm.render import CHART, MODES, given, helm, objects, of, parse, template, text, the, web_files
+from tests.helm.render import (
+    CHART,
+    MODES,
+    helm,
+    objects,
+    of_kind,
+    only,
+    parse,
+    rendered,
+    template,
+    values_options,
+    web_files,
+)
 from tests.support.tools import need
 
 BAD: list[tuple[str, str, Any, str]] = [
@@ -295,7 +307,7 @@ def test_a_wrong_value_is_named_with_the_way_out(mode: str, name: str, value: An
 @pytest.mark.parametrize("name", ["1site", "a.b", "123"])
 def test_a_release_whose_services_would_be_refused_is_not_rendered(name: str) -> None:
     """Helm takes such names; Kubernetes wants a Service to begin with a letter, and no dots (RFC 1035)."""
-    said = helm("template", name, CHART, *given("nodeport"), code=1)
+    said = helm("template", name, CHART, *values_options("nodeport"), code=1)
     assert f'the name of the release: "{name}" cannot begin the names of Services; take a letter' in said
 
 
@@ -307,12 +319,12 @@ def test_networks_of_both_kinds_are_taken(networks: list[str]) -> None:
 def test_what_looks_like_a_number_stays_a_text() -> None:
     """YAML reads 123 and true as no texts, and Kubernetes refuses them where a name belongs."""
     more = {"images.pullSecrets": ["123"], "api.secret": "1e3", "database.operator.namespace": "1"}
-    found = parse(helm("template", "true", CHART, *given("nodeport")))
+    found = parse(helm("template", "true", CHART, *values_options("nodeport")))
     assert {one["metadata"]["labels"]["app.kubernetes.io/instance"] for one in found} == {"true"}
     text = template("nodeport", more)
     for name in ("123", "1e3", "1"):
         assert f'"{name}"' in text
-    for one in (the("Deployment", parse(text), "api"), the("Deployment", parse(text), "web")):
+    for one in (only("Deployment", parse(text), "api"), only("Deployment", parse(text), "web")):
         assert one["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "123"}]
 
 
@@ -325,7 +337,7 @@ def test_all_faults_come_at_once() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_helm_has_nothing_to_say_about_the_chart(mode: str) -> None:
-    assert "0 chart(s) failed" in helm("lint", "--strict", CHART, *given(mode))
+    assert "0 chart(s) failed" in helm("lint", "--strict", CHART, *values_options(mode))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -333,11 +345,11 @@ def test_equal_values_give_equal_bytes(mode: str, tmp_path: Path) -> None:
     """In another folder, at another time, with another locale and umask, for another user's home."""
     chart = tmp_path / "elsewhere" / "site"
     shutil.copytree(CHART, chart)
-    words = [need("helm"), "template", "site", str(chart), "--namespace", "site", *given(mode)]
+    words = [need("helm"), "template", "site", str(chart), "--namespace", "site", *values_options(mode)]
     argv = ["sh", "-c", 'umask 077; exec "$@"', "-", *words]
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C", "TZ": "Pacific/Kiritimati"}
     again = subprocess.run(argv, env=env, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-    assert again == text(mode)
+    assert again == rendered(mode)
 
 
 NEXT = {
@@ -354,11 +366,11 @@ def test_a_text_changes_the_web_pods_and_nothing_else_that_runs(tmp_path: Path) 
     shutil.copytree(CHART, chart)
     (chart / "Chart.yaml").write_text((CHART / "Chart.yaml").read_text().replace("0.0.0", "1.4.13"))
     old, new = objects("nodeport"), parse(template("nodeport", NEXT, chart=chart))
-    before = {one["metadata"]["name"]: one["spec"] for one in of("Deployment", old)}
-    after = {one["metadata"]["name"]: one["spec"] for one in of("Deployment", new)}
+    before = {one["metadata"]["name"]: one["spec"] for one in of_kind("Deployment", old)}
+    after = {one["metadata"]["name"]: one["spec"] for one in of_kind("Deployment", new)}
     assert before["site-api"] == after["site-api"]
     assert before["site-web"]["template"] != after["site-web"]["template"]
-    assert the("CronJob", old)["spec"] == the("CronJob", new)["spec"]
+    assert only("CronJob", old)["spec"] == only("CronJob", new)["spec"]
 
 
 def test_a_new_login_changes_the_login_alone() -> None:
@@ -368,7 +380,7 @@ def test_a_new_login_changes_the_login_alone() -> None:
     before, after = (
         {
             one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"]
-            for one in of("Deployment", side)
+            for one in of_kind("Deployment", side)
         }
         for side in (old, new)
     )
@@ -384,12 +396,12 @@ def test_web_pods_carry_their_own_files() -> None:
     ]
     assert len({json.dumps(one) for one in files}) == 4
     assert [one.keys() for one in files] == [{"cluster.conf", "process.conf", "version.json"}] * 4
-    assert of("ConfigMap", objects("nodeport")) == []
+    assert of_kind("ConfigMap", objects("nodeport")) == []
 
 
 def test_each_revision_has_a_migration_of_its_own() -> None:
     """A Job cannot change; and nothing that hooks into an upgrade may stand in the way of a rollback."""
-    (job,) = of("Job", objects("nodeport"))
+    (job,) = of_kind("Job", objects("nodeport"))
     assert job["metadata"]["name"] == "site-migrate-1"
     assert "annotations" not in job["metadata"]
     hooks = [one for one in objects("nodeport") if "helm.sh/hook" in one["metadata"].get("annotations", {})]
@@ -397,7 +409,7 @@ def test_each_revision_has_a_migration_of_its_own() -> None:
 
 
 def test_two_releases_fit_into_one_namespace() -> None:
-    files = given("nodeport")
+    files = values_options("nodeport")
     first, second = (
         {(one["kind"], one["metadata"]["name"]) for one in parse(helm("template", name, CHART, *files))}
         for name in ("site", "other")

@@ -19,7 +19,7 @@ def api_project(folder: Path) -> Path:
     return made
 
 
-def copy(made: Path, folder: Path) -> Path:
+def copy_project(made: Path, folder: Path) -> Path:
     """Return a copy of *made* below *folder*, to be changed."""
     one = folder / "site"
     shutil.copytree(made, one, symlinks=True)

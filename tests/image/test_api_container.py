@@ -24,7 +24,7 @@ from tests.image.packing import api_project
 from tests.support.previews import PATIENCE, free_port
 from tests.support.registry import certificate
 from tests.web import server
-from tests.web.server import Image
+from tests.web.server import PodmanImage
 
 HOST = "small.example"
 ENVIRONMENT = {
@@ -50,7 +50,7 @@ class Box:
     """The image, and the words and variables that every container of it gets."""
 
     def __init__(
-        self, image: Image, folder: Path, variables: Mapping[str, str], volumes: Mapping[Path, str]
+        self, image: PodmanImage, folder: Path, variables: Mapping[str, str], volumes: Mapping[Path, str]
     ) -> None:
         self.image, self.folder = image, folder
         self._words = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
@@ -58,7 +58,7 @@ class Box:
 
     def _argv(self, *more: str) -> list[str]:
         name = f"api-{free_port()}"
-        return [*self.image.podman, *server.without_rights(name), *self._words, *more]
+        return [*self.image.podman, *server.unprivileged_options(name), *self._words, *more]
 
     def python(self, *words: str, more: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run Python with *words*, as a job of the chart does."""
@@ -89,7 +89,7 @@ class Running:
         self.process, self.port, self._log = process, port, log
 
     @property
-    def said(self) -> str:
+    def log_text(self) -> str:
         return self._log.read_text("utf-8", "replace")
 
     def get(self, path: str) -> tuple[int, bytes]:
@@ -104,13 +104,13 @@ class Running:
     def wait(self) -> None:
         end = time.monotonic() + PATIENCE * 2
         while time.monotonic() < end:
-            assert self.process.poll() is None, self.said
+            assert self.process.poll() is None, self.log_text
             try:
                 self.get("/livez")
                 return
             except OSError:
                 time.sleep(0.02)
-        raise AssertionError(f"not ready in time: {self.said}")
+        raise AssertionError(f"not ready in time: {self.log_text}")
 
     @property
     def processes(self) -> list[int]:
@@ -127,15 +127,15 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanImage]:
     project = api_project(tmp_path_factory.mktemp("api-container"))
     pack_api_image(project, config.load_config(project), lambda line: pytest.fail(f"asked for more: {line}"))
-    with server.stored(project / "out/images/api") as found:
+    with server.podman_image(project / "out/images/api") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def sqlite(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Box:
+def sqlite(image: PodmanImage, tmp_path_factory: pytest.TempPathFactory) -> Box:
     """The API on a volume with SQLite, migrated by the image."""
     folder = tmp_path_factory.mktemp("sqlite")
     volume = folder / "data"
@@ -174,7 +174,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def on_postgres(image: Image, database: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Box:
+def on_postgres(image: PodmanImage, database: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Box:
     """The API with its credentials apart from the address, as an operator of PostgreSQL hands them out."""
     variables = {
         **ENVIRONMENT,
@@ -194,7 +194,7 @@ def test_it_serves_without_rights_on_sqlite(sqlite: Box) -> None:
         assert one.get("/_gate")[0] == 401
         assert one.get("/_allauth/browser/v1/config")[0] == 200
         assert one.get("/admin/static/admin/css/base.css")[0] == 200
-        assert one.said == ""
+        assert one.log_text == ""
         owners = {Path(f"/proc/{number}").stat().st_uid for number in one.processes}
         environ = "".join(Path(f"/proc/{number}/status").read_text() for number in one.processes)
         rights = set(re.findall(r"(?m)^(?:CapEff|CapBnd|NoNewPrivs):.*", environ))
@@ -280,7 +280,7 @@ def test_it_stops_gracefully(sqlite: Box) -> None:
         assert line.getresponse().status in (400, 403)
         line.close()
         assert one.process.wait(30) == 0
-        assert "Traceback" not in one.said
+        assert "Traceback" not in one.log_text
 
 
 def test_it_needs_little_memory(sqlite: Box) -> None:
@@ -294,7 +294,7 @@ def test_it_needs_little_memory(sqlite: Box) -> None:
         assert sum(shares) < 150_000, f"{sum(shares)} kB"
 
 
-def test_a_missing_variable_is_told_without_a_traceback(image: Image, tmp_path: Path) -> None:
+def test_a_missing_variable_is_told_without_a_traceback(image: PodmanImage, tmp_path: Path) -> None:
     done = Box(image, tmp_path, {}, {}).python(*MANAGE, "migrate")
     assert done.returncode == 2
     assert "LOGIN_SITE_URL: is missing; set LOGIN_SITE_URL" in done.stderr

@@ -23,7 +23,7 @@ from pipelines.core.results import ImageResult
 from pipelines.image import base, base_lock, oci_layout, wheels
 from pipelines.image.api import pack_api_image
 from pipelines.image.python_target import target_of
-from tests.image.packing import api_project, copy
+from tests.image.packing import api_project, copy_project
 from tests.support.project import ROOT, run_cli, write
 from tests.support.tools import need
 
@@ -138,7 +138,7 @@ def test_another_machine_day_user_and_umask_give_the_same_digest(
     made: Path, image: oci_layout.OciImage, tmp_path: Path, who: str
 ) -> None:
     """Decision 8: no daemon, no privilege, no clock. The copy has other modes, times and owners."""
-    one = copy(made, tmp_path / "elsewhere")
+    one = copy_project(made, tmp_path / "elsewhere")
     shutil.rmtree(one / "out/images")
     (one / "out/image-api.json").unlink()
     write(one / "api/gate/__pycache__/views.cpython-311.pyc", b"of another Python")
@@ -169,7 +169,7 @@ def changed(before: oci_layout.OciImage, after: oci_layout.OciImage) -> set[str]
 def test_a_change_of_the_code_is_one_small_layer(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     write(one / "api/health/more.py", '"""Nothing."""\n')
     pack(one)
     after = oci_layout.read_layout(one / "out/images/api")
@@ -180,7 +180,7 @@ def test_a_change_of_the_code_is_one_small_layer(
 def test_a_change_of_a_package_leaves_base_and_code(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     target = target_of(base.pinned_base(one, "api"))
     before = wheels.wheel_directory(one, target)
     text = (one / wheels.FILE).read_text("utf-8")
@@ -245,7 +245,7 @@ def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
 def test_the_result_is_for_people_or_for_machines(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     done = run_cli(one, "image", "api")
     assert done.stdout.splitlines()[0].startswith("out/images/api  amd64  ")
     assert f"digest  {image.digest}" in done.stdout
@@ -257,7 +257,7 @@ def test_the_result_is_for_people_or_for_machines(
 
 def test_only_plain_code_gets_into_an_image(made: Path, tmp_path: Path) -> None:
     """An editor's copy would be in it; a link would be another file elsewhere."""
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     write(one / "api/gate/views.py~", "# a copy")
     write(one / "api/secret.env", "KEY=1")
     (one / "api/gate/linked.py").symlink_to("/etc/hostname")
@@ -272,7 +272,7 @@ def test_another_machine_is_told_what_it_lacks(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without bytecode it would be another image, and a slow one."""
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     shutil.rmtree(one / "out/images")  # one that is packed is not compiled again
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(PipelineError, match="needs Linux on x86_64; pack it on such a machine"):
@@ -283,7 +283,7 @@ def test_an_image_of_the_same_inputs_is_not_packed_again(
     made: Path, image: oci_layout.OciImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its bytecode takes longer than all else of a release; a post changes nothing of it."""
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     monkeypatch.setattr("pipelines.image.bytecode.with_bytecode", lambda *_: pytest.fail("compiled again"))
     assert pack(one).digest == image.digest
 
@@ -291,7 +291,7 @@ def test_an_image_of_the_same_inputs_is_not_packed_again(
 def test_an_image_that_was_damaged_is_packed_again(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     blob = one / "out/images/api/blobs" / image.layers[-1].digest.replace(":", "/")
     blob.write_bytes(blob.read_bytes()[:-1])
     assert pack(one).digest == image.digest

@@ -36,9 +36,9 @@ def test_gixy_finds_nothing(built: Path, tmp_path: Path) -> None:
     shutil.copy(built / "site.toml", project)
     shutil.copytree(built / "out/site", project / "out/site")
     shutil.copytree(ROOT / "images", project / "images")
-    server.unpack(project, root)
+    server.unpack_layers(project, root)
     # As a chart mounts it: the default names nothing, and so no resolver.
-    mounted = server.cluster("resolver 127.0.0.1 valid=10s;\n" + server.TRUSTED, api="api.site.svc:8000")
+    mounted = server.cluster_conf("resolver 127.0.0.1 valid=10s;\n" + server.TRUSTED, api="api.site.svc:8000")
     (root / "etc/nginx/cluster/cluster.conf").write_text(mounted)
     # proxy_pass_normalized warns of escapes that are resolved on the way: $asset holds no letter with one.
     skips = ("--skips", "proxy_pass_normalized")

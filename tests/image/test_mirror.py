@@ -131,9 +131,9 @@ def test_proxies_are_those_of_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
           'echo \'Acquire::https::Proxy "DIRECT";\'\n')  # fmt: skip
     (tmp_path / "apt-config").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    assert debian_mirror.proxies() == {"http_proxy": "http://proxy.example:3142"}
+    assert debian_mirror.apt_proxies() == {"http_proxy": "http://proxy.example:3142"}
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert debian_mirror.proxies() == {}
+    assert debian_mirror.apt_proxies() == {}
 
 
 def test_no_host_is_written_into_the_code() -> None:

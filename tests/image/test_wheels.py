@@ -12,7 +12,7 @@ from pipelines.core.errors import PipelineError, SourceError, ToolError
 from pipelines.image import wheels
 from pipelines.image.base_lock import Base
 from pipelines.image.python_target import PythonTarget, target_of
-from tests.image.packing import api_project, copy
+from tests.image.packing import api_project, copy_project
 from tests.support.project import run_cli, write
 
 TARGET = PythonTarget("amd64", "3.13.5", 41)
@@ -141,7 +141,7 @@ def target_of_project(project: Path) -> PythonTarget:
 
 
 def test_a_wheel_with_other_bytes_is_refused(made: Path, tmp_path: Path) -> None:
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     (wheel,) = wheels.wheel_directory(one, target_of_project(one)).glob("gunicorn-*.whl")
     data = bytearray(wheel.read_bytes())
     data[100] ^= 1
@@ -155,7 +155,7 @@ def test_a_wheel_with_other_bytes_is_refused(made: Path, tmp_path: Path) -> None
 
 
 def test_a_wheel_that_is_missing_is_named(made: Path, tmp_path: Path) -> None:
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     (wheel,) = wheels.wheel_directory(one, target_of_project(one)).glob("whitenoise-*.whl")
     wheel.unlink()
     with pytest.raises(PipelineError, match=r"has no wheel of whitenoise==\S+ for Python 3\.13 on"):
@@ -209,7 +209,7 @@ def test_what_is_fetched_takes_the_place_of_what_was_damaged(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`make wheels` is the remedy that faults name; here its index is a folder."""
-    one = copy(made, tmp_path)
+    one = copy_project(made, tmp_path)
     target = target_of_project(one)
     folder = wheels.wheel_directory(one, target)
     (wheel,) = folder.glob("gunicorn-*.whl")

@@ -101,7 +101,7 @@ def test_a_cluster_that_does_not_help_is_told(
     stage: Stage, status: Runner, kube: Cluster, mute: bool, found: object, fault: str
 ) -> None:
     stage.door.pods = [stage.pod(3)]
-    kube.mute = mute
+    kube.hangs = mute
     kube.release = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
                     "metadata": {"name": "site"}, **found} if isinstance(found, dict) else None  # fmt: skip
     done = status("--deadline", "2", "--json")

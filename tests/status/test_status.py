@@ -18,7 +18,7 @@ import pytest
 from pipelines.charts.newest import best_version
 from pipelines.flux import settings
 from tests.fakes.nexus import Toxic
-from tests.fakes.pods import Pod, door
+from tests.fakes.pods import Pod, front_door
 from tests.fakes.upstream import upstream
 from tests.support.delivery.helm import Helm
 from tests.support.delivery.status_site import Runner, Stage, chart
@@ -43,7 +43,7 @@ def test_it_is_live_when_all_ten_agree(stage: Stage, status: Runner) -> None:
 def test_the_table_is_aligned_and_without_colours_where_nobody_looks(stage: Stage, status: Runner) -> None:
     stage.publish(3)
     stage.door.pods = [stage.pod(3)]
-    with door(Pod(status=503)) as other:
+    with front_door(Pod(status=503)) as other:
         stage.configure(production=stage.door.url, staging=other.url)
         out = status().out
     lines = out.splitlines()
@@ -83,12 +83,12 @@ def test_a_terminal_sees_colours_and_one_line_that_changes(
 
 def test_each_connection_is_a_stranger(stage: Stage, status: Runner) -> None:
     """Nothing is kept: a pod that was chosen once must not be chosen again for that."""
-    stage.door.pods, stage.door.meets = [stage.pod(3)], 10
+    stage.door.pods, stage.door.barrier = [stage.pod(3)], 10
     assert status().code == 0
-    assert stage.door.most == 10  # at once: they waited for one another
-    assert sorted(number for number, _, _ in stage.door.asked) == list(range(10))
-    assert {path for _, path, _ in stage.door.asked} == {"/version.json"}
-    assert {headers["connection"] for _, _, headers in stage.door.asked} == {"close"}
+    assert stage.door.max_open == 10  # at once: they waited for one another
+    assert sorted(number for number, _, _ in stage.door.requests) == list(range(10))
+    assert {path for _, path, _ in stage.door.requests} == {"/version.json"}
+    assert {headers["connection"] for _, _, headers in stage.door.requests} == {"close"}
 
 
 def test_one_old_pod_of_three_is_seen(stage: Stage, status: Runner) -> None:
@@ -118,9 +118,9 @@ def test_one_version_with_two_sites_is_not_live(stage: Stage, status: Runner) ->
     [
         (Pod(status=503),                                   "503"),
         (Pod(status=301, headers=(("Location", "https://elsewhere.example/"),)), "301, a redirect"),
-        (Pod(breaks=True),                                  "the connection broke"),
-        (Pod(mute=True),                                    "no answer within 3 s"),
-        (Pod(body=b"", drips=True),                         "no answer within 3 s"),
+        (Pod(resets=True),                                  "the connection broke"),
+        (Pod(hangs=True),                                    "no answer within 3 s"),
+        (Pod(body=b"", trickles=True),                         "no answer within 3 s"),
         (Pod(body=b"<html>"),                               "/version.json is none of this pipeline"),
         (Pod(body=b"[" * 50_000),                           "/version.json is none of this pipeline"),
         (Pod(body=b"x" * 70_000),                           "an answer of more than 64 KiB"),
@@ -164,7 +164,7 @@ def private(folder: Path) -> ssl.SSLContext:
 def test_tls_is_verified_with_the_authority_that_publishing_trusts(
     stage: Stage, status: Runner, tmp_path: Path
 ) -> None:
-    with door(stage.pod(3), tls=private(tmp_path)) as own:
+    with front_door(stage.pod(3), tls=private(tmp_path)) as own:
         stage.configure(production=own.url)
         assert "10 of 10 connections failed: TLS: its certificate is not trusted" in status().out
         done = status("--json", env={"SITE_CA_FILE": str(tmp_path / "certificate.pem")})
@@ -175,7 +175,7 @@ def test_tls_is_verified_with_the_authority_that_publishing_trusts(
 def test_pods_behind_a_real_edge_are_told_apart(stage: Stage, status: Runner, tmp_path: Path) -> None:
     """An NGINX that ends TLS and keeps its own connections, as an Ingress does."""
     private(tmp_path)
-    with door(stage.pod(3)) as one, door(stage.pod(3)) as two, door(stage.pod(2)) as old:
+    with front_door(stage.pod(3)) as one, front_door(stage.pod(3)) as two, front_door(stage.pod(2)) as old:
         port = free_port()
         servers = "".join(f"server {pod.url.removeprefix('http://')};" for pod in (one, two, old))
         write(tmp_path / "nginx.conf", f"""

@@ -18,7 +18,7 @@ from tests.support.previews import preview_site
 from tests.support.project import ROOT, build_site
 from tests.support.tools import need_base
 from tests.web import server
-from tests.web.server import Image, Web
+from tests.web.server import PodmanImage, WebServer
 
 CANARY = "canary-8c1f2e"  # in every gated byte, and nowhere else
 SITE = {
@@ -40,10 +40,10 @@ SITE = {
     "content/posts/long.md": "---\ntitle: Long\ndate: 2026-01-05\n---\n" + "Many words. " * 900 + "\n",
 }
 
-Start = Callable[..., AbstractContextManager[Web]]
+Start = Callable[..., AbstractContextManager[WebServer]]
 
 
-def made(folder: Path, files: Mapping[str, str] | None = None) -> Path:
+def build_web_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:
     """Build the site in *folder*, with *files* more than it has, and return its project."""
     site = preview_site(folder, {**SITE, **(files or {})})
     build_site(site)
@@ -54,15 +54,15 @@ def made(folder: Path, files: Mapping[str, str] | None = None) -> Path:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project of the preview's tests with secrets and more addresses, built for readers."""
-    return made(tmp_path_factory.mktemp("web"))
+    return build_web_project(tmp_path_factory.mktemp("web"))
 
 
 @pytest.fixture(scope="session")
-def podman(project: Path) -> Iterator[Image]:
+def podman(project: Path) -> Iterator[PodmanImage]:
     """podman with the image of the project, which stands on the pinned base."""
     need_base(project, "web")
     pack(project, config.load_config(project))
-    with server.stored(project / "out/images/web") as found:
+    with server.podman_image(project / "out/images/web") as found:
         yield found
 
 
@@ -73,13 +73,13 @@ def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytes
     found = request.getfixturevalue("podman") if request.param == "container" else None
 
     @contextmanager
-    def one(extra: str = server.TRUSTED, port: int = 0, **values: str) -> Iterator[Web]:
+    def one(extra: str = server.TRUSTED, port: int = 0, **values: str) -> Iterator[WebServer]:
         folder = tmp_path_factory.mktemp(f"web-{next(count)}")
-        text = server.cluster(extra, **values)
+        text = server.cluster_conf(extra, **values)
         box = (
-            server.container(folder, found, text, port)
+            server.run_container(folder, found, text, port)
             if found
-            else server.process(folder, project, text, port)
+            else server.run_process(folder, project, text, port)
         )
         with box as web:
             yield web
@@ -88,27 +88,27 @@ def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytes
 
 
 @pytest.fixture(scope="session")
-def _api() -> Iterator[Upstream]:
+def _upstream() -> Iterator[Upstream]:
     with upstream() as told:
         yield told
 
 
 @pytest.fixture
-def api(_api: Upstream) -> Upstream:
+def api(_upstream: Upstream) -> Upstream:
     """An upstream in the place of the login API, which lets everybody in unless told otherwise."""
-    _api.answers(204)
-    return _api
+    _upstream.answers(204)
+    return _upstream
 
 
 @pytest.fixture(scope="session")
-def web(start: Start, _api: Upstream) -> Iterator[Web]:
+def web(start: Start, _upstream: Upstream) -> Iterator[WebServer]:
     """A server with the upstream as its API."""
-    with start(api=f"127.0.0.1:{_api.port}") as one:
+    with start(api=f"127.0.0.1:{_upstream.port}") as one:
         yield one
 
 
 @pytest.fixture(scope="session")
-def alone(start: Start) -> Iterator[Web]:
+def default_web(start: Start) -> Iterator[WebServer]:
     """A server with the default of the image: nothing is named, nobody is trusted."""
     with start(extra="") as one:
         yield one

@@ -40,7 +40,7 @@ TRUSTED = "set_real_ip_from 127.0.0.0/8;\n"
 
 
 @dataclass(frozen=True)
-class Image:
+class PodmanImage:
     """An image that podman can run."""
 
     podman: list[str]  # the words that call podman with the right storage
@@ -48,7 +48,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a server said."""
 
     status: int
@@ -61,7 +61,7 @@ class Answer:
         return self.body.decode()
 
 
-class Web:
+class WebServer:
     """A server that runs."""
 
     def __init__(self, port: int, health: int, process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -74,7 +74,7 @@ class Web:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         port: int | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Ask for *path* as it stands, over a connection of its own, with little more than a Host."""
         connection = HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
         try:
@@ -91,7 +91,7 @@ class Web:
             for name, value in answer.getheaders():
                 known = fields.get(name.lower())
                 fields[name.lower()] = value if known is None else f"{known}, {value}"
-            return Answer(answer.status, fields, answer.read())
+            return Response(answer.status, fields, answer.read())
         finally:
             connection.close()
 
@@ -109,7 +109,7 @@ class Web:
             return b"".join(parts)
 
     @property
-    def said(self) -> str:
+    def stderr_text(self) -> str:
         """Return what it wrote to standard error."""
         return (self._folder / "stderr").read_text("utf-8", "replace")
 
@@ -134,13 +134,13 @@ class Web:
         return self.process.wait(60)
 
     @property
-    def connections(self) -> int:
+    def active_connections(self) -> int:
         """Return how many connections are open, this one included."""
         text = self.get("/stub_status", port=self.health).text
         return int(re.findall(r"Active connections: (\d+)", text)[0])
 
 
-def cluster(extra: str = TRUSTED, **values: str) -> str:
+def cluster_conf(extra: str = TRUSTED, **values: str) -> str:
     """Return the cluster's file with *values* for its names, and *extra* after it."""
     text = (NGINX / "cluster" / "cluster.conf").read_text("utf-8")
     for name, value in values.items():
@@ -150,7 +150,7 @@ def cluster(extra: str = TRUSTED, **values: str) -> str:
     return text + extra
 
 
-def settings(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
+def write_mounts(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
     """Write what the chart would mount into *folder*; return the two ports."""
     port, health = port or free_port(), free_port()
     for name, data in {
@@ -164,25 +164,25 @@ def settings(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
 
 
 @contextmanager
-def process(folder: Path, project: Path, text: str | None = None, port: int = 0) -> Iterator[Web]:
+def run_process(folder: Path, project: Path, text: str | None = None, port: int = 0) -> Iterator[WebServer]:
     """Run the files of the image of *project* with the NGINX of this machine, below *folder*."""
     nginx = need("nginx")
     root = folder / "root"
-    unpack(project, root)
+    unpack_layers(project, root)
     (root / "tmp").mkdir(exist_ok=True)
     modules = root / "usr/lib/nginx/modules"
     if not modules.exists():
         modules.parent.mkdir(parents=True)
         modules.symlink_to(MODULES)
-    port, health = settings(root / "etc/nginx", cluster() if text is None else text, port)
+    port, health = write_mounts(root / "etc/nginx", cluster_conf() if text is None else text, port)
     # Only root may change the user, and a test's folder is closed to others.
     user = "user root;" if os.geteuid() == 0 else ""
     words = ("-p", f"{root}/", "-e", "/dev/stderr", "-c", "etc/nginx/nginx.conf", "-g", f"daemon off; {user}")
-    with running(folder, [nginx, *words], port, health) as web:
+    with run_server(folder, [nginx, *words], port, health) as web:
         yield web
 
 
-def unpack(project: Path, root: Path) -> None:
+def unpack_layers(project: Path, root: Path) -> None:
     """Write the layers above the base into *root*, as a runtime does."""
     _, layers = web_files(project, config.load_config(project))
     for files in layers.values():
@@ -192,20 +192,22 @@ def unpack(project: Path, root: Path) -> None:
 
 
 @contextmanager
-def container(folder: Path, image: Image, text: str | None = None, port: int = 0) -> Iterator[Web]:
+def run_container(
+    folder: Path, image: PodmanImage, text: str | None = None, port: int = 0
+) -> Iterator[WebServer]:
     """Run *image* without rights, with a root that cannot be written, on the loopback of this machine."""
     mounts = folder / "mounts"
-    port, health = settings(mounts, cluster() if text is None else text, port)
+    port, health = write_mounts(mounts, cluster_conf() if text is None else text, port)
     words = [
-        *without_rights(f"web-{port}"),
+        *unprivileged_options(f"web-{port}"),
         *("--volume", f"{mounts}/cluster:/etc/nginx/cluster:ro"),
         *("--volume", f"{mounts}/listen:/etc/nginx/listen:ro"),
     ]
-    with running(folder, [*image.podman, *words, image.name], port, health) as web:
+    with run_server(folder, [*image.podman, *words, image.name], port, health) as web:
         yield web
 
 
-def without_rights(name: str) -> list[str]:
+def unprivileged_options(name: str) -> list[str]:
     """Return the words for podman that run *name* as the chart does, on the network of this machine."""
     # Limits that this process may set: podman would ask for more than some machines give.
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -217,12 +219,12 @@ def without_rights(name: str) -> list[str]:
 
 
 @contextmanager
-def running(folder: Path, argv: list[str], port: int, health: int) -> Iterator[Web]:
+def run_server(folder: Path, argv: list[str], port: int, health: int) -> Iterator[WebServer]:
     with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
         one = subprocess.Popen(argv, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
-    web = Web(port, health, one, folder)
+    web = WebServer(port, health, one, folder)
     try:
-        _wait(web)
+        _wait_until_ready(web)
         yield web
     finally:
         if one.poll() is None:
@@ -230,20 +232,20 @@ def running(folder: Path, argv: list[str], port: int, health: int) -> Iterator[W
             one.wait(60)
 
 
-def _wait(web: Web) -> None:
+def _wait_until_ready(web: WebServer) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        assert web.process.poll() is None, web.said
+        assert web.process.poll() is None, web.stderr_text
         try:
             if web.get("/readyz", port=web.health).status == 200:
                 return
         except OSError:
             time.sleep(0.02)
-    raise AssertionError(f"not ready in time: {web.said}")
+    raise AssertionError(f"not ready in time: {web.stderr_text}")
 
 
 @contextmanager
-def stored(layout: Path) -> Iterator[Image]:
+def podman_image(layout: Path) -> Iterator[PodmanImage]:
     """Yield the image of *layout* in a storage of podman of its own, which goes with the block."""
     folder = tempfile.mkdtemp(prefix="pod-")  # podman wants a path of at most 50 characters
     words = [need("podman"), "--root", f"{folder}/storage", "--runroot", f"{folder}/run"]
@@ -251,7 +253,7 @@ def stored(layout: Path) -> Iterator[Image]:
         words += ["--runtime", "runc"]
     done = subprocess.run([*words, "pull", "-q", f"oci:{layout}"], capture_output=True, text=True, check=True)
     try:
-        yield Image(words, done.stdout.strip())
+        yield PodmanImage(words, done.stdout.strip())
     finally:
         subprocess.run([*words, "rmi", "--all", "--force"], capture_output=True, check=False)
         subprocess.run(["umount", f"{folder}/storage/overlay"], capture_output=True, check=False)

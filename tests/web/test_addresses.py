@@ -17,33 +17,35 @@ from tests.support.loopback_addresses import ANSWERS, MOVED, REFUSED, WITHOUT_AP
 from tests.support.previews import preview_site
 from tests.support.project import ROOT, build_site, write
 from tests.web import server
-from tests.web.conftest import Start, made
-from tests.web.server import NGINX, Web
+from tests.web.conftest import Start, build_web_project
+from tests.web.server import NGINX, WebServer
 
 
 @pytest.mark.parametrize(("path", "status", "kind"), [*ANSWERS, *WITHOUT_API])
-def test_each_address_has_its_status_and_type(alone: Web, path: str, status: int, kind: str) -> None:
-    answer = alone.get(path)
+def test_each_address_has_its_status_and_type(
+    default_web: WebServer, path: str, status: int, kind: str
+) -> None:
+    answer = default_web.get(path)
     assert (answer.status, answer.headers["content-type"]) == (status, kind)
 
 
 @pytest.mark.parametrize(("path", "location"), MOVED)
-def test_a_page_has_one_address(alone: Web, path: str, location: str) -> None:
-    answer = alone.get(path)
+def test_a_page_has_one_address(default_web: WebServer, path: str, location: str) -> None:
+    answer = default_web.get(path)
     assert (answer.status, answer.headers["location"]) == (301, location)
     assert answer.headers["cache-control"] == "no-cache"  # browsers keep a bare 301 for good
 
 
 @pytest.mark.parametrize("method", REFUSED)
 @pytest.mark.parametrize("path", ["/", "/nowhere/", "/old", "/members/", "/feed.atom"])
-def test_pages_can_only_be_read(alone: Web, method: str, path: str) -> None:
-    answer = alone.get(path, method)
+def test_pages_can_only_be_read(default_web: WebServer, method: str, path: str) -> None:
+    answer = default_web.get(path, method)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_head_has_the_headers_of_get_and_no_body(alone: Web) -> None:
+def test_head_has_the_headers_of_get_and_no_body(default_web: WebServer) -> None:
     for path in ("/posts/one/", "/feed.atom", "/nowhere/", "/old", "/members/", "/version.json"):
-        head, get = alone.get(path, "HEAD"), alone.get(path)
+        head, get = default_web.get(path, "HEAD"), default_web.get(path)
         own = {"date"}
         assert head.body == b""
         assert {n: v for n, v in head.headers.items() if n not in own} == {
@@ -75,9 +77,9 @@ def test_every_type_is_that_of_the_preview() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/posts/long/", "/feed.atom", "/nowhere/"])
 def test_twins_are_sent_to_those_who_can_read_them(
-    alone: Web, path: str, accept: str, coding: str | None
+    default_web: WebServer, path: str, accept: str, coding: str | None
 ) -> None:
-    plain, packed = alone.get(path), alone.get(path, headers={"Accept-Encoding": accept})
+    plain, packed = default_web.get(path), default_web.get(path, headers={"Accept-Encoding": accept})
     assert (packed.status, packed.headers.get("content-encoding")) == (plain.status, coding)
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
@@ -85,17 +87,17 @@ def test_twins_are_sent_to_those_who_can_read_them(
     assert packed.headers["content-type"] == plain.headers["content-type"]
 
 
-def test_twins_are_sent_through_proxies_too(alone: Web) -> None:
+def test_twins_are_sent_through_proxies_too(default_web: WebServer) -> None:
     """Where a proxy writes Via, NGINX sends whole files to those who can only read gzip, by default."""
-    answer = alone.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
+    answer = default_web.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
     assert answer.headers["content-encoding"] == "gzip"
 
 
-def test_twins_have_no_names_of_their_own(alone: Web, project: Path) -> None:
+def test_twins_have_no_names_of_their_own(default_web: WebServer, project: Path) -> None:
     root = project / "out/site/public"
     twins = sorted(path for path in root.rglob("*") if path.suffix in (".gz", ".br"))
     assert twins
-    found = {alone.get(f"/{quote(path.relative_to(root).as_posix())}").status for path in twins}
+    found = {default_web.get(f"/{quote(path.relative_to(root).as_posix())}").status for path in twins}
     assert found == {404}
 
 
@@ -108,17 +110,17 @@ def test_every_ending_that_has_twins_is_known_to_nginx() -> None:
 
 @pytest.mark.parametrize("accept", ["identity", "gzip", "br"])
 @pytest.mark.parametrize("path", ["/posts/long/", "/feed.atom", "/robots.txt"])
-def test_what_did_not_change_is_not_sent_again(alone: Web, path: str, accept: str) -> None:
+def test_what_did_not_change_is_not_sent_again(default_web: WebServer, path: str, accept: str) -> None:
     coding = {"Accept-Encoding": accept}
-    first = alone.get(path, headers=coding)
+    first = default_web.get(path, headers=coding)
     assert "last-modified" not in first.headers
-    again = alone.get(path, headers={**coding, "If-None-Match": f'"x", {first.headers["etag"]}'})
+    again = default_web.get(path, headers={**coding, "If-None-Match": f'"x", {first.headers["etag"]}'})
     assert (again.status, again.body) == (304, b"")
     assert {name: again.headers[name] for name in ("etag", "cache-control")} == {
         name: first.headers[name] for name in ("etag", "cache-control")
     }
     # A date that a reader sends is a guess: it must not hide a change.
-    dated = alone.get(path, headers={**coding, "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})
+    dated = default_web.get(path, headers={**coding, "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})
     assert dated.status == 200
 
 
@@ -128,12 +130,14 @@ def test_an_edit_of_equal_length_is_seen_and_nothing_else_is(tmp_path: Path) -> 
     for word in ("one ", "two "):
         folder = tmp_path / word.strip()
         folder.mkdir()
-        site = made(folder, {"content/pages/edited.md": f"---\ntitle: A page\n---\n{word * 400}\n"})
+        site = build_web_project(
+            folder, {"content/pages/edited.md": f"---\ntitle: A page\n---\n{word * 400}\n"}
+        )
         releases.append((folder, site))
     asked = [(path, accept) for path in ("/edited/", "/about/") for accept in ("identity", "gzip", "br")]
-    with server.process(*releases[0]) as web:
+    with server.run_process(*releases[0]) as web:
         before = {key: web.get(key[0], headers={"Accept-Encoding": key[1]}) for key in asked}
-    with server.process(*releases[1]) as web:
+    with server.run_process(*releases[1]) as web:
         for (path, accept), old in before.items():
             told = {"Accept-Encoding": accept, "If-None-Match": old.headers["etag"]}
             assert web.get(path, headers=told).status == (200 if path == "/edited/" else 304), (path, accept)
@@ -153,13 +157,13 @@ def test_an_edit_of_equal_length_is_seen_and_nothing_else_is(tmp_path: Path) -> 
     ],
 )  # fmt: skip
 def test_a_part_of_a_file_can_be_asked_for(
-    alone: Web, asked: str, status: int, body: bytes | None, told: str | None
+    default_web: WebServer, asked: str, status: int, body: bytes | None, told: str | None
 ) -> None:
-    answer = alone.get("/files/facts.csv", headers={"Range": asked})
+    answer = default_web.get("/files/facts.csv", headers={"Range": asked})
     assert (answer.status, answer.headers.get("content-range")) == (status, told)
     if body is not None:
         assert answer.body == body
-    other = alone.get("/files/facts.csv", headers={"Range": asked, "If-Range": '"another"'})
+    other = default_web.get("/files/facts.csv", headers={"Range": asked, "If-Range": '"another"'})
     assert (other.status, other.body) == (200, b"a,b\n1,2\n")
 
 
@@ -172,7 +176,7 @@ def test_an_alias_may_be_long_and_many(tmp_path: Path) -> None:
         pages[f"content/pages/moved-{number}.md"] = (
             f"---\ntitle: Moved {number}\naliases:{rows}\n---\nText.\n"
         )
-    with server.process(tmp_path, made(tmp_path, pages)) as web:
+    with server.run_process(tmp_path, build_web_project(tmp_path, pages)) as web:
         assert web.get(aliases[-1]).headers["location"] == "/moved-29/"
 
 
@@ -183,7 +187,7 @@ def test_a_site_without_login_has_no_trace_of_it(tmp_path: Path) -> None:
     shutil.rmtree(site / "content/members")
     shutil.copytree(ROOT / "images", site / "images")
     build_site(site)
-    with server.process(tmp_path, site) as web:
+    with server.run_process(tmp_path, site) as web:
         assert not (tmp_path / "root/etc/nginx/login").exists()
         assert web.get("/").status == 200
         gone = ("/_allauth/browser/v1/config", "/accounts/", "/admin/", "/admin", "/_gate", "/_gate/staff",
@@ -191,8 +195,8 @@ def test_a_site_without_login_has_no_trace_of_it(tmp_path: Path) -> None:
         assert {path: web.get(path).status for path in gone} == dict.fromkeys(gone, 404)
 
 
-def test_what_is_live_is_a_mounted_file_that_nobody_keeps(alone: Web) -> None:
-    answer = alone.get("/version.json")
+def test_what_is_live_is_a_mounted_file_that_nobody_keeps(default_web: WebServer) -> None:
+    answer = default_web.get("/version.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
@@ -210,13 +214,13 @@ def test_what_is_live_is_a_mounted_file_that_nobody_keeps(alone: Web) -> None:
     ],
 )  # fmt: skip
 def test_the_health_of_a_pod_is_asked_on_a_port_of_its_own(
-    alone: Web, path: str, status: int, text: str
+    default_web: WebServer, path: str, status: int, text: str
 ) -> None:
-    answer = alone.get(path, port=alone.health)
+    answer = default_web.get(path, port=default_web.health)
     assert answer.status == status
     assert answer.text.startswith(text)
     if path.startswith(("/livez", "/readyz", "/stub")):
-        assert alone.get(path).status == 404
+        assert default_web.get(path).status == 404
 
 
 def test_a_version_can_be_asked_for(start: Start) -> None:
@@ -228,5 +232,5 @@ def test_a_version_can_be_asked_for(start: Start) -> None:
         assert web.get("/", headers={"If-Version": "1.4.1"}).status == 200  # the condition is of that file
 
 
-def test_no_pod_without_a_version_passes_for_one(alone: Web) -> None:
-    assert alone.get("/version.json", headers={"If-Version": "1.4.12"}).status == 412
+def test_no_pod_without_a_version_passes_for_one(default_web: WebServer) -> None:
+    assert default_web.get("/version.json", headers={"If-Version": "1.4.12"}).status == 412

@@ -15,8 +15,8 @@ from tests.support.previews import free_port
 from tests.support.project import build_site
 from tests.support.registry import certificate
 from tests.web import server
-from tests.web.conftest import CANARY, Start, made
-from tests.web.server import Web
+from tests.web.conftest import CANARY, Start, build_web_project
+from tests.web.server import WebServer
 
 FOREVER = "public, max-age=31536000, immutable"
 GONE = "/assets/gone.0123abcd.css"
@@ -26,7 +26,7 @@ GONE = "/assets/gone.0123abcd.css"
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The next release: another stylesheet, another members' picture."""
     folder = tmp_path_factory.mktemp("other")
-    site = made(folder)
+    site = build_web_project(folder)
     style = next((site / "theme/css").glob("*.css"))
     style.write_text(style.read_text("utf-8") + "\n.another-release{color:red}\n", "utf-8")
     picture = site / "content/images/secret.svg"
@@ -47,18 +47,18 @@ def assets(site: Path, tree: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def pods(
-    start: Start, other: Path, tmp_path_factory: pytest.TempPathFactory, _api: Upstream
-) -> Iterator[tuple[Web, Web]]:
+    start: Start, other: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: Upstream
+) -> Iterator[tuple[WebServer, WebServer]]:
     """An old pod and a new one, each with the other as its peer."""
     folder, new = tmp_path_factory.mktemp("new"), free_port()
-    with start(api=f"127.0.0.1:{_api.port}", peers=f"127.0.0.1:{new}") as old:
-        text = server.cluster(api=f"127.0.0.1:{_api.port}", peers=f"127.0.0.1:{old.port}")
-        with server.process(folder, other, text, port=new) as one:
+    with start(api=f"127.0.0.1:{_upstream.port}", peers=f"127.0.0.1:{new}") as old:
+        text = server.cluster_conf(api=f"127.0.0.1:{_upstream.port}", peers=f"127.0.0.1:{old.port}")
+        with server.run_process(folder, other, text, port=new) as one:
             yield old, one
 
 
 def test_pods_of_two_releases_answer_for_each_other(
-    pods: tuple[Web, Web], project: Path, other: Path, api: Upstream
+    pods: tuple[WebServer, WebServer], project: Path, other: Path, api: Upstream
 ) -> None:
     """During a rollout every page finds its assets, whichever pod it asks."""
     before, after = assets(project, "public"), assets(other, "public")
@@ -82,7 +82,7 @@ def test_pods_of_two_releases_answer_for_each_other(
 
 
 def test_members_assets_are_asked_for_through_the_peers_own_gate(
-    pods: tuple[Web, Web], project: Path, other: Path, api: Upstream
+    pods: tuple[WebServer, WebServer], project: Path, other: Path, api: Upstream
 ) -> None:
     (path,) = {p for p in assets(other, "gated") - assets(project, "gated") if p.endswith(".svg")}
     cookie = {"Cookie": "sessionid=abc"}
@@ -100,7 +100,7 @@ def test_members_assets_are_asked_for_through_the_peers_own_gate(
     assert pods[0].get(path, headers={**cookie, "X-Asset-Hop": "1"}).status == 403
 
 
-def test_what_nobody_has_is_not_there(pods: tuple[Web, Web]) -> None:
+def test_what_nobody_has_is_not_there(pods: tuple[WebServer, WebServer]) -> None:
     """One hop: a peer that is asked by a peer asks nobody."""
     answer = pods[0].get(GONE)
     assert answer.status == 404

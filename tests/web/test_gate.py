@@ -13,12 +13,12 @@ import pytest
 from tests.fakes.upstream import Upstream, upstream
 from tests.support.previews import free_port
 from tests.web.conftest import CANARY, Start, gated_paths
-from tests.web.server import Answer, Web
+from tests.web.server import Response, WebServer
 
 PAGE = "/members/inside/"
 
 
-def shows(answer: Answer) -> bool:
+def shows(answer: Response) -> bool:
     """Return whether a gated byte is in *answer*, however it is packed."""
     body = answer.body
     coding = answer.headers.get("content-encoding") if body else None
@@ -29,7 +29,7 @@ def shows(answer: Answer) -> bool:
     return CANARY.encode() in body or CANARY in str(answer.headers)
 
 
-def test_a_yes_opens_and_the_api_is_asked_each_time(web: Web, api: Upstream) -> None:
+def test_a_yes_opens_and_the_api_is_asked_each_time(web: WebServer, api: Upstream) -> None:
     answer = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
     assert answer.status == 200
     assert shows(answer)
@@ -68,7 +68,7 @@ def test_a_yes_opens_and_the_api_is_asked_each_time(web: Web, api: Upstream) -> 
     ],
 )  # fmt: skip
 def test_any_answer_but_yes_keeps_it_shut(
-    web: Web, api: Upstream, said: int, status: int, page: str | None
+    web: WebServer, api: Upstream, said: int, status: int, page: str | None
 ) -> None:
     api.answers(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
     answer = web.get(PAGE)
@@ -82,7 +82,7 @@ def test_any_answer_but_yes_keeps_it_shut(
 
 @pytest.mark.parametrize("status", [200, 204, 302, 401, 403, 500])
 @pytest.mark.parametrize("target", ["/", "/members/inside/", "/_gate", "@missing"])
-def test_the_api_cannot_lead_around_the_gate(web: Web, api: Upstream, status: int, target: str) -> None:
+def test_the_api_cannot_lead_around_the_gate(web: WebServer, api: Upstream, status: int, target: str) -> None:
     """Trap: NGINX follows X-Accel-Redirect within the question, and takes the page's 200 for a yes."""
     api.answers(status, X_Accel_Redirect=target)
     for path in (PAGE, "/admin/x"):
@@ -92,7 +92,7 @@ def test_the_api_cannot_lead_around_the_gate(web: Web, api: Upstream, status: in
         assert len(api.asked) <= 1 or status == 204
 
 
-def test_the_gate_is_not_passed_by_asking_for_what_is_kept(web: Web, api: Upstream) -> None:
+def test_the_gate_is_not_passed_by_asking_for_what_is_kept(web: WebServer, api: Upstream) -> None:
     """A validator of a page that was seen once opens nothing later."""
     etag = web.get(PAGE).headers.get("etag", '"x"')
     api.answers(401)
@@ -101,7 +101,7 @@ def test_the_gate_is_not_passed_by_asking_for_what_is_kept(web: Web, api: Upstre
     assert web.get(PAGE, headers={"If-None-Match": "*", "Range": "bytes=0-10"}).status == 503
 
 
-def test_a_slow_api_is_a_closed_gate(web: Web, api: Upstream) -> None:
+def test_a_slow_api_is_a_closed_gate(web: WebServer, api: Upstream) -> None:
     api.answers(204, delay=4)
     start = time.monotonic()
     answer = web.get(PAGE)
@@ -146,7 +146,7 @@ def test_an_api_that_comes_and_goes(start: Start) -> None:
     "accept", [{}, {"Accept-Encoding": "br"}, {"Accept-Encoding": "gzip"}, {"Range": "bytes=0-"}]
 )
 def test_no_gated_file_is_public_by_any_method(
-    web: Web, api: Upstream, project: Path, status: int, method: str, accept: dict[str, str]
+    web: WebServer, api: Upstream, project: Path, status: int, method: str, accept: dict[str, str]
 ) -> None:
     api.answers(status)
     for path in gated_paths(project):
@@ -168,7 +168,9 @@ DISGUISES = [
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
-def test_no_spelling_leads_around_the_gate(web: Web, api: Upstream, project: Path, disguise: str) -> None:
+def test_no_spelling_leads_around_the_gate(
+    web: WebServer, api: Upstream, project: Path, disguise: str
+) -> None:
     api.answers(403)
     for path in gated_paths(project):
         answer = web.get(disguise.format(path.removeprefix("/members/")))
@@ -193,7 +195,7 @@ WANTED = ["inside/", "inside", "inside/index.html", "INSIDE/", "oldname/", "oldn
 @pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503)])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_a_stranger_learns_no_name_by_any_spelling(
-    web: Web, api: Upstream, said: int, status: int, method: str
+    web: WebServer, api: Upstream, said: int, status: int, method: str
 ) -> None:
     """/MEMBERS/oldname/ once answered 301 with the new name of the page: a map minds no letter case."""
     api.answers(said)
@@ -211,7 +213,7 @@ def test_a_stranger_learns_no_name_by_any_spelling(
     assert len(seen) == 1
 
 
-def test_old_addresses_work_behind_the_gate_alone(web: Web, api: Upstream, project: Path) -> None:
+def test_old_addresses_work_behind_the_gate_alone(web: WebServer, api: Upstream, project: Path) -> None:
     for path in ("/members/oldname/", "/members/oldname", "/MEMBERS/OLDNAME/"):
         answer = web.get(path)
         assert (answer.status, answer.headers["location"]) == (301, "/members/inside/")
@@ -221,7 +223,7 @@ def test_old_addresses_work_behind_the_gate_alone(web: Web, api: Upstream, proje
     assert '"members /members/oldname/" "/members/inside/";' in lines
 
 
-def test_old_protocols_meet_the_same_gate(web: Web, api: Upstream) -> None:
+def test_old_protocols_meet_the_same_gate(web: WebServer, api: Upstream) -> None:
     api.answers(401)
     page, end = b"GET /members/inside/ HTTP/1.1\r\n", b"Host: x\r\nConnection: close\r\n\r\n"
     front = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -237,7 +239,7 @@ def test_old_protocols_meet_the_same_gate(web: Web, api: Upstream) -> None:
         assert CANARY.encode() not in web.raw(request)
 
 
-def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: Web, api: Upstream) -> None:
+def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: WebServer, api: Upstream) -> None:
     assert web.get("/members").headers["location"] == "/members/"
     assert web.get("/members/inside").headers["location"] == "/members/inside/"
     assert web.get("/members/inside/index.html").headers["location"] == "/members/inside/"
@@ -252,7 +254,7 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: Web, a
     assert len({answer.body for answer in answers.values()}) == 1
 
 
-def test_the_admin_is_behind_a_gate_of_its_own(web: Web, api: Upstream) -> None:
+def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) -> None:
     """The login of the Django admin passes limits and second factor by: it must not be reachable."""
     api.answers(200, b"the admin")
     api.pages["/_gate/staff"] = (401, b"")
@@ -299,7 +301,7 @@ def test_the_admin_is_behind_a_gate_of_its_own(web: Web, api: Upstream) -> None:
         "/admin/%252e%252e/",
     ],
 )  # fmt: skip
-def test_the_api_never_gets_a_path_that_means_another(web: Web, api: Upstream, path: str) -> None:
+def test_the_api_never_gets_a_path_that_means_another(web: WebServer, api: Upstream, path: str) -> None:
     """NGINX chooses a location by the path's meaning and passes on what was written."""
     api.answers(200, b"reached")
     assert web.get(path).status in (400, 404)

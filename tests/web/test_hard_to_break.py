@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.upstream import Upstream
 from tests.support.previews import until
 from tests.web.conftest import CANARY, gated_paths
-from tests.web.server import Web
+from tests.web.server import WebServer
 
 OUTSIDE = b"root:x:0:0"  # /etc/passwd, of this machine and of the image
 SEED, REQUESTS = 20_261_123, 10_000
@@ -34,7 +34,7 @@ SEED, REQUESTS = 20_261_123, 10_000
         "/aliases.map", "/.git/HEAD", "/.env", "file:///etc/passwd", "/%ff%fe", "/%", "/%zz", "/\x7f",
     ],
 )  # fmt: skip
-def test_nothing_outside_the_tree_is_served(web: Web, path: str) -> None:
+def test_nothing_outside_the_tree_is_served(web: WebServer, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
     answer = web.raw(request)
     assert answer[9:12] in (b"400", b"404"), answer[:60]
@@ -60,13 +60,13 @@ def test_nothing_outside_the_tree_is_served(web: Web, path: str) -> None:
         (b"OPTIONS * HTTP/1.1",                  b"400"),
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused(web: Web, request_line: bytes, status: bytes) -> None:
+def test_what_is_no_request_is_refused(web: WebServer, request_line: bytes, status: bytes) -> None:
     answer = web.raw(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answer[9:12] == status, answer[:60]
     assert b"nginx/" not in answer  # no version
 
 
-def test_ten_thousand_odd_requests_break_nothing(web: Web, api: Upstream, project: Path) -> None:
+def test_ten_thousand_odd_requests_break_nothing(web: WebServer, api: Upstream, project: Path) -> None:
     """Random and mutated requests, the same ones each time: no 500, 502, 504, nothing gated.
 
     505 and 501 are right answers to a version and a coding that nobody knows.
@@ -89,7 +89,7 @@ def test_ten_thousand_odd_requests_break_nothing(web: Web, api: Upstream, projec
     assert web.process.poll() is None
     assert web.get("/").status == 200
     assert {web.get(path).status for path in gated_paths(project) if path.endswith(".html")} == {401}
-    assert "alert" not in web.said
+    assert "alert" not in web.stderr_text
 
 
 METHODS = ["GET"] * 6 + ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "\x00", "GETT"]
@@ -127,7 +127,7 @@ def _odd(rng: random.Random, known: list[str]) -> bytes:
     return bytes(data)
 
 
-def _send(web: Web, data: bytes) -> bytes:
+def _send(web: WebServer, data: bytes) -> bytes:
     parts: list[bytes] = []
     with socket.create_connection(("127.0.0.1", web.port), timeout=20) as line:
         try:
@@ -148,7 +148,9 @@ def _starts(answer: bytes) -> list[int]:
     return found
 
 
-def test_readers_are_served_while_slow_ones_hold_two_hundred_connections(web: Web, project: Path) -> None:
+def test_readers_are_served_while_slow_ones_hold_two_hundred_connections(
+    web: WebServer, project: Path
+) -> None:
     """Half of them never end their header, half never read what they asked for."""
     biggest = max((project / "out/site/public").rglob("*.html"), key=lambda file: file.stat().st_size)
     page = "/" + biggest.relative_to(project / "out/site/public").as_posix().removesuffix("index.html")
@@ -161,7 +163,7 @@ def test_readers_are_served_while_slow_ones_hold_two_hundred_connections(web: We
             whole = f"GET {page} HTTP/1.1\r\nHost: x\r\n\r\n" * 20
             line.sendall(whole.encode() if number % 2 else b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
             held.append(line)
-        until(lambda: web.connections >= 200)
+        until(lambda: web.active_connections >= 200)
         times = []
         for _ in range(50):
             begin = time.monotonic()

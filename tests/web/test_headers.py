@@ -10,7 +10,7 @@ import pytest
 from pipelines.preview.headers import SECURITY
 from tests.fakes.upstream import Upstream
 from tests.web.conftest import Start
-from tests.web.server import NGINX, Web
+from tests.web.server import NGINX, WebServer
 
 ALWAYS = {
     **SECURITY,
@@ -23,14 +23,14 @@ ALWAYS = {
 LONG = "/" + "a" * 9000
 
 
-def asset(web: Web) -> str:
+def asset(web: WebServer) -> str:
     """Return the address of the stylesheet."""
     found = re.search(r"/assets/site\.[0-9a-f]{8}\.css", web.get("/").text)
     assert found
     return found[0]
 
 
-def told(web: Web, path: str, status: int, **more: object) -> None:
+def told(web: WebServer, path: str, status: int, **more: object) -> None:
     """Assert that *path* is answered with *status* and with all of ALWAYS, each once."""
     answer = web.get(path, **more)  # type: ignore[arg-type]
     assert answer.status == status, path
@@ -64,7 +64,9 @@ def told(web: Web, path: str, status: int, **more: object) -> None:
         (LONG,                         414),
     ],
 )  # fmt: skip
-def test_every_location_sends_the_security_headers(web: Web, api: Upstream, path: str, status: int) -> None:
+def test_every_location_sends_the_security_headers(
+    web: WebServer, api: Upstream, path: str, status: int
+) -> None:
     told(web, path, status)
 
 
@@ -107,7 +109,7 @@ def test_no_location_is_without_them_whatever_is_asked_and_answered(
             assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS
 
 
-def test_what_the_api_says_of_itself_is_said_once(web: Web, api: Upstream) -> None:
+def test_what_the_api_says_of_itself_is_said_once(web: WebServer, api: Upstream) -> None:
     api.answers(405, Allow="POST")
     assert web.get("/_allauth/x").headers["allow"] == "POST"
     api.answers(429, Retry_After="3600")
@@ -118,13 +120,13 @@ def test_what_the_api_says_of_itself_is_said_once(web: Web, api: Upstream) -> No
 @pytest.mark.parametrize("path", ["/members/inside/", "/admin/"])
 @pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503), (301, 503)])
 def test_refusals_of_the_gate_send_them_too(
-    web: Web, api: Upstream, path: str, said: int, status: int
+    web: WebServer, api: Upstream, path: str, said: int, status: int
 ) -> None:
     api.answers(said)
     told(web, path, status)
 
 
-def test_answers_to_what_is_no_request_send_them_too(web: Web, api: Upstream) -> None:
+def test_answers_to_what_is_no_request_send_them_too(web: WebServer, api: Upstream) -> None:
     told(web, "/", 405, method="DELETE")
     told(web, "/_allauth/x", 413, method="POST", body=b"x" * 16385)
     told(web, "/", 400, headers={"Host": "a b"})
@@ -140,7 +142,7 @@ def test_no_other_file_adds_headers() -> None:
     assert found == ["http/headers.conf"]
 
 
-def test_headers_of_the_api_do_not_double_ours(web: Web, api: Upstream) -> None:
+def test_headers_of_the_api_do_not_double_ours(web: WebServer, api: Upstream) -> None:
     """Two policies would both hold: the page would break on the stricter of each."""
     api.answers(
         200, b"{}",
@@ -172,14 +174,14 @@ def test_headers_of_the_api_do_not_double_ours(web: Web, api: Upstream) -> None:
     ],
 )  # fmt: skip
 def test_only_hashed_names_are_kept_for_long(
-    web: Web, api: Upstream, path: str, policy: str, vary: str | None
+    web: WebServer, api: Upstream, path: str, policy: str, vary: str | None
 ) -> None:
     """A page must never outlive the next release in a cache, a members' page nobody's visit."""
     answer = web.get(path)
     assert (answer.headers["cache-control"], answer.headers.get("vary")) == (policy, vary)
 
 
-def test_hashed_names_are_immutable_and_only_when_they_are_there(web: Web) -> None:
+def test_hashed_names_are_immutable_and_only_when_they_are_there(web: WebServer) -> None:
     path = asset(web)
     forever = "public, max-age=31536000, immutable"
     first = web.get(path)
@@ -189,7 +191,7 @@ def test_hashed_names_are_immutable_and_only_when_they_are_there(web: Web) -> No
     assert web.get(path, "POST").headers["cache-control"] == "no-cache"
 
 
-def test_a_part_that_is_not_there_is_not_kept_either(web: Web) -> None:
+def test_a_part_that_is_not_there_is_not_kept_either(web: WebServer) -> None:
     """NGINX adds headers twice to a 416: first those of the file, then those of the refusal."""
     answer = web.get(asset(web), headers={"Range": "bytes=9999999-"})
     assert answer.status == 416
@@ -199,7 +201,7 @@ def test_a_part_that_is_not_there_is_not_kept_either(web: Web) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_a_refused_page_is_kept_nowhere(web: Web, api: Upstream, status: int) -> None:
+def test_a_refused_page_is_kept_nowhere(web: WebServer, api: Upstream, status: int) -> None:
     api.answers(status)
     for path in ("/members/", "/members/inside/", "/%6dembers/inside/"):
         answer = web.get(path)
@@ -207,7 +209,7 @@ def test_a_refused_page_is_kept_nowhere(web: Web, api: Upstream, status: int) ->
         assert "Cookie" in answer.headers["vary"]
 
 
-def test_the_api_says_itself_how_long_its_answers_keep(web: Web, api: Upstream) -> None:
+def test_the_api_says_itself_how_long_its_answers_keep(web: WebServer, api: Upstream) -> None:
     api.answers(200, b"x", Cache_Control="max-age=60")
     api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/static/x.css").headers["cache-control"] == "max-age=60"
@@ -223,11 +225,13 @@ def test_the_api_says_itself_how_long_its_answers_keep(web: Web, api: Upstream) 
         ("/_allauth/x.png",     "same-origin"),
     ],
 )  # fmt: skip
-def test_images_and_feeds_may_be_shown_elsewhere(web: Web, api: Upstream, path: str, policy: str) -> None:
+def test_images_and_feeds_may_be_shown_elsewhere(
+    web: WebServer, api: Upstream, path: str, policy: str
+) -> None:
     assert web.get(path).headers["cross-origin-resource-policy"] == policy
 
 
-def test_members_images_may_not(web: Web, api: Upstream, project: Path) -> None:
+def test_members_images_may_not(web: WebServer, api: Upstream, project: Path) -> None:
     svg = next((project / "out/site/gated").rglob("*.svg"))
     path = "/" + svg.relative_to(project / "out/site/gated").as_posix()
     assert web.get(path).headers["cross-origin-resource-policy"] == "same-origin"
@@ -246,10 +250,10 @@ def test_members_images_may_not(web: Web, api: Upstream, project: Path) -> None:
     ],
 )  # fmt: skip
 def test_hsts_is_sent_over_tls_alone(
-    web: Web, alone: Web, trusted: bool, headers: dict[str, str], told: bool
+    web: WebServer, default_web: WebServer, trusted: bool, headers: dict[str, str], told: bool
 ) -> None:
     """RFC 6797, 7.2; and only a proxy that is trusted can say that it was TLS."""
-    answer = (web if trusted else alone).get("/", headers=headers)
+    answer = (web if trusted else default_web).get("/", headers=headers)
     assert ("strict-transport-security" in answer.headers) is told
 
 

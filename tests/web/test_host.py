@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.upstream import Upstream
 from tests.web.conftest import Start
-from tests.web.server import Web
+from tests.web.server import WebServer
 
 PATHS = (
     "/",
@@ -22,14 +22,16 @@ PATHS = (
 
 
 @pytest.fixture(scope="module")
-def named(start: Start, _api: Upstream) -> Iterator[Web]:
+def named(start: Start, _upstream: Upstream) -> Iterator[WebServer]:
     """A server that knows the name of its site."""
-    with start(api=f"127.0.0.1:{_api.port}", site_host="small.example") as one:
+    with start(api=f"127.0.0.1:{_upstream.port}", site_host="small.example") as one:
         yield one
 
 
 @pytest.mark.parametrize("host", ["evil.example", "small.example.evil", "xsmall.example", "10.244.7.11:8080"])
-def test_another_host_is_misdirected_before_the_api_is_asked(named: Web, api: Upstream, host: str) -> None:
+def test_another_host_is_misdirected_before_the_api_is_asked(
+    named: WebServer, api: Upstream, host: str
+) -> None:
     for path in PATHS:
         answer = named.get(path, headers={"Host": host})
         assert (answer.status, "x-content-type-options" in answer.headers) == (421, True), path
@@ -38,7 +40,7 @@ def test_another_host_is_misdirected_before_the_api_is_asked(named: Web, api: Up
     assert api.asked == []
 
 
-def test_no_host_is_another_host(named: Web, api: Upstream) -> None:
+def test_no_host_is_another_host(named: WebServer, api: Upstream) -> None:
     """HTTP/1.0 may leave it out."""
     for path in PATHS:
         assert named.raw(f"GET {path} HTTP/1.0\r\n\r\n".encode()).startswith(b"HTTP/1.1 421 ")
@@ -47,18 +49,18 @@ def test_no_host_is_another_host(named: Web, api: Upstream) -> None:
 
 
 @pytest.mark.parametrize("host", ["small.example", "SMALL.example", "small.example.", "small.example:8443"])
-def test_the_host_of_the_site_is_answered(named: Web, api: Upstream, host: str) -> None:
+def test_the_host_of_the_site_is_answered(named: WebServer, api: Upstream, host: str) -> None:
     for path in ("/", "/members/inside/"):
         assert named.get(path, headers={"Host": host}).status == 200
 
 
-def test_probes_come_by_the_address_of_a_pod(named: Web) -> None:
+def test_probes_come_by_the_address_of_a_pod(named: WebServer) -> None:
     """The kubelet knows no other name; its port is not the readers'."""
     for path in ("/livez", "/readyz"):
         assert named.get(path, headers={"Host": "10.244.7.11:8081"}, port=named.health).status == 200
 
 
-def test_peers_ask_by_the_name_of_the_site(named: Web, start: Start) -> None:
+def test_peers_ask_by_the_name_of_the_site(named: WebServer, start: Start) -> None:
     """Else no asset of another release would be found."""
     missing = "/assets/gone.12345678.css"
     with start(peers=f"127.0.0.1:{named.port}", site_host="small.example") as other:
@@ -67,6 +69,6 @@ def test_peers_ask_by_the_name_of_the_site(named: Web, start: Start) -> None:
     assert named.logged(missing)["status"] == 404
 
 
-def test_without_a_name_every_host_is_answered(alone: Web) -> None:
+def test_without_a_name_every_host_is_answered(default_web: WebServer) -> None:
     """The image by itself knows no name."""
-    assert alone.get("/", headers={"Host": "whatever.example"}).status == 200
+    assert default_web.get("/", headers={"Host": "whatever.example"}).status == 200

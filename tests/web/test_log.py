@@ -18,10 +18,10 @@ import pytest
 from tests.fakes.upstream import Upstream
 from tests.web import server
 from tests.web.conftest import Start
-from tests.web.server import Web
+from tests.web.server import WebServer
 
 
-def test_a_line_tells_what_happened(web: Web) -> None:
+def test_a_line_tells_what_happened(web: WebServer) -> None:
     answer = web.get(
         "/posts/one/?a=b",
         headers={"User-Agent": 'A "browser"\\', "Referer": "https://small.example/x?key=hunter2#y"},
@@ -61,12 +61,12 @@ def test_every_line_is_json_whatever_is_sent(start: Start) -> None:
         ("fe80::1",                      "fe80::"),
     ],
 )  # fmt: skip
-def test_addresses_are_cut_to_their_network(web: Web, address: str, logged: str) -> None:
+def test_addresses_are_cut_to_their_network(web: WebServer, address: str, logged: str) -> None:
     """The last 8 bits of IPv4, the last 80 of IPv6: what the privacy page promises."""
     path = "/?" + address.replace(":", ".")
     web.get(path, headers={"X-Forwarded-For": address})
     assert web.logged(path)["address"] == logged
-    assert address not in web.said
+    assert address not in web.stderr_text
 
 
 def test_a_cluster_may_log_whole_addresses(start: Start) -> None:
@@ -90,12 +90,12 @@ def test_a_cluster_may_log_whole_addresses(start: Start) -> None:
         ("/%61ccount/x?key=hunter2",                   "/%61ccount/x"),
     ],
 )  # fmt: skip
-def test_queries_of_the_login_are_in_no_log(web: Web, api: Upstream, path: str, logged: str) -> None:
+def test_queries_of_the_login_are_in_no_log(web: WebServer, api: Upstream, path: str, logged: str) -> None:
     """They hold keys of mails and codes; the next request tells them again, as its Referer."""
     web.get(path, headers={"Referer": f"https://small.example{path}"})
     assert web.logged(logged)["path"] == logged
     assert "hunter2" not in str(web.log)
-    assert "hunter2" not in web.said
+    assert "hunter2" not in web.stderr_text
 
 
 def test_nobody_is_named_where_something_goes_wrong(start: Start) -> None:
@@ -107,15 +107,15 @@ def test_nobody_is_named_where_something_goes_wrong(start: Start) -> None:
             web.get("/accounts/x?key=hunter2", headers={"X-Forwarded-For": "203.0.113.77"})
         line = web.logged("/_allauth/x")
         assert (line["status"], line["upstream_status"]) == (503, "502")
-        assert [secret for secret in ("203.0.113.77", "hunter2") if secret in web.said] == []
+        assert [secret for secret in ("203.0.113.77", "hunter2") if secret in web.stderr_text] == []
 
 
-def test_health_checks_are_not_logged(alone: Web) -> None:
+def test_health_checks_are_not_logged(default_web: WebServer) -> None:
     for path in ("/livez?unseen", "/readyz?unseen", "/stub_status?unseen"):
-        assert alone.get(path, port=alone.health).status == 200
-    alone.get("/humans.txt?last")
-    alone.logged("/humans.txt?last")
-    assert [line for line in alone.log if "unseen" in line["path"]] == []
+        assert default_web.get(path, port=default_web.health).status == 200
+    default_web.get("/humans.txt?last")
+    default_web.logged("/humans.txt?last")
+    assert [line for line in default_web.log if "unseen" in line["path"]] == []
 
 
 def test_the_last_lines_are_written_at_the_end(start: Start) -> None:
@@ -141,7 +141,7 @@ def test_lines_are_whole_where_the_log_is_a_pipe(project: Path, tmp_path: Path) 
     reader = threading.Thread(target=read)
     reader.start()
     agent = {"User-Agent": "x" * 600}
-    with server.process(tmp_path, project) as web:
+    with server.run_process(tmp_path, project) as web:
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda number: web.get(f"/?{number}", headers=agent), range(2000)))
         assert web.quit() == 0
@@ -157,12 +157,12 @@ def test_a_server_without_room_names_nobody_either(project: Path, tmp_path: Path
     shutil.copytree(project, small, symlinks=True)
     text = config.read_text("utf-8").replace("worker_connections 4096;", "worker_connections 20;")
     (small / "images/web/nginx/nginx.conf").write_text(text.replace("processes auto", "processes 1"))
-    with server.process(tmp_path, small, server.cluster(api="127.0.0.1:1")) as web:
+    with server.run_process(tmp_path, small, server.cluster_conf(api="127.0.0.1:1")) as web:
         lines = [socket.create_connection(("127.0.0.1", web.port)) for _ in range(16)]
         for at in range(12):
             with suppress(OSError, HTTPException):
                 web.get("/_allauth/x?key=hunter2", headers={"X-Forwarded-For": f"203.0.113.{at}"})
         for line in lines:
             line.close()
-    assert "hunter2" not in web.said
-    assert "203.0.113." not in web.said
+    assert "hunter2" not in web.stderr_text
+    assert "203.0.113." not in web.stderr_text

@@ -16,12 +16,12 @@ from tests.fakes.upstream import Upstream
 from tests.support.previews import until
 from tests.support.project import ROOT
 from tests.web.conftest import Start
-from tests.web.server import TRUSTED, Web
+from tests.web.server import TRUSTED, WebServer
 
 LOGIN = "/_allauth/browser/v1/auth/login"
 
 
-def test_the_api_gets_the_request_as_it_was_and_the_reader_as_he_is(web: Web, api: Upstream) -> None:
+def test_the_api_gets_the_request_as_it_was_and_the_reader_as_he_is(web: WebServer, api: Upstream) -> None:
     api.answers(200, b'{"status": 200}', Content_Type="application/json", Set_Cookie="sessionid=x; Secure")
     answer = web.get(
         LOGIN + "?a=%2F&b",
@@ -85,7 +85,7 @@ def test_the_reader_is_the_last_one_whom_no_proxy_vouches_for(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 429, 500, 503])
-def test_the_api_speaks_for_itself(web: Web, api: Upstream, status: int) -> None:
+def test_the_api_speaks_for_itself(web: WebServer, api: Upstream, status: int) -> None:
     """allauth says with 401 and 500 what a script must read: no page stands in for it."""
     api.answers(status, b'{"x": 1}', Content_Type="application/json")
     answer = web.get("/_allauth/x")
@@ -94,13 +94,13 @@ def test_the_api_speaks_for_itself(web: Web, api: Upstream, status: int) -> None
 
 
 @pytest.mark.parametrize("path", ["/_gate", "/_gate/staff", "/livez", "/readyz", "/metrics"])
-def test_other_paths_of_the_api_are_not_reachable(web: Web, api: Upstream, path: str) -> None:
+def test_other_paths_of_the_api_are_not_reachable(web: WebServer, api: Upstream, path: str) -> None:
     assert web.get(path).status == 404
     assert api.asked == []
 
 
 @pytest.mark.parametrize("path", ["/_allauth/x", "/accounts/x", "/admin/x"])
-def test_bodies_are_small(web: Web, api: Upstream, path: str) -> None:
+def test_bodies_are_small(web: WebServer, api: Upstream, path: str) -> None:
     assert web.get(path, "POST", body=b"x" * 16384).status == 204
     api.asked.clear()
     for size in (16385, 17 * 1024, 3 * 1024 * 1024):
@@ -113,7 +113,7 @@ def test_bodies_are_small(web: Web, api: Upstream, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "PROPFIND", "BREW", "get"])
-def test_strange_methods_do_not_reach_the_api(web: Web, api: Upstream, method: str) -> None:
+def test_strange_methods_do_not_reach_the_api(web: WebServer, api: Upstream, method: str) -> None:
     assert web.get("/_allauth/x", method).status in (400, 405)
     assert api.asked == []
 
@@ -285,7 +285,7 @@ def test_a_reader_of_ipv6_has_one_limit_for_a_64(
         assert web.get("/_allauth/x", headers=at(other)).status == 204
 
 
-def test_connections_of_one_reader_to_the_api_are_few(web: Web, api: Upstream) -> None:
+def test_connections_of_one_reader_to_the_api_are_few(web: WebServer, api: Upstream) -> None:
     """A slow API must not be filled by one reader: 50 members' pages at once."""
     api.answers(204, delay=2)
     found: Counter[int] = Counter()
@@ -302,7 +302,7 @@ def test_connections_of_one_reader_to_the_api_are_few(web: Web, api: Upstream) -
     assert found[200] + found[503] <= 55
 
 
-def test_a_slow_header_or_body_is_not_waited_for(web: Web, api: Upstream) -> None:
+def test_a_slow_header_or_body_is_not_waited_for(web: WebServer, api: Upstream) -> None:
     """10 seconds each (client_header_timeout, client_body_timeout), both at once to save time."""
     requests = {
         "header": b"GET / HTTP/1.1\r\nHost: x\r\nX-",

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.previews import free_port
 from tests.support.tools import need
 from tests.web.conftest import Start
-from tests.web.server import Web, running
+from tests.web.server import WebServer, run_server
 
 EDGE = """
 worker_processes 1;
@@ -43,20 +43,20 @@ http {{
 
 
 @contextmanager
-def edge(folder: Path, one: int, two: int) -> Iterator[Web]:
+def edge(folder: Path, one: int, two: int) -> Iterator[WebServer]:
     """Run the machine in front: it shares requests between two pods over connections that stay open."""
     port, health = free_port(), free_port()
     file = folder / "edge.conf"
     file.write_text(EDGE.format(folder=folder, one=one, two=two, port=port, health=health))
     argv = [need("nginx"), "-e", "/dev/stderr", "-c", str(file), "-g", "daemon off;"]
-    with running(folder, argv, port, health) as web:
+    with run_server(folder, argv, port, health) as web:
         yield web
 
 
 class Load:
     """Readers who ask for pages without a pause, and write down what went wrong."""
 
-    def __init__(self, web: Web, readers: int = 6) -> None:
+    def __init__(self, web: WebServer, readers: int = 6) -> None:
         self._web, self._over = web, threading.Event()
         self.done = 0
         self.failed: list[object] = []

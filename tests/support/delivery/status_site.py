@@ -17,7 +17,7 @@ import pytest
 
 from pipelines import cli
 from tests.fakes.nexus import Nexus, nexus
-from tests.fakes.pods import Door, Pod, door
+from tests.fakes.pods import FrontDoor, Pod, front_door
 from tests.support.project import COMMITTED, SMALL_SITE, commit_all, git, write
 
 VARIABLES = ("KUBECONFIG", "CI_DEFAULT_BRANCH", "SITE_CA_FILE", "SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD",
@@ -49,7 +49,7 @@ class Stage:
     """The site, and what it is made of."""
 
     project: Path
-    door: Door
+    door: FrontDoor
     nexus: Nexus
     commits: list[str] = field(default_factory=list)  # of main, the oldest first
     env: dict[str, str] = field(default_factory=dict)
@@ -104,7 +104,7 @@ def chart(version: str, commit: str) -> bytes:
 def stage(folder: Path, commits: int = 3) -> Iterator[Stage]:
     """Set up a site of *commits* commits; nothing of it is published, and its front door is shut."""
     with ExitStack() as stack:
-        told = Stage(folder / "site", stack.enter_context(door()), stack.enter_context(nexus()))
+        told = Stage(folder / "site", stack.enter_context(front_door()), stack.enter_context(nexus()))
         told.nexus.lag, told.nexus.anonymous = 0.0, True
         told.configure()
         write(told.project / ".gitignore", "/out/\n")
