@@ -77,7 +77,7 @@ LOCATIONS = {
     "= /403.html": "/403.html", "= /404.html": "/nowhere", "= /503.html": "/503.html",
     "^~ /assets/": "/assets/none.12345678.css", "@peers": "/assets/none.12345678.css",
     "@bucket": "/assets/none.12345678.css", "= /_gate": "/_gate", "= /_gate/staff": "/_gate/staff",
-    "~* ^/members(/|$)": "/members/inside/", "@shut": "/members/inside/",
+    "~* ^/members(/|$)": "/members/inside/", "@gate_closed": "/members/inside/",
     "@missing_members": "/members/nowhere",
     "^~ /_allauth/": "/_allauth/x", "^~ /accounts/": "/accounts/x",
     "^~ /admin/": "/admin/x", "@too_many": LOGIN,
