@@ -1,4 +1,4 @@
-"""Read arithmetic in parentheses: sums of products of numbers, variables and parentheses.
+"""Parse arithmetic in parentheses: sums of products of numbers, variables and parentheses.
 
 Reads and writes nothing. No network.
 """
@@ -12,18 +12,18 @@ from pipelines.site.less.nodes import Number, Operand, Operation, SourcePosition
 from pipelines.site.less.tokens import Token, UnsupportedError
 
 NUMBER = re.compile(r"([+-]?)(\d+\.\d+|\.\d+|\d+)(%|[A-Za-z]*)")
-EXPONENT = re.compile(r"[eE]\d*")  # what a unit must not be: 1e3
+EXPONENT = re.compile(r"[eE]\d*")  # not a unit: 1e3
 _OPERATION_FIX = "an operation takes numbers, variables, + - * / and parentheses"
 
 
 def parse_operation(tokens: Sequence[Token], at: int, path: str) -> tuple[Operand, int]:
-    """Return what stands in the parentheses that open at *at*, and where they close.
+    """Return the operand in the parentheses that open at *at*, and the index where they close.
 
-    Raises RefusedError, for a comment too: less.js does not read one everywhere.
+    Raises UnsupportedError, also for a comment: less.js does not allow one everywhere.
     """
-    reader = _OperationParser(tokens, at, path)
-    operand = reader.parentheses()
-    return operand, reader.at
+    parser = _OperationParser(tokens, at, path)
+    operand = parser.parentheses()
+    return operand, parser.at
 
 
 class _OperationParser:
@@ -34,13 +34,13 @@ class _OperationParser:
 
     @property
     def token(self) -> Token:
-        """The word at this place; at the end one that fits nowhere."""
+        """The current token; an "end" token after the last one."""
         if self.at < len(self.tokens):
             return self.tokens[self.at]
         return Token("end", "the end", self.tokens[-1].line)
 
     def next(self) -> None:
-        """Go to the next word."""
+        """Advance to the next token that is not a space."""
         self.at += 1
         while self.token.kind == "space":
             self.at += 1
@@ -56,8 +56,8 @@ class _OperationParser:
         left = self.product()
         while self.token.text in ("+", "-"):
             token = self.token
-            beside = (self.tokens[self.at - 1], *self.tokens[self.at + 1 : self.at + 2])
-            if any(near.kind != "space" for near in beside):
+            neighbours = (self.tokens[self.at - 1], *self.tokens[self.at + 1 : self.at + 2])
+            if any(neighbour.kind != "space" for neighbour in neighbours):
                 text = f"{token.text} without spaces in an operation"
                 raise UnsupportedError(token.line, text, f"write spaces around the {token.text}")
             self.next()

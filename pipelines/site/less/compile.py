@@ -1,10 +1,9 @@
 """Compile a theme's LESS to CSS.
 
-With lesscpy the guard stands before it and after it: a grammar admits what lesscpy
-compiles as less.js does and refuses the rest, plain CSS never passes through it,
-and its result is compared with books of our own. With lessc nothing is
-guarded.
-Reads the entry and its imports. No writes, no network; lessc is started where it is asked for.
+With lesscpy, a parser rejects unsupported LESS before the compiler runs, and a
+verifier compares the output with an evaluation of its own afterwards. With lessc
+nothing is verified.
+Reads the entry and its imports. No writes, no network; starts lessc if configured.
 """
 
 from __future__ import annotations
@@ -35,27 +34,27 @@ def compile_less(
     """Return the CSS of *entry*.
 
     *compiler* is "lesscpy" or "lessc". *policy* decides which files may be
-    imported; None admits any file of the project. Raises SourceError with every fault that is found
-    before the first step that needs a sheet without them.
+    imported; None allows any file of the project. Raises SourceError with all
+    faults of the first phase that has any.
     """
     if compiler == "lessc":
         return CompiledLess(*run_lessc(entry, project, policy))
-    sheet, sources, faults = load_stylesheet(entry, project, policy)
-    names = resolve_names(sheet)
+    stylesheet, sources, faults = load_stylesheet(entry, project, policy)
+    names = resolve_names(stylesheet)
     faults += names.faults
     if faults:
         raise SourceError(faults)
-    books = evaluate(sheet, names)
-    if books.faults:
-        raise SourceError(books.faults)
-    core = emit_less(sheet, names)
-    if core.faults:
-        raise SourceError(core.faults)
-    if not core.lines:
+    evaluation = evaluate(stylesheet, names)
+    if evaluation.faults:
+        raise SourceError(evaluation.faults)
+    emitted = emit_less(stylesheet, names)
+    if emitted.faults:
+        raise SourceError(emitted.faults)
+    if not emitted.lines:
         return CompiledLess("", sources)
-    css, faults = run_lesscpy(core)
+    css, faults = run_lesscpy(emitted)
     if not faults:
-        css, faults = verify_result(css, core, books)
+        css, faults = verify_result(css, emitted, evaluation)
     if faults:
         raise SourceError(faults)
     return CompiledLess(css, sources)

@@ -1,10 +1,11 @@
-"""Write a sheet in the core of LESS that lesscpy compiles right.
+"""Emit a stylesheet in a minimal subset of LESS that lesscpy compiles correctly.
 
-What is CSS is put aside, and a name that means nothing stands in its place: ``-d7-`` for a
-property, ``"7"`` for a piece of a value, ``.s7_`` for a part of a selector,
-``(min-width: 7px)`` for the at-rules around a rule. Every block holds declarations
-alone or one block alone, because lesscpy changes the order of mixed ones; so a mixin becomes
-as many mixins as it has parts. lesscpy is left with variables, arithmetic, nesting and calls.
+Plain CSS is replaced by placeholders: ``-d7-`` for a property, ``"7"`` for the text of a
+value, ``.s7_`` for a compound selector, ``(min-width: 7px)`` for the group rules around a
+rule. lesscpy processes only variables, arithmetic, nesting and calls.
+
+A block contains either declarations or one nested block, because lesscpy reorders mixed
+ones. A mixin therefore becomes one mixin for each of its fragments.
 Reads and writes nothing. No network.
 """
 
@@ -35,7 +36,7 @@ from pipelines.site.less.nodes import (
 )
 from pipelines.site.less.scopes import Binding, ResolvedNames
 
-# The units that lesscpy reads. Others of the theme borrow one that the theme does not use.
+# The units that lesscpy parses. Any other unit is mapped to one that the theme does not use.
 LESSCPY_UNITS = (
     "px",
     "em",
@@ -61,138 +62,144 @@ LESSCPY_UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A piece of core LESS, with the at-rules that belong around it."""
+    """Emitted LESS, with the group rules to wrap it in."""
 
     groups: tuple[GroupRule, ...]
     text: str
-    place: SourcePosition
-    bare: bool = False  # declarations, with no rule around them yet
+    position: SourcePosition
+    is_declarations: bool = False  # not wrapped in a rule yet
 
 
 @dataclass(slots=True)
 class EmittedLess:
-    """The sheet in core LESS, and what its names stand for."""
+    """The emitted LESS, and the original behind each placeholder."""
 
     lines: list[str] = field(default_factory=list)
-    places: list[SourcePosition] = field(default_factory=list)  # of each line
+    positions: list[SourcePosition] = field(default_factory=list)  # of each line
     declarations: list[Declaration] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     selectors: list[str] = field(default_factory=list)
     groups: list[tuple[GroupRule, ...]] = field(default_factory=list)
-    units: dict[str, str] = field(default_factory=dict)  # of the theme: of lesscpy
-    statements: dict[Declaration, str] = field(default_factory=dict)  # at-rules without a block
+    units: dict[str, str] = field(default_factory=dict)  # unit of the theme -> unit of lesscpy
+    statements: dict[Declaration, str] = field(default_factory=dict)  # placeholder -> at-rule without a block
     faults: list[Fault] = field(default_factory=list)
 
 
 def emit_less(sheet: Stylesheet, names: ResolvedNames) -> EmittedLess:
-    """Return *sheet* in core LESS; what has no place in it is a fault."""
-    writer = _Emitter(names)
-    writer.sheet(sheet)
-    return writer.core
+    """Emit *sheet*; what the subset cannot express is a fault."""
+    emitter = _Emitter(names)
+    emitter.stylesheet(sheet)
+    return emitter.emitted
 
 
 class _Emitter:
     def __init__(self, names: ResolvedNames) -> None:
-        self.core = EmittedLess()
+        self.emitted = EmittedLess()
         self.names = names
-        self.numbers: dict[tuple[str, str], int] = {}  # of texts and selectors
+        self.numbers: dict[tuple[str, str], int] = {}  # (kind, original) -> placeholder number
         self.variables: dict[Binding, str] = {}
-        self.fresh = 0  # the last variable that was named
+        self.variable_count = 0  # names given so far: @v1, @v2 …
         self.mixins: dict[MixinDefinition, tuple[str, list[Fragment]]] = {}
 
-    def sheet(self, sheet: Stylesheet) -> None:
+    def stylesheet(self, sheet: Stylesheet) -> None:
         for binding in self.names.variables.values():
             if binding.mixin is None:
-                self.line(self.definition(binding), binding.place)
-        first, rest = self.block(sheet.body, inside=False)
-        for part in (*first, *rest):
-            self.line(self.grouped(part), part.place)
+                self.line(self.definition(binding), binding.position)
+        declarations, blocks = self.block(sheet.body, in_rule=False)
+        for fragment in (*declarations, *blocks):
+            self.line(self.wrap_in_group(fragment), fragment.position)
 
-    def line(self, text: str, place: SourcePosition) -> None:
-        self.core.lines.append(text)
-        self.core.places.append(place)
+    def line(self, text: str, position: SourcePosition) -> None:
+        self.emitted.lines.append(text)
+        self.emitted.positions.append(position)
 
-    def fault(self, place: SourcePosition, text: str, fix: str) -> None:
-        self.core.faults.append(Fault(place.path, place.line, text, fix))
+    def fault(self, position: SourcePosition, text: str, fix: str) -> None:
+        self.emitted.faults.append(Fault(position.path, position.line, text, fix))
 
     # --- Blocks ---
 
-    def block(self, body: tuple[Node, ...], inside: bool) -> tuple[list[Fragment], list[Fragment]]:
-        """Return the declarations of *body*, and the blocks under it in their order."""
-        first: list[Fragment] = []
-        rest: list[Fragment] = []
+    def block(self, body: tuple[Node, ...], in_rule: bool) -> tuple[list[Fragment], list[Fragment]]:
+        """Return the declarations of *body*, and its nested blocks in source order."""
+        declarations: list[Fragment] = []
+        blocks: list[Fragment] = []
         for node in body:
             if isinstance(node, Declaration):
-                first.append(Fragment((), self.declaration(node, node.value), node.place, bare=True))
+                declarations.append(
+                    Fragment((), self.declaration(node, node.value), node.position, is_declarations=True)
+                )
             elif isinstance(node, MixinCall):
-                self.call(node, first, rest, inside)
+                self.call(node, declarations, blocks, in_rule)
             elif isinstance(node, Rule):
-                head = self.head(node)
-                own, under = self.block(node.body, inside=True)
-                for part in (*_join_declarations(own), *under):
-                    text = f"{head} {{ {part.text} }}"
-                    rest.append(Fragment(part.groups, text, part.place))
+                prelude = self.prelude(node)
+                declared, nested = self.block(node.body, in_rule=True)
+                for fragment in (*_join_declarations(declared), *nested):
+                    text = f"{prelude} {{ {fragment.text} }}"
+                    blocks.append(Fragment(fragment.groups, text, fragment.position))
             elif isinstance(node, GroupRule):
-                own, under = self.block(node.body, inside)
-                for part in (*_join_declarations(own), *under):
-                    rest.append(replace(part, groups=(node, *part.groups)))
+                declared, nested = self.block(node.body, in_rule)
+                for fragment in (*_join_declarations(declared), *nested):
+                    blocks.append(replace(fragment, groups=(node, *fragment.groups)))
             elif isinstance(node, StatementAtRule):
-                self.core.statements[Declaration("", (), node.place)] = node.text
-                text = self.declaration(list(self.core.statements)[-1], ())
-                rest.append(Fragment((), f"{self.aside('selectors', '')} {{ {text} }}", node.place))
-        return first, rest
+                self.emitted.statements[Declaration("", (), node.position)] = node.text
+                text = self.declaration(list(self.emitted.statements)[-1], ())
+                blocks.append(
+                    Fragment((), f"{self.placeholder('selectors', '')} {{ {text} }}", node.position)
+                )
+        return declarations, blocks
 
-    def head(self, rule: Rule) -> str:
-        if rule.frame:
-            return self.aside("selectors", rule.frame)
+    def prelude(self, rule: Rule) -> str:
+        if rule.at_rule:
+            return self.placeholder("selectors", rule.at_rule)
         return ", ".join(self.selector(selector) for selector in rule.selectors)
 
     def selector(self, selector: Selector) -> str:
-        words = []
-        for step in selector.steps:
-            if step.startswith("&"):
-                words.append("&" + (self.aside("selectors", step[1:]) if step[1:] else ""))
-            elif step == " ":
+        components = []
+        for compound in selector.parts:
+            if compound.startswith("&"):
+                components.append("&" + (self.placeholder("selectors", compound[1:]) if compound[1:] else ""))
+            elif compound == " ":
                 continue
             else:
-                words.append(step if step in ">+~" else self.aside("selectors", step))
-        return " ".join(words)
+                components.append(compound if compound in ">+~" else self.placeholder("selectors", compound))
+        return " ".join(components)
 
-    def grouped(self, part: Fragment) -> str:
-        chain = [group.name for group in part.groups]
-        for index, group in enumerate(part.groups):
+    def wrap_in_group(self, fragment: Fragment) -> str:
+        chain = [group.name for group in fragment.groups]
+        for index, group in enumerate(fragment.groups):
             if group.name in chain[:index]:
                 text = f"{group.name} inside {group.name}"
-                self.fault(group.place, text, "join the two conditions in one query")
-        if not part.groups:
-            return part.text
-        if part.groups not in self.core.groups:
-            self.core.groups.append(part.groups)
-        return f"@media (min-width: {self.core.groups.index(part.groups)}px) {{ {part.text} }}"
+                self.fault(group.position, text, "join the two conditions in one query")
+        if not fragment.groups:
+            return fragment.text
+        if fragment.groups not in self.emitted.groups:
+            self.emitted.groups.append(fragment.groups)
+        return f"@media (min-width: {self.emitted.groups.index(fragment.groups)}px) {{ {fragment.text} }}"
 
     # --- Mixins ---
 
-    def call(self, call: MixinCall, first: list[Fragment], rest: list[Fragment], inside: bool) -> None:
+    def call(
+        self, call: MixinCall, declarations: list[Fragment], blocks: list[Fragment], in_rule: bool
+    ) -> None:
         mixin = self.names.mixins[call.name]
-        name, parts = self.mixin(mixin)
-        bare = any(part.bare for part in parts)
-        if not inside and (bare or self.needs_parent(mixin.body)):
-            text = f"{call.name}() gives declarations or & outside of a rule"
-            self.fault(call.place, text, "call it inside a rule")
-        for number, part in enumerate(parts):
+        name, fragments = self.mixin(mixin)
+        is_declarations = any(fragment.is_declarations for fragment in fragments)
+        if not in_rule and (is_declarations or self.needs_parent(mixin.body)):
+            text = f"{call.name}() writes declarations or & outside of a rule"
+            self.fault(call.position, text, "call it inside a rule")
+        for number, fragment in enumerate(fragments):
             before, args = "", []
             for value in self.names.args[call]:
-                text = self.alone(value)
+                text = self.binding_value(value)
                 if " " in text and not text.startswith("("):
-                    before += f"{self.new()}: {text}; "
-                    text = f"@v{self.fresh}"
+                    before += f"{self.new_variable()}: {text}; "
+                    text = f"@v{self.variable_count}"
                 args.append(text)
-            core = f"{before}.{name}_{number}({'; '.join(args)});"
-            kind = first if part.bare and not part.groups else rest
-            kind.append(Fragment(part.groups, core, call.place, part.bare))
+            emitted = f"{before}.{name}_{number}({'; '.join(args)});"
+            target = declarations if fragment.is_declarations and not fragment.groups else blocks
+            target.append(Fragment(fragment.groups, emitted, call.position, fragment.is_declarations))
 
     def needs_parent(self, body: Iterable[Node]) -> bool:
-        """Whether a selector in *body* leans on the rule around it."""
+        """Whether a selector in *body* refers to the enclosing rule."""
         for node in body:
             if isinstance(node, Rule) and any(one.needs_parent for one in node.selectors):
                 return True
@@ -203,38 +210,38 @@ class _Emitter:
         return False
 
     def mixin(self, mixin: MixinDefinition) -> tuple[str, list[Fragment]]:
-        """Write *mixin* once, in parts; return its name and the parts."""
+        """Emit *mixin* on its first use; return its name and its fragments."""
         if mixin not in self.mixins:
             name = f"m{len(self.mixins)}"
             self.mixins[mixin] = (name, [])
             params = "; ".join(self.name(binding) for binding in self.names.params[mixin])
-            own = [b for b in self.names.variables.values() if b.mixin is mixin]
-            local = "".join(f"{self.definition(binding)} " for binding in own)
-            first, rest = self.block(mixin.body, inside=True)
-            for number, part in enumerate((*_join_declarations(first), *rest)):
-                text = f".{name}_{number}({params}) {{ {local}{part.text} }}"
-                self.line(text, part.place)
-                self.mixins[mixin][1].append(part)
+            declared = [b for b in self.names.variables.values() if b.mixin is mixin]
+            local = "".join(f"{self.definition(binding)} " for binding in declared)
+            declarations, blocks = self.block(mixin.body, in_rule=True)
+            for number, fragment in enumerate((*_join_declarations(declarations), *blocks)):
+                text = f".{name}_{number}({params}) {{ {local}{fragment.text} }}"
+                self.line(text, fragment.position)
+                self.mixins[mixin][1].append(fragment)
         return self.mixins[mixin]
 
     # --- Values ---
 
     def declaration(self, node: Declaration, value: Value) -> str:
-        self.core.declarations.append(node)
-        text = " ".join(self.piece(piece) for piece in value or (CssText(""),))
-        return f"-d{len(self.core.declarations) - 1}-: {text};"
+        self.emitted.declarations.append(node)
+        text = " ".join(self.part(part) for part in value or (CssText(""),))
+        return f"-d{len(self.emitted.declarations) - 1}-: {text};"
 
     def definition(self, binding: Binding) -> str:
-        return f"{self.name(binding)}: {self.alone(binding.value or ())};"
+        return f"{self.name(binding)}: {self.binding_value(binding.value or ())};"
 
-    def alone(self, value: Value) -> str:
-        """Write a variable or an argument; lesscpy sees the number that it computes with."""
+    def binding_value(self, value: Value) -> str:
+        """Emit a variable or an argument; a single number stays visible to lesscpy."""
         if parse_dimension(value):
             return self.literal(str(getattr(value[0], "text", "")))
-        return " ".join(self.piece(piece) for piece in value)
+        return " ".join(self.part(part) for part in value)
 
-    def piece(self, piece: ValuePart) -> str:
-        return self.aside("texts", piece.text) if isinstance(piece, CssText) else self.operand(piece)
+    def part(self, part: ValuePart) -> str:
+        return self.placeholder("texts", part.text) if isinstance(part, CssText) else self.operand(part)
 
     def operand(self, operand: Operand) -> str:
         if isinstance(operand, VariableRef):
@@ -248,39 +255,39 @@ class _Emitter:
         number = parse_dimension(text)
         assert number is not None
         unit = number.unit
-        if unit and unit not in self.core.units:
-            taken = self.core.units.values()
-            free = [unit] if unit in LESSCPY_UNITS and unit not in taken else []
-            free += [known for known in reversed(LESSCPY_UNITS) if known not in taken]
+        if unit and unit not in self.emitted.units:
+            used = self.emitted.units.values()
+            free = [unit] if unit in LESSCPY_UNITS and unit not in used else []
+            free += [candidate for candidate in reversed(LESSCPY_UNITS) if candidate not in used]
             if not free:
-                said = f"more than {len(LESSCPY_UNITS)} units in variables and arithmetic"
-                place = self.core.places[-1] if self.core.places else SourcePosition("", 0)
-                self.fault(place, said, "use fewer of them")
-            self.core.units[unit] = (free or LESSCPY_UNITS)[0]
-        return text.lstrip("+").removesuffix(unit) + (self.core.units[unit] if unit else "")
+                text = f"more than {len(LESSCPY_UNITS)} units in variables and arithmetic"
+                position = self.emitted.positions[-1] if self.emitted.positions else SourcePosition("", 0)
+                self.fault(position, text, "use fewer of them")
+            self.emitted.units[unit] = (free or LESSCPY_UNITS)[0]
+        return text.lstrip("+").removesuffix(unit) + (self.emitted.units[unit] if unit else "")
 
     def name(self, binding: Binding) -> str:
         if binding not in self.variables:
-            self.variables[binding] = self.new()
+            self.variables[binding] = self.new_variable()
         return self.variables[binding]
 
-    def new(self) -> str:
-        self.fresh += 1
-        return f"@v{self.fresh}"
+    def new_variable(self) -> str:
+        self.variable_count += 1
+        return f"@v{self.variable_count}"
 
-    def aside(self, shelf: str, text: str) -> str:
-        """Put *text* aside and return what stands in its place."""
-        things: list[str] = getattr(self.core, shelf)
-        if (shelf, text) not in self.numbers:
-            self.numbers[shelf, text] = len(things)
-            things.append(text)
-        number = self.numbers[shelf, text]
-        return f'"{number}"' if shelf == "texts" else f".s{number}_"
+    def placeholder(self, kind: str, text: str) -> str:
+        """Store *text* among the originals of *kind*; return its placeholder."""
+        originals: list[str] = getattr(self.emitted, kind)
+        if (kind, text) not in self.numbers:
+            self.numbers[kind, text] = len(originals)
+            originals.append(text)
+        number = self.numbers[kind, text]
+        return f'"{number}"' if kind == "texts" else f".s{number}_"
 
 
-def _join_declarations(parts: list[Fragment]) -> list[Fragment]:
-    """Put declarations into one part."""
-    if not parts:
+def _join_declarations(fragments: list[Fragment]) -> list[Fragment]:
+    """Join all declarations into one fragment."""
+    if not fragments:
         return []
-    text = " ".join(part.text for part in parts)
-    return [Fragment((), text, parts[0].place, bare=True)]
+    text = " ".join(fragment.text for fragment in fragments)
+    return [Fragment((), text, fragments[0].position, is_declarations=True)]

@@ -1,7 +1,7 @@
-"""Work out the value of every declaration, as the second entry in the books.
+"""Evaluate each declaration, independently of lesscpy.
 
-lesscpy works them out too, and what it writes must agree with these books. Arithmetic
-is exact here; units that do not fit are refused.
+The verifier compares lesscpy's output with these values. Arithmetic is exact;
+incompatible units are rejected.
 Reads and writes nothing. No network.
 """
 
@@ -37,7 +37,7 @@ from pipelines.site.less.nodes import (
 from pipelines.site.less.scopes import Binding, ResolvedNames
 
 _COLOUR = re.compile(r"\b(?:rgb|hsl)a?\(", re.IGNORECASE)
-MAX_CALLS = 10_000  # ways in which one mixin is called
+MAX_CALLS = 10_000  # argument lists of one mixin, through all its callers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Dimension:
         return f"{'0' if text == '-0' else text}{self.unit}"
 
 
-EvaluatedValue = tuple[str | Dimension, ...]  # a value in its pieces
+EvaluatedValue = tuple[str | Dimension, ...]  # the parts of a value
 Arguments = Mapping[Binding, EvaluatedValue]
 
 
 @dataclass(slots=True)
 class Evaluation:
-    """How often every declaration comes out with which value, and the queries of at-rules."""
+    """The values of each declaration, counted by how often they occur, and the queries of group rules."""
 
     values: dict[Declaration, Counter[EvaluatedValue]] = field(default_factory=dict)
     queries: dict[GroupRule, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Evaluation:
 
 
 def parse_dimension(value: Value | str) -> Dimension | None:
-    """Return the number that *value* is, or None."""
+    """Return *value* as a number with its unit, or None if it is not one."""
     if not isinstance(value, str):
         only = value[0] if len(value) == 1 else None
         return parse_dimension(only.text) if isinstance(only, CssText) else None
@@ -74,25 +74,27 @@ def parse_dimension(value: Value | str) -> Dimension | None:
 
 
 def evaluate(sheet: Stylesheet, names: ResolvedNames) -> Evaluation:
-    """Return the books of *sheet*, whose names are all known."""
-    books = Evaluation()
-    keeper = _Evaluator(names, books.faults)
+    """Return the values of all declarations of *sheet*, whose names are resolved."""
+    evaluation = Evaluation()
+    evaluator = _Evaluator(names, evaluation.faults)
     for node, mixin in _nodes(sheet.body, None):
         if isinstance(node, GroupRule):
-            books.queries[node] = keeper.query(node)
+            evaluation.queries[node] = evaluator.query(node)
             continue
-        # less.js works out the variables too that nothing uses.
-        entries = Counter(keeper.value(node.value, way) for way in keeper.ways(mixin))
+        # less.js evaluates unused variables, too, and reports their errors.
+        evaluated_values = Counter(
+            evaluator.value(node.value, arguments) for arguments in evaluator.calls(mixin)
+        )
         if isinstance(node, Declaration):
-            books.values[node] = entries
-            keeper.colours(node, entries)
-    return books
+            evaluation.values[node] = evaluated_values
+            evaluator.check_colours(node, evaluated_values)
+    return evaluation
 
 
 def _nodes(
     body: tuple[Node, ...], mixin: MixinDefinition | None
 ) -> Iterator[tuple[Declaration | VariableDefinition | GroupRule, MixinDefinition | None]]:
-    """Every value and every at-rule, with the mixin that it stands in."""
+    """Yield each node with a value or a query, and the mixin that contains it."""
     for node in body:
         if isinstance(node, Declaration | VariableDefinition | GroupRule):
             yield node, mixin
@@ -104,108 +106,111 @@ class _Evaluator:
     def __init__(self, names: ResolvedNames, faults: list[Fault]) -> None:
         self.names = names
         self.faults = faults
-        self.known: dict[MixinDefinition | None, list[Arguments]] = {None: [{}]}
+        self.call_arguments: dict[MixinDefinition | None, list[Arguments]] = {None: [{}]}
         self.constants: dict[Binding, EvaluatedValue] = {}
 
-    def fault(self, place: SourcePosition, text: str, fix: str) -> None:
-        self.faults.append(Fault(place.path, place.line, text, fix))
+    def fault(self, position: SourcePosition, text: str, fix: str) -> None:
+        self.faults.append(Fault(position.path, position.line, text, fix))
 
-    def ways(self, mixin: MixinDefinition | None) -> list[Arguments]:
-        """Return the arguments of every call of *mixin*, through other mixins too."""
-        if mixin not in self.known:
+    def calls(self, mixin: MixinDefinition | None) -> list[Arguments]:
+        """Return the evaluated arguments of each call of *mixin*, direct or through other mixins."""
+        if mixin not in self.call_arguments:
             assert mixin is not None
-            ways: list[Arguments] = []
+            calls: list[Arguments] = []
             for call, caller in self.names.calls:
                 if call.name != mixin.name or call not in self.names.args:
                     continue
                 params, args = self.names.params[mixin], self.names.args[call]
-                for way in self.ways(caller):
-                    ways.append(
-                        {param: self.alone(arg, way) for param, arg in zip(params, args, strict=True)}
+                for arguments in self.calls(caller):
+                    calls.append(
+                        {
+                            param: self.binding_value(arg, arguments)
+                            for param, arg in zip(params, args, strict=True)
+                        }
                     )
-            if len(ways) > MAX_CALLS:
+            if len(calls) > MAX_CALLS:
                 fix = "let mixins call each other less often"
-                self.fault(mixin.place, f"{mixin.name}() is called in {len(ways)} ways", fix)
-                ways = []
-            self.known[mixin] = ways
-        return self.known[mixin]
+                self.fault(mixin.position, f"{mixin.name}() has {len(calls)} different calls", fix)
+                calls = []
+            self.call_arguments[mixin] = calls
+        return self.call_arguments[mixin]
 
-    def alone(self, value: Value, way: Arguments) -> EvaluatedValue:
-        """Return the value of a variable or an argument: one number is a number."""
+    def binding_value(self, value: Value, arguments: Arguments) -> EvaluatedValue:
+        """Evaluate a variable or an argument; a single number becomes a Dimension."""
         number = parse_dimension(value)
-        return (number,) if number else self.value(value, way)
+        return (number,) if number else self.value(value, arguments)
 
-    def binding(self, binding: Binding, way: Arguments) -> EvaluatedValue:
-        if binding in way:
-            return way[binding]
+    def binding(self, binding: Binding, arguments: Arguments) -> EvaluatedValue:
+        if binding in arguments:
+            return arguments[binding]
         if binding.mixin:
-            return self.alone(binding.value or (), way)
+            return self.binding_value(binding.value or (), arguments)
         if binding not in self.constants:
-            self.constants[binding] = self.alone(binding.value or (), {})
+            self.constants[binding] = self.binding_value(binding.value or (), {})
         return self.constants[binding]
 
-    def value(self, value: Value, way: Arguments) -> EvaluatedValue:
-        entry: list[str | Dimension] = []
-        for piece in value or (CssText(""),):
-            if isinstance(piece, CssText):
-                entry.append(piece.text)
-            elif isinstance(piece, Operation):
-                entry.append(self.operation(piece, way) or "")
+    def value(self, value: Value, arguments: Arguments) -> EvaluatedValue:
+        evaluated: list[str | Dimension] = []
+        for part in value or (CssText(""),):
+            if isinstance(part, CssText):
+                evaluated.append(part.text)
+            elif isinstance(part, Operation):
+                evaluated.append(self.operation(part, arguments) or "")
             else:
-                inner = self.binding(self.names.refs[piece], way)
-                if piece.compared and not _is_comparable(inner):
-                    text = f"{piece.name} in min() or max() is not one value with a unit"
-                    self.fault(piece.place, text, "give it a unit, or write the result")
-                entry += inner
-        return tuple(entry)
+                inner = self.binding(self.names.refs[part], arguments)
+                if part.in_comparison and not _is_comparable(inner):
+                    text = f"{part.name} in min() or max() is not one value with a unit"
+                    self.fault(part.position, text, "give it a unit, or write the result")
+                evaluated += inner
+        return tuple(evaluated)
 
-    def colours(self, node: Declaration, entries: Iterable[EvaluatedValue]) -> None:
-        """Refuse rgb() and hsl() that are no colours: LESS reads more into them than CSS."""
-        for entry in entries:
-            text = "".join(map(str, entry))
+    def check_colours(self, node: Declaration, evaluated_values: Iterable[EvaluatedValue]) -> None:
+        """Reject an rgb() or hsl() that is not a CSS colour: less.js accepts more than CSS."""
+        for evaluated in evaluated_values:
+            text = "".join(map(str, evaluated))
             for token in tinycss2.parse_component_value_list(text) if _COLOUR.search(text) else ():
                 if not _is_portable_colour(token):
-                    said = f"{node.name} has {token.serialize()}, which is no colour"
-                    self.fault(node.place, said, "write the whole colour where it is used")
+                    said = f"{node.name} has {token.serialize()}, which is not a colour"
+                    self.fault(node.position, said, "write the whole colour where it is used")
 
     def query(self, group: GroupRule) -> str:
-        """Return the condition of an at-rule as text."""
+        """Return the query of *group* with its variables replaced."""
         text = ""
-        for piece in group.query:
-            if isinstance(piece, VariableRef):
-                binding = self.names.refs[piece]
+        for part in group.query:
+            if isinstance(part, VariableRef):
+                binding = self.names.refs[part]
                 if binding.mixin:
-                    said = f"{piece.name} of {binding.mixin.name}() in a query"
-                    self.fault(piece.place, said, "use a variable of the top level")
+                    said = f"{part.name} of {binding.mixin.name}() in a query"
+                    self.fault(part.position, said, "use a variable of the top level")
                 else:
                     text += "".join(map(str, self.binding(binding, {})))
-            elif isinstance(piece, CssText):
-                text += piece.text
+            elif isinstance(part, CssText):
+                text += part.text
         return text
 
-    def operand(self, operand: Operand, way: Arguments) -> Dimension | None:
+    def operand(self, operand: Operand, arguments: Arguments) -> Dimension | None:
         if isinstance(operand, Operation):
-            return self.operation(operand, way)
+            return self.operation(operand, arguments)
         if not isinstance(operand, VariableRef):
             return parse_dimension(operand.text)
         binding = self.names.refs[operand]
-        entry = self.binding(binding, way)
-        if len(entry) == 1 and isinstance(entry[0], Dimension):
-            return entry[0]
-        if entry == ("",):
-            return None  # an operation that is a fault already
-        said = "".join(map(str, entry))
+        evaluated = self.binding(binding, arguments)
+        if len(evaluated) == 1 and isinstance(evaluated[0], Dimension):
+            return evaluated[0]
+        if evaluated == ("",):
+            return None  # an operation that was reported already
+        said = "".join(map(str, evaluated))
         text = f"{operand.name} in an operation is not a number but {said}"
-        self.fault(operand.place, text, "compute with numbers alone")
+        self.fault(operand.position, text, "compute with numbers alone")
         return None
 
-    def operation(self, node: Operation, way: Arguments) -> Dimension | None:
-        left, right = self.operand(node.left, way), self.operand(node.right, way)
+    def operation(self, node: Operation, arguments: Arguments) -> Dimension | None:
+        left, right = self.operand(node.left, arguments), self.operand(node.right, arguments)
         if left is None or right is None:
             return None
-        wrong = _operation_fault(node.symbol, left, right)
-        if wrong:
-            self.fault(node.place, *wrong)
+        error = _operation_fault(node.symbol, left, right)
+        if error:
+            self.fault(node.position, *error)
             return None
         value = {
             "+": lambda a, b: a + b,
@@ -216,15 +221,15 @@ class _Evaluator:
         return Dimension(value, left.unit or right.unit)
 
 
-def _is_comparable(entry: EvaluatedValue) -> bool:
-    """Whether it is one value, and not a number that less.js would take for any unit."""
-    tokens = tinycss2.parse_component_value_list("".join(map(str, entry)), skip_comments=True)
+def _is_comparable(evaluated: EvaluatedValue) -> bool:
+    """Whether less.js compares it by unit: one value, and not a number without a unit."""
+    tokens = tinycss2.parse_component_value_list("".join(map(str, evaluated)), skip_comments=True)
     parts = [token for token in tokens if token.type != "whitespace"]
     return len(parts) == 1 and parts[0].type != "number"
 
 
 def _is_portable_colour(token: Any) -> bool:
-    """Whether every rgb() and hsl() in *token* is one that CSS and less.js read alike."""
+    """Whether CSS and less.js agree on every rgb() and hsl() in *token*."""
     inner = getattr(token, "arguments", getattr(token, "content", None)) or ()
     if token.type != "function" or token.lower_name not in ("rgb", "rgba", "hsl", "hsla"):
         return all(map(_is_portable_colour, inner))
@@ -236,7 +241,7 @@ def _is_portable_colour(token: Any) -> bool:
     if not set(functions) <= {"var", "calc", "env", "min", "max", "clamp"} or "none" in texts:
         return False
     if functions and words[0].type == "function":
-        return True  # var() may be more than one number
+        return True  # var() may expand to several numbers
     if functions and texts.count(",") == 3 and token.lower_name in ("rgb", "hsl"):
         return False  # less.js drops the fourth
     tried = (
@@ -247,7 +252,7 @@ def _is_portable_colour(token: Any) -> bool:
 
 
 def _operation_fault(symbol: str, left: Dimension, right: Dimension) -> tuple[str, str] | None:
-    """Return why an operation is refused, and the remedy."""
+    """Return the error of an operation and its fix, or None."""
     said = f"{left} {symbol} {right}"
     if symbol in "+-" and left.unit and right.unit and left.unit.lower() != right.unit.lower():
         return f"{said}: two units", "use one unit, or leave the sum to the browser: calc()"

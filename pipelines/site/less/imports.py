@@ -1,4 +1,4 @@
-"""Read a LESS file and what it imports into one sheet; every node keeps its file and line.
+"""Load a LESS file and its imports into one syntax tree.
 
 Reads the entry and its imports. No writes, no network.
 """
@@ -23,87 +23,87 @@ from pipelines.site.less.parser import Parser
 
 @dataclass(slots=True)
 class LoadState:
-    """What has been read so far."""
+    """Files, names and faults collected while a stylesheet and its imports are loaded."""
 
     project: Path
-    policy: ReadPolicy | None  # None admits any file of the project
+    policy: ReadPolicy | None  # None allows any file of the project
     files: list[str] = field(default_factory=list)  # relative to the project
     faults: list[Fault] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    names: list[tuple[str, SourcePosition]] = field(default_factory=list)
-    first: dict[str, SourcePosition] = field(default_factory=dict)  # where a file was imported
-    silent: set[str] = field(default_factory=set)  # files of variables and mixins alone
+    rejected_names: set[str] = field(default_factory=set)
+    selector_names: list[tuple[str, SourcePosition]] = field(default_factory=list)
+    imported_at: dict[str, SourcePosition] = field(default_factory=dict)  # where a file was imported
+    definitions_only: set[str] = field(default_factory=set)  # files that contain only variables and mixins
 
 
 def load_stylesheet(
     entry: Path, project: Path, policy: ReadPolicy | None = None
 ) -> tuple[Stylesheet, tuple[str, ...], list[Fault]]:
-    """Return the sheet with its imports in their places, the files read, and the faults.
+    """Return the stylesheet with imports inlined, the paths of all files read, and the faults.
 
-    A file that is imported twice is read once. less.js does so too, but not always at the
-    first place, so this is for files of variables and mixins alone.
+    A second import of a file is skipped if the file contains only variables and mixins, and
+    is a fault otherwise: less.js does not always keep the first import.
     """
-    source = LoadState(project, policy)
-    body = _load_file(entry, source, ())
-    sheet = Stylesheet(tuple(body), frozenset(source.refused), tuple(source.names))
-    return sheet, tuple(source.files), source.faults
+    state = LoadState(project, policy)
+    body = _load_file(entry, state, ())
+    stylesheet = Stylesheet(tuple(body), frozenset(state.rejected_names), tuple(state.selector_names))
+    return stylesheet, tuple(state.files), state.faults
 
 
-def _load_file(file: Path, source: LoadState, above: tuple[str, ...]) -> list[Node]:
-    path = file.relative_to(source.project).as_posix()
-    source.files.append(path)
+def _load_file(file: Path, state: LoadState, importers: tuple[str, ...]) -> list[Node]:
+    path = file.relative_to(state.project).as_posix()
+    state.files.append(path)
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        source.faults.append(Fault(path, 0, "there is no such file", "write the theme's LESS there"))
+        state.faults.append(Fault(path, 0, "no such file", "write the theme's LESS there"))
         return []
     except UnicodeDecodeError as error:
-        said = f"byte {error.start} is not UTF-8"
-        source.faults.append(Fault(path, 0, said, "save the file as UTF-8"))
+        text = f"byte {error.start} is not UTF-8"
+        state.faults.append(Fault(path, 0, text, "save the file as UTF-8"))
         return []
-    # As in CSS, all ends of lines are one.
+    # CSS Syntax 3, section 3.3: normalize line ends.
     parser = Parser(text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"), path)
-    sheet = parser.sheet()
-    source.faults += parser.faults
-    source.refused |= sheet.refused
-    source.names += sheet.names
+    stylesheet = parser.stylesheet()
+    state.faults += parser.faults
+    state.rejected_names |= stylesheet.rejected_names
+    state.selector_names += stylesheet.selector_names
     nodes: list[Node] = []
-    for node in sheet.body:
+    for node in stylesheet.body:
         if isinstance(node, Import):
-            nodes += _load_import(node, file, source, (*above, path))
+            nodes += _load_import(node, file, state, (*importers, path))
         else:
             nodes.append(node)
     if all(isinstance(node, VariableDefinition | MixinDefinition) for node in nodes):
-        source.silent.add(path)
+        state.definitions_only.add(path)
     return nodes
 
 
-def _load_import(node: Import, file: Path, source: LoadState, above: tuple[str, ...]) -> list[Node]:
-    def refuse(text: str, fix: str) -> list[Node]:
-        source.faults.append(Fault(node.place.path, node.place.line, text, fix))
+def _load_import(node: Import, file: Path, state: LoadState, importers: tuple[str, ...]) -> list[Node]:
+    def reject(text: str, fix: str) -> list[Node]:
+        state.faults.append(Fault(node.position.path, node.position.line, text, fix))
         return []
 
     name = node.target if node.target.endswith(".less") else f"{node.target}.less"
-    root = source.project.resolve()
+    root = state.project.resolve()
     target = (file.resolve().parent / name).resolve()
     if not target.is_relative_to(root):
-        return refuse(f'@import "{node.target}" leads out of the site', "copy the file into theme/less/")
+        return reject(f'@import "{node.target}" is outside of the project', "copy the file into theme/less/")
     path = target.relative_to(root).as_posix()
-    if path in above:
-        circle = " imports ".join((*above[above.index(path) :], path))
-        return refuse(f"circular @import: {circle}", "take one of these imports out")
+    if path in importers:
+        cycle = " imports ".join((*importers[importers.index(path) :], path))
+        return reject(f"circular @import: {cycle}", "take one of these imports out")
     if not target.is_file():
-        near = target.parent.glob("*.less") if target.parent.is_dir() else ()
-        known = sorted(other.stem for other in near if other.name != file.name)
-        hint = suggest(Path(name).stem, known) if known else "write the file, or drop the import"
-        return refuse(f'@import "{node.target}": there is no {path}', hint)
-    if source.policy and (refusal := source.policy.check_import(node.place.path, str(target))):
-        return refuse(f'@import "{node.target}" {refusal.text}', "copy the file into theme/less/")
-    if path in source.first:
-        place = source.first[path]
-        if path not in source.silent:
-            said = f"{path} is imported at {place.path}:{place.line} too"
-            return refuse(said, "keep one of the two imports: the order of the rules hangs on it")
+        candidates = target.parent.glob("*.less") if target.parent.is_dir() else ()
+        stems = sorted(other.stem for other in candidates if other.name != file.name)
+        hint = suggest(Path(name).stem, stems) if stems else "write the file, or drop the import"
+        return reject(f'@import "{node.target}": no file {path}', hint)
+    if state.policy and (refusal := state.policy.check_import(node.position.path, str(target))):
+        return reject(f'@import "{node.target}" {refusal.text}', "copy the file into theme/less/")
+    if path in state.imported_at:
+        position = state.imported_at[path]
+        if path not in state.definitions_only:
+            text = f"{path} is also imported at {position.path}:{position.line}"
+            return reject(text, "keep one of the two imports: the order of the rules depends on it")
         return []
-    source.first[path] = node.place
-    return _load_file(source.project / path, source, above)
+    state.imported_at[path] = node.position
+    return _load_file(state.project / path, state, importers)

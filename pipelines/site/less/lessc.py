@@ -1,4 +1,4 @@
-"""Compile LESS with less.js, unguarded.
+"""Compile LESS with less.js, without the guard.
 
 Reads the entry and its imports. No writes; starts lessc.
 """
@@ -19,29 +19,29 @@ TIMEOUT = 60.0
 _ERROR = re.compile(
     r"[A-Z]\w*Error: (?P<text>[^\n]+?) in (?P<file>[^\n]+?) on line (?P<line>\d+), column \d+:"
 )
-# less.js embeds the files that these name, and does not list them. Only a quoted name is known before it
-# compiles: ~"…", e("…"), variables and other functions are refused.
+# less.js embeds these files but does not list them. Only a quoted name is known before the compilation;
+# ~"…", e("…"), variables and other functions are rejected.
 _EMBEDDING = re.compile(r"data-uri\s*\(|@import\s*\([^)]*\binline\b[^)]*\)", re.IGNORECASE)
 _EMBEDDED_FILE = re.compile(
     r"""(?:data-uri\s*\(\s*(?:(["'])[^"'@{]*\1\s*,\s*)?|@import\s*\([^)]*\)\s*(?:url\(\s*)?)"""
     r"""(?P<quote>["'])(?P<file>[^"'@{#]+)(?:\#[^"'@{]*)?(?P=quote)\s*[);]""",
     re.IGNORECASE,
 )
-_SEARCHED_PATHS = re.compile(r"\. Tried - .*")  # a list of paths of this machine
+_SEARCHED_PATHS = re.compile(r"\. Tried - .*")  # absolute paths of the machine
 
 
 def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[str, tuple[str, ...]]:
-    """Return the CSS and the files read; raises SourceError for what lessc or *policy* refuses."""
-    own = project / "node_modules" / ".bin" / "lessc"
-    lessc = str(own) if own.exists() else shell.find_program("lessc")
+    """Return the CSS and the files read; raises SourceError for errors of lessc or of *policy*."""
+    installed = project / "node_modules" / ".bin" / "lessc"
+    lessc = str(installed) if installed.exists() else shell.find_program("lessc")
     if not lessc:
         raise ToolError('lessc: not installed; run `npm ci`, or set less_compiler = "lesscpy"')
     try:
-        listed = shell.run_program(
+        make_rule = shell.run_program(
             [lessc, "--no-color", "-M", entry, "theme.css"], timeout=TIMEOUT, cwd=project
         )
         first = _relative(entry, project)
-        sources = tuple(dict.fromkeys((first, *_parse_make_rule(listed.decode("utf-8"), project))))
+        sources = tuple(dict.fromkeys((first, *_parse_make_rule(make_rule.decode("utf-8"), project))))
         if policy and (faults := list(_policy_faults(sources, entry, project, policy))):
             raise SourceError(faults)
         css = shell.run_program([lessc, "--no-color", entry], timeout=TIMEOUT, cwd=project)
@@ -51,14 +51,14 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
             raise
         text = _SEARCHED_PATHS.sub("", found["text"])
         path = _relative(Path(found["file"]), project)
-        raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "mend it")]) from None
+        raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "fix it")]) from None
     return css.decode("utf-8"), sources
 
 
 def _policy_faults(
     sources: tuple[str, ...], entry: Path, project: Path, policy: ReadPolicy
 ) -> Iterator[Fault]:
-    """Yield a fault for each file that lessc read and *policy* does not admit."""
+    """Yield a fault for each file that lessc read and *policy* does not allow."""
     for path in sources:
         file = project / path
         if refusal := policy.check_import(path, os.path.realpath(file)):
@@ -76,14 +76,14 @@ def _policy_faults(
 
 
 def _embedding_refusal(text: str, at: int, folders: tuple[Path, Path], policy: ReadPolicy, path: str) -> str:
-    """Return why the file that is embedded at *at* may not be read, or "".
+    """Return why the file embedded at *at* must not be read, or "".
 
-    Its name is relative to the entry or, with --rewrite-urls, to the file that names it:
+    Its path is relative to the entry or, with --rewrite-urls, to the file that embeds it:
     https://lesscss.org/functions/#misc-functions-data-uri
     """
     found = _EMBEDDED_FILE.match(text, at)
     if not found:
-        return "names a file that is known only later"
+        return "names a file that is unknown before compilation"
     files = [file for folder in folders if os.path.exists(file := os.path.realpath(folder / found["file"]))]
     if not files:
         return f"names {found['file']}, which does not exist"
@@ -91,7 +91,7 @@ def _embedding_refusal(text: str, at: int, folders: tuple[Path, Path], policy: R
 
 
 def _parse_make_rule(rule: str, project: Path) -> Iterator[str]:
-    """Yield the files of a rule of make: ``theme.css: a.less b.less``; spaces are not escaped."""
+    """Yield the files of a make rule, ``theme.css: a.less b.less``; spaces are not escaped."""
     name = ""
     for word in rule.partition(":")[2].split(" "):
         name = f"{name} {word}".strip()
@@ -101,7 +101,7 @@ def _parse_make_rule(rule: str, project: Path) -> Iterator[str]:
 
 
 def _relative(file: Path, project: Path) -> str:
-    """Return *file* relative to the project where it is in it."""
+    """Return *file* relative to *project*, or absolute if it is outside."""
     resolved, root = file.resolve(), project.resolve()
     inside = resolved.is_relative_to(root)
     return resolved.relative_to(root).as_posix() if inside else resolved.as_posix()

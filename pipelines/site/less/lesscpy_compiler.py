@@ -1,7 +1,7 @@
-"""Compile core LESS with lesscpy.
+"""Compile the emitted LESS with lesscpy.
 
-Whatever lesscpy prints or raises is a fault. While it runs, what this process writes to
-its standard streams is caught.
+Everything that lesscpy prints or raises is a fault; standard output and standard error
+are captured while it runs.
 Reads and writes nothing. No network.
 """
 
@@ -20,18 +20,18 @@ from pipelines.site.less.nodes import SourcePosition
 LESSCPY_FIX = 'write it in another way, or set less_compiler = "lessc" in site.toml'
 
 
-def run_lesscpy(core: EmittedLess) -> tuple[str, list[Fault]]:
-    """Return what lesscpy makes of *core*, or a fault for every line that it complains of."""
-    css, said = _compile("\n".join(core.lines))
-    return css, [_message_fault(core, line) for line in said]
+def run_lesscpy(emitted: EmittedLess) -> tuple[str, list[Fault]]:
+    """Return the CSS of *emitted*, and a fault for each message of lesscpy."""
+    css, messages = _compile("\n".join(emitted.lines))
+    return css, [_message_fault(emitted, message) for message in messages]
 
 
 @lru_cache(maxsize=1)
 def _parser_class() -> Any:
-    """Return lesscpy's parser, made so that it keeps its tables in memory.
+    """Return a subclass of lesscpy's parser that keeps its tables in memory.
 
-    Its own constructor writes them to the folder for temporary files, and would
-    import a file of that name from anywhere on the path.
+    lesscpy's constructor writes them to the temporary directory, and imports a
+    module of that name from anywhere on the path.
     """
     import ply.yacc
     from lesscpy.lessc import parser
@@ -57,8 +57,8 @@ def _parser_class() -> Any:
                 errorlog=ply.yacc.NullLogger(),
             )
 
-        def again(self) -> None:
-            """Forget the last sheet; making the tables takes longer than a small theme."""
+        def reset(self) -> None:
+            """Reset the state; building the tables anew takes longer than a small theme."""
             self.scope = parser.Scope()
             self.register = parser.ErrorRegister()
             self.result = None
@@ -79,43 +79,44 @@ def _parser() -> Any:
 
 
 class _FormatOptions:
-    """How lesscpy writes its result."""
+    """Options of lesscpy's formatter."""
 
     minify = xminify = tabs = False
     spaces = 1
 
 
 def _compile(text: str) -> tuple[str, list[str]]:
-    """Return the CSS and what lesscpy had to say."""
+    """Return the CSS, and the lines that lesscpy printed or raised."""
     from lesscpy.lessc import formatter
 
-    said = io.StringIO()
+    messages = io.StringIO()
     css = ""
-    with redirect_stdout(said), redirect_stderr(said):
+    with redirect_stdout(messages), redirect_stderr(messages):
         try:
             parser = _parser()
-            parser.again()
+            parser.reset()
             parser.parse(file=io.StringIO(text))
             css = formatter.Formatter(_FormatOptions()).format(parser)
-        # lesscpy raises whatever its inner parts raise; none of it may pass for CSS.
+        # lesscpy does not wrap the exceptions of its libraries.
         except Exception as error:
-            said.write(f"{type(error).__name__}: {error}\n")
+            messages.write(f"{type(error).__name__}: {error}\n")
             _parser.cache_clear()
-    return css, [line for line in said.getvalue().splitlines() if line.strip()]
+    return css, [line for line in messages.getvalue().splitlines() if line.strip()]
 
 
-def _message_fault(core: EmittedLess, said: str) -> Fault:
-    """Map a message of lesscpy to the line that it speaks of, where it names one."""
-    found = re.search(r"line: (\d+)", said)
+def _message_fault(emitted: EmittedLess, message: str) -> Fault:
+    """Return *message* as a fault of the source line that it names, if any."""
+    found = re.search(r"line: (\d+)", message)
     number = int(found[1]) if found else 0
-    place = core.places[number - 1] if 0 < number <= len(core.places) else None
-    if place is None:
-        place = SourcePosition(core.places[0].path, 0)
-    return Fault(place.path, place.line, f"lesscpy: {_restore_placeholders(core, said)}", LESSCPY_FIX)
+    position = emitted.positions[number - 1] if 0 < number <= len(emitted.positions) else None
+    if position is None:
+        position = SourcePosition(emitted.positions[0].path, 0)
+    text = f"lesscpy: {_restore_placeholders(emitted, message)}"
+    return Fault(position.path, position.line, text, LESSCPY_FIX)
 
 
-def _restore_placeholders(core: EmittedLess, text: str) -> str:
-    """Put back what was put aside, in a message."""
-    text = re.sub(r'"(\d+)"', lambda found: core.texts[int(found[1])], text)
-    text = re.sub(r"\.?s(\d+)_", lambda found: core.selectors[int(found[1])], text)
-    return re.sub(r"-d(\d+)-", lambda found: core.declarations[int(found[1])].name, text)
+def _restore_placeholders(emitted: EmittedLess, text: str) -> str:
+    """Replace the placeholders in *text* by their originals."""
+    text = re.sub(r'"(\d+)"', lambda found: emitted.texts[int(found[1])], text)
+    text = re.sub(r"\.?s(\d+)_", lambda found: emitted.selectors[int(found[1])], text)
+    return re.sub(r"-d(\d+)-", lambda found: emitted.declarations[int(found[1])].name, text)

@@ -1,4 +1,4 @@
-"""Read the parameters of a mixin's definition, and the arguments of its call.
+"""Parse the parameters of a mixin definition and the arguments of a mixin call.
 
 Reads and writes nothing. No network.
 """
@@ -11,13 +11,13 @@ from pipelines.site.less.values import parse_value
 
 
 def parse_call(head: list[Token], path: str) -> MixinCall:
-    """Return the call in ``.name(…)``; raises RefusedError."""
-    name, inner, after = _split_signature(head)
+    """Return the call in ``.name(…)``; raises UnsupportedError."""
+    name, inside, after = _split_signature(head)
     if after:
         text = f"{''.join(token.text for token in after)} after a call of {name}()"
         raise UnsupportedError(after[0].line, text)
     args: list[tuple[str, Value]] = []
-    for part in _split_arguments(inner):
+    for part in _split_arguments(inside):
         key, tokens = _split_name(part)
         value = parse_value(part if tokens is None else tokens, path)
         if not value:
@@ -28,25 +28,25 @@ def parse_call(head: list[Token], path: str) -> MixinCall:
 
 
 def parse_params(head: list[Token], path: str) -> tuple[Param, ...]:
-    """Return the parameters in ``.name(…)``; raises RefusedError."""
-    name, inner, after = _split_signature(head)
+    """Return the parameters in ``.name(…)``; raises UnsupportedError."""
+    name, inside, after = _split_signature(head)
     if after:
-        said = "a guard (when)" if after[0].text == "when" else after[0].text
-        raise UnsupportedError(after[0].line, f"{name}() with {said}")
+        suffix = "a guard (when)" if after[0].text == "when" else after[0].text
+        raise UnsupportedError(after[0].line, f"{name}() with {suffix}")
     params: list[Param] = []
-    for part in _split_arguments(inner):
+    for part in _split_arguments(inside):
         key, tokens = _split_name(part)
         if not key or (tokens is None and len(strip_trivia(part)) > 1):
-            said = "".join(token.text for token in strip_trivia(part)) or "nothing"
+            parameter = "".join(token.text for token in strip_trivia(part)) or "nothing"
             line = part[0].line if part else head[0].line
-            text = f"{said} as a parameter of {name}()"
+            text = f"{parameter} as a parameter of {name}()"
             raise UnsupportedError(line, text, "write @name or @name: value")
         params.append(Param(key, None if tokens is None else parse_value(tokens, path)))
     return tuple(params)
 
 
 def _split_signature(head: list[Token]) -> tuple[str, list[Token], list[Token]]:
-    """Return the name with its dot, what stands in the parentheses, and what follows them."""
+    """Return the name with its dot, the tokens in the parentheses, and those after them."""
     start = next(i for i, token in enumerate(head) if token.kind == "function")
     name = f".{head[start].text[:-1]}"
     depth = 0
@@ -54,22 +54,22 @@ def _split_signature(head: list[Token]) -> tuple[str, list[Token], list[Token]]:
         depth += depth_change(head[index])
         if depth == 0 and head[index].text != ")":
             raise UnsupportedError(
-                head[index].line, f"{head[index].text} without its beginning", "balance it"
+                head[index].line, f"{head[index].text} without an opening bracket", "remove it, or open it"
             )
         if depth == 0:
             return name, head[start + 1 : index], strip_trivia(head[index + 1 :])
-    raise UnsupportedError(head[start].line, f"{name}( without its )", "close it")
+    raise UnsupportedError(head[start].line, f"{name}( is not closed", "close it")
 
 
 def _split_arguments(tokens: list[Token]) -> list[list[Token]]:
-    """Part arguments at semicolons, or at commas where there are none."""
-    mark = ";" if len(split_tokens(tokens, ";")) > 1 else ","
-    parts = split_tokens(tokens, mark)
+    """Split arguments at semicolons, or at commas if there are no semicolons."""
+    separator = ";" if len(split_tokens(tokens, ";")) > 1 else ","
+    parts = split_tokens(tokens, separator)
     return parts if strip_trivia(parts[-1]) else parts[:-1]
 
 
 def _split_name(part: list[Token]) -> tuple[str, list[Token] | None]:
-    """Return the variable that a part begins with, and what stands after its colon."""
+    """Return the variable at the start of *part*, and the tokens after its colon, if any."""
     plain = strip_trivia(part)
     if not plain or plain[0].kind != "at" or plain[0].text.startswith("@@"):
         return "", None

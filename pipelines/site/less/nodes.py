@@ -1,4 +1,4 @@
-"""The parts of a LESS sheet that the guard admits.
+"""The nodes of the syntax tree of supported LESS.
 
 Nodes are compared by identity: two equal declarations in two places are two nodes.
 Reads and writes nothing. No network.
@@ -17,25 +17,25 @@ class SourcePosition:
 
 @dataclass(frozen=True, slots=True)
 class CssText:
-    """CSS that the compiler never sees."""
+    """Plain CSS; the emitter replaces it by a placeholder."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number inside an operation."""
+    """A number in an operation."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariableRef:
-    """A variable where it is used."""
+    """A use of a variable."""
 
     name: str  # with its @
-    place: SourcePosition
-    compared: bool = False  # in min() or max()
+    position: SourcePosition
+    in_comparison: bool = False  # an argument of min() or max()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,35 +45,35 @@ class Operation:
     symbol: str  # + - * /
     left: Operand
     right: Operand
-    place: SourcePosition
+    position: SourcePosition
 
 
 Operand = Number | VariableRef | Operation
 ValuePart = CssText | VariableRef | Operation
-Value = tuple[ValuePart, ...]  # written one after the other, spaces included in the texts
+Value = tuple[ValuePart, ...]  # concatenated; the spaces are in the CssTexts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declaration:
     name: str
     value: Value
-    place: SourcePosition
+    position: SourcePosition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariableDefinition:
     name: str  # with its @
     value: Value
-    place: SourcePosition
+    position: SourcePosition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixinCall:
-    """A mixin where it is used."""
+    """A call of a mixin."""
 
     name: str  # with its dot
-    args: tuple[tuple[str, Value], ...]  # name with its @, or "" for a place in the order
-    place: SourcePosition
+    args: tuple[tuple[str, Value], ...]  # name with its @, or "" if positional
+    position: SourcePosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +86,31 @@ class Param:
 class Selector:
     """One complex selector: compounds, ">", "+", "~" and " "; "&" and "&:hover" are compounds."""
 
-    steps: tuple[str, ...]
+    parts: tuple[str, ...]
 
     @property
     def needs_parent(self) -> bool:
-        return self.steps[0] in (">", "+", "~") or any(step[0] == "&" for step in self.steps)
+        return self.parts[0] in (">", "+", "~") or any(part[0] == "&" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """Selectors and a block; with a frame, an at-rule that holds declarations alone."""
+    """Selectors and a block, or an at-rule that contains only declarations."""
 
     selectors: tuple[Selector, ...]
     body: tuple[Node, ...]
-    place: SourcePosition
-    frame: str = ""  # "@font-face", "@page :first" …
+    position: SourcePosition
+    at_rule: str = ""  # "@font-face", "@page :first" …; then there are no selectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupRule:
-    """An at-rule around rules: @media, @supports, @keyframes …"""
+    """An at-rule that contains rules: @media, @supports, @keyframes …"""
 
     name: str  # with its @
     query: Value
     body: tuple[Node, ...]
-    place: SourcePosition
+    position: SourcePosition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +118,7 @@ class StatementAtRule:
     """An at-rule without a block."""
 
     text: str
-    place: SourcePosition
+    position: SourcePosition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,13 +126,13 @@ class MixinDefinition:
     name: str  # with its dot
     params: tuple[Param, ...]
     body: tuple[Node, ...]
-    place: SourcePosition
+    position: SourcePosition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Import:
     target: str
-    place: SourcePosition
+    position: SourcePosition
 
 
 Node = (
@@ -149,8 +149,8 @@ Node = (
 
 @dataclass(frozen=True, slots=True)
 class Stylesheet:
-    """One file, or all of them once the imports are in their places."""
+    """One file, or the entry with all its imports."""
 
     body: tuple[Node, ...]
-    refused: frozenset[str]  # names of variables and mixins whose definition was refused
-    names: tuple[tuple[str, SourcePosition], ...]  # .class and #id where a selector has them
+    rejected_names: frozenset[str]  # variables and mixins whose definition was rejected
+    selector_names: tuple[tuple[str, SourcePosition], ...]  # every .class and #id of a selector

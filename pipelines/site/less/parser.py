@@ -1,6 +1,6 @@
-"""Read LESS by a grammar of what lesscpy compiles as less.js does; refuse the rest.
+"""Parse the LESS that lesscpy compiles as less.js does; reject the rest.
 
-Everything that is plain CSS is admitted; of LESS itself variables, arithmetic in
+The grammar contains plain CSS and, of LESS itself, variables, arithmetic in
 parentheses, nesting, ``&``, mixins with parameters, and ``@import "file"``.
 Reads and writes nothing. No network.
 """
@@ -35,11 +35,11 @@ from pipelines.site.less.tokens import (
 )
 from pipelines.site.less.values import normalize_spaces, parse_value
 
-# At-rules around rules. The first four may stand inside a rule too, and move out of it.
+# At-rules that contain rules. Only conditional ones may be nested in a rule; they bubble up.
 CONDITIONAL_AT_RULES = ("@media", "@supports", "@container", "@layer")
 KEYFRAMES_AT_RULES = ("@keyframes", "@-webkit-keyframes")
 GROUP_AT_RULES = (*CONDITIONAL_AT_RULES, *KEYFRAMES_AT_RULES, "@scope", "@starting-style")
-# At-rules that hold declarations alone.
+# At-rules that contain only declarations.
 DECLARATION_AT_RULES = (
     "@font-face",
     "@page",
@@ -49,33 +49,33 @@ DECLARATION_AT_RULES = (
     "@font-palette-values",
     "@position-try",
 )
-# Where a declaration may stand; the other places are root, group (at-rules around the
-# root) and keyframes.
-DECLARATION_CONTEXTS = ("rule", "mixin", "frame")
+# Contexts that may contain a declaration. The others are root, group (a group rule at the
+# top level) and keyframes; "declarations" is the block of a keyframe or a declaration at-rule.
+DECLARATION_CONTEXTS = ("rule", "mixin", "declarations")
 
 
 class Parser:
-    """Reads one file; the faults stand in its list."""
+    """Recursive descent parser of one file; collects its errors in `faults`."""
 
     def __init__(self, text: str, path: str) -> None:
         self.path = path
         self.tokens, self.faults = tokenize(text, path)
         self.at = 0
-        self.refused: set[str] = set()
-        self.names: list[tuple[str, SourcePosition]] = []
+        self.rejected_names: set[str] = set()
+        self.selector_names: list[tuple[str, SourcePosition]] = []
 
-    def sheet(self) -> Stylesheet:
-        # After a string without an end nothing is what it seems.
+    def stylesheet(self) -> Stylesheet:
+        # After an unterminated string, no token is reliable.
         body = () if self.faults else self.block("root", None)
-        return Stylesheet(body, frozenset(self.refused), tuple(self.names))
+        return Stylesheet(body, frozenset(self.rejected_names), tuple(self.selector_names))
 
-    def place(self, token: Token) -> SourcePosition:
+    def position(self, token: Token) -> SourcePosition:
         return SourcePosition(self.path, token.line)
 
     # --- Blocks ---
 
     def block(self, context: str, opening: Token | None) -> tuple[Node, ...]:
-        """Read up to the end of the block that *opening* begins, or of the file."""
+        """Parse up to the end of the block that *opening* begins, or of the file."""
         nodes: list[Node] = []
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
@@ -93,132 +93,136 @@ class Parser:
             if node:
                 nodes.append(node)
         if opening:
-            error = UnsupportedError(opening.line, "a block without an end", "close it with }")
+            error = UnsupportedError(opening.line, "a block is not closed", "close it with }")
             self.faults.append(error.fault(self.path))
         return tuple(nodes)
 
     def statement(self, context: str) -> Node | None:
-        """Read one statement; what is refused is passed over, with its block."""
-        head, end, opened = self.head()
+        """Parse one statement; after an error, skip it with its block and return None."""
+        prelude, terminator, unclosed = self.prelude()
         after = self.at
         try:
-            if not head:
+            if not prelude:
                 raise UnsupportedError(self.tokens[after - 1].line, "a block without a name", "name it")
-            if opened:
-                text, fix = f"{opened[-1].text} without its end", "close it"
-                if end == "{":
+            if unclosed:
+                text, fix = f"{unclosed[-1].text} is not closed", "close it"
+                if terminator == "{":
                     text += " before a block"
                     fix += f"; a block as an argument (a detached ruleset): {FALLBACK_FIX}"
-                raise UnsupportedError(opened[-1].line, text, fix)
-            if not end:
-                raise UnsupportedError(head[-1].line, "the last statement has no end", "write a semicolon")
-            return self.node(head, end, context)
+                raise UnsupportedError(unclosed[-1].line, text, fix)
+            if not terminator:
+                raise UnsupportedError(
+                    prelude[-1].line, "the last statement is not terminated", "write a semicolon"
+                )
+            return self.node(prelude, terminator, context)
         except UnsupportedError as error:
             self.faults.append(error.fault(self.path))
-            # A block that has been read already is not passed over again.
-            if end == "{" and self.at == after:
+            # Unless its block was parsed already.
+            if terminator == "{" and self.at == after:
                 self.skip()
-                # The rest of a call that was given a block.
-                if opened and [t.text for t in strip_trivia(self.tokens[self.at : self.at + 9])[:1]] == [")"]:
-                    self.head()
+                following = strip_trivia(self.tokens[self.at : self.at + 9])
+                if unclosed and following and following[0].text == ")":
+                    self.prelude()  # the rest of a call with a block as an argument
             return None
 
-    def head(self) -> tuple[list[Token], str, list[Token]]:
-        """Return the words up to ``;`` or a brace, which of them it is, and what is open."""
+    def prelude(self) -> tuple[list[Token], str, list[Token]]:
+        """Return the tokens before ``;`` or a brace, that terminator, and the brackets left open."""
         start = self.at
-        opened: list[Token] = []
+        unclosed: list[Token] = []
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
-            if token.text in ("{", "}") or (token.text == ";" and not opened):
+            if token.text in ("{", "}") or (token.text == ";" and not unclosed):
                 break
             if depth_change(token) > 0:
-                opened.append(token)
-            elif depth_change(token) < 0 and opened:
-                opened.pop()
+                unclosed.append(token)
+            elif depth_change(token) < 0 and unclosed:
+                unclosed.pop()
             self.at += 1
-        head = self.tokens[start : self.at]
-        end = self.tokens[self.at].text if self.at < len(self.tokens) else ""
-        while head and head[-1].kind in ("space", "comment"):
-            head.pop()
-        if end in (";", "{"):
+        prelude = self.tokens[start : self.at]
+        terminator = self.tokens[self.at].text if self.at < len(self.tokens) else ""
+        while prelude and prelude[-1].kind in ("space", "comment"):
+            prelude.pop()
+        if terminator in (";", "{"):
             self.at += 1
-        return head, end, opened
+        return prelude, terminator, unclosed
 
     def skip(self) -> None:
-        """Pass over the rest of a block."""
+        """Skip the rest of a block."""
         depth = 1
         while depth and self.at < len(self.tokens):
             depth += {"{": 1, "}": -1}.get(self.tokens[self.at].text, 0)
             self.at += 1
 
-    def node(self, head: list[Token], end: str, context: str) -> Node | None:
-        """Return what a statement is; raises RefusedError."""
-        first, *rest = strip_trivia(head)
+    def node(self, prelude: list[Token], terminator: str, context: str) -> Node | None:
+        """Return the node of a statement; raises UnsupportedError."""
+        first, *rest = strip_trivia(prelude)
         second = rest[0] if rest else Token("end", "", first.line)
         if first.text.startswith("@@"):
             raise UnsupportedError(first.line, f"{first.text}: a variable that names a variable")
         if first.kind == "at":
             if second.text == ":" and first.text not in (*GROUP_AT_RULES, *DECLARATION_AT_RULES):
-                return self.variable(head, end, context)
-            return self.at_rule(head, end, context)
+                return self.variable(prelude, terminator, context)
+            return self.at_rule(prelude, terminator, context)
         if any(token.text == "extend(" for token in rest):
             fix = f"repeat the declarations in a mixin; or {FALLBACK_FIX}"
             raise UnsupportedError(first.line, ":extend()", fix)
-        if first.kind == "ident" and second.text == ":" and (end != "{" or first.text[:2] == "--"):
-            return self.declaration(head, end, context)
-        if first.text == "." and len(head) > 1 and head[1].kind == "function":
-            return self.mixin(head, end, context)
-        if end == "{":
-            return self.rule(head, context)
+        if first.kind == "ident" and second.text == ":" and (terminator != "{" or first.text[:2] == "--"):
+            return self.declaration(prelude, terminator, context)
+        if first.text == "." and len(prelude) > 1 and prelude[1].kind == "function":
+            return self.mixin(prelude, terminator, context)
+        if terminator == "{":
+            return self.rule(prelude, context)
         if first.kind == "ident" and second.text == "+":
             raise UnsupportedError(first.line, f"{first.text}+: joins values", "write one declaration")
         if first.kind == "interpolation":
             raise UnsupportedError(first.line, f"{first.text}: a variable in a name")
         if first.text in (".", "&") or first.kind == "hash":
-            said = "".join(word.text for word in (first, *rest))
+            call = "".join(token.text for token in (first, *rest))
             fix = f"define a mixin .name() and call it as .name(); or {FALLBACK_FIX}"
-            raise UnsupportedError(first.line, f"{said} calls a rule, not a mixin", fix)
-        raise UnsupportedError(first.line, f"{first.text} begins no statement", "write name: value;")
+            raise UnsupportedError(first.line, f"{call} calls a rule, not a mixin", fix)
+        raise UnsupportedError(first.line, f"{first.text} is not a statement", "write name: value;")
 
     # --- Statements ---
 
-    def declaration(self, head: list[Token], end: str, context: str) -> Node:
-        first = head[0]
-        if end == "{":
+    def declaration(self, prelude: list[Token], terminator: str, context: str) -> Node:
+        first = prelude[0]
+        if terminator == "{":
             raise UnsupportedError(first.line, f"a block as the value of {first.text}")
         if context not in DECLARATION_CONTEXTS:
             raise UnsupportedError(first.line, f"{first.text} outside of a rule", "put it into a rule")
         if not re.fullmatch(r"-{0,2}[A-Za-z_][\w-]*", first.text, re.ASCII):
             text = f"{first.text} as the name of a property"
             raise UnsupportedError(first.line, text, "write letters, digits, - and _")
-        value = parse_value(after_colon(head), self.path, first.text)
-        if not value and not (first.text.startswith("--") and end == ";"):
+        value = parse_value(after_colon(prelude), self.path, first.text)
+        if not value and not (first.text.startswith("--") and terminator == ";"):
             raise UnsupportedError(first.line, f"{first.text} without a value", "give it one")
-        return Declaration(first.text, value, self.place(first))
+        return Declaration(first.text, value, self.position(first))
 
-    def variable(self, head: list[Token], end: str, context: str) -> Node:
-        first = head[0]
-        self.refused.add(first.text)
-        if end == "{":
-            raise UnsupportedError(first.line, f"{first.text} holds a block (a detached ruleset)")
-        if context in ("frame", "keyframes"):
-            raise UnsupportedError(first.line, f"{first.text} defined here", "define it at the top level")
-        value = parse_value(after_colon(head), self.path)
+    def variable(self, prelude: list[Token], terminator: str, context: str) -> Node:
+        first = prelude[0]
+        self.rejected_names.add(first.text)
+        if terminator == "{":
+            raise UnsupportedError(first.line, f"{first.text} contains a block (a detached ruleset)")
+        if context in ("declarations", "keyframes"):
+            raise UnsupportedError(
+                first.line, f"{first.text} defined inside this block", "define it at the top level"
+            )
+        value = parse_value(after_colon(prelude), self.path)
         if not value:
             raise UnsupportedError(first.line, f"{first.text} without a value", "give it one")
-        self.refused.discard(first.text)
-        return VariableDefinition(first.text, value, self.place(first))
+        self.rejected_names.discard(first.text)
+        return VariableDefinition(first.text, value, self.position(first))
 
-    def rule(self, head: list[Token], context: str) -> Node:
-        first, opening = head[0], self.tokens[self.at - 1]
-        if any(token.kind == "ident" and token.text == "when" for token in head):
+    def rule(self, prelude: list[Token], context: str) -> Node:
+        first, opening = prelude[0], self.tokens[self.at - 1]
+        if any(token.kind == "ident" and token.text == "when" for token in prelude):
             raise UnsupportedError(first.line, "a rule with a guard (when)")
-        if context == "frame":
-            text = "a block inside a block that holds declarations alone"
+        if context == "declarations":
+            text = "a block nested in a block of declarations"
             raise UnsupportedError(first.line, text)
-        self.names += selector_names(head, self.path)
+        self.selector_names += selector_names(prelude, self.path)
         selectors = []
-        for part in split_tokens(head, ","):
+        for part in split_tokens(prelude, ","):
             try:
                 if context == "keyframes":
                     selectors.append(parse_keyframe_selector(part, first.line))
@@ -226,87 +230,91 @@ class Parser:
                     selectors.append(parse_selector(part, first.line))
             except UnsupportedError as error:
                 self.faults.append(error.fault(self.path))
-        inner = {"keyframes": "frame", "mixin": "mixin"}.get(context, "rule")
-        node = Rule(tuple(selectors), self.block(inner, opening), self.place(first))
+        inner = {"keyframes": "declarations", "mixin": "mixin"}.get(context, "rule")
+        node = Rule(tuple(selectors), self.block(inner, opening), self.position(first))
         for selector in selectors:
             if selector.needs_parent and context in ("root", "group"):
-                text = f"{selector.steps[0]} without a rule around it"
+                text = f"{selector.parts[0]} without a rule around it"
                 raise UnsupportedError(first.line, text, "name the selector in full")
-        if [selector.steps for selector in selectors] == [("&",)]:
+        if [selector.parts for selector in selectors] == [("&",)]:
             raise UnsupportedError(first.line, "& alone as a selector", "write its declarations without it")
         return node
 
-    def at_rule(self, head: list[Token], end: str, context: str) -> Node:
-        first, name, rest = head[0], head[0].text, strip_trivia(head[1:])
+    def at_rule(self, prelude: list[Token], terminator: str, context: str) -> Node:
+        first, name, rest = prelude[0], prelude[0].text, strip_trivia(prelude[1:])
         if name == "@import":
-            return self.import_(head, end, context)
+            return self.import_(prelude, terminator, context)
         if name in ("@charset", "@namespace"):
             fix = "drop it: the build writes one stylesheet, for HTML and in UTF-8"
             raise UnsupportedError(first.line, name, fix)
-        if name == "@layer" and end != "{":
-            parse_query(head[1:], self.path, name)
+        if name == "@layer" and terminator != "{":
+            parse_query(prelude[1:], self.path, name)
             if context != "root":
                 raise UnsupportedError(first.line, "@layer inside a block", "put it at the top level")
-            return StatementAtRule("".join(token.text for token in normalize_spaces(head)), self.place(first))
-        if end != "{":
-            called = f"{name}(): a call of a detached ruleset"
-            known = called if rest and rest[0].text == "(" else f"{name} is no at-rule known here"
-            raise UnsupportedError(first.line, known)
+            return StatementAtRule(
+                "".join(token.text for token in normalize_spaces(prelude)), self.position(first)
+            )
+        if terminator != "{":
+            is_call = rest and rest[0].text == "("
+            text = f"{name}(): a call of a detached ruleset" if is_call else f"unknown at-rule {name}"
+            raise UnsupportedError(first.line, text)
         if name in DECLARATION_AT_RULES:
-            return self.frame(head, context)
-        if len(head) > 1 and head[1].kind not in ("space", "comment") and head[1].text != "(":
-            raise UnsupportedError(first.line, f"{name}{head[1].text}", f"write a space after {name}")
+            return self.declaration_at_rule(prelude, context)
+        if len(prelude) > 1 and prelude[1].kind not in ("space", "comment") and prelude[1].text != "(":
+            raise UnsupportedError(first.line, f"{name}{prelude[1].text}", f"write a space after {name}")
         if name not in GROUP_AT_RULES:
-            raise UnsupportedError(first.line, f"{name} is no at-rule known here")
-        if context in ("frame", "keyframes"):
+            raise UnsupportedError(first.line, f"unknown at-rule {name}")
+        if context in ("declarations", "keyframes"):
             raise UnsupportedError(first.line, f"{name} inside this block")
         if context in ("rule", "mixin") and name not in CONDITIONAL_AT_RULES:
             raise UnsupportedError(first.line, f"{name} inside a rule", "put it at the top level")
         if not rest and name not in ("@scope", "@starting-style"):
             raise UnsupportedError(first.line, f"{name} without a condition or name", "give it one")
-        query = parse_query(head[1:], self.path, name)
+        query = parse_query(prelude[1:], self.path, name)
         inner = "keyframes" if name in KEYFRAMES_AT_RULES else "group" if context == "root" else context
-        return GroupRule(name, query, self.block(inner, self.tokens[self.at - 1]), self.place(first))
+        return GroupRule(name, query, self.block(inner, self.tokens[self.at - 1]), self.position(first))
 
-    def frame(self, head: list[Token], context: str) -> Node:
-        first, name = head[0], head[0].text
+    def declaration_at_rule(self, prelude: list[Token], context: str) -> Node:
+        first, name = prelude[0], prelude[0].text
         if context not in ("root", "group"):
             raise UnsupportedError(first.line, f"{name} inside a rule", "put it at the top level")
-        query = parse_query(head[1:], self.path, name)
-        text = " ".join((name, *(getattr(piece, "text", "") for piece in query)))
-        return Rule((), self.block("frame", self.tokens[self.at - 1]), self.place(first), text)
+        query = parse_query(prelude[1:], self.path, name)
+        text = " ".join((name, *(getattr(part, "text", "") for part in query)))
+        return Rule((), self.block("declarations", self.tokens[self.at - 1]), self.position(first), text)
 
-    def import_(self, head: list[Token], end: str, context: str) -> Node:
-        first, rest = head[0], strip_trivia(head[1:])
-        # Without a space less.js takes it for an import of CSS.
-        plain = len(rest) == 1 and rest[0].kind == "string" and head[1].kind == "space" and end != "{"
+    def import_(self, prelude: list[Token], terminator: str, context: str) -> Node:
+        first, rest = prelude[0], strip_trivia(prelude[1:])
+        # Without a space less.js imports it as CSS.
+        plain = (
+            len(rest) == 1 and rest[0].kind == "string" and prelude[1].kind == "space" and terminator != "{"
+        )
         target = rest[0].text[1:-1] if plain else ""
         if context != "root":
             raise UnsupportedError(first.line, "@import inside a block", "put it at the top level")
         if not plain or "://" in target or target.endswith(".css") or "@{" in target:
             fix = 'write @import "file"; for LESS, and put CSS into theme/css/'
-            raise UnsupportedError(first.line, "@import of another kind than a LESS file", fix)
-        return Import(target, self.place(first))
+            raise UnsupportedError(first.line, "@import of something other than a LESS file", fix)
+        return Import(target, self.position(first))
 
-    def mixin(self, head: list[Token], end: str, context: str) -> Node:
-        first, opening = head[0], self.tokens[self.at - 1]
-        if end != "{":
-            if context in ("frame", "keyframes"):
+    def mixin(self, prelude: list[Token], terminator: str, context: str) -> Node:
+        first, opening = prelude[0], self.tokens[self.at - 1]
+        if terminator != "{":
+            if context in ("declarations", "keyframes"):
                 raise UnsupportedError(first.line, "a mixin called in this block")
-            return parse_call(head, self.path)
-        name = f".{strip_trivia(head)[1].text[:-1]}"
-        self.refused.add(name)
+            return parse_call(prelude, self.path)
+        name = f".{strip_trivia(prelude)[1].text[:-1]}"
+        self.rejected_names.add(name)
         if context != "root":
             text = f"{name}() defined inside a block"
             raise UnsupportedError(first.line, text, "define it at the top level")
-        before = len(self.faults)
-        params = parse_params(head, self.path)
+        faults_before = len(self.faults)
+        params = parse_params(prelude, self.path)
         body = self.block("mixin", opening)
-        if len(self.faults) == before:
-            self.refused.discard(name)
-        return MixinDefinition(name, params, body, self.place(first))
+        if len(self.faults) == faults_before:
+            self.rejected_names.discard(name)
+        return MixinDefinition(name, params, body, self.position(first))
 
 
-def after_colon(head: list[Token]) -> list[Token]:
-    """Return what stands after the first colon."""
-    return head[next(i for i, token in enumerate(head) if token.text == ":") + 1 :]
+def after_colon(prelude: list[Token]) -> list[Token]:
+    """Return the tokens after the first colon."""
+    return prelude[next(i for i, token in enumerate(prelude) if token.text == ":") + 1 :]

@@ -1,7 +1,7 @@
-"""Read the query of an at-rule: what less.js and a browser read in the same way.
+"""Parse the prelude of an at-rule: the subset that less.js and browsers parse alike.
 
-A query is checked by its shape, in which a group in parentheses is P, a word i, a number n,
-a variable v, a string s, a function with an own meaning S and another one F.
+A query is matched by its shape, a string of one letter a component: i identifier, n number,
+v variable, s string, P parenthesized group, S function of this at-rule, F other function.
 Reads and writes nothing. No network.
 """
 
@@ -33,7 +33,7 @@ _QUERY_SHAPES = {
     "@counter-style": "i",
     "@font-palette-values": "i",
     "@position-try": "i",
-}  # of all others: nothing
+}  # all other at-rules: an empty prelude
 _FEATURE = rf"i|i:{_VALUE}|{_VALUE}{_COMPARE}{_VALUE}(?:{_COMPARE}{_VALUE})?"
 _NESTED = rf"(?:not )?[PSv]{_CHAIN}"
 _QUERY_FUNCTIONS = {
@@ -41,30 +41,30 @@ _QUERY_FUNCTIONS = {
     "@container": ("style(", "scroll-state("),
 }
 _KEYWORDS = ("and", "or", "not", "only", "to")
-_QUERY_FIX = "write it as CSS has it, with spaces between words; a variable stands for a whole value"
+_QUERY_FIX = "write it as in CSS, with spaces between words; a variable must be a whole value"
 
 
 def parse_query(tokens: Sequence[Token], path: str, name: str) -> Value:
-    """Return the query of the at-rule *name* as text and variables; raises RefusedError."""
-    plain = normalize_spaces(tokens)
-    line = plain[0].line if plain else 0
-    shape = _shape(plain, name)
+    """Return the query of the at-rule *name* as text and variables; raises UnsupportedError."""
+    normalized = normalize_spaces(tokens)
+    line = normalized[0].line if normalized else 0
+    shape = _shape(normalized, name)
     if not re.fullmatch(_QUERY_SHAPES.get(name, ""), shape):
-        said = "".join(token.text for token in plain).strip()
-        raise UnsupportedError(line, f"{name} {said}: no query that is known here", _QUERY_FIX)
-    pieces: list[ValuePart] = []
-    for token in plain:
+        query = "".join(token.text for token in normalized).strip()
+        raise UnsupportedError(line, f"{name} {query}: unsupported query", _QUERY_FIX)
+    parts: list[ValuePart] = []
+    for token in normalized:
         if token.kind != "at":
-            append_text(pieces, token.text)
+            append_text(parts, token.text)
         elif name in ("@media", "@container"):
-            pieces.append(VariableRef(token.text, SourcePosition(path, token.line)))
+            parts.append(VariableRef(token.text, SourcePosition(path, token.line)))
         else:
             raise UnsupportedError(token.line, f"{token.text} in {name}", "write its value")
-    return strip_spaces(pieces)
+    return strip_spaces(parts)
 
 
 def _shape(tokens: Sequence[Token], name: str) -> str:
-    """Return the shape of a query, or of what stands in parentheses in it."""
+    """Return the shape of a query, or of the tokens in its parentheses."""
     shape = ""
     at = 0
     while at < len(tokens):
@@ -92,7 +92,7 @@ def _shape(tokens: Sequence[Token], name: str) -> str:
 
 
 def _closing_index(tokens: Sequence[Token], start: int) -> int:
-    """Return where the parenthesis at *start* closes."""
+    """Return the index of the parenthesis that closes the one at *start*."""
     depth = 0
     for at in range(start, len(tokens)):
         if tokens[at].kind == "function" or tokens[at].text == "(":
@@ -101,11 +101,11 @@ def _closing_index(tokens: Sequence[Token], start: int) -> int:
             depth -= 1
             if depth == 0:
                 return at
-    raise UnsupportedError(tokens[start].line, f"{tokens[start].text} without its end", "close it")
+    raise UnsupportedError(tokens[start].line, f"{tokens[start].text} is not closed", "close it")
 
 
 def _group_shape(opening: Token, inner: Sequence[Token], name: str) -> str:
-    """Return the letter of a function or of parentheses, when their content is known."""
+    """Return the letter of a function or a group; its own text if the content is unsupported."""
     if opening.text in _QUERY_FUNCTIONS.get(name, ()):
         _reject_variables(inner)
         if opening.text == "selector(":
@@ -121,15 +121,16 @@ def _group_shape(opening: Token, inner: Sequence[Token], name: str) -> str:
             parse_selector(part, opening.line)
         return "P"
     if name == "@supports" and [token.text for token in strip_trivia(inner)[1:2]] == [":"]:
-        # A declaration, which is the browser's alone.
+        # A declaration, which less.js does not evaluate.
         _reject_variables(inner)
-        return "P" if strip_trivia(inner)[0].kind == "ident" and len(strip_trivia(inner)) > 2 else "(:"
+        significant = strip_trivia(inner)
+        return "P" if significant[0].kind == "ident" and len(significant) > 2 else "(:"
     shape = _shape(inner, name)
     return "P" if re.fullmatch(f"{_FEATURE}|{_NESTED}", shape) else f"({shape})"
 
 
 def _reject_variables(tokens: Sequence[Token]) -> None:
     for token in tokens:
-        said = "@{" in token.text if token.kind == "string" else token.kind
-        if said is True or said in ("at", "interpolation", "escape"):
-            raise UnsupportedError(token.line, f"{token.text}: a variable in this place", _QUERY_FIX)
+        interpolated = token.kind == "string" and "@{" in token.text
+        if interpolated or token.kind in ("at", "interpolation", "escape"):
+            raise UnsupportedError(token.line, f"{token.text}: a variable is not allowed here", _QUERY_FIX)

@@ -1,8 +1,8 @@
-"""Find out what every name in a sheet stands for, and how often every block is used.
+"""Bind each variable and mixin to its definition.
 
-Scopes are those of LESS: a variable holds in its whole block, before its
-definition too. Where lesscpy or less.js would let a name leak out of its block, the name
-is refused. Reads and writes nothing. No network.
+Scopes are those of LESS: a variable is visible in its whole block, also before its
+definition. A name that lesscpy or less.js would leak out of its block is rejected.
+Reads and writes nothing. No network.
 """
 
 from __future__ import annotations
@@ -33,22 +33,24 @@ class Binding:
     """One variable or parameter."""
 
     name: str
-    place: SourcePosition
+    position: SourcePosition
     value: Value | None  # None: a parameter without a default
-    mixin: MixinDefinition | None  # whose body it stands in
-    param: int = -1  # its number among the parameters of the mixin
+    mixin: MixinDefinition | None  # whose body contains it
+    param: int = -1  # its index among the parameters
 
 
 @dataclass(slots=True)
 class ResolvedNames:
-    """What is known of the names of a sheet."""
+    """The definition behind each name of a stylesheet."""
 
     faults: list[Fault] = field(default_factory=list)
     mixins: dict[str, MixinDefinition] = field(default_factory=dict)
     refs: dict[VariableRef, Binding] = field(default_factory=dict)
     variables: dict[VariableDefinition, Binding] = field(default_factory=dict)
     params: dict[MixinDefinition, tuple[Binding, ...]] = field(default_factory=dict)
-    calls: list[tuple[MixinCall, MixinDefinition | None]] = field(default_factory=list)  # and who calls
+    calls: list[tuple[MixinCall, MixinDefinition | None]] = field(
+        default_factory=list
+    )  # and the mixin that contains the call
     args: dict[MixinCall, tuple[Value, ...]] = field(default_factory=dict)  # by position, complete
 
 
@@ -56,18 +58,18 @@ Scope = dict[str, Binding]
 
 
 def find_refs(value: Value) -> Iterator[VariableRef]:
-    """Every variable that *value* names."""
-    pieces: list[object] = list(value)
-    while pieces:
-        piece = pieces.pop(0)
-        if isinstance(piece, VariableRef):
-            yield piece
-        elif isinstance(piece, Operation):
-            pieces[:0] = [piece.left, piece.right]
+    """Yield each variable that *value* refers to."""
+    parts: list[object] = list(value)
+    while parts:
+        part = parts.pop(0)
+        if isinstance(part, VariableRef):
+            yield part
+        elif isinstance(part, Operation):
+            parts[:0] = [part.left, part.right]
 
 
 def resolve_names(sheet: Stylesheet) -> ResolvedNames:
-    """Return what the names of *sheet* stand for; unknown and leaking ones are faults."""
+    """Return the definitions of all names of *sheet*; unknown and leaking names are faults."""
     return _Resolver(sheet).run()
 
 
@@ -75,41 +77,41 @@ class _Resolver:
     def __init__(self, sheet: Stylesheet) -> None:
         self.sheet = sheet
         self.names = ResolvedNames()
-        self.uses: list[tuple[VariableRef, list[Scope]]] = []  # and the scopes around it
+        self.references: list[tuple[VariableRef, list[Scope]]] = []  # and its enclosing scopes
 
-    def fault(self, place: SourcePosition, text: str, fix: str) -> None:
-        self.names.faults.append(Fault(place.path, place.line, text, fix))
+    def fault(self, position: SourcePosition, text: str, fix: str) -> None:
+        self.names.faults.append(Fault(position.path, position.line, text, fix))
 
     def run(self) -> ResolvedNames:
         for node in self.sheet.body:
             if isinstance(node, MixinDefinition):
                 self.mixin(node)
         self.block(self.sheet.body, [], None)
-        self.leaks()
-        self.circles()
+        self.check_leaks()
+        self.check_cycles()
         if not self.names.faults:
-            self.shadows()
+            self.check_shadowing()
         return self.names
 
     def mixin(self, node: MixinDefinition) -> None:
         other = self.names.mixins.get(node.name)
         if other:
-            where = f"{other.place.path}:{other.place.line}"
-            fix = "give each its own name; lesscpy does not choose between them"
-            self.fault(node.place, f"{node.name}() is defined at {where} too", fix)
+            where = f"{other.position.path}:{other.position.line}"
+            fix = "give each its own name; lesscpy does not overload mixins"
+            self.fault(node.position, f"{node.name}() is also defined at {where}", fix)
             return
         self.names.mixins[node.name] = node
-        for name, place in self.sheet.names:
+        for name, position in self.sheet.selector_names:
             if name == node.name:
-                fix = "rename one of them; a call would take in the rule as well"
-                self.fault(place, f"{name} is the name of a mixin too", fix)
+                fix = "rename one of them; a call would include the rule as well"
+                self.fault(position, f"{name} is also the name of a mixin", fix)
 
     def block(self, body: tuple[Node, ...], scopes: list[Scope], mixin: MixinDefinition | None) -> None:
         scope: Scope = {}
         inner = [*scopes, scope]
         for node in body:
             if isinstance(node, VariableDefinition):
-                self.define(scope, Binding(node.name, node.place, node.value, mixin))
+                self.define(scope, Binding(node.name, node.position, node.value, mixin))
                 self.names.variables[node] = scope[node.name]
         for node in body:
             if isinstance(node, VariableDefinition | Declaration):
@@ -124,7 +126,7 @@ class _Resolver:
             elif isinstance(node, MixinDefinition) and self.names.mixins.get(node.name) is node:
                 params: Scope = {}
                 for index, param in enumerate(node.params):
-                    self.define(params, Binding(param.name, node.place, param.default, node, index))
+                    self.define(params, Binding(param.name, node.position, param.default, node, index))
                 self.names.params[node] = tuple(params.values())
                 for param in node.params:
                     self.value(param.default or (), [*inner, params])
@@ -132,9 +134,9 @@ class _Resolver:
 
     def define(self, scope: Scope, binding: Binding) -> None:
         if binding.name in scope:
-            where = f"{scope[binding.name].place.path}:{scope[binding.name].place.line}"
-            text = f"{binding.name} is defined at {where} too"
-            self.fault(binding.place, text, "keep one of the two definitions")
+            where = f"{scope[binding.name].position.path}:{scope[binding.name].position.line}"
+            text = f"{binding.name} is also defined at {where}"
+            self.fault(binding.position, text, "keep one of the two definitions")
         scope.setdefault(binding.name, binding)
 
     def value(self, value: Value, scopes: list[Scope]) -> None:
@@ -142,24 +144,24 @@ class _Resolver:
             found = next((s[ref.name] for s in reversed(scopes) if ref.name in s), None)
             if found:
                 self.names.refs[ref] = found
-                self.uses.append((ref, scopes))
-            elif ref.name not in self.sheet.refused:
+                self.references.append((ref, scopes))
+            elif ref.name not in self.sheet.rejected_names:
                 known = {name for scope in scopes for name in scope}
                 hint = suggest(ref.name, known) if known else "define it"
-                self.fault(ref.place, f"unknown variable {ref.name}", hint)
+                self.fault(ref.position, f"unknown variable {ref.name}", hint)
 
     def call(self, call: MixinCall, scopes: list[Scope], caller: MixinDefinition | None) -> None:
         for _, value in call.args:
             self.value(value, scopes)
         mixin = self.names.mixins.get(call.name)
         if mixin is None:
-            if any(call.name == name for name, _ in self.sheet.names):
+            if any(call.name == name for name, _ in self.sheet.selector_names):
                 fix = f"put what both need into a mixin {call.name}-mixin() {{…}}"
-                self.fault(call.place, f"{call.name} is a rule, not a mixin", fix)
-            elif call.name not in self.sheet.refused:
+                self.fault(call.position, f"{call.name} is a rule, not a mixin", fix)
+            elif call.name not in self.sheet.rejected_names:
                 known = self.names.mixins
                 hint = suggest(call.name, known) if known else f"define {call.name}()"
-                self.fault(call.place, f"unknown mixin {call.name}()", hint)
+                self.fault(call.position, f"unknown mixin {call.name}()", hint)
             return
         self.names.calls.append((call, caller))
         args = self.arguments(call, mixin)
@@ -167,51 +169,51 @@ class _Resolver:
             self.names.args[call] = args
 
     def arguments(self, call: MixinCall, mixin: MixinDefinition) -> tuple[Value, ...] | None:
-        """Return the arguments in the order of the parameters, defaults filled in."""
+        """Return the arguments in the order of the parameters, with defaults."""
         given: dict[str, Value] = {}
-        free = [param.name for param in mixin.params]
+        unbound = [param.name for param in mixin.params]
         for name, value in sorted(call.args, key=lambda arg: not arg[0]):
-            if name and name not in free:
-                hint = suggest(name, free) if free else "drop it"
-                self.fault(call.place, f"{call.name}() takes no {name}", hint)
+            if name and name not in unbound:
+                hint = suggest(name, unbound) if unbound else "drop it"
+                self.fault(call.position, f"{call.name}() takes no {name}", hint)
                 return None
-            if not name and not free:
+            if not name and not unbound:
                 takes = f"{len(mixin.params)} argument{'' if len(mixin.params) == 1 else 's'}"
-                fix = "part arguments by semicolons, and drop those too many"
-                self.fault(call.place, f"{call.name}() takes {takes}", fix)
+                fix = "separate arguments with semicolons, and drop the extra ones"
+                self.fault(call.position, f"{call.name}() takes {takes}", fix)
                 return None
-            name = name or free[0]
-            free.remove(name)
+            name = name or unbound[0]
+            unbound.remove(name)
             given[name] = value
         for param in mixin.params:
             if param.name not in given and param.default is None:
                 fix = f"give it: {call.name}({param.name}: …)"
-                self.fault(call.place, f"{call.name}() needs {param.name}", fix)
+                self.fault(call.position, f"{call.name}() needs {param.name}", fix)
                 return None
-        return tuple(self.filled(param.name, mixin, given) for param in mixin.params)
+        return tuple(self.fill_default(param.name, mixin, given) for param in mixin.params)
 
-    def filled(self, name: str, mixin: MixinDefinition, given: dict[str, Value]) -> Value:
-        """Return an argument, or the default with the other arguments put into it."""
+    def fill_default(self, name: str, mixin: MixinDefinition, given: dict[str, Value]) -> Value:
+        """Return an argument, or the default with references to other arguments replaced."""
         if name in given:
             return given[name]
         default = next(param.default for param in mixin.params if param.name == name) or ()
-        pieces: list[ValuePart] = []
+        parts: list[ValuePart] = []
         own = {param.name for param in mixin.params}
-        for piece in default:
-            if isinstance(piece, VariableRef) and piece.name in own and piece.name != name:
-                pieces += self.filled(piece.name, mixin, given)
-            elif isinstance(piece, Operation) and own & {ref.name for ref in find_refs((piece,))}:
+        for part in default:
+            if isinstance(part, VariableRef) and part.name in own and part.name != name:
+                parts += self.fill_default(part.name, mixin, given)
+            elif isinstance(part, Operation) and own & {ref.name for ref in find_refs((part,))}:
                 fix = f"compute it inside {mixin.name}()"
-                self.fault(mixin.place, f"{name} computes with another parameter", fix)
+                self.fault(mixin.position, f"{name} computes with another parameter", fix)
             else:
-                pieces.append(piece)
-        return tuple(pieces)
+                parts.append(part)
+        return tuple(parts)
 
-    def leaks(self) -> None:
-        """Refuse a name inside a mixin that is a variable somewhere else too.
+    def check_leaks(self) -> None:
+        """Reject a variable of a mixin whose name is defined elsewhere, too.
 
-        less.js hands the variables of a mixin to its caller, where they would win over
-        those of the blocks around it.
+        less.js copies the variables of a mixin into the caller's scope, where they shadow
+        those of the enclosing blocks.
         """
         bindings = [*self.names.variables.values(), *(p for ps in self.names.params.values() for p in ps)]
         for inner in self.names.variables.values():
@@ -219,43 +221,47 @@ class _Resolver:
                 continue
             for other in bindings:
                 if other is not inner and other.name == inner.name:
-                    where = f"{other.place.path}:{other.place.line}"
-                    text = f"{inner.name} inside {inner.mixin.name}() is defined at {where} too"
-                    self.fault(inner.place, text, "give it a name of its own: mixins share theirs")
+                    where = f"{other.position.path}:{other.position.line}"
+                    text = f"{inner.name} inside {inner.mixin.name}() is also defined at {where}"
+                    self.fault(
+                        inner.position, text, "rename it: variables of a mixin are visible to its caller"
+                    )
 
-    def shadows(self) -> None:
-        """Refuse a variable whose definition means something else where it is used.
+    def check_shadowing(self) -> None:
+        """Reject a variable whose definition refers to a name that is shadowed at its use.
 
-        less.js works a variable out among the names of the place where it is used.
+        less.js evaluates a variable in the scope of its use (dynamic scoping).
         """
-        for ref, scopes in self.uses:
+        for ref, scopes in self.references:
             binding = self.names.refs[ref]
-            for inner in self.behind(binding):
+            for inner in self.dependencies(binding):
                 here = next((s[inner.name] for s in reversed(scopes) if inner.name in s), inner)
                 if here is not inner:
-                    where = f"{here.place.path}:{here.place.line}"
-                    text = f"{ref.name} is made of {inner.name}, which is another one here ({where})"
-                    self.fault(ref.place, text, "rename one of the two")
+                    where = f"{here.position.path}:{here.position.line}"
+                    text = f"{ref.name} depends on {inner.name}, which is redefined here ({where})"
+                    self.fault(ref.position, text, "rename one of the two")
 
-    def behind(self, binding: Binding) -> set[Binding]:
-        """The variables that *binding* is made of."""
+    def dependencies(self, binding: Binding) -> set[Binding]:
+        """Return all variables that *binding* depends on."""
         found: set[Binding] = set()
         for ref in find_refs(binding.value or ()):
             if inner := self.names.refs.get(ref):
-                found |= {inner, *self.behind(inner)}
+                found |= {inner, *self.dependencies(inner)}
         return found
 
-    def circles(self) -> None:
-        """Refuse variables and mixins that need themselves."""
+    def check_cycles(self) -> None:
+        """Reject variables and mixins that depend on themselves."""
         done: set[Binding] = set()
 
-        def follow(binding: Binding, above: tuple[Binding, ...]) -> None:
-            if binding in above:
-                self.fault(binding.place, f"{binding.name} is defined by itself", "give it a value")
+        def follow(binding: Binding, stack: tuple[Binding, ...]) -> None:
+            if binding in stack:
+                self.fault(
+                    binding.position, f"{binding.name} is defined in terms of itself", "give it a value"
+                )
             elif binding not in done and binding.value is not None:
                 for ref in find_refs(binding.value):
                     if ref in self.names.refs:
-                        follow(self.names.refs[ref], (*above, binding))
+                        follow(self.names.refs[ref], (*stack, binding))
             done.add(binding)
 
         for binding in self.names.refs.values():
@@ -265,9 +271,9 @@ class _Resolver:
             if caller:
                 called.setdefault(caller.name, set()).add(call.name)
         for mixin in self.names.mixins.values():
-            reached, wave = set[str](), called.get(mixin.name, set())
-            while wave - reached:
-                reached |= wave
-                wave = {name for known in wave for name in called.get(known, ())}
+            reached, frontier = set[str](), called.get(mixin.name, set())
+            while frontier - reached:
+                reached |= frontier
+                frontier = {name for known in frontier for name in called.get(known, ())}
             if mixin.name in reached:
-                self.fault(mixin.place, f"{mixin.name}() calls itself", "repeat what it repeats")
+                self.fault(mixin.position, f"{mixin.name}() calls itself", "write the repetition out")

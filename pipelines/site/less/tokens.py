@@ -1,4 +1,4 @@
-"""Cut LESS into tokens, each with its line.
+"""Split LESS into tokens, each with its line.
 
 Reads and writes nothing. No network.
 """
@@ -15,7 +15,7 @@ FALLBACK_FIX = 'put it into a file in theme/css/, or set less_compiler = "lessc"
 
 
 class UnsupportedError(Exception):
-    """Something that the grammar does not admit; caught where the next statement begins."""
+    """Unsupported syntax; the parser catches it and resumes at the next statement."""
 
     def __init__(self, line: int, text: str, fix: str = FALLBACK_FIX) -> None:
         super().__init__(text)
@@ -27,7 +27,7 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word of LESS.
+    """One token of LESS.
 
     kind is one of space, comment, string, escape, url, at, interpolation, range, number,
     hash, function, ident, delim. A function's text ends with its parenthesis; delim is
@@ -52,7 +52,7 @@ _PATTERN = re.compile(
             r"(?P<comment>/\*.*?\*/|//[^\n]*)",
             rf"(?P<string>{_STRING})",
             rf"(?P<escape>~(?:{_STRING}))",
-            # An address without quotes; one that begins with @ is a variable.
+            # An unquoted URL; a variable if it begins with @.
             r"(?P<url>(?i:url)\(\s*(?![@\"'])(?:[^\s\"'()\\@]|@(?!\{))+\s*\))",
             r"(?P<interpolation>@\{[^}\n]*\})",
             r"(?P<at>@@?-?[\w-]+)",
@@ -67,23 +67,24 @@ _PATTERN = re.compile(
     re.DOTALL | re.ASCII,
 )
 
-# What can only be the beginning of something that never ends.
+# Openings that match as a delimiter only when their end is missing.
 _UNTERMINATED = {'"': "string", "'": "string", "/*": "comment"}
 
 
 def tokenize(text: str, path: str) -> tuple[list[Token], list[Fault]]:
-    """Return the tokens of *text*, and a fault for a string or comment without an end."""
+    """Return the tokens of *text*, and a fault for an unterminated string or comment."""
     tokens: list[Token] = []
     faults: list[Fault] = []
     line = 1
     for match in _PATTERN.finditer(text):
-        kind, word = str(match.lastgroup), match.group()
-        endless = _UNTERMINATED.get(text[match.start() : match.start() + 2]) or _UNTERMINATED.get(word)
-        if kind == "delim" and endless:
-            faults.append(Fault(path, line, f"{endless} without an end", f"close the {endless}"))
+        kind, lexeme = str(match.lastgroup), match.group()
+        start = text[match.start() : match.start() + 2]
+        unterminated = _UNTERMINATED.get(start) or _UNTERMINATED.get(lexeme)
+        if kind == "delim" and unterminated:
+            faults.append(Fault(path, line, f"unterminated {unterminated}", f"close the {unterminated}"))
             break
-        tokens.append(Token(kind, word, line))
-        line += word.count("\n")
+        tokens.append(Token(kind, lexeme, line))
+        line += lexeme.count("\n")
     return tokens, faults
 
 
@@ -93,19 +94,19 @@ def strip_trivia(tokens: Iterable[Token]) -> list[Token]:
 
 
 def depth_change(token: Token) -> int:
-    """How a token changes the depth of parentheses and brackets."""
+    """Return how a token changes the nesting depth of parentheses and brackets: 1, 0 or -1."""
     if token.kind == "function" or token.text in ("(", "["):
         return 1
     return -1 if token.text in (")", "]") else 0
 
 
-def split_tokens(tokens: Sequence[Token], mark: str) -> list[list[Token]]:
-    """Return what stands between the *mark*s outside of parentheses."""
+def split_tokens(tokens: Sequence[Token], separator: str) -> list[list[Token]]:
+    """Split *tokens* at each *separator* outside of parentheses and brackets."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
         depth += depth_change(token)
-        if token.text == mark and depth == 0:
+        if token.text == separator and depth == 0:
             parts.append([])
         else:
             parts[-1].append(token)

@@ -1,4 +1,4 @@
-"""Put back into lesscpy's result what was put aside, and compare it with the books.
+"""Compare lesscpy's output with the evaluation, and replace its placeholders by CSS.
 
 Reads and writes nothing. No network.
 """
@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"(-?\d*\.?\d+(?:e[+-]?\d+)?)([a-z%]*)")
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """One rule of the result."""
+    """One rule of lesscpy's output."""
 
     groups: tuple[GroupRule, ...]
     selectors: tuple[str, ...]
@@ -35,161 +35,159 @@ class CompiledRule:
 
 
 class CompilerMismatchError(Exception):
-    """lesscpy wrote what it cannot have been told."""
+    """lesscpy's output has a form that the emitted LESS cannot produce."""
 
 
-def verify_result(css: str, core: EmittedLess, books: Evaluation) -> tuple[str, list[Fault]]:
-    """Return the theme's CSS, or a fault for everything that is not as in the books."""
+def verify_result(css: str, emitted: EmittedLess, evaluation: Evaluation) -> tuple[str, list[Fault]]:
+    """Return the theme's CSS, or a fault for each deviation from *evaluation*."""
     try:
-        blocks = _parse_output(core, css)
+        rules = _parse_output(emitted, css)
     except CompilerMismatchError as error:
         text = f"lesscpy compiles the theme wrong: {error}"
-        return "", [Fault(core.places[0].path, 0, text, LESSCPY_FIX)]
-    blocks, faults = _compare_values(core, books, blocks)
-    return ("" if faults else _format_css(core, books, blocks)), faults
+        return "", [Fault(emitted.positions[0].path, 0, text, LESSCPY_FIX)]
+    rules, faults = _compare_values(emitted, evaluation, rules)
+    return ("" if faults else _format_css(emitted, evaluation, rules)), faults
 
 
-def _parse_output(core: EmittedLess, css: str) -> list[CompiledRule]:
-    """Return the rules that lesscpy wrote, with everything put back."""
-    blocks: list[CompiledRule] = []
+def _parse_output(emitted: EmittedLess, css: str) -> list[CompiledRule]:
+    """Parse lesscpy's output; replace each placeholder by its original."""
+    rules: list[CompiledRule] = []
     groups: tuple[GroupRule, ...] = ()
     grouped = False
     selectors: tuple[str, ...] = ()
     declarations: list[tuple[Declaration, EvaluatedValue]] | None = None
-    heads = ""
+    selector_list = ""
     for line in filter(None, map(str.strip, css.splitlines())):
         if found := _GROUP.fullmatch(line):
             if grouped or declarations is not None:
                 raise CompilerMismatchError(line)
-            groups, grouped = core.groups[int(found[1])], True
+            groups, grouped = emitted.groups[int(found[1])], True
         elif line == "}":
             if declarations is not None:
-                blocks.append(CompiledRule(groups, selectors, tuple(declarations)))
+                rules.append(CompiledRule(groups, selectors, tuple(declarations)))
                 declarations = None
             elif grouped:
                 groups, grouped = (), False
             else:
                 raise CompilerMismatchError(line)
         elif declarations is None and line[-1] in ",{":
-            heads += line[:-1].strip() + ","
+            selector_list += line[:-1].strip() + ","
             if line[-1] == "{":
-                selectors = tuple(_restore_selector(core, head) for head in heads.split(",")[:-1])
-                declarations, heads = [], ""
+                selectors = tuple(
+                    _restore_selector(emitted, prelude) for prelude in selector_list.split(",")[:-1]
+                )
+                declarations, selector_list = [], ""
         elif declarations is not None and (found := _DECLARATION.fullmatch(line)):
-            entry = tuple(_restore_value(core, word) for word in _WORD.findall(found[2]))
-            declarations.append((core.declarations[int(found[1])], entry))
+            value = tuple(_restore_value(emitted, word) for word in _WORD.findall(found[2]))
+            declarations.append((emitted.declarations[int(found[1])], value))
         else:
             raise CompilerMismatchError(line)
-    if grouped or declarations is not None or heads:
+    if grouped or declarations is not None or selector_list:
         raise CompilerMismatchError("the end is missing")
-    return blocks
+    return rules
 
 
-def _restore_selector(core: EmittedLess, text: str) -> str:
+def _restore_selector(emitted: EmittedLess, text: str) -> str:
     if not _SELECTOR.fullmatch(text):
         raise CompilerMismatchError(f"selector {text}")
-    return re.sub(r"\.s(\d+)_", lambda found: core.selectors[int(found[1])], text)
+    return re.sub(r"\.s(\d+)_", lambda found: emitted.selectors[int(found[1])], text)
 
 
-def _restore_value(core: EmittedLess, word: str) -> str | Dimension:
+def _restore_value(emitted: EmittedLess, word: str) -> str | Dimension:
     if found := _TEXT.fullmatch(word):
-        return core.texts[int(found[1])]
+        return emitted.texts[int(found[1])]
     if found := _NUMBER.fullmatch(word):
-        units = {theirs: ours for ours, theirs in core.units.items()}
+        units = {actual: expected for expected, actual in emitted.units.items()}
         if not found[2] or found[2] in units:
             return Dimension(Fraction(found[1]), units.get(found[2], ""))
-    return f" {word}"  # no text of the theme: it would stand in quotes
+    return f" {word}"  # never equal to a text of the theme
 
 
 def _compare_values(
-    core: EmittedLess, books: Evaluation, blocks: list[CompiledRule]
+    emitted: EmittedLess, evaluation: Evaluation, rules: list[CompiledRule]
 ) -> tuple[list[CompiledRule], list[Fault]]:
-    """Return the blocks with exact numbers, and a fault for what is not as in the books."""
-    # What stands in the source must stand in the result, as often as it is used.
-    missing = {declaration: Counter(entries) for declaration, entries in books.values.items()}
-    missing |= {statement: Counter([("",)]) for statement in core.statements}
-    exact: list[CompiledRule] = []
-    wrong: dict[Declaration, list[EvaluatedValue]] = {}
-    for block in blocks:
+    """Return the rules with exact numbers, and a fault for each value that differs."""
+    missing = {declaration: Counter(values) for declaration, values in evaluation.values.items()}
+    missing |= {statement: Counter([("",)]) for statement in emitted.statements}
+    verified: list[CompiledRule] = []
+    mismatched: dict[Declaration, list[EvaluatedValue]] = {}
+    for rule in rules:
         declarations = []
-        for declaration, entry in block.declarations:
-            entries = missing[declaration]
-            ours = next((one for one in entries if entries[one] and _values_match(one, entry)), None)
-            if ours is None:
-                wrong.setdefault(declaration, []).append(entry)
+        for declaration, value in rule.declarations:
+            values = missing[declaration]
+            expected = next((one for one in values if values[one] and _values_match(one, value)), None)
+            if expected is None:
+                mismatched.setdefault(declaration, []).append(value)
             else:
-                entries[ours] -= 1
-                declarations.append((declaration, ours))
-        exact.append(CompiledRule(block.groups, block.selectors, tuple(declarations)))
+                values[expected] -= 1
+                declarations.append((declaration, expected))
+        verified.append(CompiledRule(rule.groups, rule.selectors, tuple(declarations)))
     faults = []
-    for declaration, entries in missing.items():
-        lost = list(entries.elements())
-        for ours, theirs in zip_longest(lost, wrong.get(declaration, [])):
-            faults.append(_mismatch_fault(declaration, ours, theirs))
-    return exact, faults
+    for declaration, values in missing.items():
+        for expected, actual in zip_longest(values.elements(), mismatched.get(declaration, [])):
+            faults.append(_mismatch_fault(declaration, expected, actual))
+    return verified, faults
 
 
-def _values_match(ours: EvaluatedValue, theirs: EvaluatedValue) -> bool:
-    if len(ours) != len(theirs):
+def _values_match(expected: EvaluatedValue, actual: EvaluatedValue) -> bool:
+    if len(expected) != len(actual):
         return False
     return all(
-        _dimensions_match(one, other)
-        if isinstance(one, Dimension) and isinstance(other, Dimension)
-        else one == other
-        for one, other in zip(ours, theirs, strict=True)
+        _dimensions_match(a, b) if isinstance(a, Dimension) and isinstance(b, Dimension) else a == b
+        for a, b in zip(expected, actual, strict=True)
     )
 
 
-def _dimensions_match(ours: Dimension, theirs: Dimension) -> bool:
-    """Compare numbers; lesscpy drops the unit of a zero."""
-    if not ours.value and not theirs.value:
-        return theirs.unit in (ours.unit, "")
-    # Both are rounded to eight decimals later; what is large may be off in proportion.
-    slack = max(Fraction(1, 10**9), abs(ours.value) / 10**12)
-    return abs(ours.value - theirs.value) <= slack and ours.unit == theirs.unit
+def _dimensions_match(expected: Dimension, actual: Dimension) -> bool:
+    """Whether two numbers are equal; lesscpy drops the unit of a zero."""
+    if not expected.value and not actual.value:
+        return actual.unit in (expected.unit, "")
+    # The output is rounded to eight decimals; large numbers get a relative tolerance.
+    tolerance = max(Fraction(1, 10**9), abs(expected.value) / 10**12)
+    return abs(expected.value - actual.value) <= tolerance and expected.unit == actual.unit
 
 
-def _value_text(entry: EvaluatedValue) -> str:
-    return "".join(map(str, entry)).strip()
+def _value_text(value: EvaluatedValue) -> str:
+    return "".join(map(str, value)).strip()
 
 
 def _mismatch_fault(
-    declaration: Declaration, ours: EvaluatedValue | None, theirs: EvaluatedValue | None
+    declaration: Declaration, expected: EvaluatedValue | None, actual: EvaluatedValue | None
 ) -> Fault:
-    place = declaration.place
-    if ours is None:
-        text = f"lesscpy repeats {declaration.name}: {_value_text(theirs or ())}"
-    elif theirs is None:
-        text = f"lesscpy loses {declaration.name}: {_value_text(ours)}"
+    position = declaration.position
+    if expected is None:
+        text = f"lesscpy repeats {declaration.name}: {_value_text(actual or ())}"
+    elif actual is None:
+        text = f"lesscpy drops {declaration.name}: {_value_text(expected)}"
     else:
-        text = f"lesscpy makes {declaration.name}: {_value_text(theirs)} of what is {_value_text(ours)}"
-    return Fault(place.path, place.line, text, LESSCPY_FIX)
+        text = f"lesscpy writes {declaration.name}: {_value_text(actual)}, not {_value_text(expected)}"
+    return Fault(position.path, position.line, text, LESSCPY_FIX)
 
 
-def _format_css(core: EmittedLess, books: Evaluation, blocks: list[CompiledRule]) -> str:
-    """Return CSS; neighbours under the same at-rules share them."""
+def _format_css(emitted: EmittedLess, evaluation: Evaluation, rules: list[CompiledRule]) -> str:
+    """Return CSS; adjacent rules in the same group rules share them."""
     lines: list[str] = []
-    above: tuple[GroupRule, ...] = ()
-    for block in blocks:
-        while block.groups[: len(above)] != above:
-            above = above[:-1]
-            lines.append("  " * len(above) + "}")
-        for group in block.groups[len(above) :]:
-            head = f"{group.name} {books.queries[group]}".rstrip()
-            lines.append("  " * len(above) + f"{head} {{")
-            above = (*above, group)
-        lines += _format_rule(core, block, "  " * len(above))
-    while above:
-        above = above[:-1]
-        lines.append("  " * len(above) + "}")
+    open_groups: tuple[GroupRule, ...] = ()
+    for rule in rules:
+        while rule.groups[: len(open_groups)] != open_groups:
+            open_groups = open_groups[:-1]
+            lines.append("  " * len(open_groups) + "}")
+        for group in rule.groups[len(open_groups) :]:
+            prelude = f"{group.name} {evaluation.queries[group]}".rstrip()
+            lines.append("  " * len(open_groups) + f"{prelude} {{")
+            open_groups = (*open_groups, group)
+        lines += _format_rule(emitted, rule, "  " * len(open_groups))
+    while open_groups:
+        open_groups = open_groups[:-1]
+        lines.append("  " * len(open_groups) + "}")
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _format_rule(core: EmittedLess, block: CompiledRule, pad: str) -> list[str]:
-    first = block.declarations[0][0] if block.declarations else None
-    if first in core.statements:
-        return [f"{pad}{core.statements[first]};"]
-    lines = [f"{pad}{f',{chr(10)}{pad}'.join(block.selectors)} {{"]
-    for declaration, entry in block.declarations:
-        lines.append(f"{pad}  {declaration.name}: {_value_text(entry)};")
-    return [*lines, f"{pad}}}"]
+def _format_rule(emitted: EmittedLess, rule: CompiledRule, indent: str) -> list[str]:
+    first = rule.declarations[0][0] if rule.declarations else None
+    if first in emitted.statements:
+        return [f"{indent}{emitted.statements[first]};"]
+    lines = [f"{indent}{f',{chr(10)}{indent}'.join(rule.selectors)} {{"]
+    for declaration, value in rule.declarations:
+        lines.append(f"{indent}  {declaration.name}: {_value_text(value)};")
+    return [*lines, f"{indent}}}"]

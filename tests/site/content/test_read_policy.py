@@ -17,7 +17,7 @@ from pipelines.site.content.read_policy import project_policy, secret_kind
 from pipelines.site.diagrams.render import render_diagrams
 from pipelines.site.less.compile import compile_less
 from pipelines.tools import git as tool
-from tests.site.less.meaning import need_npm
+from tests.site.less.css_rules import need_npm
 from tests.support.project import COMMITTED, ROOT, build_site, commit_all, files_of, git, tiny_site, write
 
 CANARY = "canary-2f6b70"

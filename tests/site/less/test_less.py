@@ -1,4 +1,4 @@
-"""LESS through the guard: what it admits comes out as less.js makes it, and the rest is refused."""
+"""The LESS guard: supported LESS compiles as with less.js, and the rest is rejected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.site.less.scopes import resolve_names
 from pipelines.site.less.tokens import tokenize
 from pipelines.site.less.verification import verify_result
 from pipelines.tools import shell
-from tests.site.less.meaning import less_js, meaning, need_npm
+from tests.site.less.css_rules import less_js, need_npm, normalized_rules
 
 HERE = Path(__file__).parent
 GOOD = HERE / "good"
@@ -42,30 +42,28 @@ def compiled(site: Path, text: str, compiler: str = "lesscpy") -> str:
     return compile_less(entry, site, compiler).css
 
 
-# --- What is admitted ---
+# --- Supported LESS ---
 
 
 @pytest.fixture(scope="module")
 def reference() -> dict[Path, str]:
-    """What less.js makes of the good sheets."""
+    """The CSS of the good sheets by less.js."""
     results = less_js([(sheet.read_text("utf-8"), str(sheet)) for sheet in SHEETS])
     return {sheet: result["css"] for sheet, result in zip(SHEETS, results, strict=True)}
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.stem)
-def test_what_the_guard_admits_means_what_less_js_makes_of_it(
-    sheet: Path, reference: dict[Path, str]
-) -> None:
-    """The list of what LESS may be used is these sheets; each line of them is compared."""
-    assert meaning(compile_less(sheet, GOOD).css) == meaning(reference[sheet])
+def test_supported_less_compiles_as_with_less_js(sheet: Path, reference: dict[Path, str]) -> None:
+    """These sheets are the list of supported LESS; each line is compared."""
+    assert normalized_rules(compile_less(sheet, GOOD).css) == normalized_rules(reference[sheet])
 
 
 @pytest.mark.skipif(not THEME.exists(), reason="this site has no LESS")
-def test_the_theme_means_what_less_js_makes_of_it() -> None:
-    """lesscpy is wrong in silence about much; the theme is held against the reference."""
-    theirs = less_js([(THEME.read_text("utf-8"), str(THEME))])[0]
+def test_the_theme_compiles_as_with_less_js() -> None:
+    """lesscpy miscompiles without an error; the theme is compared with the reference."""
+    reference_results = less_js([(THEME.read_text("utf-8"), str(THEME))])[0]
     ours = compile_less(THEME, THEME.parents[2]).css
-    assert meaning(ours) == meaning(theirs["css"])
+    assert normalized_rules(ours) == normalized_rules(reference_results["css"])
 
 
 @pytest.mark.parametrize(
@@ -91,32 +89,32 @@ def test_the_theme_means_what_less_js_makes_of_it() -> None:
         ("a { b: \"c\" }",              "a { b: c }",                      False),
     ],
 )  # fmt: skip
-def test_the_comparison_sees_what_a_browser_sees(one: str, other: str, same: bool) -> None:
-    """A comparison that is blind would let every other test here pass."""
-    assert (meaning(one) == meaning(other)) is same
+def test_rules_are_equal_if_a_browser_parses_them_alike(one: str, other: str, same: bool) -> None:
+    """A comparison that ignores a difference would pass every other test here."""
+    assert (normalized_rules(one) == normalized_rules(other)) is same
 
 
-# --- What is refused ---
+# --- Rejected LESS ---
 
 
 @pytest.mark.parametrize("folder", sorted(BAD.glob("less-*")), ids=lambda folder: folder.name)
-def test_what_is_refused_names_its_line_and_the_way_out(folder: Path) -> None:
-    """Nothing that lesscpy drops or miscalculates reaches it, and the author learns where it stands."""
+def test_rejected_less_names_its_line_and_the_fix(folder: Path) -> None:
+    """LESS that lesscpy would miscompile never reaches it."""
     with pytest.raises(SourceError) as caught:
         compile_less(folder / "theme" / "less" / "site.less", folder)
     assert (folder / "expected.txt").read_text("utf-8") == f"{caught.value}\n"
 
 
-# Words that a slip of the hand may leave behind.
-SLIPS = """
+# Tokens that a random edit inserts.
+INSERTED_TOKENS = """
     @gap @x .two(1px) .plain(); ( ) { } ; : , / * + - & &:hover !important 1px 2 #fff a calc( min( rgb(
     url(x) "s" ~"e" @media @x:1px; /**/ // .m > ~ | = % [ ] @{a} @@a -@gap (@gap*2) var(--x) e3 rem and
     not from $ ? . # --x @layer 1e3 \\
 """.split()
 
 
-def slips(seed: int, count: int) -> Iterator[tuple[Path, str]]:
-    """Good sheets with one to three words lost, doubled, moved or changed."""
+def mutations(seed: int, count: int) -> Iterator[tuple[Path, str]]:
+    """Yield good sheets with one to three tokens deleted, doubled, swapped or replaced."""
     chance = random.Random(seed)
     words = {sheet: [token.text for token in tokenize(sheet.read_text("utf-8"), "")[0]] for sheet in SHEETS}
     for _ in range(count):
@@ -132,40 +130,40 @@ def slips(seed: int, count: int) -> Iterator[tuple[Path, str]]:
             elif kind == 2:
                 text[at], text[at + 1] = text[at + 1], text[at]
             elif kind == 3:
-                text[at] = chance.choice(SLIPS)
+                text[at] = chance.choice(INSERTED_TOKENS)
             else:
-                text.insert(at, chance.choice(SLIPS))
+                text.insert(at, chance.choice(INSERTED_TOKENS))
         yield sheet, "".join(text)
 
 
-def test_a_slip_of_the_hand_is_refused_or_harmless(tmp_path: Path) -> None:
-    """Between the grammar and lesscpy there must be no gap through which wrong CSS gets out."""
+def test_a_random_edit_is_rejected_or_compiles_as_with_less_js(tmp_path: Path) -> None:
+    """Fuzzing: the grammar must not accept LESS that lesscpy miscompiles."""
     (tmp_path / "parts").mkdir()
     for part in (GOOD / "parts").iterdir():
         (tmp_path / "parts" / part.name).write_bytes(part.read_bytes())
-    admitted, faults = [], list[Fault]()
-    for sheet, text in slips(seed=20261123, count=250):
+    compiled_sheets, faults = [], list[Fault]()
+    for sheet, text in mutations(seed=20261123, count=250):
         entry = tmp_path / sheet.name
         entry.write_text(text, "utf-8")
         try:
-            admitted.append((text, str(entry), compile_less(entry, tmp_path).css))
+            compiled_sheets.append((text, str(entry), compile_less(entry, tmp_path).css))
         except SourceError as error:
             faults += error.faults
-    theirs = less_js([(text, name) for text, name, _ in admitted])
-    holes = []
-    for (text, _, ours), result in zip(admitted, theirs, strict=True):
-        if "error" in result or meaning(ours) != meaning(result["css"]):
-            holes.append((text, ours, result))
-    assert holes == []
+    reference_results = less_js([(text, name) for text, name, _ in compiled_sheets])
+    mismatches = []
+    for (text, _, ours), result in zip(compiled_sheets, reference_results, strict=True):
+        if "error" in result or normalized_rules(ours) != normalized_rules(result["css"]):
+            mismatches.append((text, ours, result))
+    assert mismatches == []
     assert [fault for fault in faults if not fault.fix or "\n" in str(fault)] == []
-    assert len(admitted) > 25, "a guard that refuses everything guards nothing"
+    assert len(compiled_sheets) > 25, "the edits must leave enough valid sheets to compare"
 
 
 # --- lesscpy itself ---
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (".s0_ { -d0-: @v99; }",  "Unknown variable @v99"),
         (".s0_ { -d0-: ; } }",    "Syntax Error"),
@@ -173,52 +171,52 @@ def test_a_slip_of_the_hand_is_refused_or_harmless(tmp_path: Path) -> None:
         ("`",                     "Illegal character"),
     ],
 )  # fmt: skip
-def test_whatever_lesscpy_says_is_a_fault(line: str, said: str) -> None:
+def test_every_message_of_lesscpy_is_a_fault(line: str, message: str) -> None:
     """It prints some errors, raises others, and returns CSS all the same."""
-    core = EmittedLess(
-        lines=["@v1: 1px;", line], places=[SourcePosition("a.less", 3), SourcePosition("b.less", 7)]
+    emitted = EmittedLess(
+        lines=["@v1: 1px;", line], positions=[SourcePosition("a.less", 3), SourcePosition("b.less", 7)]
     )
-    core.selectors, core.declarations = ["a"], []
-    faults = run_lesscpy(core)[1]
+    emitted.selectors, emitted.declarations = ["a"], []
+    faults = run_lesscpy(emitted)[1]
     assert faults
-    assert said in str(faults[0])
+    assert message in str(faults[0])
     assert {fault.path for fault in faults} <= {"a.less", "b.less"}
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "fault"),
     [
-        ('-d0-: "0";',  "",              "3: lesscpy loses color: red"),
-        ('-d0-: "0";',  '-d0-: "1";',    "3: lesscpy makes color: 0 of what is red"),
+        ('-d0-: "0";',  "",              "3: lesscpy drops color: red"),
+        ('-d0-: "0";',  '-d0-: "1";',    "3: lesscpy writes color: 0, not red"),
         ('-d0-: "0";',  '-d0-: "0";\n-d0-: "0";', "3: lesscpy repeats color: red"),
-        ("2px;",        "3px;",          "4: lesscpy makes margin: 0 3px of what is 0 2px"),
-        ("2px;",        "2;",            "4: lesscpy makes margin: 0 2 of what is 0 2px"),
-        ("2px;",        "(1px * 2);",    "4: lesscpy makes margin"),
+        ("2px;",        "3px;",          "4: lesscpy writes margin: 0 3px, not 0 2px"),
+        ("2px;",        "2;",            "4: lesscpy writes margin: 0 2, not 0 2px"),
+        ("2px;",        "(1px * 2);",    "4: lesscpy writes margin"),
         (".s0_ {",      ".s0_ .a {",     "lesscpy compiles the theme wrong"),
         ("}",           "",              "lesscpy compiles the theme wrong"),
     ],
 )  # fmt: skip
-def test_what_lesscpy_loses_or_miscalculates_is_a_fault(
+def test_a_value_that_lesscpy_drops_or_changes_is_a_fault(
     site: Path, right: str, wrong: str, fault: str
 ) -> None:
-    """The guard does not trust the grammar alone: the result is held against books of its own."""
+    """The verifier compares the output with an evaluation of its own."""
     entry = site / "theme" / "less" / "site.less"
     entry.write_text("@a: 1px;\na {\n  color: red;\n  margin: 0 (@a * 2);\n}\n", "utf-8")
     sheet, _, _ = load_stylesheet(entry, site)
     names = resolve_names(sheet)
-    books = evaluate(sheet, names)
-    core = emit_less(sheet, names)
-    css, _ = run_lesscpy(core)
-    assert verify_result(css, core, books)[1] == []
+    evaluation = evaluate(sheet, names)
+    emitted = emit_less(sheet, names)
+    css, _ = run_lesscpy(emitted)
+    assert verify_result(css, emitted, evaluation)[1] == []
     assert right in css
-    faults = verify_result(css.replace(right, wrong), core, books)[1]
+    faults = verify_result(css.replace(right, wrong), emitted, evaluation)[1]
     assert fault in "\n".join(map(str, faults))
 
 
-def test_nothing_but_the_result_comes_out(
+def test_compiling_prints_and_writes_nothing(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """lesscpy's parser would leave its tables in the folder for temporary files, or load foreign ones."""
+    """lesscpy's parser would write its tables to the temporary directory, or load foreign ones."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -227,17 +225,17 @@ def test_nothing_but_the_result_comes_out(
     assert (list(work.iterdir()), *capfd.readouterr()) == ([], "", "")
 
 
-def test_a_compile_does_not_remember_the_last_one(site: Path) -> None:
-    """The parser is made once; a sheet that fails in it must not spoil the next."""
+def test_the_parser_is_reset_between_sheets(site: Path) -> None:
+    """The parser is cached; a sheet that fails must not affect the next."""
     text = "@a: 1px; .m(@x) { width: (@x * 2) } a { .m(@a); b { .m(2px) } }"
     first = compiled(site, text)
     compiled(site, "@a: 5px; .m(@x; @y) { width: (@x + @y) } a { .m(@a; 1px) }")
-    assert run_lesscpy(EmittedLess(lines=["a { b: @none }"], places=[SourcePosition("a.less", 1)]))[1]
+    assert run_lesscpy(EmittedLess(lines=["a { b: @none }"], positions=[SourcePosition("a.less", 1)]))[1]
     assert compiled(site, text) == first
 
 
 def test_the_sources_are_the_files_that_were_read() -> None:
-    """A preview watches them, and the memory of a build is keyed by them."""
+    """The preview watches them, and the build cache is keyed by them."""
     expected = ("imports.less", "parts/colours.less", "parts/rules.less")
     assert compile_less(GOOD / "imports.less", GOOD).sources == expected
 
@@ -257,14 +255,14 @@ def lessc(site: Path) -> Path:
     return site
 
 
-def test_lessc_compiles_what_the_guard_refuses(lessc: Path) -> None:
-    """The way out of the guard is the whole of LESS."""
+def test_lessc_compiles_what_the_guard_rejects(lessc: Path) -> None:
+    """lessc supports all of LESS."""
     (lessc / "theme" / "less" / "part of it.less").write_text("@ink: #333;", "utf-8")
     entry = lessc / "theme" / "less" / "site.less"
     entry.write_text('@import "part of it"; a { color: lighten(@ink, 10%) }', "utf-8")
     result = compile_less(entry, lessc, "lessc")
     assert result.sources == ("theme/less/site.less", "theme/less/part of it.less")
-    assert meaning(result.css) == meaning("a { color: #4d4d4d }")
+    assert normalized_rules(result.css) == normalized_rules("a { color: #4d4d4d }")
 
 
 @pytest.mark.parametrize(
@@ -277,15 +275,15 @@ def test_lessc_compiles_what_the_guard_refuses(lessc: Path) -> None:
     ],
 )  # fmt: skip
 def test_lessc_errors_name_their_line(lessc: Path, text: str, expected: str) -> None:
-    """Its own form of an error is not the one that the preview shows."""
+    """They are converted to faults, which the preview shows."""
     (lessc / "theme" / "less" / "other.less").write_text("a {\n  .none();\n}", "utf-8")
     with pytest.raises(SourceError) as caught:
         compiled(lessc, text, "lessc")
     assert str(caught.value).startswith(expected)
 
 
-def test_lessc_that_is_missing_says_how_to_get_it(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A theme that asks for lessc on a machine without npm must not fall back to lesscpy."""
+def test_a_missing_lessc_names_the_installing_command(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A theme that requires lessc must not fall back to lesscpy."""
     monkeypatch.setattr(shell, "find_program", lambda _: None)
     with pytest.raises(ToolError, match="npm ci"):
         compiled(site, "a { color: red }", "lessc")

@@ -1,7 +1,7 @@
-"""What a style sheet means, so that two compilers' results can be compared.
+"""Normalize CSS to compare the output of two compilers.
 
-Two sheets mean the same when a browser reads the same rules, in the same order, from them:
-spaces, the way a colour is written, and neighbours with one selector make no difference.
+Two stylesheets are equal if a browser parses the same rules from them, in the same order.
+White space, the notation of a colour, and adjacent rules with one selector are normalized.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def less_js(sheets: Sequence[tuple[str, str | None]]) -> list[dict[str, str]]:
     return results
 
 
-def meaning(css: str) -> list[Rule]:
-    """Return the rules of *css*: the at-rules around each, its selectors, its declarations."""
+def normalized_rules(css: str) -> list[Rule]:
+    """Return each rule of *css*: the at-rules around it, its selectors, its declarations."""
     rules: list[Rule] = []
     _sheet(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True), (), rules)
     joined: list[Rule] = []
@@ -55,11 +55,11 @@ def meaning(css: str) -> list[Rule]:
         if joined and joined[-1][:2] == (groups, head) and not head.startswith("@"):
             declarations = (*joined.pop()[2], *declarations)
         joined.append((groups, head, declarations))
-    return [(groups, head, _once(declarations)) for groups, head, declarations in joined]
+    return [(groups, head, _last_repetition(declarations)) for groups, head, declarations in joined]
 
 
-def _once(declarations: tuple[tuple[str, Any, bool], ...]) -> tuple[tuple[str, Any, bool], ...]:
-    """Of a declaration that is repeated word for word, the last one counts."""
+def _last_repetition(declarations: tuple[tuple[str, Any, bool], ...]) -> tuple[tuple[str, Any, bool], ...]:
+    """Drop identical repetitions of a declaration, except the last one."""
     kept = dict.fromkeys(repr(one) for one in reversed(declarations))
     by_text = {repr(one): one for one in declarations}
     return tuple(by_text[text] for text in reversed(kept))
@@ -88,28 +88,28 @@ def _declarations(content: Iterable[Any]) -> tuple[tuple[str, Any, bool], ...]:
     found = []
     for node in tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True):
         assert node.type == "declaration", f"{node.type}: {getattr(node, 'message', node)}"
-        # less.js leaves a custom property with an empty value and a space.
+        # less.js writes an empty custom property with a space.
         found.append((node.name, _value(node.value), node.important))
     return tuple(found)
 
 
 def _text(tokens: Iterable[Any]) -> str:
-    """Return a selector or a query with spaces where they part words alone."""
+    """Return a selector or a query with only the significant spaces."""
     return " ".join(str(part) for part in _value(tokens, loose=">+~,:<=()"))
 
 
 def _value(tokens: Iterable[Any], loose: str = ",/*") -> tuple[Any, ...]:
-    """Return the parts of a value; spaces beside the marks in *loose* say nothing."""
+    """Return the parts of a value; spaces beside a delimiter in *loose* are insignificant."""
     parts: list[Any] = []
     for token in tokens:
         if "+" in loose and getattr(token, "representation", "")[:1] == "+":
-            parts.append("+")  # 2n+1 and 2n + 1 are one
+            parts.append("+")  # 2n+1 equals 2n + 1
         parts.append(" " if token.type in ("comment", "whitespace") else _part(token, loose))
     tight: list[Any] = []
     for part in parts:
-        if part == " " and (not tight or tight[-1] == " " or _loose(tight[-1], loose)):
+        if part == " " and (not tight or tight[-1] == " " or _is_delimiter(tight[-1], loose)):
             continue
-        if tight and tight[-1] == " " and _loose(part, loose):
+        if tight and tight[-1] == " " and _is_delimiter(part, loose):
             tight.pop()
         tight.append(part)
     while tight and tight[-1] == " ":
@@ -117,7 +117,7 @@ def _value(tokens: Iterable[Any], loose: str = ",/*") -> tuple[Any, ...]:
     return tuple(tight)
 
 
-def _loose(part: Any, loose: str) -> bool:
+def _is_delimiter(part: Any, loose: str) -> bool:
     return isinstance(part, str) and len(part) == 1 and part in loose
 
 
@@ -146,7 +146,7 @@ def _part(token: Any, loose: str) -> Any:
 
 
 def _function(name: str, arguments: tuple[Any, ...]) -> Any:
-    """Return the function; less.js computes min() and max() as far as it can."""
+    """Return the function; less.js evaluates min() and max() if the units agree."""
     numbers = [part for part in arguments if part != ","]
     if name in ("min", "max") and all(isinstance(n, tuple) and n[0] == "number" for n in numbers):
         best: dict[str, Any] = {}
