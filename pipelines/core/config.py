@@ -1,20 +1,22 @@
-"""The site's own facts, read from site.toml into frozen, checked values.
+"""Read site.toml into frozen, checked values; each of its keys is declared here, once.
 
 Reads site.toml. No writes, no network, no environment.
+
+``python -m pipelines.core.config_docs`` writes docs/settings.md and
+docs/site.schema.json from these declarations.
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from pipelines.core import validators
-from pipelines.core.errors import Fault, SourceError, suggest
-from pipelines.core.validators import Validator
+from pipelines.core import config_validators as valid
+from pipelines.core.errors import Fault, SourceError
+from pipelines.core.setting import Table, from_tables, line_of, nested, setting, tables_of
+from pipelines.core.toml_reader import TomlReader
+from pipelines.core.validators import valid_flag, valid_text
 
 FILE = "site.toml"
 
@@ -23,307 +25,266 @@ FILE = "site.toml"
 class MenuItem:
     """One link of the header or the footer."""
 
-    label: str
-    path: str  # site-absolute, as in "/posts/"
-    line: int = field(default=0, compare=False)  # of site.toml
+    label: str = setting(valid_text, doc="Text of the link.")
+    path: str = setting(valid.valid_path, doc="Where it leads: a path from the root of the site.")
+    line: int = line_of("path")
 
 
 @dataclass(frozen=True, slots=True)
 class ChartConfig:
-    """Where charts are published to, and how they are numbered."""
+    """Version and repositories of the chart."""
 
-    version: str  # "X.Y"; the third number is counted
-    repository: str  # of releases: "https://…" (Helm repository) or "oci://host/path"; "" for none
-    previews: str  # of merge requests, as repository
-    promotion: str  # "automatic" or "manual": how a candidate becomes stable
+    version: str = setting(
+        valid.valid_major_minor, "0.1", doc="`X.Y` of each version; the pipeline counts the third number."
+    )
+    repository: str = setting(
+        valid.valid_chart_repository,
+        "",
+        doc="Where releases are published: a Helm repository (`https://…`), or a registry (`oci://host/path`)."
+        ' `""`: nowhere.',
+    )
+    previews: str = setting(valid.valid_chart_repository, "", doc="The same for charts of merge requests.")
+    promotion: str = setting(
+        valid.valid_promotion,
+        "automatic",
+        doc="How a candidate becomes stable: by the pipeline once it is live and tested, or by you.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class BucketConfig:
-    """Object storage (S3): one bucket that readers may read, one that they may not."""
+    """Object storage (S3): a public bucket and a private one."""
 
-    endpoint: str  # absolute URL; "" for AWS itself
-    region: str
-    assets: str  # name of the public bucket of hashed assets; "" for none
-    archive: str  # name of the private bucket of releases; "" for none
-    keep: int  # releases whose assets are never removed
+    endpoint: str = setting(valid.valid_endpoint, "", doc='URL of the object storage; `""`: AWS.')
+    region: str = setting(valid_text, "us-east-1", doc="Region of the buckets.")
+    assets: str = setting(
+        valid.valid_bucket, "", doc='Name of the public bucket of hashed assets; `""`: none.'
+    )
+    archive: str = setting(valid.valid_bucket, "", doc='Name of the private bucket of releases; `""`: none.')
+    keep: int = setting(
+        valid.valid_release_count, 20, doc="Number of newest releases whose assets `archive prune` keeps."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One place where the site runs."""
+    """One environment that the site runs in."""
 
-    name: str  # "production" or "staging"
-    url: str  # absolute, no trailing slash
-    edge: str = "ingress"  # or "httproute", "nodeport"
-    edge_class: str = ""  # of an Ingress; "" for the cluster's default
-    edge_gateway: str = ""  # of an HTTPRoute: "namespace/name" or "namespace/name/section"
-    edge_port: int = 30080  # of every node, for "nodeport"
-    edge_tls_secret: str = ""  # of an Ingress: the Secret with the certificate; "" for its controller's own
-    edge_annotations: tuple[tuple[str, str], ...] = ()  # of an Ingress
-    edge_namespace: str = ""  # where the pods of the Ingress controller or the Gateway run
-    trusted: tuple[str, ...] = ()  # networks (CIDR) of what ends TLS
-    pods: tuple[str, ...] = ()  # networks (CIDR) that pods get their addresses from
-    cluster_domain: str = "cluster.local"  # of Services
-    dns_service: str = "kube-system/kube-dns"  # namespace/name of what answers for names
-    dns_pods: tuple[tuple[str, str], ...] = (("k8s-app", "kube-dns"),)  # labels of the pods behind it
-    dns_port: int = 53  # of these pods
-    dns_networks: tuple[str, ...] = ()  # networks (CIDR) of a cache on each node
-    replicas: int | str = 3  # web pods, or "unmanaged"
-    login_replicas: int | str = 3  # login pods, or "unmanaged"
-    autoscale_max: int = 0  # web pods at the most; 0 for no autoscaler
-    autoscale_min: int = 3  # web pods at the least, with an autoscaler
-    autoscale_cpu: str = "200m"  # processor time of a web pod, on average
-    mail_host: str = ""
-    mail_port: int = 587
-    mail_tls: str = "starttls"  # or "tls", "none"
-    mail_from: str = ""  # an address; "" for login@<host of the site>
-    mail_login: bool = True  # the mail server wants the user and password of a Secret
-    mail_networks: tuple[str, ...] = ()  # networks (CIDR) of the mail server
-    bucket_networks: tuple[str, ...] = ()  # networks (CIDR) of the bucket of assets
-    database_version: str = "17"  # of PostgreSQL, the major number
-    database_size: str = "5Gi"  # of each of the three volumes
-    database_storage_class: str = ""  # "" for the cluster's default
-    backup_bucket: str = ""  # name; "" for no backups
-    backup_endpoint: str = ""  # absolute URL; "" for that of [buckets]
-    webhook_port: int = 0  # of every node, for Flux's Receivers; 0 for none
-    alerts: str = ""  # type of Flux's Provider; "" for none
-    alerts_channel: str = ""  # of that Provider, where its address does not say it
-    private: tuple[str, ...] = ()  # "charts", "images": what wants the login of a Secret
-    private_ca: bool = False  # charts come from a server whose authority is in the Secret `ca`
-    line: int = field(default=0, compare=False)  # of site.toml
+    name: str = setting(valid.valid_environment, doc="Staging takes candidates, production stable versions.")
+    url: str = setting(valid.valid_url, doc="Address of the site there, without a slash at its end.")
+    edge: str = setting(
+        valid.valid_edge,
+        "ingress",
+        doc='How readers reach the pods. `"nodeport"`: TLS ends on a machine outside of the cluster.',
+    )
+    edge_class: str = setting(
+        valid.valid_label, "", doc='Class of the Ingress; `""`: the cluster\'s default.'
+    )
+    edge_gateway: str = setting(
+        valid.valid_gateway,
+        "",
+        doc='Gateway of the HTTPRoute: `"namespace/name"` or `"namespace/name/section"`.',
+    )
+    edge_port: int = setting(valid.valid_node_port, 30080, doc='Port of every node, for `"nodeport"`.')
+    edge_tls_secret: str = setting(
+        valid.valid_subdomain,
+        "",
+        doc='Secret with the certificate of the Ingress; `""`: its controller\'s own.',
+    )
+    edge_annotations: tuple[tuple[str, str], ...] = setting(
+        valid.valid_annotations,
+        (),
+        doc='Annotations of the Ingress, such as `{"cert-manager.io/cluster-issuer" = "letsencrypt"}`.',
+    )
+    edge_namespace: str = setting(
+        valid.valid_label, "", doc="Namespace of the Ingress controller's or the Gateway's pods."
+    )
+    trusted: tuple[str, ...] = setting(
+        valid.valid_networks,
+        (),
+        doc="Networks (CIDR) of the proxies that end TLS; their `X-Forwarded-For` is trusted.",
+    )
+    pods: tuple[str, ...] = setting(
+        valid.valid_networks, (), doc="Networks (CIDR) of the pods; kubeadm's `--pod-network-cidr`."
+    )
+    cluster_domain: str = setting(valid.valid_domain, "cluster.local", doc="Domain of Services.")
+    dns_service: str = setting(
+        valid.valid_service, "kube-system/kube-dns", doc='Service of the DNS server: `"namespace/name"`.'
+    )
+    dns_pods: tuple[tuple[str, str], ...] = setting(
+        valid.valid_labels, (("k8s-app", "kube-dns"),), doc="Labels of the DNS server's pods."
+    )
+    dns_port: int = setting(valid.valid_port, 53, doc="Port of these pods.")
+    dns_networks: tuple[str, ...] = setting(
+        valid.valid_networks,
+        (),
+        doc='Networks (CIDR) of a DNS cache on each node; NodeLocal DNSCache: `["169.254.20.10/32"]`.',
+    )
+    replicas: int | str = setting(
+        valid.valid_replicas,
+        3,
+        doc='Web pods, as each release sets them; `"unmanaged"`: `kubectl scale` or your autoscaler does.',
+    )
+    login_replicas: int | str = setting(valid.valid_replicas, 3, doc="Login pods; the same.")
+    autoscale_max: int = setting(
+        valid.valid_autoscale_max,
+        0,
+        doc="Most web pods of an autoscaler, which replaces `replicas`; 0: none.",
+    )
+    autoscale_min: int = setting(valid.valid_autoscale_min, 3, doc="Fewest web pods of the autoscaler.")
+    autoscale_cpu: str = setting(
+        valid.valid_cpu, "200m", doc="Average CPU of a web pod above which the autoscaler adds pods."
+    )
+    mail_host: str = setting(valid.valid_host, "", doc="Mail server (SMTP) of the login.")
+    mail_port: int = setting(valid.valid_port, 587, doc="Port of the mail server.")
+    mail_tls: str = setting(valid.valid_mail_tls, "starttls", doc="TLS to the mail server.")
+    mail_from: str = setting(
+        valid.valid_address, "", doc='Sender of mails; `""`: `login@` and the host of the site.'
+    )
+    mail_login: bool = setting(
+        valid_flag, True, doc="`false`: the mail server accepts the cluster without a password."
+    )
+    mail_networks: tuple[str, ...] = setting(
+        valid.valid_networks, (), doc="Networks (CIDR) of the mail server."
+    )
+    bucket_networks: tuple[str, ...] = setting(
+        valid.valid_networks, (), doc="Networks (CIDR) of the bucket of assets."
+    )
+    database_version: str = setting(valid.valid_postgres_version, "17", doc="Major version of PostgreSQL.")
+    database_size: str = setting(valid.valid_size, "5Gi", doc="Size of each of the database's three volumes.")
+    database_storage_class: str = setting(
+        valid.valid_subdomain, "", doc='StorageClass of these volumes; `""`: the cluster\'s default.'
+    )
+    backup_bucket: str = setting(
+        valid.valid_bucket, "", doc='Name of the bucket for backups of the database; `""`: no backups.'
+    )
+    backup_endpoint: str = setting(
+        valid.valid_endpoint, "", doc='URL of its object storage; `""`: `endpoint` of `[buckets]`.'
+    )
+    webhook_port: int = setting(
+        valid.valid_webhook_port,
+        0,
+        doc="Port of every node for Flux's Receivers, for an edge outside of the cluster; 0: none.",
+    )
+    alerts: str = setting(
+        valid.valid_alerts, "", doc='Type of the Flux Provider that alerts are sent to; `""`: none.'
+    )
+    alerts_channel: str = setting(
+        valid.valid_channel, "", doc="Channel of this Provider, where its address does not contain it."
+    )
+    private: tuple[str, ...] = setting(
+        valid.valid_private, (), doc="What is pulled with the user and password of a Secret: charts, images."
+    )
+    private_ca: bool = setting(
+        valid_flag,
+        False,
+        doc="`true`: the Secret `ca` holds the authority of the chart repository's certificate.",
+    )
+    line: int = line_of()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteConfig:
-    """What site.toml says."""
+    """The values of site.toml."""
 
-    name: str
-    url: str  # absolute, no trailing slash
-    tagline: str
-    author: str
-    lang: str  # BCP 47; the language of pages that name none
-    timezone: str  # IANA name, for dates that are written without an offset
-    login: bool  # False: no login page, no members' tree, no API
-    menu: tuple[MenuItem, ...]
-    footer: tuple[MenuItem, ...]
-    feed_authority: str  # taggingEntity of RFC 4151: "domain,date"
-    security_contact: tuple[str, ...]  # URIs (RFC 9116, section 2.5.3)
-    metadata_extra: tuple[str, ...]  # further front matter keys
-    less_compiler: str  # "lesscpy" or "lessc"
-    registry: str  # where images are kept: host and path, without a tag; "" for none
-    chart: ChartConfig
-    buckets: BucketConfig
-    environments: tuple[Environment, ...]  # production alone, where site.toml names none
-    scripts: tuple[str, ...] = ()  # URLs of this site, site-absolute: what a text may load with <script src>
-
-
-_REQUIRED = object()
-
-# table -> key -> (check, default); a table in _LISTS is an array of tables.
-_SCHEMA: dict[str, dict[str, tuple[Validator, Any]]] = {
-    "site": {
-        "name": (validators.valid_text, _REQUIRED),
-        "url": (validators.valid_url, _REQUIRED),
-        "tagline": (validators.valid_text, _REQUIRED),
-        "author": (validators.valid_text, _REQUIRED),
-        "lang": (validators.valid_language, "en"),
-        "timezone": (validators.valid_timezone, "UTC"),
-        "login": (validators.valid_flag, True),
-    },
-    "menu": {"label": (validators.valid_text, _REQUIRED), "path": (validators.valid_path, _REQUIRED)},
-    "footer": {"label": (validators.valid_text, _REQUIRED), "path": (validators.valid_path, _REQUIRED)},
-    "feed": {"authority": (validators.valid_feed_authority, _REQUIRED)},
-    "security": {
-        "contact": (validators.valid_contacts, _REQUIRED),
-        "scripts": (validators.valid_scripts, ()),
-    },
-    "metadata": {"extra": (validators.valid_names, ())},
-    "build": {"less_compiler": (validators.valid_compiler, "lesscpy")},
-    "images": {"registry": (validators.valid_registry, "")},
-    "chart": {
-        "version": (validators.valid_major_minor, "0.1"),
-        "repository": (validators.valid_chart_repository, ""),
-        "previews": (validators.valid_chart_repository, ""),
-        "promotion": (validators.valid_promotion, "automatic"),
-    },
-    "buckets": {
-        "endpoint": (validators.valid_endpoint, ""),
-        "region": (validators.valid_text, "us-east-1"),
-        "assets": (validators.valid_bucket, ""),
-        "archive": (validators.valid_bucket, ""),
-        "keep": (validators.valid_count, 20),
-    },
-    "environment": {
-        "name": (validators.valid_environment, _REQUIRED),
-        "url": (validators.valid_url, _REQUIRED),
-        "edge": (validators.valid_edge, "ingress"),
-        "edge_class": (validators.valid_label, ""),
-        "edge_gateway": (validators.valid_gateway, ""),
-        "edge_port": (validators.valid_node_port, 30080),
-        "edge_tls_secret": (validators.valid_secret_name, ""),
-        "edge_annotations": (validators.valid_annotations, ()),
-        "edge_namespace": (validators.valid_label, ""),
-        "trusted": (validators.valid_networks, ()),
-        "pods": (validators.valid_networks, ()),
-        "cluster_domain": (validators.valid_domain, "cluster.local"),
-        "dns_service": (validators.valid_service, "kube-system/kube-dns"),
-        "dns_pods": (validators.valid_labels, (("k8s-app", "kube-dns"),)),
-        "dns_port": (validators.valid_port, 53),
-        "dns_networks": (validators.valid_networks, ()),
-        "replicas": (validators.valid_replicas, 3),
-        "login_replicas": (validators.valid_replicas, 3),
-        "autoscale_max": (validators.valid_autoscale_max, 0),
-        "autoscale_min": (validators.valid_autoscale_min, 3),
-        "autoscale_cpu": (validators.valid_cpu, "200m"),
-        "mail_host": (validators.valid_host, ""),
-        "mail_port": (validators.valid_port, 587),
-        "mail_tls": (validators.valid_mail_tls, "starttls"),
-        "mail_from": (validators.valid_address, ""),
-        "mail_login": (validators.valid_flag, True),
-        "mail_networks": (validators.valid_networks, ()),
-        "bucket_networks": (validators.valid_networks, ()),
-        "database_version": (validators.valid_postgres_version, "17"),
-        "database_size": (validators.valid_size, "5Gi"),
-        "database_storage_class": (validators.valid_secret_name, ""),
-        "backup_bucket": (validators.valid_bucket, ""),
-        "backup_endpoint": (validators.valid_endpoint, ""),
-        "webhook_port": (validators.valid_webhook_port, 0),
-        "alerts": (validators.valid_alerts, ""),
-        "alerts_channel": (validators.valid_channel, ""),
-        "private": (validators.valid_private, ()),
-        "private_ca": (validators.valid_flag, False),
-    },
-}
-_LISTS = frozenset({"menu", "footer", "environment"})
+    name: str = setting(valid_text, table="site", doc="Name of the site, in titles, feeds and mails.")
+    url: str = setting(valid.valid_url, table="site", doc="Address of the site, without a slash at its end.")
+    tagline: str = setting(valid_text, table="site", doc="One sentence about the site.")
+    author: str = setting(valid_text, table="site", doc="Author of pages that name none.")
+    lang: str = setting(
+        valid.valid_language,
+        "en",
+        table="site",
+        doc="Language of pages that name none (BCP 47); `theme/strings/<lang>.toml` must exist.",
+    )
+    timezone: str = setting(
+        valid.valid_timezone, "UTC", table="site", doc="Time zone of dates without an offset."
+    )
+    login: bool = setting(
+        valid_flag, True, table="site", doc="`false`: no login page, no members' pages, no API."
+    )
+    menu: tuple[MenuItem, ...] = field(
+        metadata=nested("menu", MenuItem, array=True, doc="Links of the header, in this order.")
+    )
+    footer: tuple[MenuItem, ...] = field(
+        metadata=nested("footer", MenuItem, array=True, doc="Links of the footer, in this order.")
+    )
+    feed_authority: str = setting(
+        valid.valid_feed_authority,
+        table="feed",
+        key="authority",
+        doc="Domain and date in the ids of feed entries (tag URIs, RFC 4151). Keep it when the site moves.",
+    )
+    security_contact: tuple[str, ...] = setting(
+        valid.valid_contacts,
+        table="security",
+        key="contact",
+        doc="Contact URIs in `/.well-known/security.txt` (RFC 9116).",
+    )
+    scripts: tuple[str, ...] = setting(
+        valid.valid_scripts,
+        (),
+        table="security",
+        doc="Scripts that a text may load with `<script src>`: paths of this site.",
+    )
+    metadata_extra: tuple[str, ...] = setting(
+        valid.valid_metadata_keys,
+        (),
+        table="metadata",
+        key="extra",
+        doc="Further front matter keys; templates read them as attributes of the page.",
+    )
+    less_compiler: str = setting(
+        valid.valid_compiler,
+        "lesscpy",
+        table="build",
+        doc='LESS compiler. `"lessc"` is the npm package `less`, for themes that need all of LESS.',
+    )
+    registry: str = setting(
+        valid.valid_registry,
+        "",
+        table="images",
+        doc='Registry of the images: host and path without a tag. `""`: images stay on this machine.',
+    )
+    chart: ChartConfig = field(metadata=nested("chart", ChartConfig))
+    buckets: BucketConfig = field(metadata=nested("buckets", BucketConfig))
+    environments: tuple[Environment, ...] = field(
+        metadata=nested(
+            "environment",
+            Environment,
+            array=True,
+            doc="Environments that `python -m pipelines settings` writes into `flux/clusters`. Without any,"
+            " production at the `url` of `[site]`.",
+        )
+    )
 
 
-def _places(text: str) -> dict[tuple[str, int, str], int]:
-    """Map (table, index in an array of tables, key) to its line; key "" is the header.
-
-    ``tomllib`` keeps no positions. This reads headers and bare keys, which is
-    all that this file holds; what it cannot place gets line 0.
-    """
-    places: dict[tuple[str, int, str], int] = {}
-    counts: dict[str, int] = {}
-    table, index = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
-            table = header[2]
-            index = counts.get(table, 0) if header[1] == "[[" else 0
-            counts[table] = index + 1
-            places.setdefault((table, index, ""), number)
-        elif key := re.match(r"""\s*["']?([\w-]+)["']?\s*=""", line):
-            places.setdefault((table, index, key[1]), number)
-    return places
-
-
-def toml_syntax_fault(name: str, error: tomllib.TOMLDecodeError) -> Fault:
-    """Return what tomllib says of the file *name* as a fault with its line."""
-    what, _, place = str(error).partition(" (at ")
-    line = re.search(r"line (\d+)", place)
-    return Fault(name, int(line[1]) if line else 0, f"is not TOML: {what}", "mend it")
-
-
-class _Reading:
-    """Checks one file and gathers every fault before it speaks."""
-
-    def __init__(self, text: str, name: str) -> None:
-        self.name = name
-        self.places = _places(text)
-        self.faults: list[Fault] = []
-        try:
-            self.data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SourceError([toml_syntax_fault(name, error)]) from None
-        except RecursionError:
-            raise SourceError([Fault(name, 0, "is nested too deeply", "write flat lists")]) from None
-
-    def add_fault(self, table: str, index: int, key: str, text: str, fix: str) -> None:
-        places = ((table, index, key), (table, index, ""), ("", 0, table))
-        line = next((self.places[place] for place in places if place in self.places), 0)
-        self.faults.append(Fault(self.name, line, text, fix))
-
-    def rows(self, table: str) -> Iterator[dict[str, Any]]:
-        """Yield the checked rows of *table*: one for a table, any number for an array."""
-        found = self.data.get(table, [] if table in _LISTS else {})
-        rows = found if table in _LISTS else [found]
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            form = f"[[{table}]]" if table in _LISTS else f"[{table}]"
-            self.add_fault("", 0, table, f"{table!r} is not a table", f"write it as {form}")
-            return
-        for index, row in enumerate(rows):
-            yield self.row(table, index, row)
-
-    def menu(self, table: str, rows: list[dict[str, Any]]) -> tuple[MenuItem, ...]:
-        lines = [self.places.get((table, index, "path"), 0) for index in range(len(rows))]
-        return tuple(MenuItem(**row, line=line) for row, line in zip(rows, lines, strict=True))
-
-    def environments(self, rows: list[dict[str, Any]]) -> tuple[Environment, ...]:
-        names = [row.get("name") for row in rows]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                self.add_fault(
-                    "environment", index, "name", f"names {name!r} a second time", "name each once"
-                )
-        if self.faults:
-            return ()
-        lines = [self.places.get(("environment", index, ""), 0) for index in range(len(rows))]
-        return tuple(Environment(**row, line=line) for row, line in zip(rows, lines, strict=True))
-
-    def row(self, table: str, index: int, row: dict[str, Any]) -> dict[str, Any]:
-        schema = _SCHEMA[table]
-        for key in row.keys() - schema.keys():
-            self.add_fault(table, index, key, f"unknown key {key!r} in [{table}]", suggest(key, schema))
-        values: dict[str, Any] = {}
-        for key, (check, default) in schema.items():
-            if key not in row:
-                values[key] = default
-                if default is _REQUIRED:
-                    known = table in self.data
-                    fix = f"add {key} = … under it" if known else f"add [{table}] with {key} = …"
-                    self.add_fault(table, index, "", f"[{table}] has no {key}", fix)
-                continue
-            try:
-                values[key] = check(row[key])
-            except validators.InvalidValue as wrong:
-                what, fix = wrong.args
-                self.add_fault(table, index, key, f"{key} {what}: {row[key]!r}", fix)
-        return values
+@cache
+def declared_tables() -> dict[str, Table]:
+    """Return every table of site.toml with its keys."""
+    return tables_of(SiteConfig)
 
 
 def parse_config(text: str, name: str = FILE) -> SiteConfig:
     """Check the text of a site.toml; raise SourceError with every fault at once."""
-    reading = _Reading(text, name)
-    for table in reading.data.keys() - _SCHEMA.keys():
-        if isinstance(reading.data[table], (dict, list)):
-            reading.add_fault(table, 0, "", f"unknown table [{table}]", suggest(table, _SCHEMA))
-        else:
-            reading.add_fault("", 0, table, f"{table!r} stands outside of a table", "move it below [site]")
-    rows = {table: list(reading.rows(table)) for table in _SCHEMA}
-    environments = reading.environments(rows["environment"])
-    if reading.faults:
-        raise SourceError(reading.faults)
-    site = rows["site"][0]
-    environments = environments or (Environment("production", site["url"]),)
-    return SiteConfig(
-        **site,
-        menu=reading.menu("menu", rows["menu"]),
-        footer=reading.menu("footer", rows["footer"]),
-        feed_authority=rows["feed"][0]["authority"],
-        security_contact=rows["security"][0]["contact"],
-        scripts=rows["security"][0]["scripts"],
-        metadata_extra=rows["metadata"][0]["extra"],
-        less_compiler=rows["build"][0]["less_compiler"],
-        registry=rows["images"][0]["registry"],
-        chart=ChartConfig(**rows["chart"][0]),
-        buckets=BucketConfig(**rows["buckets"][0]),
-        environments=environments,
+    reader = TomlReader(text, name, declared_tables())
+    names = [row.get("name") for row in reader.rows["environment"]]
+    for index, environment in enumerate(names):
+        if environment is not None and environment in names[:index]:
+            text = f"[[environment]] name: duplicate {environment!r}"
+            reader.add_fault("environment", index, "name", text, "name each environment once")
+    if reader.faults:
+        raise SourceError(reader.faults)
+    config = SiteConfig(**from_tables(SiteConfig, reader.rows, reader.lines))
+    return (
+        config
+        if config.environments
+        else replace(config, environments=(Environment("production", config.url),))
     )
 
 
 def load_config(project: Path) -> SiteConfig:
-    """Read *project*/site.toml; raise SourceError when it is missing or wrong."""
+    """Read *project*/site.toml; raise SourceError when it is missing or invalid."""
     try:
         data = (project / FILE).read_bytes()
         text = data.decode("utf-8").replace("\r\n", "\n")

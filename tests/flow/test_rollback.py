@@ -119,7 +119,7 @@ def test_a_rollback_to_another_branch_is_refused(back: Path) -> None:
 def test_every_table_of_site_toml_is_restored_or_not() -> None:
     """A new table must be decided on: does it reach the built tree?"""
     delivery = {"images", "chart", "buckets", "environment"}
-    assert set(rollback_scope.TABLES) | delivery == set(config._SCHEMA)
+    assert set(rollback_scope.TABLES) | delivery == set(config.declared_tables())
     assert not set(rollback_scope.TABLES) & delivery
 
 

@@ -13,8 +13,8 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from string import Formatter
 
-from pipelines.core.config import toml_syntax_fault
 from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.core.toml_reader import toml_syntax_fault
 from pipelines.site.content.front_matter import read_text
 
 STRINGS_DIRECTORY = "theme/strings"
