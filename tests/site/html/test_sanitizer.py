@@ -123,7 +123,7 @@ def test_scripts_of_the_settings_are_paths_of_this_site(value: str) -> None:
     text = (project.SMALL_SITE / "site.toml").read_text("utf-8")
     good = text.replace("[security]", '[security]\nscripts = ["/files/chart.js"]')
     assert config.parse_config(good).scripts == ("/files/chart.js",)
-    with pytest.raises(SourceError, match=r"^site\.toml:\d+: scripts is not a list of "):
+    with pytest.raises(SourceError, match=r"^site\.toml:\d+: \[security\] scripts: must be a list of "):
         config.parse_config(text.replace("[security]", f"[security]\nscripts = {value}"))
 
 
