@@ -13,10 +13,10 @@ from pipelines.core import config, config_docs
 from pipelines.core.errors import SourceError
 from pipelines.core.setting import Setting
 from tests.flux.sites import SITES
-from tests.support.project import ROOT, SMALL
+from tests.support.project import ROOT, SMALL_SITE
 
 VALIDATOR = jsonschema.Draft7Validator(config_docs.json_schema())
-SMALL_SITE = (SMALL / "site.toml").read_text("utf-8")
+SMALL_TOML = (SMALL_SITE / "site.toml").read_text("utf-8")
 SETTINGS = {
     f"{table.header} {key}": setting
     for table in config.declared_tables().values()
@@ -52,7 +52,7 @@ def test_site_toml_names_its_schema() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [(ROOT / "site.toml").read_text("utf-8"), SMALL_SITE, *SITES.values()],
+    [(ROOT / "site.toml").read_text("utf-8"), SMALL_TOML, *SITES.values()],
     ids=["this site", "small", *SITES],
 )
 def test_the_schema_accepts_what_the_parser_accepts(text: str) -> None:
@@ -117,7 +117,7 @@ REFUSED: list[tuple[str, str, bool]] = [
 
 @pytest.mark.parametrize(("table", "line", "by_schema"), REFUSED, ids=[line for _, line, _ in REFUSED])
 def test_the_schema_refuses_what_the_parser_refuses(table: str, line: str, by_schema: bool) -> None:
-    data: dict[str, Any] = tomllib.loads(SMALL_SITE)
+    data: dict[str, Any] = tomllib.loads(SMALL_TOML)
     data["environment"] = [{"name": "production", "url": "https://n.example"}]
     rows = data.setdefault(table, {})
     (rows[0] if isinstance(rows, list) else rows).update(tomllib.loads(line))
