@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -99,12 +99,17 @@ help:  ## print this list
 	@awk -F ':.*## ' '/^##@ / {printf "%s%s\n", n++ ? "\n" : "", substr($$0, 5)} \
 	  /^[a-z][a-z0-9-]*:.*## / {printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-checks: lint types test  ## run the checks that publishing requires: out/checks
+checks: lint types test test-slow  ## run the checks that publishing requires: out/checks
 
-test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the tests (ARGS="-k less" to select)
+test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the quick tests, or those that ARGS="-k less" selects
 	@$(if $(ARGS),,$(RUN) checks begin test)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto $(or $(ARGS),-m "not slow and not browser")
 	@$(if $(ARGS),,$(RUN) checks passed test)
+
+test-slow: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the other tests: browser, containers, scanners
+	@$(if $(ARGS),,$(RUN) checks begin test-slow)
+	$(BIN)/pytest -n auto -m "slow or browser" $(ARGS)
+	@$(if $(ARGS),,$(RUN) checks passed test-slow)
 
 lint: $(VENV)/dev  ## run ruff and check the import contracts
 	@$(RUN) checks begin lint

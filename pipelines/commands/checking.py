@@ -31,7 +31,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     checks = commands.add_parser("checks", help="record the checks that this commit has passed")
     checks.add_argument("action", choices=_ACTIONS, metavar="ACTION",
                         help="due: print if they have to run; begin, passed: around a check")  # fmt: skip
-    checks.add_argument("name", nargs="?", default="", help="for begin and passed: lint, types or test")
+    checks.add_argument(
+        "name", nargs="?", default="", help="for begin and passed: lint, types, test or test-slow"
+    )
     checks.set_defaults(work=record)
 
 

@@ -50,7 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def add_unchecked(one: argparse.ArgumentParser) -> None:
     """Add to *one* that code may go out which has not passed the checks."""
     one.add_argument("--unchecked", action="store_true",
-                     help="publish code that has not passed lint, types and test")  # fmt: skip
+                     help="publish code that has not passed lint, types, test and test-slow")  # fmt: skip
 
 
 def publish(options: argparse.Namespace, context: Context) -> int:

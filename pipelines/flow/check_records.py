@@ -16,7 +16,7 @@ from pipelines.core.errors import PipelineError
 from pipelines.core.results import CheckResult, PlanResult
 from pipelines.tools import checkout, commits
 
-NAMES = ("lint", "types", "test")  # each is a target of the Makefile, and a job of the pipeline
+NAMES = ("lint", "types", "test", "test-slow")  # each is a target of the Makefile, and a job of the pipeline
 EXEMPT = ("content",)
 
 

@@ -24,7 +24,7 @@ PREVIEWS = REQUEST | {"SITE_PREVIEWS": "yes"}
 WEEKLY = MAIN | {"CI_PIPELINE_SOURCE": "schedule"}
 TAG = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.0.2"}
 BACK = "Go back\n\nRollback-To: 1.0.1"
-CHECKS = ("lint", "typing", "test")
+CHECKS = ("lint", "typing", "test", "test-slow")
 OUT = ("publish", "rollout")  # and until it is seen
 
 

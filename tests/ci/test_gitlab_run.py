@@ -47,10 +47,18 @@ files = ["pipelines/state.py"]
 [tool.pytest.ini_options]
 testpaths = ["tests"]
 addopts = "-p no:cacheprovider"
+markers = ["slow: takes long"]
 """
 TESTS = """
 import time
 from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+def test_of_the_slow_kind() -> None:
+    assert True
 
 
 def test_state() -> None:
@@ -136,7 +144,7 @@ def run(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN, co
 
 def finished(said: str) -> set[str]:
     """Return the jobs that have finished well."""
-    return set(re.findall(r"^(\w+) +finished in [^\n]*$", said, re.M)) - {"pipeline"}
+    return set(re.findall(r"^([\w-]+) +finished in [^\n]*$", said, re.M)) - {"pipeline"}
 
 
 def ran(said: str) -> bool:
@@ -167,7 +175,7 @@ def test_code_is_checked_until_it_is_published(place: Place, tmp_path: Path) -> 
     change(place, ABOUT, text + "\nA word more.\n")
     said = run(place, tmp_path, "--needs", "publish")
     assert not ran(said)
-    assert finished(said) == {"plan", "pack", "lint", "typing", "test", "publish"}
+    assert finished(said) == {"plan", "pack", "lint", "typing", "test", "test-slow", "publish"}
     assert list(charts()) == [f"site-0.1.{number}-rc.tgz" for number in (1, 4, 5)]
 
     change(place, CODE, 'STATE = "slow"\n')

@@ -153,11 +153,15 @@ def test_publish_wants_a_record_of_each_check(site: Site) -> None:
     write(out / "plan.json", json.dumps(forged))
     run = site.place.run("publish")
     assert run.code == 1
-    assert f"commit {head[:12]} has not passed lint, types, test: nothing is published yet" in run.err
+    assert (
+        f"commit {head[:12]} has not passed lint, types, test, test-slow: nothing is published yet" in run.err
+    )
     assert [check(site, name) for name in ("lint", "types")] == [1, 2]
-    assert "has not passed test: nothing is published yet; run `make checks`" in site.place.run("publish").err
-    assert site.place.charts() == {}
     assert check(site, "test") == 3
+    missing = "has not passed test-slow: nothing is published yet; run `make checks`"
+    assert missing in site.place.run("publish").err
+    assert site.place.charts() == {}
+    assert check(site, "test-slow") == 4
     run = site.place.run("publish")
     assert run.code == 0, run.err
     assert "site-0.1.1-rc.tgz" in site.place.charts()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from tests.fakes.proxy import Call, Proxy, proxy
 from tests.fakes.upstream import Upstream, upstream
 from tests.support.delivery.release import site_toml
 from tests.support.delivery.storage import KEY, REGION, SECRET, Storage, storage
+from tests.support.delivery.warm import run_command
 from tests.support.project import write
 from tests.support.registry import LOGIN, Registry, registry
 
@@ -97,7 +96,7 @@ class Place:
         output = self.project / f"output-{len(list(self.project.glob('output-*')))}"
         free = words[0] in ("publish", "run") and not self.checked
         argv = ["--project", str(self.project), *words, *(["--unchecked"] if free else [])]
-        process = _SERVER.Process(target=_run, args=(argv, told, str(output)))
+        process = _SERVER.Process(target=run_command, args=(argv, told, str(output)))
         process.start()
         return Run(process, output)
 
@@ -155,19 +154,6 @@ class Run:
     def result(self) -> Any:
         """What --json printed."""
         return json.loads(self.out)
-
-
-def _run(argv: list[str], told: dict[str, str], output: str) -> None:
-    """Be the publisher: the command line, with output in files and nothing else in the environment."""
-    from pipelines import cli
-
-    for number, suffix in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{output}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    Path(output).touch()
-    os.environ.clear()
-    os.environ.update(told)
-    sys.stdout.flush()
-    sys.exit(cli.main(argv))
 
 
 @contextmanager
