@@ -1,11 +1,11 @@
-"""What identifies a finished site: its digest, and the times and modes of its files.
+"""Compute the digest of a built site, and normalize the times and modes of its files.
 
-Reads the tree that it is given; ``stamp`` changes times and modes. No network.
+Reads the given tree; ``normalize_tree`` changes times and modes. No network.
 
-The rules here are between steps: the build seals by them, the image checks the
-digest and gives its files the same times, whatever became of them on the way.
+Steps share these rules: the build applies them, and the image checks the digest
+and sets the same times again.
 
-The digest of a site, as a shell computes it within out/site:
+The digest of a site, computed by a shell in out/site:
     find public gated aliases.map -type f | LC_ALL=C sort | while read -r f; do
     printf '%s\\0%s\\n' "$f" "$(sha256sum <"$f" | cut -c-64)"; done | sha256sum
 """
@@ -26,7 +26,7 @@ EPOCH, _SPAN = 10**9, 5 * 10**8  # seconds: 2001-09-09, and nearly 16 years from
 
 @dataclass(frozen=True, slots=True)
 class TreeDigest:
-    """What identifies a finished tree."""
+    """Digest and size of a tree."""
 
     digest: str  # SHA-256, hex
     files: int
@@ -34,40 +34,39 @@ class TreeDigest:
 
 
 def mtime(sha256: bytes) -> int:
-    """Return the time of change, in seconds, of a file whose bytes hash to *sha256*.
+    """Return the mtime, in seconds, of a file whose bytes hash to *sha256*.
 
-    NGINX makes ETags of time and size, for a compressed twin of those of the
-    twin. Derived from its own bytes, every file keeps its ETag from release to
-    release until it changes, and an edit of equal length changes it too.
+    NGINX makes the ETag of mtime and size, for a compressed file of its own. So a
+    file keeps its ETag until its bytes change, and an edit of equal length
+    changes it too.
     """
     return EPOCH + int.from_bytes(sha256[:4], "big") % _SPAN
 
 
 def normalize_tree(root: Path) -> TreeDigest:
-    """Give every file of the site at *root* its time of change and its mode, and return its seal.
+    """Set mtime and mode of every file of the site at *root*; return its digest.
 
-    Files get mode 0644 and the time of their content, folders 0755 and a fixed
-    time, whatever the umask. Reads each file once, one after the other: 3,000
-    files take 0.11 s, and 0.13 to 0.18 s with two threads, which wait for each
-    other at every call. Raises SourceError for anything that is neither file
-    nor folder.
+    Files get mode 0644 and the mtime of their content, directories 0755 and a
+    fixed mtime, whatever the umask. Reads files in one thread: 3,000 take 0.11 s,
+    and 0.13 to 0.18 s with two threads, which block each other at every call.
+    Raises SourceError for anything that is neither file nor directory.
     """
-    return _seal(root, change=True)
+    return _digest_tree(root, change=True)
 
 
 def tree_digest(root: Path) -> str:
-    """Return the digest of the site at *root*, as ``stamp`` does, and change nothing."""
-    return _seal(root, change=False).digest
+    """Return the digest of the site at *root*, as ``normalize_tree`` does, without changes."""
+    return _digest_tree(root, change=False).digest
 
 
 def read_tree(root: Path) -> dict[str, bytes]:
-    """Return every file of the site at *root* by its path; raise SourceError as ``stamp`` does."""
+    """Return every file of the site at *root* by its path; raise SourceError as ``normalize_tree``."""
     files, _ = _walk(root)
     return {os.fsdecode(name): _bytes(root / os.fsdecode(name)) for name in sorted(files)}
 
 
 def digest_of_files(files: Mapping[str, bytes]) -> str:
-    """Return the digest of a site that consists of *files*."""
+    """Return the digest of a site of *files*, by path."""
     whole = hashlib.sha256()
     for name in sorted(files, key=os.fsencode):
         _add(whole, os.fsencode(name), hashlib.sha256(files[name]).digest())
@@ -83,31 +82,31 @@ def _bytes(path: Path) -> bytes:
         return file.read()
 
 
-def _seal(root: Path, *, change: bool) -> TreeDigest:
-    files, folders = _walk(root)
+def _digest_tree(root: Path, *, change: bool) -> TreeDigest:
+    files, directories = _walk(root)
     whole, size = hashlib.sha256(), 0
     for name in sorted(files):
         sha256, length = normalize_file(root / os.fsdecode(name), change=change)
         _add(whole, name, sha256)
         size += length
     if change:
-        for folder in folders:
-            normalize_directory(folder)
+        for directory in directories:
+            normalize_directory(directory)
     return TreeDigest(whole.hexdigest(), len(files), size)
 
 
 def _walk(root: Path) -> tuple[list[bytes], list[Path]]:
-    """Return the files of the site at *root*, relative to it, and its folders."""
+    """Return the files of the site at *root*, relative to it, and its directories."""
     files: list[bytes] = []
-    folders: list[Path] = []
+    directories: list[Path] = []
     faults: list[Fault] = []
-    waiting = [entry for entry in os.scandir(root) if entry.name in PARTS]
-    while waiting:
-        entry = waiting.pop()
+    pending = [entry for entry in os.scandir(root) if entry.name in PARTS]
+    while pending:
+        entry = pending.pop()
         name = entry.path[len(str(root)) + 1 :]
         if entry.is_dir(follow_symlinks=False):
-            folders.append(Path(entry.path))
-            waiting.extend(os.scandir(entry.path))
+            directories.append(Path(entry.path))
+            pending.extend(os.scandir(entry.path))
         elif entry.is_file(follow_symlinks=False):
             files.append(os.fsencode(name))
         else:
@@ -115,11 +114,11 @@ def _walk(root: Path) -> tuple[list[bytes], list[Path]]:
             faults.append(Fault(name, 0, f"is {what}", "put a copy of the file in its place"))
     if faults:
         raise SourceError(faults)
-    return files, folders
+    return files, directories
 
 
 def normalize_file(path: Path, *, change: bool) -> tuple[bytes, int]:
-    """Return hash and size of the file at *path*; with *change* after it has got its mode and time."""
+    """Return SHA-256 and size of the file at *path*; with *change* set its mode and mtime."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         data = file.read()
         sha256 = hashlib.sha256(data).digest()
@@ -130,6 +129,6 @@ def normalize_file(path: Path, *, change: bool) -> tuple[bytes, int]:
 
 
 def normalize_directory(path: Path) -> None:
-    """Give the folder at *path* its mode and time."""
+    """Set mode and mtime of the directory at *path*."""
     path.chmod(0o755)
     os.utime(path, (EPOCH, EPOCH))

@@ -1,6 +1,6 @@
-"""Who we are to a service: a user and a password that no message shows.
+"""User and password for a service; repr and messages never show the password.
 
-Reads the file of credentials that it is given. No writes, no network.
+Reads the given credentials file. No writes, no network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipelines.core.errors import ToolError
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user and a password; for object storage the key and its secret."""
+    """User and password; access key and secret for object storage."""
 
     user: str
     password: str = field(repr=False)
@@ -27,27 +27,28 @@ class Login:
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
-def login_from_auth_file(file: Path, place: str) -> Login | None:
-    """Return what *file* says for *place*, "host/path" of a registry, or None.
+def login_from_auth_file(file: Path, repository: str) -> Login | None:
+    """Return the login in *file* for *repository* ("host/path"), or None.
 
-    *file* is what `skopeo login` and `docker login` write (containers-auth.json(5)):
-    the most specific entry wins. Raises ToolError when it cannot be read.
+    `skopeo login` and `docker login` write *file* (containers-auth.json(5)). The
+    most specific entry wins. Raises ToolError when the file cannot be read.
     """
     try:
         entries = json.loads(file.read_bytes())["auths"]
-        for name in _from_narrow_to_wide(place):
+        for name in _prefixes(repository):
             if encoded := entries.get(name, {}).get("auth"):
                 user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
                 return Login(user, password)
     except OSError as error:
         raise ToolError(f"{file.name}: credentials cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
-        # Without a cause: what was read is in it.
-        raise ToolError(f"{file.name}: is no file of credentials; write it with `skopeo login`") from None
+        # Without its cause, whose message holds the content of the file.
+        raise ToolError(f"{file.name}: not a credentials file; write it with `skopeo login`") from None
     return None
 
 
-def _from_narrow_to_wide(place: str) -> Iterator[str]:
-    while place:
-        yield place
-        place = place.rpartition("/")[0]
+def _prefixes(repository: str) -> Iterator[str]:
+    """Yield *repository* and its parents, the most specific first."""
+    while repository:
+        yield repository
+        repository = repository.rpartition("/")[0]

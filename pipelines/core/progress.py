@@ -1,6 +1,6 @@
-"""What long work reports: a line of log, or how far a phase has got.
+"""Log and progress of long steps, as types that steps receive.
 
-Protocols and values. No reads, no writes, no network.
+No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-Log = Callable[[str], None]  # writes one line for a person
+Log = Callable[[str], None]  # writes one line
 
 
 class Progress(Protocol):
-    """Receives the phases of a build or of a publication."""
+    """Receives the phases of a build or of publishing."""
 
     def phase(self, name: str, total: int) -> None:
-        """Begin the phase *name* of *total* pieces (0: unknown)."""
+        """Begin the phase *name* of *total* items (0: unknown)."""
 
     def advance(self, pieces: int) -> None:
-        """Count *pieces* as done."""
+        """Count *pieces* items as done."""
 
 
 class NoProgress:
-    """Progress that is not shown."""
+    """Discards progress."""
 
     def phase(self, name: str, total: int) -> None:
         """Do nothing."""

@@ -1,7 +1,6 @@
-"""What the steps have made, read and checked as one release that fits together.
+"""Read the results of the steps as one consistent release.
 
-Reads out/. No writes, no network. A rule between steps: publishing and archiving
-take the same things, and neither takes what does not belong together.
+Reads out/. No writes, no network. Publishing and archiving share these checks.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pipelines.core.results import ChartResult, VersionResult
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A part of an image: its configuration, or a layer."""
+    """Configuration or layer of an image."""
 
     digest: str  # "sha256:…"
     size: int  # bytes
@@ -27,61 +26,61 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class BundledImage:
-    """An image that a release rolls out."""
+    """An image of a release."""
 
     name: str  # "web" or "api"
     digest: str  # "sha256:…" of its manifest
-    layout: Path | None  # an OCI layout; None: it was not packed here, a registry has it
+    layout: Path | None  # OCI layout; None: packed by an earlier run, the registry has it
     manifest: bytes = field(default=b"", repr=False)  # b"" without a layout
     blobs: tuple[Blob, ...] = ()
 
     def path(self, digest: str) -> Path:
-        """Return where the blob *digest* lies in the layout."""
+        """Return the path of the blob *digest* in the layout."""
         assert self.layout is not None
         return self.layout / "blobs" / digest.replace(":", "/")
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseBundle:
-    """A release as it lies in out/."""
+    """Everything that one release publishes, from out/."""
 
     version: VersionResult
     chart: ChartResult
     package: Path  # the chart's archive
     images: tuple[BundledImage, ...]
-    site: Path | None  # the tree of the web image; None where that was not packed here
+    site: Path | None  # tree of the web image; None where that was packed by an earlier run
     out: Path
 
     @property
     def origin(self) -> str:
-        """Return the version whose images these are, where they were not packed here; else ""."""
+        """Return the version whose images these are, "" where this run packed them."""
         if self.site is not None:
             return ""
         return self.version.rollback or f"{self.version.version}-rc"
 
 
 def read_release_bundle(out: Path) -> ReleaseBundle:
-    """Return what lies in *out*.
+    """Return the release in *out*.
 
-    Raises PipelineError for a tree with changes that are not committed, one with
-    drafts, and parts that are not of one another.
+    Raises PipelineError for uncommitted changes, for drafts in the tree, and for
+    results of different runs.
     """
     version = results.read_version(out / "version.json")
     chart = results.read_chart(out / "chart.json")
     if version.dirty:
         raise PipelineError(
             f"version {version.version}: the tree is not that of commit {version.commit[:12]},"
-            " and only commits are published; commit, and begin with `make version`"
+            " and only commits are published; commit, and start again with `make version`"
         )
     if (chart.version, chart.commit) != (version.version, version.commit):
         raise PipelineError(
-            f"out/chart.json: is of {chart.version}, and out/version.json of {version.version};"
+            f"out/chart.json: has version {chart.version}, out/version.json {version.version};"
             " run `make chart`"
         )
     package = out / "charts" / f"{chart.name}-{chart.version}.tgz"
-    if _digest(package, "make chart") != chart.digest:
+    if _file_digest(package, "make chart") != chart.digest:
         raise PipelineError(
-            f"out/charts/{package.name}: is not what out/chart.json tells of; run `make chart`"
+            f"out/charts/{package.name}: does not have the digest in out/chart.json; run `make chart`"
         )
     wanted = {name: digest for name, digest in (("web", chart.web), ("api", chart.api)) if digest}
     images = tuple(_image(out, name, digest, version) for name, digest in wanted.items())
@@ -89,13 +88,13 @@ def read_release_bundle(out: Path) -> ReleaseBundle:
 
 
 def with_manifest(image: BundledImage, data: bytes) -> BundledImage:
-    """Return *image* with the parts that its manifest *data* names; raise PipelineError for another form."""
+    """Return *image* with the blobs of its manifest *data*; raise PipelineError for an invalid manifest."""
     try:
-        said = json.loads(data)
-        rows = [said["config"], *said["layers"]]
+        manifest = json.loads(data)
+        rows = [manifest["config"], *manifest["layers"]]
         blobs = tuple(dict.fromkeys(Blob(str(row["digest"]), int(row["size"])) for row in rows))
     except (ValueError, KeyError, TypeError):
-        raise PipelineError(f"image {image.name}: its manifest is of no form known here") from None
+        raise PipelineError(f"image {image.name}: not an OCI manifest; run `make image`") from None
     return BundledImage(image.name, image.digest, image.layout, data, blobs)
 
 
@@ -103,11 +102,11 @@ def _image(out: Path, name: str, digest: str, version: VersionResult) -> Bundled
     record = out / f"image-{name}.json"
     if record.exists() and results.read_image(record).digest == digest:
         image = BundledImage(name, digest, out / "images" / name)
-        place = image.path(digest)
-        if _digest(place, "make image") != digest:
+        manifest = image.path(digest)
+        if _file_digest(manifest, "make image") != digest:
             raise PipelineError(f"out/images/{name}: is damaged; run `make image`")
-        return with_manifest(image, place.read_bytes())
-    if version.rollback or version.kind == "stable":  # packed earlier, by another run
+        return with_manifest(image, manifest.read_bytes())
+    if version.rollback or version.kind == "stable":  # packed by an earlier run
         return BundledImage(name, digest, None)
     raise PipelineError(f"out/images/{name}: is not the image of the chart; run `make image`, `make chart`")
 
@@ -117,24 +116,24 @@ def _site(out: Path, chart: ChartResult, web: BundledImage) -> Path | None:
         return None
     record, tree = results.read_site(out / "site.json"), out / "site"
     if record.drafts:
-        raise PipelineError("out/site: has drafts in it, which readers must not see; run `make build`")
+        raise PipelineError("out/site: contains drafts; run `make build`")
     if record.digest != chart.site or digests.tree_digest(tree) != chart.site:
         raise PipelineError("out/site: is not the site of the web image; run `make image`, `make chart`")
     return tree
 
 
-def _digest(path: Path, command: str) -> str:
+def _file_digest(path: Path, command: str) -> str:
     whole = hashlib.sha256()
     try:
-        for part in _parts(path):
-            whole.update(part)
+        for chunk in _chunks(path):
+            whole.update(chunk)
     except OSError as error:
         name = f"{path.parent.name}/{path.name}"
         raise PipelineError(f"{name}: cannot be read ({error.strerror}); run `{command}`") from None
     return f"sha256:{whole.hexdigest()}"
 
 
-def _parts(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while part := file.read(2**20):
-            yield part
+        while chunk := file.read(2**20):
+            yield chunk

@@ -1,4 +1,4 @@
-"""What a step hands to the next one: frozen values, kept as JSON.
+"""Results of the steps: frozen values that the next step reads as JSON.
 
 Reads and writes out/<step>.json. No network.
 """
@@ -17,17 +17,17 @@ from pipelines.core.errors import PipelineError
 
 @dataclass(frozen=True, slots=True)
 class SiteResult:
-    """A finished static tree: out/site.json."""
+    """A built site: out/site.json."""
 
     digest: str  # sha256 over paths and bytes of the trees and the alias map, hex
     as_of: int  # seconds since 1970, UTC; posts dated later are not due
     drafts: bool  # True: drafts and posts that are not due are in the tree
     pages: int  # HTML files, both trees
-    files: int  # all files, compressed twins included
+    files: int  # all files, compressed copies included
     bytes: int  # of all files
     gated: int  # HTML files of the gated tree
-    left_out: tuple[str, ...]  # drafts and posts that are not due: "path: why"
-    warnings: tuple[str, ...]  # "file:line: what; what to do"
+    left_out: tuple[str, ...]  # drafts and posts that are not due: "path: reason"
+    warnings: tuple[str, ...]  # "file:line: fault; fix"
     phases: dict[str, float]  # seconds per phase
     plugins: dict[str, float]  # seconds per Pelican plugin
 
@@ -44,49 +44,49 @@ class LayerResult:
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """A finished image: out/image-<name>.json; its layout is out/images/<name>."""
+    """A packed image: out/image-<name>.json; its layout is out/images/<name>."""
 
     name: str  # "web" or "api"
     digest: str  # "sha256:…" of its manifest
-    arch: str  # as OCI writes it: "amd64"
-    base: str  # "sha256:…" of the manifest of what it stands on
+    arch: str  # as in OCI: "amd64"
+    base: str  # "sha256:…" of the manifest of its base
     site: str  # SiteResult.digest; "" for an image without a site
     size: int  # bytes of all layers, compressed
-    bill: str  # "sha256:…" of the bill of materials beside the layout
+    bill: str  # "sha256:…" of the SBOM beside the layout
     layers: tuple[LayerResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionResult:
-    """What is built, by Git: out/version.json."""
+    """Version of the commit that is built: out/version.json."""
 
     version: str  # SemVer without "+": "1.0.412-rc", "1.0.412", "0.0.0-mr.9.31"
     kind: str  # "candidate", "stable" or "preview" (of a merge request)
     commit: str  # 40 hex digits
     time: int  # of the commit, seconds since 1970, UTC
-    dirty: bool  # the tree is not that of the commit: never published
-    rollback: str  # the version whose archived digests are taken; "" for none
-    as_of: int = 0  # what the trailer As-Of says, seconds since 1970, UTC; 0 without it
+    dirty: bool  # uncommitted changes: never published
+    rollback: str  # version whose archived digests are rolled out; "" for none
+    as_of: int = 0  # time of the trailer As-Of, seconds since 1970, UTC; 0 without it
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check that has passed: out/checks/<name>.json."""
+    """A passed check: out/checks/<name>.json."""
 
     name: str  # "lint", "types" or "test"
     commit: str  # 40 hex digits
-    code: str  # id of everything in that commit but content/, 64 hex digits
+    code: str  # SHA-256 of that commit without content/, 64 hex digits
 
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """Whether a commit has to pass the checks before it is published: out/plan.json."""
+    """Whether a commit must pass the checks before it is published: out/plan.json."""
 
     commit: str  # 40 hex digits
     code: str  # as in CheckResult
-    baseline: str  # the published commit that it is compared with; "" where there is none here
-    checks: bool  # they have to pass
-    reason: str  # in words
+    baseline: str  # published commit that it is compared with; "" for none in this clone
+    checks: bool  # must pass
+    reason: str  # one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,31 +100,31 @@ class ChartResult:
     size: int  # bytes
     web: str  # "sha256:…" of the manifest of the web image
     api: str  # the same of the API's; "" for a site without login
-    site: str  # SiteResult.digest of what the web image holds
-    asset: str  # the path of one hashed asset of it, "/assets/…"
+    site: str  # SiteResult.digest of the web image
+    asset: str  # path of one of its hashed assets, "/assets/…"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a release rolls out: what a chart carries, and what the archive keeps of it as release.json."""
+    """A release as its chart and its archive record (release.json) name it."""
 
-    version: str  # VersionResult.version that it was first published under
+    version: str  # VersionResult.version of its first publication
     commit: str  # 40 hex digits
     web: str  # "sha256:…" of the manifest of the web image
     api: str  # the same of the API's; "" for a site without login
-    site: str  # SiteResult.digest of what the web image holds
-    asset: str  # the path of one hashed asset of it, "/assets/…"
+    site: str  # SiteResult.digest of the web image
+    asset: str  # path of one of its hashed assets, "/assets/…"
 
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """What one target of publishing was sent."""
+    """What was sent to one target of publishing."""
 
     name: str  # "image web", "assets", "archive", "chart", "index", "receiver"
-    place: str  # host and path, or the name of a bucket
-    sent: tuple[str, ...]  # digests, keys, tags, in no promised order
-    kept: int  # pieces that were there already
-    bytes: int  # of what was sent
+    place: str  # host and path, or a bucket
+    sent: tuple[str, ...]  # digests, keys and tags, in any order
+    kept: int  # items that the target had already
+    bytes: int  # sent
     seconds: float
 
 
@@ -135,110 +135,110 @@ class PublishResult:
     version: str  # VersionResult.version
     commit: str  # 40 hex digits
     digest: str  # "sha256:…" of the chart
-    targets: tuple[TargetResult, ...]  # in the order in which they were served
-    warnings: tuple[str, ...]  # what did not work and does not matter to readers
+    targets: tuple[TargetResult, ...]  # in the order of sending
+    warnings: tuple[str, ...]  # failures that readers do not notice
     seconds: float
-    superseded: str = ""  # a newer published version that contains this commit: nothing was sent; else ""
+    superseded: str = ""  # newer published version with this commit: nothing was sent; else ""
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerResult:
-    """What some of the connections through a front door were answered alike."""
+class ResponseResult:
+    """Connections through a front door that got equal responses."""
 
     count: int  # connections
-    version: str  # of the chart, without what follows a "+"; "" where *fault* says why
+    version: str  # of the chart, without "+" and what follows; "" with a *fault*
     commit: str  # 40 hex digits
     site: str  # SiteResult.digest
-    fault: str  # "503", "no answer within 10 s"; "" for an answer
+    fault: str  # "503", "no answer within 10 s"; "" for a valid response
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedResult:
-    """The newest chart that an environment takes."""
+    """Newest chart of the range of an environment."""
 
     place: str  # host and path of the repository; "" where site.toml names none
     version: str  # "" for none
-    commit: str  # 40 hex digits; "" where the chart does not say it
-    fault: str  # why nothing is known; "" else
-    own: str = ""  # the version of the commit that is asked about, where that is published here too
-    outranks: str = ""  # that version, published or not, where *version* is newer and lacks the commit
+    commit: str  # 40 hex digits; "" where the chart has none
+    fault: str  # why it is unknown; else ""
+    own: str = ""  # version of the commit of ``--wait``, where that is published too
+    outranks: str = ""  # version of that commit, where *version* is newer and lacks it
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutResult:
-    """What the HelmRelease of an environment tells."""
+    """State of the HelmRelease of an environment."""
 
-    attempted: str  # the chart that Flux tried last, without what follows a "+"; "" for none
-    deployed: str  # the chart that helm has deployed
-    since: int  # when all of *deployed* was rolled out, seconds since 1970, UTC; 0 where that is not told
+    attempted: str  # chart that Flux tried last, without "+" and what follows; "" for none
+    deployed: str  # chart that Helm has deployed
+    since: int  # end of the rollout of *deployed*, seconds since 1970, UTC; 0: unknown
     ready: bool
-    failed: bool  # Flux has given *attempted* up
-    returned: bool  # *attempted* failed, and *deployed* is what was there before
-    says: str  # the message that matters, in one line; "" where all is well
-    fault: str  # why nothing is known; "" else
+    failed: bool  # Flux has given up on *attempted*
+    returned: bool  # *attempted* failed and was rolled back to *deployed*
+    says: str  # message of the relevant condition, in one line; "" without a fault
+    fault: str  # why it is unknown; else ""
 
 
 @dataclass(frozen=True, slots=True)
 class BranchResult:
-    """The default branch, as this clone has it."""
+    """Default branch in this clone."""
 
     name: str  # "main"
     commit: str  # 40 hex digits; "" without Git
-    version: str  # the stable version of that commit; "" where it cannot be counted
-    fault: str  # why something is not known; "" else
+    version: str  # stable version of that commit; "" where it cannot be computed
+    fault: str  # why something is unknown; else ""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentResult:
-    """One environment, as it was seen."""
+    """Snapshot of one environment."""
 
     name: str  # "production" or "staging"
     url: str  # absolute, no trailing slash
-    live: bool  # all connections were told one version and one site
-    version: str  # what they were told; "" where they differ
+    live: bool  # all connections got one version and one site
+    version: str  # that they got; "" where they differ
     commit: str  # 40 hex digits; "" likewise
     site: str  # SiteResult.digest; "" likewise
-    behind: int  # commits of the default branch that it lacks; -1 where that is not known
-    ahead: int  # commits that the default branch here lacks; -1 likewise
-    answers: tuple[AnswerResult, ...]  # the most frequent first
+    behind: int  # commits of the default branch that it lacks; -1: unknown
+    ahead: int  # commits that the default branch here lacks; -1: unknown
+    answers: tuple[ResponseResult, ...]  # most frequent first
     published: PublishedResult
     rollout: RolloutResult
-    says: str  # how far apart they are, in words
+    says: str  # summary of the differences
 
 
 @dataclass(frozen=True, slots=True)
 class WaitResult:
-    """How waiting for a commit has ended."""
+    """Outcome of waiting for a commit."""
 
-    commit: str  # as it was asked for, whole where this clone has it
-    live: bool  # in every environment that was asked for
-    seconds: float  # that it took
-    fault: str  # what keeps it away, and what to do; "" when it is live
+    commit: str  # as given, in full where this clone has it
+    live: bool  # in every environment that was waited for
+    seconds: float  # waited
+    fault: str  # why it is not live, and the fix; "" when it is live
 
 
 @dataclass(frozen=True, slots=True)
 class StatusResult:
-    """What is live, what is published, what Git has; written nowhere, since it is old at once."""
+    """What is live, published, and in Git; not written, since it is outdated at once."""
 
     at: int  # seconds since 1970, UTC
     branch: BranchResult
     environments: tuple[EnvironmentResult, ...]  # in the order of site.toml
-    wait: WaitResult | None  # None where nobody waited
+    wait: WaitResult | None  # None without ``--wait``
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one step of a run made."""
+    """Result of one step of a run, for the table."""
 
     name: str  # "build", "chart", "assets"
-    what: str  # in a word or two
-    bytes: int  # of what it made or sent; 0 where that says nothing
+    what: str  # summary in a few words
+    bytes: int  # made or sent; 0 where that does not apply
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Everything in order: out/run.json."""
+    """A run of all steps: out/run.json."""
 
     version: str  # VersionResult.version
     commit: str  # 40 hex digits
@@ -258,7 +258,7 @@ Result = (
     | StatusResult
     | RunResult
 )
-_Kind = TypeVar("_Kind")
+_Result = TypeVar("_Result")
 
 
 def to_json(result: Result) -> str:
@@ -284,7 +284,7 @@ def put(path: Path, data: bytes) -> None:
 
 
 def read_site(path: Path) -> SiteResult:
-    """Read a SiteResult; raise PipelineError when it is missing or foreign."""
+    """Read a SiteResult; raise PipelineError when it is missing or invalid."""
 
     def site(data: dict[str, Any]) -> SiteResult:
         data["left_out"], data["warnings"] = tuple(data["left_out"]), tuple(data["warnings"])
@@ -294,7 +294,7 @@ def read_site(path: Path) -> SiteResult:
 
 
 def read_image(path: Path) -> ImageResult:
-    """Read an ImageResult; raise PipelineError when it is missing or foreign."""
+    """Read an ImageResult; raise PipelineError when it is missing or invalid."""
 
     def image(data: dict[str, Any]) -> ImageResult:
         data["layers"] = tuple(LayerResult(**one) for one in data["layers"])
@@ -304,31 +304,31 @@ def read_image(path: Path) -> ImageResult:
 
 
 def read_version(path: Path) -> VersionResult:
-    """Read a VersionResult; raise PipelineError when it is missing or foreign."""
+    """Read a VersionResult; raise PipelineError when it is missing or invalid."""
     return _read(path, lambda data: VersionResult(**data), "make version")
 
 
 def read_check(path: Path) -> CheckResult:
-    """Read a CheckResult; raise PipelineError when it is foreign."""
+    """Read a CheckResult; raise PipelineError when it is invalid."""
     return _read(path, lambda data: CheckResult(**data), "make checks")
 
 
 def read_plan(path: Path) -> PlanResult:
-    """Read a PlanResult; raise PipelineError when it is foreign."""
+    """Read a PlanResult; raise PipelineError when it is invalid."""
     return _read(path, lambda data: PlanResult(**data), "make plan")
 
 
 def read_chart(path: Path) -> ChartResult:
-    """Read a ChartResult; raise PipelineError when it is missing or foreign."""
+    """Read a ChartResult; raise PipelineError when it is missing or invalid."""
     return _read(path, lambda data: ChartResult(**data), "make chart")
 
 
 def read_release(path: Path) -> Release:
-    """Read a Release out of the archive; raise PipelineError when it is missing or foreign."""
+    """Read a Release from the archive; raise PipelineError when it is missing or invalid."""
     return _read(path, lambda data: Release(**data), "python -m pipelines archive fetch VERSION")
 
 
-def _read(path: Path, make: Callable[[dict[str, Any]], _Kind], command: str) -> _Kind:
+def _read(path: Path, make: Callable[[dict[str, Any]], _Result], command: str) -> _Result:
     try:
         return make(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

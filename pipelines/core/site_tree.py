@@ -1,6 +1,6 @@
-"""The parts of a built site, below out/site."""
+"""Names of the parts of a built site, below out/site."""
 
-PUBLIC = "public"  # what every reader may fetch
-GATED = "gated"  # what NGINX serves to members, after it has asked the API
-ALIASES = "aliases.map"  # old address, new address: an NGINX map
-PARTS = (ALIASES, GATED, PUBLIC)  # what the digest of a tree covers
+PUBLIC = "public"  # for every reader
+GATED = "gated"  # for members; NGINX asks the login API first (auth_request)
+ALIASES = "aliases.map"  # NGINX map from old to new addresses
+PARTS = (ALIASES, GATED, PUBLIC)  # covered by the digest of a site

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.core.results import AnswerResult
+from pipelines.core.results import ResponseResult
 from pipelines.tools import fresh_connections
 from pipelines.tools.fresh_connections import ProbeResponse
 
@@ -30,20 +30,20 @@ _FORMS = {
 
 def probe_front_doors(
     urls: Sequence[str], timeout: float, authority: Path | None
-) -> list[tuple[AnswerResult, ...]]:
+) -> list[tuple[ResponseResult, ...]]:
     """Return what each of *urls*, a front door without a last slash, answers; *patience* is in seconds."""
     said = fresh_connections.probe([url + _PATH for url in urls], CONNECTIONS, timeout, authority)
     return [count_responses(one) for one in said]
 
 
-def count_responses(said: Sequence[ProbeResponse]) -> tuple[AnswerResult, ...]:
+def count_responses(said: Sequence[ProbeResponse]) -> tuple[ResponseResult, ...]:
     """Return the different answers of *said*, each with how many gave it, the most frequent first."""
     found = Counter(_read(one) for one in said)
     rows = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(AnswerResult(count, *words) for words, count in rows)
+    return tuple(ResponseResult(count, *words) for words, count in rows)
 
 
-def agreed_response(answers: Sequence[AnswerResult]) -> AnswerResult | None:
+def agreed_response(answers: Sequence[ResponseResult]) -> ResponseResult | None:
     """Return what all of them say, or None."""
     return answers[0] if len(answers) == 1 and not answers[0].fault else None
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from semver import Version
 
 from pipelines.core.results import (
-    AnswerResult,
     BranchResult,
     EnvironmentResult,
     PublishedResult,
+    ResponseResult,
     RolloutResult,
 )
 from pipelines.status.rollout import NO_KUBECONFIG, OTHER
@@ -54,7 +54,7 @@ def describe_front_door(one: EnvironmentResult, now: int = 0) -> str:
     return f"{text} since {_age(now - since)}" if now and since else text
 
 
-def describe_responses(answers: Sequence[AnswerResult]) -> str:
+def describe_responses(answers: Sequence[ResponseResult]) -> str:
     """Return how many connections were told what."""
     total = sum(one.count for one in answers)
     rows = []
@@ -64,7 +64,7 @@ def describe_responses(answers: Sequence[AnswerResult]) -> str:
     return ", ".join(rows)
 
 
-def _told(one: AnswerResult, all_of_them: Sequence[AnswerResult]) -> str:
+def _told(one: ResponseResult, all_of_them: Sequence[ResponseResult]) -> str:
     if one.fault:
         return f"failed: {one.fault}"
     same = [other for other in all_of_them if other.version == one.version and other is not one]

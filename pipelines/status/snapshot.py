@@ -16,10 +16,10 @@ from pipelines.core.config import FILE, Environment, SiteConfig, parse_config
 from pipelines.core.credentials import Credentials
 from pipelines.core.errors import PipelineError, SourceError
 from pipelines.core.results import (
-    AnswerResult,
     BranchResult,
     EnvironmentResult,
     PublishedResult,
+    ResponseResult,
     StatusResult,
 )
 from pipelines.core.results import RolloutResult as Rollout
@@ -97,7 +97,7 @@ def _ranked(chart: PublishedResult, own: str, commit: str, project: Path) -> Pub
 
 
 def _environment(
-    one: Environment, answers: tuple[AnswerResult, ...], published: PublishedResult, flux: Rollout
+    one: Environment, answers: tuple[ResponseResult, ...], published: PublishedResult, flux: Rollout
 ) -> EnvironmentResult:
     seen = front_door.agreed_response(answers)
     return EnvironmentResult(

@@ -285,7 +285,7 @@ def test_helm_pulls_what_went_to_nexus(place: Place, tmp_path: Path) -> None:
     ("words", "fault"),
     [
         ({"dirty": True}, "the tree is not that of commit 111111111111"),
-        ({"drafts": True}, "has drafts in it"),
+        ({"drafts": True}, "contains drafts"),
     ],
 )
 def test_what_is_not_fit_is_not_published(place: Place, words: dict[str, bool], fault: str) -> None:
@@ -299,7 +299,7 @@ def test_what_is_not_fit_is_not_published(place: Place, words: dict[str, bool], 
     ("name", "fault"),
     [
         ("out/site/public/index.html", "out/site: is not the site of the web image"),
-        (f"out/charts/site-{VERSION}.tgz", "is not what out/chart.json tells of"),
+        (f"out/charts/site-{VERSION}.tgz", "does not have the digest in out/chart.json"),
         ("out/images/web.cdx.json", "is not the bill of materials of the image"),
     ],
 )

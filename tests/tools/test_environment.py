@@ -66,7 +66,7 @@ def test_a_file_of_credentials_that_is_none_is_refused_without_a_word_of_it(
     tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "auth.json").write_text(text)
-    with pytest.raises(PipelineError, match="is no file of credentials") as raised:
+    with pytest.raises(PipelineError, match="not a credentials file") as raised:
         read(REGISTRY_AUTH_FILE=str(tmp_path / "auth.json"))
     assert "secret" not in str(raised.value)
 
