@@ -217,7 +217,7 @@ def _convert_documents(
     cache: Cache,
 ) -> list[Page]:
     languages = {document.lang for document in content.documents}
-    labels = {lang: labels_from(words.of(lang) if words else {}) for lang in languages}
+    labels = {lang: labels_from(words.for_language(lang) if words else {}) for lang in languages}
     task = work.ConvertTask(project, around, labels)
     done = work.convert_documents(task, content.documents, options.workers, cache, run.progress)
     pages: list[Page] = []

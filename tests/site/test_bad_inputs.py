@@ -231,7 +231,7 @@ def strings_with_a_brace(site: Path) -> None:
         (content_that_is_a_file, ["content: no such folder; "]),
         (config_that_is_a_folder, ["site.toml: cannot be read (Is a directory); "]),
         (strings_that_lack_one, ["theme/strings/de.toml: has no skip; "]),
-        (strings_that_want_another_name, ["theme/strings/de.toml: 'home_of' wants {seite}; "]),
+        (strings_that_want_another_name, ["theme/strings/de.toml: 'home_of' requires {seite}; "]),
         (strings_with_a_brace, ["theme/strings/en.toml:"]),
     ],
 )

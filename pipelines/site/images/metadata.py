@@ -1,8 +1,7 @@
-"""Cut metadata out of an image file's own structure, format by format.
+"""Strip metadata from image files, format by format, without decoding them.
 
-Functions of bytes: each returns the clean bytes and the EXIF block that was in
-them. Pixels, animation and colour profile stay bit by bit. No reads, no writes,
-no network.
+Functions of bytes: each returns the stripped file and its EXIF block. Pixels,
+animation and colour profile stay bit by bit. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -11,59 +10,52 @@ import re
 import struct
 from collections.abc import Iterator
 
-from pipelines.core.errors import Fault, SourceError
+from pipelines.site.images.faults import truncated_image
 
-REEXPORT_FIX = "export it again, or copy it anew from its origin"
-
-
-def truncated_image() -> SourceError:
-    """Return the fault of a file that ends too early; its path is for the caller to fill in."""
-    return SourceError([Fault("", 0, "is cut off or damaged", REEXPORT_FIX)])
-
-
-StrippedData = tuple[bytes, bytes]
+StrippedData = tuple[bytes, bytes]  # the file without metadata, its EXIF block
 
 
 def read_number(data: bytes, at: int, size: int) -> int:
+    """Return the big-endian integer of *size* bytes at *at*."""
     return int.from_bytes(data[at : at + size], "big")
 
 
-# A marker that ends entropy-coded data: neither a stuffed byte, a restart nor a fill byte.
+# A marker that ends entropy-coded data: not a stuffed byte, a restart or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def strip_jpeg(data: bytes) -> StrippedData:
-    """Keep what decodes the picture (ITU-T T.81, annex B), drop APPn and COM otherwise."""
-    kept, exif, at, scanning = [data[:2]], b"", 2, False
+    """Strip a JPEG (ITU-T T.81, annex B): keep decoding segments, drop other APPn and COM."""
+    kept, exif, at, in_scan = [data[:2]], b"", 2, False
     while found := _MARKER.search(data, at):
-        if scanning:
+        if in_scan:
             kept.append(data[at : found.start()])
         at, marker = found.end(), found[0][1]
-        if marker == 0xD9:  # end of image; what follows is previews and films
+        if marker == 0xD9:  # end of image; previews and videos may follow
             return b"".join([*kept, b"\xff\xd9"]), exif
         length = read_number(data, at, 2)
         body = data[at + 2 : at + length]
         if len(body) != length - 2:
             break
-        at, scanning = at + length, marker == 0xDA
+        at, in_scan = at + length, marker == 0xDA
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
             exif = exif or body[6:]
         if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) > 14:
             body = body[:12] + b"\0\0"  # without its thumbnail
-        wanted = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}.get(marker, b"")
-        application = 0xE0 <= marker <= 0xEF or marker == 0xFE
-        if not application or (wanted and body.startswith(wanted)):
+        signature = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}.get(marker, b"")
+        is_metadata = 0xE0 <= marker <= 0xEF or marker == 0xFE
+        if not is_metadata or (signature and body.startswith(signature)):
             kept.append(found[0] + (len(body) + 2).to_bytes(2, "big") + body)
     raise truncated_image()
 
 
-# Chunks that say how the picture looks; every other one that may be left out is.
+# Chunks that affect rendering; all other ancillary chunks are dropped.
 PNG_COLOUR_CHUNKS = frozenset(b"cHRM gAMA iCCP sRGB cICP mDCV cLLI".split())
 _PNG_KEPT_CHUNKS = PNG_COLOUR_CHUNKS | frozenset(b"tRNS sBIT bKGD hIST sPLT pHYs acTL fcTL fdAT".split())
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield type, content and the whole of each chunk, up to the end of the image."""
+    """Yield type, content and all bytes of each chunk, up to the end of the image."""
     at, kind = 8, b""
     while kind != b"IEND":
         end = at + 12 + read_number(data, at, 4)
@@ -75,16 +67,18 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def strip_png(data: bytes) -> StrippedData:
+    """Strip a PNG: keep critical chunks and those that affect rendering."""
     kept, exif = [data[:8]], b""
     for kind, body, whole in png_chunks(data):
         if kind == b"eXIf":
             exif = exif or body
-        if kind in _PNG_KEPT_CHUNKS or kind[:1].isupper():  # upper case: needed for decoding
+        if kind in _PNG_KEPT_CHUNKS or kind[:1].isupper():  # upper case: critical
             kept.append(whole)
     return b"".join(kept), exif
 
 
 def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and content of each RIFF chunk."""
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
     while at < end:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -98,7 +92,7 @@ _WEBP_KEPT_CHUNKS = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"AN
 
 
 def strip_webp(data: bytes) -> StrippedData:
-    """Keep the chunks of the picture and clear the flags of EXIF and XMP (RFC 9649)."""
+    """Strip a WebP (RFC 9649): keep image chunks, clear the EXIF and XMP flags."""
     kept, exif = b"WEBP", b""
     for kind, body in webp_chunks(data):
         if kind == b"EXIF":
@@ -110,12 +104,12 @@ def strip_webp(data: bytes) -> StrippedData:
     return b"RIFF" + len(kept).to_bytes(4, "little") + kept, exif
 
 
-# Loop counts and colour profile; other application extensions carry XMP and the like.
+# Loop counts and colour profile; other is_metadata extensions contain XMP and the like.
 _GIF_KEPT_EXTENSIONS = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
 
 def strip_gif(data: bytes) -> StrippedData:
-    """Drop comments and foreign application extensions (GIF89a, sections 18 to 27)."""
+    """Strip a GIF: drop comments and unknown is_metadata extensions (GIF89a, sections 18 to 27)."""
 
     def table(flags: int) -> int:
         return 3 << (flags & 7) + 1 if flags & 0x80 else 0
@@ -159,19 +153,19 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, in
         at = stop
 
 
-# A valid block without entries, as an AVIF item holds it (ISO/IEC 23008-12, annex A.2.1).
+# An EXIF block without entries in the form of an AVIF item (ISO/IEC 23008-12, annex A.2.1).
 _EMPTY_EXIF = b"\0\0\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
 
 
 def strip_avif(data: bytes) -> StrippedData:
-    """Overwrite metadata in place: every offset of the file stays true."""
+    """Strip an AVIF: overwrite metadata in place, so that all offsets stay valid."""
     out = bytearray(data)
 
     def walk(at: int, end: int) -> None:
         for kind, start, body, stop in _boxes(data, at, end):
             if kind == b"meta":
-                for place, filling in _avif_metadata(data, body + 4, stop):
-                    out[place : place + len(filling)] = filling
+                for offset, replacement in _avif_metadata(data, body + 4, stop):
+                    out[offset : offset + len(replacement)] = replacement
             elif kind in (b"moov", b"trak"):
                 walk(body, stop)
             elif kind in (b"uuid", b"udta", b"free", b"skip"):
@@ -183,7 +177,7 @@ def strip_avif(data: bytes) -> StrippedData:
 
 
 def _avif_metadata(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the place of each part of an item of EXIF or XMP, and as many empty bytes."""
+    """Yield the offset of each extent of an EXIF or XMP item, and its replacement."""
     found = {kind: (body, stop) for kind, _, body, stop in _boxes(data, at, end)}
     if b"iinf" not in found or b"iloc" not in found:
         return
@@ -208,7 +202,7 @@ def _avif_metadata(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]
     for _ in range(take(wide)):
         item = take(wide)
         method = take(2) & 15 if version else 0
-        take(2)  # where the data is: this file
+        take(2)  # data reference index
         base = take(sizes >> 4 & 15)
         for _ in range(take(2)):
             take(sizes & 15 if version else 0)
@@ -224,7 +218,7 @@ def _avif_metadata(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]
 
 
 def orientation(exif: bytes) -> int:
-    """Return the orientation of the first picture (Exif 3.0, 4.6.5.1.4): 1 to 8, 1 is upright."""
+    """Return the EXIF orientation (Exif 3.0, 4.6.5.1.4): 1 to 8, 1 is upright."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4], "")
     if order and len(exif) >= 8:
         (start,) = struct.unpack_from(order + "I", exif, 4)

@@ -1,7 +1,6 @@
-"""Check an SVG image: it runs nothing, loads nothing, and has a size in pixels.
+"""Validate an SVG image: no scripts, no external references, a size in pixels.
 
-A function of bytes, which are published as they stand. No reads, no writes, no
-network.
+A function of bytes, which are published unchanged. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -11,19 +10,14 @@ from xml.parsers import expat
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.html import allowlist
-
-
-def image_fault(text: str, fix: str) -> SourceError:
-    """Return a fault of the whole file; its path is for the caller to fill in."""
-    return SourceError([Fault("", 0, text, fix)])
-
+from pipelines.site.images.faults import image_fault
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _XHTML, _XML = "http://www.w3.org/1999/xhtml", "http://www.w3.org/XML/1998/namespace"
 # CSS absolute lengths (CSS Values 4, section 6.2), one in pixels.
 _UNITS = {"": 1, "px": 1, "pt": 4 / 3, "pc": 16, "in": 96, "cm": 96 / 2.54, "mm": 9.6 / 2.54}
 _LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
-# What a picture may hold beside what a page may: its own style, and fonts drawn as shapes (SVG 1.1).
+# Elements allowed in an image file, but not in a page: style, SVG 1.1 fonts, editor extensions.
 _ALLOWED_ELEMENTS = allowlist.SVG_ELEMENTS.keys() | {
     *("style", "cursor", "discard", "font", "font-face", "font-face-format", "font-face-name"),
     *("font-face-src", "font-face-uri", "glyph", "glyphref", "hatch", "hatchpath", "hkern", "vkern"),
@@ -35,14 +29,14 @@ _STYLE_REFERENCE = re.compile(r"(url|src)\((?!#|data:)|@import|image-set\(")
 
 
 class _SvgChecker:
-    """Reads an SVG file once: gathers its faults and the attributes of its root."""
+    """Parse an SVG file; collect its faults and the attributes of its root."""
 
     def __init__(self, data: bytes) -> None:
         self.faults: list[Fault] = []
         self.root: dict[str, str] | None = None
-        self.style: list[str] | None = None  # the text of the style element that is open
+        self.style: list[str] | None = None  # the text of the open style element
         parser = self.parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartDoctypeDeclHandler = self.doctype  # without one there are no entities
+        parser.StartDoctypeDeclHandler = self.doctype  # without a DOCTYPE there are no entities
         parser.ProcessingInstructionHandler = self.instruction
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
@@ -69,32 +63,32 @@ class _SvgChecker:
             self.root = attributes
             if name != f"{_SVG} svg":
                 fix = f'begin it with <svg xmlns="{_SVG}" …>'
-                self.add_fault(f"begins with <{local}>, which is no SVG image", fix)
+                self.add_fault(f"begins with <{local}>, which is not an SVG image", fix)
         if local in ("script", "handler", "listener"):
             self.add_fault(f"has a <{local}>", "delete it; images run no code")
         elif local == "foreignObject" or space == _XHTML:
             self.add_fault(f"has a <{local}>, HTML within SVG", "draw it as SVG shapes and text")
         elif space == _SVG and local.lower() not in _ALLOWED_ELEMENTS:
-            self.add_fault(f"has a <{local}>, which is no element of an SVG image", "delete it")
+            self.add_fault(f"has a <{local}>, which is not an SVG element", "delete it")
         if name == f"{_SVG} style":
             self.style = []
         for key, value in attributes.items():
             self.attribute(local, key, value)
 
     def attribute(self, element: str, key: str, value: str) -> None:
-        plain = re.sub(r"[\x00-\x20]+", "", value).lower()
+        normalized = re.sub(r"[\x00-\x20]+", "", value).lower()
         if re.fullmatch(r"on[a-z]+", key, re.IGNORECASE):
             self.add_fault(f"has the event handler {key}", "delete it; images run no code")
         elif key == f"{_XML} base":
             self.add_fault("has xml:base, which moves its links", "delete it")
-        elif key == "attributeName" and re.fullmatch(r"(\w+:)?href|on\w+", plain):
+        elif key == "attributeName" and re.fullmatch(r"(\w+:)?href|on\w+", normalized):
             self.add_fault(f"animates {value}", "delete this animation")
         elif key not in ("href", f"{_XLINK} href"):
             self.css(value)
         elif element == "a":
             if allowlist.url_scheme(value) not in ("", "http", "https", "mailto"):
                 self.add_fault(f"has a link to {value[:60]!r}", "link to http, https or mailto")
-        elif not plain.startswith(("#", "data:image/") if element in ("image", "feImage") else "#"):
+        elif not normalized.startswith(("#", "data:image/") if element in ("image", "feImage") else "#"):
             fix = "embed it as data:image/png;base64,… or delete it"
             self.add_fault(f"refers to another file: {value[:60]!r}", fix)
 
@@ -139,8 +133,8 @@ def _root_size(root: dict[str, str]) -> tuple[int, int]:
 
 
 def svg_size(data: bytes) -> tuple[int, int]:
-    """Return width and height in pixels; raise SourceError with every fault, without a path."""
-    found = _SvgChecker(data)
-    if found.faults:
-        raise SourceError(found.faults)
-    return _root_size(found.root or {})
+    """Return width and height in pixels; raises SourceError with all faults, without a path."""
+    checker = _SvgChecker(data)
+    if checker.faults:
+        raise SourceError(checker.faults)
+    return _root_size(checker.root or {})

@@ -23,7 +23,7 @@ FONT_SUFFIXES = frozenset([".woff2", ".woff", ".ttf", ".otf"])
 
 
 class ThemeAssets:
-    """The assets of the theme by their source name, and which of them were asked for."""
+    """The assets of the theme by source name, and which of them pages refer to."""
 
     def __init__(self, assets: Mapping[str, Asset], sources: Mapping[str, str]) -> None:
         self._assets = assets
@@ -31,7 +31,7 @@ class ThemeAssets:
         self.used: set[str] = set()
 
     def url(self, name: str) -> str:
-        """Return the URL of the asset *name* ("css/site.css") and note that it is used."""
+        """Return the URL of the asset *name* ("css/site.css") and mark it as used."""
         if name not in self._assets:
             raise LookupError(f"no theme asset {name!r}; {suggest(name, self._assets)}")
         self.used.add(name)
@@ -45,12 +45,12 @@ class ThemeAssets:
         return self._sources[key]
 
     def published(self) -> list[Asset]:
-        """Return the assets that were asked for, sorted by name."""
+        """Return the used assets, sorted by name."""
         return sorted((self._assets[name] for name in self.used), key=lambda asset: asset.name)
 
 
 def read_theme_assets(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
-    """Read scripts (minified), images (clean of metadata) and fonts among *paths*, files of theme/."""
+    """Read the scripts (minified), images (without metadata) and fonts among *paths*, files of theme/."""
     assets: dict[str, Asset] = {}
     faults: list[Fault] = []
     for path in sorted(paths):
@@ -68,7 +68,7 @@ def read_theme_assets(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
 
 
 def _read_theme_asset(file: Path, name: str) -> bytes | None:
-    """Return what is published of theme/*name*, or None if it is no asset."""
+    """Return the published bytes of theme/*name*, or None if it is not an asset."""
     match name.split("/")[0], file.suffix.lower():
         case "js", ".js":
             return str(rjsmin.jsmin(read_text(file, f"theme/{name}"))).encode()
@@ -80,7 +80,7 @@ def _read_theme_asset(file: Path, name: str) -> bytes | None:
 
 
 def read_inline_svgs(project: Path, paths: Iterable[str]) -> dict[str, str]:
-    """Read the SVG images among *paths*, files of theme/, as markup without the XML prologue."""
+    """Read the SVG images among *paths*, files of theme/, as markup without the XML prolog."""
     found = {}
     for path in sorted(paths):
         if path.startswith(f"{THEME}/images/") and path.endswith(".svg"):

@@ -1,7 +1,7 @@
-"""A missing name in a template that speaks up when it would be shown.
+"""Undefined names in templates: an error when printed, false in a condition.
 
-Jinja's own prints nothing, so that a misspelt name leaves a hole in the page;
-its strict one refuses even ``{% if name %}``, which templates need.
+Jinja's Undefined prints nothing, which hides a misspelt name; its StrictUndefined
+rejects even ``{% if name %}``, which templates need.
 """
 
 from __future__ import annotations
@@ -10,6 +10,6 @@ from jinja2 import Undefined
 
 
 class StrictUndefined(Undefined):
-    """False when asked, an error when shown or walked through."""
+    """Falsy, and an error when printed or iterated."""
 
     __str__ = __iter__ = __len__ = Undefined._fail_with_undefined_error

@@ -1,4 +1,4 @@
-"""The words of the theme, one file per language: theme/strings/<lang>.toml.
+"""Translated strings of the theme, one file per language: theme/strings/<lang>.toml.
 
 Reads those files. No writes, no network.
 """
@@ -27,17 +27,17 @@ class Strings:
     by_lang: Mapping[str, Mapping[str, object]]
     default: str
 
-    def of(self, lang: str) -> Mapping[str, object]:
-        """Return the strings of *lang*: "de-AT" falls back to "de", then to the site's own."""
+    def for_language(self, lang: str) -> Mapping[str, object]:
+        """Return the strings of *lang*; "de-AT" falls back to "de", then to the site's language."""
         return self.by_lang.get(lang) or self.by_lang.get(lang.split("-")[0]) or self.by_lang[self.default]
 
     def text(self, lang: str, key: str, **values: object) -> str:
         """Return the string *key* with ``{name}`` filled in.
 
-        With ``n`` given, ``key_one`` is taken for 1 and ``key_other`` else,
-        where the language has them. Raises LookupError for an unknown key.
+        ``n`` selects the plural form: ``key_one`` for 1, else ``key_other``, if the
+        language has them. Raises LookupError for an unknown key.
         """
-        strings = self.of(lang)
+        strings = self.for_language(lang)
         if "n" in values:
             plural = f"{key}_one" if values["n"] == 1 else f"{key}_other"
             key = plural if plural in strings else key
@@ -46,22 +46,22 @@ class Strings:
         try:
             return str(strings[key]).format_map(values)
         except KeyError as missing:
-            raise LookupError(f"string {key!r} wants {missing}; write t({key!r}, …)") from None
+            raise LookupError(f"string {key!r} requires {missing}; write t({key!r}, …)") from None
 
     def date(self, lang: str, day: date) -> str:
-        """Return *day* in the form of *lang*, as in "23 November 2026"."""
+        """Return *day* in the format of *lang*, as in "23 November 2026"."""
         if not isinstance(day, date):
-            raise LookupError(f"date_text() wants a date, not {day!r}")
-        strings = self.of(lang)
+            raise LookupError(f"date_text() requires a date, not {day!r}")
+        strings = self.for_language(lang)
         months = strings["months"]
-        assert isinstance(months, list)  # checked by load()
+        assert isinstance(months, list)  # checked by load_strings()
         return str(strings["date"]).format(day=day.day, month=months[day.month - 1], year=day.year)
 
 
 def load_strings(project: Path, paths: Iterable[str], default: str) -> Strings:
     """Read the languages among *paths*, the files of theme/.
 
-    Raises SourceError where one lacks what another has.
+    Raises SourceError for invalid files and incomplete translations.
     """
     faults: list[Fault] = []
     found: dict[str, Mapping[str, object]] = {}
@@ -91,32 +91,33 @@ def _value_faults(strings: Mapping[str, object], text: str, name: str) -> Iterat
         line = next((n for n, row in enumerate(text.split("\n"), 1) if re.match(rf"{key}\s*=", row)), 0)
         if key == "months":
             if not (isinstance(value, list) and len(value) == 12 and all(isinstance(v, str) for v in value)):
-                yield Fault(name, line, "months is not a list of 12 texts", "write the names of the months")
+                yield Fault(name, line, "months is not a list of 12 strings", "write the names of the months")
         elif not isinstance(value, str):
-            yield Fault(name, line, f"{key!r} is not a text", 'write it as "…"')
+            yield Fault(name, line, f"{key!r} is not a string", 'write it as "…"')
         elif _placeholders(value) is None:
-            yield Fault(name, line, f"{key!r} has a brace of its own", "write {name}, or {{ for a brace")
+            yield Fault(name, line, f"{key!r} has an unmatched brace", "write {name}, or {{ for a brace")
         elif key == "date" and not _placeholders(value) <= {"day", "month", "year"}:  # type: ignore[operator]
-            yield Fault(name, line, "date knows {day}, {month} and {year}", "mend it")
+            yield Fault(name, line, "unknown name in date", "use {day}, {month} and {year}")
 
 
 def _translation_faults(found: Mapping[str, Mapping[str, object]], default: str) -> Iterator[Fault]:
-    """Yield what one language has and another lacks: a text, or a name to fill in."""
+    """Yield a fault for each string or placeholder that only some languages have."""
     keys = set().union(*found.values()) | {"months", "date"}
     for lang, strings in found.items():
         name = f"{STRINGS_DIRECTORY}/{lang}.toml"
-        if lost := sorted(keys - strings.keys()):
-            rest = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
-            yield Fault(name, 0, f"has no {', '.join(lost[:5])}{rest}", "translate what the other files have")
+        if untranslated := sorted(keys - strings.keys()):
+            rest = f" and {len(untranslated) - 5} more" if len(untranslated) > 5 else ""
+            what = f"has no {', '.join(untranslated[:5])}{rest}"
+            yield Fault(name, 0, what, "translate the strings of the other files")
         for key in sorted(strings.keys() & found[default].keys()):
-            here, there = _placeholders(strings[key]), _placeholders(found[default][key])
-            if extra := sorted((here or set()) - (there or set())):
-                fix = f"write {', '.join(sorted(there or set())) or 'no name'}, as {default}.toml does"
-                yield Fault(name, 0, f"{key!r} wants {{{extra[0]}}}", fix)
+            expected = _placeholders(found[default][key]) or set()
+            if extra := sorted((_placeholders(strings[key]) or set()) - expected):
+                fix = f"write {', '.join(sorted(expected)) or 'no name'}, as {default}.toml does"
+                yield Fault(name, 0, f"{key!r} requires {{{extra[0]}}}", fix)
 
 
 def _placeholders(text: object) -> set[str] | None:
-    """Return the names that are filled into *text*; None where its braces are wrong."""
+    """Return the placeholders of *text*; None if its braces are invalid."""
     try:
         names = {name for _, name, _, _ in Formatter().parse(str(text)) if name is not None}
     except ValueError:

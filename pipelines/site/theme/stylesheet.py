@@ -1,4 +1,4 @@
-"""Make the one stylesheet: LESS, then plain CSS, then the colours of code.
+"""Build the stylesheet: LESS, then plain CSS, then the rules for highlighted code.
 
 Reads theme/less and theme/css. No writes, no network.
 """
@@ -23,8 +23,8 @@ from pipelines.site.images.hashed_name import Asset
 from pipelines.site.less.compile import compile_less
 
 LESS_ENTRY = "theme/less/site.less"
-# Of the palettes of Pygments, those whose every colour has 4.5:1 on its own
-# ground (tests/test_styles.py computes it): 5.0:1 and 4.7:1 at the least.
+# Pygments styles with a contrast of at least 4.5:1 for every colour on their background
+# (minimum 5.0:1 and 4.7:1; tests/browser checks pages with axe).
 LIGHT_STYLE, DARK_STYLE = "xcode", "github-dark"
 _URL = re.compile(r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]+)(?P=quote)\s*\)""")
 
@@ -37,16 +37,16 @@ def build_stylesheet(
     cache: Cache,
     policy: ReadPolicy,
 ) -> tuple[str, frozenset[str]]:
-    """Return the minified CSS of *paths*, the files of theme/, and the names of the assets that it shows.
+    """Return the minified CSS of *paths*, the files of theme/, and the names of the assets that it uses.
 
-    Raises SourceError with file:line for LESS that cannot be compiled right
-    and for a ``url()`` that leads nowhere.
+    Raises SourceError with file:line for invalid LESS or CSS, and for a ``url()``
+    of an unknown file.
     """
     parts = []
     faults: list[Fault] = []
     paths = sorted(paths)
     if LESS_ENTRY in paths:
-        sources = [path for path in paths if path.endswith((".less", ".css"))]  # it may import any of them
+        sources = [path for path in paths if path.endswith((".less", ".css"))]  # LESS may import any of them
         state = cache_key(
             compiler, *(part for path in sources for part in (path, (project / path).read_bytes()))
         )
@@ -66,37 +66,37 @@ def build_stylesheet(
             faults.extend(_syntax_faults(parts[-1][1], name))
         except SourceError as error:
             faults.extend(error.faults)
-    done = [_rewrite_urls(text, path, assets, faults) for path, text in parts]
+    rewritten = [_rewrite_urls(text, path, assets, faults) for path, text in parts]
     if faults:
         raise SourceError(faults)
     names = {f"/assets/{asset.name}": name for name, asset in assets.items()}
-    css = "\n".join([*done, highlight_css()])
+    css = "\n".join([*rewritten, highlight_css()])
     used = {names[found["url"]] for found in _URL.finditer(css) if found["url"] in names}
     return str(rcssmin.cssmin(css)), frozenset(used)
 
 
 def _syntax_faults(css: str, path: str) -> Iterator[Fault]:
-    """Yield what a browser would drop in silence from a file that is appended as it is."""
-    todo = tinycss2.parse_stylesheet(css + "\n#end{}", skip_comments=True, skip_whitespace=True)
-    last = todo[-1] if todo else None
-    begun = [node for node in getattr(last, "prelude", None) or [] if node.type != "error"]
-    if last is None or tinycss2.serialize(begun).strip() != "#end":
+    """Yield a fault for each syntax error that a browser would ignore."""
+    nodes = tinycss2.parse_stylesheet(css + "\n#end{}", skip_comments=True, skip_whitespace=True)
+    last = nodes[-1] if nodes else None
+    open_prelude = [node for node in getattr(last, "prelude", None) or [] if node.type != "error"]
+    if last is None or tinycss2.serialize(open_prelude).strip() != "#end":
         opened = css.count("\n", 0, max(css.rfind("/*"), 0)) + 1
         line = max(opened, last.source_line if last else 1)
-        yield Fault(path, line, "what begins here has no end", "close it")
+        yield Fault(path, line, "a block or comment that begins here is not closed", "close it")
         return
-    while todo:
-        rule = todo.pop()
+    while nodes:
+        rule = nodes.pop()
         if rule.type == "at-rule" and rule.lower_at_keyword in ("import", "charset"):
-            what = f"@{rule.at_keyword} works at the top of a sheet only"
+            what = f"@{rule.at_keyword} is valid only at the top of a stylesheet"
             yield Fault(path, rule.source_line, what, "put the rules themselves here")
         parts = rule.value if rule.type == "declaration" else getattr(rule, "prelude", None) or []
         for error in [rule, *parts]:
             if error.type == "error":
                 what = re.sub(r"(EOF|Stop token) reached .*", "a declaration without a colon", error.message)
-                yield Fault(path, error.source_line, f"is not CSS: {what}", "mend it")
+                yield Fault(path, error.source_line, f"is not CSS: {what}", "fix it")
         if getattr(rule, "content", None):
-            todo += tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
+            nodes += tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
 
 
 def highlight_css() -> str:
@@ -107,14 +107,14 @@ def highlight_css() -> str:
 
 def _highlight_rules(name: str) -> str:
     formatter: HtmlFormatter[str] = HtmlFormatter(style=name)
-    ground = formatter.style.background_color
+    background = formatter.style.background_color
     text = f"#{formatter.style.style_for_token(Token)['color'] or '000000'}"
     rules = formatter.get_token_style_defs(".highlight")  # type: ignore[no-untyped-call]
-    return "\n".join([f".highlight {{ background: {ground}; color: {text} }}", *rules])
+    return "\n".join([f".highlight {{ background: {background}; color: {text} }}", *rules])
 
 
 def _rewrite_urls(css: str, path: str, assets: Mapping[str, Asset], faults: list[Fault]) -> str:
-    """Point every url() of the file *path* to the hashed name of its asset; add to *faults*."""
+    """Replace every url() of the file *path* by the hashed name of its asset; add to *faults*."""
 
     def replace(found: re.Match[str]) -> str:
         url = found["url"].strip()
@@ -123,12 +123,12 @@ def _rewrite_urls(css: str, path: str, assets: Mapping[str, Asset], faults: list
         line = css.count("\n", 0, found.start()) + 1 if path.endswith(".css") else 0
         if re.match(r"[A-Za-z][\w+.-]*:|//", url):
             fix = "put the file below theme/images or theme/fonts"
-            faults.append(Fault(path, line, f"url({url}) asks another host", fix))
+            faults.append(Fault(path, line, f"url({url}) loads from another host", fix))
             return found[0]
         name = posixpath.normpath(posixpath.join(posixpath.dirname(path), url))
         name = name.removeprefix("theme/")
         if name not in assets:
-            faults.append(Fault(path, line, f"url({url}) leads nowhere", suggest(name, assets)))
+            faults.append(Fault(path, line, f"url({url}): unknown file", suggest(name, assets)))
             return found[0]
         return f'url("/assets/{assets[name].name}")'
 

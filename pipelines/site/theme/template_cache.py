@@ -1,4 +1,4 @@
-"""Compile each template once for all of Pelican's generators, and for all builds of a preview.
+"""Compile each template once for all generators of Pelican, and for all builds of a preview.
 
 No reads, no writes, no network.
 """
@@ -12,14 +12,14 @@ from pipelines.site.cache import Cache, cache_key
 
 
 class TemplateCache(BytecodeCache):
-    """Keeps the code of templates in a memo; give it to Jinja as ``bytecode_cache``."""
+    """Keep the code of templates in the build cache; pass it to Jinja as ``bytecode_cache``."""
 
     def __init__(self, cache: Cache, options: str) -> None:
-        """*options* stands for all that decides what a template compiles to besides its text."""
+        """*options* is a key for everything but its text that affects a compiled template."""
         self._cache, self._options = cache, options
 
     def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
-        """Return the code of a template; raise what compiling it raises."""
+        """Return the code of a template; raises TemplateSyntaxError."""
         inputs = (self._options, name, filename, cache_key(source))
         bucket = Bucket(environment, name, "")
         bucket.code = self._cache.get_or_compute(
