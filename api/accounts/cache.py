@@ -2,7 +2,7 @@
 
 A row is deleted when it has expired, and never before: rows that others add do not evict it. The number
 of rows has a bound all the same, since each costs a request and lasts five minutes at most:
-docs/decisions/0016-the-login.md has the figures. The table is that of Django's DatabaseCache, in the same
+docs/decisions/0016-login.md has the figures. The table is that of Django's DatabaseCache, in the same
 format, so that processes of the release before share the counters during a rollout.
 """
 
