@@ -1,1 +1,1 @@
-"""The login: who may read the members' pages. Everything else of the site is a file."""
+"""The login API: accounts, sessions, and the gate of the members' pages. All other pages are static files."""

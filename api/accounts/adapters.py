@@ -1,4 +1,4 @@
-"""Where allauth asks this site how it wants things."""
+"""Adapters of django-allauth: authentication, mails and second factors of this site."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
+from api.accounts.mail_queue import enqueue_mail
 from api.accounts.models import User
-from api.accounts.post import send_soon
 
 
-def _authenticated(email: str, password: str) -> User | None:
-    """Return the user whose *email* and *password* these are: by two queries and one hash, whoever it is.
+def _authenticate(email: str, password: str) -> User | None:
+    """Return the user of *email* and *password*, with two queries and one hash for every address.
 
-    As in allauth, a verified address goes before one that is not, and an inactive user is returned: the
-    login refuses them, and only they learn it.
+    As in allauth, a verified address takes precedence. An inactive user is returned, too: the login refuses
+    them after the password was checked.
     """
     addresses = list(EmailAddress.objects.filter(email=email).select_related("user"))
     users = list(User.objects.filter(email=email))
     verified = [one.user for one in addresses if one.verified]
     found: dict[User, None] = dict.fromkeys(verified or [one.user for one in addresses] + users)
     if not found:
-        make_password(password)  # takes as long as checking one
+        make_password(password)  # takes as long as check_password
     for user in found:
         if user.check_password(password):
             user.backend = settings.AUTHENTICATION_BACKENDS[0]
@@ -38,69 +38,69 @@ def _authenticated(email: str, password: str) -> User | None:
     return None
 
 
-def _facts() -> dict[str, Any]:
-    """Return what mails say of the site: from the configuration, never from what a request says."""
+def _site_context() -> dict[str, Any]:
+    """Return the template context of the site, from the settings and never from the request."""
     site = SimpleNamespace(name=settings.ENVIRONMENT.site_name, domain=settings.ENVIRONMENT.host)
     return {"current_site": site, "reset_url": f"{settings.ENVIRONMENT.site_url}/account/reset/"}
 
 
-class Accounts(DefaultAccountAdapter):
-    """Accounts: given by the owner, not taken."""
+class AccountAdapter(DefaultAccountAdapter):
+    """Accounts without sign-up: only the owner adds members."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Say no: the owner adds members."""
+        """Return False: the owner adds members."""
         return False
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Return the user of an address and a password; as allauth, but with equal work for every address.
+        """Return the user of an address and a password in constant time, unlike allauth.
 
-        allauth makes one query more for an address that is unknown or not verified.
+        allauth makes one more query for an address that is unknown or not verified.
         """
         email, password = credentials.get("email", ""), credentials.get("password", "")
         self.pre_authenticate(request, **credentials)
-        user = _authenticated(email.lower(), password)
+        user = _authenticate(email.lower(), password)
         if user:
-            # A success does not clear the counter, or every second guess could be one: it is not counted.
+            # Do not count a success. Clearing the counter would allow a guess after every login of one's own.
             self._rollback_login_failed_rl_usage()
         else:
             self.authentication_failed(request, **credentials)
         return user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail in the name of the site: at once where its sender waits for it, else soon."""
+        """Send a mail: immediately for a request with send_mail_now, else by the mail queue."""
         mail = self.render_mail(template_prefix, email, {"email": email, "request": self.request, **context})
-        if getattr(self.request, "waits_for_mail", False):
+        if getattr(self.request, "send_mail_now", False):
             mail.send()
         else:
-            send_soon(mail)
+            enqueue_mail(mail)
 
     def render_mail(
         self, template_prefix: str, email: Any, context: dict[str, Any], headers: Any = None
     ) -> Any:
-        """Write a mail; the site's name and domain are those of the configuration."""
-        return super().render_mail(template_prefix, email, {**context, **_facts()}, headers)
+        """Render a mail with the site's name and domain from the settings."""
+        return super().render_mail(template_prefix, email, {**context, **_site_context()}, headers)
 
     def format_email_subject(self, subject: str) -> str:
-        """Begin the subject with the site's name."""
+        """Return *subject* after the site's name in brackets."""
         return f"[{settings.ENVIRONMENT.site_name}] {subject}"
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        """Return the page where a new password is set."""
+        """Return the URL of the page that sets a new password."""
         return str(get_frontend_url(self.request, "account_reset_password_from_key", key=key))
 
 
-class SecondFactor(DefaultMFAAdapter):
-    """Second factors: kept encrypted, bound to the site's own name."""
+class MFAAdapter(DefaultMFAAdapter):
+    """Second factors: encrypted at rest, bound to the site's host name."""
 
     def _keys(self) -> MultiFernet:
         return MultiFernet([Fernet(key) for key in settings.ENVIRONMENT.encryption_keys])
 
     def encrypt(self, text: str) -> str:
-        """Return *text* as it is stored: a copy of the database opens no account."""
+        """Return *text* encrypted: a copy of the database does not give second factors away."""
         return self._keys().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return what was stored, by any of the keys that are still known."""
+        """Return the text of *encrypted_text*, decrypted with any configured key."""
         try:
             return self._keys().decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
@@ -112,27 +112,27 @@ class SecondFactor(DefaultMFAAdapter):
         return str(settings.ENVIRONMENT.site_name)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        """Return for whom passkeys are made."""
+        """Return the relying party of passkeys."""
         return {"id": settings.ENVIRONMENT.host, "name": settings.ENVIRONMENT.site_name}
 
 
-def invite(user: User) -> None:
-    """Send *user* the mail by which a password is set; using it verifies the address, too.
+def send_invitation(user: User) -> None:
+    """Send *user* a mail with a link to set the password; using the link verifies the address.
 
-    Raises OSError or SMTPException when the mail cannot be sent.
+    Raise OSError or SMTPException when the mail cannot be sent.
     """
     from allauth.account.forms import default_token_generator
     from allauth.account.internal.flows.password_reset import request_password_reset
 
     EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"primary": True})
-    request = own_request()
-    request.waits_for_mail = True  # type: ignore[attr-defined]
+    request = make_site_request()
+    request.send_mail_now = True  # type: ignore[attr-defined]
     with request_context(request):
         request_password_reset(request, user.email, [user], default_token_generator)
 
 
-def own_request() -> HttpRequest:
-    """Return a request as the site's own pages send it: allauth makes links of one."""
+def make_site_request() -> HttpRequest:
+    """Return a request to the site's host, from which allauth builds links."""
     request = HttpRequest()
     request.META |= {"SERVER_NAME": settings.ENVIRONMENT.host, "SERVER_PORT": "443"}
     return request

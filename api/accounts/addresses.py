@@ -1,4 +1,4 @@
-"""Change a user's mail address on behalf of the user, as staff does in the admin."""
+"""Change the mail address of a user on behalf of staff in the admin."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from django.db import transaction
 
 from api.accounts.models import Session, User
 
-CHANGED = "account/email/email_changed_by_staff"  # the mail to the old address
+EMAIL_CHANGED_TEMPLATE = "account/email/email_changed_by_staff"  # sent to the old address
 
 
-def replace(user: User, old: str) -> int:
-    """Make the new address of *user* the only one, in place of *old*; return how many sessions ended.
+def replace_email(user: User, old: str) -> int:
+    """Replace all addresses of *user* with user.email, and return the number of ended sessions.
 
-    The new address is not verified unless the user has verified it before: the next login, or a reset
-    password, verifies it. All other addresses are removed, or the old mailbox could still reset the
-    password. Every session ends, because only a login asks for a verified address. *old* and each verified
-    address that is removed get a mail once the change is committed. It does not name the new address:
-    somebody else may read the old mailbox.
+    The new address stays unverified, unless the user has verified it before. The next login or password
+    reset verifies it. All other addresses are deleted, or the old mailbox could still reset the password.
+    Every session ends, because only a login requires a verified address. *old* and each deleted verified
+    address get a mail after the commit. The mail does not name the new address: somebody else may read the
+    old mailbox.
     """
     known = EmailAddress.objects.filter(user=user)
     verified = {address.email.lower() for address in known.filter(verified=True)}
-    known.delete()  # not renamed: a link that verifies an address holds the key of its row, and nothing else
+    known.delete()  # do not rename: a verification link holds only the primary key of the row
     EmailAddress.objects.create(
         user=user, email=user.email, primary=True, verified=user.email.lower() in verified
     )
     ended, _ = Session.objects.filter(user=user).delete()
     for address in sorted({old.lower(), *verified} - {user.email.lower()}):
-        _announce(user, address)
+        _notify(user, address)
     return ended
 
 
-def _announce(user: User, address: str) -> None:
-    """Write to *address* after the commit; the mail is sent in the background."""
+def _notify(user: User, address: str) -> None:
+    """Send the notification to *address* after the commit."""
     context = {"ip": "the owner's admin", "old_address": address}
-    transaction.on_commit(lambda: get_adapter().send_notification_mail(CHANGED, user, context, email=address))
+    transaction.on_commit(
+        lambda: get_adapter().send_notification_mail(EMAIL_CHANGED_TEMPLATE, user, context, email=address)
+    )

@@ -1,7 +1,7 @@
-"""The admin: members, invitations, mail addresses, second factors, and the groups that give permissions.
+"""ModelAdmin classes: users and invitations, mail addresses, second factors, groups.
 
-Superusers reach everything. Other staff users need the permission of what they do, and reach users without
-privileges only (api/accounts/scope.py).
+Superusers may access everything. Other staff users need the model's permission, and may access only users
+without privileges (api/accounts/admin_permissions.py).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from django.forms import CheckboxSelectMultiple, ModelForm
 from django.http import HttpRequest
 
 from api.accounts import addresses
-from api.accounts.adapters import invite
-from api.accounts.models import MEMBERS, Session, User
-from api.accounts.scope import FilteredAdmin, ScopedAdmin, is_superuser
+from api.accounts.adapters import send_invitation
+from api.accounts.admin_permissions import FilteredAdmin, ScopedAdmin, is_superuser
+from api.accounts.models import MEMBERS_GROUP, Session, User
 
-# They come with admins of their own, which allow too much.
+# The ModelAdmin classes of Django and allauth allow too much.
 admin.site.unregister([Group, Authenticator, EmailAddress])
 
 
 class UserForm(ModelForm):  # type: ignore[type-arg]
-    """A user: the address in lower case, and nobody else's."""
+    """Form of a user: the address in lower case, and unique."""
 
     def clean_email(self) -> str:
-        """Return the address; refuse one that another user has verified."""
+        """Return the address in lower case; raise ValidationError if another user has verified it."""
         email = str(self.cleaned_data["email"]).lower()
         taken = EmailAddress.objects.filter(email__iexact=email, verified=True)
         if taken.exclude(user=self.instance.pk).exists():
@@ -45,8 +45,8 @@ class UserForm(ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class Users(ScopedAdmin):
-    """Members. Nobody sees or sets a password here: it is set by mail."""
+class UserAdmin(ScopedAdmin):
+    """Users, without a password field: users set their password by a link in a mail."""
 
     form = UserForm
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
@@ -56,86 +56,88 @@ class Users(ScopedAdmin):
     actions = ("send_invitation", "end_sessions")
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Return the fields of the form: what gives permissions is for superusers alone."""
+        """Return the fields of the form; only superusers get those that grant privileges."""
         privileges = ("is_staff", "groups") if is_superuser(request) else ()
         return ("email", "name", "is_active", *privileges, "last_login")
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """Return the filters beside the list."""
+        """Return the filters of the list."""
         return ("is_active", "is_staff", "groups") if is_superuser(request) else ("is_active",)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        """Offer groups as boxes to tick: with a name each, and for every keyboard."""
+        """Render groups as checkboxes, which have labels and work with the keyboard."""
         return super().formfield_for_manytomany(
             db_field, request, **{**options, "widget": CheckboxSelectMultiple}
         )
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:  # type: ignore[type-arg]
-        """Save; invite a new user, and end the sessions of one whose address or activity has changed."""
+        """Save; invite a new user, and end the sessions after a new address or a deactivation."""
         old = User.objects.values_list("email", flat=True).get(pk=obj.pk) if change else ""
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
         if not change:
-            _mail(request, obj)
+            _send_invitation(request, obj)
         elif old.lower() != obj.email.lower():
-            ended = addresses.replace(obj, old)
+            ended = addresses.replace_email(obj, old)
             messages.info(request, f"a mail about the change went to {old}, and {ended} sessions ended")
             if not obj.has_usable_password():  # the link of the first invitation went to the old address
-                _mail(request, obj)
+                _send_invitation(request, obj)
         elif not obj.is_active:
             Session.objects.filter(user=obj).delete()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the groups; a user whom other staff than superusers adds becomes a member."""
+        """Save the groups; add a new user to the members' group unless a superuser chose the groups."""
         super().save_related(request, form, formsets, change)
         if not change and not is_superuser(request):
-            form.instance.groups.add(Group.objects.get(name=MEMBERS))
+            form.instance.groups.add(Group.objects.get(name=MEMBERS_GROUP))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Begin with a member, which is what is mostly wanted."""
-        return {"groups": list(Group.objects.filter(name=MEMBERS))}
+        """Return the members' group as the default."""
+        return {"groups": list(Group.objects.filter(name=MEMBERS_GROUP))}
 
     @admin.action(description="Send the mail by which a password is set", permissions=["change"])
     def send_invitation(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Write to those who are active."""
-        sent = [_mail(request, user, tell=False) for user in queryset.filter(is_active=True)]
+        """Send an invitation to each active user."""
+        sent = [
+            _send_invitation(request, user, show_success=False) for user in queryset.filter(is_active=True)
+        ]
         messages.success(request, f"{sum(sent)} mails sent")
 
     @admin.action(description="End all sessions", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Log them out everywhere."""
+        """Delete all sessions of the selected users."""
         count, _ = Session.objects.filter(user__in=queryset).delete()
         messages.success(request, f"{count} sessions ended")
 
 
-def _mail(request: HttpRequest, user: User, *, tell: bool = True) -> bool:
-    """Send *user* the mail by which a password is set; show and return whether that worked."""
+def _send_invitation(request: HttpRequest, user: User, *, show_success: bool = True) -> bool:
+    """Send *user* an invitation; show a message, and return whether it was sent."""
     try:
-        invite(user)
+        send_invitation(user)
     except (OSError, SMTPException) as error:
-        what = f"{user.email}: the mail was not sent ({type(error).__name__})"
-        messages.error(request, f"{what}; check LOGIN_MAIL_*, then send it by the action of the list")
+        fault = f"{user.email}: the mail was not sent ({type(error).__name__})"
+        messages.error(request, f"{fault}; check LOGIN_MAIL_*, then send it by the action of the list")
         return False
-    if tell:
+    if show_success:
         messages.success(request, f"{user.email} was sent a mail to set a password")
     return True
 
 
 @admin.register(EmailAddress)
-class Addresses(ScopedAdmin, EmailAddressAdmin):  # type: ignore[misc]  # allauth ships no types
-    """Mail addresses of users. An address is changed in the user's own form, which announces it."""
+class AddressAdmin(ScopedAdmin, EmailAddressAdmin):  # type: ignore[misc]  # allauth ships no types
+    """Mail addresses of users, read-only: the user's own form changes an address and notifies the user."""
 
     user_lookup = "user"
     list_filter = ("primary", "verified")
     ordering = ("user__email", "email")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: members add theirs."""
+        """Return False: members add their own addresses."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: EmailAddress | None = None) -> bool:
-        """Refuse: a reset of the password would go to an address that was changed here, unannounced."""
+        """Return False: a changed address would get password resets without a notification to the user."""
         return False
 
     def has_verify_permission(self, request: HttpRequest) -> bool:
@@ -144,7 +146,7 @@ class Addresses(ScopedAdmin, EmailAddressAdmin):  # type: ignore[misc]  # allaut
 
     @admin.action(description="Mark as verified, without a mail", permissions=["verify"])
     def make_verified(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> None:
-        """Mark as verified what is the address of no other user."""
+        """Mark the selected addresses as verified, except those of another user."""
         for address in queryset.filter(verified=False).select_related("user"):
             others = User.objects.filter(email__iexact=address.email).exclude(pk=address.user_id)
             if others.exists() or not address.set_verified():
@@ -154,63 +156,63 @@ class Addresses(ScopedAdmin, EmailAddressAdmin):  # type: ignore[misc]  # allaut
 
 
 @admin.register(Group)
-class Groups(FilteredAdmin, GroupAdmin):
-    """What staff may do: for superusers alone. One group never changes: the gate knows it by its name."""
+class PermissionGroupAdmin(FilteredAdmin, GroupAdmin):
+    """Groups of permissions, for superusers only. The members' group is read-only, since the gate uses it."""
 
     filter_horizontal = ()
-    actions = None  # no deleting by the dozen, with `members` among them
+    actions = None  # a bulk delete could include the members' group
 
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
     ) -> Any:
-        """Offer permissions as boxes to tick: with a name each, and for every keyboard."""
+        """Render permissions as checkboxes, which have labels and work with the keyboard."""
         return super().formfield_for_manytomany(
             db_field, request, **{**kwargs, "widget": CheckboxSelectMultiple}
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        """Say why there is nothing to change."""
-        if _gated(obj):
+        """Return the fields; for the members' group, explain why it is read-only."""
+        if _is_members_group(obj):
             why = "Its members may read the members' pages: it can be neither renamed nor deleted."
             return [(None, {"fields": ("name",), "description": why})]
         return super().get_fieldsets(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Return whether groups are on the front page: for superusers."""
+        """Return whether the index lists groups: for superusers."""
         return is_superuser(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user of *request* may make a group: a superuser may."""
+        """Return whether the user of *request* may add a group: superusers may."""
         return is_superuser(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Return whether the user of *request* may see groups: a superuser may."""
+        """Return whether the user of *request* may view groups: superusers may."""
         return is_superuser(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Refuse the group of the gate: under another name it would shut every member out."""
-        return not _gated(obj) and is_superuser(request)
+        """Return False for the members' group: after a rename, the gate would refuse every member."""
+        return not _is_members_group(obj) and is_superuser(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Refuse the group of the gate: without it nobody is a member."""
-        return not _gated(obj) and is_superuser(request)
+        """Return False for the members' group: without it, the gate would refuse every member."""
+        return not _is_members_group(obj) and is_superuser(request)
 
 
-def _gated(group: Group | None) -> bool:
-    """Return whether *group* is the one that the gate asks for."""
-    return group is not None and group.name == MEMBERS
+def _is_members_group(group: Group | None) -> bool:
+    """Return whether *group* is the group that the gate checks."""
+    return group is not None and group.name == MEMBERS_GROUP
 
 
-# What a member is told when the owner has removed one. Recovery codes have no mail of their own.
-_REMOVED = {
+# Mail to the member after the owner has deleted a second factor. Recovery codes have no mail of their own.
+_REMOVAL_TEMPLATES = {
     Authenticator.Type.TOTP: "mfa/email/totp_deactivated",
     Authenticator.Type.WEBAUTHN: "mfa/email/webauthn_removed",
 }
 
 
 @admin.register(Authenticator)
-class Authenticators(ScopedAdmin, AuthenticatorAdmin):  # type: ignore[misc]  # allauth ships no types
-    """Second factors and passkeys: those that are lost are removed here. What they keep is not shown."""
+class SecondFactorAdmin(ScopedAdmin, AuthenticatorAdmin):  # type: ignore[misc]  # allauth ships no types
+    """Second factors and passkeys: delete lost ones here. Their secrets are not shown."""
 
     user_lookup = "user"
     list_display = fields = ("user", "type", "created_at", "last_used_at")
@@ -220,31 +222,31 @@ class Authenticators(ScopedAdmin, AuthenticatorAdmin):  # type: ignore[misc]  # 
     ordering = ("user__email", "type")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Say no: members add theirs."""
+        """Return False: members add their own."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        """Say no: a secret that was changed fits no app."""
+        """Return False: a changed secret would not match the member's app."""
         return False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Say whose they are: before it is too late."""
+        """Return what will be deleted, with the owner of each row for the confirmation page."""
         _, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return [f"{one}, of {one.user.email}" for one in objs], counts, lacking, protected
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
-        """Remove *obj*; its member is told."""
-        self._remove([obj])
+        """Delete *obj* and notify its member."""
+        self._delete_and_notify([obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
-        """Remove all of *queryset*; their members are told."""
-        self._remove(queryset)
+        """Delete all of *queryset* and notify their members."""
+        self._delete_and_notify(queryset)
 
-    def _remove(self, lost: Iterable[Authenticator]) -> None:
-        for one in lost:
+    def _delete_and_notify(self, authenticators: Iterable[Authenticator]) -> None:
+        for one in authenticators:
             one.delete()
             rest = Authenticator.objects.filter(user=one.user)
             if not rest.exclude(type=Authenticator.Type.RECOVERY_CODES).exists():
-                rest.delete()  # they would open the next factor, too: as when members remove their last
-            if mail := _REMOVED.get(one.type):
+                rest.delete()  # recovery codes would be valid for the next factor; allauth deletes them, too
+            if mail := _REMOVAL_TEMPLATES.get(one.type):
                 get_adapter().send_notification_mail(mail, one.user, {"ip": "the owner's admin"})

@@ -1,4 +1,4 @@
-"""The applications of Django that stand here."""
+"""AppConfig of the accounts, and of the admin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.contrib.admin import apps
 
 
-class Accounts(AppConfig):
+class AccountsConfig(AppConfig):
     """Members, their sessions, and how they log in."""
 
     name = "api.accounts"
@@ -14,12 +14,12 @@ class Accounts(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Listen for what allauth tells."""
-        from api.accounts import signals  # noqa: F401  it connects itself
+        """Connect the signal receivers."""
+        from api.accounts import signals  # noqa: F401  the import connects them
 
 
-class Admin(apps.AdminConfig):
+class MembersAdminConfig(apps.AdminConfig):
     """The admin of Django, for staff with a second factor."""
 
-    default_site = "api.accounts.site.Site"
+    default_site = "api.accounts.admin_site.MembersAdminSite"
     default = False

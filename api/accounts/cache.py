@@ -1,9 +1,9 @@
-"""The cache of limits: failed logins, used one-time codes, requests for mails.
+"""The cache backend of rate limits: failed logins, used one-time codes, requests for mails.
 
-A row is deleted when it has expired, and never before: rows that others add do not evict it. The number
-of rows has a bound all the same, since each costs a request and lasts five minutes at most:
-docs/decisions/0016-login.md has the figures. The table is that of Django's DatabaseCache, in the same
-format, so that processes of the release before share the counters during a rollout.
+A row is deleted only after it has expired: new rows do not evict it. The number of rows is still bounded,
+since each costs a request and lasts five minutes at most; docs/decisions/0016-login.md has the figures.
+Table and format are those of Django's DatabaseCache, so that processes of the previous release share the
+counters during a rollout.
 """
 
 from __future__ import annotations
@@ -21,42 +21,43 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-PURGE_EVERY = 60  # seconds; at once again while a batch is full
-BATCH = 5000  # expired rows that one statement deletes, so that no request waits long
+PURGE_INTERVAL = 60  # seconds; the next write purges again while a batch is full
+PURGE_BATCH_SIZE = 5000  # expired rows that one statement deletes: bounds the delay of a request
 
 
-class LimitCache(DatabaseCache):
-    """Django's DatabaseCache without eviction: one atomic statement a write, and no COUNT(*).
+class RateLimitCache(DatabaseCache):
+    """Django's DatabaseCache without eviction: one atomic statement a write, without COUNT(*).
 
-    Database errors are raised: a counter that is silently not written would be no limit.
+    Database errors are raised: without the counter there would be no rate limit.
     """
 
-    _table: str  # as LOCATION names it
-    _purge_at = 0.0  # of the monotonic clock; one for all threads of the process
+    _table: str  # LOCATION
+    _purge_at = 0.0  # time.monotonic(); shared by all threads of the process
 
     def get_many(self, keys: Iterable[str], version: int | None = None) -> dict[str, Any]:
-        """Return the values of those *keys* that have not expired."""
+        """Return the values of *keys* that have not expired."""
         names = {self.make_and_validate_key(key, version=version): key for key in keys}
         if not names:
             return {}
         connection = connections[router.db_for_read(self.cache_model_class)]
-        marks = ", ".join(["%s"] * len(names))
+        placeholders = ", ".join(["%s"] * len(names))
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT cache_key, value FROM {self._table} WHERE cache_key IN ({marks}) AND expires >= %s",
-                [*names, _stored(connection, timezone.now())],
+                f"SELECT cache_key, value FROM {self._table} "
+                f"WHERE cache_key IN ({placeholders}) AND expires >= %s",
+                [*names, _adapt_datetime(connection, timezone.now())],
             )
             rows = cursor.fetchall()
         return {names[name]: pickle.loads(base64.b64decode(value)) for name, value in rows}
 
     def _base_set(self, mode: str, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT) -> bool:
-        """Write *value*; return whether it was written. *mode*: set, touch, or add (where there is none)."""
+        """Write *value*; return whether it was written. *mode*: set, touch, or add (if absent)."""
         connection = connections[router.db_for_write(self.cache_model_class)]
         end = self.get_backend_timeout(timeout)
         # Whole seconds, rounded up: a used code must not expire before its period.
         last = datetime.max.replace(tzinfo=UTC) if end is None else datetime.fromtimestamp(end + 1, tz=UTC)
-        expires = _stored(connection, last.replace(microsecond=0))
-        now = _stored(connection, timezone.now())
+        expires = _adapt_datetime(connection, last.replace(microsecond=0))
+        now = _adapt_datetime(connection, timezone.now())
         with connection.cursor() as cursor:
             if mode == "touch":
                 cursor.execute(
@@ -77,22 +78,22 @@ class LimitCache(DatabaseCache):
         return written
 
     def _purge(self, connection: BaseDatabaseWrapper) -> None:
-        """Delete expired rows, once in a while; never within a transaction, which would hold their locks."""
-        if time.monotonic() < LimitCache._purge_at or connection.in_atomic_block:
+        """Delete expired rows once per interval; never in a transaction, which would keep the row locks."""
+        if time.monotonic() < RateLimitCache._purge_at or connection.in_atomic_block:
             return
-        LimitCache._purge_at = time.monotonic() + PURGE_EVERY  # other threads need not
-        # Two processes that delete the same rows in different orders would be a deadlock.
+        RateLimitCache._purge_at = time.monotonic() + PURGE_INTERVAL  # other threads skip it
+        # Two processes that delete the same rows in different orders would deadlock.
         skip = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
         with connection.cursor() as cursor:
             cursor.execute(
                 f"DELETE FROM {self._table} WHERE cache_key IN "
-                f"(SELECT cache_key FROM {self._table} WHERE expires < %s LIMIT {BATCH} {skip})",
-                [_stored(connection, timezone.now())],
+                f"(SELECT cache_key FROM {self._table} WHERE expires < %s LIMIT {PURGE_BATCH_SIZE} {skip})",
+                [_adapt_datetime(connection, timezone.now())],
             )
-            if cursor.rowcount >= BATCH:
-                LimitCache._purge_at = 0.0
+            if cursor.rowcount >= PURGE_BATCH_SIZE:
+                RateLimitCache._purge_at = 0.0
 
 
-def _stored(connection: BaseDatabaseWrapper, moment: datetime) -> Any:
-    """Return *moment* as *connection* compares and stores it."""
-    return connection.ops.adapt_datetimefield_value(moment)
+def _adapt_datetime(connection: BaseDatabaseWrapper, value: datetime) -> Any:
+    """Return *value* in the form that *connection* stores and compares."""
+    return connection.ops.adapt_datetimefield_value(value)

@@ -1,4 +1,4 @@
-"""Sessions for those who have one, and a bound for what hashes passwords."""
+"""Middleware: skip sessions where no view needs one, and limit requests that hash passwords."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from django.contrib.sessions.middleware import SessionMiddleware as Sessions
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from api.accounts.hashing import QUEUE, RETRY_AFTER, QueueFull
+from api.accounts.hash_queue import QUEUE, RETRY_AFTER, QueueFull
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-# The gate looks for itself, health checks look for nobody: a session would cost a query, or a cookie.
-WITHOUT = ("/_gate", "/livez", "/readyz", "/metrics")
+# The gate reads the session itself, and health checks have none: Django's would cost a query or a cookie.
+PATHS_WITHOUT_SESSION = ("/_gate", "/livez", "/readyz", "/metrics")
 
 
 class SessionMiddleware(Sessions):
-    """Django's, but not for the paths above: they get an empty session that is never written."""
+    """Django's session middleware, which does not save the session for PATHS_WITHOUT_SESSION."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Write the session where there can be one."""
-        if request.path.startswith(WITHOUT):
+        """Save the session unless the path is one of PATHS_WITHOUT_SESSION."""
+        if request.path.startswith(PATHS_WITHOUT_SESSION):
             return response
         return super().process_response(request, response)
 
 
-# Every request that hashes a password, of whoever sends it. allauth checks the input of every method but GET
-# before it looks whether the view has that method.
-HASHING = frozenset(
+# Every path whose request hashes a password. allauth validates the input of every method but GET before it
+# checks whether the view has that method.
+HASHING_PATHS = frozenset(
     f"/_allauth/browser/v1/{path}"
     for path in ("auth/login", "auth/reauthenticate", "auth/password/reset", "account/password/change")
 )
 
 
-def bounded_hashing(get_response: Handler) -> Handler:
-    """Handle a request that hashes when it is its turn; refuse it with 503 when too many wait already.
+def limit_hashing(get_response: Handler) -> Handler:
+    """Queue a request that hashes a password; respond 503 when the queue is full.
 
-    Decided by the path alone, before anything is looked up: the answer is the same for every address.
+    Only the path decides, before any query: the response is the same for every address.
     """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
-        if request.method == "GET" or request.path not in HASHING:
+        if request.method == "GET" or request.path not in HASHING_PATHS:
             return get_response(request)
         try:
-            with QUEUE.turn():
+            with QUEUE.slot():
                 return get_response(request)
         except QueueFull:
-            # In the form of allauth's own errors, which the account's scripts read.
+            # The format of allauth's errors, which the account scripts parse.
             error = {
                 "code": "login_busy",
                 "message": "too many are logging in; try it again in a few seconds",

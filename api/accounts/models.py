@@ -1,4 +1,4 @@
-"""Members, their sessions, and the shared counters."""
+"""Models: users, sessions, and the table of the shared cache."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 
-MEMBERS = "members"  # the group whose users may read the members' pages
+MEMBERS_GROUP = "members"  # the group whose users may read the members' pages
 
 
-class Users(BaseUserManager["User"]):
-    """How users are made."""
+class UserManager(BaseUserManager["User"]):
+    """Create users, and find them by address in any letter case."""
 
     def create_user(self, email: str, password: str | None = None, **more: Any) -> User:
-        """Make a user; without *password* nobody can log in until one is set by mail."""
+        """Create a user; without *password*, the user must set one by mail before the first login."""
         user = self.model(email=self.normalize_email(email).lower(), **more)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **more: Any) -> User:
-        """Make a user who may do everything in the admin."""
+        """Create a user with every permission in the admin."""
         return self.create_user(email, password, **{**more, "is_staff": True, "is_superuser": True})
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Find a user by address, in any letter case."""
+        """Return the user with the address *username*, in any letter case."""
         return self.get(email__iexact=username)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Somebody with a mail address."""
+    """A user, identified by the mail address."""
 
     email = models.EmailField("mail address", max_length=254, unique=True)
     name = models.CharField("name", max_length=100, blank=True)
@@ -43,7 +43,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     date_joined = models.DateTimeField("since", auto_now_add=True)
 
-    objects: ClassVar[Users] = Users()
+    objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
@@ -54,27 +54,27 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
     def get_short_name(self) -> str:
-        """Return what the site calls this user."""
+        """Return the name, or the address without one."""
         return str(self)
 
     get_full_name = get_short_name
 
 
 class Session(AbstractBaseSession):
-    """A session that knows its user: the gate asks once, and all of a user's can be ended."""
+    """A session with its user: the gate needs one query, and all sessions of a user can be deleted."""
 
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="sessions")
 
     @classmethod
     def get_session_store_class(cls) -> Any:
-        """Return the class that reads these."""
+        """Return the session store of this model."""
         from api.accounts.sessions import SessionStore
 
         return SessionStore
 
 
 class CacheEntry(models.Model):
-    """The table of the shared cache, in the form that Django's DatabaseCache expects."""
+    """The table of the cache backend, with the columns that Django's DatabaseCache expects."""
 
     cache_key = models.CharField(max_length=255, primary_key=True)
     value = models.TextField()

@@ -1,4 +1,4 @@
-"""What a password must be, besides what Django knows."""
+"""Password validators, besides those of Django."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 
-class MaximumLength:
-    """Refuse what nobody types: hashing it would cost more than it protects."""
+class MaximumLengthValidator:
+    """Validator that limits the length of a password, and with it the cost of the hash."""
 
     def __init__(self, max_length: int = 256) -> None:
         self.max_length = max_length
@@ -18,5 +18,5 @@ class MaximumLength:
             raise ValidationError(self.get_help_text(), code="password_too_long")
 
     def get_help_text(self) -> str:
-        """Return the rule as a sentence."""
+        """Return the rule as a sentence for the user."""
         return f"Your password can have at most {self.max_length} characters."

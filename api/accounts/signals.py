@@ -1,4 +1,4 @@
-"""What happens when allauth says that something has happened."""
+"""Signal receivers: verify the address and end sessions after a new password."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.accounts.models import Session, User
 
 @receiver(password_reset)
 def verify_address(request: HttpRequest, user: User, **more: Any) -> None:
-    """Believe the first address of *user*: the key to set a password was in a mail to it."""
+    """Verify the primary address of *user*: the reset key was in a mail to it."""
     addresses = EmailAddress.objects.filter(user=user)
     if not addresses.filter(verified=True).exists():
         addresses.filter(email__iexact=user.email).update(verified=True, primary=True)
@@ -22,11 +22,11 @@ def verify_address(request: HttpRequest, user: User, **more: Any) -> None:
 
 @receiver(password_reset)
 def end_all_sessions(request: HttpRequest, user: User, **more: Any) -> None:
-    """End what was open: whoever resets a password may have lost it to somebody."""
+    """Delete all sessions: the old password may have been disclosed."""
     Session.objects.filter(user=user).delete()
 
 
 @receiver(password_changed)
 def end_other_sessions(request: HttpRequest, user: User, **more: Any) -> None:
-    """End what is open elsewhere; the session that changed the password goes on."""
+    """Delete all other sessions, and keep the one that changed the password."""
     Session.objects.filter(user=user).exclude(session_key=request.session.session_key).delete()

@@ -1,4 +1,4 @@
-"""The API for a server of ASGI: the preview mounts it."""
+"""The ASGI application, which the preview mounts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from api.config import content_type
+from api.config import content_type_middleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "api.config.settings")
-application = content_type.asgi(get_asgi_application())
+application = content_type_middleware.asgi_middleware(get_asgi_application())

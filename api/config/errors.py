@@ -1,4 +1,4 @@
-"""Errors as JSON: whoever calls this API is a script."""
+"""Error responses as JSON, since the clients of this API are scripts."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import page_not_found
 
 
-def answer(status: int, detail: str) -> JsonResponse:
-    """Return an error with *status*."""
+def json_error(status: int, detail: str) -> JsonResponse:
+    """Return an error response with *status*."""
     return JsonResponse({"status": status, "detail": detail}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Answer 400."""
-    return answer(400, "this request cannot be understood")
+    """Respond 400."""
+    return json_error(400, "malformed request")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Answer 403."""
-    return answer(403, "this is not allowed")
+    """Respond 403."""
+    return json_error(403, "not allowed")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404; in the admin a person reads it."""
+    """Respond 404; with an HTML page in the admin."""
     if request.path.startswith("/admin/"):
         return page_not_found(request, exception, "admin/404.html")
-    return answer(404, "there is nothing here")
+    return json_error(404, "not found")
 
 
-def absent(request: HttpRequest) -> JsonResponse:
-    """Answer 404, as the view of an address that is not to be used."""
-    return answer(404, "there is nothing here")
+def not_found_view(request: HttpRequest) -> JsonResponse:
+    """Respond 404: the view of a disabled URL."""
+    return json_error(404, "not found")
 
 
-def closed(request: HttpRequest) -> JsonResponse:
-    """Answer 403, as the view of an address that is closed."""
-    return answer(403, "this is not allowed")
+def forbidden_view(request: HttpRequest) -> JsonResponse:
+    """Respond 403: the view of a forbidden URL."""
+    return json_error(403, "not allowed")
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Answer 500; 503 where it is the database that does not answer, which passes."""
+    """Respond 500, or 503 after a transient error of the database."""
     if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
-        return answer(503, "this is out of order; try it again soon")
-    return answer(500, "something is broken here; it was written down")
+        return json_error(503, "temporarily unavailable; try again soon")
+    return json_error(500, "internal error; it was logged")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
-    """Answer 403 to a request that this site did not send."""
-    return answer(403, "this request did not come from a page of this site; reload the page")
+    """Respond 403 to a request from another site."""
+    return json_error(403, "this request did not come from a page of this site; reload the page")

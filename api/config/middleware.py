@@ -1,4 +1,4 @@
-"""Refuse requests before a view sees them, and turn errors into JSON."""
+"""Middleware that validates requests before a view runs, and turns errors into JSON."""
 
 from __future__ import annotations
 
@@ -10,102 +10,104 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 
-from api.config.errors import answer
+from api.config.errors import json_error
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
-DEPTH = 32  # of nested lists and objects; allauth's own requests have 5
-API = "/_allauth/"
+MAX_DEPTH = 32  # of nested lists and objects; allauth's scripts send at most 5
+API_PREFIX = "/_allauth/"
 
 
-def known_host(get_response: Handler) -> Handler:
-    """Answer 421 to a request for another host (RFC 9110, 15.5.20): Django's check logs a traceback each."""
+def validate_host(get_response: Handler) -> Handler:
+    """Respond 421 to a request for another host (RFC 9110, 15.5.20); Django would log a traceback."""
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         try:
             request.get_host()
         except DisallowedHost:
-            return answer(421, "this server does not answer for the host that was requested")
+            return json_error(421, "the requested host is not served here")
         return get_response(request)
 
     return handle
 
 
-def limited_requests(get_response: Handler) -> Handler:
-    """Refuse what no page of the site sends: large bodies, NUL in a query, and JSON outside of RFC 8259.
+def validate_request(get_response: Handler) -> Handler:
+    """Refuse requests that no page of the site sends: large bodies, NUL in a query, JSON outside RFC 8259.
 
-    allauth parses every body below /_allauth/ as JSON, whatever type it has, and answers 500 to a number
-    of 20 digits, to half a surrogate pair and to thousands of brackets. So other types are refused there.
-    Its one form (provider/redirect) comes with allauth.socialaccount, which is not installed.
-    PostgreSQL refuses NUL in texts.
+    allauth parses every body below /_allauth/ as JSON, whatever its type, and responds 500 to a number of
+    20 digits, to half a surrogate pair and to thousands of brackets. So other types are refused there. Its
+    only form (provider/redirect) belongs to allauth.socialaccount, which is not installed. PostgreSQL
+    refuses NUL in texts.
     """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         try:
             length = int(request.META.get("CONTENT_LENGTH") or 0)
         except ValueError:
-            return answer(400, "Content-Length is not a number")
+            return json_error(400, "Content-Length is not a number")
         if "HTTP_TRANSFER_ENCODING" in request.META:
-            return answer(411, "send Content-Length instead of Transfer-Encoding")
+            return json_error(411, "send Content-Length instead of Transfer-Encoding")
         if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return answer(413, f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes")
+            return json_error(413, f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes")
         query = request.META.get("QUERY_STRING", "")
         if "%00" in query or "\0" in query:
-            return answer(400, "the query holds NUL")
-        if length and request.path_info.startswith(API):
-            return _json_fault(request) or get_response(request)
+            return json_error(400, "the query contains NUL")
+        if length and request.path_info.startswith(API_PREFIX):
+            return _validate_json_body(request) or get_response(request)
         return get_response(request)
 
     return handle
 
 
-def _json_fault(request: HttpRequest) -> HttpResponseBase | None:
-    """Return the answer to a body that is not JSON as allauth can take it, else None."""
+def _validate_json_body(request: HttpRequest) -> HttpResponseBase | None:
+    """Return the error response to a body that is not JSON of RFC 8259, else None."""
     if request.content_type != "application/json":
-        return answer(415, "send Content-Type: application/json, in UTF-8")
+        return json_error(415, "send Content-Type: application/json, in UTF-8")
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        return answer(415, "send the body without Content-Encoding")
+        return json_error(415, "send the body without Content-Encoding")
     try:
         body = request.body
     except UnreadablePostError:
-        return answer(400, "the body ended before its Content-Length")
-    return None if _plain(body) else answer(400, "the body is not JSON, or nested too deeply")
+        return json_error(400, "the body ended before its Content-Length")
+    return None if _is_valid_json(body) else json_error(400, "the body is not JSON, or nested too deeply")
 
 
-def _plain(body: bytes) -> bool:
-    """Return whether *body* is JSON that can be read, and written again as UTF-8."""
-    if _depth(body) > DEPTH:
+def _is_valid_json(body: bytes) -> bool:
+    """Return whether *body* is JSON that can be parsed, and written as UTF-8 again."""
+    if _nesting_depth(body) > MAX_DEPTH:
         return False
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse, parse_int=_number, parse_float=_fraction)
+        value = json.loads(
+            text, parse_constant=_reject_constant, parse_int=_parse_int, parse_float=_parse_float
+        )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, OverflowError):  # both kinds of UnicodeError are ValueErrors
         return False
     return True
 
 
-def _number(text: str) -> int:
-    """Return a number that every database can hold, and be asked for."""
+def _parse_int(text: str) -> int:
+    """Return an integer of at most 64 bits, the range of the database."""
     number = int(text)
     if abs(number) >= 2**63:
-        raise ValueError("larger than any row's")
+        raise ValueError("larger than 64 bits")
     return number
 
 
-def _fraction(text: str) -> float:
-    """Return a number with a fraction or an exponent, within the same bounds: Django makes an id of it."""
+def _parse_float(text: str) -> float:
+    """Return a float within the same bounds: Django may convert it to a primary key."""
     number = float(text)
     if not abs(number) < 2**63:  # 1e999 is infinity
-        raise ValueError("larger than any row's")
+        raise ValueError("larger than 64 bits")
     return number
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
 
 
-def _depth(body: bytes) -> int:
-    """Return an upper bound of how deeply JSON in *body* is nested: brackets within texts count too."""
+def _nesting_depth(body: bytes) -> int:
+    """Return an upper bound of the nesting depth of JSON in *body*: brackets in strings count, too."""
     depth = deepest = 0
     for byte in body:
         if byte in b"[{":
@@ -117,15 +119,15 @@ def _depth(body: bytes) -> int:
 
 
 def json_errors(get_response: Handler) -> Handler:
-    """Turn pages of HTML that say what went wrong into JSON, but for the admin's own."""
+    """Replace HTML error pages with JSON, except those of the admin."""
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         html = response.get("Content-Type", "").startswith("text/html")
         if response.status_code >= 400 and html and not request.path.startswith("/admin/"):
-            plain = answer(response.status_code, getattr(response, "reason_phrase", ""))
-            plain.cookies = response.cookies if isinstance(response, HttpResponse) else plain.cookies
-            return plain
+            error = json_error(response.status_code, getattr(response, "reason_phrase", ""))
+            error.cookies = response.cookies if isinstance(response, HttpResponse) else error.cookies
+            return error
         return response
 
     return handle

@@ -1,6 +1,6 @@
-"""Settings of Django, made of the environment. Every line that is not a default has a reason.
+"""Django settings, from the environment. Each setting that is not a default has a reason.
 
-Reads the environment (api/config/env.py). No writes, no network.
+Reads the environment (api/config/environment.py). No writes, no network.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import os
 
 import dj_database_url
 
-from api.config import env
+from api.config import environment
 
-ENVIRONMENT = env.read(os.environ)
+ENVIRONMENT = environment.load_environment(os.environ)
 
 DEBUG = False
 SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.secret_keys
 ROOT_URLCONF = "api.config.urls"
 WSGI_APPLICATION = "api.config.wsgi.application"
 ASGI_APPLICATION = "api.config.asgi.application"
-# The site's own name only: links in mails are made of it, never of what a request says.
+# Only the site's own host. Links in mails use it, too, and never the Host header.
 ALLOWED_HOSTS = [ENVIRONMENT.host]
 CSRF_TRUSTED_ORIGINS = [ENVIRONMENT.site_url]
 USE_TZ = True
@@ -31,8 +31,8 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "api.accounts.apps.Accounts",
-    "api.accounts.apps.Admin",
+    "api.accounts.apps.AccountsConfig",
+    "api.accounts.apps.MembersAdminConfig",
     "allauth",
     "allauth.account",
     "allauth.headless",
@@ -40,15 +40,15 @@ INSTALLED_APPS = [
     "django_prometheus",
 ]
 MIDDLEWARE = [
-    "api.health.middleware.cluster",
-    "api.config.middleware.known_host",
+    "api.health.middleware.health_checks",
+    "api.config.middleware.validate_host",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "api.accounts.middleware.bounded_hashing",
+    "api.accounts.middleware.limit_hashing",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "api.config.middleware.limited_requests",
+    "api.config.middleware.validate_request",
     "api.config.middleware.json_errors",
-    "api.config.credentials.CredentialErrors",
+    "api.config.webauthn_errors.WebAuthnErrorMiddleware",
     "api.accounts.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -77,7 +77,7 @@ TEMPLATES = [
 _database = dj_database_url.parse(ENVIRONMENT.database_url)
 if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",  # else two writers deadlock and one fails at once
+        "transaction_mode": "IMMEDIATE",  # with DEFERRED two writers deadlock, and one fails immediately
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
@@ -90,20 +90,20 @@ else:
         _options["pool"] = {
             "min_size": 1,
             "max_size": ENVIRONMENT.database_pool,
-            # Seconds for a connection; NGINX waits 2 for an answer of the gate.
+            # Seconds to get a connection; NGINX waits 2 for a response of the gate.
             "timeout": 1.5,
-            # Seconds of trying, with longer and longer pauses, before it begins anew. The default of 300
-            # leaves a process alone for minutes after a database that was away for minutes is back.
+            # Seconds of retries with exponential backoff before the backoff restarts. With the default of
+            # 300, a process reconnects minutes after an outage of minutes has ended.
             "reconnect_timeout": 5,
         }
 DATABASES = {"default": _database}
 
-# Counters of failed logins and used codes: shared by all processes, and deleted only when they expire.
-CACHES = {"default": {"BACKEND": "api.accounts.cache.LimitCache", "LOCATION": "accounts_cacheentry"}}
+# The rate limits of failed logins and used codes: shared by all processes, deleted only after they expire.
+CACHES = {"default": {"BACKEND": "api.accounts.cache.RateLimitCache", "LOCATION": "accounts_cacheentry"}}
 
 # --- Sessions and cookies ------------------------------------------------------------------------
 
-# In the database, so that they can be ended from here. __Host-: sent to this host alone, over TLS alone.
+# In the database, so that the API can end sessions. __Host-: sent only to this host, and only over TLS.
 SESSION_ENGINE = "api.accounts.sessions"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.tls
@@ -111,23 +111,23 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "__Host-sessionid" if ENVIRONMENT.tls else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if ENVIRONMENT.tls else "csrftoken"
-CSRF_COOKIE_AGE = None  # goes with the browser's session
+CSRF_COOKIE_AGE = None  # a session cookie
 CSRF_FAILURE_VIEW = "api.config.errors.csrf_failure"
 
-# --- What NGINX in front says, and what it does ---------------------------------------------------
+# --- Security behind NGINX ------------------------------------------------------------------------
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.proxy else None
-SECURE_SSL_REDIRECT = False  # the edge does that
+SECURE_SSL_REDIRECT = False  # the edge redirects
 SECURE_HSTS_SECONDS = 31536000 if ENVIRONMENT.tls else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # HSTS of sub-domains: other hosts of the domain are not this site's to decide
-    "security.W021",  # nor is the list of browsers
+    "security.W005",  # HSTS of sub-domains: the domain's owner decides about other hosts
+    "security.W021",  # HSTS preload: the same
     "security.W008",  # the edge redirects to https
 ]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024  # bytes; NGINX refuses more before
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024  # bytes; NGINX has the same limit
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 # --- Accounts -------------------------------------------------------------------------------------
@@ -141,20 +141,20 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "api.accounts.passwords.MaximumLength"},
+    {"NAME": "api.accounts.passwords.MaximumLengthValidator"},
 ]  # fmt: skip
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds
 
-ACCOUNT_ADAPTER = "api.accounts.adapters.Accounts"
+ACCOUNT_ADAPTER = "api.accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password or authenticator is told to its owner
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody is written to because a stranger typed his address
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # mail the user about a changed password or authenticator
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no mail to unknown addresses
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # this session stays, all others end with the old password
-ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before anything that a borrowed session must not change
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # keep this session; a receiver ends all others
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before a stolen session could change credentials
 ACCOUNT_MAX_EMAIL_ADDRESSES = 2
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if ENVIRONMENT.tls else "http"
 ACCOUNT_RATE_LIMITS = {
@@ -171,8 +171,8 @@ ACCOUNT_RATE_LIMITS = {
 ALLAUTH_TRUSTED_CLIENT_IP_HEADER = "X-Real-IP" if ENVIRONMENT.proxy else None
 
 HEADLESS_ONLY = True
-HEADLESS_CLIENTS = ("browser",)  # the other API knows no CSRF
-# The key stands behind "#": browsers keep that to themselves, so it is in no log and no Referer.
+HEADLESS_CLIENTS = ("browser",)  # the "app" client has no CSRF protection
+# The key is in the fragment, which browsers do not send: it reaches neither a log nor a Referer.
 HEADLESS_FRONTEND_URLS = {
     "account_confirm_email": ENVIRONMENT.site_url + "/account/verify/#{key}",
     "account_reset_password": ENVIRONMENT.site_url + "/account/reset/",
@@ -180,11 +180,11 @@ HEADLESS_FRONTEND_URLS = {
     "account_signup": ENVIRONMENT.site_url + "/account/login/",
 }
 
-MFA_ADAPTER = "api.accounts.adapters.SecondFactor"
+MFA_ADAPTER = "api.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = ENVIRONMENT.site_name
-MFA_TOTP_TOLERANCE = 0  # more would let a used code be used again
+MFA_TOTP_TOLERANCE = 0  # with more, a used code would be valid again
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not ENVIRONMENT.tls
 
 # --- Mail -----------------------------------------------------------------------------------------
@@ -197,10 +197,10 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = ENVIRONMENT.mail_tls == "starttls", ENVIRONMENT.m
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from or f"login@{ENVIRONMENT.host}"
 
-# --- Files of the admin, and the log --------------------------------------------------------------
+# --- Static files of the admin, logging -----------------------------------------------------------
 
 STATIC_URL = "/admin/static/"
-WHITENOISE_USE_FINDERS = True  # straight from the package: nothing to collect
+WHITENOISE_USE_FINDERS = True  # serve from the packages, without collectstatic
 
 LOGGING = {
     "version": 1,
@@ -208,7 +208,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    # A refused request is the client's fault, and its path may name a key: neither a line nor a traceback.
+    # Log no refused request: it is a client error, and its path may contain a key.
     "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "CRITICAL"}},
 }
 PROMETHEUS_EXPORT_MIGRATIONS = False

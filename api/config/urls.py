@@ -1,6 +1,6 @@
-"""Addresses. NGINX lets readers reach /_allauth/ and, after a question, /admin/.
+"""URLs. NGINX proxies /_allauth/ for all readers, and /admin/ after an auth_request to /_gate/staff.
 
-What the cluster asks (/livez, /readyz, /metrics) is answered before: api/health/middleware.py.
+api/health/middleware.py responds to the cluster's health checks (/livez, /readyz, /metrics).
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from allauth.headless.constants import Client
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from api.accounts.reset import RequestView
+from api.accounts.password_reset import ResetRequestView
 from api.config import errors
 from api.gate import views as gate
 
 urlpatterns = [
-    # A feature that is not used here, which allauth answers with 500.
-    re_path(r"^_allauth/browser/v1/(?:account|auth)/phone", errors.absent),
-    # In place of allauth's: it looks nobody up while the reader waits.
-    path("_allauth/browser/v1/auth/password/request", RequestView.as_api_view(client=Client.BROWSER)),
-    # Nobody signs up; allauth would look the address up before it says so.
-    re_path(r"^_allauth/browser/v1/auth/(?:webauthn/)?signup$", errors.closed),
+    # An unused feature, for which allauth responds 500.
+    re_path(r"^_allauth/browser/v1/(?:account|auth)/phone", errors.not_found_view),
+    # Instead of allauth's view, which queries the user and so takes longer for a member.
+    path("_allauth/browser/v1/auth/password/request", ResetRequestView.as_api_view(client=Client.BROWSER)),
+    # There is no sign-up; allauth would query the address before it refuses.
+    re_path(r"^_allauth/browser/v1/auth/(?:webauthn/)?signup$", errors.forbidden_view),
     path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),
     path("_gate", gate.members),

@@ -1,6 +1,6 @@
-"""The gate: may the owner of this cookie come in? 204 yes, 401 log in first, 403 no.
+"""The gate, for NGINX's auth_request: 204 authorized, 401 not logged in, 403 forbidden.
 
-Reads one row. Writes nothing, whatever the session holds.
+Reads one row, and never writes the session.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from api.accounts.models import MEMBERS, Session, User
+from api.accounts.admin_site import has_second_factor
+from api.accounts.models import MEMBERS_GROUP, Session, User
 from api.accounts.sessions import is_session_key
-from api.accounts.site import second_factor
 
 _SESSION, _USER, _GROUP, _IN = (model._meta.db_table for model in (Session, User, Group, User.groups.through))
-# Written out: Django needs ten times as long to write it as to run it, for every file that a member reads.
-_ASK = f"""
+# Raw SQL: for each file of a member, Django's ORM takes ten times as long to build the query as to run it.
+_QUERY = f"""
 SELECT {_SESSION}.session_data, {_USER}.id, {_USER}.password, {_USER}.is_staff, {_USER}.is_superuser,
     EXISTS (SELECT 1 FROM {_IN} JOIN {_GROUP} ON {_GROUP}.id = {_IN}.group_id
             WHERE {_IN}.user_id = {_USER}.id AND {_GROUP}.name = %s)
@@ -34,52 +34,52 @@ WHERE {_SESSION}.session_key = %s AND {_SESSION}.expire_date > %s AND {_USER}.is
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """Whose session it is."""
+class _SessionUser:
+    """A valid session and its user."""
 
-    user: User  # with what this module reads, and nothing else: never saved
+    user: User  # holds only the columns of _QUERY: never save it
     member: bool
-    data: dict[str, Any]  # of the session
+    data: dict[str, Any]  # decoded session data
 
 
 def members(request: HttpRequest) -> HttpResponse:
-    """Let active members in, and the owner."""
-    known = _known(request)
-    if known is None:
+    """Authorize active members and superusers."""
+    session = _get_session_user(request)
+    if session is None:
         return HttpResponse(status=401)
-    return HttpResponse(status=204 if known.member or known.user.is_superuser else 403)
+    return HttpResponse(status=204 if session.member or session.user.is_superuser else 403)
 
 
 def staff(request: HttpRequest) -> HttpResponse:
-    """Let active staff in who have shown a second factor."""
-    known = _known(request)
-    if known is None:
+    """Authorize active staff with a second factor."""
+    session = _get_session_user(request)
+    if session is None:
         return HttpResponse(status=401)
-    # allauth reads them of a request's session, and only if they are of this user.
-    strong = second_factor(get_authentication_records(SimpleNamespace(session=known.data), known.user))
-    return HttpResponse(status=204 if known.user.is_staff and strong else 403)
+    # allauth reads the records of a request's session, and only if they belong to this user.
+    records = get_authentication_records(SimpleNamespace(session=session.data), session.user)
+    return HttpResponse(status=204 if session.user.is_staff and has_second_factor(records) else 403)
 
 
-def _known(request: HttpRequest) -> _Known | None:
-    """Return the active user of a session that is alive: by one query."""
+def _get_session_user(request: HttpRequest) -> _SessionUser | None:
+    """Return the active user of an unexpired session, with one query."""
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not is_session_key(key):
         return None
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
-        cursor.execute(_ASK, [MEMBERS, key, now])
+        cursor.execute(_QUERY, [MEMBERS_GROUP, key, now])
         row = cursor.fetchone()
     if row is None:
         return None
-    kept, number, password, is_staff, is_superuser, member = row
-    user = User(pk=number, password=password, is_staff=is_staff, is_superuser=is_superuser)
-    data = Session(session_data=kept).get_decoded()
-    return (
-        _Known(user, bool(member), data) if _of_this_password(user, data.get(HASH_SESSION_KEY, "")) else None
-    )
+    session_data, user_id, password, is_staff, is_superuser, member = row
+    user = User(pk=user_id, password=password, is_staff=is_staff, is_superuser=is_superuser)
+    data = Session(session_data=session_data).get_decoded()
+    if not _session_hash_matches(user, data.get(HASH_SESSION_KEY, "")):
+        return None
+    return _SessionUser(user, bool(member), data)
 
 
-def _of_this_password(user: User, told: str) -> bool:
-    """Return whether a session was begun with the password of now: a change ends all others."""
+def _session_hash_matches(user: User, session_hash: str) -> bool:
+    """Return whether *session_hash* matches the current password: a new password ends all other sessions."""
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
-    return any(constant_time_compare(told, one) for one in hashes)
+    return any(constant_time_compare(session_hash, one) for one in hashes)

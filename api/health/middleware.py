@@ -1,7 +1,7 @@
-"""Answer the cluster first: by path alone, whatever name it asks for.
+"""Middleware that serves the health checks before all other middleware, for any Host.
 
-Probes and Prometheus come to a pod by its address, which is no host of the
-site; NGINX passes none of these paths on.
+Probes and Prometheus address a pod by its IP, which is not the host of the site. NGINX does not proxy these
+paths.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 _VIEWS: dict[str, Handler] = {"/livez": views.livez, "/readyz": views.readyz, "/metrics": views.metrics}
 
 
-def cluster(get_response: Handler) -> Handler:
-    """Answer /livez, /readyz and /metrics; pass everything else on."""
+def health_checks(get_response: Handler) -> Handler:
+    """Respond to /livez, /readyz and /metrics; pass all other requests on."""
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         return _VIEWS.get(request.path, get_response)(request)

@@ -1,4 +1,4 @@
-"""How this process is, for the cluster. NGINX lets no reader here."""
+"""Health checks and metrics of this process, for the cluster. NGINX does not proxy them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django_prometheus.exports import ExportToDjangoView
 
 @require_safe
 def livez(request: HttpRequest) -> HttpResponse:
-    """Answer: the process runs. Touches nothing, or a slow database would restart every pod."""
+    """Respond 200. Do not query the database: a slow one would restart every pod."""
     return HttpResponse("live\n", content_type="text/plain")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when the database answers, else 503."""
+    """Respond 200 if the database responds, else 503."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -27,6 +27,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the figures of this process, for Prometheus."""
-    figures: HttpResponse = ExportToDjangoView(request)
-    return figures
+    """Return the metrics of this process for Prometheus."""
+    metrics_response: HttpResponse = ExportToDjangoView(request)
+    return metrics_response

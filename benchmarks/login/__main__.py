@@ -14,8 +14,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.accounts.hashers import Argon2
-from api.accounts.hashing import AT_ONCE, WAITING
 from benchmarks import processes, programs, report
 from benchmarks.build import ROOT
 from benchmarks.login import crowd, gate, logins, memory, pages, readers
@@ -137,8 +137,8 @@ def main() -> None:
         clients=readers.CONNECTIONS, sessions=readers.SESSIONS, strangers=readers.STRANGERS,
         addresses=readers.ADDRESSES, members=readers.MEMBERS, entering=logins.CONNECTIONS,
         memory_cost=Argon2.memory_cost, time_cost=Argon2.time_cost,
-        hash_memory=Argon2.memory_cost * 1024 / 1e6, at_once=AT_ONCE, bar=memory.BAR, turn=logins.TURN,
-        cores=len(processes.halves()[1]), waiting=WAITING, asked=crowd.ASKED, crowd=crowd.CLIENTS,
+        hash_memory=Argon2.memory_cost * 1024 / 1e6, at_once=MAX_CONCURRENT, bar=memory.BAR, turn=logins.TURN,
+        cores=len(processes.halves()[1]), waiting=MAX_QUEUED, asked=crowd.ASKED, crowd=crowd.CLIENTS,
         crowd_seconds=crowd.SECONDS, crowd_bar=crowd.BAR * 1e3,
         pairs=options.pairs, seconds=options.seconds, load=load,
     )  # fmt: skip

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.accounts.hashers import Argon2
-from api.accounts.hashing import AT_ONCE, WAITING
 from benchmarks import processes
 from benchmarks.login import readers
 from benchmarks.login.gate import figures, rate
@@ -24,7 +24,7 @@ from benchmarks.wrk import Load
 from tests.api.running import API, Site
 
 TURN = 5  # seconds at least: on a busy machine a login takes one of them
-CONNECTIONS = AT_ONCE + WAITING  # as many as the API takes at once: none of them is refused
+CONNECTIONS = MAX_CONCURRENT + MAX_QUEUED  # as many as the API takes at once: none of them is refused
 HEAD = (
     "| database | one hash ms | logins/s | half within ms | 99 % within ms "
     "| to what hashing allows: median (least to greatest) |\n|---|---:|---:|---:|---:|---:|"

@@ -30,10 +30,10 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
-from api.accounts.models import MEMBERS, Session, User
+from api.accounts.models import MEMBERS_GROUP, Session, User
 
 kept, later = make_password({password!r}), timezone.now() + timedelta(1)
-group = Group.objects.get(name=MEMBERS)
+group = Group.objects.get(name=MEMBERS_GROUP)
 with transaction.atomic():
     users = User.objects.bulk_create(User(email=e, password=kept) for e in {emails!r})
     EmailAddress.objects.bulk_create(

@@ -104,11 +104,11 @@ def load_api(
 @contextmanager
 def api_faults() -> Iterator[None]:
     """Tell what is wrong with the environment or the database in a line."""
-    from api.config.env import Misconfigured  # here and below: Django costs half a second
+    from api.config.environment import InvalidEnvironment  # here and below: Django costs half a second
 
     try:
         yield
-    except Misconfigured as error:
+    except InvalidEnvironment as error:
         raise PipelineError(f"the environment does not fit the login:\n{error}") from None
     except Exception as error:
         from django.db import DatabaseError

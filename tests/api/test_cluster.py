@@ -27,9 +27,9 @@ def test_probes_come_by_the_address_of_a_pod(site: Site, path: str, status: int)
         line.close()
 
 
-def waiting(settings: Mapping[str, str], patience: str) -> subprocess.Popen[str]:
+def waiting(settings: Mapping[str, str], timeout: str) -> subprocess.Popen[str]:
     """Start what a pod does before it serves."""
-    argv = [sys.executable, "api/manage.py", "await_migrations", "--patience", patience]
+    argv = [sys.executable, "api/manage.py", "await_migrations", "--timeout", timeout]
     return subprocess.Popen(
         argv,
         cwd=ROOT,
@@ -80,7 +80,7 @@ def test_a_pod_waits_for_a_database_that_is_not_there_yet() -> None:
     one = waiting(settings, "0")
     said, _ = one.communicate(timeout=60)
     assert one.returncode == 1
-    assert "still: the database does not answer (OperationalError)" in said
+    assert "still: the database is unreachable (OperationalError)" in said
 
 
 def manage(settings: Mapping[str, str], *words: str) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from api.config import env
-from api.config.env import Misconfigured
+from api.config import environment
+from api.config.environment import InvalidEnvironment
 from tests.api.running import Site
 from tests.support.project import ROOT
 
@@ -30,13 +30,13 @@ GOOD = {
 
 def faults(**changes: str | None) -> list[str]:
     variables = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
-    with pytest.raises(Misconfigured) as caught:
-        env.read(variables)
+    with pytest.raises(InvalidEnvironment) as caught:
+        environment.load_environment(variables)
     return str(caught.value).splitlines()
 
 
 def test_a_few_values_are_enough() -> None:
-    read = env.read(GOOD)
+    read = environment.load_environment(GOOD)
     assert (read.host, read.tls, read.proxy, read.mail_host, read.database_pool) == (
         "example.org",
         True,
@@ -49,7 +49,7 @@ def test_a_few_values_are_enough() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("LOGIN_SITE_URL",        "http://example.org",   "http is for localhost alone"),
+        ("LOGIN_SITE_URL",        "http://example.org",   "http is for localhost only"),
         ("LOGIN_SITE_URL",        "https://example.org/", "write scheme and host"),
         ("LOGIN_SITE_URL",        None,                   "is missing; set LOGIN_SITE_URL"),
         ("LOGIN_SITE_NAME",       "a\nb",                 "write one line"),
@@ -89,7 +89,7 @@ def test_secrets_come_from_files_and_in_sets(tmp_path: Path) -> None:
     other = base64.urlsafe_b64encode(os.urandom(32)).decode()
     (tmp_path / "keys").write_text(f"{other}\n{KEY}\n")
     variables = {name: value for name, value in GOOD.items() if name != "LOGIN_ENCRYPTION_KEYS"}
-    read = env.read({**variables, "LOGIN_ENCRYPTION_KEYS_FILE": str(tmp_path / "keys")})
+    read = environment.load_environment({**variables, "LOGIN_ENCRYPTION_KEYS_FILE": str(tmp_path / "keys")})
     assert read.encryption_keys == (other, KEY)
 
 
@@ -151,7 +151,7 @@ def test_weak_passwords_are_refused(site: Site, password: str) -> None:
 
 def test_addresses_are_the_same_in_any_letter_case(site: Site) -> None:
     site.invite("Case@Example.org")
-    assert "there is the member" in site.invite("CASE@example.org")
+    assert "found the member" in site.invite("CASE@example.org")
     one = site.browser()
     one.set_password("case@example.org")
     assert one.login("cAsE@eXample.org").status == 200

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.config.content_type import UNUSABLE, asgi, usable
+from api.config.content_type_middleware import UNPARSABLE, asgi_middleware, normalize
 from tests.api.running import API, Site
 from tests.api.test_bodies import BODIES, PATHS
 
@@ -60,10 +60,10 @@ application/octet-stream
 
 
 def test_a_content_type_is_passed_on_or_replaced_as_a_whole() -> None:
-    assert [usable(one) for one in (*GOOD, *OTHER)] == [*GOOD, *OTHER]
-    assert [one for one in BAD if usable(one) != UNUSABLE] == []
+    assert [normalize(one) for one in (*GOOD, *OTHER)] == [*GOOD, *OTHER]
+    assert [one for one in BAD if normalize(one) != UNPARSABLE] == []
     boundary = "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW"
-    assert usable(boundary) == boundary
+    assert normalize(boundary) == boundary
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_a_content_type_is_passed_on_or_replaced_as_a_whole() -> None:
     [
         ([], []),
         ([b"application/json"], [b"application/json"]),
-        ([b"application/json; charset=hex"], [UNUSABLE.encode()]),
-        ([b"application/json", b"text/plain"], [UNUSABLE.encode()]),
+        ([b"application/json; charset=hex"], [UNPARSABLE.encode()]),
+        ([b"application/json", b"text/plain"], [UNPARSABLE.encode()]),
     ],
 )
 def test_the_preview_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> None:
@@ -83,7 +83,7 @@ def test_the_preview_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> No
         found.append([value for name, value in scope["headers"] if name == b"content-type"])
 
     headers = [(b"host", b"localhost"), *((b"content-type", value) for value in sent)]
-    asyncio.run(asgi(application)({"type": "http", "headers": headers}, None, None))
+    asyncio.run(asgi_middleware(application)({"type": "http", "headers": headers}, None, None))
     assert found == [seen]
 
 

@@ -163,7 +163,7 @@ from datetime import timedelta
 from unittest import mock
 from django.core.cache import cache
 from django.utils import timezone
-from api.accounts.cache import LimitCache
+from api.accounts.cache import RateLimitCache
 from api.accounts.models import CacheEntry
 cache.clear()
 print(cache.add("a", 1, 60), cache.add("a", 2, 60), cache.get("a"))
@@ -173,7 +173,7 @@ print(cache.get("a"), cache.touch("a", 60), cache.add("a", 3, 60), cache.get("a"
 for number in range(5):
     cache.set(f"old{number}", 1, 60)
 CacheEntry.objects.filter(cache_key__contains="old").update(expires=timezone.now() - timedelta(seconds=1))
-LimitCache._purge_at = 0.0
+RateLimitCache._purge_at = 0.0
 cache.set("live", 1, 60)
 print(sorted(CacheEntry.objects.values_list("cache_key", flat=True)))
 """

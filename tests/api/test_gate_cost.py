@@ -21,7 +21,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.contrib.auth.models import Group
-from api.accounts.models import MEMBERS, Session, User
+from api.accounts.models import MEMBERS_GROUP, Session, User
 
 def plan(sql):
     words = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
@@ -33,7 +33,7 @@ client = Client(headers={{"host": {host!r}}})
 client.cookies[settings.SESSION_COOKIE_NAME] = {session!r}
 found = {{}}
 with transaction.atomic():
-    later, members = timezone.now() + timedelta(1), Group.objects.get(name=MEMBERS)
+    later, members = timezone.now() + timedelta(1), Group.objects.get(name=MEMBERS_GROUP)
     Group.objects.bulk_create(Group(name=f"{mark}{{n}}") for n in range(3000))
     users = User.objects.bulk_create(User(email=f"row{{n}}.{mark}@example.org") for n in range(3000))
     User.groups.through.objects.bulk_create(User.groups.through(user=u, group=members) for u in users)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from api.accounts.hashing import AT_ONCE, WAITING
+from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.config import gunicorn
 from tests.api.processes import Gunicorn
 from tests.api.running import API, PASSWORD, Answer, Browser, Site
@@ -24,7 +24,7 @@ from threading import Lock, Thread
 from unittest import mock
 from django.contrib.auth.hashers import Argon2PasswordHasher as Django
 from api.accounts.hashers import Argon2
-from api.accounts.hashing import QueueFull
+from api.accounts.hash_queue import QueueFull
 
 inside, most, done, refused, priorities, lock = 0, 0, 0, 0, set(), Lock()
 
@@ -114,7 +114,7 @@ with encode, verify:
                         client.generic(method, path, json.dumps(body), content_type="application/json")
                         transaction.set_rollback(True)
 cache.clear()
-print(json.dumps([len(paths), sorted(set(found)), sorted(middleware.HASHING)]))
+print(json.dumps([len(paths), sorted(set(found)), sorted(middleware.HASHING_PATHS)]))
 """
 
 
@@ -196,7 +196,7 @@ def held(site: Site, folder: Path, door: Door) -> Iterator[Gunicorn]:
 
 def test_the_gate_answers_while_the_queue_of_logins_is_full(site: Site, tmp_path: Path) -> None:
     """Who comes later is refused at once, known or not, and the other threads are free for the gate."""
-    places = AT_ONCE + WAITING
+    places = MAX_CONCURRENT + MAX_QUEUED
     assert gunicorn.threads - places >= 3  # for the gate, sessions and the cluster
     site.python(MANY.format(count=places, password=PASSWORD))
     member, stranger = site.member("calm@example.org"), site.browser()
@@ -221,7 +221,7 @@ def test_the_gate_answers_while_the_queue_of_logins_is_full(site: Site, tmp_path
 
         try:
             answers = [pool.submit(login, number) for number in range(places)]
-            until(lambda: begun() == places and len(door.came) == AT_ONCE)
+            until(lambda: begun() == places and len(door.came) == MAX_CONCURRENT)
             known = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
             refused = [
                 known,
@@ -239,7 +239,7 @@ def test_the_gate_answers_while_the_queue_of_logins_is_full(site: Site, tmp_path
                 assert stranger.send("GET", "/livez", port=process.port).status == 200
             assert late(stranger, "auth/password/request", {"email": "calm@example.org"}).status == 200
             assert not any(one.done() for one in answers)
-            assert len(door.came) == AT_ONCE
+            assert len(door.came) == MAX_CONCURRENT
         finally:
             door.open()
         assert [one.result().status for one in answers] == [200] * places

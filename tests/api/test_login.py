@@ -11,7 +11,7 @@ PAGE = "/members/inside/"
 def test_a_member_sets_a_password_by_mail_logs_in_reads_and_logs_out(site: Site) -> None:
     """The whole way, as a new member goes it."""
     email = "way@example.org"
-    assert "made the member way@example.org" in site.invite(email, name="Way")
+    assert "created the member way@example.org" in site.invite(email, name="Way")
     reader = site.browser()
     refused = reader.send("GET", PAGE)
     assert (refused.status, CANARY.encode() in refused.body) == (401, False)

@@ -48,11 +48,11 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from api.accounts import post
-from api.accounts.cache import LimitCache
+from api.accounts import mail_queue
+from api.accounts.cache import RateLimitCache
 
-post.soon = lambda job: None  # what goes on beside the request
-LimitCache._purge_at = float("inf")  # once a minute, by chance in one of them
+mail_queue.enqueue = lambda job: None  # what goes on beside the request
+RateLimitCache._purge_at = float("inf")  # once a minute, by chance in one of them
 
 def work(email):
     cache.clear()
@@ -192,11 +192,11 @@ CROWDED = """
 from unittest import mock
 from django.core.cache import cache
 from django.test import Client
-from api.accounts import post
+from api.accounts import mail_queue
 
 asked = []
 client = Client(headers={{"host": {host!r}, "x-real-ip": "198.51.100.79"}})
-with mock.patch.object(post, "MOST", 0), mock.patch.object(post, "soon", asked.append):
+with mock.patch.object(mail_queue, "MAX_QUEUED", 0), mock.patch.object(mail_queue, "enqueue", asked.append):
     for email in {emails!r}:
         answer = client.post({path!r}, {{"email": email}}, content_type="application/json")
         print(answer.status_code, answer.headers["Retry-After"], answer.json()["errors"][0]["code"])

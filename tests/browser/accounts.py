@@ -39,8 +39,8 @@ _MAKE = """
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from allauth.account.models import EmailAddress
-from api.accounts.models import MEMBERS, User
-group, password = Group.objects.get(name=MEMBERS), make_password({password!r})  # one hash for all
+from api.accounts.models import MEMBERS_GROUP, User
+group, password = Group.objects.get(name=MEMBERS_GROUP), make_password({password!r})  # one hash for all
 for number in range({count}):
     email = f"reader{{number}}@example.org"
     user = User.objects.create(email=email, password=password, name=f"Reader {{number}}")

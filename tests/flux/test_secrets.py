@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.config import env
+from api.config import environment
 from pipelines import cli
 from pipelines.commands import cluster
 from pipelines.flux import secrets
@@ -46,7 +46,7 @@ def test_the_login_takes_the_keys(tmp_path: Path) -> None:
     """Its own reader is asked: too short a key would stop the pods, after the commit."""
     assert run(tmp_path, "--out", tmp_path / "keys.yaml") == 0
     data = body((tmp_path / "keys.yaml").read_text())["stringData"]
-    read = env.read({
+    read = environment.load_environment({
         "LOGIN_SITE_URL": "https://n.example",
         "LOGIN_SITE_NAME": "N",
         "LOGIN_SECRET_KEYS": data["secret-keys"],

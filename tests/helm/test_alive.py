@@ -119,7 +119,7 @@ def told(project: Path, site: Site) -> dict[str, Any]:
     """Return what the chart tells its test, with the addresses of this machine for those of the cluster."""
     pod = only("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
     words = pod["spec"]["containers"][0]["command"]
-    assert words[:3] == ["python3", "-m", "api.health.ask"]
+    assert words[:3] == ["python3", "-m", "api.health.smoke_test"]
     found: dict[str, Any] = json.loads(words[3])
     assert (found["site"], found["api"], found["host"]) == (
         "http://site-web", "http://site-api:8000", "small.example",
@@ -128,13 +128,13 @@ def told(project: Path, site: Site) -> dict[str, Any]:
         "site": f"http://127.0.0.1:{site.web.port}",
         "api": f"http://127.0.0.1:{site.ports[0]}",
         "host": site.host,
-        "patience": 0,
+        "timeout": 0,
     }
 
 
 def ask(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
     """Run what the test's pod runs; return its status, and its line for each question."""
-    argv = [sys.executable, "-m", "api.health.ask", json.dumps(what)]
+    argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
     done = subprocess.run(argv, cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
     return done.returncode, dict(line.split(": ", 1) for line in done.stdout.splitlines())
@@ -144,7 +144,7 @@ def test_a_release_that_is_well_passes(project: Path, site: Site) -> None:
     what = told(project, site)
     write_version(site, what["version"])
     questions = ("page", "asset", "version", "gate", "login")
-    assert ask(what) == (0, dict.fromkeys(questions, "well"))
+    assert ask(what) == (0, dict.fromkeys(questions, "ok"))
 
 
 def write_version(site: Site, version: dict[str, Any]) -> None:
@@ -154,9 +154,9 @@ def write_version(site: Site, version: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("broken", "question", "said"),
     [
-        ({"version": {"version": "0.0.1"}}, "version", "a pod says {'commit': '0123"),
-        ({"asset": "/assets/site.00000000.css"}, "asset", "/assets/site.00000000.css answers 404"),
-        ({"api": "http://127.0.0.1:1"}, "login", "no answer: [Errno 111] Connection refused"),
+        ({"version": {"version": "0.0.1"}}, "version", "/version.json: {'commit': '0123"),
+        ({"asset": "/assets/site.00000000.css"}, "asset", "/assets/site.00000000.css: status 404"),
+        ({"api": "http://127.0.0.1:1"}, "login", "no response: [Errno 111] Connection refused"),
     ],
 )
 def test_a_release_that_is_not_well_fails_and_says_why(
@@ -167,7 +167,7 @@ def test_a_release_that_is_not_well_fails_and_says_why(
     code, lines = ask(what | broken)
     assert code == 1
     assert lines[question].startswith(said)
-    assert [name for name, line in lines.items() if line != "well" and name != question] == []
+    assert [name for name, line in lines.items() if line != "ok" and name != question] == []
 
 
 def test_a_gate_that_stands_open_fails_the_release(project: Path, site: Site) -> None:
@@ -180,19 +180,19 @@ def test_a_gate_that_stands_open_fails_the_release(project: Path, site: Site) ->
         what |= {"site": f"http://127.0.0.1:{front.port}", "api": f"http://127.0.0.1:{api.port}"}
         code, lines = ask(what)
     assert code == 1
-    assert [name for name, line in lines.items() if line != "well"] == ["gate"]
-    assert lines["gate"] == "members' pages answer 200 to a stranger, not 401"
+    assert [name for name, line in lines.items() if line != "ok"] == ["gate"]
+    assert lines["gate"] == "/members/: status 200 without a login; expected 401"
 
 
 def test_the_test_waits_for_old_pods_to_leave(project: Path, site: Site) -> None:
-    what = told(project, site) | {"patience": 30}
+    what = told(project, site) | {"timeout": 30}
     write_version(site, {"version": "old"})
-    argv = [sys.executable, "-m", "api.health.ask", json.dumps(what)]
+    argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
     one = subprocess.Popen(argv, cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
     until(lambda: any(line["path"] == "/version.json" for line in site.web.log))
     write_version(site, what["version"])
     said, _ = one.communicate(timeout=60)
-    assert (one.returncode, "version: well" in said) == (0, True)
+    assert (one.returncode, "version: ok" in said) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_the_login_migrates_serves_and_is_asked(
         return one
 
     pods = pod("Deployment")
-    early = node.run(pods, "migrations", "--patience", "0")
+    early = node.run(pods, "migrations", "--timeout", "0")
     assert (early.returncode, "not yet migrated" in early.stderr) == (1, True), early
     job = node.run(pod("Job"), "migrate")
     assert job.returncode == 0, job.stderr
@@ -160,12 +160,12 @@ def test_the_login_migrates_serves_and_is_asked(
             assert one.get(path, port=port, headers={"Host": f"10.244.0.9:{port}"}).status == 200
         asked = only("Pod", found, "test")
         what = json.loads(asked["spec"]["containers"][0]["command"][3])
-        what |= {"api": f"http://127.0.0.1:{port}", "site": "http://127.0.0.1:1", "patience": 0}
+        what |= {"api": f"http://127.0.0.1:{port}", "site": "http://127.0.0.1:1", "timeout": 0}
         asked["spec"]["containers"][0]["command"][3] = json.dumps(what)
         done = node.run(asked, "ask")
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
-    assert (done.returncode, lines["login"]) == (1, "well"), done.stderr  # no web pod runs here
-    assert lines["page"].startswith("no answer: ")
+    assert (done.returncode, lines["login"]) == (1, "ok"), done.stderr  # no web pod runs here
+    assert lines["page"].startswith("no response: ")
 
 
 def test_one_node_is_enough_for_a_trial(login: tuple[ImageResult, PodmanImage], tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_what_the_environment_says_wins(tmp_path: Path) -> None:
             LOGIN_MAIL_HOST="127.0.0.1", LOGIN_MAIL_PORT=str(kept.port), LOGIN_MAIL_TLS="none",
             LOGIN_SECRET_KEYS="0123456789" * 6, DATABASE_URL=f"sqlite:///{tmp_path}/elsewhere.sqlite3",
         )  # fmt: skip
-        assert done.stdout == "made the owner olga@example.org; the mail to set a password was sent\n"
+        assert done.stdout == "created the owner olga@example.org; the mail to set a password was sent\n"
         mail = kept.to("olga@example.org")
     assert mail["Subject"] == "[Another Name] You are invited"
     assert "https://small.example/account/reset/new/#" in mail.get_content()

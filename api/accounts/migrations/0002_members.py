@@ -1,4 +1,4 @@
-"""The group whose users may read the members' pages."""
+"""Create the group whose users may read the members' pages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
-def make(apps: Apps, schema: BaseDatabaseSchemaEditor) -> None:
-    """Make the group, unless somebody has."""
+def create_group(apps: Apps, schema: BaseDatabaseSchemaEditor) -> None:
+    """Create the group unless it exists."""
     apps.get_model("auth", "Group").objects.get_or_create(name="members")
 
 
 class Migration(migrations.Migration):
-    """Only adds; code of the last release runs on with it."""
+    """Adds a row only: compatible with the previous release."""
 
     dependencies = [("accounts", "0001_initial")]
-    operations = [migrations.RunPython(make, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(create_group, migrations.RunPython.noop)]

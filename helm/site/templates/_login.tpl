@@ -23,7 +23,7 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 {{- end -}}
 {{- end }}
 
-{{/* What the login is told (api/config/env.py): the same for its pods, for migrations and for its chores. */}}
+{{/* What the login is told (api/config/environment.py): the same for its pods, for migrations and for its chores. */}}
 {{- define "site.login.env" -}}
 - {name: LOGIN_SITE_URL, value: {{ .Values.site.url | quote }}}
 - {name: LOGIN_SITE_NAME, value: {{ .Values.site.name | quote }}}

@@ -1,4 +1,4 @@
-"""Wait until the database has every table and column that this code wants: for pods that must not migrate."""
+"""Wait until another process has applied every migration: for pods that must not migrate themselves."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class Command(BaseCommand):
-    """Ask every second; a database with migrations that this code does not know is good enough."""
+    """Check every second; newer migrations than those of this code are accepted."""
 
-    help = "Wait until all migrations are applied, by somebody else."
+    help = "Wait until another process has applied all migrations."
     requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add --patience."""
-        parser.add_argument("--patience", type=float, default=240, help="seconds (default: 240)")
+        """Add --timeout."""
+        parser.add_argument("--timeout", type=float, default=240, help="seconds (default: 240)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Return once nothing is missing; raise CommandError with what is, when patience ends."""
-        end = time.monotonic() + options["patience"]
-        told = ""
-        while missing := _missing():
-            if missing != told:
+        """Return once all migrations are applied; after the timeout, raise CommandError with the missing."""
+        end = time.monotonic() + options["timeout"]
+        logged = ""
+        while missing := _describe_missing():
+            if missing != logged:
                 self.stdout.write(f"waiting: {missing}")
                 self.stdout.flush()
-                told = missing
+                logged = missing
             if time.monotonic() > end:
-                raise CommandError(f"after {options['patience']:g} s still: {missing}")
+                raise CommandError(f"after {options['timeout']:g} s still: {missing}")
             time.sleep(1)
 
 
-def _missing() -> str:
-    """Return in words what is missing, "" for nothing."""
+def _describe_missing() -> str:
+    """Return a description of the missing migrations, or "" for none."""
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
         connection.close()
-        return f"the database does not answer ({type(error).__name__})"
+        return f"the database is unreachable ({type(error).__name__})"
     names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan)
     return f"not yet migrated: {names}" if names else ""

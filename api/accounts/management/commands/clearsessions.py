@@ -1,4 +1,4 @@
-"""Remove sessions that have ended: Django's own command comes with its sessions, and ours are not those."""
+"""Delete expired sessions: Django's own command belongs to its sessions app, which is not installed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from api.accounts.sessions import SessionStore
 
 
 class Command(BaseCommand):
-    """For a job of every day; a session that lasts is never touched."""
+    """Delete expired sessions; run it once a day."""
 
-    help = "Remove sessions that have ended."
+    help = "Delete expired sessions."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Remove them, in one statement."""
+        """Delete them in one statement."""
         SessionStore.clear_expired()

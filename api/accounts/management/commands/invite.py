@@ -1,4 +1,4 @@
-"""Make a member, or the owner, and send the mail by which a password is set."""
+"""Create a member or the owner, and send the mail with the link to set a password."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from api.accounts.adapters import invite
-from api.accounts.models import MEMBERS, User
+from api.accounts.adapters import send_invitation
+from api.accounts.models import MEMBERS_GROUP, User
 
 
 class Command(BaseCommand):
     """manage.py invite EMAIL [--name NAME] [--owner]"""
 
-    help = "make a member (or, with --owner, who may do everything) and send the mail to set a password"
+    help = "create a member (with --owner: a superuser) and send the mail to set a password"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Say what is taken."""
+        """Add the arguments."""
         parser.add_argument("email")
         parser.add_argument("--name", default="")
         parser.add_argument("--owner", action="store_true", help="staff and superuser")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make or find the user, and write to them."""
+        """Create or find the user, and send the invitation."""
         email = options["email"].strip().lower()
         try:
             validate_email(email)
@@ -36,18 +36,17 @@ class Command(BaseCommand):
             raise CommandError(f"{email!r} is not a mail address; write it as name@example.org") from None
         with transaction.atomic():
             user = User.objects.filter(email__iexact=email).first()
-            made = user is None
+            created = user is None
             user = user or User.objects.create_user(email, name=options["name"])
             if options["owner"] and not user.is_superuser:
                 user.is_staff = user.is_superuser = True
                 user.save(update_fields=["is_staff", "is_superuser"])
-            user.groups.add(Group.objects.get(name=MEMBERS))
+            user.groups.add(Group.objects.get(name=MEMBERS_GROUP))
         try:
-            invite(user)
+            send_invitation(user)
         except (OSError, SMTPException) as error:
-            what = f"the mail was not sent ({type(error).__name__}: {error})"
-            raise CommandError(f"{what}; mend LOGIN_MAIL_* and invite {user.email} again") from None
-        what = "owner" if user.is_superuser else "member"
-        self.stdout.write(
-            f"{'made' if made else 'there is'} the {what} {user.email}; the mail to set a password was sent"
-        )
+            fault = f"the mail was not sent ({type(error).__name__}: {error})"
+            raise CommandError(f"{fault}; check LOGIN_MAIL_*, then invite {user.email} again") from None
+        role = "owner" if user.is_superuser else "member"
+        result = "created" if created else "found"
+        self.stdout.write(f"{result} the {role} {user.email}; the mail to set a password was sent")

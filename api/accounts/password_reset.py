@@ -1,7 +1,7 @@
-"""Asking for the mail by which a forgotten password is set anew.
+"""The view that requests a password reset, and the job that sends its mail.
 
-The request counts, queues the address and answers: it looks nobody up, so that it takes the same time for
-every address. The lookup, the key and the mail are made beside it (api/accounts/post.py).
+The view checks the rate limit and queues the address. It does not look the user up, so that it takes the
+same time for every address: the mail queue (api/accounts/mail_queue.py) does.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from allauth.headless.base.views import APIView
 from allauth.headless.internal.restkit import inputs
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from api.accounts import post
-from api.accounts.adapters import own_request
+from api.accounts import mail_queue
+from api.accounts.adapters import make_site_request
 
 
-class Input(inputs.Input):  # type: ignore[misc]  # allauth ships no types
-    """{"email": ...}: allauth's own input would look for the user."""
+class ResetRequestInput(inputs.Input):  # type: ignore[misc]  # allauth ships no types
+    """{"email": ...}; allauth's own input class would query the user."""
 
     email = inputs.EmailField()
 
 
-class RequestView(APIView):  # type: ignore[misc]
-    """POST auth/password/request, in place of allauth's view."""
+class ResetRequestView(APIView):  # type: ignore[misc]
+    """POST auth/password/request, instead of allauth's view."""
 
-    input_class = Input
-    input: Input
+    input_class = ResetRequestInput
+    input: ResetRequestInput
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer 200, 429 when too many were asked for, or 503 when too many wait to be sent."""
+        """Respond 200, 429 over the rate limit, or 503 when the mail queue is full."""
         email = self.input.cleaned_data["email"].lower()
         refused: HttpResponse | None = ratelimit.consume_or_429(request, action="reset_password", key=email)
         if refused:
             return refused
-        if post.crowded():
+        if mail_queue.is_full():
             error = {"code": "mail_busy", "message": "too many mails wait; try it again in some minutes"}
             return JsonResponse({"status": 503, "errors": [error]}, status=503, headers={"Retry-After": "60"})
-        post.soon(partial(send, email))
-        answer: HttpResponse = RequestPasswordResponse(request)
-        return answer
+        mail_queue.enqueue(partial(send_reset_mail, email))
+        response: HttpResponse = RequestPasswordResponse(request)
+        return response
 
 
-def send(email: str) -> None:
-    """Send whoever has the address *email* the mail to set a password; do nothing for an unknown one."""
-    request = own_request()
+def send_reset_mail(email: str) -> None:
+    """Send a mail to set a new password to *email*; do nothing for an unknown address."""
+    request = make_site_request()
     with request_context(request):
         form = ResetPasswordForm({"email": email})
         if form.is_valid():

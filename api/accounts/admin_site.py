@@ -1,4 +1,4 @@
-"""The admin's front door: shut to all but staff who have shown a second factor."""
+"""The admin site, which requires a second factor of staff."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 
-def second_factor(records: list[dict[str, Any]]) -> bool:
-    """Return whether *records* of how somebody logged in hold a second factor, or a passkey."""
+def has_second_factor(records: list[dict[str, Any]]) -> bool:
+    """Return whether the authentication *records* of a session include a second factor or a passkey."""
     return any(record.get("method") == "mfa" for record in records)
 
 
-class Site(AdminSite):
-    """Django's admin without its own login, which would pass limits and second factor by."""
+class MembersAdminSite(AdminSite):
+    """Django's admin without its own login, which would bypass rate limits and second factor."""
 
     site_header = site_title = "Members"
     index_title = "Who may read, and who may invite"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether *request* may see anything here."""
+        """Return whether the user of *request* is active staff with a second factor."""
         records = get_authentication_records(request, request.user)
-        return super().has_permission(request) and second_factor(records)
+        return super().has_permission(request) and has_second_factor(records)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Refuse: the login of the site is the only one."""
+        """Raise PermissionDenied: users log in on the site's own page."""
         raise PermissionDenied
 
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Lead to the page for it: that one ends other sessions, and writes a mail."""
+        """Redirect to the account page, which ends other sessions and sends a mail."""
         return HttpResponseRedirect("/account/")
