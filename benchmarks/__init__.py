@@ -1,1 +1,1 @@
-"""What the build costs, as ratios against a peer in the same run."""
+"""Benchmarks of build, server, login and delivery, as ratios against a reference in the same run."""

@@ -1,4 +1,4 @@
-"""``make bench``: the build against stock Pelican, on one generated corpus, in turns.
+"""``make bench``: the build against stock Pelican, on one generated corpus, interleaved.
 
 Works in a temporary folder. Writes its section of benchmarks/RESULTS.md. No network.
 """
@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import corpus, report
-from benchmarks.measure import Peer, Run, in_turns, median, ratio
+from benchmarks.measure import Command, Run, median, ratio, run_interleaved
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 
-# Pelican as `pelican-quickstart` leaves it, with its own smallest theme and as many feeds as ours.
+# The configuration of `pelican-quickstart`, with Pelican's smallest theme and as many feeds as ours.
 STOCK = """\
 AUTHOR, SITENAME, SITEURL, TIMEZONE = "A", "Stock", "https://stock.example", "UTC"
 PATH, THEME, DEFAULT_LANG = "content", "simple", "en"
@@ -27,7 +27,8 @@ FEED_ALL_ATOM, CATEGORY_FEED_ATOM = "feeds/all.atom.xml", "feeds/{slug}.atom.xml
 TAG_FEED_ATOM, FEED_MAX_ITEMS = "feeds/tag.{slug}.atom.xml", 20
 DEFAULT_PAGINATION, PLUGINS = 10, []
 """
-NO_GUESS = (
+NO_GUESSING = "stock, no guessing of languages"
+STOCK_NO_GUESSING = (
     STOCK
     + """\
 MARKDOWN = {
@@ -42,52 +43,54 @@ MARKDOWN = {
 )
 
 
-def project(folder: Path, pages: int) -> list[str]:
+def write_project(folder: Path, pages: int) -> list[str]:
     """Write a project with *pages* posts into *folder*; return the command that builds it."""
     shutil.copytree(ROOT / "theme", folder / "theme")
     for name in ("pelicanconf.py", "tests/data/site/site.toml"):
         shutil.copy(ROOT / name, folder)
-    corpus.write(folder / "content" / "posts", pages)
+    corpus.write_posts(folder / "content" / "posts", pages)
     (folder / "content" / "pages").mkdir()
     (folder / "content" / "pages" / "about.md").write_text("Title: About\n\nText.\n")
     return [PYTHON, "-m", "pipelines", "--project", str(folder), "build", "--as-of", "2027-01-01"]
 
 
-def _ours(folder: Path, pages: int) -> Peer:
-    argv = project(folder, pages)
-    return Peer("this build", argv, folder, partial(shutil.rmtree, folder / "out", ignore_errors=True))
+def _own_build(folder: Path, pages: int) -> Command:
+    argv = write_project(folder, pages)
+    return Command("this build", argv, folder, partial(shutil.rmtree, folder / "out", ignore_errors=True))
 
 
-def _stock(folder: Path, pages: int, name: str, settings: str) -> Peer:
-    corpus.write(folder / "content", pages)
+def _stock_pelican(folder: Path, pages: int, name: str, settings: str) -> Command:
+    corpus.write_posts(folder / "content", pages)
     (folder / "conf.py").write_text(settings)
     argv = [PYTHON, "-m", "pelican", "content", "-s", "conf.py", "-o", "output", "-q"]
-    return Peer(name, argv, folder, partial(shutil.rmtree, folder / "output", ignore_errors=True))
+    return Command(name, argv, folder, partial(shutil.rmtree, folder / "output", ignore_errors=True))
 
 
 def measure(pages: int, rounds: int) -> str:
-    """Return the table of one corpus size, as Markdown."""
+    """Return the table of one corpus size as Markdown."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("ours", "stock", "quiet"):
+        for part in ("ours", "stock", "no-guessing"):
             (folder / part).mkdir()
-        peers = [
-            _ours(folder / "ours", pages),
-            _stock(folder / "stock", pages, "stock Pelican", STOCK),
-            _stock(folder / "quiet", pages, "stock, no guessing of languages", NO_GUESS),
+        commands = [
+            _own_build(folder / "ours", pages),
+            _stock_pelican(folder / "stock", pages, "stock Pelican", STOCK),
+            _stock_pelican(
+                folder / "no-guessing", pages, "stock, no guessing of languages", STOCK_NO_GUESSING
+            ),
         ]
-        runs = in_turns(peers, rounds)
+        runs = run_interleaved(commands, rounds)
     lines = [
-        f"## {pages} pages, {rounds} rounds in turns",
+        f"## {pages} pages, {rounds} interleaved rounds",
         "",
         "| | wall s | CPU s | largest process MB | wall, this build to it: median (least to greatest) |",
         "|---|---:|---:|---:|---:|",
     ]
     for name, found in runs.items():
         least, middle, most = ratio(runs["this build"], found, _wall)
-        against = "" if name == "this build" else f"{middle:.2f} ({least:.2f} to {most:.2f})"
+        ratio_text = "" if name == "this build" else f"{middle:.2f} ({least:.2f} to {most:.2f})"
         figures = [median(found, what) for what in (_wall, _cpu, _memory)]
-        lines.append(f"| {name} | {figures[0]:.2f} | {figures[1]:.2f} | {figures[2]:.0f} | {against} |")
+        lines.append(f"| {name} | {figures[0]:.2f} | {figures[1]:.2f} | {figures[2]:.0f} | {ratio_text} |")
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +107,7 @@ def _memory(run: Run) -> float:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and write the section of the build."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.build")
     parser.add_argument("--pages", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--rounds", type=int, default=3)
@@ -116,13 +119,13 @@ def main() -> None:
         tables.append(measure(pages, options.rounds))
     head = """\
 One generated corpus (benchmarks/corpus.py: 8.8 kB a post, six code blocks, half of them without a
-language), whole processes, in turns, the first round not counted; medians. *This build* converts, checks
+language), whole processes, interleaved, after a warm-up round; medians. *This build* converts, checks
 every link, heading and image, minifies, hashes and compresses every file (gzip and brotli) and writes a feed
 for each tag, with its own theme; *stock Pelican* renders its smallest theme with as many feeds and does none
-of the rest. The third row is stock Pelican told not to guess the language of code.
+of the rest. The third row is stock Pelican with `guess_lang` off.
 
 """
-    report.write("What the build costs", "benchmarks.build", head + "\n".join(tables))
+    report.write_section("What the build costs", "benchmarks.build", head + "\n".join(tables))
     print("\n".join(tables))
 
 

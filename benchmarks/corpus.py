@@ -1,4 +1,4 @@
-"""A corpus of posts that both peers read: made from a seed, so that everybody measures the same.
+"""Generate a corpus of posts from a seed, so that each run measures the same input.
 
 Writes Markdown files. No network.
 """
@@ -22,11 +22,11 @@ _CODE = {
 }
 
 
-def write(folder: Path, pages: int, seed: int = 1) -> int:
-    """Write *pages* posts below *folder* in Pelican's own form; return their bytes.
+def write_posts(folder: Path, pages: int, seed: int = 1) -> int:
+    """Write *pages* posts below *folder* in Pelican's format; return their bytes.
 
-    Mean 8.8 kB and six code blocks each, half of them without a language, as
-    1,000 documents of real projects had on average.
+    A post has 8.8 kB and six code blocks on average, half of them without a language, like 1,000 documents
+    of real projects.
     """
     dice = random.Random(seed)
     folder.mkdir(parents=True)
@@ -41,7 +41,7 @@ def write(folder: Path, pages: int, seed: int = 1) -> int:
 def _post(dice: random.Random, number: int) -> str:
     day = f"{2016 + number % 10}-{1 + number % 12:02}-{1 + number % 28:02}"
     time = f"{8 + number % 12:02}:{number % 60:02}"
-    # No digits at the end of a tag: Pelican would write page 2 of "tag3" over the page of "tag32".
+    # No digits at the end of a tag: Pelican would overwrite the page of "tag32" with page 2 of "tag3".
     tags = ", ".join(sorted({dice.choice(_WORDS[:32]) for _ in range(3)}))
     parts = [f"Title: Post {number}\nDate: {day} {time}\nCategory: {_WORDS[number % 8]}\nTags: {tags}\n"]
     for section in range(6):

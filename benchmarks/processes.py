@@ -1,4 +1,4 @@
-"""Processes that are measured: which processors they have, what they hold and use, as the kernel counts it.
+"""CPU affinity, CPU time and memory of processes.
 
 Reads /proc. No writes, no network.
 """
@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def halves() -> tuple[set[int], set[int]]:
-    """Return the processors of the client and those of the server, which then do not wait for each other."""
+def split_processors() -> tuple[set[int], set[int]]:
+    """Return disjoint processors for client and server."""
     cores = sorted(os.sched_getaffinity(0))
     half = len(cores) // 2
     return (set(cores[:half]), set(cores[half:])) if half else (set(cores), set(cores))
 
 
 @contextmanager
-def on(cores: set[int]) -> Iterator[None]:
-    """Let what is started within the block run on *cores* alone."""
+def run_on(cores: set[int]) -> Iterator[None]:
+    """Set the CPU affinity of this process, and of those started within the block, to *cores*."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -31,37 +31,37 @@ def on(cores: set[int]) -> Iterator[None]:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that *pid* has started."""
+    """Return the child processes of *pid*."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def cpu(pids: Iterable[int]) -> float:
-    """Return the seconds of CPU that *pids* have used."""
+    """Return the CPU seconds of *pids*."""
     ticks = 0
     for pid in pids:
-        # After the name, which may hold spaces: utime and stime are fields 14 and 15 (proc(5)).
+        # Skip the name, which may contain spaces: utime and stime are fields 14 and 15 (proc(5)).
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> int:
-    """Return the kB of *pid* that are in memory, shared ones included."""
+    """Return the resident memory (RSS) of *pid* in kB."""
     return _kb(pid, "status", "VmRSS")
 
 
-def most_resident(pid: int) -> int:
-    """Return the most kB that *pid* ever had in memory at once, shared ones included."""
+def peak_resident(pid: int) -> int:
+    """Return the peak resident memory of *pid* in kB."""
     return _kb(pid, "status", "VmHWM")
 
 
 def proportional(pid: int) -> int:
-    """Return the kB of *pid* in memory, of what it shares with others only its part."""
+    """Return the proportional memory (PSS) of *pid* in kB: its share of shared pages."""
     return _kb(pid, "smaps_rollup", "Pss")
 
 
 def _kb(pid: int, file: str, name: str) -> int:
     found = re.search(rf"(?m)^{name}:\s+(\d+) kB$", Path(f"/proc/{pid}/{file}").read_text())
     if found is None:
-        raise RuntimeError(f"/proc/{pid}/{file} does not name {name}; this measurement needs Linux 4.14")
+        raise RuntimeError(f"/proc/{pid}/{file} has no {name}; this benchmark needs Linux 4.14")
     return int(found[1])

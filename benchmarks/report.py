@@ -1,4 +1,4 @@
-"""benchmarks/RESULTS.md: one section for each measurement, replaced by the measurement that it belongs to.
+"""Write benchmarks/RESULTS.md, with one section for each benchmark.
 
 Reads and writes benchmarks/RESULTS.md. No network.
 """
@@ -16,15 +16,15 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 
 
-def write(title: str, module: str, text: str) -> None:
-    """Replace the section *title*, or add it at the end; *module* of this command line measured *text*."""
+def write_section(title: str, module: str, text: str) -> None:
+    """Replace the section *title* with *text*, or append it; *module* is the benchmark of this process."""
     command = shlex.join(("python", "-m", module, *sys.argv[1:]))
     today = datetime.now(UTC).strftime("%Y-%m-%d")
-    fresh = f"# {title}\n\nWritten by `{command}` on {today}: {_machine()}.\n\n{text.strip()}\n"
+    section = f"# {title}\n\nWritten by `{command}` on {today}: {_machine()}.\n\n{text.strip()}\n"
     old = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
-    # Where a line begins with one "#" a section begins; the tables within have "##".
+    # A section starts with a "# " heading; headings inside a section start with "##".
     sections = {part.partition("\n")[0]: part for part in re.split(r"(?m)^(?=# )", old) if part.strip()}
-    sections[f"# {title}"] = fresh
+    sections[f"# {title}"] = section
     RESULTS.write_text("\n".join(part.strip() + "\n" for part in sections.values()), "utf-8")
 
 

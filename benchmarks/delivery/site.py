@@ -1,6 +1,6 @@
-"""This repository's own site as a clone with its history, published to servers of this machine.
+"""Publish a clone of this repository's own site to servers on the loopback.
 
-Reads the repository and out/ (bases and packages of the images). Works in the folder that it is given.
+Reads the repository and out/ (bases and packages of the images). Works in the given folder.
 Starts a registry, object storage, Git, skopeo. Network: the loopback alone.
 """
 
@@ -22,16 +22,16 @@ from pathlib import Path
 import httpx
 
 from benchmarks.build import PYTHON, ROOT
-from benchmarks.delivery.moved import Sent, sent
-from benchmarks.measure import Peer, run
+from benchmarks.delivery.traffic import Traffic, read_traffic
+from benchmarks.measure import Command, run_command
 from tests.support.delivery.targets import Place, services
 from tests.support.registry import LOGIN
 
 POST = "content/posts/equal-bytes.md"
 STYLE = "theme/less/prose.less"
-LAG = 1.0  # seconds until index.yaml is made anew: the default of Nexus (tests/fakes/nexus.py)
-KEPT = ("base", "wheels")  # of out/: fetched, not made by a run
-_WHO = {
+LAG = 1.0  # seconds until index.yaml is rebuilt: the default of Nexus (tests/fakes/nexus.py)
+BUILD_INPUTS = ("base", "wheels")  # in out/; a run needs them and does not build them
+_GIT_IDENTITY = {
     f"GIT_{credentials}_{what}": "bench@small.example"
     for credentials in ("AUTHOR", "COMMITTER")
     for what in ("NAME", "EMAIL")
@@ -40,68 +40,68 @@ _WHO = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One commit on its way to the index."""
+    """The costs of one commit on its way to the index."""
 
-    indexed: float  # seconds from before `git commit` until the index has named the stable chart
-    wall: float  # seconds, until the process has ended
-    cpu: float  # seconds, of the process and those that it started
-    steps: dict[str, float]  # seconds, by name; a name that came twice has the sum
-    sent: Sent
-    refused: int  # answers that a client has to ask again for
-    hand: float  # seconds of skopeo and PUT for the same images and chart
+    indexed: float  # seconds from before `git commit` until the index lists the stable chart
+    wall: float  # seconds of the process
+    cpu: float  # seconds, of the process and its children
+    steps: dict[str, float]  # seconds by name; the sum for a repeated name
+    traffic: Traffic
+    retried: int  # responses after which a client retries
+    manual: float  # seconds of skopeo and PUT for the same images and chart
 
     @property
-    def waited(self) -> float:
-        """Return the seconds in which nothing of it computed: index, servers, pauses, other work."""
+    def waiting(self) -> float:
+        """Return the seconds without CPU use: index, servers, pauses, other work."""
         return max(0.0, self.wall - self.cpu)
 
     @property
     def publishing(self) -> float:
-        """Return the seconds of the images and the charts on their way, without the index."""
+        """Return the seconds of uploading images and charts, without the index."""
         return sum(self.steps.get(name, 0.0) for name in ("image web", "image api", "chart"))
 
 
 class Site:
-    """The clone, its places, and what changes in it."""
+    """The clone, its publication targets, and its changes."""
 
     def __init__(self, project: Path, place: Place) -> None:
         self.project, self.place = project, place
         self._number = count(1)
 
-    def first(self) -> Delivery:
-        """Publish what is there."""
+    def publish_first(self) -> Delivery:
+        """Publish the unchanged clone for the first time."""
         return self._deliver("first", lambda: None, "true")
 
-    def word(self) -> Delivery:
+    def change_word(self) -> Delivery:
         """Change one word of one post."""
-        return self._deliver("word", self._word)
+        return self._deliver("word", self._replace_word)
 
-    def style(self) -> Delivery:
+    def change_style(self) -> Delivery:
         """Change one value of the stylesheet."""
         text = f"\n.prose-{next(self._number)} {{ color: inherit; }}\n"
         return self._deliver("style", lambda: _append(self.project / STYLE, text))
 
-    def nothing(self) -> Delivery:
-        """Run once more."""
+    def change_nothing(self) -> Delivery:
+        """Run again without a change."""
         return self._deliver("nothing", lambda: None, "true")
 
-    def cold(self) -> Delivery:
-        """Change one word with nothing left of the runs before."""
-        return self._deliver("cold", self._forget)
+    def change_word_cold(self) -> Delivery:
+        """Change one word without the output and caches of previous runs."""
+        return self._deliver("cold", self._clear_and_replace_word)
 
-    def _forget(self) -> None:
+    def _clear_and_replace_word(self) -> None:
         for one in (self.project / "out").iterdir():
-            if one.name not in KEPT:
+            if one.name not in BUILD_INPUTS:
                 shutil.rmtree(one) if one.is_dir() else one.unlink()
-        self._word()
+        self._replace_word()
 
-    def _word(self) -> None:
+    def _replace_word(self) -> None:
         file = self.project / POST
         text = file.read_text("utf-8")
-        fresh = f"pleasant{next(self._number)}"
-        file.write_text(re.sub(r"a pleasant\d* property", f"a {fresh} property", text), "utf-8")
-        if fresh not in file.read_text("utf-8"):
-            raise RuntimeError(f"{POST}: the word that is changed here is gone; choose another one")
+        word = f"pleasant{next(self._number)}"
+        file.write_text(re.sub(r"a pleasant\d* property", f"a {word} property", text), "utf-8")
+        if word not in file.read_text("utf-8"):
+            raise RuntimeError(f"{POST}: the word to change is missing; choose another one")
 
     def _deliver(self, name: str, before: Callable[[], None], commit: str = "git commit -qam x") -> Delivery:
         start = 0.0
@@ -113,13 +113,13 @@ class Site:
                 one.calls.clear()
             start = time.monotonic()
 
-        # A text goes out on the code of the release before; other code would have to pass its checks.
-        words = " --unchecked" if name in ("first", "style") else ""
-        argv = ("sh", "-c", f'{commit} && "$0" -m pipelines run{words}', PYTHON)
-        done = run(Peer(name, argv, self.project, prepare))
+        # A changed text is published with the checked code of the last release; other code needs new checks.
+        option = " --unchecked" if name in ("first", "style") else ""
+        argv = ("sh", "-c", f'{commit} && "$0" -m pipelines run{option}', PYTHON)
+        done = run_command(Command(name, argv, self.project, prepare))
         steps: dict[str, float] = {}
-        told = json.loads((self.project / "out/run.json").read_text("utf-8"))
-        for step in told["steps"]:
+        record = json.loads((self.project / "out/run.json").read_text("utf-8"))
+        for step in record["steps"]:
             steps[step["name"]] = steps.get(step["name"], 0.0) + step["seconds"]
         calls = self.place.calls()
         return Delivery(
@@ -127,19 +127,19 @@ class Site:
             wall=done.wall,
             cpu=done.cpu,
             steps=steps,
-            sent=sent(self.place),
-            refused=sum(call.status in (0, 429) or call.status >= 500 for call in calls),
-            hand=self._hand(told["version"].removesuffix("-rc")),
+            traffic=read_traffic(self.place),
+            retried=sum(call.status in (0, 429) or call.status >= 500 for call in calls),
+            manual=self._publish_manually(record["version"].removesuffix("-rc")),
         )
 
-    def _hand(self, version: str) -> float:
-        """Copy the images and PUT the chart to other places, without the proxies; return the seconds."""
+    def _publish_manually(self, version: str) -> float:
+        """Copy the images and PUT the chart to other targets, without the proxies; return the seconds."""
         at, out = self.place.services, self.project / "out"
         start = time.monotonic()
         for name in ("web", "api"):
-            words = ("copy", "-q", "--dest-tls-verify=false", "--dest-creds", ":".join(LOGIN))
-            place = f"docker://{at.registry.host}/hand/{name}:{version}"
-            subprocess.run(["skopeo", *words, f"oci:{out}/images/{name}", place], check=True)
+            options = ("copy", "-q", "--dest-tls-verify=false", "--dest-creds", ":".join(LOGIN))
+            destination = f"docker://{at.registry.host}/hand/{name}:{version}"
+            subprocess.run(["skopeo", *options, f"oci:{out}/images/{name}", destination], check=True)
         (chart,) = (out / "charts").glob(f"*-{version}*.tgz")
         url = f"{at.nexus.repository('hand')}/{chart.name}"
         httpx.put(url, content=chart.read_bytes(), auth=at.nexus.writer, trust_env=False)
@@ -151,42 +151,42 @@ def _append(file: Path, text: str) -> None:
 
 
 @contextmanager
-def published(folder: Path) -> Iterator[Site]:
-    """Clone HEAD into *folder* and run the servers; the environment is that of a runner, and no proxy's."""
+def run_servers(folder: Path) -> Iterator[Site]:
+    """Clone HEAD into *folder* and run the servers; set the environment of a CI runner, without a proxy."""
     project = folder / "site"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", ROOT, project], check=True)
-    for name in KEPT:
+    for name in BUILD_INPUTS:
         if not (ROOT / "out" / name).exists():
-            raise SystemExit(f"error: out/{name} is not there; run `make base` (needs buildah)")
+            raise SystemExit(f"error: out/{name}: does not exist; run `make base` (needs buildah)")
         shutil.copytree(ROOT / "out" / name, project / "out" / name)
     (project / ".git/info/exclude").write_text("/stderr.txt\n")
     (folder / "servers").mkdir()
     with services(folder / "servers") as servers:
         text = (project / "site.toml").read_text("utf-8")
-        place = servers.place(project)  # writes facts of the tests' site
+        place = servers.place(project)  # writes the settings of the tests' site
         servers.nexus.lag = LAG
         servers.nexus.shelves["hand"] = type(servers.nexus.shelves["charts"])()
-        (project / "site.toml").write_text(_placed(text, place), "utf-8")
+        (project / "site.toml").write_text(_with_targets(text, place), "utf-8")
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         home = os.environ.get("HOME", str(folder))
         os.environ.clear()
-        os.environ.update(place.environment(), **_WHO, PATH=path, HOME=home, LANG="C.UTF-8")
-        subprocess.run(["git", "-C", project, "commit", "-qam", "Places of this machine"], check=True)
+        os.environ.update(place.environment(), **_GIT_IDENTITY, PATH=path, HOME=home, LANG="C.UTF-8")
+        subprocess.run(["git", "-C", project, "commit", "-qam", "Publish to local targets"], check=True)
         yield Site(project, place)
 
 
-def _placed(text: str, place: Place) -> str:
-    """Return site.toml *text* with *place* in it."""
+def _with_targets(text: str, place: Place) -> str:
+    """Return the site.toml *text* with the targets of *place*."""
     front = place.services.front
-    facts = {
+    settings = {
         "registry": f"{front['registry'].host}/{place.name}",
         "repository": f"http://{front['nexus'].host}/repository/{place.name}",
         "endpoint": f"http://{front['storage'].host}",
         "assets": f"{place.name}-assets",
         "archive": f"{place.name}-archive",
     }
-    for key, value in facts.items():
+    for key, value in settings.items():
         text, changed = re.subn(rf'(?m)^{key}( *)= "[^"]*"', rf'{key}\1= "{value}"', text)
         if changed != 1:
-            raise RuntimeError(f"site.toml: {key} is there {changed} times")
+            raise RuntimeError(f"site.toml: {key}: found {changed} times; expected 1")
     return text

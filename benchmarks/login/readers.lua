@@ -1,8 +1,8 @@
--- wrk sends what a file holds, one request after the other, and begins again at its end: so each comes
--- from another reader. Argument: the file. A line of one dot ends a request.
+-- wrk sends the requests of a file one after the other, and repeats them: each comes from another reader.
+-- Argument: the file. A line with one dot ends a request.
 local all, last = {}, 0
 
--- Each thread begins elsewhere: the numbers are given out before the threads run.
+-- Each thread starts at another request: setup() numbers the threads before they run.
 local threads = 0
 function setup(thread)
    thread:set("number", threads)

@@ -1,6 +1,6 @@
-"""Many readers: members of the site, their sessions, and the requests that they send.
+"""Members of the site, their sessions, and their requests.
 
-Writes members into the database of a running site, through Django, and files for wrk. Network: the
+Inserts members into the database of a running site through Django. Writes files for wrk. Network: the
 loopback alone.
 """
 
@@ -17,13 +17,13 @@ from tests.api.running import Site
 SCRIPT = Path(__file__).with_name("readers.lua")
 CONNECTIONS = 50
 MEMBERS = 1_000  # of the site, with one password
-STRANGERS = 20_000  # sessions of others, which a query without an index would read
-SESSIONS = 50  # of the members who read
-# A reader may ask for 50 members' pages a second and log in 30 times a minute: nobody gets there.
+OTHER_SESSIONS = 20_000  # which a query without an index would read
+SESSIONS = 50  # of reading members
+# So many that none reaches NGINX's limits of 50 members' pages a second and 30 logins a minute.
 ADDRESSES = 10_000
 
-# Run by `manage.py shell`. One hash for all: it is verified, not made, when somebody logs in.
-_FILL = """
+# Run by `manage.py shell`. All users share one hash, since a login only verifies it.
+_INSERT = """
 from datetime import timedelta
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
@@ -32,10 +32,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 from api.accounts.models import MEMBERS_GROUP, Session, User
 
-kept, later = make_password({password!r}), timezone.now() + timedelta(1)
+encoded, later = make_password({password!r}), timezone.now() + timedelta(1)
 group = Group.objects.get(name=MEMBERS_GROUP)
 with transaction.atomic():
-    users = User.objects.bulk_create(User(email=e, password=kept) for e in {emails!r})
+    users = User.objects.bulk_create(User(email=e, password=encoded) for e in {emails!r})
     EmailAddress.objects.bulk_create(
         EmailAddress(user=u, email=u.email, verified=True, primary=True) for u in users
     )
@@ -45,7 +45,7 @@ with transaction.atomic():
         for n in range({strangers})
     )
 with connection.cursor() as cursor:
-    cursor.execute("ANALYZE")  # what a server does by itself after a while
+    cursor.execute("ANALYZE")  # as autovacuum does after a while
 """
 
 
@@ -54,31 +54,31 @@ def emails() -> list[str]:
     return [f"reader{number}@example.org" for number in range(MEMBERS)]
 
 
-def fill(site: Site, password: str) -> None:
-    """Write the members, and sessions of others, into the database of *site*."""
-    site.python(_FILL.format(password=password, emails=emails(), strangers=STRANGERS))
+def insert_members(site: Site, password: str) -> None:
+    """Insert the members and the other sessions into the database of *site*."""
+    site.python(_INSERT.format(password=password, emails=emails(), strangers=OTHER_SESSIONS))
 
 
-def enter(site: Site, password: str) -> list[str]:
+def log_in(site: Site, password: str) -> list[str]:
     """Log members in; return their cookies."""
     found = []
     for email in emails()[:SESSIONS]:
         one = site.browser()
-        answer = one.login(email, password)
-        if answer.status != 200:
-            raise RuntimeError(f"{email} cannot log in: {answer.status} {answer.body[:500]!r}")
+        response = one.login(email, password)
+        if response.status != 200:
+            raise RuntimeError(f"{email}: login failed: {response.status} {response.body[:500]!r}")
         found.append("; ".join(f"{name}={value}" for name, value in one.jar.items()))
     return found
 
 
-def write(file: Path, requests: Iterable[str]) -> Path:
-    """Write *requests* into *file* for readers.lua."""
+def write_requests(file: Path, requests: Iterable[str]) -> Path:
+    """Write *requests* into *file* in the format of readers.lua."""
     file.write_bytes("".join(f"{one}\n.\n" for one in requests).encode())
     return file
 
 
-def request(method: str, path: str, headers: Mapping[str, str], body: str = "") -> str:
-    """Return a request as it is sent."""
+def format_request(method: str, path: str, headers: Mapping[str, str], body: str = "") -> str:
+    """Return the text of an HTTP/1.1 request."""
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -86,19 +86,19 @@ def request(method: str, path: str, headers: Mapping[str, str], body: str = "") 
 
 
 def addresses() -> list[str]:
-    """Return the addresses from which readers come: of the 512 networks of RFC 2544, each in turn."""
+    """Return the addresses of readers: from each of the 512 networks of RFC 2544 in turn."""
     return [f"198.{18 + n % 2}.{n // 2 % 256}.{n // 512 + 1}" for n in range(ADDRESSES)]
 
 
-def visits(file: Path, path: str, cookies: list[str], name: str, headers: Mapping[str, str]) -> Path:
-    """Write a GET of *path* from every address, told in the header *name*, with the next of *cookies*."""
+def write_visits(file: Path, path: str, cookies: list[str], name: str, headers: Mapping[str, str]) -> Path:
+    """Write a GET of *path* from every address, sent in the header *name*, with *cookies* in turn."""
     pairs = zip(addresses(), islice(cycle(cookies), ADDRESSES), strict=True)
-    return write(
-        file, (request("GET", path, {**headers, name: one, "Cookie": cookie}) for one, cookie in pairs)
+    return write_requests(
+        file, (format_request("GET", path, {**headers, name: one, "Cookie": cookie}) for one, cookie in pairs)
     )
 
 
 def load(port: int, file: Path, seconds: int, connections: int = CONNECTIONS) -> Load:
-    """Send what is in *file* to *port*, as fast as it is answered."""
-    words = ("--script", str(SCRIPT), "--timeout", "20s")
-    return wrk.load(f"http://127.0.0.1:{port}", connections, seconds, words, [str(file)])
+    """Send the requests of *file* to *port* in a closed loop."""
+    options = ("--script", str(SCRIPT), "--timeout", "20s")
+    return wrk.load(f"http://127.0.0.1:{port}", connections, seconds, options, [str(file)])

@@ -1,6 +1,6 @@
-"""The site whose login is measured: as on a cluster, with the database elsewhere.
+"""The measured site: as on a cluster, with the database on other processors.
 
-Reads the repository. Works in the folder that it is given. Starts NGINX, gunicorn, PostgreSQL.
+Reads the repository. Works in the given folder. Starts NGINX, gunicorn, PostgreSQL.
 Network: the loopback alone.
 """
 
@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.build import PYTHON, ROOT, project
+from benchmarks.build import PYTHON, ROOT, write_project
 from tests.api.database import postgres
 from tests.api.running import Site, running
 from tests.support.previews import free_port
@@ -23,9 +23,9 @@ from tests.support.previews import free_port
 PUBLIC, GATED = "/open/", "/members/closed/"
 
 
-def built(folder: Path) -> Path:
-    """Build a site in *folder* that has one page twice: for everybody, and for members."""
-    command = project(folder, 3)
+def build_site(folder: Path) -> Path:
+    """Build a site in *folder* with one page twice: public, and for members."""
+    command = write_project(folder, 3)
     shutil.copytree(ROOT / "images", folder / "images")
     _, _, text = (folder / "content/posts/post-00000.md").read_text().partition("\n\n")
     page = f"---\ntitle: A page of text\n---\n{text}"
@@ -38,37 +38,37 @@ def built(folder: Path) -> Path:
 
 @contextmanager
 def databases(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the address of an empty database of each kind, by the kind's name."""
+    """Yield the URL of an empty database of each kind, by the name of the kind."""
     with ExitStack() as stack:
-        with processes.on(processes.halves()[0]):
+        with processes.run_on(processes.split_processors()[0]):
             server = stack.enter_context(postgres())
         yield {"SQLite": f"sqlite:///{folder}/login.sqlite3", "PostgreSQL": server.url("login")}
 
 
 @contextmanager
-def served(folder: Path, site: Path, database: str) -> Iterator[Site]:
+def run_site(folder: Path, site: Path, database: str) -> Iterator[Site]:
     """Run NGINX and one process of the API on the server's processors, with *database*."""
     folder.mkdir()
     with ExitStack() as stack:
-        with processes.on(processes.halves()[1]):
+        with processes.run_on(processes.split_processors()[1]):
             one = stack.enter_context(running(folder, site, database))
         yield one
 
 
 @contextmanager
-def bare(folder: Path) -> Iterator[int]:
-    """Run gunicorn, told as for the API, with an application that does nothing; yield its port."""
+def run_minimal_app(folder: Path) -> Iterator[int]:
+    """Run gunicorn, configured as for the API, with a minimal application; yield its port."""
     port = free_port()
     argv = [PYTHON, "-m", "gunicorn", "--config", "python:api.config.gunicorn"]
-    argv += ["--bind", f"127.0.0.1:{port}", "benchmarks.login.bare:application"]
-    said = folder / "bare.log"
-    with said.open("wb") as log, processes.on(processes.halves()[1]):
+    argv += ["--bind", f"127.0.0.1:{port}", "benchmarks.login.minimal_app:application"]
+    log_file = folder / "minimal.log"
+    with log_file.open("wb") as log, processes.run_on(processes.split_processors()[1]):
         one = subprocess.Popen(argv, cwd=ROOT, stdout=log, stderr=log)
     try:
         end = time.monotonic() + 30
-        while status(port, "/", {}) != 204:
+        while get_status(port, "/", {}) != 204:
             if one.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"gunicorn does not answer: {said.read_text()}")
+                raise RuntimeError(f"gunicorn does not start: {log_file.read_text()}")
             time.sleep(0.05)
         yield port
     finally:
@@ -76,13 +76,13 @@ def bare(folder: Path) -> Iterator[int]:
         one.wait(60)
 
 
-def status(port: int, path: str, headers: dict[str, str]) -> int:
-    """Return the status of one answer; 0 when there is none."""
-    line = HTTPConnection("127.0.0.1", port, timeout=30)
+def get_status(port: int, path: str, headers: dict[str, str]) -> int:
+    """Return the status of a GET; 0 without a response."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        line.request("GET", path, headers=headers)
-        return line.getresponse().status
-    except (OSError, HTTPException):  # it is starting; who waits for it knows for how long
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+    except (OSError, HTTPException):  # the server is starting
         return 0
     finally:
-        line.close()
+        connection.close()

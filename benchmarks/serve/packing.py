@@ -1,6 +1,6 @@
-"""How long ``image web`` takes after a page was changed.
+"""Time ``image web`` after a changed page.
 
-Changes a page of a project and builds it anew. Starts the commands. No network.
+Changes a page of a project and rebuilds it. Starts the commands. No network.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.build import PYTHON
-from benchmarks.measure import Peer, in_turns, met
+from benchmarks.measure import Command, format_met, run_interleaved
 
-PACKING = 1.0  # seconds
+BAR = 1.0  # seconds, for `image web`
 
 
-def packing(site: Path, pages: int, build: list[str], rounds: int) -> str:
-    """Return how long `image` takes after one of the *pages* of *site* has changed, as Markdown."""
+def measure_packing(site: Path, pages: int, build: list[str], rounds: int) -> str:
+    """Return the time of `image web` after one of the *pages* of *site* has changed, as Markdown."""
     page = site / "content" / "posts" / "post-00003.md"
 
     def change() -> None:
@@ -24,11 +24,11 @@ def packing(site: Path, pages: int, build: list[str], rounds: int) -> str:
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
 
     argv = [PYTHON, "-m", "pipelines", "--project", str(site), "image", "web"]
-    (runs,) = in_turns([Peer("image after a change", argv, site, change)], rounds).values()
+    (runs,) = run_interleaved([Command("image after a change", argv, site, change)], rounds).values()
     walls = [run.wall for run in runs]
     middle, cpu = statistics.median(walls), statistics.median(run.cpu for run in runs)
     return (
         f"`image web` on a site of {pages} posts, after one of them has changed and the site is built: "
         f"{middle:.2f} s ({min(walls):.2f} to {max(walls):.2f}), {cpu:.2f} s of CPU, medians of {rounds} "
-        f"whole processes; bar {PACKING:.0f} s: {met(middle <= PACKING)}."
+        f"whole processes; bar {BAR:.0f} s: {format_met(middle <= BAR)}."
     )

@@ -1,4 +1,4 @@
-"""The least that gunicorn can run: what is left of a request when no Django answers it.
+"""A minimal WSGI application: the cost of gunicorn without Django.
 
 No reads, no writes, no network.
 """
@@ -10,6 +10,6 @@ from typing import Any
 
 
 def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer 204 to everything, as the gate does to a member."""
+    """Respond 204 to every request, like the gate to a member."""
     start("204 No Content", [])
     return []

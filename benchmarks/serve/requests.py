@@ -1,4 +1,4 @@
-"""What the servers of the comparison have, and what they are asked for.
+"""The files of the compared servers, and the requests sent to them.
 
 Reads the project of a built site. Writes the tree that NGINX runs on. No network.
 """
@@ -17,20 +17,20 @@ from pipelines.image import layer
 from pipelines.image.web import web_files
 from pipelines.site.output import compression
 
-PAGE, ASSET = 10_000, 2_000  # bytes of what is asked for
+PAGE, ASSET = 10_000, 2_000  # bytes of the requested files
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for, again and again."""
+    """A request that is repeated."""
 
     name: str
     path: str
     coding: str  # Accept-Encoding
 
 
-def unpack(site: Path, root: Path) -> None:
-    """Write what is above the base of the image of *site* into *root*, with room to write and the modules."""
+def unpack_image(site: Path, root: Path) -> None:
+    """Extract the layers above the base of the image of *site* into *root*; add tmp/ and the modules."""
     for files in web_files(site, config.load_config(site))[1].values():
         with tarfile.open(fileobj=io.BytesIO(layer.pack_files(files))) as tar:
             tar.extraction_filter = lambda member, _: member  # Python 3.11.2 has no argument for it
@@ -40,12 +40,12 @@ def unpack(site: Path, root: Path) -> None:
     (root / "usr/lib/nginx/modules").symlink_to(MODULES)
 
 
-def requests(root: Path) -> list[Request]:
-    """Return what is asked for: the page of *root* nearest to 10 kB, and a small asset, in each coding."""
+def select_requests(root: Path) -> list[Request]:
+    """Return requests for the page of *root* nearest to 10 kB and for a small asset, in each coding."""
     public = root / "srv" / "public"
     sizes = {file: file.stat().st_size for file in public.rglob("*/index.html")}
     page = min(sorted(sizes), key=lambda file: abs(sizes[file] - PAGE))
-    # The theme has one large style sheet; its first rules make a small one.
+    # The theme has one large style sheet: cut a small one from its start.
     (style,) = (public / "assets").glob("site.*.css")
     data = style.read_bytes()[:ASSET]
     small = public / "assets" / f"small.{hashlib.sha256(data).hexdigest()[:8]}.css"
@@ -55,9 +55,9 @@ def requests(root: Path) -> list[Request]:
         strict=True,
     ):
         file.write_bytes(text)
-    places = {
+    paths = {
         f"page of {sizes[page] / 1000:.1f} kB": f"/{page.parent.relative_to(public).as_posix()}/",
         f"asset of {len(data) / 1000:.1f} kB": f"/{small.relative_to(public).as_posix()}",
     }
     codings = ("identity", "gzip", "br")
-    return [Request(name, path, coding) for name, path in places.items() for coding in codings]
+    return [Request(name, path, coding) for name, path in paths.items() for coding in codings]
