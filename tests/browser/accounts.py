@@ -1,12 +1,11 @@
-"""Members of a site with its login, in real browsers.
+"""Members of a site with login, in real browsers.
 
-    with accounts(browser, folder) as site:
-        ann = site.member("ann")           # a user with PASSWORD
-        with site.reader(ann) as page:     # a browser of her own
+    with run_accounts(browser, folder) as accounts:
+        ann = accounts.member()            # a user with PASSWORD
+        with accounts.page() as page:      # in a browser context of its own
             login(page, ann)
 
-Each reader has an address and a storage of its own, so that no test uses up
-another one's attempts.
+Each browser context has its own IP address and storage, so that tests do not share rate limits.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from tests.web.conftest import CANARY, build_web_project
 INSIDE = "/members/inside/"
 NEW_PASSWORD = "another walk at dawn"
 _NUMBERS = itertools.count(1)
-# Made at once in one process, which takes as long to start as to make all of them.
-_STOCK = 56
-_IDLE = 10  # the first of them: looked at in the admin, and in no test that logs in
-_MAKE = """
+# Created together in one process, whose start takes as long as creating all of them.
+_MEMBERS = 56
+_RESERVED = 10  # the first of them: only for tests of the admin
+_INSERT_MEMBERS = """
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from allauth.account.models import EmailAddress
@@ -47,8 +46,8 @@ for number in range({count}):
     user.groups.add(group)
     EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
 """
-# What the policy forbids is told to the console too, where it counts as trouble.
-_TELL = """
+# Log violations of the policy to the console, so that the test fails.
+_REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", event =>
     console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`));
 """
@@ -56,7 +55,7 @@ addEventListener("securitypolicyviolation", event =>
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody who may read the members' pages."""
+    """A member of the site."""
 
     email: str
     name: str
@@ -65,23 +64,23 @@ class Member:
 
 @dataclass
 class Accounts:
-    """A site with its login, and the members who have not been in a test yet."""
+    """A site with login, and its members that no test has used yet."""
 
     site: Site
     browser: Browser
-    stock: list[Member] = field(default_factory=list)
+    unused: list[Member] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        """Return what readers open."""
+        """Return the URL of the site."""
         return self.site.url
 
     def member(self) -> Member:
-        """Return a member whom no other test knows."""
-        return self.stock.pop()
+        """Return a member that no other test uses."""
+        return self.unused.pop()
 
-    def own(self, member: Member) -> None:
-        """Make *member* an owner: staff, and more."""
+    def make_owner(self, member: Member) -> None:
+        """Make *member* an owner: staff and superuser."""
         self.site.python(
             "from api.accounts.models import User\n"
             f"User.objects.filter(email={member.email!r}).update(is_staff=True, is_superuser=True)"
@@ -89,7 +88,7 @@ class Accounts:
 
     @contextmanager
     def context(self, **options: Any) -> Iterator[BrowserContext]:
-        """Open a browser in a network that nobody else has: each has a limit."""
+        """Open a browser context with a network of its own, since NGINX limits each network."""
         number = next(_NUMBERS)
         address = f"198.19.{number % 250}.{number // 250 + 1}"
         context = self.browser.new_context(
@@ -100,7 +99,7 @@ class Accounts:
         )
         context.set_default_timeout(PATIENCE * 1000)
         expect.set_options(timeout=PATIENCE * 1000)
-        context.add_init_script(_TELL)
+        context.add_init_script(_REPORT_VIOLATIONS)
         try:
             yield context
         finally:
@@ -108,35 +107,37 @@ class Accounts:
 
     @contextmanager
     def page(self, **options: Any) -> Iterator[Page]:
-        """Open a page in a browser of its own; when the block ends, no script may have complained."""
-        complaints: list[str] = []
+        """Open a page in its own context; fail if it has logged an error when the block ends."""
+        errors: list[str] = []
 
-        def hear(message: ConsoleMessage) -> None:
-            refused = "Failed to load resource" in message.text  # 401 is what the API answers strangers
+        def on_console(message: ConsoleMessage) -> None:
+            refused = "Failed to load resource" in message.text  # the API responds 401 without a login
             if message.type in ("error", "warning") and not refused:
-                complaints.append(message.text)
+                errors.append(message.text)
 
         with self.context(**options) as context:
             page = context.new_page()
-            page.on("console", hear)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", on_console)
+            page.on("pageerror", lambda error: errors.append(str(error)))
             yield page
-            assert complaints == [], complaints
+            assert errors == [], errors
 
 
 @contextmanager
-def accounts(browser: Browser, folder: Path) -> Iterator[Accounts]:
+def run_accounts(browser: Browser, folder: Path) -> Iterator[Accounts]:
     """Build a site in *folder* and run it with its login on SQLite."""
     project = build_web_project(folder)
     with running(folder, project, f"sqlite:///{folder}/login.sqlite3") as site:
-        site.python(_MAKE.format(count=_STOCK, password=PASSWORD))
-        stock = [Member(f"reader{number}@example.org", f"Reader {number}") for number in range(_IDLE, _STOCK)]
-        yield Accounts(site, browser, stock)
+        site.python(_INSERT_MEMBERS.format(count=_MEMBERS, password=PASSWORD))
+        unused = [
+            Member(f"reader{number}@example.org", f"Reader {number}") for number in range(_RESERVED, _MEMBERS)
+        ]
+        yield Accounts(site, browser, unused)
 
 
 @contextmanager
-def down(accounts: Accounts) -> Iterator[None]:
-    """Stop the API, as a cluster does, until the block ends."""
+def stop_api(accounts: Accounts) -> Iterator[None]:
+    """Stop the API with SIGTERM until the block ends."""
     (process,) = accounts.site.processes
     assert process.stop() == 0
     try:
@@ -147,28 +148,28 @@ def down(accounts: Accounts) -> Iterator[None]:
 
 
 def fill_login(page: Page, member: Member, password: str = "") -> None:
-    """Fill the login form that is on the page, and send it."""
+    """Fill the login form of the open page, and send it."""
     page.get_by_label("E-mail address").fill(member.email)
     page.get_by_label("Password", exact=True).fill(password or member.password)
     page.get_by_role("button", name="Log in", exact=True).click()
 
 
 def login(page: Page, member: Member, password: str = "") -> None:
-    """Log in on the login page, and arrive at the account."""
+    """Log in on the login page, and wait for the account page."""
     page.goto("/account/login/")
     fill_login(page, member, password)
     expect(page.locator("#account-name")).to_have_text(member.name)
 
 
-def show_again(page: Page, member: Member) -> None:
-    """Answer the question whether it is still the same person."""
+def reauthenticate(page: Page, member: Member) -> None:
+    """Enter the password in the dialog of reauthentication."""
     dialog = page.get_by_role("dialog", name="Is it still you?")
     dialog.get_by_label("Password", exact=True).fill(member.password)
     dialog.get_by_role("button", name="Continue").click()
 
 
 def totp(secret: str) -> str:
-    """Return the code of RFC 6238 for now, which is good for three seconds at least."""
+    """Return the current code of RFC 6238, valid for at least three more seconds."""
     if (left := 30 - time.time() % 30) < 3:
         time.sleep(left)
     key = base64.b32decode(secret.replace(" ", ""))
@@ -181,7 +182,7 @@ def totp(secret: str) -> str:
 def set_up_totp(page: Page, member: Member) -> tuple[str, list[str]]:
     """Set up an authenticator app on the account page; return its secret and the recovery codes."""
     page.get_by_role("button", name="Set up an app").click()
-    show_again(page, member)
+    reauthenticate(page, member)
     expect(page.locator("#totp-secret")).to_be_visible()
     secret = page.locator("#totp-secret").inner_text()
     page.get_by_label("The code that the app shows now").fill(totp(secret))
@@ -192,7 +193,7 @@ def set_up_totp(page: Page, member: Member) -> tuple[str, list[str]]:
 
 
 def add_authenticator(page: Page) -> None:
-    """Give the browser an authenticator that makes passkeys and asks nobody."""
+    """Add a virtual authenticator, which creates passkeys without a user's action."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     options = {
@@ -206,8 +207,8 @@ def add_authenticator(page: Page) -> None:
     session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
-def calls(page: Page, part: str = "/_allauth/") -> list[str]:
-    """Return a list that grows by each request whose address holds *part*."""
+def record_requests(page: Page, part: str = "/_allauth/") -> list[str]:
+    """Return a list to which each request is appended whose URL contains *part*."""
     found: list[str] = []
     page.on("request", lambda one: found.append(f"{one.method} {one.url}") if part in one.url else None)
     return found
@@ -219,13 +220,13 @@ __all__ = [
     "NEW_PASSWORD",
     "Accounts",
     "Member",
-    "accounts",
     "add_authenticator",
-    "calls",
-    "down",
     "fill_login",
     "login",
+    "reauthenticate",
+    "record_requests",
+    "run_accounts",
     "set_up_totp",
-    "show_again",
+    "stop_api",
     "totp",
 ]

@@ -1,7 +1,7 @@
-"""One browser and one site for all tests of this folder.
+"""Fixtures: one browser and one site for all tests of this package.
 
-The scope is the folder, not the session: Playwright keeps an event loop running
-in the thread of the tests, in which no other test could start its own.
+The scope is the package and not the session: Playwright keeps an event loop running in the thread of the
+tests, so that no other test could start its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.accounts import Accounts
-from tests.browser.accounts import accounts as running
-from tests.browser.crowded import crowded_site
-from tests.browser.visits import ARGUMENTS, REFUSED, Reader
+from tests.browser.accounts import run_accounts as running
+from tests.browser.large_site import build_large_site
+from tests.browser.visits import CHROMIUM_ARGUMENTS, ERROR_STATUSES, Reader
 from tests.support.static_server import serve
 from tests.support.tools import need
 from tests.support.trees import Site, owner_site, require_package
@@ -22,45 +22,45 @@ from tests.support.trees import Site, owner_site, require_package
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, headless."""
     program = need("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="package")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """The small site with more posts in it."""
-    return crowded_site(tmp_path_factory.mktemp("crowded"))
+def large_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The small site with more content."""
+    return build_large_site(tmp_path_factory.mktemp("large-site"))
 
 
 @pytest.fixture(scope="package")
-def base(crowded: Site) -> Iterator[str]:
-    """Where the crowded site is served."""
-    with serve(crowded.out, REFUSED) as address:
+def base(large_site: Site) -> Iterator[str]:
+    """The URL of the served large site."""
+    with serve(large_site.out, ERROR_STATUSES) as address:
         yield address
 
 
 @pytest.fixture(scope="package")
 def reader(browser: Browser, base: str) -> Iterator[Reader]:
-    """Whoever visits the crowded site."""
+    """A reader of the large site."""
     reader = Reader(browser, base)
     yield reader
     reader.close()
 
 
 @pytest.fixture(scope="package")
-def owners(tmp_path_factory: pytest.TempPathFactory) -> Site:
+def owner_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The site of this repository."""
     return owner_site(tmp_path_factory)
 
 
 @pytest.fixture(scope="package")
-def owners_base(owners: Site) -> Iterator[str]:
-    """Where the site of this repository is served."""
-    with serve(owners.out) as address:
+def owner_base(owner_site: Site) -> Iterator[str]:
+    """The URL of the served site of this repository."""
+    with serve(owner_site.out) as address:
         yield address
 
 
@@ -72,7 +72,7 @@ def axe() -> str:
 
 @pytest.fixture(scope="package")
 def accounts(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """A site that runs with its login."""
+    """A running site with login."""
     need("nginx")
     with running(browser, tmp_path_factory.mktemp("accounts")) as one:
         yield one

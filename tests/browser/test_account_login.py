@@ -1,4 +1,4 @@
-"""Logging in and out, as readers do it."""
+"""Logging in and out in a browser."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.accounts import CANARY, INSIDE, Accounts, calls, fill_login, login
+from tests.browser.accounts import CANARY, INSIDE, Accounts, fill_login, login, record_requests
 
 pytestmark = pytest.mark.browser
 
 
 def error(page: Page) -> str:
-    """Return what the login form says is wrong."""
+    """Return the error of the login form."""
     line = page.locator("#login-error")
     expect(line).not_to_be_empty()
     return line.inner_text()
 
 
-def test_a_stranger_is_asked_nothing_and_sees_the_way_in(accounts: Accounts) -> None:
-    """No request to the API, nothing stored, no cookie: on any page, the login's own included."""
+def test_without_a_login_pages_show_the_link_and_send_no_api_request(accounts: Accounts) -> None:
+    """No request to the API, no storage, no cookie: on any page, including the login page."""
     with accounts.page() as page:
-        asked = calls(page)
+        requests = record_requests(page)
         for path in ("/", "/about/", "/account/login/", "/account/reset/"):
             page.goto(path)
             expect(page.get_by_role("link", name="Login", exact=True)).to_be_visible()
             expect(page.locator(".menu-member")).to_be_hidden()
-        assert (asked, page.context.cookies()) == ([], [])
+        assert (requests, page.context.cookies()) == ([], [])
         assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
 def test_a_member_logs_in_and_out(accounts: Accounts) -> None:
-    """The header shows the name at once on every page, and the login again afterwards."""
+    """The header shows the name on every page, and the login link after the logout."""
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
@@ -49,13 +49,13 @@ def test_a_member_logs_in_and_out(accounts: Accounts) -> None:
         assert page.goto(INSIDE).status == 401  # type: ignore[union-attr]
 
 
-def test_the_name_is_there_from_the_first_paint_on(accounts: Accounts) -> None:
-    """Whatever is painted first shows the name: it does not wait for the API, which is silent here."""
+def test_the_first_paint_shows_the_name(accounts: Accounts) -> None:
+    """The name does not wait for the API, which never responds in this test."""
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
-        page.route("**/_allauth/**", lambda route: None)  # no answer, ever
-        # Looks at what there is each time before the browser paints.
+        page.route("**/_allauth/**", lambda route: None)  # never respond
+        # Record what is visible before each of the first five paints.
         page.add_init_script(
             """window.painted = new Promise(done => {
                 const seen = [];
@@ -76,21 +76,21 @@ def test_the_name_is_there_from_the_first_paint_on(accounts: Accounts) -> None:
         page.unroute_all()
 
 
-def test_a_mark_without_a_session_is_corrected(accounts: Accounts) -> None:
-    """One question, after the page has loaded, and only where there is a mark."""
+def test_a_stored_name_without_a_session_is_removed(accounts: Accounts) -> None:
+    """One request after the page has loaded, and only with a stored name."""
     with accounts.page() as page:
         page.goto("/about/")
         page.evaluate("localStorage.setItem('member', 'Somebody')")
-        asked = calls(page)
+        requests = record_requests(page)
         page.goto("/about/")
         expect(page.get_by_role("link", name="Login", exact=True)).to_be_visible()
         assert page.evaluate("localStorage.length") == 0
         page.goto("/")
         page.wait_for_load_state("networkidle")
-        assert len(asked) == 1
+        assert len(requests) == 1
 
 
-def test_a_name_is_text_and_never_markup(accounts: Accounts) -> None:
+def test_a_stored_name_is_escaped(accounts: Accounts) -> None:
     with accounts.page() as page:
         page.goto("/about/")
         page.evaluate("localStorage.setItem('member', '<img src=x onerror=alert(1)>')")
@@ -99,22 +99,22 @@ def test_a_name_is_text_and_never_markup(accounts: Accounts) -> None:
         expect(page.locator("[data-member-name]")).to_have_text("<img src=x onerror=alert(1)>")
 
 
-def test_a_wrong_password_is_told_and_does_not_tell_who_is_a_member(accounts: Accounts) -> None:
-    """The words are tied to the form's alert; what was typed stays, but for nothing."""
+def test_a_wrong_password_and_an_unknown_address_show_the_same_error(accounts: Accounts) -> None:
+    """The form's alert announces it, and the form keeps its values."""
     member = accounts.member()
     with accounts.page() as page:
         page.goto("/account/login/")
         fill_login(page, member, "certainly not it")
-        told = error(page)
+        message = error(page)
         page.get_by_label("E-mail address").fill("nobody-at-all@example.org")
         page.get_by_role("button", name="Log in", exact=True).click()
         expect(page.locator("#login")).to_have_attribute("aria-busy", "false")
-        assert told == error(page) == "E-mail address and password do not belong together."
-        expect(page.get_by_role("alert").first).to_have_text(told)
+        assert message == error(page) == "E-mail address and password do not belong together."
+        expect(page.get_by_role("alert").first).to_have_text(message)
 
 
-def test_five_failures_lock_and_it_is_told(accounts: Accounts) -> None:
-    """Even for the right password: else the answer would tell it."""
+def test_five_failures_lock_the_account_and_show_why(accounts: Accounts) -> None:
+    """The lock applies to the right password, too, or the response would confirm it."""
     member = accounts.member()
     with accounts.page() as page:
         page.goto("/account/login/")
@@ -126,8 +126,8 @@ def test_five_failures_lock_and_it_is_told(accounts: Accounts) -> None:
         expect(page.locator("#login-error")).to_contain_text("Too many failed attempts")
 
 
-def test_a_members_page_appears_in_place_of_the_login(accounts: Accounts) -> None:
-    """The login stands under the page's own address, says so, has the focus; then the page is there."""
+def test_a_members_page_replaces_the_login_at_its_url(accounts: Accounts) -> None:
+    """The login has the URL of the page, a heading with the focus, and gives way to the page."""
     member = accounts.member()
     with accounts.page() as page:
         assert page.goto(INSIDE).status == 401  # type: ignore[union-attr]
@@ -155,7 +155,7 @@ def test_back_after_the_logout_shows_no_members_page(accounts: Accounts) -> None
         assert CANARY not in page.content()
 
 
-def test_whoever_is_logged_in_is_told_on_the_login_page(accounts: Accounts) -> None:
+def test_the_login_page_says_when_one_is_logged_in(accounts: Accounts) -> None:
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
@@ -166,18 +166,18 @@ def test_whoever_is_logged_in_is_told_on_the_login_page(accounts: Accounts) -> N
         expect(page.get_by_label("E-mail address")).to_be_focused()
 
 
-def test_the_account_sends_strangers_to_the_login(accounts: Accounts) -> None:
+def test_the_account_page_redirects_to_the_login_without_a_session(accounts: Accounts) -> None:
     with accounts.page() as page:
         page.goto("/account/")
         expect(page.get_by_role("heading", name="Log in", exact=True)).to_be_visible()
 
 
 def test_two_clicks_send_one_request(accounts: Accounts) -> None:
-    """And so do two Enters; the button keeps the focus meanwhile."""
+    """Two Enters send one, too."""
     member = accounts.member()
     with accounts.page() as page:
         page.goto("/account/login/")
-        asked = calls(page, "auth/login")
+        requests = record_requests(page, "auth/login")
 
         def slowly(route: Route) -> None:
             page.keyboard.press("Enter")
@@ -188,17 +188,17 @@ def test_two_clicks_send_one_request(accounts: Accounts) -> None:
         page.get_by_label("Password", exact=True).fill(member.password)
         page.get_by_role("button", name="Log in", exact=True).dblclick(no_wait_after=True)
         expect(page.locator("#account-name")).to_have_text(member.name)
-        assert len(asked) == 1
+        assert len(requests) == 1
 
 
-def test_the_keyboard_is_enough(accounts: Accounts) -> None:
-    """From the address bar to the account and out again."""
+def test_the_keyboard_alone_logs_in_and_out(accounts: Accounts) -> None:
+    """Skip link, form, a refused password, account, logout."""
     member = accounts.member()
     with accounts.page() as page:
         page.goto("/account/login/")
         keys = page.keyboard
         keys.press("Tab")
-        keys.press("Enter")  # past the header
+        keys.press("Enter")  # the skip link
         keys.press("Tab")
         expect(page.get_by_label("E-mail address")).to_be_focused()
         keys.type(member.email)
@@ -206,7 +206,7 @@ def test_the_keyboard_is_enough(accounts: Accounts) -> None:
         keys.type("certainly not it")
         keys.press("Enter")
         error(page)
-        expect(page.get_by_label("Password", exact=True)).to_be_focused()  # where it went wrong
+        expect(page.get_by_label("Password", exact=True)).to_be_focused()  # the invalid field
         keys.press("Control+A")
         keys.type(member.password)
         keys.press("Enter")
@@ -219,12 +219,12 @@ def test_the_keyboard_is_enough(accounts: Accounts) -> None:
         expect(page.get_by_role("heading", name="Log in", exact=True)).to_be_visible()
 
 
-# As api/accounts/middleware.py answers while too many logins wait.
+# The response of api/accounts/middleware.py when its queue is full.
 BUSY = '{"status": 503, "errors": [{"code": "login_busy", "message": ""}]}'
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("response", "message"),
     [
         (None, "cannot be reached"),
         ({"status": 200, "content_type": "text/html", "body": "<h1>a portal</h1>"}, "cannot be reached"),
@@ -238,21 +238,21 @@ BUSY = '{"status": 503, "errors": [{"code": "login_busy", "message": ""}]}'
     ],
     ids=["no network", "not the API", "broken", "too many", "foreign", "busy"],
 )
-def test_what_hinders_the_login_is_told(
-    accounts: Accounts, answer: dict[str, str | int] | None, told: str
+def test_a_failed_login_request_shows_why(
+    accounts: Accounts, response: dict[str, str | int] | None, message: str
 ) -> None:
-    """In plain words, and the form can be sent again."""
+    """The form can be sent again."""
     with accounts.page() as page:
         page.goto("/account/login/")
-        page.route("**/auth/login", lambda route: route.fulfill(**answer) if answer else route.abort())
-        fill_login(page, accounts.stock[0])
-        assert told in error(page)
+        page.route("**/auth/login", lambda route: route.fulfill(**response) if response else route.abort())
+        fill_login(page, accounts.unused[0])
+        assert message in error(page)
         expect(page.get_by_role("button", name="Log in", exact=True)).to_have_attribute(
             "aria-disabled", "false"
         )
 
 
-def test_without_javascript_nothing_is_offered_that_needs_it(accounts: Accounts) -> None:
+def test_without_javascript_the_account_pages_show_no_form(accounts: Accounts) -> None:
     with accounts.context(java_script_enabled=False) as context:
         page = context.new_page()
         for path in ("login/", "", "reset/", "reset/new/", "verify/"):

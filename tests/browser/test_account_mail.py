@@ -1,4 +1,4 @@
-"""What members do with the mails that they get."""
+"""The links in mails: new password, confirmed address; and changing the password."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.accounts import NEW_PASSWORD, Accounts, Member, calls, fill_login, login
+from tests.browser.accounts import NEW_PASSWORD, Accounts, Member, fill_login, login, record_requests
 from tests.support.previews import PATIENCE
 
 pytestmark = pytest.mark.browser
@@ -22,8 +22,8 @@ def link(accounts: Accounts, email: str, subject: str) -> str:
     return found[0]
 
 
-def test_a_forgotten_password_is_set_anew_by_mail(accounts: Accounts) -> None:
-    """The link works once; a reset logs nobody in; the old password is worth nothing."""
+def test_a_forgotten_password_is_reset_by_mail(accounts: Accounts) -> None:
+    """The link works once; a reset does not log in; the old password is invalid."""
     member = accounts.member()
     with accounts.page() as page:
         page.goto("/account/login/")
@@ -44,7 +44,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(accounts: Accounts) -> None:
         page.get_by_label(NEW, exact=True).fill(NEW_PASSWORD)
         page.get_by_role("button", name="Set this password").click()
         expect(page.get_by_role("heading", name="The password is set")).to_be_focused()
-        assert "#" not in page.url, "the key stays in no history"
+        assert "#" not in page.url, "the key must not stay in the history"
         page.get_by_role("link", name="Log in", exact=True).click()
         fill_login(page, member)
         expect(page.locator("#login-error")).to_contain_text("do not belong together")
@@ -57,7 +57,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(accounts: Accounts) -> None:
         expect(page.get_by_role("heading", name="Set a new password")).to_be_visible()
 
 
-def test_an_invited_member_sets_a_password_and_is_let_in(accounts: Accounts) -> None:
+def test_an_invited_member_sets_a_password_and_logs_in(accounts: Accounts) -> None:
     accounts.site.invite("invited@example.org", name="Ida")
     with accounts.page() as page:
         page.goto(link(accounts, "invited@example.org", "You are invited"))
@@ -67,8 +67,8 @@ def test_an_invited_member_sets_a_password_and_is_let_in(accounts: Accounts) -> 
         login(page, Member("invited@example.org", "Ida", NEW_PASSWORD))
 
 
-def test_a_stranger_hears_the_same_as_a_member(accounts: Accounts) -> None:
-    """Whether there is an account is nobody's business."""
+def test_an_unknown_address_shows_the_same_page_as_a_member(accounts: Accounts) -> None:
+    """The page must not disclose whether an account exists."""
     with accounts.page() as page:
         page.goto("/account/reset/")
         page.get_by_label("E-mail address").fill("nobody-at-all@example.org")
@@ -76,7 +76,8 @@ def test_a_stranger_hears_the_same_as_a_member(accounts: Accounts) -> None:
         expect(page.get_by_role("heading", name="Look into your mail")).to_be_focused()
 
 
-def test_an_address_is_confirmed_by_a_button_and_not_by_opening_the_page(accounts: Accounts) -> None:
+def test_only_the_button_confirms_an_address(accounts: Accounts) -> None:
+    """Opening the page does not: mail scanners open links."""
     member = accounts.member()
     accounts.site.python(
         "from allauth.account.models import EmailAddress\n"
@@ -87,10 +88,10 @@ def test_an_address_is_confirmed_by_a_button_and_not_by_opening_the_page(account
         fill_login(page, member)
         expect(page.locator("#login-error")).to_contain_text("has to be confirmed first")
         address = link(accounts, member.email, "Is this your address?")
-        asked = calls(page, "email/verify")
+        requests = record_requests(page, "email/verify")
         page.goto(address)
         expect(page.locator("#verify-address")).to_have_text(member.email)
-        assert [one.split()[0] for one in asked] == ["GET"]
+        assert [one.split()[0] for one in requests] == ["GET"]
         page.get_by_role("button", name="Confirm this address").click()
         expect(page.get_by_role("heading", name="The address is confirmed")).to_be_focused()
         assert "#" not in page.url
@@ -101,7 +102,7 @@ def test_an_address_is_confirmed_by_a_button_and_not_by_opening_the_page(account
 
 @pytest.mark.parametrize("path", ["/account/reset/new/", "/account/verify/"])
 @pytest.mark.parametrize("key", ["", "#nonsense"])
-def test_a_link_without_a_good_key_is_told(accounts: Accounts, path: str, key: str) -> None:
+def test_a_link_without_a_valid_key_shows_an_error(accounts: Accounts, path: str, key: str) -> None:
     with accounts.page() as page:
         page.goto(path + key)
         expect(page.get_by_role("heading", name="This link does not work any more")).to_be_visible(
@@ -110,8 +111,8 @@ def test_a_link_without_a_good_key_is_told(accounts: Accounts, path: str, key: s
         assert page.get_by_role("button").count() == 0
 
 
-def test_a_password_is_changed_by_who_knows_the_old_one(accounts: Accounts) -> None:
-    """This browser stays logged in, the other one does not."""
+def test_changing_the_password_requires_the_current_one(accounts: Accounts) -> None:
+    """This browser stays logged in; the other one is logged out."""
     member = accounts.member()
     with accounts.page() as page, accounts.page() as other:
         login(other, member)

@@ -1,4 +1,4 @@
-"""The admin, as the owner uses it: behind the real NGINX, under its policy, with a second factor."""
+"""The admin in a browser: behind the real NGINX, under its policy, with a second factor."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.api.factors import boss, recovery, with_app
 from tests.api.running import PASSWORD
+from tests.browser.accessibility import violations
 from tests.browser.accounts import Accounts
-from tests.browser.axes import violations
 from tests.browser.visits import Visit
 
 pytestmark = pytest.mark.browser
 
-# {0} is a member's number.
+# {0} is a member's primary key.
 PAGES = (
     *("", "accounts/", "nowhere/", "accounts/user/", "accounts/user/?q=nobody-at-all"),
     *("accounts/user/?is_active__exact=1&q=reader1", "accounts/user/add/", "accounts/user/{0}/change/"),
@@ -32,7 +32,7 @@ NEW = "/admin/accounts/user/add/"
 
 @pytest.fixture(scope="module")
 def cookies(accounts: Accounts) -> dict[str, str]:
-    """The cookies of an owner who has shown a second factor, and made a second group."""
+    """The cookies of an owner with a second factor; the admin has a second group."""
     accounts.site.python("from django.contrib.auth.models import Group; Group.objects.create(name='editors')")
     return boss(accounts.site, "owner-of-all@example.org").jar
 
@@ -48,7 +48,7 @@ def admin(accounts: Accounts, cookies: dict[str, str]) -> Iterator[Page]:
 
 
 def faults(page: Page, accounts: Accounts, axe: str) -> list[str]:
-    """Return the rules that *page* breaks, and where."""
+    """Return the violations of *page*."""
     return violations(Visit(page, accounts.url), axe, preload=False)
 
 
@@ -56,21 +56,21 @@ def faults(page: Page, accounts: Accounts, axe: str) -> list[str]:
 def test_axe_finds_nothing_in_the_admin(
     accounts: Accounts, cookies: dict[str, str], axe: str, path: str
 ) -> None:
-    """Narrow and wide, light and dark; nor does a script or the policy complain (see accounts.page)."""
+    """Narrow and wide, light and dark. accounts.page also fails on errors of scripts and the policy."""
     with admin(accounts, cookies) as page:
-        answer = page.goto("/admin/" + path.format(3))
-        assert answer
-        assert answer.status == (404 if path == "nowhere/" else 200)
+        response = page.goto("/admin/" + path.format(3))
+        assert response
+        assert response.status == (404 if path == "nowhere/" else 200)
         assert faults(page, accounts, axe) == []
 
 
-def refused_form(page: Page) -> None:
+def invalid_form(page: Page) -> None:
     page.goto(NEW)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("This field is required.")).to_be_visible()
 
 
-def several_to_delete(page: Page) -> None:
+def bulk_delete(page: Page) -> None:
     page.goto("/admin/accounts/user/?q=reader3")
     page.get_by_label("Select all objects on this page for an action").check()
     page.get_by_label("Action:").select_option("delete_selected")
@@ -86,10 +86,8 @@ def after_an_action(page: Page) -> None:
     expect(page.get_by_text("0 sessions ended")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "state", [refused_form, several_to_delete, after_an_action], ids=lambda one: one.__name__
-)
-def test_axe_finds_nothing_in_what_the_admin_answers(
+@pytest.mark.parametrize("state", [invalid_form, bulk_delete, after_an_action], ids=lambda one: one.__name__)
+def test_axe_finds_nothing_after_an_action_in_the_admin(
     accounts: Accounts, cookies: dict[str, str], axe: str, state: Callable[[Page], None]
 ) -> None:
     with admin(accounts, cookies) as page:
@@ -103,11 +101,11 @@ def tab_to(page: Page, target: Locator) -> None:
         page.keyboard.press("Tab")
         if target.evaluate("one => one === document.activeElement"):
             return
-    raise AssertionError(f"the tabulator does not reach {target}")
+    raise AssertionError(f"Tab does not reach {target}")
 
 
 def test_the_owner_logs_in_and_adds_a_member_with_the_keyboard_alone(accounts: Accounts) -> None:
-    """The member is in the group, and gets the mail by which a password is set."""
+    """The member is in the group, and gets the invitation."""
     email = "keyboard-owner@example.org"
     member, _ = with_app(accounts.site, email, owner=True)
     with accounts.page() as page:

@@ -1,4 +1,4 @@
-"""Everything can be reached by keyboard, in the order of reading, and shows where one is."""
+"""Keyboard access: every control is reachable in reading order, and shows the focus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.browser.visits import Reader, Visit
 
 pytestmark = pytest.mark.browser
 
-WALKED = (
+KINDS = (
     "home",
     "posts, second page",
     "article",
@@ -22,9 +22,9 @@ WALKED = (
     "login",
     "forgotten password",
 )
-# Number what the tabulator should reach, and note how each looks when it is not focused.
+# List the elements that Tab should reach, with the style of each without the focus.
 _LIST = """() => {
-    window.look = one => {
+    window.styleOf = one => {
         const style = getComputedStyle(one);
         return ["outlineStyle", "outlineWidth", "outlineColor", "boxShadow", "borderColor", "backgroundColor",
             "color", "textDecorationLine", "transform"].map(name => style[name]).join(" ");
@@ -32,10 +32,10 @@ _LIST = """() => {
     window.stops = [...document.querySelectorAll(
         "a[href], button, input, select, textarea, summary, [tabindex]")]
         .filter(one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility());
-    window.plain = window.stops.map(window.look);
+    window.unfocused = window.stops.map(window.styleOf);
     return window.stops.map(one => one.outerHTML.slice(0, 100));
 }"""
-# Where the focus is, whether that shows, and whether anything lies over it (WCAG 2.4.7 and 2.4.11).
+# The focused element, whether it shows the focus, and whether it is covered (WCAG 2.4.7 and 2.4.11).
 _STOP = """() => {
     const one = document.activeElement;
     const index = window.stops.indexOf(one);
@@ -46,14 +46,14 @@ _STOP = """() => {
     return {
         index,
         html: one.outerHTML.slice(0, 100),
-        shows: index >= 0 && drawn && window.look(one) !== window.plain[index],
+        shows: index >= 0 && drawn && window.styleOf(one) !== window.unfocused[index],
         covered: !(top && (one.contains(top) || top.contains(one))),
     };
 }"""
 
 
 def walk(page: Visit) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return what should be reached, and what the tabulator reaches, until it leaves the page."""
+    """Return the expected elements, and those that Tab reaches until it leaves the page."""
     expected = page.js(_LIST)
     reached = []
     for _ in range(len(expected) + 10):
@@ -62,27 +62,27 @@ def walk(page: Visit) -> tuple[list[str], list[dict[str, Any]]]:
             break
         reached.append(page.js(_STOP))
         if len(reached) > 1 and reached[-1]["index"] == 0:
-            reached.pop()  # round to the beginning
+            reached.pop()  # wrapped around
             break
     return expected, reached
 
 
 @pytest.mark.parametrize("forced", [False, True], ids=["own colours", "forced colours"])
-@pytest.mark.parametrize("kind", WALKED)
-def test_the_tabulator_reaches_everything_and_it_shows(reader: Reader, kind: str, forced: bool) -> None:
-    """In the order of the text, with an outline of 2 px, and with nothing in front of it."""
-    with reader.kind(kind, forced_colors=forced) as page:
+@pytest.mark.parametrize("kind", KINDS)
+def test_tab_reaches_every_control_with_a_visible_focus(reader: Reader, kind: str, forced: bool) -> None:
+    """In document order, with an outline of 2 px, and not covered."""
+    with reader.open(kind, forced_colors=forced) as page:
         expected, reached = walk(page)
     assert [stop["html"] for stop in reached] == expected
     assert [stop["html"] for stop in reached if not stop["shows"]] == []
     assert [stop["html"] for stop in reached if stop["covered"]] == []
 
 
-@pytest.mark.parametrize("kind", WALKED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_skip_link_comes_first_and_skips(reader: Reader, kind: str) -> None:
-    with reader.kind(kind) as page:
+    with reader.open(kind) as page:
         skip = page.page.locator("a[href='#main-content']")
-        assert (skip.bounding_box() or {"y": 0})["y"] < 0, "it hides above the page"
+        assert (skip.bounding_box() or {"y": 0})["y"] < 0, "it must be above the page without the focus"
         page.page.keyboard.press("Tab")
         assert page.js("document.activeElement.hash") == "#main-content"
         box = skip.bounding_box()
@@ -93,8 +93,8 @@ def test_the_skip_link_comes_first_and_skips(reader: Reader, kind: str) -> None:
         assert page.js("document.querySelector('main').contains(document.activeElement)")
 
 
-def test_the_login_form_says_what_is_missing(reader: Reader) -> None:
-    """By words that are tied to the field, which gets the focus; there is no API in this test."""
+def test_the_login_form_names_a_missing_field(reader: Reader) -> None:
+    """aria-describedby ties the message to the field, which gets the focus. This test has no API."""
     with reader.visit(f"{reader.base}/account/login/") as page:
         page.page.get_by_role("button").first.click()
         assert page.js("document.activeElement.name") == "email"

@@ -1,4 +1,4 @@
-"""A browser runs nothing that came of a text, whatever parser the build reads pages with."""
+"""Sanitized content runs nothing in a browser, whose parser differs from that of the build."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipelines.site.html.inspect import minify_page
 from tests.site.html.test_sanitizer import published
 from tests.support.markup import ALLOWED, FRAGMENTS
 
-# What runs, loads a page or leads away, by the tree that the browser itself has built.
-LOOK = """pages => pages.flatMap(page => {
+# Elements and attributes that run code, load a page or navigate, in the browser's own tree.
+FIND_ACTIVE = """pages => pages.flatMap(page => {
   const found = [];
   for (const node of new DOMParser().parseFromString(page, "text/html").querySelectorAll("*")) {
     const name = node.localName.toLowerCase();
@@ -29,32 +29,32 @@ LOOK = """pages => pages.flatMap(page => {
 
 
 def pages() -> list[str]:
-    """Every text of the tables that may be published, and as many made of pieces, plain and minified."""
-    dice = random.Random(7)
-    made = []
-    for text in [*ALLOWED, *("".join(dice.choices(FRAGMENTS, k=dice.randrange(2, 9))) for _ in range(2500))]:
+    """Return pages of each allowed text and of random fragments, plain and minified."""
+    rng = random.Random(7)
+    found = []
+    for text in [*ALLOWED, *("".join(rng.choices(FRAGMENTS, k=rng.randrange(2, 9))) for _ in range(2500))]:
         try:
             page = published(text)
         except SourceError:
             continue
-        made += [page, minify_page(page)]
-    return made
+        found += [page, minify_page(page)]
+    return found
 
 
-def test_a_browser_finds_nothing_that_runs(browser: Browser) -> None:
-    """Its parser is the one that counts: the build reads pages with another one."""
+def test_a_browser_finds_no_active_content(browser: Browser) -> None:
+    """The browser's parser decides what runs."""
     texts = pages()
     assert len(texts) > 2 * len(ALLOWED) + 400
     page = browser.new_page()
-    said: list[str] = []
+    dialogs: list[str] = []
 
-    def hear(dialog: Dialog) -> None:
-        said.append(dialog.message)
+    def on_dialog(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
         dialog.dismiss()
 
-    page.on("dialog", hear)
-    assert page.evaluate(LOOK, texts) == []
+    page.on("dialog", on_dialog)
+    assert page.evaluate(FIND_ACTIVE, texts) == []
     for text in texts[: 2 * len(ALLOWED)]:
         page.set_content(text, wait_until="domcontentloaded")
-    assert (said, page.url) == ([], "about:blank")
+    assert (dialogs, page.url) == ([], "about:blank")
     page.close()

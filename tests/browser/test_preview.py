@@ -1,4 +1,4 @@
-"""The preview in a real browser: what an author sees while saving."""
+"""The preview in a browser: pages reload and show faults while an author saves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.project import write
 
 pytestmark = pytest.mark.browser
 
-# What the policy of production might not let through: drawings with a style of their own, and math.
+# Content that the policy of production could block: an SVG with its own style, and math.
 DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><style>rect{fill:#123456}</style>'
     '<rect width="40" height="20"/></svg>'
@@ -22,25 +22,25 @@ RICH = POST + "\nA sum $a^2 + b^2$ in text.\n\n![A box](../images/box.svg)\n\n``
 
 
 class Author:
-    """A page of the preview, and all that the browser complained of."""
+    """A page of the preview, and the errors that the browser reported."""
 
     def __init__(self, context: BrowserContext) -> None:
         context.add_init_script(
             "addEventListener('securitypolicyviolation', event =>"
             " console.error('policy:', event.violatedDirective, event.blockedURI))"
         )
-        self.page, self.complaints = context.new_page(), list[str]()
-        self.page.on("console", lambda said: self.hear(said.type, said.text))
-        self.page.on("pageerror", lambda error: self.hear("error", str(error)))
-        self.page.on("request", lambda request: self.look(request.url))
+        self.page, self.errors = context.new_page(), list[str]()
+        self.page.on("console", lambda message: self.on_message(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.on_message("error", str(error)))
+        self.page.on("request", lambda request: self.on_request(request.url))
 
-    def hear(self, kind: str, text: str) -> None:
+    def on_message(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
-            self.complaints.append(text)
+            self.errors.append(text)
 
-    def look(self, url: str) -> None:
+    def on_request(self, url: str) -> None:
         if not url.startswith("http://localhost:"):
-            self.complaints.append(f"another host: {url}")
+            self.errors.append(f"another host: {url}")
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def author(context: BrowserContext) -> Author:
     return Author(context)
 
 
-def test_an_author_saves_breaks_and_mends(tmp_path: Path, author: Author) -> None:
-    """The page follows by itself; a fault lies over it with file and line, until it is gone."""
+def test_the_page_follows_each_save_and_shows_faults(tmp_path: Path, author: Author) -> None:
+    """A panel over the page shows each fault with file and line."""
     page = author.page
     site = preview_site(tmp_path, {"content/posts/one.md": RICH, "content/images/box.svg": DRAWING})
     post = site / "content/posts/one.md"
@@ -79,7 +79,7 @@ def test_an_author_saves_breaks_and_mends(tmp_path: Path, author: Author) -> Non
         expect(panel.locator(".text").first).to_have_text("date 'tomorrow' is not a date")
         expect(panel.locator(".remedy").last).to_have_text("did you mean tags?")
         expect(text).to_contain_text("The second version")
-        page.get_by_role("link", name="About").first.click()  # the rest of the site is still there
+        page.get_by_role("link", name="About").first.click()  # other pages still work
         expect(page).to_have_url(f"{one.url}/about/")
         expect(panel).to_be_visible()
         panel.get_by_role("button", name="Hide").click()
@@ -90,7 +90,7 @@ def test_an_author_saves_breaks_and_mends(tmp_path: Path, author: Author) -> Non
         write(post, RICH.replace("first version", "third version"))
         expect(text).to_contain_text("The third version")
         expect(panel).to_have_count(0)
-    assert author.complaints == []
+    assert author.errors == []
 
 
 def test_a_fault_quotes_its_source_as_text(tmp_path: Path, author: Author) -> None:
@@ -103,11 +103,11 @@ def test_a_fault_quotes_its_source_as_text(tmp_path: Path, author: Author) -> No
         expect(panel.locator(".text")).to_contain_text("onerror")
         assert panel.locator("img").count() == 0
         assert author.page.title() != "owned"
-    assert author.complaints == []
+    assert author.errors == []
 
 
-def test_the_first_build_may_fail(tmp_path: Path, author: Author) -> None:
-    """The faults are the page then; it changes with them and gives way to the site."""
+def test_a_failed_first_build_shows_its_faults(tmp_path: Path, author: Author) -> None:
+    """The page lists the faults, updates them, and reloads once the site builds."""
     page = author.page
     site = preview_site(tmp_path, {"content/posts/one.md": POST.replace("tags:", "tagz:")})
     with running(site) as one:
@@ -119,12 +119,12 @@ def test_the_first_build_may_fail(tmp_path: Path, author: Author) -> None:
         assert page.get_by_role("alert").count() == 0
         write(site / "content/posts/one.md", POST)
         expect(page.locator(".prose")).to_contain_text("The first version")
-    # The browser itself notes that the page came with status 500.
-    assert [one for one in author.complaints if "500" not in one] == []
+    # The browser logs the status 500 of the page.
+    assert [one for one in author.errors if "500" not in one] == []
 
 
-def test_style_is_exchanged_and_the_page_stays(tmp_path: Path, author: Author) -> None:
-    """What was typed or scrolled is there afterwards; a changed text keeps the place too."""
+def test_a_changed_stylesheet_is_replaced_without_a_reload(tmp_path: Path, author: Author) -> None:
+    """The page keeps its state and scroll position; a changed text keeps the scroll position, too."""
     page = author.page
     site = preview_site(tmp_path, {"content/posts/one.md": POST + "\nA line.\n" * 80})
     with running(site) as one:
@@ -141,11 +141,11 @@ def test_style_is_exchanged_and_the_page_stays(tmp_path: Path, author: Author) -
         expect(page.locator(".prose")).to_contain_text("The second version")
         assert page.evaluate("window.stayed === undefined")
         until(lambda: page.evaluate("window.scrollY") == 600)
-    assert author.complaints == []
+    assert author.errors == []
 
 
 def test_many_tabs_do_not_block_each_other(tmp_path: Path, context: BrowserContext) -> None:
-    """A browser opens six connections to a host, and an event stream is one for as long as it lasts."""
+    """A browser opens six connections to a host, and each event stream takes one."""
     site = preview_site(tmp_path)
     hide = (
         "Object.defineProperty(document, 'hidden', { get: () => true });"
@@ -160,17 +160,17 @@ def test_many_tabs_do_not_block_each_other(tmp_path: Path, context: BrowserConte
 
     with running(site) as one:
         for _ in range(7):
-            opened(f"{one.url}/posts/one/").evaluate(hide)  # as when another tab comes to the front
+            opened(f"{one.url}/posts/one/").evaluate(hide)  # as in a background tab
         front = opened(f"{one.url}/posts/one/")
         write(site / "content/posts/one.md", POST.replace("first", "second"))
         expect(front.locator(".prose")).to_contain_text("The second version")
 
 
-def test_the_preview_says_that_its_login_does_not_run(tmp_path: Path, author: Author) -> None:
+def test_the_preview_shows_that_its_login_does_not_run(tmp_path: Path, author: Author) -> None:
     page = author.page
     with running(preview_site(tmp_path), DATABASE_URL="postgresql://x@127.0.0.1:1/x") as one:
         page.goto(f"{one.url}/admin/")
         note = page.locator(".preview-note")
         expect(note).to_contain_text("login API does not run")
         expect(note).to_have_css("background-color", "rgb(247, 201, 72)")
-    assert [one for one in author.complaints if "503" not in one] == []
+    assert [one for one in author.errors if "503" not in one] == []

@@ -1,4 +1,4 @@
-"""On paper, and where the system chooses the colours."""
+"""Print styles, and forced colours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.browser.visits import Reader, Scheme
 pytestmark = pytest.mark.browser
 
 PRINTED = ("home", "article", "article that strains", "article with diagrams", "page", "tags", "login")
-# Texts with less than 4.5:1 on their ground, those of diagrams on white: a printer leaves grounds out
-# and the browser then mends the colours of text, but never those of a drawing. Contrast as in WCAG 2.2.
+# Texts with a contrast below 4.5:1 (WCAG 2.2) on their background; in diagrams on white, since browsers print
+# without backgrounds, and then adjust the colours of text but not of drawings.
 _PALE = """() => {
     const parse = text => (text.match(/[\\d.]+/g) ?? []).map(Number);
     const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
@@ -39,7 +39,7 @@ _PALE = """() => {
 _DARK_GROUND = """() => [document.documentElement, document.body, document.querySelector("main")]
     .map(one => getComputedStyle(one).backgroundColor.match(/[\\d.]+/g).map(Number))
     .filter(color => (color.length === 3 || color[3] > 0) && Math.min(...color.slice(0, 3)) < 200)"""
-# All colours of a page, by element and property.
+# All colours of a page by element and property.
 _COLOURS = """() => {
     const found = {};
     for (const [name, value] of document.documentElement.computedStyleMap()) {
@@ -58,29 +58,29 @@ _COLOURS = """() => {
 
 
 @pytest.mark.parametrize("kind", PRINTED)
-def test_paper_is_printed_dark_on_light(reader: Reader, kind: str) -> None:
-    """Ink is dear, and light letters vanish where grounds are not printed."""
-    with reader.kind(kind) as page:
+def test_print_is_dark_on_light(reader: Reader, kind: str) -> None:
+    """Light letters would vanish where backgrounds are not printed."""
+    with reader.open(kind) as page:
         page.page.emulate_media(media="print")
         assert page.js(_DARK_GROUND) == []
         assert page.js(_PALE) == []
 
 
 @pytest.mark.parametrize("kind", PRINTED)
-def test_paper_looks_the_same_by_day_and_by_night(reader: Reader, kind: str) -> None:
-    """Every colour of it, and every colour that a drawing could ask for: the theme's custom properties."""
-    with reader.kind(kind) as page:
+def test_print_does_not_depend_on_the_colour_scheme(reader: Reader, kind: str) -> None:
+    """Neither computed colours nor the theme's custom properties, which drawings use."""
+    with reader.open(kind) as page:
         page.page.emulate_media(media="print", color_scheme="light")
-        day = page.js(_COLOURS)
+        light = page.js(_COLOURS)
         page.page.emulate_media(media="print", color_scheme="dark")
-        night = page.js(_COLOURS)
-    assert len(day) > 50
-    assert {what: (day[what], night[what]) for what in day if day[what] != night[what]} == {}
+        dark = page.js(_COLOURS)
+    assert len(light) > 50
+    assert {name: (light[name], dark[name]) for name in light if light[name] != dark[name]} == {}
 
 
 @pytest.mark.parametrize("kind", PRINTED)
 def test_print_keeps_the_text_clear_of_the_navigation(reader: Reader, kind: str) -> None:
-    with reader.kind(kind) as page:
+    with reader.open(kind) as page:
         page.page.emulate_media(media="print")
         heading = page.page.locator("h1").bounding_box()
         assert heading is not None
@@ -93,8 +93,8 @@ def test_print_keeps_the_text_clear_of_the_navigation(reader: Reader, kind: str)
         assert page.page.locator("body > .skip").bounding_box() is None
 
 
-# Links whose colour is that of their ground, or which differ from text by nothing at all.
-_LOST = """() => [...document.querySelectorAll("main a[href], nav a[href]")]
+# Links with the colour of the background, or with forced colours disabled.
+_INVISIBLE_LINKS = """() => [...document.querySelectorAll("main a[href], nav a[href]")]
     .filter(one => one.checkVisibility() && !one.matches(".skip"))
     .filter(one => {
         const style = getComputedStyle(one);
@@ -108,9 +108,9 @@ _LOST = """() => [...document.querySelectorAll("main a[href], nav a[href]")]
 @pytest.mark.parametrize("kind", ["home", "article that strains", "tags", "not found", "login"])
 def test_forced_colours_keep_links_and_buttons(reader: Reader, kind: str, scheme: Scheme) -> None:
     """The focus under forced colours is in test_keyboard."""
-    with reader.kind(kind, scheme=scheme, forced_colors=True) as page:
+    with reader.open(kind, scheme=scheme, forced_colors=True) as page:
         assert page.js("matchMedia('(forced-colors: active)').matches")
-        assert page.js(_LOST) == []
+        assert page.js(_INVISIBLE_LINKS) == []
         for button in page.page.get_by_role("button").all():
             style = button.evaluate("one => getComputedStyle(one).borderStyle")
-            assert style != "none", "the ground of a button is taken away: its edge must remain"
+            assert style != "none", "a button has no background: it needs a border"

@@ -1,4 +1,4 @@
-"""Reading needs no JavaScript."""
+"""Every page reads completely without JavaScript."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.browser.visits import TEMPLATES, Reader
 pytestmark = pytest.mark.browser
 
 FORMS = ("login", "login in place of a page", "forgotten password")
-KEYS = ("new password", "address to confirm")  # nothing without the key of a mail: test_account_mail.py
+KEYS = ("new password", "address to confirm")  # need the key of a mail: test_account_mail.py
 READ = [kind for kind in TEMPLATES if kind not in (*FORMS, *KEYS)]
-_TEXT = "document.body.innerText"  # what is shown of it
-# Text of the page proper that is not shown, outside of what a reader opens.
+_TEXT = "document.body.innerText"  # visible text only
+# Text of <main> that is not visible, outside of closed <details>.
 _HIDDEN = """() => [...document.querySelectorAll("main *")]
     .filter(one => !one.closest("details:not([open])") && one.namespaceURI.endsWith("xhtml"))
     .filter(one => [...one.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim()))
@@ -22,14 +22,14 @@ _HIDDEN = """() => [...document.querySelectorAll("main *")]
 
 @pytest.mark.parametrize("kind", READ)
 def test_a_page_reads_the_same_without_javascript(reader: Reader, kind: str) -> None:
-    with reader.kind(kind) as page:
+    with reader.open(kind) as page:
         expected = page.js(_TEXT)
-    with reader.kind(kind, javascript=False) as page:
+    with reader.open(kind, javascript=False) as page:
         assert page.js(_TEXT) == expected
         assert page.js(_HIDDEN) == []
 
 
-def test_the_menu_leads_on_without_javascript(reader: Reader) -> None:
+def test_links_work_without_javascript(reader: Reader) -> None:
     with reader.visit(f"{reader.base}/", javascript=False) as page:
         page.page.locator("header nav a", has_text="Posts").click()
         assert page.page.url == f"{reader.base}/posts/"
@@ -39,11 +39,11 @@ def test_the_menu_leads_on_without_javascript(reader: Reader) -> None:
 
 @pytest.mark.parametrize("kind", FORMS)
 def test_a_form_says_that_it_needs_javascript(reader: Reader, kind: str) -> None:
-    """The one thing that does; a form that does nothing would be worse than none."""
-    with reader.kind(kind, javascript=False) as page:
+    """Only the login does; a form without function would be worse."""
+    with reader.open(kind, javascript=False) as page:
         assert "JavaScript" in page.js(_TEXT)
         assert page.page.locator("main form").filter(visible=True).count() == 0
-    with reader.kind(kind) as page:
+    with reader.open(kind) as page:
         assert "JavaScript" not in page.js(_TEXT)
         assert page.page.locator("main form").filter(visible=True).count() == 1
 

@@ -1,21 +1,21 @@
-"""What the other tests of this folder rely on: a visit that hears everything, and an axe that cuts."""
+"""The helpers of this package: a visit records every fault, and axe finds violations."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.browser.axes import violations
+from tests.browser.accessibility import violations
 from tests.browser.visits import Reader
 from tests.support.static_server import serve
 from tests.support.trees import Site
 
 pytestmark = pytest.mark.browser
 
-_LATER = "; return new Promise(done => setTimeout(done, 100))"  # until its consequences have been told
+_LATER = "; return new Promise(done => setTimeout(done, 100))"  # until its events have fired
 
 
 @pytest.mark.parametrize(
-    ("deed", "trouble"),
+    ("script", "fault"),
     [
         ("console.warn('careful')", "console: careful"),
         ("setTimeout(() => { throw new Error('oops') })", "script: oops"),
@@ -28,17 +28,17 @@ _LATER = "; return new Promise(done => setTimeout(done, 100))"  # until its cons
         ("document.cookie = 'a=b'", "cookie: a"),
     ],
 )
-def test_a_visit_hears_everything(reader: Reader, deed: str, trouble: str) -> None:
+def test_a_visit_records_every_fault(reader: Reader, script: str, fault: str) -> None:
     with (
-        pytest.raises(AssertionError) as told,
+        pytest.raises(AssertionError) as caught,
         reader.visit(f"{reader.base}/about/", fresh=True) as page,
     ):
-        page.js(f"() => {{ {deed}{_LATER} }}")
-    assert trouble in str(told.value)
+        page.js(f"() => {{ {script}{_LATER} }}")
+    assert fault in str(caught.value)
 
 
-def test_axe_finds_what_is_wrong(reader: Reader, axe: str) -> None:
-    """Every look of the page, contrast behind ornaments included."""
+def test_axe_finds_violations(reader: Reader, axe: str) -> None:
+    """At each width and colour scheme, and contrast in front of ornaments."""
     with reader.visit(f"{reader.base}/about/", fresh=True) as page:
         page.js("document.documentElement.removeAttribute('lang')")
         page.js("for (const one of document.querySelectorAll('main p')) one.style.color = '#bbaa99'")
@@ -50,14 +50,14 @@ def test_axe_finds_what_is_wrong(reader: Reader, axe: str) -> None:
     }
 
 
-def test_the_server_serves_as_nginx_will(reader: Reader, crowded: Site) -> None:
-    """Statuses, types, caching and the policy of every answer."""
+def test_the_test_server_responds_like_nginx(reader: Reader, large_site: Site) -> None:
+    """Status, type, caching and policy of each response."""
     page = reader.new_page()
-    with serve(crowded.out, {"/members/closed/": 403}) as address:
-        sheet = next(path for path in crowded.files if path.endswith(".css"))
+    with serve(large_site.out, {"/members/closed/": 403}) as address:
+        sheet = next(path for path in large_site.files if path.endswith(".css"))
         table = [
             ("/", 200, "text/html; charset=utf-8", "no-cache"),
-            ("/about", 200, "text/html; charset=utf-8", "no-cache"),  # by way of a 301
+            ("/about", 200, "text/html; charset=utf-8", "no-cache"),  # after a 301
             ("/nowhere/", 404, "text/html; charset=utf-8", "no-cache"),
             ("/members/closed/", 403, "text/html; charset=utf-8", "private, no-store"),
             ("/members/inside/", 200, "text/html; charset=utf-8", "private, no-store"),
@@ -67,9 +67,9 @@ def test_the_server_serves_as_nginx_will(reader: Reader, crowded: Site) -> None:
             (sheet, 200, "text/css; charset=utf-8", "public, max-age=31536000, immutable"),
         ]
         for path, status, kind, caching in table:
-            answer = page.request.get(address + path)
-            head = answer.headers
-            assert (path, answer.status, head["content-type"], head["cache-control"]) == (
+            response = page.request.get(address + path)
+            head = response.headers
+            assert (path, response.status, head["content-type"], head["cache-control"]) == (
                 path,
                 status,
                 kind,

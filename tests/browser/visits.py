@@ -1,8 +1,7 @@
-"""A reader's visits to pages, each of which notes everything that goes wrong.
+"""Visits to pages, which record everything that goes wrong.
 
-A new page of Chromium costs half a second of work, so visits share two: one
-with JavaScript and one without. Nothing outlives a visit: the site stores
-nothing, which is checked each time, and `fresh` asks for an empty cache too.
+A new page of Chromium costs half a second, so visits share two: one with JavaScript and one without. Each
+visit checks that the site has stored nothing; `fresh` opens a new page with an empty cache.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response
 
-ARGUMENTS = [
-    "--no-sandbox",  # it runs as root in containers, and sees our own pages alone
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",  # runs as root in containers, and opens only our own pages
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -25,8 +24,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
-# Every address of the crowded site that is of a kind of its own, and what the server answers.
-KINDS: dict[str, tuple[str, int]] = {
+# A URL of the large site for each kind of page, and its status.
+PAGES: dict[str, tuple[str, int]] = {
     "home": ("/", 200),
     "posts": ("/posts/", 200),
     "posts, second page": ("/posts/page/2/", 200),
@@ -58,7 +57,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "members' page": ("/members/inside/", 200),
     "members' post": ("/members/for-members/", 200),
 }
-# One of each template, for rules that a template keeps or breaks as a whole.
+# One page for each template, for rules that depend only on the template.
 TEMPLATES = (
     "home",
     "posts, second page",
@@ -79,70 +78,70 @@ TEMPLATES = (
     "address to confirm",
     "members' index",
 )
-REFUSED = {path: status for path, status in KINDS.values() if status in (401, 403, 503)}
+ERROR_STATUSES = {path: status for path, status in PAGES.values() if status in (401, 403, 503)}
 
-# What the policy forbids is told to the console too, where it counts as trouble.
-_TELL = """
+# Log violations of the policy to the console, so that the visit fails.
+_REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", event =>
     console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`));
 """
-_REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of \d+")
+_ERROR_STATUS = re.compile(r"Failed to load resource: the server responded with a status of \d+")
 
 Scheme = Literal["light", "dark"]
 
 
 @dataclass
 class Visit:
-    """An open page, and what went wrong on it so far."""
+    """An open page, and its faults so far."""
 
     page: Page
     base: str
-    troubles: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def js(self, expression: str, argument: object = None) -> Any:
-        """Evaluate *expression* in the page; the policy does not hold for it."""
+        """Evaluate *expression* in the page, exempt from the policy."""
         return self.page.evaluate(expression, argument)
 
     def on_console(self, message: ConsoleMessage) -> None:
-        own = message.location.get("url") == self.page.url and _REFUSAL.match(message.text)
+        own = message.location.get("url") == self.page.url and _ERROR_STATUS.match(message.text)
         if message.type in ("error", "warning") and not own:  # an error page has an error status
-            self.troubles.append(f"console: {message.text}")
+            self.faults.append(f"console: {message.text}")
 
     def on_error(self, error: Error) -> None:
-        self.troubles.append(f"script: {error}")
+        self.faults.append(f"script: {error}")
 
     def on_request(self, request: Request) -> None:
         if not request.url.startswith(self.base + "/"):
-            self.troubles.append(f"another host: {request.url}")
+            self.faults.append(f"another host: {request.url}")
 
     def on_failure(self, request: Request) -> None:
-        self.troubles.append(f"failed: {request.url}: {request.failure}")
+        self.faults.append(f"failed: {request.url}: {request.failure}")
 
     def on_response(self, response: Response) -> None:
         if response.status >= 400 and not response.request.is_navigation_request():
-            self.troubles.append(f"{response.status}: {response.url}")
+            self.faults.append(f"{response.status}: {response.url}")
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear what the page says while the block runs."""
-        heard: dict[Any, Any] = {
+    def recording(self) -> Iterator[None]:
+        """Record the faults of the page while the block runs."""
+        handlers: dict[Any, Any] = {
             "console": self.on_console,
             "pageerror": self.on_error,
             "request": self.on_request,
             "requestfailed": self.on_failure,
             "response": self.on_response,
         }
-        for event, handler in heard.items():
+        for event, handler in handlers.items():
             self.page.on(event, handler)
         try:
             yield
         finally:
-            for event, handler in heard.items():
+            for event, handler in handlers.items():
                 self.page.remove_listener(event, handler)
 
 
 class Reader:
-    """Visits the crowded site, or any other."""
+    """Opens pages of the large site, or of any other."""
 
     def __init__(self, browser: Browser, base: str) -> None:
         self.browser, self.base = browser, base
@@ -151,14 +150,14 @@ class Reader:
     def new_page(self, *, javascript: bool = True) -> Page:
         context = self.browser.new_context(java_script_enabled=javascript, service_workers="block")
         context.set_default_timeout(30_000)
-        context.add_init_script(_TELL)
+        context.add_init_script(_REPORT_VIOLATIONS)
         return context.new_page()
 
     @contextmanager
-    def kind(self, kind: str, **look: Any) -> Iterator[Visit]:
-        """Visit the page of the crowded site that is of *kind*."""
-        path, status = KINDS[kind]
-        with self.visit(self.base + path, status=status, **look) as visit:
+    def open(self, kind: str, **options: Any) -> Iterator[Visit]:
+        """Visit the page of the large site with the name *kind*."""
+        path, status = PAGES[kind]
+        with self.visit(self.base + path, status=status, **options) as visit:
             yield visit
 
     @contextmanager
@@ -175,7 +174,7 @@ class Reader:
         fresh: bool = False,
         status: int = 200,
     ) -> Iterator[Visit]:
-        """Open *address* and wait until it stands; when the block ends, nothing may have gone wrong."""
+        """Open *address* and wait until it has loaded; fail if there is a fault when the block ends."""
         page = self.pages.pop(javascript, None) if not fresh else None
         page = page or self.new_page(javascript=javascript)
         page.set_viewport_size({"width": width, "height": height})
@@ -187,18 +186,18 @@ class Reader:
         )
         visit = Visit(page, "/".join(address.split("/")[:3]))
         try:
-            with visit.listening():
+            with visit.recording():
                 response = page.goto(address, wait_until="load")
-                answered = response.status if response else 0
-                assert answered == status, f"{address}: {answered} where {status} is right"
+                found = response.status if response else 0
+                assert found == status, f"{address}: status {found}; expected {status}"
                 yield visit
             if javascript and page.evaluate("localStorage.length + sessionStorage.length"):
-                visit.troubles.append("something is stored in the browser")
-            visit.troubles += [f"cookie: {cookie.get('name')}" for cookie in page.context.cookies()]
-            assert not visit.troubles, "\n".join([address, *visit.troubles])
+                visit.faults.append("something is stored in the browser")
+            visit.faults += [f"cookie: {cookie.get('name')}" for cookie in page.context.cookies()]
+            assert not visit.faults, "\n".join([address, *visit.faults])
             page.goto("about:blank")
         except BaseException:
-            page.context.close()  # whatever state it is in
+            page.context.close()  # its state is unknown
             raise
         if fresh or javascript in self.pages:
             page.context.close()

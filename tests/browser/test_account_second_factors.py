@@ -1,4 +1,4 @@
-"""Second factors, passkeys, and what they open."""
+"""Second factors and passkeys in a browser."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.browser.accounts import (
     add_authenticator,
     fill_login,
     login,
+    reauthenticate,
     set_up_totp,
-    show_again,
     totp,
 )
 from tests.web.conftest import CANARY
@@ -25,13 +25,13 @@ def log_out(page: Page) -> None:
     expect(page.get_by_role("heading", name="Log in", exact=True)).to_be_visible()
 
 
-def give(page: Page, code: str) -> None:
+def enter_code(page: Page, code: str) -> None:
     page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Continue").click()
 
 
-def test_an_app_is_set_up_and_asked_for_at_the_login(accounts: Accounts) -> None:
-    """By the code of RFC 6238, each of which works once, and by no other."""
+def test_the_login_requires_the_code_of_an_app(accounts: Accounts) -> None:
+    """The code of RFC 6238 works once; any other is refused."""
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
@@ -45,19 +45,19 @@ def test_an_app_is_set_up_and_asked_for_at_the_login(accounts: Accounts) -> None
         fill_login(page, member)
         expect(page.get_by_role("heading", name="One more proof")).to_be_visible()
         expect(page.get_by_label("Code", exact=True)).to_be_focused()
-        give(page, "000000")
+        enter_code(page, "000000")
         expect(page.locator("#second-error")).to_contain_text("This code is wrong")
         expect(page.get_by_label("Code", exact=True)).to_be_focused()
         code = totp(secret)
-        give(page, code)
+        enter_code(page, code)
         expect(page.locator("#account-name")).to_have_text(member.name)
         log_out(page)
         fill_login(page, member)
-        give(page, code)
+        enter_code(page, code)
         expect(page.locator("#second-error")).to_contain_text("used or too old")
 
 
-def test_a_recovery_code_works_once_and_a_login_can_be_begun_again(accounts: Accounts) -> None:
+def test_a_recovery_code_works_once_and_a_login_can_be_restarted(accounts: Accounts) -> None:
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
@@ -68,16 +68,16 @@ def test_a_recovery_code_works_once_and_a_login_can_be_begun_again(accounts: Acc
         expect(page.get_by_label("E-mail address")).to_be_focused()
         expect(page.get_by_role("heading", name="Log in", exact=True)).to_be_visible()
         fill_login(page, member)
-        give(page, codes[3])
+        enter_code(page, codes[3])
         expect(page.locator("#recovery-left")).to_have_text("9 of 10 codes are left.")
         log_out(page)
         fill_login(page, member)
-        give(page, codes[3])
+        enter_code(page, codes[3])
         expect(page.locator("#second-error")).to_contain_text("This code is wrong, used or too old")
 
 
 def test_new_recovery_codes_replace_the_old_and_the_app_is_removed(accounts: Accounts) -> None:
-    """Nothing is taken away without a question; a no leaves it."""
+    """A dialog asks for confirmation first; Cancel changes nothing."""
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
@@ -118,8 +118,8 @@ def test_the_recovery_codes_are_copied_and_printed_alone(accounts: Accounts) -> 
         expect(page.get_by_role("heading", name="Passkeys")).to_be_hidden()
 
 
-def test_who_does_not_show_it_again_changes_nothing(accounts: Accounts) -> None:
-    """A wrong password is told in the dialog; Escape leaves everything as it was."""
+def test_without_reauthentication_nothing_changes(accounts: Accounts) -> None:
+    """The dialog shows a wrong password; Escape cancels the change."""
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
@@ -136,14 +136,14 @@ def test_who_does_not_show_it_again_changes_nothing(accounts: Accounts) -> None:
         expect(page.locator("#totp-setup")).to_be_hidden()
 
 
-def test_a_passkey_is_added_logs_in_by_itself_and_is_removed(accounts: Accounts) -> None:
+def test_a_passkey_is_added_logs_in_and_is_removed(accounts: Accounts) -> None:
     member = accounts.member()
     with accounts.page() as page:
         add_authenticator(page)
         login(page, member)
         page.get_by_label("Name of the passkey").fill("Laptop <b>")
         page.get_by_role("button", name="Add a passkey").click()
-        show_again(page, member)
+        reauthenticate(page, member)
         expect(page.locator("#passkeys [data-part=name]")).to_have_text("Laptop <b>")
         expect(page.locator("#passkey-add-status")).to_contain_text("The passkey is added.")
         expect(page.locator("#recovery-codes li")).to_have_count(10)
@@ -159,7 +159,7 @@ def test_a_passkey_is_added_logs_in_by_itself_and_is_removed(accounts: Accounts)
         expect(field).to_be_focused()
         field.fill("Desk")
         page.get_by_role("button", name="Save the name").click()
-        show_again(page, member)
+        reauthenticate(page, member)
         expect(page.get_by_role("button", name="Rename: Desk")).to_be_focused()
         page.get_by_role("button", name="Remove: Desk").click()
         page.get_by_role("dialog").get_by_role("button", name="Yes").click()
@@ -170,14 +170,14 @@ def test_a_passkey_is_added_logs_in_by_itself_and_is_removed(accounts: Accounts)
 
 
 def test_a_passkey_is_a_second_factor_too(accounts: Accounts) -> None:
-    """After the password, and when the account asks whether it is still the same person."""
+    """After the password, and for reauthentication."""
     member = accounts.member()
     with accounts.page() as page:
         add_authenticator(page)
         login(page, member)
         page.get_by_label("Name of the passkey").fill("Laptop")
         page.get_by_role("button", name="Add a passkey").click()
-        show_again(page, member)
+        reauthenticate(page, member)
         expect(page.locator("#passkeys li")).to_have_count(1)
         log_out(page)
         fill_login(page, member)
@@ -188,7 +188,7 @@ def test_a_passkey_is_a_second_factor_too(accounts: Accounts) -> None:
         expect(page.locator("#totp-secret")).to_be_visible()
 
 
-def test_a_cancelled_passkey_is_told(accounts: Accounts) -> None:
+def test_a_cancelled_passkey_shows_an_error(accounts: Accounts) -> None:
     with accounts.page() as page:
         page.goto("/account/login/")
         page.evaluate(
@@ -199,8 +199,8 @@ def test_a_cancelled_passkey_is_told(accounts: Accounts) -> None:
         expect(page.locator("#login-error")).to_contain_text("No passkey came")
 
 
-def test_browsers_without_json_for_passkeys_use_them_too(accounts: Accounts) -> None:
-    """The script's own base64url, for browsers of before 2025."""
+def test_browsers_without_json_methods_use_passkeys(accounts: Accounts) -> None:
+    """The script has its own base64url for browsers from before 2025."""
     member = accounts.member()
     with accounts.page() as page:
         page.add_init_script(
@@ -212,17 +212,17 @@ def test_browsers_without_json_for_passkeys_use_them_too(accounts: Accounts) -> 
         login(page, member)
         page.get_by_label("Name of the passkey").fill("Old")
         page.get_by_role("button", name="Add a passkey").click()
-        show_again(page, member)
+        reauthenticate(page, member)
         expect(page.locator("#passkeys li")).to_have_count(1)
         log_out(page)
         page.get_by_role("button", name="Log in with a passkey").click()
         expect(page.locator("#account-name")).to_have_text(member.name)
 
 
-def test_the_owner_reaches_the_admin_with_a_second_factor_alone(accounts: Accounts) -> None:
-    """Strangers find the login in its place, a password alone is refused, a second factor opens it."""
+def test_the_owner_opens_the_admin_only_with_a_second_factor(accounts: Accounts) -> None:
+    """Without a session it shows the login, and after a password alone 403."""
     member = accounts.member()
-    accounts.own(member)
+    accounts.make_owner(member)
     with accounts.page() as page:
         assert page.goto("/admin/").status == 401  # type: ignore[union-attr]
         fill_login(page, member)
@@ -232,25 +232,25 @@ def test_the_owner_reaches_the_admin_with_a_second_factor_alone(accounts: Accoun
         log_out(page)
         page.goto("/admin/")
         fill_login(page, member)
-        give(page, codes[0])
+        enter_code(page, codes[0])
         expect(page.get_by_role("heading", name="Who may read, and who may invite")).to_be_visible()
         assert page.url == accounts.url + "/admin/"
 
 
-def test_the_qr_code_holds_the_link_that_stands_beside_it(accounts: Accounts) -> None:
-    """Drawn by the page itself; its shape is checked here: size, the three finders, the timing."""
+def test_the_qr_code_has_the_finders_and_timing_of_its_link(accounts: Accounts) -> None:
+    """The page draws it; this checks its size, the three finder patterns and the timing pattern."""
     member = accounts.member()
     with accounts.page() as page:
         login(page, member)
         page.get_by_role("button", name="Set up an app").click()
-        show_again(page, member)
-        drawn = page.get_by_role("img", name="QR code with the secret")
-        expect(drawn).to_be_visible()
+        reauthenticate(page, member)
+        qr_code = page.get_by_role("img", name="QR code with the secret")
+        expect(qr_code).to_be_visible()
         secret = page.locator("#totp-secret").inner_text().replace(" ", "")
         link = page.locator("#totp-link").get_attribute("href") or ""
         assert link.startswith("otpauth://totp/")
         assert f"secret={secret}" in link
-        size = int((drawn.get_attribute("viewBox") or "").split()[2]) - 8
+        size = int((qr_code.get_attribute("viewBox") or "").split()[2]) - 8
         cells = page.evaluate(
             "[...document.querySelector('#totp-qr path').getAttribute('d').matchAll(/M(\\d+) (\\d+)/g)]"
             ".map(one => [one[1] - 4, one[2] - 4])"

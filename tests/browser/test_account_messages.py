@@ -1,4 +1,4 @@
-"""The account's scripts speak no language: each sentence that they say stands on the page, and is said."""
+"""The account scripts contain no text: each message is a data attribute of its page, and is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.project import ROOT
 from tests.support.trees import Page, Site
 
 ACCOUNT = ("/account/", "/account/login/", "/account/reset/", "/account/reset/new/", "/account/verify/")
-# Chosen by a code of the API, not by name.
+# Selected by an error code of the API, not by name in a script.
 CODES = {
     "emailPasswordMismatch", "emailTaken", "enterCurrentPassword", "incorrectCode", "incorrectPassword",
     "invalid", "passwordTooCommon", "passwordTooLong", "passwordTooShort", "passwordTooSimilar",
@@ -18,15 +18,15 @@ CODES = {
 }  # fmt: skip
 
 
-def words_of(page: Page) -> set[str]:
-    """Return the words of *page* by the names that scripts know."""
+def messages_of(page: Page) -> set[str]:
+    """Return the names of the messages of *page*, as scripts use them."""
     attrs = next(one.attrs for one in page.elements if one.attrs.get("id") == "words")
     names = (name.removeprefix("data-") for name in attrs if name.startswith("data-"))
     return {re.sub(r"-(.)", lambda found: found[1].upper(), name) for name in names}
 
 
-def said_on(page: Page) -> set[str]:
-    """Return the words that the scripts of *page* ask for."""
+def used_messages(page: Page) -> set[str]:
+    """Return the names of the messages that the scripts of *page* use."""
     sources = [one.attrs["src"] for one in page.all("script") if "src" in one.attrs]
     names = [re.sub(r"\.[0-9a-f]{8}\.js$", "", source.rpartition("/")[2]) for source in sources]
     text = "".join((ROOT / "theme" / "js" / f"{name}.js").read_text("utf-8") for name in names)
@@ -34,22 +34,22 @@ def said_on(page: Page) -> set[str]:
 
 
 @pytest.mark.parametrize("url", ACCOUNT)
-def test_every_word_that_a_script_says_stands_on_its_page(crowded: Site, url: str) -> None:
-    page = crowded.pages[url]
-    passkeys = {"passkeyKnown"} if url == "/account/login/" else set()  # said of a new one alone
-    assert said_on(page) - words_of(page) == passkeys
+def test_every_message_of_a_script_is_on_its_page(large_site: Site, url: str) -> None:
+    page = large_site.pages[url]
+    passkeys = {"passkeyKnown"} if url == "/account/login/" else set()  # only for a new passkey
+    assert used_messages(page) - messages_of(page) == passkeys
 
 
 @pytest.mark.parametrize("url", ACCOUNT)
-def test_every_word_of_a_page_is_said(crowded: Site, url: str) -> None:
-    page = crowded.pages[url]
-    assert words_of(page) - said_on(page) - CODES == set()
+def test_every_message_of_a_page_is_used(large_site: Site, url: str) -> None:
+    page = large_site.pages[url]
+    assert messages_of(page) - used_messages(page) - CODES == set()
 
 
 @pytest.mark.parametrize("url", ACCOUNT)
-def test_every_field_says_what_it_wants(crowded: Site, url: str) -> None:
-    """What is said when it is left out, and what password managers should do with it."""
-    fields = [one.attrs for one in crowded.pages[url].all("input") if one.attrs.get("type") != "checkbox"]
+def test_every_field_has_autocomplete_and_a_message_for_missing(large_site: Site, url: str) -> None:
+    """autocomplete is for password managers."""
+    fields = [one.attrs for one in large_site.pages[url].all("input") if one.attrs.get("type") != "checkbox"]
     assert [field for field in fields if "autocomplete" not in field] == []
-    needed = [field for field in fields if "hidden" not in field]
-    assert [field for field in needed if not field.get("data-missing")] == []
+    required = [field for field in fields if "hidden" not in field]
+    assert [field for field in required if not field.get("data-missing")] == []

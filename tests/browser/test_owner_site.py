@@ -1,4 +1,4 @@
-"""The site of this repository, whatever its author writes: a sample of its pages."""
+"""A sample of pages of this repository's own site."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.axes import violations
+from tests.browser.accessibility import violations
 from tests.browser.visits import Reader
 from tests.support.trees import Page, Site
 
@@ -18,13 +18,13 @@ def home(site: Site) -> Page | None:
 
 
 def article(site: Site) -> Page | None:
-    """The longest one."""
+    """Return the longest article."""
     found = [page for page in site.pages.values() if "article" in page.meta("og:type")]
     return max(found, key=lambda page: len(page.elements), default=None)
 
 
 def diagrams(site: Site) -> Page | None:
-    """The page that shows most of them."""
+    """Return the page with the most diagrams."""
 
     def count(page: Page) -> int:
         return sum("diagram" in one.attrs.get("class", "").split() for one in page.all("figure"))
@@ -33,7 +33,7 @@ def diagrams(site: Site) -> Page | None:
 
 
 def members(site: Site) -> Page | None:
-    """One that is no list."""
+    """Return a members' page that is not a list."""
     found = [page for url, page in site.pages.items() if url.startswith("/members/")]
     return max(found, key=lambda page: page.url.count("/"), default=None)
 
@@ -43,14 +43,14 @@ def listing(site: Site) -> Page | None:
 
 
 @pytest.mark.parametrize("choose", [home, article, diagrams, members, listing], ids=lambda one: one.__name__)
-def test_a_sample_of_the_owners_pages_is_without_fault(
-    reader: Reader, owners: Site, owners_base: str, axe: str, choose: Callable[[Site], Page | None]
+def test_a_sample_of_the_owners_pages_is_accessible(
+    reader: Reader, owner_site: Site, owner_base: str, axe: str, choose: Callable[[Site], Page | None]
 ) -> None:
-    """axe finds nothing, the console is silent, and the page never scrolls sideways."""
-    page = choose(owners)
+    """axe finds nothing, the console is empty, and the page does not scroll sideways."""
+    page = choose(owner_site)
     if page is None:
-        return  # this site has none
-    with reader.visit(owners_base + page.url) as opened:
+        return  # the site has no such page
+    with reader.visit(owner_base + page.url) as opened:
         assert violations(opened, axe) == []
         opened.page.set_viewport_size({"width": 320, "height": 900})
         assert opened.js("document.documentElement.scrollWidth") == 320

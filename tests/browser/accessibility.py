@@ -1,14 +1,14 @@
-"""Ask axe-core what is wrong with an open page."""
+"""Run axe-core on an open page."""
 
 from __future__ import annotations
 
 from tests.browser.visits import Scheme, Visit
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-LOOKS: list[tuple[int, Scheme]] = [(w, s) for w in (320, 1440) for s in ("light", "dark")]
+VIEWPORTS: list[tuple[int, Scheme]] = [(w, s) for w in (320, 1440) for s in ("light", "dark")]
 
-# axe measures no contrast on what a drawn ornament covers, though ours stand behind or beside the
-# words. Taken away, nearly every text is measured. Such a sheet is no element: the policy lets it in.
+# axe does not measure contrast where a drawn ornament overlaps, although ours are behind or beside the text.
+# Without them it measures nearly every text. An adopted style sheet is not an element: the policy allows it.
 _WITHOUT_ORNAMENTS = """() => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync("*::before, *::after { content: none !important }");
@@ -22,15 +22,14 @@ _RUN = """async ([tags, preload]) => {
 
 
 def violations(visit: Visit, axe: str, *, preload: bool = True) -> list[str]:
-    """Return what axe finds: narrow and wide, in daylight and in the dark.
+    """Return the violations that axe finds: narrow and wide, light and dark.
 
-    Without *preload* it does not load style sheets anew, which it does in a way
-    that the policy forbids where one imports another.
+    Without *preload*, axe does not load style sheets again: for one with an @import, the policy forbids how.
     """
     visit.js(axe)
     visit.js(_WITHOUT_ORNAMENTS)
     found = []
-    for width, scheme in LOOKS:
+    for width, scheme in VIEWPORTS:
         visit.page.set_viewport_size({"width": width, "height": 900})
         visit.page.emulate_media(color_scheme=scheme)
         found += [f"{width} px, {scheme}: {one}" for one in visit.js(_RUN, [TAGS, preload])]

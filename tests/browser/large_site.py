@@ -1,6 +1,6 @@
-"""The small site with more in it: enough posts for a second page, and a post that strains the layout.
+"""The small site with more content: enough posts for a second page, and a post with extreme content.
 
-Drafts and posts that are not due are shown, so that their marks are looked at too.
+Drafts and posts that are not due are included, so that tests cover their badges.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from PIL import Image
 from tests.support.project import AS_OF, build_site, small_site, write
 from tests.support.trees import Site
 
-LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
-RICH = f"""---
-title: Everything twice, and {LONG}, which no line can hold
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+RICH_POST = f"""---
+title: Everything twice, and {LONG_WORD}, which no line can hold
 date: 2025-12-31
 tags: [Markdown, A tag of several words]
 category: Features
 series: Everything
 image: ../images/wide.png
 ---
-The first paragraph, with `{LONG}.{LONG}` and <https://elsewhere.example/{"a-long-way/" * 12}>.
+The first paragraph, with `{LONG_WORD}.{LONG_WORD}` and <https://elsewhere.example/{"a-long-way/" * 12}>.
 
 ## Tables
 
@@ -83,7 +83,7 @@ $$
 - one[^one]
     - two[^two]
         - three[^one]
-            1. four, {LONG}
+            1. four, {LONG_WORD}
             2. five
 
 - [x] done
@@ -122,7 +122,7 @@ Hidden until it is wanted.
 :   The first stop.
 
 2018, and a little later
-:   The second stop, {LONG}.
+:   The second stop, {LONG_WORD}.
 
 </div>
 
@@ -131,11 +131,11 @@ Hidden until it is wanted.
 """
 
 
-def crowded_site(folder: Path) -> Site:
-    """Build it in *folder*."""
+def build_large_site(folder: Path) -> Site:
+    """Build the large site in *folder*."""
     project = small_site(folder, history=False)
     posts = project / "content" / "posts"
-    write(posts / "rich.md", RICH)
+    write(posts / "rich.md", RICH_POST)
     for name, size in (("wide", (1600, 500)), ("tall", (300, 900))):
         file = io.BytesIO()
         Image.new("RGB", size, (120, 60, 40)).save(file, "PNG")

@@ -1,4 +1,4 @@
-"""How the account's pages look and sound, in every state that a reader meets."""
+"""Accessibility of the account pages, in each of their states."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.accounts import (
     INSIDE,
     Accounts,
     Member,
     add_authenticator,
-    down,
     fill_login,
     login,
+    reauthenticate,
     set_up_totp,
-    show_again,
+    stop_api,
 )
-from tests.browser.axes import violations
 from tests.browser.test_layout import _TOO_SMALL, _TOO_WIDE
 from tests.browser.visits import Visit
 
@@ -35,7 +35,7 @@ def login_refused(accounts: Accounts, page: Page) -> None:
     expect(page.locator("#login-error")).not_to_be_empty()
 
 
-def login_in_place(accounts: Accounts, page: Page) -> None:
+def login_at_members_page(accounts: Accounts, page: Page) -> None:
     page.goto(INSIDE)
     expect(page.get_by_role("heading", name="Log in to read this page")).to_be_focused()
 
@@ -65,14 +65,14 @@ def reset_sent(accounts: Accounts, page: Page) -> None:
 
 
 def reset_new(accounts: Accounts, page: Page) -> None:
-    page.route("**/password/reset", lambda route: route.abort())  # the form, whatever the key is worth
+    page.route("**/password/reset", lambda route: route.abort())  # show the form for an invalid key
     page.goto("/account/reset/new/#some-key")
     page.get_by_label("Show the password").check()
     page.get_by_role("button", name="Set this password").click()
     expect(page.locator("#reset-new-error")).to_have_text("Enter a new password.")
 
 
-def link_dead(accounts: Accounts, page: Page) -> None:
+def invalid_link(accounts: Accounts, page: Page) -> None:
     page.goto("/account/reset/new/")
     expect(page.get_by_role("heading", name="This link does not work any more")).to_be_visible()
 
@@ -91,12 +91,12 @@ def account_setting_up(accounts: Accounts, page: Page) -> None:
     member = accounts.member()
     login(page, member)
     page.get_by_role("button", name="Set up an app").click()
-    show_again(page, member)
+    reauthenticate(page, member)
     expect(page.locator("#totp-secret")).to_be_visible()
 
 
 def account_full(accounts: Accounts, page: Page) -> None:
-    """Everything at once: an app, new codes, and a passkey with a long name."""
+    """Set up an app, new recovery codes, and a passkey with a long name."""
     member = accounts.member()
     add_authenticator(page)
     login(page, member)
@@ -111,13 +111,13 @@ def account_renaming(accounts: Accounts, page: Page) -> None:
     page.get_by_role("button", name="Rename: Telephone").click()
 
 
-def account_asking(accounts: Accounts, page: Page) -> None:
+def account_reauthenticating(accounts: Accounts, page: Page) -> None:
     login(page, accounts.member())
     page.get_by_role("button", name="Set up an app").click()
     expect(page.get_by_role("dialog", name="Is it still you?")).to_be_visible()
 
 
-def account_warning(accounts: Accounts, page: Page) -> None:
+def account_confirming(accounts: Accounts, page: Page) -> None:
     member = accounts.member()
     login(page, member)
     set_up_totp(page, member)
@@ -126,7 +126,7 @@ def account_warning(accounts: Accounts, page: Page) -> None:
 
 
 def account_without_api(accounts: Accounts, page: Page) -> None:
-    with down(accounts):
+    with stop_api(accounts):
         page.goto("/account/")
         expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
@@ -134,28 +134,28 @@ def account_without_api(accounts: Accounts, page: Page) -> None:
 STATES: tuple[Callable[[Accounts, Page], None], ...] = (
     login_page,
     login_refused,
-    login_in_place,
+    login_at_members_page,
     second_factor,
     reset,
     reset_sent,
     reset_new,
-    link_dead,
+    invalid_link,
     verify,
     account,
     account_setting_up,
     account_full,
     account_renaming,
-    account_asking,
-    account_warning,
+    account_reauthenticating,
+    account_confirming,
     account_without_api,
 )
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda one: one.__name__)
-def test_no_barrier_and_nothing_too_wide_or_too_small(
+def test_account_pages_are_accessible(
     accounts: Accounts, axe: str, state: Callable[[Accounts, Page], None]
 ) -> None:
-    """axe finds nothing, narrow and wide, light and dark; no sideways scrolling; room for a thumb."""
+    """axe finds nothing at any width or colour scheme; no sideways scrolling; targets of 24 px."""
     with accounts.page() as page:
         state(accounts, page)
         visit = Visit(page, accounts.url)
