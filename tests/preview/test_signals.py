@@ -19,7 +19,7 @@ NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 
 SHOWS = """
 import signal, subprocess, sys
-from tests.signals import restore_for_children
+from tests.support.signals import restore_for_children
 restore_for_children()
 words = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (1, 2, 3)))"
 subprocess.run([sys.executable, "-c", words], check=True)
