@@ -109,7 +109,8 @@ def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
         ),
         (
             ["ann@example.org"], {"LOGIN_MAIL_HOST": "127.0.0.1", "LOGIN_MAIL_PORT": "1"},
-            r"error: the mail was not sent \(Connection.*\); check LOGIN_MAIL_\*, then invite .* again\n",
+            r"error: the mail was not sent \(ConnectionRefused.*\); "
+            r"check LOGIN_MAIL_\*, then invite .* again\n",
         ),
     ],
 )  # fmt: skip
