@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.accounts import Accounts
-from tests.browser.accounts import run_accounts as running
+from tests.browser.accounts import Accounts, run_accounts
 from tests.browser.large_site import build_large_site
 from tests.browser.visits import CHROMIUM_ARGUMENTS, ERROR_STATUSES, Reader
+from tests.support import trees
 from tests.support.static_server import serve
 from tests.support.tools import need
-from tests.support.trees import Site, owner_site, require_package
+from tests.support.trees import Site, require_package
 
 
 @pytest.fixture(scope="package")
@@ -54,7 +54,7 @@ def reader(browser: Browser, base: str) -> Iterator[Reader]:
 @pytest.fixture(scope="package")
 def owner_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The site of this repository."""
-    return owner_site(tmp_path_factory)
+    return trees.owner_site(tmp_path_factory)
 
 
 @pytest.fixture(scope="package")
@@ -74,5 +74,5 @@ def axe() -> str:
 def accounts(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     """A running site with login."""
     need("nginx")
-    with running(browser, tmp_path_factory.mktemp("accounts")) as one:
+    with run_accounts(browser, tmp_path_factory.mktemp("accounts")) as one:
         yield one
