@@ -44,7 +44,7 @@ def test_every_command_that_is_named_exists(file: Path, capsys: pytest.CaptureFi
     """Each `python -m pipelines …` of a block is taken by the real parser."""
     for block in blocks(file, "sh"):
         for line in re.findall(r"^python -m pipelines ([^#<\n]+)", block, re.M):
-            assert cli._parser().parse_args(line.split()).run
+            assert cli.parser().parse_args(line.split()).run
 
 
 @pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)

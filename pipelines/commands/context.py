@@ -1,45 +1,65 @@
-"""What a command is told of where it runs, and how spans of time are written.
+"""The frozen context that every command runs in.
 
-No reads, no writes, no network.
+Reads site.toml and the environment's credentials when they are first used. No
+writes, no network.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipelines.core import config
 from pipelines.core.config import SiteConfig
-from pipelines.core.context import Deadlines, FlowContext
-from pipelines.core.progress import NoProgress, Progress
-from pipelines.tools import environment
+from pipelines.core.progress import Log, NoProgress, Progress
+
+if TYPE_CHECKING:
+    from pipelines.core.context import Deadlines, FlowContext
+    from pipelines.core.credentials import Credentials
 
 _NO_PROGRESS = NoProgress()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
-    """What the command line knows of this machine; no command looks for itself."""
+    """What the command line knows; a command reads neither clock nor environment by itself."""
 
-    environ: Mapping[str, str]  # the environment
+    options: argparse.Namespace  # of the command
+    project: Path  # absolute
+    environ: Mapping[str, str]
     home: Path
-    wall: Callable[[], float]  # seconds since 1970
+    now: Callable[[], float]  # seconds since 1970
     clock: Callable[[], float]  # seconds, never set back
-    pause: Callable[[float], None]
-    log: Callable[[str], None]  # a line on stderr
+    sleep: Callable[[float], None]
+    log: Log  # writes one line to stderr
 
-    def for_flow(
-        self, project: Path, site: SiteConfig, deadlines: Deadlines, progress: Progress = _NO_PROGRESS
-    ) -> FlowContext:
-        """Return what the functions of ``pipelines.flow`` share, with the credentials of the environment."""
-        credentials = environment.credentials_from(self.environ, site.registry, site.chart.repository)
-        return FlowContext(project, site, credentials, deadlines, self.clock, self.log, progress)
+    @cached_property
+    def site(self) -> SiteConfig:
+        """The settings of site.toml; raises SourceError."""
+        return config.load_config(self.project)
 
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The credentials of the environment, for commands that send; raises PipelineError."""
+        from pipelines.tools.environment import credentials_from
 
-def seconds(text: str) -> float:
-    """Return *text* as a span of time."""
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", text) or float(text) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return float(text)
+        return credentials_from(self.environ, self.site.registry, self.site.chart.repository)
+
+    def progress(self) -> AbstractContextManager[Progress]:
+        """Return a progress bar on stderr that lasts for a ``with`` block."""
+        from pipelines.tools.terminal import ProgressBar
+
+        return ProgressBar()
+
+    def for_flow(self, deadlines: Deadlines, progress: Progress = _NO_PROGRESS) -> FlowContext:
+        """Return the part that the functions of ``pipelines.flow`` take."""
+        from pipelines.core.context import FlowContext
+
+        return FlowContext(
+            self.project, self.site, self.credentials, deadlines, self.clock, self.log, progress
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import cli
+from pipelines.commands.as_of import resolve_as_of
+from pipelines.commands.context import Context
 from pipelines.core import config, results
 from pipelines.core.errors import PipelineError, ToolError
 from pipelines.flow.versioning import Pipeline, determine_version
@@ -297,8 +300,9 @@ def test_only_the_trailers_of_the_commit_itself_count(repo: Path) -> None:
 def test_a_commit_may_say_which_posts_are_due(repo: Path, message: str, as_of: int) -> None:
     change(repo, "three", message)
     assert determine_version(repo, config.load_config(repo), NONE).as_of == as_of
-    assert cli._as_of(None, repo) == (as_of or COMMITTED)
-    assert cli._as_of("7", repo) == 7
+    context = Context(Namespace(), repo, {}, repo, time.time, time.monotonic, time.sleep, print)
+    assert resolve_as_of(context, None) == (as_of or COMMITTED)
+    assert resolve_as_of(context, "7") == 7
 
 
 @pytest.mark.parametrize(

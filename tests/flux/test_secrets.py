@@ -17,7 +17,7 @@ import yaml
 
 from api.config import environment
 from pipelines import cli
-from pipelines.commands import cluster
+from pipelines.commands import secrets as command
 from pipelines.flux import secrets
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -93,7 +93,7 @@ def test_the_log_of_a_pipeline_gets_no_secret(
     assert run(tmp_path, "keys") == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert "the log of a pipeline is no place for a Secret" in said.err
+    assert "a Secret must not be printed to the log of a CI job" in said.err
 
 
 def test_what_a_secret_holds_is_in_no_representation() -> None:
@@ -148,8 +148,8 @@ def test_what_is_missing_is_told(
 
 
 def test_the_command_line_knows_every_kind() -> None:
-    assert tuple(secrets.KINDS) == cluster.KINDS
-    assert secrets.STEPS == cluster.STEPS
+    assert tuple(secrets.KINDS) == command.KINDS
+    assert secrets.STEPS == command.STEPS
 
 
 @pytest.mark.parametrize("name", ["secret-keys", "encryption-keys"])

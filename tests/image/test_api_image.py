@@ -252,7 +252,10 @@ def test_the_result_is_for_people_or_for_machines(
     done = run_cli(one, "image", "api", "--json")
     assert json.loads(done.stdout) == json.loads((made / "out/image-api.json").read_text())
     done = run_cli(one, "image", "--json")
-    assert (done.returncode, done.stderr) == (2, "error: --json tells of one image; name it: web or api\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: image --json: needs one image; name web or api\n",
+    )
 
 
 def test_only_plain_code_gets_into_an_image(made: Path, tmp_path: Path) -> None:

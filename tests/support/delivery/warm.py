@@ -12,7 +12,10 @@ import h11
 import httpcore
 
 from pipelines import cli
-from pipelines.commands import summaries
+from pipelines.commands import archive as archive_command
+from pipelines.commands import promote as promote_command
+from pipelines.commands import publish, run, status, tables
+from pipelines.commands import rollback as rollback_command
 from pipelines.core.login import Login
 from pipelines.flow import archive, check_records, plan, promote, release, rollback
 from pipelines.tools import s3, terminal
@@ -20,7 +23,10 @@ from pipelines.tools.retry import RetryPolicy
 
 PLACE = s3.Place("warm bucket", "http://127.0.0.1:9", "us-east-1", "warm", "")
 BUCKET = s3.Bucket(PLACE, Login("nobody", "nothing"), RetryPolicy(60))
-LOADED = (archive, check_records, plan, promote, release, rollback, summaries, terminal, h11, httpcore)
+LOADED = (
+    *(archive, check_records, plan, promote, release, rollback, terminal, h11, httpcore),
+    *(archive_command, promote_command, rollback_command, publish, run, status, tables),
+)
 
 
 def run_command(argv: list[str], environ: dict[str, str], output: str) -> None:

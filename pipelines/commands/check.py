@@ -1,0 +1,31 @@
+"""`check`: build the site, and request the links to other hosts."""
+
+from __future__ import annotations
+
+import sys
+
+from pipelines.commands.arguments import Subparsers, add_build
+from pipelines.commands.context import Context
+from pipelines.commands.site_build import build_and_print
+
+
+def add(commands: Subparsers) -> None:
+    """Declare the arguments."""
+    parser = commands.add_parser("check", help="build, and check links to other hosts on request")
+    parser.add_argument("--external", action="store_true", help="request the links to other hosts")
+    add_build(parser)
+    parser.set_defaults(run=run)
+
+
+def run(context: Context) -> int:
+    """Build the site; with --external print the links that failed."""
+    build_and_print(context)
+    if context.options.external:
+        from pipelines.commands.summaries import external_report
+        from pipelines.site.check.external import check_external_links
+
+        with context.progress() as progress:
+            tree = context.project / "out" / "site"
+            report = check_external_links(tree, context.site.url, progress=progress)
+        sys.stdout.write(external_report(report))
+    return 0
