@@ -5,6 +5,8 @@ The site is that of tests/support/previews.py, without its drafts; nobody is log
 
 from __future__ import annotations
 
+import re
+
 # Pages that have these addresses, besides those of tests/support/previews.py.
 MORE = {
     "content/pages/green.md": "---\ntitle: Green\naliases: [/alt/weg, /früher/]\n---\nText.\n",
@@ -69,5 +71,29 @@ MOVED = [
     ("/fr%C3%BCher/",           "/green/"),
 ]  # fmt: skip
 
+# Range of /files/facts.csv (8 bytes), status, body (None: the server's own text), Content-Range
+RANGES = [
+    ("bytes=0-2",              206, b"a,b",          "bytes 0-2/8"),
+    ("bytes=4-",               206, b"1,2\n",        "bytes 4-7/8"),
+    ("bytes=-2",               206, b"2\n",          "bytes 6-7/8"),
+    ("bytes=-99",              206, b"a,b\n1,2\n",   "bytes 0-7/8"),
+    ("bytes=2-99",             206, b"b\n1,2\n",     "bytes 2-7/8"),
+    ("BYTES=0-2",              206, b"a,b",          "bytes 0-2/8"),
+    ("bytes=8-",               416, None,            "bytes */8"),
+    ("bytes=-0",               416, None,            "bytes */8"),
+    ("bytes=5-2",              416, None,            "bytes */8"),
+    ("bytes=x",                416, None,            "bytes */8"),
+    (f"bytes={'9' * 5000}-",   416, None,            "bytes */8"),
+    ("bytes=9-,10-",           416, None,            "bytes */8"),
+    ("bytes=",                 200, b"a,b\n1,2\n",   None),
+    ("pages=1-2",              200, b"a,b\n1,2\n",   None),
+]  # fmt: skip
+
 # What nobody may do with a page, and the answer.
 REFUSED = ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW")
+
+
+def ranges_of(body: bytes) -> list[tuple[str, bytes]]:
+    """Return Content-Range and bytes of each part of a multipart/byteranges *body*."""
+    parts = re.findall(rb"content-range: ([^\r]+)\r\n\r\n(.*?)\r\n--", body, re.IGNORECASE | re.DOTALL)
+    return [(found.decode(), data) for found, data in parts]

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.preview.headers import _TYPES
 from pipelines.site.output.compression import COMPRESSIBLE
-from tests.support.loopback_addresses import ANSWERS, MOVED, REFUSED, WITHOUT_API
+from tests.support.loopback_addresses import ANSWERS, MOVED, RANGES, REFUSED, WITHOUT_API, ranges_of
 from tests.support.previews import preview_site
 from tests.support.project import ROOT, build_site, write
 from tests.web import server
@@ -145,26 +145,35 @@ def test_an_edit_of_equal_length_is_seen_and_nothing_else_is(tmp_path: Path) -> 
         assert len(now.body) == len(before["/edited/", "identity"].body)
 
 
-@pytest.mark.parametrize(
-    ("asked", "status", "body", "told"),
-    [
-        ("bytes=0-2",    206, b"a,b",          "bytes 0-2/8"),
-        ("bytes=4-",     206, b"1,2\n",        "bytes 4-7/8"),
-        ("bytes=-2",     206, b"2\n",          "bytes 6-7/8"),
-        ("bytes=2-99",   206, b"b\n1,2\n",     "bytes 2-7/8"),
-        ("bytes=8-",     416, None,            "bytes */8"),
-        ("pages=1-2",    200, b"a,b\n1,2\n",   None),
-    ],
-)  # fmt: skip
-def test_a_part_of_a_file_can_be_asked_for(
-    default_web: WebServer, asked: str, status: int, body: bytes | None, told: str | None
+@pytest.mark.parametrize(("range_", "status", "body", "content_range"), RANGES)
+def test_a_range_of_a_file_is_sent_as_by_the_preview(
+    default_web: WebServer, range_: str, status: int, body: bytes | None, content_range: str | None
 ) -> None:
-    answer = default_web.get("/files/facts.csv", headers={"Range": asked})
-    assert (answer.status, answer.headers.get("content-range")) == (status, told)
-    if body is not None:
-        assert answer.body == body
-    other = default_web.get("/files/facts.csv", headers={"Range": asked, "If-Range": '"another"'})
+    for method in ("GET", "HEAD"):
+        response = default_web.get("/files/facts.csv", method, headers={"Range": range_})
+        assert (response.status, response.headers.get("content-range")) == (status, content_range)
+        if body is not None:
+            assert response.body == (body if method == "GET" else b"")
+    other = default_web.get("/files/facts.csv", headers={"Range": range_, "If-Range": '"another"'})
     assert (other.status, other.body) == (200, b"a,b\n1,2\n")
+
+
+def test_a_range_is_sent_of_the_version_that_the_reader_has(default_web: WebServer) -> None:
+    etag = default_web.get("/files/facts.csv").headers["etag"]
+    for condition, status in ((etag, 206), (f"W/{etag}", 200), ("Fri, 01 Jan 2100 00:00:00 GMT", 200)):
+        headers = {"Range": "bytes=0-2", "If-Range": condition}
+        assert default_web.get("/files/facts.csv", headers=headers).status == status, condition
+    assert (
+        default_web.get("/files/facts.csv", headers={"Range": "bytes=0-2", "If-None-Match": etag}).status
+        == 304
+    )
+
+
+def test_several_ranges_are_sent_as_multipart(default_web: WebServer) -> None:
+    response = default_web.get("/files/facts.csv", headers={"Range": "bytes=0-1,4-"})
+    assert response.status == 206
+    assert response.headers["content-type"].startswith("multipart/byteranges; boundary=")
+    assert ranges_of(response.body) == [("bytes 0-1/8", b"a,"), ("bytes 4-7/8", b"1,2\n")]
 
 
 def test_an_alias_may_be_long_and_many(tmp_path: Path) -> None:
