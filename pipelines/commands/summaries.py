@@ -62,7 +62,7 @@ def release_summary(release: Release) -> str:
 
 def external_report(report: ExternalReport) -> str:
     """Return the links that failed: reason, address, and the pages that have it."""
-    count = f"{report.tried} link{'s' if report.tried != 1 else ''} to other hosts"
+    count = f"{report.checked} link{'s' if report.checked != 1 else ''} to other hosts"
     if not report.failed:
         return f"{count}: all answer\n"
     width = max(len(one.reason) for one in report.failed)

@@ -239,7 +239,7 @@ def test_an_out_that_is_no_folder_is_told_in_a_line(tmp_path: Path) -> None:
     site = small_site(tmp_path, history=False)
     write(site / "out", "")
     done = project.run_cli(site, "build", "--as-of", str(AS_OF))
-    text = "error: out: cannot be written (File exists); make it a folder that you may write\n"
+    text = "error: out: cannot be written (File exists); make it a writable folder\n"
     assert (done.returncode, done.stderr) == (1, text)
 
 

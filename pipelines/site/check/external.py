@@ -1,8 +1,7 @@
-"""Try the links that lead to other hosts.
+"""Check the links to other hosts.
 
-Reads the public tree of a finished site. No writes. Network: asks each address
-once. What it finds is told and fails nothing: other people's servers have bad
-days.
+Reads the public tree of a built site. No writes. Network: requests each URL once.
+A broken link is reported, but is not an error: other servers fail for a time.
 """
 
 from __future__ import annotations
@@ -21,33 +20,33 @@ from pipelines.core.site_tree import PUBLIC
 from pipelines.site.pelican.build_context import output_path
 from pipelines.tools.link_probe import LinkProbe, UnreachableError
 
-MAX_HOSTS = 8  # hosts
+MAX_HOSTS = 8  # checked concurrently
 
 
 @dataclass(frozen=True, slots=True)
 class FailedLink:
-    """A link that did not lead to a page."""
+    """A link whose URL did not return a page."""
 
     url: str
     reason: str
-    pages: tuple[str, ...]  # URL paths of the pages that hold it
+    pages: tuple[str, ...]  # URL paths of the pages that contain it
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalReport:
-    """What came of trying."""
+    """Result of check_external_links."""
 
-    tried: int
+    checked: int
     failed: tuple[FailedLink, ...]  # sorted by URL
 
 
 def check_external_links(
-    out_site: Path, site_url: str, *, patience: float = 10.0, progress: Progress | None = None
+    out_site: Path, site_url: str, *, timeout: float = 10.0, progress: Progress | None = None
 ) -> ExternalReport:
-    """Ask each outside address that a public page below *out_site* links to.
+    """Request each external URL that a public page below *out_site* links to.
 
-    *site_url* is the site's own, which is not asked; it stands in the
-    User-Agent, so that a host knows whom to ask. *patience* is in seconds.
+    Links to *site_url* are skipped; it is in the User-Agent as the contact.
+    *timeout* is in seconds.
     """
     links = external_links(out_site / PUBLIC, site_url)
     by_host: dict[str, list[str]] = {}
@@ -56,23 +55,23 @@ def check_external_links(
     progress = progress or NoProgress()
     progress.phase("links", len(links))
     failed: list[FailedLink] = []
-    ended = Event()
+    stopped = Event()
     agent = f"link check of {site_url}"
-    with LinkProbe(agent, patience) as asker, ThreadPoolExecutor(MAX_HOSTS) as pool:
+    with LinkProbe(agent, timeout) as probe, ThreadPoolExecutor(MAX_HOSTS) as pool:
         try:
-            work = [pool.submit(_probe_host, asker, urls, ended) for urls in by_host.values()]
+            work = [pool.submit(_probe_host, probe, urls, stopped) for urls in by_host.values()]
             for done in as_completed(work):
                 for url, reason in done.result():
                     progress.advance(1)
                     if reason:
                         failed.append(FailedLink(url, reason, links[url]))
         finally:
-            ended.set()  # whoever is interrupted waits for eight answers at most
+            stopped.set()  # after an interrupt, wait for running requests only
     return ExternalReport(len(links), tuple(sorted(failed, key=lambda one: one.url)))
 
 
 def external_links(public: Path, site_url: str) -> dict[str, tuple[str, ...]]:
-    """Return each http address of another host, without its fragment, and the pages that link to it."""
+    """Return each http(s) URL of another host, without fragment, and the pages that link to it."""
     found: dict[str, dict[str, None]] = {}
     for file in sorted(public.rglob("*.html")):
         page = output_path(file.relative_to(public).as_posix())
@@ -87,7 +86,7 @@ def external_links(public: Path, site_url: str) -> dict[str, tuple[str, ...]]:
 def _absolute(href: str, page: str) -> str:
     try:
         return urldefrag(urljoin(page, href)).url
-    except ValueError:  # brackets that hold no address; to be asked, and told as what it is
+    except ValueError:  # an invalid IPv6 address; the request reports it
         return href
 
 
@@ -98,14 +97,14 @@ def _host(url: str) -> str:
         return url
 
 
-def _probe_host(asker: LinkProbe, urls: list[str], ended: Event) -> list[tuple[str, str]]:
-    """Return (URL, why it failed or "") for addresses of one host, asked one after the other."""
-    return [(url, _probe(asker, url)) for url in urls if not ended.is_set()]
+def _probe_host(probe: LinkProbe, urls: list[str], stopped: Event) -> list[tuple[str, str]]:
+    """Return (URL, error or "") for URLs of one host, requested one after the other."""
+    return [(url, _probe(probe, url)) for url in urls if not stopped.is_set()]
 
 
-def _probe(asker: LinkProbe, url: str) -> str:
+def _probe(probe: LinkProbe, url: str) -> str:
     try:
-        status = asker.status(url)
+        status = probe.status(url)
     except UnreachableError as error:
         return str(error)
     return "" if status < 400 else f"{status} {_phrase(status)}".rstrip()

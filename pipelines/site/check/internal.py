@@ -1,7 +1,7 @@
-"""Check the whole site: every link, fragment and image leads somewhere.
+"""Check the built site: every internal link, fragment and image exists.
 
-Works on the facts of all pages. Reads theme/templates to place a fault that
-no document explains. No writes, no network.
+Works on the facts of all pages. Reads theme/templates to locate faults that no
+document caused. No writes, no network.
 """
 
 from __future__ import annotations
@@ -19,73 +19,73 @@ from pipelines.site.html.inspect import Finding, PageFacts
 from pipelines.site.pelican.build_context import Page
 from pipelines.site.theme import strings
 
-# Paths that the API answers; they exist where login = true.
+# Paths of the API; they exist if login = true.
 API_PATHS = ("/_allauth/", "/accounts/", "/admin/")
 _FRAGMENTS_WITHOUT_ID = ("top", ":~:text=")  # fragments that need no id
-_LinkProblem = tuple[str, str, bool]  # what is wrong with a link, the remedy, whether it fails the build
+_LinkProblem = tuple[str, str, bool]  # text, fix, whether it is an error
 
 
 @dataclass(frozen=True, slots=True)
 class SiteLinks:
-    """What the checks look at."""
+    """Everything that a link can point to, and the pages with their links."""
 
     url: str  # of the site, absolute
     pages: Mapping[str, PageFacts]  # by URL path, both trees
     documents: Mapping[str, Page]  # by URL path
-    files: frozenset[str]  # URL path of every other file
+    files: frozenset[str]  # URL paths of all other files
     aliases: Mapping[str, str]  # alias -> URL path
     theme: Sequence[str]  # the files of theme/, relative to the project
     login: bool
 
 
 def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> tuple[list[Fault], list[Fault]]:
-    """Return (faults, warnings) of the finished pages."""
-    placing = _FaultLocator(site, project)
+    """Return (faults, warnings) of all pages."""
+    locator = _FaultLocator(site, project)
     faults: list[Fault] = []
     warnings: list[Fault] = []
     faults.extend(check_menus(site, config))
     faults.extend(_check_aliases(site))
-    told = {item.path for item in (*config.menu, *config.footer)} if faults else set()
-    leads: dict[str, _LinkProblem | None] = {}  # most links stand on many pages: each is looked up once
+    broken_menu = {item.path for item in (*config.menu, *config.footer)} if faults else set()
+    problems: dict[str, _LinkProblem | None] = {}  # by URL; many pages share a link
     for url, facts in site.pages.items():
         for finding in facts.findings:
-            faults += placing.faults(url, finding)
+            faults += locator.faults(url, finding)
         for link in facts.links:
-            if link in told and link not in placing.written(url):
-                continue  # a broken menu stands on every page: one fault is enough
+            if link in broken_menu and link not in locator.references(url):
+                continue  # report a broken menu item once, not for every page
             absolute = site.url + link if link[:1] == "/" != link[1:2] else _absolute(site.url + url, link)
-            if absolute not in leads:
-                leads[absolute] = _link_problem(absolute, link, site)
-            if wrong := leads[absolute]:
-                text, fix, grave = wrong
-                placed = placing.faults(url, Finding(text, fix, (link,), link))
-                (faults if grave else warnings).extend(placed)
+            if absolute not in problems:
+                problems[absolute] = _link_problem(absolute, link, site)
+            if problem := problems[absolute]:
+                text, fix, is_error = problem
+                located = locator.faults(url, Finding(text, fix, (link,), link))
+                (faults if is_error else warnings).extend(located)
         for load in facts.loads:
             if _path(url, load) not in site.files:
                 what = f"shows {load}, which does not exist"
-                fix = "add the file to content/, or mend the path"
-                faults += placing.faults(url, Finding(what, fix, (load,), load))
+                fix = "add the file to content/, or fix the path"
+                faults += locator.faults(url, Finding(what, fix, (load,), load))
     return sorted(set(faults)), sorted(set(warnings))
 
 
 def _path(url: str, link: str) -> str:
     try:
         return unquote(urlsplit(urljoin(url, link)).path)
-    except ValueError:  # "//[" opens an IPv6 address
+    except ValueError:  # an invalid IPv6 address, as in "//["
         return ""
 
 
 def _absolute(base: str, link: str) -> str:
     try:
         return urljoin(base, link)
-    except ValueError:  # as "//[" is, which opens an IPv6 address
+    except ValueError:  # an invalid IPv6 address, as in "//["
         return ""
 
 
 def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | None:
-    """Return (fault, remedy, whether it fails the build) of one link, or None."""
+    """Return the problem of one link, or None."""
     if not absolute:
-        return f"links to {link}, which is no URL", "mend the link", True
+        return f"links to {link}, which is not a URL", "fix the link", True
     if not absolute.startswith(site.url + "/"):
         return None
     parts = urlsplit(absolute)
@@ -98,37 +98,37 @@ def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | N
             and not fragment.startswith(_FRAGMENTS_WITHOUT_ID)
             and fragment not in site.pages[path].ids
         ):
-            near = suggest(fragment, site.pages[path].ids)
-            fix = near if near.startswith("did") else "mend the fragment"
-            return f"links to {path}#{fragment}, and that page has no such heading", fix, True
+            closest = suggest(fragment, site.pages[path].ids)
+            fix = closest if closest.startswith("did") else "fix the fragment"
+            return f"links to {path}#{fragment}, and that page has no such id", fix, True
         return None
     if target := site.aliases.get(path):
         return f"links to {path}, an alias", f"link to {target}", False
-    near = _closest_path(path, [*site.pages, *site.files])
-    fix = f"did you mean {near}?" if near else "mend the link"
+    closest = _closest_path(path, [*site.pages, *site.files])
+    fix = f"did you mean {closest}?" if closest else "fix the link"
     return f"links to {link}, which does not exist", fix, True
 
 
 def _closest_path(path: str, known: Iterable[str]) -> str:
-    """Return the URL path that *path* may have meant: one with this last name, or one like it."""
+    """Return the most similar known URL path: one with the same last segment, or a close match."""
     last = path.rstrip("/").rpartition("/")[2]
     same = sorted(one for one in known if last and one.rstrip("/").rpartition("/")[2] == last)
-    near = same or get_close_matches(path, sorted(known), n=1, cutoff=0.75)
-    return near[0] if near else ""
+    closest = same or get_close_matches(path, sorted(known), n=1, cutoff=0.75)
+    return closest[0] if closest else ""
 
 
 class _FaultLocator:
-    """Find where a fault of a page was written: in its document, or in a template."""
+    """Locate the source of a fault of a page: its document, a template or a string."""
 
     def __init__(self, site: SiteLinks, project: Path) -> None:
         self.site = site
-        self.unplaced: dict[str, str] = {}  # what is wrong -> the first page where it is
+        self.unlocated: dict[str, str] = {}  # text -> the first page that has it
         written = (("theme/templates/", ".html"), (f"{strings.STRINGS_DIRECTORY}/", ".toml"))
         files = [p for start, end in written for p in site.theme if p.startswith(start) and p.endswith(end)]
         self.theme = {path: (project / path).read_text("utf-8") for path in files}
 
-    def written(self, url: str) -> Mapping[str, list[int]]:
-        """Return the URLs that the document of the page refers to, and the lines on which it does."""
+    def references(self, url: str) -> Mapping[str, list[int]]:
+        """Return the URLs that the document of the page refers to, with their lines."""
         page = self.site.documents.get(url)
         found: dict[str, list[int]] = {}
         for target, line in page.fragment.lines if page else ():
@@ -136,20 +136,20 @@ class _FaultLocator:
         return found
 
     def faults(self, url: str, finding: Finding) -> list[Fault]:
-        """Return *finding*, which the page *url* has, once for each line on which it was written."""
+        """Return *finding* of the page *url*, once for each source line that caused it."""
         page = self.site.documents.get(url)
         lines = self._lines(page, url, finding) if page else []
         if page and lines:
             return [Fault(page.document.path, line, finding.text, finding.fix) for line in lines]
         if place := self._in_theme(finding.needles):
             return [Fault(*place, finding.text, finding.fix)]
-        first = self.unplaced.setdefault(finding.text, url)
+        first = self.unlocated.setdefault(finding.text, url)
         return [Fault("theme/templates", 0, f"{finding.text} (on {first})", finding.fix)]
 
     def _lines(self, page: Page, url: str, finding: Finding) -> list[int]:
-        """Return the lines of the page's document that wrote what *finding* is about, by its place there."""
+        """Return the lines of the page's document that caused *finding*."""
         if finding.url:
-            return self.written(url).get(finding.url, [])
+            return self.references(url).get(finding.url, [])
         if finding.id:
             return [line for name, line in page.fragment.ids if name == finding.id]
         if finding.heading >= 0:
@@ -162,7 +162,7 @@ class _FaultLocator:
 
     def _in_theme(self, needles: Sequence[str]) -> tuple[str, int] | None:
         for needle in filter(None, needles):
-            for wanted in (f'"{needle}"', needle):  # as the value of an attribute, or anywhere
+            for wanted in (f'"{needle}"', needle):  # first as the value of an attribute
                 for name, source in self.theme.items():
                     if (at := source.find(wanted)) >= 0:
                         return name, source.count("\n", 0, at) + 1
@@ -170,17 +170,17 @@ class _FaultLocator:
 
 
 def check_menus(site: SiteLinks, config: SiteConfig) -> list[Fault]:
-    """Return a fault for each link of the header and the footer that leads nowhere."""
+    """Return a fault for each broken link of the header and the footer."""
     found = []
     for item in (*config.menu, *config.footer):
-        if wrong := _link_problem(site.url + item.path, item.path, site):
-            found.append(Fault("site.toml", item.line, f"{item.label!r} {wrong[0]}", wrong[1]))
+        if problem := _link_problem(site.url + item.path, item.path, site):
+            found.append(Fault("site.toml", item.line, f"{item.label!r} {problem[0]}", problem[1]))
     return found
 
 
 def _check_aliases(site: SiteLinks) -> list[Fault]:
-    """Return a fault for each alias that would hide a file."""
-    files = {file.lower() for file in site.files}  # NGINX maps aliases whatever their letter case
+    """Return a fault for each alias that shadows a file."""
+    files = {file.lower() for file in site.files}  # NGINX maps are case-insensitive
     return [
         Fault(document.path, document.meta.line("aliases"), f"alias {alias} is a file already", "remove it")
         for document in (page.document for page in site.documents.values())
@@ -190,17 +190,17 @@ def _check_aliases(site: SiteLinks) -> list[Fault]:
 
 
 def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
-    """Return a warning for each file of content/ that no page needs."""
+    """Return a warning for each file of content/ that no page refers to."""
     fix = "link to it, move it to content/extra, or remove it"
     return [
-        Fault(path, 0, "no page shows it", fix)
+        Fault(path, 0, "not used by any page", fix)
         for path in sorted(files)
         if path not in used and not path.startswith(("content/extra/", "content/diagrams/"))
     ]
 
 
 def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
-    """Return a warning for each tag, category or series that is written in two ways."""
+    """Return a warning for each tag, category or series with two spellings."""
     first: dict[tuple[str, str], tuple[str, str]] = {}
     found: list[Fault] = []
     for page in documents:
@@ -213,5 +213,5 @@ def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
             written, where = first.setdefault((key, slugify(name)), (name, page.document.path))
             if written != name:
                 what = f"{name!r} is written {written!r} in {where}"
-                found.append(Fault(page.document.path, meta.line(key), what, "write it one way"))
+                found.append(Fault(page.document.path, meta.line(key), what, "use one spelling"))
     return found

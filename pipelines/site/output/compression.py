@@ -1,21 +1,21 @@
-"""Compressed twins: ``index.html.gz`` and ``index.html.br`` beside ``index.html``.
+"""Precompress files: ``index.html.gz`` and ``index.html.br`` beside ``index.html``.
 
-Reads the compressible files of one tree and writes the twins beside them. No
+Reads the compressible files of one tree and writes the variants beside them. No
 network.
 
-NGINX (gzip_static, brotli_static) sends a twin where there is one. libdeflate
-and brotli come as pinned wheels: the bytes do not depend on the system.
+NGINX sends a variant if it exists (gzip_static, brotli_static). libdeflate and
+brotli are pinned wheels: the bytes do not depend on the system.
 
-The levels are measured on 159 pages of real prose with code, mean 16.7 kB, on
-one core; size in percent of the page, time for 1,000 pages of 25 kB:
+Levels measured on 159 pages of prose with code, mean 16.7 kB, on one core; size
+in percent of the page, time for 1,000 pages of 25 kB:
 
     gzip    6    9   10   11   12     brotli    5    8    9*    10    11
     %    28.9 28.5 28.0 27.9 27.9             26.9 26.7 26.6  23.6  22.9
     s     0.3  0.4  3.0  4.6  7.8              0.6  1.0  1.0  14.3  38.8
                                        * window of 2^16; 12.1 s with the default
 
-Pages are compressed in every build and sent for one release: gzip 9, brotli 8.
-Hashed assets are few, and sent for a year: 12 and 11.
+Pages are compressed in every build and served for one release: gzip 9, brotli 8.
+Hashed assets are few and served for a year: 12 and 11.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ import brotli
 from pipelines.core.errors import Fault, SourceError
 from pipelines.tools import gzip
 
-# Text, and formats without compression of their own.
+# Text, and formats without built-in compression.
 COMPRESSIBLE = frozenset((
     ".asc", ".atom", ".css", ".csv", ".htm", ".html", ".ico", ".ics", ".js", ".json", ".map", ".md",
     ".mjs", ".otf", ".rss", ".svg", ".ttf", ".txt", ".vcf", ".wasm", ".webmanifest", ".xml", ".xsl",
 ))  # fmt: skip
-MINIMUM_SIZE = 256  # bytes; what is smaller fits the first packet anyway
+MINIMUM_SIZE = 256  # bytes; a smaller file fits the first packet
 
 
 @dataclass(frozen=True, slots=True)
 class CompressionLevels:
-    """How hard to try."""
+    """Compression levels."""
 
     gzip: int  # 1 to 12 (libdeflate)
     brotli: int  # 0 to 11
@@ -51,16 +51,16 @@ ASSET_LEVELS = CompressionLevels(gzip=12, brotli=11)
 
 @dataclass(frozen=True, slots=True)
 class CompressionStats:
-    """What compress_tree did."""
+    """Result of compress_tree."""
 
-    files: int  # that have at least one twin
+    files: int  # with at least one variant
     bytes: int  # of those files
-    gzip: int  # bytes of their gzip twins
+    gzip: int  # bytes of their gzip variants
     brotli: int
 
 
 def compression_levels(path: PurePath) -> CompressionLevels:
-    """Return the effort for *path*: what lies in a folder "assets" never changes."""
+    """Return the levels for *path*: files of a directory "assets" are immutable."""
     return ASSET_LEVELS if "assets" in path.parts[:-1] else PAGE_LEVELS
 
 
@@ -70,18 +70,18 @@ def compress_variants(data: bytes, effort: CompressionLevels = PAGE_LEVELS) -> t
 
 
 def compress_tree(root: Path, workers: int) -> CompressionStats:
-    """Write the twins of every compressible file below *root*, in *workers* threads.
+    """Write the compressed variants of each compressible file below *root*, in *workers* threads.
 
-    A file has no twin when it is smaller than 256 bytes, and not the one that
-    would not be smaller than the file. Both compressors and the reading release
-    the interpreter's lock: two threads take 0.5 to 0.65 of the time of one. Raises
-    SourceError where a file of the site has the name of a twin.
+    Files below 256 bytes have no variants, and a variant that is not smaller than
+    the file is not written. The compressors release the GIL: two threads take 0.5
+    to 0.65 of the time of one. Raises SourceError if a file of the site has the
+    name of a variant.
     """
     every = list(root.rglob("*"))
     files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
     faults = [
-        Fault(path.relative_to(root).as_posix(), 0, "has the name of a compressed twin, and is never sent",
-              "rename it, as in data-json.gz")
+        Fault(path.relative_to(root).as_posix(), 0,
+              "has the name of a compressed variant and is never served", "rename it, as in data-json.gz")
         for path in every
         if path.suffix in (".gz", ".br")
         and PurePath(path.stem).suffix.lower() in COMPRESSIBLE
@@ -95,23 +95,23 @@ def compress_tree(root: Path, workers: int) -> CompressionStats:
 
 
 def _compress_file(root: Path, path: Path, faults: list[Fault]) -> tuple[int, int, int, int]:
-    """Write the twins of *path*; return 1 if it has any, its size and theirs, or zeros."""
+    """Write the variants of *path*; return (1, size, gzip size, brotli size), or zeros without any."""
     if not path.is_file():
         return 0, 0, 0, 0
     data, relative = path.read_bytes(), path.relative_to(root)
-    pair = (
+    variants = (
         compress_variants(data, compression_levels(relative)) if len(data) >= MINIMUM_SIZE else (data, data)
     )
     sizes = []
-    for suffix, twin in zip((".gz", ".br"), pair, strict=True):
+    for suffix, variant in zip((".gz", ".br"), variants, strict=True):
         target = path.with_name(path.name + suffix)
-        smaller = len(twin) < len(data)
+        smaller = len(variant) < len(data)
         if target.exists():
-            if not smaller or target.read_bytes() != twin:
+            if not smaller or target.read_bytes() != variant:
                 name = relative.with_name(target.name).as_posix()
-                text = f"has the name of the compressed {relative.name}, and would be sent for it"
+                text = f"has the name of the compressed {relative.name} and would be served instead"
                 faults.append(Fault(name, 0, text, "rename it"))
         elif smaller:
-            target.write_bytes(twin)
-        sizes.append(len(twin) if smaller else 0)
+            target.write_bytes(variant)
+        sizes.append(len(variant) if smaller else 0)
     return (1, len(data), sizes[0], sizes[1]) if any(sizes) else (0, 0, 0, 0)

@@ -1,13 +1,11 @@
-"""Build a tree beside the last one and let the two change places.
+"""Build into a staging directory, then swap it with the published one in one atomic step.
 
-Writes out/.site-<random>/ while a build runs, then out/<name>/, and
-out/<name>.json, a link to the record inside of it: the two always agree. No
-network.
+Writes out/.site-<random>/ during a build, then out/<name>/ and out/<name>.json, a
+symbolic link to the record inside of it, so that both always agree. No network.
 
-A build that fails takes its stage with it; one that is killed leaves it to the
-next, which knows it by the lock that nobody holds. Nothing is synced to the
-disk: a killed process loses nothing that it wrote, and after a power cut the
-site is built again.
+A failed build removes its staging directory. That of a killed build is removed by
+the next one, which finds its lock free. Nothing is synced to disk: a killed process
+loses no writes, and after a power cut the site is built again.
 """
 
 from __future__ import annotations
@@ -25,78 +23,78 @@ from pipelines.core.digests import normalize_directory, normalize_file
 from pipelines.core.errors import PipelineError
 from pipelines.tools.atomic_exchange import exchange, recover_exchange
 
-RECORD = "site.json"  # the result of the build, beside them
+RECORD = "site.json"  # the result of the build
 _STAGE, _LOCK = ".site-", ".lock"
 
 
 @contextmanager
 def staging_directory(out: Path) -> Iterator[Path]:
-    """Yield a new folder within *out* to build in; remove it afterwards, published or not.
+    """Yield a new directory in *out* to build in; remove it afterwards.
 
-    Finishes what a killed ``publish`` left and removes the stages of killed
-    builds, but not that of a build that is running. Raises PipelineError when
-    the disk is full.
+    First completes the swap of a killed build and removes the staging directories
+    of killed builds, but not those of running ones. Raises PipelineError if the
+    disk is full.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         _release_lock(_acquire_lock(out))
     except OSError as error:
-        text = f"cannot be written ({error.strerror}); make it a folder that you may write"
+        text = f"cannot be written ({error.strerror}); make it a writable folder"
         raise PipelineError(f"{out.name}: {text}") from error
     with _directory_lock(out):
         for journal in sorted(out.glob(".*.swap")):
             recover_exchange(out / journal.name[1 : -len(".swap")])
-        dead = [stage for stage in sorted(out.glob(f"{_STAGE}*")) if not _is_locked(stage)]
+        stale = [stage for stage in sorted(out.glob(f"{_STAGE}*")) if not _is_locked(stage)]
         stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
         lock = _acquire_lock(stage)
     try:
-        for leftover in dead:
+        for leftover in stale:
             _remove(leftover)
         yield stage
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        text = "the disk is full, the last site is as it was; make room and build again"
+        text = "the disk is full, the last site is unchanged; free some space and build again"
         raise PipelineError(f"{out.name}: {text}") from error
     finally:
         _remove(stage)
         os.close(lock)
 
 
-def swap_directory(stage: Path, place: Path, record: str) -> None:
-    """Let the sealed *stage* change places with *place*, which may not exist yet.
+def swap_directory(stage: Path, target: Path, record: str) -> None:
+    """Swap *stage* with *target* atomically; *target* may not exist yet.
 
-    *record*, the JSON of the build's result, goes into it; ``place``.json links
-    to it. Whoever opens *place* finds the old site or the new one, whole. The
-    old one is in *stage* then, and goes with it. Of several builds that publish
-    at once, the last one wins.
+    *record*, the JSON of the build's result, is written into *stage*;
+    ``<target>.json`` links to it. A reader of *target* sees the old site or the new
+    one, never a mixture. The old site is in *stage* afterwards and removed with it.
+    Of several concurrent builds, the last one wins.
     """
-    with _directory_lock(place.parent):
+    with _directory_lock(target.parent):
         (stage / RECORD).write_text(record, encoding="utf-8")
         normalize_file(stage / RECORD, change=True)
-        (stage / _LOCK).unlink()  # nobody sweeps while out is locked
+        (stage / _LOCK).unlink()  # no cleanup runs while out is locked
         normalize_directory(stage)
-        _link_record(place)
-        if os.path.lexists(place):
-            exchange(stage, place)
+        _link_record(target)
+        if os.path.lexists(target):
+            exchange(stage, target)
         else:
-            os.rename(stage, place)
+            os.rename(stage, target)
 
 
-def _link_record(place: Path) -> None:
-    """Make place.json a link to the record of whatever is, or will be, at *place*."""
-    link, goal = place.with_name(f"{place.name}.json"), f"{place.name}/{RECORD}"
-    if link.is_symlink() and os.readlink(link) == goal:
+def _link_record(target: Path) -> None:
+    """Link ``<target>.json`` to the record in *target*."""
+    link, record_path = target.with_name(f"{target.name}.json"), f"{target.name}/{RECORD}"
+    if link.is_symlink() and os.readlink(link) == record_path:
         return
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
-    fresh.symlink_to(goal)
+    fresh.symlink_to(record_path)
     os.replace(fresh, link)
 
 
 @contextmanager
 def _directory_lock(out: Path) -> Iterator[None]:
-    """Hold the lock of *out*: for the moments in which stages appear, move or are counted."""
+    """Hold the lock of *out* while staging directories are created, swapped or listed."""
     lock = _acquire_lock(out)
     try:
         yield
@@ -105,19 +103,19 @@ def _directory_lock(out: Path) -> Iterator[None]:
 
 
 def _release_lock(lock: int) -> None:
-    fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough once a child has inherited it
+    fcntl.flock(lock, fcntl.LOCK_UN)  # a child process may have inherited the descriptor
     os.close(lock)
 
 
 def _acquire_lock(folder: Path) -> int:
-    """Wait for the lock of *folder* and return its descriptor; the system frees it at our end."""
+    """Wait for the lock of *folder*; return its descriptor. It is released when the process ends."""
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
 
 def _is_locked(stage: Path) -> bool:
-    """Return whether a process holds the lock of *stage*."""
+    """Whether a process holds the lock of *stage*."""
     try:
         lock = os.open(stage / _LOCK, os.O_RDWR)
     except (FileNotFoundError, NotADirectoryError):
@@ -132,5 +130,5 @@ def _is_locked(stage: Path) -> bool:
 
 
 def _remove(tree: Path) -> None:
-    # Errors are let be: another build may sweep the same one, and the next one tries again.
+    # Ignore errors: another build may remove the same directory, and the next one retries.
     shutil.rmtree(tree, ignore_errors=True)

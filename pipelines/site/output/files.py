@@ -1,6 +1,6 @@
-"""Write every file that is no page: assets, attachments, and what machines ask for.
+"""Write every file that is not a page: assets, attachments, sitemap and the like.
 
-Reads files of content/. Writes them into the stage of a build. No network.
+Reads files of content/. Writes into the staging directory of a build. No network.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from pipelines.site.images.hashed_name import Asset
 from pipelines.site.output import machine_files
 from pipelines.site.pelican.build_context import Page
 
-MEMBERS = "/members/"  # URLs below it are answered from the gated tree
+MEMBERS = "/members/"  # URLs below it are served from the gated tree
 
 
 class OutputFiles:
-    """Files by URL path; two that claim one path are a fault."""
+    """Files by URL path; two different files with one path are a fault."""
 
     def __init__(self) -> None:
-        self._found: dict[str, bytes] = {}
-        self._sources: dict[str, str] = {}  # URL path -> the file that it was made of
+        self._files: dict[str, bytes] = {}
+        self._sources: dict[str, str] = {}  # URL path -> source file
 
     def add(self, url: str, data: bytes, source: str) -> None:
-        """Add the file *url*; *source* is named if another one has it already."""
+        """Add the file *url*; raises SourceError at *source* if its path is taken."""
         self._sources.setdefault(url, source)
-        if self._found.setdefault(url, data) != data:
-            raise SourceError([Fault(source, 0, f"a second file would be {url}", "rename one of them")])
+        if self._files.setdefault(url, data) != data:
+            raise SourceError([Fault(source, 0, f"a second file has the URL {url}", "rename one of them")])
 
-    def default(self, url: str, text: str) -> None:
-        """Add the file *url* unless the author brings one."""
-        self._found.setdefault(url, text.encode())
+    def add_default(self, url: str, text: str) -> None:
+        """Add the file *url* unless the author provides one."""
+        self._files.setdefault(url, text.encode())
 
     def write(self, stage: Path) -> frozenset[str]:
-        """Write all into the trees of *stage*; return their URL paths."""
+        """Write all files into the trees of *stage*; return their URL paths."""
         faults = []
-        for url, data in sorted(self._found.items()):
+        for url, data in sorted(self._files.items()):
             target = stage / ("gated" if url.startswith(MEMBERS) else "public") / url[1:]
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -47,14 +47,14 @@ class OutputFiles:
                     stream.write(data)
             except (FileExistsError, NotADirectoryError):
                 source = self._sources.get(url, CONTENT)
-                faults.append(Fault(source, 0, f"{url} is another page or file already", "rename it"))
+                faults.append(Fault(source, 0, f"another page or file has the URL {url}", "rename it"))
         if faults:
             raise SourceError(faults)
-        return frozenset(self._found)
+        return frozenset(self._files)
 
 
 def add_theme_files(files: OutputFiles, assets: Iterable[Asset]) -> None:
-    """Add the assets of the theme that were asked for."""
+    """Add the used assets of the theme."""
     for asset in assets:
         files.add(f"/assets/{asset.name}", asset.data, "theme")
 
@@ -62,10 +62,10 @@ def add_theme_files(files: OutputFiles, assets: Iterable[Asset]) -> None:
 def add_page_files(
     files: OutputFiles, project: Path, pages: Iterable[Page], images: Mapping[str, Asset]
 ) -> None:
-    """Add what the pages show and link to: a file that no page needs is not published.
+    """Add the images and attachments that pages refer to; others are not published.
 
-    So the attachments of a draft are as absent as the draft, and those of a
-    members' page are below /members/ alone.
+    Attachments of a draft are not published, and those of a members' page are only
+    below /members/.
     """
     for page in pages:
         prefix = "/members" if page.document.gated else ""
@@ -79,7 +79,7 @@ def add_page_files(
 
 
 def add_author_files(files: OutputFiles, project: Path, paths: Iterable[str]) -> None:
-    """Add content/extra as it is."""
+    """Add the files of content/extra unchanged."""
     for path in sorted(paths):
         if path.startswith(f"{EXTRA}/"):
             files.add(path.removeprefix(EXTRA), (project / path).read_bytes(), path)
@@ -88,9 +88,9 @@ def add_author_files(files: OutputFiles, project: Path, paths: Iterable[str]) ->
 def add_machine_files(
     files: OutputFiles, config: SiteConfig, pages: Sequence[Page], facts: Mapping[str, PageFacts], as_of: int
 ) -> None:
-    """Add sitemap, robots.txt and security.txt where the author brings none."""
+    """Add sitemap, robots.txt and security.txt unless the author provides them."""
     dates = machine_files.last_modified(page.document for page in pages)
     listed = [url for url, fact in facts.items() if not fact.hidden and not url.startswith(MEMBERS)]
-    files.default("/robots.txt", machine_files.robots_txt(config))
-    files.default("/.well-known/security.txt", machine_files.security_txt(config, as_of))
-    files.default("/sitemap.xml", machine_files.sitemap_xml(config, listed, dates))
+    files.add_default("/robots.txt", machine_files.robots_txt(config))
+    files.add_default("/.well-known/security.txt", machine_files.security_txt(config, as_of))
+    files.add_default("/sitemap.xml", machine_files.sitemap_xml(config, listed, dates))

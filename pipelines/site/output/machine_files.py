@@ -1,6 +1,6 @@
-"""Files for machines: sitemap, robots.txt, security.txt, and the aliases for NGINX.
+"""Generate sitemap, robots.txt, security.txt and the alias map for NGINX.
 
-Functions of values. No reads, no writes, no network, no clock.
+Pure functions. No reads, no writes, no network, no clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.site.content.metadata import DEFAULT_CATEGORY, slugify
 
 
 def sitemap_xml(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]) -> str:
-    """Return a sitemap (sitemaps.org) of the public *urls*; *dates* are when each last changed."""
+    """Return a sitemap (sitemaps.org) of the public *urls*; *dates* are their last changes."""
     rows = []
     for url in sorted(urls):
         changed = f"<lastmod>{dates[url].isoformat()}</lastmod>" if url in dates else ""
@@ -27,10 +27,9 @@ def sitemap_xml(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datet
 
 
 def last_modified(documents: Iterable[Document]) -> dict[str, datetime]:
-    """Return when each page, and each list of pages, last changed.
+    """Return the last change of each page and each listing, by URL path.
 
-    A list changes when one of its posts does; a page whose date nobody knows
-    is not named.
+    A listing changes with its posts. Pages without a date are missing.
     """
     found: dict[str, datetime] = {}
 
@@ -54,16 +53,16 @@ def last_modified(documents: Iterable[Document]) -> dict[str, datetime]:
 
 
 def robots_txt(site: SiteConfig) -> str:
-    """Return robots.txt (RFC 9309). It names no members' page: it is read by everybody."""
+    """Return robots.txt (RFC 9309). It is public, so it lists no members' page."""
     closed = "Disallow: /account/\n" if site.login else "Disallow:\n"
     return f"User-agent: *\n{closed}\nSitemap: {site.url}/sitemap.xml\n"
 
 
 def security_txt(site: SiteConfig, as_of: int) -> str:
-    """Return security.txt (RFC 9116), valid from *as_of* for half a year, and for less than one.
+    """Return security.txt (RFC 9116); it expires half a year to a year after *as_of*.
 
-    The date moves on 1 January and 1 July only, so that two builds of one tree
-    in one half-year agree.
+    The date changes only on 1 January and 1 July, so that builds of one tree within
+    a half-year are equal.
     """
     now = datetime.fromtimestamp(as_of, UTC)
     end = datetime(now.year + 1, 1 if now.month <= 6 else 7, 1, tzinfo=UTC) - timedelta(seconds=1)
@@ -75,7 +74,7 @@ def security_txt(site: SiteConfig, as_of: int) -> str:
 
 
 def alias_targets(documents: Iterable[Document]) -> dict[str, str]:
-    """Return alias -> URL, each alias with and without its last slash."""
+    """Return alias -> URL, each alias with and without its trailing slash."""
     found: dict[str, str] = {}
     for document in documents:
         for alias in document.meta.aliases:
@@ -89,8 +88,8 @@ def alias_targets(documents: Iterable[Document]) -> dict[str, str]:
 def nginx_alias_map(found: Mapping[str, str], *, login: bool) -> str:
     """Return *found* as lines of an NGINX ``map`` over ``$uri`` (which is decoded).
 
-    With *login*, an alias below /members/ has the key "members /members/…": no
-    ``$uri`` begins so, and only the location behind the gate looks for it.
+    With *login*, an alias below /members/ has the key "members /members/…", which
+    no ``$uri`` matches; only the gated location looks it up.
     """
 
     def text(value: str) -> str:
@@ -101,5 +100,5 @@ def nginx_alias_map(found: Mapping[str, str], *, login: bool) -> str:
 
 
 def is_gated_path(path: str) -> bool:
-    """Return whether the server asks the gate before it answers to *path*, in any letter case."""
+    """Whether the server requires a login for *path*, in any letter case."""
     return path.encode().lower().startswith(b"/members/") or path.encode().lower() == b"/members"

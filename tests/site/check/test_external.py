@@ -24,7 +24,7 @@ SITE = "https://small.example"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by the path: /404 with 404, /to/x with a redirect to /x, /slow late; notes what it is asked."""
+    """Respond by path: /404 with 404, /to/x with a redirect to /x, /slow late; record requests."""
 
     daemon_threads = True
 
@@ -95,14 +95,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def tree(folder: Path, **pages: list[str]) -> Path:
-    """Make a finished site whose page /name/ links to each of a list."""
+    """Make a built site whose page /name/ links to each URL of a list."""
     for name, links in pages.items():
         anchors = "".join(f'<a href="{link}">x</a>' for link in links)
         write(folder / "public" / name / "index.html", f"<!doctype html><title>x</title>{anchors}")
     return folder
 
 
-def test_every_outside_link_is_found_once(tmp_path: Path) -> None:
+def test_every_external_link_is_found_once(tmp_path: Path) -> None:
     site = tree(
         tmp_path,
         a=["https://one.example/x#top", "https://one.example/x", "/b/", "#x", "mailto:a@b.example",
@@ -137,17 +137,17 @@ def test_every_outside_link_is_found_once(tmp_path: Path) -> None:
         ("/to/to/200",      "",                        ["HEAD /to/to/200", "HEAD /to/200", "HEAD /200"]),
     ],
 )  # fmt: skip
-def test_an_answer_is_a_page_or_a_reason(
+def test_a_response_is_a_page_or_a_reason(
     tmp_path: Path, server: Server, path: str, reason: str, asked: list[str]
 ) -> None:
-    report = check_external_links(tree(tmp_path, a=[server.url + path]), SITE, patience=0.5)
-    assert report.tried == 1
+    report = check_external_links(tree(tmp_path, a=[server.url + path]), SITE, timeout=0.5)
+    assert report.checked == 1
     assert [one.reason for one in report.failed] == ([reason] if reason else [])
     assert [f"{method} {path}" for method, path, _ in server.asked] == asked
     assert {agent for *_, agent in server.asked} == {f"link check of {SITE}"}
 
 
-def test_redirects_come_to_an_end(server: Server) -> None:
+def test_redirects_are_limited(server: Server) -> None:
     with LinkProbe("test", 5) as asker:
         with pytest.raises(UnreachableError, match="redirects in a circle"):
             asker.status(f"{server.url}/round/1")
@@ -166,24 +166,26 @@ def test_redirects_come_to_an_end(server: Server) -> None:
         ("http://127.0.0.1:{open}/to/ftp://127.0.0.1/", "is no address: "),
     ],
 )  # fmt: skip
-def test_what_gives_no_answer_is_a_reason_too(tmp_path: Path, server: Server, url: str, reason: str) -> None:
+def test_a_request_without_a_response_is_a_reason(
+    tmp_path: Path, server: Server, url: str, reason: str
+) -> None:
     url = url.format(closed=free_port(), open=server.server_port)
     (failed,) = check_external_links(tree(tmp_path, a=[url]), SITE).failed
     assert (failed.url, failed.pages) == (url, ("/a/",))
     assert failed.reason.startswith(reason)
 
 
-def test_no_host_is_asked_twice_at_once(tmp_path: Path, server: Server) -> None:
-    """A site with a hundred links to one host must not look like an attack on it."""
+def test_a_host_gets_one_request_at_a_time(tmp_path: Path, server: Server) -> None:
+    """A hundred links to one host must not look like an attack."""
     ways = [f"{server.url}/wait/{n}" for n in range(10)]
     ways += [f"http://localhost:{server.server_port}/to/{server.url}/wait/by-way-{n}" for n in range(3)]
     report = check_external_links(tree(tmp_path, a=ways), SITE)
-    assert (report.tried, report.failed) == (13, ())
+    assert (report.checked, report.failed) == (13, ())
     assert server.busiest <= 2  # one as 127.0.0.1, one as localhost
     assert len(server.asked) == len(set(server.asked)) == 16
 
 
-def test_the_table_names_reason_address_and_pages(tmp_path: Path, server: Server) -> None:
+def test_the_table_lists_reason_url_and_pages(tmp_path: Path, server: Server) -> None:
     site = tree(tmp_path, a=[f"{server.url}/404", f"{server.url}/200"], b=[f"{server.url}/404"])
     report = check_external_links(site, SITE)
     assert external_report(report) == (
@@ -194,7 +196,7 @@ def test_the_table_names_reason_address_and_pages(tmp_path: Path, server: Server
     assert external_report(ExternalReport(1, ())) == "1 link to other hosts: all answer\n"
 
 
-def test_progress_is_told(tmp_path: Path, server: Server) -> None:
+def test_progress_is_reported(tmp_path: Path, server: Server) -> None:
     class Counting:
         total, done = 0, 0
 
@@ -209,10 +211,10 @@ def test_progress_is_told(tmp_path: Path, server: Server) -> None:
     assert (counting.total, counting.done) == (2, 2)
 
 
-def test_a_dead_link_fails_no_check(
+def test_a_broken_external_link_is_not_an_error(
     tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Somebody else's server must not stop a release."""
+    """Another server must not block a release."""
     about = f"---\ntitle: About\n---\n[Gone]({server.url}/410) and [there]({server.url}/200).\n"
     site = preview_site(tmp_path, {"content/pages/about.md": about})
     assert cli.main(["--project", str(site), "check", "--external", "--as-of", "2026-06-01"]) == 0
