@@ -87,6 +87,7 @@ def test_the_preview_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> No
     assert found == [seen]
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("kind", [*OTHER, *BAD])
 def test_a_body_of_another_type_is_not_read(site: Site, kind: str) -> None:

@@ -162,6 +162,7 @@ def attacks(keys: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str]]]:
         yield "GET", path, {}
 
 
+@pytest.mark.slow
 def test_no_permission_makes_a_staff_user_privileged(case: Case) -> None:
     """Each permission alone, and all of them: every attack leaves the privileged as they are, and unseen."""
     known = case.site.python(

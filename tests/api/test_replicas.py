@@ -15,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.api.database import Postgres, postgres
 from tests.api.factors import boss
 from tests.api.running import API, Browser, Site, environment, running
@@ -85,6 +87,7 @@ class Crowd:
         )
 
 
+@pytest.mark.slow
 def test_the_database_goes_and_comes_back(project: Path, tmp_path: Path) -> None:
     """Readiness goes down and up, no session is lost, readers of the site never notice: all under load."""
     with postgres() as server, running(tmp_path, project, server.url("gone"), processes=3) as site:

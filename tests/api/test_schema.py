@@ -16,7 +16,9 @@ SPEC = Path(allauth.headless.__file__).parent / "spec" / "doc" / "openapi.yaml"
 KINDS = ("application/json", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind == "text/plain" else pytest.mark.slow) for kind in KINDS]
+)
 def test_nothing_that_the_description_allows_or_forbids_breaks_the_api(
     site: Site, tmp_path: Path, kind: str
 ) -> None:

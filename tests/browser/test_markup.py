@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from playwright.sync_api import Browser, Dialog
 
 from pipelines.core.errors import SourceError
 from pipelines.site.html.inspect import minify_page
 from tests.site.html.test_sanitizer import published
 from tests.support.markup import ALLOWED, FRAGMENTS
+
+pytestmark = pytest.mark.browser
 
 # Elements and attributes that run code, load a page or navigate, in the browser's own tree.
 FIND_ACTIVE = """pages => pages.flatMap(page => {

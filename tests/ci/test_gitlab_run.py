@@ -29,6 +29,8 @@ from tests.support.registry import LOGIN
 from tests.support.tools import need, need_base
 from tests.support.trees import require_package
 
+pytestmark = pytest.mark.slow
+
 # What the jobs read of this repository.
 NAMES = (
     *("Makefile", ".gitlab-ci.yml", ".gitignore", "pelicanconf.py"),

@@ -43,6 +43,7 @@ def test_the_result_is_json_for_machines(site: Path) -> None:
     assert result["as_of"] == AS_OF
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     ("words", "env", "as_of"),
     [

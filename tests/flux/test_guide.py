@@ -70,6 +70,7 @@ def run(line: str, folder: Path, stdin: str = "", path: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_secrets_are_made_in_a_fresh_clone(checkout: Path) -> None:
     """Steps 1 and 2, each line as it stands there; those for the cluster are left out."""
     (checkout / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")

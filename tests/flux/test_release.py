@@ -47,6 +47,7 @@ def render_release(tmp_path: Path, site: str, environment: str) -> list[dict[str
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
+@pytest.mark.quick_cases(3)
 @ALL
 def test_every_value_is_one_of_the_charts(site: str, environment: str) -> None:
     """A value that the chart does not know would be refused by its schema, on the cluster."""

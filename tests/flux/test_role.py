@@ -106,6 +106,7 @@ def test_no_kind_is_in_the_role_that_the_chart_has_not() -> None:
     assert ALLOWED.keys() == kinds | {("", "secrets"), ("apps", "replicasets")}
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(("first", "second"), [(mode, MODES[index - 1]) for index, mode in enumerate(MODES)])
 def test_all_that_the_real_helm_asks_for_is_allowed(first: str, second: str, tmp_path: Path) -> None:
     """Install, change to another edge and database, test, roll back, uninstall: what is gone is deleted."""

@@ -27,6 +27,8 @@ from tests.web import server
 from tests.web.conftest import build_web_project
 from tests.web.server import PodmanImage, WebServer
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "secret-keys": "a text of these tests alone that signs nothing in any other place",
     "encryption-keys": base64.urlsafe_b64encode(os.urandom(32)).decode(),

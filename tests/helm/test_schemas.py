@@ -21,6 +21,7 @@ MAJOR, MINOR = (int(part) for part in NEWEST.split(".")[:2])
 ELSEWHERE = {"HTTPRoute", "ServiceMonitor"}
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("version", [f"{MAJOR}.{MINOR}", f"{MAJOR}.{MINOR - 1}"])
 @pytest.mark.parametrize("mode", MODES)
 def test_manifests_are_what_kubernetes_takes(mode: str, version: str) -> None:
@@ -67,6 +68,7 @@ def scanned(mode: str, folder: Path) -> list[tuple[str, str]]:
     return [(one["check_id"], one["resource"].split(".")[0]) for one in report["results"]["failed_checks"]]
 
 
+@pytest.mark.slow
 def test_a_scanner_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
     """And each exception is needed: one that is not must go."""
     found = {pair for mode in ("nodeport", "public") for pair in scanned(mode, tmp_path)}

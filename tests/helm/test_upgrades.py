@@ -72,6 +72,7 @@ def owners(api: ApiServer, name: str = "site-web") -> set[tuple[str, str]]:
 LEFT_OUT = pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
 
 
+@pytest.mark.quick_cases(1)
 @LEFT_OUT
 def test_a_number_is_left_out_only_once_it_was_handed_over(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, tmp_path: Path
@@ -92,6 +93,7 @@ def test_a_number_is_left_out_only_once_it_was_handed_over(
         assert (api.replicas("site-web"), owners(api)) == (3, {("handover", "")})
 
 
+@pytest.mark.quick_cases(1)
 @LEFT_OUT
 def test_a_rollback_scales_nothing_that_is_left_to_others(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
@@ -110,6 +112,7 @@ def test_a_rollback_scales_nothing_that_is_left_to_others(
     assert api.replicas("site-web") == 3
 
 
+@pytest.mark.quick_cases(1)
 @LEFT_OUT
 def test_a_rollback_from_the_number_that_runs_scales_nothing(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
@@ -123,6 +126,7 @@ def test_a_rollback_from_the_number_that_runs_scales_nothing(
     assert api.replicas("site-web") == 8
 
 
+@pytest.mark.quick_cases(1)
 @LEFT_OUT
 def test_a_first_install_leaves_the_number_to_others(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
@@ -136,6 +140,7 @@ def test_a_first_install_leaves_the_number_to_others(
     assert api.replicas("site-web") == 8
 
 
+@pytest.mark.quick_cases(1)
 @LEFT_OUT
 def test_what_another_manager_has_set_is_not_touched(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade
@@ -185,6 +190,7 @@ def names(pod: Any) -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_pod_of_an_old_release_can_start_after_newer_ones(
     mode: str, api: ApiServer, upgrade: Upgrade, tmp_path: Path

@@ -298,6 +298,7 @@ BAD: list[tuple[str, str, Any, str]] = [
 ]
 
 
+@pytest.mark.quick_cases(30)
 @pytest.mark.parametrize(("mode", "name", "value", "said"), BAD, ids=[f"{row[1]}={row[2]}" for row in BAD])
 def test_a_wrong_value_is_named_with_the_way_out(mode: str, name: str, value: Any, said: str) -> None:
     template(mode)  # what is wrong is the one value

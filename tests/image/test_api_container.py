@@ -26,6 +26,8 @@ from tests.support.registry import certificate
 from tests.web import server
 from tests.web.server import PodmanImage
 
+pytestmark = pytest.mark.slow
+
 HOST = "small.example"
 ENVIRONMENT = {
     "LOGIN_SITE_URL": f"https://{HOST}",

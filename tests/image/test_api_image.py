@@ -133,6 +133,7 @@ def test_bytecode_is_of_its_source_and_never_compared(entries: Entries) -> None:
     assert not any(b"/out/.compile-" in data for name, data in files.items() if name.endswith(".pyc"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["owner", "user"])
 def test_another_machine_day_user_and_umask_give_the_same_digest(
     made: Path, image: oci_layout.OciImage, tmp_path: Path, who: str
@@ -166,6 +167,7 @@ def changed(before: oci_layout.OciImage, after: oci_layout.OciImage) -> set[str]
     return {one.name for one, two in pairs if one.digest != two.digest}
 
 
+@pytest.mark.slow
 def test_a_change_of_the_code_is_one_small_layer(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_change_of_the_code_is_one_small_layer(
     assert after.layers[-1].size < 200_000
 
 
+@pytest.mark.slow
 def test_a_change_of_a_package_leaves_base_and_code(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
@@ -291,6 +294,7 @@ def test_an_image_of_the_same_inputs_is_not_packed_again(
     assert pack(one).digest == image.digest
 
 
+@pytest.mark.slow
 def test_an_image_that_was_damaged_is_packed_again(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def test_the_script_is_in_members_pages_and_in_the_login_that_stands_in(tmp_path
     assert "Traceback" not in one.said
 
 
+@pytest.mark.slow
 def test_the_terminal_keeps_its_time_zone(tmp_path: Path) -> None:
     """Django gives its own time zone to the whole process, and the terminal tells when a build was."""
     site = site_of(tmp_path)
@@ -62,6 +63,7 @@ def test_the_terminal_keeps_its_time_zone(tmp_path: Path) -> None:
         assert (second - first) % 1440 < 5
 
 
+@pytest.mark.slow
 def test_who_does_not_log_in_does_not_pay_for_it(tmp_path: Path) -> None:
     """Django is loaded when it is first asked for; starting and pages take what they took."""
     with running(site_of(tmp_path), PYTHONPROFILEIMPORTTIME="1") as one:
@@ -92,6 +94,7 @@ def test_a_site_without_login_has_none(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_it_ends_at_once_while_the_login_waits_for_somebody(tmp_path: Path) -> None:
     """A mail server that says nothing is waited for, by one request and not by Ctrl-C."""
     site = site_of(tmp_path)
@@ -118,6 +121,7 @@ def test_it_ends_at_once_while_the_login_waits_for_somebody(tmp_path: Path) -> N
     assert "Traceback" not in one.said
 
 
+@pytest.mark.slow
 def test_nginx_follows_the_site_and_ends_with_the_preview(tmp_path: Path) -> None:
     need("nginx")
     site = site_of(tmp_path)
@@ -140,6 +144,7 @@ def test_nginx_follows_the_site_and_ends_with_the_preview(tmp_path: Path) -> Non
             socket.create_connection(("127.0.0.1", one.port), timeout=5)
 
 
+@pytest.mark.slow
 def test_an_nginx_that_ends_is_an_error(tmp_path: Path) -> None:
     need("nginx")
     site = site_of(tmp_path)

@@ -41,6 +41,7 @@ def test_var_is_not_committed() -> None:
     assert "/var/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_a_restart_logs_nobody_out(tmp_path: Path) -> None:
     site, port = site_of(tmp_path), free_port()
     with running(site, port=port) as one:
@@ -52,6 +53,7 @@ def test_a_restart_logs_nobody_out(tmp_path: Path) -> None:
         assert "tables" not in one.said
 
 
+@pytest.mark.slow
 def test_several_may_begin_at_once(tmp_path: Path) -> None:
     """Keys and tables are made by one of them; the others wait."""
     site = site_of(tmp_path)
@@ -93,6 +95,7 @@ def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
     assert (site / "var/login.sqlite3").exists()
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("words", "env", "said"),
     [

@@ -328,6 +328,7 @@ def test_a_failed_build_forgets_nothing() -> None:
 # --- Beginning and end -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_at_once_with_tabs_open(tmp_path: Path, number: int) -> None:
     """make says nothing of a command that ends with 0, so Ctrl-C leaves a clean terminal."""
@@ -342,6 +343,7 @@ def test_it_ends_at_once_with_tabs_open(tmp_path: Path, number: int) -> None:
         assert "Traceback" not in one.said
 
 
+@pytest.mark.slow
 def test_it_ends_at_once_during_a_build(tmp_path: Path) -> None:
     """And leaves nothing that the next build would not clear away."""
     site = preview_site(tmp_path)

@@ -36,6 +36,7 @@ def test_children_of_tests_get_default_signals() -> None:
     assert (done.stdout, done.stderr) == ("False False False\ngoes on\n", "")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("ignore", "ended_by", "kept_by", "hint"),
     [

@@ -74,6 +74,7 @@ def consistent(place: Place) -> None:
         assert record, "the chart is out, and the release is not archived"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_kill_after_any_call_leaves_nothing_wrong(running: Services, tmp_path: Path, part: int) -> None:
     """kill -9 when the server has done what it was asked and nobody knows; then a plain second run."""

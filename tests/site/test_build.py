@@ -175,6 +175,7 @@ def test_a_tree_without_git_takes_the_dates_that_authors_wrote(tmp_path: Path) -
     assert "<loc>https://small.example/</loc><lastmod>2026-02-10T12:00:00+00:00</lastmod>" in sitemap
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -307,6 +308,7 @@ for turn in range(1000):
 """
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_a_whole_tree(tmp_path: Path) -> None:
     """kill -9 at random moments: what lies in out/site is always one build, whole, and the next one works."""
     site = small_site(tmp_path, history=False)

@@ -63,6 +63,7 @@ def messages(files: list[Path]) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_nu_checker_finds_no_fault(site: Site, tmp_path: Path) -> None:
     """In any page, nor in any text of a feed; errors and warnings count, and none is passed over."""
     pages = [page.file for page in site.pages.values()]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -43,14 +42,39 @@ INSTALL = {
     "cosign-verify": "make cosign",
     "versitygw": "make storage",
 }
+APT, TOOLS = "sudo apt-get install ", "make tools"
+FILES = {"make base": "out/base/web", "make wheels": "out/wheels", "make schemas": ".venv/schemas"}
+
+
+def find_tool(name: str) -> str | None:
+    """Return the path of the program *name*, or None."""
+    postgresql = sorted(
+        str(path) for path in Path("/usr/lib/postgresql").glob("*/bin")
+    )  # Debian: not on PATH
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(reversed(postgresql)) or os.devnull)
+
+
+def missing_tools() -> dict[str, list[str]]:
+    """Return the programs and files that tests need and do not find, by the command that installs them."""
+    found: dict[str, list[str]] = {}
+    packages: list[str] = []
+    for name, command in INSTALL.items():
+        if find_tool(name):
+            continue
+        if command.startswith(APT):
+            packages.append(command.removeprefix(APT))
+        found.setdefault(TOOLS if command.startswith(APT) else command, []).append(name)
+    for command, path in FILES.items():
+        if not (ROOT / path).exists():
+            found.setdefault(command, []).append(path)
+    if packages:
+        found[f"{TOOLS}, or {APT}{' '.join(packages)}"] = found.pop(TOOLS)
+    return found
 
 
 def need(name: str) -> str:
     """Return the path of the program *name*; skip the test, or fail in CI, without it."""
-    # The programs of the environment count, where pytest was started by its path too.
-    if found := shutil.which(name) or shutil.which(name, path=Path(sys.executable).parent):
-        return found
-    return _lacking(f"{name} is not installed: {INSTALL[name]}")
+    return find_tool(name) or _lacking(f"{name} is not installed: {INSTALL[name]}")
 
 
 def need_base(project: Path, name: str) -> None:

@@ -66,7 +66,7 @@ def podman(project: Path) -> Iterator[PodmanImage]:
         yield found
 
 
-@pytest.fixture(scope="session", params=["process", "container"])
+@pytest.fixture(scope="session", params=["process", pytest.param("container", marks=pytest.mark.slow)])
 def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Start a server of the project: ``with start(api="127.0.0.1:1234") as web``."""
     count = itertools.count()

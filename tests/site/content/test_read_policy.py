@@ -119,6 +119,7 @@ READERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize(("path", "target"), READERS)
 def test_no_reader_follows_a_link_out_of_content_and_theme(tmp_path: Path, path: str, target: str) -> None:
     """The build went well, and the image held session keys, the database and members' pages."""
@@ -265,6 +266,7 @@ def test_links_to_committed_files_work(site: Path) -> None:
     assert CANARY.encode() not in found
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize(
     ("path", "text", "why"),
     [
@@ -362,6 +364,7 @@ def test_less_imports_a_file_that_is_not_committed_yet(site: Path) -> None:
     assert b"#123456" in published(site)
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     ("less", "fault"),
     [
@@ -429,6 +432,7 @@ def test_the_preview_does_not_watch_what_a_link_leads_to(site: Path) -> None:
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 12345\n"
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize(
     "path",
     ["content/posts/x.md", "content/pages/about.md", "content/files/a.txt", "content/images/x.png",

@@ -479,6 +479,7 @@ def test_equal_sources_give_equal_bytes_anywhere(plantuml: Path, monkeypatch: py
     assert first == [file.with_suffix(".svg").read_bytes() for file in files]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", golden_names())
 def test_plantuml_still_draws_as_it_did(plantuml: Path, name: str) -> None:
     """A new PlantUML may move a line, but elements, roles and texts are the golden ones."""
@@ -515,6 +516,7 @@ def test_a_fault_is_told_at_its_line_and_hides_no_other(plantuml: Path) -> None:
     assert not list((plantuml / "content").glob("diagrams/blocks/*"))
 
 
+@pytest.mark.slow
 def test_a_diagram_without_end_is_given_up_and_named(plantuml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The preprocessor is a language of its own: it can run for years."""
     forever = "!function $f($n)\n!if $n == 0\n!return 1\n!endif\n!return $f($n - 1) + $f($n - 1)\n"

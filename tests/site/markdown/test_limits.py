@@ -125,7 +125,12 @@ BELOW: dict[str, str] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BELOW)
+EXPENSIVE = ("backslashes", "brackets", "columns", "headings", "notes", "open tags", "paragraphs", "rows")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in EXPENSIVE else ()) for name in BELOW]
+)
 def test_a_page_at_a_limit_comes_to_its_end(name: str) -> None:
     """No limit refuses it; markup that was not understood, as of links in links, is another fault."""
     assert converted(BELOW[name]).html
@@ -133,6 +138,7 @@ def test_a_page_at_a_limit_comes_to_its_end(name: str) -> None:
         page(BELOW[name])
 
 
+@pytest.mark.slow
 def test_large_honest_pages_are_converted() -> None:
     """1 MB of text, a table of 2,000 rows, code of 20,000 lines, 2,000 definitions of links."""
     words = (
