@@ -154,6 +154,7 @@ def test_run_goes_from_a_commit_to_a_stable_chart(place: Place) -> None:
     assert place.uploaded() == 0
 
 
+@pytest.mark.slow
 def test_a_candidate_and_its_stable_version_wait_for_one_index(place: Place) -> None:
     """It is made anew a second after each change: whoever asks between the two waits twice."""
     done(place, "run")
@@ -165,6 +166,7 @@ def test_a_candidate_and_its_stable_version_wait_for_one_index(place: Place) -> 
     assert len([look for look in looks if look > puts[-1]]) >= 2  # one for each, since each must be named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("charts", [1, 2])
 def test_a_run_that_is_killed_between_two_versions_is_finished_by_another(place: Place, charts: int) -> None:
     """The candidate is out and its stable version is not; or both are, and nobody has seen the index."""
@@ -187,6 +189,7 @@ def test_a_run_that_is_killed_between_two_versions_is_finished_by_another(place:
     assert {"releases/1.0.1-rc.json", "releases/1.0.1.json"} <= place.objects("archive").keys()
 
 
+@pytest.mark.slow
 def test_run_shows_a_table(place: Place) -> None:
     run = place.run("run", env=MACHINE)
     assert run.code == 0, run.err
@@ -197,6 +200,7 @@ def test_run_shows_a_table(place: Place) -> None:
     assert run.err == ""  # quiet where it is piped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [ENVIRONMENTS, "promotion"])
 def test_a_candidate_waits_where_somebody_is_to_try_it(place: Place, more: str) -> None:
     settle(place, more if more == ENVIRONMENTS else "")
@@ -220,6 +224,7 @@ def test_what_is_not_committed_is_not_run(place: Place) -> None:
     assert not (place.project / "out/site.json").exists()  # said before anything is built
 
 
+@pytest.mark.slow
 def test_going_back_is_a_new_version_with_the_old_digests(place: Place, tmp_path: Path) -> None:
     """Published from here at once, then found by the pipeline of the commit, then left behind by the next."""
     done(place, "run")
@@ -272,6 +277,7 @@ def test_going_back_restores_what_reaches_readers_and_nothing_else(place: Place)
     assert digests(place)["1.1.3"] == digests(place)["1.0.1"]
 
 
+@pytest.mark.slow
 def test_a_trailer_on_another_content_is_refused(place: Place) -> None:
     """A harmless diff must not roll out old images, whichever command publishes it."""
     done(place, "run")
@@ -283,6 +289,7 @@ def test_a_trailer_on_another_content_is_refused(place: Place) -> None:
     assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(place, "publish")
 
 
+@pytest.mark.slow
 def test_the_clone_that_runs_a_commit_back_builds_nothing(place: Place) -> None:
     done(place, "run")
     commit(place, "More words.")
@@ -294,6 +301,7 @@ def test_the_clone_that_runs_a_commit_back_builds_nothing(place: Place) -> None:
     assert digests(place)["1.0.3"] == digests(place)["1.0.1"]
 
 
+@pytest.mark.slow
 def test_without_an_archive_the_old_chart_tells(place: Place) -> None:
     """Both buckets may be missing."""
     settle(place, assets="", archive="")
@@ -410,6 +418,7 @@ def test_a_version_below_the_newest_is_not_published(place: Place) -> None:
     assert done(place, "run")["version"] == "1.1.3-rc"
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_was_overtaken_ends_well_and_changes_nothing(place: Place) -> None:
     """Of two pushes the second one was faster: what it published contains the first one."""
     done(place, "run")

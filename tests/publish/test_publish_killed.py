@@ -97,6 +97,7 @@ def test_a_kill_after_any_call_leaves_nothing_wrong(running: Services, tmp_path:
         assert place.objects("archive") == whole.objects("archive")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("name", "method"), [("registry", "PATCH"), ("storage", "PUT"), ("nexus", "PUT")])
 def test_a_kill_within_a_body_leaves_nothing_wrong(place: Place, name: str, method: str) -> None:
     """Half a layer, half an object, half a chart: none of them is there."""
@@ -141,6 +142,7 @@ def test_two_at_once_with_the_same_release_both_succeed(place: Place, tmp_path: 
     assert len(place.charts()) == 1
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("archive", [True, False])
 def test_of_two_at_once_with_other_bytes_one_is_refused(place: Place, tmp_path: Path, archive: bool) -> None:
     """What is in the repository decides: images, record and chart are of one of them in the end."""

@@ -41,6 +41,7 @@ def secrets(place: Place) -> list[str]:
     return [LOGIN[1], SECRET, TOKEN, place.services.nexus.writer[1], "/hook/abc"]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_server_that_fails_twice_is_asked_again(place: Place, name: str) -> None:
     method, path = WRITES[name]
@@ -51,6 +52,7 @@ def test_a_server_that_fails_twice_is_asked_again(place: Place, name: str) -> No
     assert len(place.charts()) == 1
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_server_that_asks_to_wait_is_waited_for(place: Place, name: str) -> None:
     method, path = WRITES[name]
@@ -60,6 +62,7 @@ def test_a_server_that_asks_to_wait_is_waited_for(place: Place, name: str) -> No
     assert "answered 429; again in 1.0 s" in run.err
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_tries_have_an_end(place: Place, name: str) -> None:
     method, path = WRITES[name]
@@ -71,6 +74,7 @@ def test_tries_have_an_end(place: Place, name: str) -> None:
     finishes(place)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_server_that_is_down_is_named(place: Place, name: str) -> None:
     """What is needed before it is there then; the chart is not."""
@@ -85,6 +89,7 @@ def test_a_server_that_is_down_is_named(place: Place, name: str) -> None:
     finishes(place)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_server_that_is_silent_is_left_in_time(place: Place, name: str) -> None:
     method, path = WRITES[name]
@@ -96,6 +101,7 @@ def test_a_server_that_is_silent_is_left_in_time(place: Place, name: str) -> Non
     finishes(place)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_server_that_is_full_is_not_asked_again(place: Place, name: str) -> None:
     method, path = WRITES[name]
@@ -108,6 +114,7 @@ def test_a_server_that_is_full_is_not_asked_again(place: Place, name: str) -> No
     finishes(place)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_connection_that_breaks_within_a_body_is_taken_up(place: Place, name: str, times: int) -> None:
@@ -123,6 +130,7 @@ def test_a_connection_that_breaks_within_a_body_is_taken_up(place: Place, name: 
     }  # fmt: skip
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 def test_an_answer_that_is_lost_does_no_harm(place: Place, name: str) -> None:
     """The server has done its part: the second try finds that, and takes it for done."""

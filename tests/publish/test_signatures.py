@@ -101,6 +101,7 @@ def test_a_chart_has_its_signature_before_its_tag(charts: Place) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("path", ["charts/site/manifests/sha256-", "charts/site/manifests/sha256:"])
 def test_killed_before_its_signature_no_tag_is_there(charts: Place, web: HttpClient, path: str) -> None:
     """And the next run goes on."""
@@ -128,6 +129,7 @@ def test_what_is_signed_is_not_signed_again(charts: Place) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_new_key_signs_besides_the_old_one(charts: Place, tmp_path: Path) -> None:
     """Clusters trust both until the old one is taken away."""
     assert charts.run("publish", env=environment()).code == 0
@@ -137,6 +139,7 @@ def test_a_new_key_signs_besides_the_old_one(charts: Place, tmp_path: Path) -> N
         assert code == 0, said
 
 
+@pytest.mark.slow
 def test_a_promoted_release_is_signed(charts: Place, tmp_path: Path) -> None:
     """The images are those of the candidate and signed by now; the chart is another one."""
     assert charts.run("publish", env=environment()).code == 0

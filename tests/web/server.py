@@ -66,6 +66,8 @@ class WebServer:
 
     def __init__(self, port: int, health: int, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.port, self.health, self.process, self._folder = port, health, process, folder
+        self._log: list[dict[str, Any]] = []  # what was read of the access log, which has thousands of lines
+        self._log_read = 0  # bytes
 
     def get(
         self,
@@ -116,8 +118,12 @@ class WebServer:
     @property
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of the access log that have arrived."""
-        lines = (self._folder / "stdout").read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        with (self._folder / "stdout").open("rb") as file:
+            file.seek(self._log_read)
+            whole = file.read().rpartition(b"\n")
+        self._log_read += len(whole[0] + whole[1])
+        self._log += [json.loads(line) for line in whole[0].splitlines()]
+        return self._log
 
     def logged(self, path: str) -> dict[str, Any]:
         """Wait for the last line of the log about *path*."""

@@ -87,8 +87,12 @@ def load_strings(project: Path, paths: Iterable[str], default: str) -> Strings:
 
 
 def _value_faults(strings: Mapping[str, object], text: str, name: str) -> Iterator[Fault]:
+    lines: dict[str, int] = {}
+    for number, row in enumerate(text.split("\n"), 1):
+        if found := re.match(r"([\w-]+)\s*=", row):
+            lines.setdefault(found[1], number)
     for key, value in strings.items():
-        line = next((n for n, row in enumerate(text.split("\n"), 1) if re.match(rf"{key}\s*=", row)), 0)
+        line = lines.get(key, 0)
         if key == "months":
             if not (isinstance(value, list) and len(value) == 12 and all(isinstance(v, str) for v in value)):
                 yield Fault(name, line, "months is not a list of 12 strings", "write the names of the months")

@@ -81,6 +81,7 @@ class Reader(threading.Thread):
         self.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["atomic", "steps"])
 def test_a_kill_at_any_moment_leaves_a_complete_site(tmp_path: Path, how: str) -> None:
     """kill -9 at random moments; a reader sees the old or the new site, never a mixture.

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import httpx
+import pytest
 from botocore.config import Config
 
 from tests.support.previews import PATIENCE, free_port
@@ -23,7 +24,8 @@ from tests.support.tools import need
 
 KEY, SECRET = "writer", "a secret of the writer"
 REGION = "us-east-1"
-SERVERS = ("moto", "versitygw") if shutil.which("versitygw") else ("moto",)
+VERSITYGW = pytest.param("versitygw", marks=pytest.mark.slow)
+SERVERS = ("moto", VERSITYGW) if shutil.which("versitygw") else ("moto",)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Storage:
     """A server that runs."""
 
     host: str  # "127.0.0.1:9000"
-    name: str  # one of SERVERS
+    name: str  # "moto" or "versitygw"
 
     def client(self) -> Any:
         """Return a client of boto3, for what a test wants to know."""
