@@ -1,1 +1,1 @@
-"""Run Pelican over converted documents: its plugin, its writer, what they share."""
+"""Run Pelican on converted documents: plugin, writer, build context."""

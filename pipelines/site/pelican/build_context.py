@@ -1,4 +1,4 @@
-"""What one build hands to Pelican: finished documents, words, assets.
+"""The data that a build passes to Pelican: documents, strings, assets.
 
 No reads, no writes, no network.
 """
@@ -17,12 +17,12 @@ from pipelines.site.html.postprocess import Fragment
 from pipelines.site.theme.assets import ThemeAssets
 from pipelines.site.theme.strings import Strings
 
-CONTEXT_SETTING = "BUILD"  # the name under which Pelican's settings carry it
+CONTEXT_SETTING = "BUILD"  # its key in Pelican's settings
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """The picture that stands for a page when it is shared."""
+    """The preview image of a shared page (og:image)."""
 
     url: str  # site-absolute
     width: int
@@ -32,17 +32,17 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One document, all of it known."""
+    """One document with everything derived from it."""
 
     document: Document
     fragment: Fragment
     cover: Cover | None
-    files: frozenset[str]  # of content/, relative to the project: all that the page needs
+    files: frozenset[str]  # of content/, relative to the project, that the page refers to
 
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What one build hands to Pelican: the setting BUILD."""
+    """The data that a build passes to Pelican, in the setting BUILD."""
 
     config: SiteConfig
     pages: Mapping[str, Page]  # by path relative to content/
@@ -53,7 +53,7 @@ class BuildContext:
 
 
 def cover(picture: ImageFacts | None, url: str, alt: str) -> Cover | None:
-    """Return the cover of a page, or None without a picture."""
+    """Return the cover of a page, or None without an image."""
     return Cover(url, picture.width, picture.height, alt) if picture else None
 
 
@@ -63,8 +63,8 @@ def output_path(save_as: str) -> str:
 
 
 def build_context(settings: Mapping[str, Any]) -> BuildContext:
-    """Return the build that *settings* carry; raise PipelineError when Pelican runs by itself."""
+    """Return the build context in *settings*; raises PipelineError if Pelican runs by itself."""
     build = settings.get(CONTEXT_SETTING)
     if not isinstance(build, BuildContext):
-        raise PipelineError("pelican: cannot run by itself here; run `python -m pipelines build`")
+        raise PipelineError("pelican: cannot run by itself; run `python -m pipelines build`")
     return build

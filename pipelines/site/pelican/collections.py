@@ -1,6 +1,6 @@
-"""Put posts in order: neighbours, series, what is related, years.
+"""Group posts: previous and next, series, related posts, years.
 
-Works on the articles that Pelican has sorted. No reads, no writes, no network.
+Works on the articles sorted by Pelican. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipelines.site.content.metadata import slugify
 
 @dataclass(slots=True)
 class Series:
-    """Posts that belong together, oldest first."""
+    """A series of posts, oldest first."""
 
     name: str
     slug: str
@@ -31,7 +31,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class SeriesPosition:
-    """A series as one of its posts sees it."""
+    """A series and the position of one post in it; the attributes of the series are its own."""
 
     series: Series
     index: int  # counted from 1
@@ -41,7 +41,7 @@ class SeriesPosition:
 
 
 def add_collections(generator: ArticlesGenerator) -> None:
-    """Give each post its neighbours, its series and what is related to it."""
+    """Set previous, next, series and related posts of each article; add the collections to the context."""
     articles: list[Article] = generator.articles
     for newer, older in pairwise(articles):
         newer.prev_article, older.next_article = older, newer
@@ -60,7 +60,7 @@ def add_collections(generator: ArticlesGenerator) -> None:
 
 
 def _add_related_posts(articles: list[Article]) -> None:
-    """Three posts that share most tags; the category breaks ties, then the date."""
+    """Set the three articles that share most tags; ties by category, then by date."""
     by_tag: dict[str, list[int]] = {}
     for index, article in enumerate(articles):
         for tag in article.tags:
@@ -70,7 +70,7 @@ def _add_related_posts(articles: list[Article]) -> None:
         for tag in article.tags:
             others = by_tag[tag.slug]
             for other in others:
-                # A tag that few posts carry says more than one that all carry.
+                # A rare tag has more weight than a common one.
                 score[other] = score.get(other, 0) + 1 / len(others)
         score.pop(index, None)
         best = sorted(

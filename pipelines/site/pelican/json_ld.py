@@ -1,6 +1,6 @@
-"""Say in JSON-LD (schema.org) what a page is, for those who read by machine.
+"""Generate JSON-LD structured data (schema.org) of a page.
 
-A function of values. No reads, no writes, no network.
+A pure function. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pipelines.core.config import SiteConfig
 def json_ld(site: SiteConfig, kind: str, item: Any, lang: str) -> Markup:
     """Return the ``<script>`` block for *item*; *kind* is "article", "page" or "site".
 
-    A block of data is not run, so the Content-Security-Policy lets it stand.
+    It is a data block, which the Content-Security-Policy does not restrict.
     """
     data: dict[str, Any]
     if kind == "article":
-        people = [{"@type": "Person", "name": author.name} for author in item.authors]
+        persons = [{"@type": "Person", "name": author.name} for author in item.authors]
         data = {
             "@type": "BlogPosting",
             "headline": item.title,
             "description": item.description,
             "datePublished": item.date.isoformat(),
             "dateModified": (item.modified or item.date).isoformat(),
-            "author": people if len(people) > 1 else people[0],
+            "author": persons if len(persons) > 1 else persons[0],
             "mainEntityOfPage": f"{site.url}/{item.url}",
             "inLanguage": lang,
             "keywords": [tag.name for tag in item.tags],
@@ -46,9 +46,9 @@ def json_ld(site: SiteConfig, kind: str, item: Any, lang: str) -> Markup:
             "author": {"@type": "Person", "name": site.author},
         }
     else:
-        raise LookupError(f"json_ld knows article, page and site, not {kind!r}")
-    said = {"@context": "https://schema.org"} | {key: value for key, value in data.items() if value}
-    text = json.dumps(said, ensure_ascii=False, sort_keys=True)
-    # A "<" could end the element early; in JSON it may stand as an escape.
+        raise LookupError(f"json_ld: unknown kind {kind!r}; use article, page or site")
+    document = {"@context": "https://schema.org"} | {key: value for key, value in data.items() if value}
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True)
+    # Escape "<": it could close the element.
     text = text.replace("<", "\\u003c").replace("&", "\\u0026")
     return Markup(f'<script type="application/ld+json">{text}</script>')

@@ -1,8 +1,7 @@
-"""Our half of Pelican: its reader, and the listings that it lacks.
+"""The Pelican plugin: a reader of converted documents, additional listings, template globals.
 
-Pelican orders posts, groups tags and categories, paginates and calls the
-templates; the documents come in converted and checked. Writes pages below
-OUTPUT_PATH. No network.
+Pelican sorts posts, groups tags and categories, paginates and renders the
+templates. Writes pages below OUTPUT_PATH. No network.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from pipelines.site.pelican.json_ld import json_ld
 from pipelines.site.pelican.writer import SiteWriter
 
 ERROR_PAGES = ("403", "404", "503")
-# Where members log in and look after their accounts: the page, and its template.
+# URL path of each account page -> its template.
 ACCOUNT_PAGES = {
     "account/": "account",
     "account/login/": "login",
@@ -40,7 +39,7 @@ ACCOUNT_PAGES = {
 
 
 class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
-    """Hand a document over that is converted already."""
+    """Return converted documents from the build context."""
 
     enabled = True
     file_extensions = ("md",)
@@ -86,10 +85,10 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
 
 
 class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not typed
-    """The pages that Pelican has no generator for."""
+    """Generate the pages for which Pelican has no generator."""
 
     def generate_output(self, writer: Writer) -> None:
-        """Write the archive, the series, the members' index, error pages and the account's pages."""
+        """Write the archive, the series, the members' index, error pages and account pages."""
         write = partial(writer.write_file, context=self.context)
         build = build_context(self.settings)
 
@@ -116,7 +115,7 @@ class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not type
 
 
 def _add_template_globals(generator: Generator) -> None:
-    """Give the templates what the theme's contract names."""
+    """Add the globals that templates may use (docs: theme)."""
     build = build_context(generator.settings)
     site, texts = build.config, build.texts
 
@@ -166,7 +165,7 @@ def _sort_pages(generator: PagesGenerator) -> None:
 
 
 def register() -> None:
-    """Connect to Pelican; it calls this for each plugin that the settings name."""
+    """Connect to Pelican's signals; Pelican calls this for each plugin in its settings."""
     signals.readers_init.connect(_add_reader)
     signals.generator_init.connect(_add_template_globals)
     signals.get_generators.connect(_add_listings)

@@ -1,7 +1,6 @@
-"""Know what each Pelican plugin costs, and which one it was that failed.
+"""Measure the time of each Pelican plugin, and name the plugin that failed.
 
-Pelican sends signals without telling who answered. No reads, no writes, no
-network.
+Pelican's signals do not report their receivers. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _Receiver = Callable[..., Any]
 
 
 class TimedPlugins(pelican.Pelican):  # type: ignore[misc]  # Pelican is not typed
-    """Pelican with a clock on every plugin's answers to signals; close it after the run."""
+    """Pelican that times every signal receiver of its plugins; close it after the run."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -36,12 +35,12 @@ class TimedPlugins(pelican.Pelican):  # type: ignore[misc]  # Pelican is not typ
             raise
 
     def init_plugins(self) -> None:
-        """Register each plugin behind a clock; raise PipelineError when one cannot be loaded."""
+        """Register each plugin with timed receivers; raises PipelineError if one cannot be loaded."""
         names = [str(name) for name in self.settings["PLUGINS"]]
         self.plugins = load_plugins(self.settings)
         found = [get_plugin_name(plugin) for plugin in self.plugins]
-        if lost := [name for name in names if name not in found]:
-            raise PipelineError(f"pelicanconf.py: no plugin {', '.join(lost)}; install it")
+        if missing := [name for name in names if name not in found]:
+            raise PipelineError(f"pelicanconf.py: no plugin {', '.join(missing)}; install it")
         for plugin, name in zip(self.plugins, found, strict=True):
             for signal, receiver in _registered(plugin):
                 signal.disconnect(receiver)
@@ -51,7 +50,7 @@ class TimedPlugins(pelican.Pelican):  # type: ignore[misc]  # Pelican is not typ
         self.settings["PLUGINS"] = found
 
     def close(self) -> None:
-        """Take the plugins off the signals, which outlive this run."""
+        """Disconnect the plugins from the signals, which are global."""
         for signal, receiver in self._connected:
             signal.disconnect(receiver)
         self._connected.clear()
@@ -73,7 +72,7 @@ class TimedPlugins(pelican.Pelican):  # type: ignore[misc]  # Pelican is not typ
 
 
 def _registered(plugin: Any) -> list[tuple[Signal, _Receiver]]:
-    """Call the plugin's ``register`` and return what it connected."""
+    """Call the plugin's ``register``; return the receivers that it connected."""
     connected: list[tuple[Signal, _Receiver]] = []
 
     def note(signal: Signal, *, receiver: _Receiver, **_rest: Any) -> None:

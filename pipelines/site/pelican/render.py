@@ -1,7 +1,7 @@
-"""Run Pelican over documents that are converted already, and let nothing slip by.
+"""Run Pelican on converted documents; its warnings and errors fail the build.
 
-Reads pelicanconf.py and theme/templates. Writes HTML and feeds below a folder
-that the caller names. No network. What Pelican logs as an error is an error.
+Reads pelicanconf.py and theme/templates. Writes HTML and feeds below a given
+directory. No network.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from pipelines.site.theme.template_cache import TemplateCache
 SETTINGS = "pelicanconf.py"
 TEMPLATES = f"{THEME}/templates"
 PLUGIN = "pipelines.site.pelican.plugin"
-# Templates that are called by name, whatever the site holds.
+# Templates that every site needs.
 _REQUIRED_TEMPLATES = (
     *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
     *("series", "series_list", "tag"),
 )
 _LOGIN_TEMPLATES = ("account", "login", "members", "reset", "reset_new", "verify")
 _EXAMPLE_DATE = datetime(2026, 5, 1)
-# Said by Pelican of what is no fault here.
+# Messages of Pelican that are not faults here.
 _IGNORED_MESSAGES = (
     "Empty alt attribute",
     "Other images have empty alt",
@@ -55,7 +55,7 @@ _IGNORED_MESSAGES = (
 
 @contextmanager
 def _no_bytecode() -> Iterator[None]:
-    """Keep Python from writing __pycache__ beside pelicanconf.py: a build writes to out/ alone."""
+    """Do not write __pycache__ beside pelicanconf.py: a build writes only to out/."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
@@ -64,63 +64,63 @@ def _no_bytecode() -> Iterator[None]:
 
 
 def pelican_settings(project: Path) -> dict[str, Any]:
-    """Read *project*/pelicanconf.py; raise SourceError where it cannot be run."""
+    """Read *project*/pelicanconf.py; raises SourceError if it fails."""
     file = project / SETTINGS
     faults = []
     if not file.exists():
-        faults.append(Fault(SETTINGS, 0, "no such file", "take the one that comes with this program"))
+        faults.append(Fault(SETTINGS, 0, "no such file", "copy the one that comes with this program"))
     for folder in (CONTENT, TEMPLATES):
         if not (project / folder).is_dir():
             faults.append(Fault(folder, 0, "no such folder", "restore it, or name another --project"))
     if faults:
         raise SourceError(faults)
     try:
-        with _captured_log() as heard, _no_bytecode():
+        with _captured_log() as messages, _no_bytecode():
             found: dict[str, Any] = read_settings(str(file))
     except PipelineError:
         raise
     except SyntaxError as error:
-        fault = Fault(SETTINGS, error.lineno or 0, f"is not Python: {error.msg}", "mend it")
+        fault = Fault(SETTINGS, error.lineno or 0, f"is not Python: {error.msg}", "fix it")
         raise SourceError([fault]) from None
     except (Exception, SystemExit) as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
-        if not lines and not isinstance(error, ValueError):  # Pelican raises those of a wrong setting
+        if not lines and not isinstance(error, ValueError):  # of an invalid setting
             raise
         what = f"{type(error).__name__}: {error}"
         line = (lines[-1] or 0) if lines else 0
-        raise SourceError([Fault(SETTINGS, line, what, "mend that line" if line else "mend it")]) from None
+        raise SourceError([Fault(SETTINGS, line, what, "fix that line" if line else "fix it")]) from None
     if PLUGIN not in map(str, found["PLUGINS"] or ()):
-        heard.append(f"PLUGINS lacks {PLUGIN!r}")
-    if heard:
-        raise SourceError(Fault(SETTINGS, 0, text.removeprefix("pelican: "), "mend it") for text in heard)
+        messages.append(f"PLUGINS lacks {PLUGIN!r}")
+    if messages:
+        raise SourceError(Fault(SETTINGS, 0, text.removeprefix("pelican: "), "fix it") for text in messages)
     return found
 
 
 def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
-    """Take the patterns of URLs from Pelican's settings; raise SourceError for one that ends badly."""
+    """Return the URL patterns of Pelican's settings; raises SourceError for an invalid one."""
     keys = ("ARTICLE_URL", "ARTICLE_LANG_URL", "PAGE_URL", "PAGE_LANG_URL")
     faults = []
     for key in keys:
         pattern = str(found[key])
         if not pattern.endswith("/") or pattern.startswith("/") or "{slug" not in pattern:
             fix = 'write it as "posts/{slug}/", with a slash at its end alone'
-            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is no clean URL", fix))
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is not a clean URL", fix))
             continue
         values = {"slug": "a", "lang": "en"} | ({"date": _EXAMPLE_DATE} if key.startswith("ARTICLE") else {})
         try:
             pattern.format(**values)
         except (LookupError, ValueError, AttributeError):
-            fix = f"it may hold {', '.join(f'{{{name}}}' for name in values)}"
-            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} cannot be filled in", fix))
+            fix = f"use {', '.join(f'{{{name}}}' for name in values)}"
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} has an unknown placeholder", fix))
     for path in found["THEME_STATIC_PATHS"]:
         if Path(path).is_absolute() or ".." in Path(path).parts:
-            what = f"THEME_STATIC_PATHS: {str(path)!r} leads out of {THEME}/"
+            what = f"THEME_STATIC_PATHS: {str(path)!r} is outside of {THEME}/"
             faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/"))
         elif Path(path).parts[:1] == ("node_modules",):
             what = f"THEME_STATIC_PATHS: {str(path)!r} is not read"
             faults.append(Fault(SETTINGS, 0, what, f"copy what readers need into {THEME}/static/"))
     if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
-        what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is not known"
+        what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is unknown"
         faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"'))
     if faults:
         raise SourceError(faults)
@@ -128,7 +128,7 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
 
 
 def _copy_static(project: Path, theme: Collection[str], paths: Sequence[str], out: Path) -> None:
-    """Copy those files of *theme* that lie below *paths*, folders of theme/, into *out*."""
+    """Copy the files of *theme* below *paths*, directories of theme/, into *out*."""
     for path in paths:
         folder = (Path(THEME) / path).as_posix()
         for file in theme:
@@ -146,11 +146,10 @@ def render_pages(
     cache: Cache,
     theme: Collection[str],
 ) -> dict[str, float]:
-    """Render *build* into *out*; return the seconds that each Pelican plugin took.
+    """Render *build* into *out*; return the seconds of each Pelican plugin.
 
-    *theme* are the files of theme/ that may be read, relative to the project.
-    Raises SourceError for faults of templates and PipelineError for what
-    Pelican itself reports.
+    *theme* lists the readable files of theme/, relative to the project. Raises
+    SourceError for faults of templates and PipelineError for messages of Pelican.
     """
     _check_templates(project, theme, base, build.config.login)
     documents = [page.document for page in build.pages.values()]
@@ -165,28 +164,28 @@ def render_pages(
         "STATIC_PATHS": [],
         "ARTICLE_ORDER_BY": _newest_first,
         "PAGE_ORDER_BY": lambda page: page.source_path,
-        "WITH_FUTURE_DATES": True,  # which posts are due was decided before
+        "WITH_FUTURE_DATES": True,  # posts that are not due are excluded already
         "FORMATTED_FIELDS": [],
         "CACHE_CONTENT": False,
         "LOAD_CONTENT_CACHE": False,
         "DELETE_OUTPUT_DIRECTORY": False,
         "RELATIVE_URLS": False,
-        "THEME_STATIC_PATHS": [],  # Pelican's copy follows every link: _copy_static knows what may be read
+        "THEME_STATIC_PATHS": [],  # Pelican would follow every symbolic link; see _copy_static
         "JINJA_ENVIRONMENT": {
             "undefined": StrictUndefined,
             **base["JINJA_ENVIRONMENT"],
-            "autoescape": True,  # the plugin hands HTML over as Markup, and titles as text
+            "autoescape": True,  # the plugin passes HTML as Markup, titles as text
             "auto_reload": False,
             "bytecode_cache": TemplateCache(cache, cache_key((project / SETTINGS).read_bytes())),
         },
     }
     if not own["ARTICLE_PATHS"]:
-        own["ARTICLE_PATHS"] = ["/nothing"]  # Pelican takes an empty list for the whole folder
+        own["ARTICLE_PATHS"] = ["/nothing"]  # an empty list means the whole folder
     if not own["PAGE_PATHS"]:
         own["PAGE_PATHS"] = ["/nothing"]
-    admitted = frozenset(path.removeprefix(f"{TEMPLATES}/") for path in theme if path.startswith(TEMPLATES))
-    own_templates = partial(_set_template_loader, admitted)
-    with _captured_log() as heard, signals.generator_init.connected_to(own_templates):
+    allowed = frozenset(path.removeprefix(f"{TEMPLATES}/") for path in theme if path.startswith(TEMPLATES))
+    own_templates = partial(_set_template_loader, allowed)
+    with _captured_log() as messages, signals.generator_init.connected_to(own_templates):
         runner = TimedPlugins(own)
         try:
             runner.run()
@@ -199,23 +198,23 @@ def render_pages(
         finally:
             runner.close()
     _copy_static(project, theme, base["THEME_STATIC_PATHS"], out / str(base["THEME_STATIC_DIR"]))
-    if heard:
-        raise PipelineError("\n".join(heard))
+    if messages:
+        raise PipelineError("\n".join(messages))
     return dict(runner.seconds)
 
 
 def _newest_first(article: Any) -> tuple[float, str]:
-    """Order posts by date, and those of one moment by path: Pelican's own leaves that to chance."""
+    """Sort key: newest first, then by path; Pelican's own order is not deterministic."""
     return -article.date.timestamp(), article.source_path
 
 
 class _OverrideLoader(jinja2.FileSystemLoader):
-    """Templates of folders that pelicanconf.py names, without what a link or a name with a dot adds."""
+    """Load overrides from the directories in pelicanconf.py; skip hidden files and links out of them."""
 
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        """Return the text of *template*; raise TemplateNotFound."""
+        """Return the source of *template*; raises TemplateNotFound."""
         text, file, fresh = super().get_source(environment, template)
         inside = any(Path(file).resolve().is_relative_to(Path(one).resolve()) for one in self.searchpath)
         if not inside or any(part.startswith(".") for part in template.split("/")):
@@ -224,27 +223,27 @@ class _OverrideLoader(jinja2.FileSystemLoader):
 
 
 class _ThemeLoader(jinja2.FileSystemLoader):
-    """Templates of a folder, of those names alone that may be read."""
+    """Load only the allowed templates of a directory."""
 
-    def __init__(self, folder: Path, admitted: frozenset[str]) -> None:
+    def __init__(self, folder: Path, allowed: frozenset[str]) -> None:
         super().__init__(folder)
-        self._admitted = admitted
+        self._allowed = allowed
 
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        """Return the text of *template*; raise TemplateNotFound."""
-        if template not in self._admitted:
+        """Return the source of *template*; raises TemplateNotFound."""
+        if template not in self._allowed:
             raise jinja2.TemplateNotFound(template)
         return super().get_source(environment, template)
 
 
-def _set_template_loader(admitted: frozenset[str], generator: Generator) -> None:
-    """Take Pelican's own theme off the search path: it would stand in for a template that is missing."""
+def _set_template_loader(allowed: frozenset[str], generator: Generator) -> None:
+    """Remove Pelican's default theme from the search path: it would hide a missing template."""
     overrides = generator.settings["THEME_TEMPLATES_OVERRIDES"]
-    theme = _ThemeLoader(Path(generator.theme) / "templates", admitted)
+    theme = _ThemeLoader(Path(generator.theme) / "templates", allowed)
     own = jinja2.ChoiceLoader([_OverrideLoader(overrides), theme]) if overrides else theme
-    # Pelican asks for this one even where pages of authors are switched off.
+    # Pelican loads this template even if author pages are disabled.
     generator.env.loader = jinja2.ChoiceLoader([own, jinja2.DictLoader({"author.html": ""})])
 
 
@@ -261,13 +260,15 @@ def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, A
         {*_REQUIRED_TEMPLATES, *(_LOGIN_TEMPLATES if login else ()), *base["DIRECT_TEMPLATES"]}
     ):
         if not (project / TEMPLATES / f"{name}.html").exists():
-            faults.append(Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: a build asks for it"))
+            faults.append(
+                Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: the build requires it")
+            )
     if faults:
         raise SourceError(faults)
 
 
 def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -> Fault | None:
-    """Return *error* as a fault of the template that it happened in; None where this program is to blame."""
+    """Return *error* as a fault of its template; None for a bug of this program."""
     root = project / TEMPLATES
     frames = traceback.extract_tb(error.__traceback__)
     roots = tuple(f"{one}/" for one in (root, *overrides))
@@ -285,7 +286,7 @@ def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -
         known = [file.relative_to(root).as_posix() for file in root.rglob("*.html")]
         what = f"no template {error.name!r}; {suggest(str(error.name), known)}"
     elif isinstance(error, RecursionError):
-        what = "includes or calls itself without end"
+        what = "includes or calls itself endlessly"
     elif isinstance(error, (jinja2.TemplateError, PelicanTemplateNotFound)) or type(error) is LookupError:
         what = str(error.args[0] if error.args else error)  # t(), asset() and svg() raise LookupError
     elif frames[-1] in inside or "/jinja2/" in frames[-1].filename or "/markupsafe/" in frames[-1].filename:
@@ -294,29 +295,29 @@ def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -
         return None
     path = Path(name).relative_to(project).as_posix() if name.startswith(str(project)) else name
     text, _, fix = re.sub(r"\s+", " ", what).rstrip(".").partition("; ")
-    return Fault(path, line, text, fix or "mend the template")
+    return Fault(path, line, text, fix or "fix the template")
 
 
 @contextmanager
 def _captured_log() -> Iterator[list[str]]:
-    """Collect what Pelican logs as an error or a warning, and keep it off the terminal."""
-    heard: list[str] = []
+    """Yield a list that collects Pelican's warnings and errors instead of printing them."""
+    messages: list[str] = []
 
-    class Ear(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             text = " ".join(record.getMessage().split())
             if not text.startswith(_IGNORED_MESSAGES):
                 cause = record.exc_info[1] if record.exc_info else sys.exc_info()[1]
-                heard.append(f"pelican: {text}" + (f" ({cause})" if cause else ""))
+                messages.append(f"pelican: {text}" + (f" ({cause})" if cause else ""))
                 if cause and not isinstance(cause, PipelineError):
-                    heard[-1] += "\n" + "".join(traceback.format_exception(cause)).rstrip()
+                    messages[-1] += "\n" + "".join(traceback.format_exception(cause)).rstrip()
 
     logger = logging.getLogger("pelican")
-    ear, before, quiet = Ear(logging.WARNING), logger.propagate, pelican.console.quiet
-    logger.addHandler(ear)
+    handler, before, quiet = Collector(logging.WARNING), logger.propagate, pelican.console.quiet
+    logger.addHandler(handler)
     logger.propagate, pelican.console.quiet = False, True
     try:
-        yield heard
+        yield messages
     finally:
-        logger.removeHandler(ear)
+        logger.removeHandler(handler)
         logger.propagate, pelican.console.quiet = before, quiet

@@ -1,4 +1,4 @@
-"""Pelican's writer, with each page's place in its context, and feeds that last.
+"""Pelican's writer, with the URL of each page in its context and stable feed entry ids.
 
 Writes pages and feeds below OUTPUT_PATH. No reads, no network.
 """
@@ -18,7 +18,7 @@ from pipelines.site.pelican.build_context import build_context, output_path
 
 
 class _TemplateWithPath:
-    """A template that is told where its page stands and in which language."""
+    """A template with path, canonical URL and language of its page in the context."""
 
     def __init__(self, template: Any, config: SiteConfig) -> None:
         self.template, self.config = template, config
@@ -34,7 +34,7 @@ class _TemplateWithPath:
 
 
 class SiteWriter(Writer):  # type: ignore[misc]  # Pelican is not typed
-    """Pelican's writer with the page's place in its context and lasting entry ids."""
+    """Pelican's writer with the URL of each page in its context and stable entry ids."""
 
     def write_file(self, name: str, template: Any, context: Any, *args: Any, **rest: Any) -> None:
         located = _TemplateWithPath(template, build_context(self.settings).config)
@@ -76,10 +76,10 @@ class _Feed(Atom1Feed):  # type: ignore[misc]  # feedgenerator is not typed
     as_of = 0  # seconds since 1970
 
     def item_attributes(self, item: Any) -> dict[str, str]:
-        """Return the attributes of an entry: its language, where the feed has another one."""
+        """Return the attributes of an entry: its language, if the feed has another."""
         return {} if item["lang"] == self.feed["language"] else {"xml:lang": item["lang"]}
 
     def latest_post_date(self) -> Any:
-        """Return the newest change, or the build's own time for a feed without posts."""
+        """Return the latest change, or the build's time for a feed without posts."""
         dates = [item["updateddate"] for item in self.items]
         return max(dates) if dates else datetime.fromtimestamp(self.as_of, UTC)

@@ -342,7 +342,7 @@ def test_pelican_copies_nothing_from_outside_of_the_theme(site: Path) -> None:
         site / "pelicanconf.py",
         (site / "pelicanconf.py").read_text("utf-8") + '\nTHEME_STATIC_PATHS = ["static", "../var"]\n',
     )
-    assert faults_of(site) == ["pelicanconf.py: THEME_STATIC_PATHS: '../var' leads out of theme/"]
+    assert faults_of(site) == ["pelicanconf.py: THEME_STATIC_PATHS: '../var' is outside of theme/"]
 
 
 # --- Stylesheets ---
