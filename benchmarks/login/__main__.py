@@ -20,7 +20,7 @@ from benchmarks import processes, programs, report
 from benchmarks.build import ROOT
 from benchmarks.login import concurrent_logins, gate, logins, memory, pages, readers
 from benchmarks.login.site import build_site, databases, run_minimal_app, run_site
-from tests.api.running import PASSWORD
+from tests.api.live_site import PASSWORD
 
 TEXT = """\
 ## The gate

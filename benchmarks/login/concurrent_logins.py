@@ -16,7 +16,7 @@ from benchmarks.login import logins, open_loop, readers
 from benchmarks.login.open_loop import Responses
 from benchmarks.login.site import GATED
 from benchmarks.measure import format_met
-from tests.api.running import Site
+from tests.api.live_site import Site
 
 PAGE_RATE = 20  # members' pages a second, in an open loop
 CLIENTS = 64  # that log in, in a closed loop

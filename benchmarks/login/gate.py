@@ -12,7 +12,7 @@ from benchmarks.login import readers
 from benchmarks.login.site import GATED, get_status
 from benchmarks.measure import interleave, median, ratio
 from benchmarks.wrk import Load
-from tests.api.running import Site
+from tests.api.live_site import Site
 
 HEAD = (
     "| database | path | requests/s | p50 ms | p99 ms "

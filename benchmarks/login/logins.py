@@ -21,7 +21,7 @@ from benchmarks.login import readers
 from benchmarks.login.gate import format_figures, request_rate
 from benchmarks.measure import interleave, median, ratio
 from benchmarks.wrk import Load
-from tests.api.running import API, Site
+from tests.api.live_site import API, Site
 
 MIN_SECONDS = 5  # of a round: on a busy machine a login takes a second
 CONNECTIONS = MAX_CONCURRENT + MAX_QUEUED  # as many as the API accepts without a refusal

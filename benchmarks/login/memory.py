@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.measure import format_met
-from tests.api.running import Site
+from tests.api.live_site import Site
 
 BAR = 150.0  # MB, of one pod
 HEAD = "| database | when | PSS MB | RSS MB | peak RSS MB |\n|---|---|---:|---:|---:|"

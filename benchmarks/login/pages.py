@@ -14,7 +14,7 @@ from benchmarks.login.gate import format_figures, request_rate
 from benchmarks.login.site import GATED, PUBLIC
 from benchmarks.measure import interleave, ratio
 from benchmarks.wrk import Load
-from tests.api.running import Site
+from tests.api.live_site import Site
 
 HEAD = (
     "| database | page | kB | requests/s | p50 ms | p99 ms "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import wrk
 from benchmarks.wrk import Load
-from tests.api.running import Site
+from tests.api.live_site import Site
 
 SCRIPT = Path(__file__).with_name("readers.lua")
 CONNECTIONS = 50

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.build import PYTHON, ROOT, write_project
-from tests.api.database import postgres
-from tests.api.running import Site, running
+from tests.api import live_site
+from tests.api.database import run_postgres
 from tests.support.previews import free_port
 
 PUBLIC, GATED = "/open/", "/members/closed/"
@@ -41,17 +41,17 @@ def databases(folder: Path) -> Iterator[dict[str, str]]:
     """Yield the URL of an empty database of each kind, by the name of the kind."""
     with ExitStack() as stack:
         with processes.run_on(processes.split_processors()[0]):
-            server = stack.enter_context(postgres())
+            server = stack.enter_context(run_postgres())
         yield {"SQLite": f"sqlite:///{folder}/login.sqlite3", "PostgreSQL": server.url("login")}
 
 
 @contextmanager
-def run_site(folder: Path, site: Path, database: str) -> Iterator[Site]:
+def run_site(folder: Path, site: Path, database: str) -> Iterator[live_site.Site]:
     """Run NGINX and one process of the API on the server's processors, with *database*."""
     folder.mkdir()
     with ExitStack() as stack:
         with processes.run_on(processes.split_processors()[1]):
-            one = stack.enter_context(running(folder, site, database))
+            one = stack.enter_context(live_site.run_site(folder, site, database))
         yield one
 
 

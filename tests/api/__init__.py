@@ -1,1 +1,1 @@
-"""The login API: as it runs, behind NGINX, on both databases."""
+"""Tests of the login API: behind NGINX, on SQLite and PostgreSQL."""

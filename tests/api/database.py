@@ -1,4 +1,4 @@
-"""Real databases for the login: a file of SQLite, or Debian's PostgreSQL on a free port."""
+"""A real PostgreSQL server on a free port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWNER = "login_owner"
 
 
 def _bin(name: str) -> str:
-    """Return a program of PostgreSQL, which Debian keeps off the PATH."""
+    """Return the path of a PostgreSQL program, which Debian installs outside the PATH."""
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (folder / name).exists():
             return str(folder / name)
@@ -28,7 +28,7 @@ def _bin(name: str) -> str:
 
 
 class Postgres:
-    """A server of PostgreSQL that can be stopped and started again."""
+    """A PostgreSQL server that can be stopped and restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -38,18 +38,18 @@ class Postgres:
             self._as = []
 
     def make(self) -> None:
-        """Make an empty cluster that trusts this machine alone."""
+        """Create an empty cluster that trusts local connections."""
         if self._as:
             shutil.chown(self.folder, "postgres", "postgres")
         self._run("initdb", "-D", self.data, "-U", OWNER, "--auth=trust", "--no-sync", "-E", "UTF8")
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it accepts connections."""
         options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -F -c max_connections=60"
         self._run("pg_ctl", "-D", self.data, "-l", f"{self.folder}/log", "-o", options, "-w", "start")
 
     def stop(self) -> None:
-        """Stop it as an accident does: connections are cut."""
+        """Stop the server immediately, and drop its connections."""
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
     @property
@@ -58,7 +58,7 @@ class Postgres:
         return f"{self.folder}/data"
 
     def url(self, name: str) -> str:
-        """Make the database *name* and return its address."""
+        """Create the database *name* and return its URL."""
         with psycopg.connect(f"postgresql://{OWNER}@127.0.0.1:{self.port}/postgres", autocommit=True) as line:
             line.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type,call-overload,unused-ignore]
         return f"postgresql://{OWNER}@127.0.0.1:{self.port}/{name}"
@@ -78,9 +78,9 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Run a server of PostgreSQL until the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the name of its socket has a limit
+def run_postgres() -> Iterator[Postgres]:
+    """Run a PostgreSQL server until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of the socket has a limit
     one = Postgres(folder)
     try:
         one.make()

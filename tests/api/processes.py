@@ -1,4 +1,4 @@
-"""Processes of the API, each a gunicorn with a port: as many as replicas in a cluster."""
+"""Processes of the API: each a gunicorn on its own port, like the replicas in a cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.project import ROOT
 
 
 class Gunicorn:
-    """One process of the API on *port*; it can be stopped, and started again."""
+    """One process of the API on *port*, which can be stopped and restarted."""
 
     def __init__(
         self, folder: Path, port: int, settings: Mapping[str, str], config: str = "api.config.gunicorn"
@@ -25,17 +25,17 @@ class Gunicorn:
 
     @property
     def pid(self) -> int:
-        """Return the number of the process, whose child serves."""
+        """Return the process ID of the master, whose child serves."""
         assert self._process, "it was not started"
         return self._process.pid
 
     @property
-    def said(self) -> str:
-        """Return what it has logged."""
+    def log(self) -> str:
+        """Return the log so far."""
         return self._log.read_text("utf-8", "replace")
 
     def start(self) -> None:
-        """Start it; it does not answer yet."""
+        """Start the process, without waiting for it."""
         argv = [sys.executable, "-m", "gunicorn", "--config", f"python:{self._config}",
                 "--bind", f"127.0.0.1:{self.port}"]  # fmt: skip
         with self._log.open("ab") as log:
@@ -44,36 +44,40 @@ class Gunicorn:
             )
 
     def wait(self) -> None:
-        """Wait until it answers."""
-        until(self._answers)
+        """Wait until the process responds."""
+        until(self._responds)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         assert self._process, "it was not started"
         assert self._process.poll() is None, self._log.read_text()
-        line = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            line.request("GET", "/livez", headers={"Host": self._settings["LOGIN_SITE_URL"].split("://")[1]})
-            return line.getresponse().status == 200
+            connection.request(
+                "GET", "/livez", headers={"Host": self._settings["LOGIN_SITE_URL"].split("://")[1]}
+            )
+            return connection.getresponse().status == 200
         except OSError:
             return False
         finally:
-            line.close()
+            connection.close()
 
     def terminate(self) -> None:
-        """Send SIGTERM, as a cluster does; it ends what it has begun."""
+        """Send SIGTERM, as a cluster does; the process completes its requests."""
         if self._process and self._process.poll() is None:
             self._process.terminate()
 
     def stop(self) -> int:
-        """End it and return its exit status."""
+        """Stop the process and return its exit status."""
         assert self._process, "it was not started"
         self.terminate()
         return self._process.wait(60)
 
 
 @contextmanager
-def gunicorns(folder: Path, ports: Sequence[int], settings: Mapping[str, str]) -> Iterator[list[Gunicorn]]:
-    """Run a process on each of *ports* until the block ends; all start and end at once."""
+def run_gunicorns(
+    folder: Path, ports: Sequence[int], settings: Mapping[str, str]
+) -> Iterator[list[Gunicorn]]:
+    """Run a process on each of *ports* until the block ends; start and stop them in parallel."""
     found = [Gunicorn(folder, port, settings) for port in ports]
     try:
         for one in found:

@@ -1,4 +1,4 @@
-"""Settings for whoever only wants to import the API: the type checker. No secret is worth keeping."""
+"""Django settings with random secrets, for the type checker, which only imports the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment is the configuration: typed, checked, and told of in one go."""
+"""Configuration from the environment, and the settings of Django."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from api.config import environment
 from api.config.environment import InvalidEnvironment
-from tests.api.running import Site
+from tests.api.live_site import Site
 from tests.support.project import ROOT
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -35,7 +35,7 @@ def faults(**changes: str | None) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def test_a_few_values_are_enough() -> None:
+def test_optional_variables_have_defaults() -> None:
     read = environment.load_environment(GOOD)
     assert (read.host, read.tls, read.proxy, read.mail_host, read.database_pool) == (
         "example.org",
@@ -47,7 +47,7 @@ def test_a_few_values_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "fix"),
     [
         ("LOGIN_SITE_URL",        "http://example.org",   "http is for localhost only"),
         ("LOGIN_SITE_URL",        "https://example.org/", "write scheme and host"),
@@ -69,23 +69,23 @@ def test_a_few_values_are_enough() -> None:
         ("LOGIN_MAIL_PASSWORD_FILE", "/nonexistent",      "cannot be read (FileNotFoundError)"),
     ],
 )  # fmt: skip
-def test_each_wrong_value_is_named_with_the_way_out(name: str, value: str | None, said: str) -> None:
+def test_each_invalid_value_is_named_with_its_fix(name: str, value: str | None, fix: str) -> None:
     (line,) = faults(**{name: value})
-    assert said in line
+    assert fix in line
     assert line.split(":")[0] in {name, name.removesuffix("_FILE")}
 
 
-def test_all_faults_are_told_at_once_and_no_secret_is(capfd: pytest.CaptureFixture[str]) -> None:
-    """A deployment is mended in one round."""
+def test_all_faults_are_reported_together_without_secrets(capfd: pytest.CaptureFixture[str]) -> None:
+    """A deployment can be fixed in one round."""
     secret = "hunter2"
-    told = faults(
+    lines = faults(
         LOGIN_SECRET_KEYS=secret, LOGIN_ENCRYPTION_KEYS=secret, DATABASE_URL=f"x://u:{secret}@h", LOGIN_X="1"
     )
-    assert len(told) == 4
-    assert secret not in "".join(told)
+    assert len(lines) == 4
+    assert secret not in "".join(lines)
 
 
-def test_secrets_come_from_files_and_in_sets(tmp_path: Path) -> None:
+def test_secrets_are_read_from_files_with_several_keys(tmp_path: Path) -> None:
     other = base64.urlsafe_b64encode(os.urandom(32)).decode()
     (tmp_path / "keys").write_text(f"{other}\n{KEY}\n")
     variables = {name: value for name, value in GOOD.items() if name != "LOGIN_ENCRYPTION_KEYS"}
@@ -96,7 +96,7 @@ def test_secrets_come_from_files_and_in_sets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "argv", [["api/manage.py", "check"], ["-m", "gunicorn", "--config", "python:api.config.gunicorn"]]
 )
-def test_a_process_that_lacks_something_says_so_and_ends(argv: list[str]) -> None:
+def test_a_process_names_missing_variables_and_exits(argv: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, *argv], cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
         check=False, timeout=60,
@@ -105,8 +105,8 @@ def test_a_process_that_lacks_something_says_so_and_ends(argv: list[str]) -> Non
     assert "LOGIN_SITE_URL: is missing; set LOGIN_SITE_URL" in done.stdout + done.stderr
 
 
-def test_it_is_fit_for_production_and_has_no_pending_migration(site: Site) -> None:
-    """Django's own list of what is forgotten, with no warning let pass."""
+def test_deployment_checks_pass_and_no_migration_is_missing(site: Site) -> None:
+    """`check --deploy` with warnings as errors."""
     safe = {"LOGIN_SITE_URL": "https://small.example"}
     assert "no issues" in site.manage("check", "--deploy", "--fail-level", "WARNING", more=safe)
     assert "No changes detected" in site.manage("makemigrations", "--check", "--dry-run")
@@ -114,7 +114,7 @@ def test_it_is_fit_for_production_and_has_no_pending_migration(site: Site) -> No
 
 def test_the_gate_costs_one_query(site: Site) -> None:
     one = site.member(f"query{secrets.token_hex(3)}@example.org")
-    told = site.python(
+    output = site.python(
         "from django.db import connection; from django.test import Client; "
         "from django.conf import settings as s; "
         "from django.test.utils import CaptureQueriesContext as Q; "
@@ -126,16 +126,16 @@ def test_the_gate_costs_one_query(site: Site) -> None:
         "c.cookies.clear()\n"
         "with Q(connection) as q: print(c.get('/_gate').status_code, len(q.captured_queries))\n"
     )
-    assert told.splitlines() == ["/_gate 204 1 SELECT", "/_gate/staff 403 1 SELECT", "401 0"]
+    assert output.splitlines() == ["/_gate 204 1 SELECT", "/_gate/staff 403 1 SELECT", "401 0"]
 
 
-def test_passwords_are_kept_as_owasp_says(site: Site) -> None:
+def test_password_hashes_use_owasps_parameters(site: Site) -> None:
     """Argon2id, 19 MiB, two rounds: the default of 100 MiB a hash would fill a pod."""
     site.member("hashed@example.org")
-    kept = site.python(
+    stored = site.python(
         "from api.accounts.models import User; print(User.objects.get(email='hashed@example.org').password)"
     )
-    assert kept.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert stored.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_passwords_are_kept_as_owasp_says(site: Site) -> None:
 )
 def test_weak_passwords_are_refused(site: Site, password: str) -> None:
     site.invite("policy@example.org", name="policy")
-    answer = site.browser().set_password("policy@example.org", password)
-    assert answer.status == 400
-    assert answer.json["errors"][0]["param"] == "password"
+    response = site.browser().set_password("policy@example.org", password)
+    assert response.status == 400
+    assert response.json["errors"][0]["param"] == "password"
 
 
-def test_addresses_are_the_same_in_any_letter_case(site: Site) -> None:
+def test_addresses_ignore_letter_case(site: Site) -> None:
     site.invite("Case@Example.org")
     assert "found the member" in site.invite("CASE@example.org")
     one = site.browser()
@@ -157,6 +157,6 @@ def test_addresses_are_the_same_in_any_letter_case(site: Site) -> None:
     assert one.login("cAsE@eXample.org").status == 200
 
 
-def test_a_wrong_address_is_told_in_one_line(site: Site) -> None:
-    told = site.manage("invite", "nonsense", code=1)
-    assert told == "CommandError: 'nonsense' is not a mail address; write it as name@example.org\n"
+def test_an_invalid_address_is_reported_in_one_line(site: Site) -> None:
+    output = site.manage("invite", "nonsense", code=1)
+    assert output == "CommandError: 'nonsense' is not a mail address; write it as name@example.org\n"

@@ -1,4 +1,4 @@
-"""Bodies of another type than JSON: 415 below /_allauth/, and not a line in the log of the API."""
+"""Content types: bodies other than JSON get 415 below /_allauth/, without a log line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from typing import Any
 import pytest
 
 from api.config.content_type_middleware import UNPARSABLE, asgi_middleware, normalize
-from tests.api.running import API, Site
-from tests.api.test_bodies import BODIES, PATHS
+from tests.api.live_site import API, Site
+from tests.api.test_malformed_requests import MALFORMED_BODIES, PATHS
 
 JSON = b'{"email": "a@example.org", "password": "b"}'
-BODIES_ = [JSON, b"[" * 9000, BODIES["lone surrogate"], BODIES["huge number"], BODIES["NUL"], b"a=b&c=%00"]
+BODIES_ = [
+    JSON,
+    b"[" * 9000,
+    MALFORMED_BODIES["lone surrogate"],
+    MALFORMED_BODIES["huge number"],
+    MALFORMED_BODIES["NUL"],
+    b"a=b&c=%00",
+]
 GOOD = """
 application/json
 APPLICATION/JSON
@@ -24,7 +31,7 @@ application/json; charset="utf-8"
 application/json ; charset=utf-8
 application/json; a=b
 """.split("\n")[1:-1]
-# Django's own parser ends in a traceback at some of them, before any middleware runs.
+# Some of them end in a traceback of Django's parser, before any middleware runs.
 BAD = """
 application/json; charset*=nope''%41
 application/json; charset*=undefined''%41
@@ -59,7 +66,7 @@ application/octet-stream
 """.split("\n")[1:-1]
 
 
-def test_a_content_type_is_passed_on_or_replaced_as_a_whole() -> None:
+def test_a_content_type_is_kept_or_replaced() -> None:
     assert [normalize(one) for one in (*GOOD, *OTHER)] == [*GOOD, *OTHER]
     assert [one for one in BAD if normalize(one) != UNPARSABLE] == []
     boundary = "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW"
@@ -75,8 +82,8 @@ def test_a_content_type_is_passed_on_or_replaced_as_a_whole() -> None:
         ([b"application/json", b"text/plain"], [UNPARSABLE.encode()]),
     ],
 )
-def test_the_preview_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> None:
-    """There Django is an ASGI application, with headers as a list."""
+def test_the_asgi_middleware_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> None:
+    """The preview runs Django as an ASGI application, with a list of headers."""
     found: list[list[bytes]] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -88,56 +95,56 @@ def test_the_preview_replaces_it_too(sent: list[bytes], seen: list[bytes]) -> No
 
 
 @pytest.mark.quick_cases(3)
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", [*OTHER, *BAD])
-def test_a_body_of_another_type_is_not_read(site: Site, kind: str) -> None:
-    """Through NGINX and at the API itself, whatever is in it."""
+def test_bodies_of_other_types_get_415(site: Site, kind: str) -> None:
+    """Through NGINX and directly, for any content."""
     one = site.browser()
     one.send("GET", f"{API}/config")
     for port in (None, *site.ports[:1]):
         for path in PATHS[:3]:
             for body in BODIES_:
                 more = {"Content-Type": kind, "X-Real-IP": one.address}
-                one.address = site.browser().address  # the limits of NGINX are not what is tried here
-                answer = one.send("POST", f"{API}/{path}", raw=body, headers=more, port=port)
-                assert (answer.status, answer.json["status"]) == (415, 415), (path, body[:20])
+                one.address = site.browser().address  # stay below NGINX's rate limits
+                response = one.send("POST", f"{API}/{path}", raw=body, headers=more, port=port)
+                assert (response.status, response.json["status"]) == (415, 415), (path, body[:20])
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", GOOD)
-def test_json_is_read_in_every_spelling_of_its_type(site: Site, kind: str) -> None:
+def test_every_spelling_of_the_json_type_is_accepted(site: Site, kind: str) -> None:
     one = site.browser()
-    answer = one.call(
+    response = one.call(
         "POST",
         "auth/password/request",
         {"email": f"{len(kind)}@nobody.example"},
         headers={"Content-Type": kind},
     )
-    assert answer.status == 200
+    assert response.status == 200
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", [*OTHER, *BAD, *GOOD])
 @pytest.mark.parametrize(
     "path", [f"{API}/config", f"{API}/auth/session?a=%ff", "/accounts/x?a=b", "/admin/?a=b"]
 )
-def test_without_a_body_the_type_does_not_matter(site: Site, kind: str, path: str) -> None:
-    """Django decodes the query by the charset of the type."""
+def test_without_a_body_any_content_type_is_accepted(site: Site, kind: str, path: str) -> None:
+    """Django decodes the query with the charset of the type."""
     one = site.browser()
     for port in (None, *site.ports[:1]):
-        answer = one.send("GET", path, headers={"Content-Type": kind, "X-Real-IP": one.address}, port=port)
-        assert answer.status in (200, 302, 401, 403, 404)
+        response = one.send("GET", path, headers={"Content-Type": kind, "X-Real-IP": one.address}, port=port)
+        assert response.status in (200, 302, 401, 403, 404)
     one.call("GET", "config")
     gone = one.call("DELETE", "auth/session", headers={"Content-Type": kind})
-    assert gone.status == 401  # a logout of nobody
+    assert gone.status == 401  # a logout without a session
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", [*OTHER, *BAD])
 @pytest.mark.parametrize(
     "path", ["/accounts/x/", "/accounts/openid_connect/login/callback/", "/admin/", "/admin/login/"]
 )
-def test_forms_break_no_other_path(site: Site, kind: str, path: str) -> None:
+def test_forms_cause_no_server_error_on_other_paths(site: Site, kind: str, path: str) -> None:
     one = site.browser()
     one.send("GET", f"{API}/config")
     for port in (None, *site.ports[:1]):
@@ -148,13 +155,13 @@ def test_forms_break_no_other_path(site: Site, kind: str, path: str) -> None:
         ):
             more = {"Content-Type": kind, "X-Real-IP": one.address}
             one.address = site.browser().address
-            answer = one.send("POST", path, raw=body, headers=more, port=port)
-            assert answer.status in (302, 400, 401, 403, 404)
+            response = one.send("POST", path, raw=body, headers=more, port=port)
+            assert response.status in (302, 400, 401, 403, 404)
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 def test_encoded_bodies_are_refused(site: Site) -> None:
-    """NGINX passes no Content-Encoding on, so that the body is not JSON."""
+    """NGINX removes Content-Encoding, so that the body is not JSON."""
     one = site.browser()
     for port, status in ((None, 400), (site.ports[0], 415)):
         more = {"Content-Encoding": "gzip", "X-Real-IP": one.address}
@@ -165,10 +172,10 @@ def test_encoded_bodies_are_refused(site: Site) -> None:
         )
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
-def test_chunked_bodies_are_read_whole_or_refused(site: Site, kind: str) -> None:
-    """NGINX reads one and passes on its length; the API itself wants a length."""
+def test_chunked_bodies_need_nginx(site: Site, kind: str) -> None:
+    """NGINX buffers the body and sends its length; the API requires Content-Length."""
     head = (
         f"POST {API}/auth/password/request HTTP/1.1\r\nHost: {site.host}\r\nConnection: close\r\n"
         f"Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\nOrigin: {site.url}\r\n"
@@ -186,7 +193,7 @@ def test_chunked_bodies_are_read_whole_or_refused(site: Site, kind: str) -> None
     assert found == [200 if kind == "application/json" else 415, 411]
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize(
     "cookie",
     [
@@ -206,16 +213,16 @@ def test_chunked_bodies_are_read_whole_or_refused(site: Site, kind: str) -> None
 @pytest.mark.parametrize(
     "path", [f"{API}/auth/session", f"{API}/config", "/members/inside/", "/admin/", "/accounts/x"]
 )
-def test_no_cookie_breaks_any_path(site: Site, cookie: str, path: str) -> None:
-    """PostgreSQL refuses NUL in a text, and a quoted cookie may hold one."""
+def test_malformed_cookies_cause_no_server_error(site: Site, cookie: str, path: str) -> None:
+    """PostgreSQL refuses NUL in a text, and a quoted cookie may contain one."""
     one = site.browser()
     value = cookie.format(site.session, site.csrf)
     for port in (None, *site.ports[:1]):
-        answer = one.send("GET", path, headers={"Cookie": value, "X-Real-IP": one.address}, port=port)
-        assert answer.status in (200, 302, 401, 403, 404, 410)
+        response = one.send("GET", path, headers={"Cookie": value, "X-Real-IP": one.address}, port=port)
+        assert response.status in (200, 302, 401, 403, 404, 410)
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize(
     "path",
     [
@@ -233,14 +240,14 @@ def test_no_cookie_breaks_any_path(site: Site, cookie: str, path: str) -> None:
     ],
     ids=lambda path: path[:40].encode("unicode_escape").decode(),
 )
-def test_no_path_and_no_query_breaks_the_api(site: Site, path: str) -> None:
+def test_malformed_paths_and_queries_cause_no_server_error(site: Site, path: str) -> None:
     one = site.browser()
     for port in (None, *site.ports[:1]):
-        answer = one.send("GET", path, headers={"X-Real-IP": one.address}, port=port)
-        assert 200 <= answer.status < 500
+        response = one.send("GET", path, headers={"X-Real-IP": one.address}, port=port)
+        assert 200 <= response.status < 500
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize(
     "name",
     [
@@ -257,8 +264,8 @@ def test_no_path_and_no_query_breaks_the_api(site: Site, path: str) -> None:
         "X-Email-Verification-Key",
     ],
 )
-def test_control_characters_reach_nothing(site: Site, name: str) -> None:
-    """gunicorn would refuse each with a line in its log, and a gated page would say 503."""
+def test_nginx_refuses_control_characters_in_headers(site: Site, name: str) -> None:
+    """gunicorn would log a warning for each, and a gated page would be 503."""
     for value in ("a\x01b", "a\x0bb", "a\x1fb", "a\x7fb"):
         for path in (f"{API}/config", "/members/inside/", "/admin/"):
             request = (

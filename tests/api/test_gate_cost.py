@@ -1,4 +1,4 @@
-"""What a question at the gate costs does not grow with the members and their sessions."""
+"""The gate's query uses indexes, so that its cost does not grow with members and sessions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import secrets
 
 import pytest
 
-from tests.api.running import Site
+from tests.api.live_site import Site
 
-# Many rows, as a site has after years, in a transaction that is undone; the plans are those that the
-# database makes with them. The last one is of a query that has no index, to show what that looks like.
-PLANS = """
+# Query plans with many rows, inserted in a transaction that is rolled back. The last plan is of a query
+# without an index, for comparison.
+QUERY_PLANS = """
 import json
 from datetime import timedelta
 from django.conf import settings
@@ -43,13 +43,13 @@ with transaction.atomic():
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     for path in ("/_gate", "/_gate/staff"):
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             client.get(path)
-        (query,) = asked.captured_queries
+        (query,) = queries.captured_queries
         found[path] = plan(query["sql"])
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         list(Session.objects.filter(session_data="x"))
-    found["no index"] = plan(asked.captured_queries[0]["sql"])
+    found["no index"] = plan(queries.captured_queries[0]["sql"])
     transaction.set_rollback(True)
 print(json.dumps(found))
 """
@@ -57,24 +57,24 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def plans(site: Site) -> dict[str, str]:
-    """How the database finds the rows of each question, in its own words."""
+    """The query plan of each path."""
     one = site.member(f"plan{secrets.token_hex(3)}@example.org")
-    text = PLANS.format(host=site.host, session=one.jar[site.session], mark=secrets.token_hex(4))
+    text = QUERY_PLANS.format(host=site.host, session=one.jar[site.session], mark=secrets.token_hex(4))
     found: dict[str, str] = json.loads(site.python(text))
     return found
 
 
-def read_whole(plan: str) -> set[str]:
-    """Return the tables that *plan* reads from the first row to the last: of SQLite, and of PostgreSQL."""
+def scanned_tables(plan: str) -> set[str]:
+    """Return the tables with a full scan in *plan* of SQLite or PostgreSQL."""
     return set(re.findall(r"(?:\bSCAN|Seq Scan on) (\w+)", plan))
 
 
 @pytest.mark.parametrize("path", ["/_gate", "/_gate/staff"])
-def test_the_gate_finds_its_rows_by_indexes(plans: dict[str, str], path: str) -> None:
-    """It is asked for every file of the members' pages, of every reader."""
-    assert read_whole(plans[path]) == set(), plans[path]
+def test_the_gate_uses_indexes(plans: dict[str, str], path: str) -> None:
+    """NGINX sends a subrequest for each file of the members' pages."""
+    assert scanned_tables(plans[path]) == set(), plans[path]
     assert re.search(r"SEARCH accounts_session USING|Index Scan using \w+ on accounts_session", plans[path])
 
 
-def test_a_question_without_an_index_would_be_seen(plans: dict[str, str]) -> None:
-    assert read_whole(plans["no index"]) == {"accounts_session"}
+def test_a_query_without_an_index_is_detected(plans: dict[str, str]) -> None:
+    assert scanned_tables(plans["no index"]) == {"accounts_session"}

@@ -1,10 +1,10 @@
-"""Requests for another host: 421 everywhere, and not a line in the log of the API."""
+"""Requests for another host get 421, without a log line."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.api.running import API, Site
+from tests.api.live_site import API, Site
 
 PATHS = ("/members/inside/", "/members/", "/admin/", f"{API}/config", "/accounts/x/", "/", "/nowhere")
 FOREIGN = (
@@ -13,19 +13,19 @@ FOREIGN = (
 )  # fmt: skip
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("host", FOREIGN)
-def test_another_host_is_misdirected(site: Site, host: str) -> None:
-    """Through NGINX, which decides first, and at the API itself."""
+def test_another_host_gets_421(site: Site, host: str) -> None:
+    """From NGINX, and from the API directly."""
     one = site.browser()
     for port in (None, *site.ports):
         for method in ("GET", "POST"):
             for path in (*PATHS, "/_gate", "/_gate/staff"):
-                answer = one.send(method, path, headers={"Host": host}, port=port)
-                assert (answer.status, host.encode() in answer.body) == (421, False), path
+                response = one.send(method, path, headers={"Host": host}, port=port)
+                assert (response.status, host.encode() in response.body) == (421, False), path
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     ("request_", "status"),
@@ -39,17 +39,17 @@ def test_another_host_is_misdirected(site: Site, host: str) -> None:
         ("GET http://evil.example{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"421"),
     ],
 )
-def test_a_request_without_the_host_of_the_site_reaches_nothing(
+def test_a_request_without_the_sites_host_is_refused(
     site: Site, path: str, request_: str, status: bytes
 ) -> None:
-    """By old protocols, without a Host, and with two of them."""
-    answer = site.web.raw(request_.format(path=path).encode())
-    assert answer.split(b" ")[1] == status
+    """HTTP/1.0, no Host, an empty Host, or two of them."""
+    response = site.web.raw(request_.format(path=path).encode())
+    assert response.split(b" ")[1] == status
 
 
-@pytest.mark.usefixtures("silent")
-def test_the_host_of_the_site_is_answered_in_any_case_and_with_any_port(site: Site) -> None:
-    """Browsers write it small; clients behind a proxy may not."""
+@pytest.mark.usefixtures("no_log_output")
+def test_the_sites_host_is_accepted_in_any_case_and_with_any_port(site: Site) -> None:
+    """Clients behind a proxy may not normalize it like browsers."""
     for host in ("localhost", "LOCALHOST", "localhost.", site.host, "localhost:1"):
         for path, status in (("/", 200), ("/members/inside/", 401), (f"{API}/config", 200)):
             assert site.browser().send("GET", path, headers={"Host": host}).status == status

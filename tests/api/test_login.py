@@ -1,15 +1,15 @@
-"""Logging in, and out, and what the gate makes of it."""
+"""Logging in and out, and access through the gate."""
 
 from __future__ import annotations
 
-from tests.api.running import Site
+from tests.api.live_site import Site
 from tests.web.conftest import CANARY
 
 PAGE = "/members/inside/"
 
 
 def test_a_member_sets_a_password_by_mail_logs_in_reads_and_logs_out(site: Site) -> None:
-    """The whole way, as a new member goes it."""
+    """The whole way of a new member."""
     email = "way@example.org"
     assert "created the member way@example.org" in site.invite(email, name="Way")
     reader = site.browser()
@@ -17,7 +17,7 @@ def test_a_member_sets_a_password_by_mail_logs_in_reads_and_logs_out(site: Site)
     assert (refused.status, CANARY.encode() in refused.body) == (401, False)
     assert reader.login(email).status == 400  # there is no password yet
     taken = reader.set_password(email)
-    assert (taken.status, taken.json["meta"]["is_authenticated"]) == (401, False)  # a reset is no login
+    assert (taken.status, taken.json["meta"]["is_authenticated"]) == (401, False)  # a reset does not log in
     assert reader.send("GET", PAGE).status == 401
     entered = reader.login(email)
     assert (entered.status, entered.json["data"]["user"]["display"]) == (200, "Way")

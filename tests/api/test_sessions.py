@@ -1,19 +1,19 @@
-"""Sessions: whose they are, what ends them, and the cookies that carry them."""
+"""Sessions: fixation, what ends them, and their cookies."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.api.factors import entered, with_app
-from tests.api.running import PASSWORD, Browser, Site, running
+from tests.api.live_site import PASSWORD, Browser, Site, run_site
+from tests.api.second_factors import begin_login, member_with_totp
 from tests.web.conftest import CANARY
 
 PAGE = "/members/inside/"
 
 
-def test_a_session_is_new_after_the_login(site: Site) -> None:
-    """Fixation: whoever planted a session knows another one than the member then has."""
+def test_the_login_creates_a_new_session(site: Site) -> None:
+    """Session fixation with an unknown key."""
     site.invite("fixed@example.org")
     one = site.browser()
     one.set_password("fixed@example.org")
@@ -25,10 +25,10 @@ def test_a_session_is_new_after_the_login(site: Site) -> None:
     assert thief.send("GET", PAGE).status == 401
 
 
-def test_a_session_that_somebody_began_for_another_is_worth_nothing(site: Site) -> None:
-    """Fixation with a session that is there: half a login of the thief's own."""
-    with_app(site, "thief@example.org")
-    thief = entered(site, "thief@example.org")
+def test_the_login_replaces_a_planted_session(site: Site) -> None:
+    """Session fixation with a valid session: the thief's own pending login."""
+    member_with_totp(site, "thief@example.org")
+    thief = begin_login(site, "thief@example.org")
     site.member("planted@example.org")
     one = site.browser()
     one.jar[site.session] = thief.jar[site.session]
@@ -69,11 +69,11 @@ def test_a_reset_password_ends_every_session(site: Site) -> None:
     body = {"key": key, "password": "another long walk"}
     assert other.call("POST", "auth/password/reset", body).status == 401
     assert one.send("GET", PAGE).status == 401
-    again = site.browser().call("POST", "auth/password/reset", body)  # the key is used up
+    again = site.browser().call("POST", "auth/password/reset", body)  # the key is used
     assert again.status == 400
 
 
-def test_a_member_who_is_switched_off_is_out_at_once(site: Site) -> None:
+def test_a_deactivated_member_is_refused_immediately(site: Site) -> None:
     one = site.member("off@example.org")
     switch = "from api.accounts.models import User; User.objects.filter(email='off@example.org').update({})"
     site.python(switch.format("is_active=False"))
@@ -87,8 +87,8 @@ def test_a_member_who_is_switched_off_is_out_at_once(site: Site) -> None:
     assert (refused.status, CANARY.encode() in refused.body) == (403, False)
 
 
-def test_a_session_is_good_at_every_process_and_ends_at_all(site: Site) -> None:
-    """By each way to end one; the thief has its cookie in a browser of his own."""
+def test_every_process_accepts_a_session_until_it_ends(site: Site) -> None:
+    """For each way to end a session; a thief has copied the cookie."""
 
     def gates(one: Browser) -> list[int]:
         return [one.send("GET", "/_gate", port=port).status for port in site.ports]
@@ -114,16 +114,16 @@ def test_a_session_is_good_at_every_process_and_ends_at_all(site: Site) -> None:
     assert gates(one) == gates(other) == [401] * 3
 
 
-def test_cookies_are_of_this_host_over_tls_alone(project: object, site: Site) -> None:
-    """Names with __Host- are believed by browsers only with Secure, with Path=/ and without Domain."""
+def test_cookie_settings_with_and_without_tls(project: object, site: Site) -> None:
+    """Browsers accept names with __Host- only with Secure and Path=/, and without Domain."""
     settings = {"LOGIN_SITE_URL": "https://small.example"}
-    told = site.manage(
+    output = site.manage(
         "shell", "--no-imports", "-c",
         "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, "
         "s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SESSION_COOKIE_DOMAIN, s.SESSION_COOKIE_PATH)",
         more=settings,
     )  # fmt: skip
-    assert told.split() == ["__Host-sessionid", "__Host-csrftoken", "True", "True", "None", "/"]
+    assert output.split() == ["__Host-sessionid", "__Host-csrftoken", "True", "True", "None", "/"]
     one = site.member("cookies@example.org")
     session, csrf = one.flags[site.session], one.flags[site.csrf]
     assert re.search("HttpOnly", session)
@@ -133,9 +133,9 @@ def test_cookies_are_of_this_host_over_tls_alone(project: object, site: Site) ->
     assert sorted(one.jar) == ["csrftoken", "sessionid"]
 
 
-def test_cookies_over_tls_are_of_this_host_alone(project: Path, tmp_path: Path) -> None:
-    """Names with __Host- are believed by browsers only with Secure, with Path=/ and without Domain."""
-    with running(tmp_path, project, f"sqlite:///{tmp_path}/login.sqlite3", tls=True) as site:
+def test_cookies_over_tls_have_the_host_prefix(project: Path, tmp_path: Path) -> None:
+    """Browsers accept names with __Host- only with Secure and Path=/, and without Domain."""
+    with run_site(tmp_path, project, f"sqlite:///{tmp_path}/login.sqlite3", tls=True) as site:
         one = site.member("cookies@example.org")
         assert one.send("GET", PAGE).status == 200
 
@@ -147,7 +147,7 @@ def test_cookies_over_tls_are_of_this_host_alone(project: Path, tmp_path: Path) 
     assert sorted(one.flags) == ["__Host-csrftoken", "__Host-sessionid"]
 
 
-def test_readers_who_do_not_log_in_get_no_cookie(site: Site) -> None:
+def test_pages_set_no_cookie_without_a_login(site: Site) -> None:
     one = site.browser()
     for path in ("/", "/posts/one/", "/account/login/", PAGE, "/admin/", "/feed.atom"):
         assert "set-cookie" not in one.send("GET", path).headers, path

@@ -24,7 +24,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from tests.api.running import PASSWORD, Site, running
+from tests.api.live_site import PASSWORD, Site, run_site
 from tests.support.previews import PATIENCE
 from tests.web.conftest import CANARY, build_web_project
 
@@ -127,7 +127,7 @@ class Accounts:
 def run_accounts(browser: Browser, folder: Path) -> Iterator[Accounts]:
     """Build a site in *folder* and run it with its login on SQLite."""
     project = build_web_project(folder)
-    with running(folder, project, f"sqlite:///{folder}/login.sqlite3") as site:
+    with run_site(folder, project, f"sqlite:///{folder}/login.sqlite3") as site:
         site.python(_INSERT_MEMBERS.format(count=_MEMBERS, password=PASSWORD))
         unused = [
             Member(f"reader{number}@example.org", f"Reader {number}") for number in range(_RESERVED, _MEMBERS)

@@ -108,9 +108,9 @@ def test_a_members_page_is_503_until_the_api_is_back(accounts: Accounts) -> None
                 expect(one.locator("main")).to_contain_text("does not answer, so nobody may")
                 assert CANARY not in one.content()
             requests = record_requests(page)
-            with page.expect_response("**/auth/session") as answer:
+            with page.expect_response("**/auth/session") as response:
                 assert page.goto("/about/").status == 200  # type: ignore[union-attr]
-            assert (answer.value.status, len(requests)) == (503, 1)
+            assert (response.value.status, len(requests)) == (503, 1)
             expect(page.get_by_role("link", name=f"Your account: {member.name}")).to_be_visible()
             assert page.goto(INSIDE).status == 503  # type: ignore[union-attr]
         page.reload()

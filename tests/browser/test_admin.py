@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.api.factors import boss, recovery, with_app
-from tests.api.running import PASSWORD
+from tests.api.live_site import PASSWORD
+from tests.api.second_factors import login_owner, member_with_totp, recovery_code
 from tests.browser.accessibility import violations
 from tests.browser.accounts import Accounts
 from tests.browser.visits import Visit
@@ -34,7 +34,7 @@ NEW = "/admin/accounts/user/add/"
 def cookies(accounts: Accounts) -> dict[str, str]:
     """The cookies of an owner with a second factor; the admin has a second group."""
     accounts.site.python("from django.contrib.auth.models import Group; Group.objects.create(name='editors')")
-    return boss(accounts.site, "owner-of-all@example.org").jar
+    return login_owner(accounts.site, "owner-of-all@example.org").jar
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def tab_to(page: Page, target: Locator) -> None:
 def test_the_owner_logs_in_and_adds_a_member_with_the_keyboard_alone(accounts: Accounts) -> None:
     """The member is in the group, and gets the invitation."""
     email = "keyboard-owner@example.org"
-    member, _ = with_app(accounts.site, email, owner=True)
+    member, _ = member_with_totp(accounts.site, email, owner=True)
     with accounts.page() as page:
         keys = page.keyboard
         page.goto("/admin/")
@@ -117,7 +117,7 @@ def test_the_owner_logs_in_and_adds_a_member_with_the_keyboard_alone(accounts: A
         keys.type(PASSWORD)
         keys.press("Enter")
         expect(page.get_by_label("Code", exact=True)).to_be_focused()
-        keys.type(recovery(member))
+        keys.type(recovery_code(member))
         keys.press("Enter")
         expect(page.get_by_role("heading", name="Who may read, and who may invite")).to_be_visible()
         tab_to(page, page.locator("#content-main .model-user .addlink"))

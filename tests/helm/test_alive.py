@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.running import Site, running
+from tests.api.live_site import Site, run_site
 from tests.fakes.upstream import upstream
 from tests.helm.render import only, parse, template, web_files
 from tests.support.previews import free_port, until
@@ -105,7 +105,7 @@ def children(number: int) -> list[str]:
 def site(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site with its login."""
     folder = tmp_path_factory.mktemp("asked")
-    with running(folder, project, f"sqlite:///{folder}/login.sqlite3") as one:
+    with run_site(folder, project, f"sqlite:///{folder}/login.sqlite3") as one:
         yield one
 
 

@@ -17,7 +17,7 @@ from pipelines.core import config
 from pipelines.core.results import ImageResult
 from pipelines.image.api import pack_api_image
 from pipelines.image.web import pack_web_image
-from tests.api.database import Postgres, postgres
+from tests.api.database import Postgres, run_postgres
 from tests.helm.kubelet import Node
 from tests.helm.render import Object, of_kind, only, parse, pod_template, template
 from tests.image.packing import api_project
@@ -114,7 +114,7 @@ def test_web_pods_serve_under_the_rights_of_the_manifest(
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Postgres]:
-    with postgres() as one:
+    with run_postgres() as one:
         yield one
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from pipelines.core import config
 from pipelines.image.api import pack_api_image
-from tests.api.database import OWNER, Postgres, postgres
+from tests.api.database import OWNER, Postgres, run_postgres
 from tests.image.packing import api_project
 from tests.support.previews import PATIENCE, free_port
 from tests.support.registry import certificate
@@ -155,7 +155,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """PostgreSQL as on a cluster: it wants TLS and a password."""
     keys = tmp_path_factory.mktemp("keys")
     certificate(keys)
-    with postgres() as one:
+    with run_postgres() as one:
         with psycopg.connect(
             host=str(one.folder), port=one.port, user=OWNER, dbname="postgres", autocommit=True
         ) as line:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.api.running import API
+from tests.api.live_site import API
 from tests.support.preview_login import CANARY, INSIDE, add_second_factor, browser, member, site_of
 from tests.support.previews import Answer, Running, running
 from tests.support.tools import need

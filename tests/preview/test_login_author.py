@@ -14,7 +14,7 @@ import pytest
 
 from pipelines import cli
 from pipelines.preview import nginx
-from tests.api.running import API
+from tests.api.live_site import API
 from tests.support.preview_login import (
     CANARY,
     INSIDE,

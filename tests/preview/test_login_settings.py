@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.mail import mails
-from tests.api.running import API
+from tests.api.live_site import API
+from tests.api.mail_server import run_mail_server
 from tests.support.preview_login import CANARY, INSIDE, browser, invite, member, pipelines, site_of
 from tests.support.previews import free_port, running
 from tests.support.project import ROOT
@@ -72,7 +72,7 @@ def test_several_may_begin_at_once(tmp_path: Path) -> None:
 def test_what_the_environment_says_wins(tmp_path: Path) -> None:
     """To try another database, a mail server, keys of one's own."""
     site = site_of(tmp_path)
-    with mails() as kept:
+    with run_mail_server() as kept:
         done = pipelines(
             site, "admin", "olga@example.org", "--name", "Olga",
             LOGIN_SITE_URL="https://small.example", LOGIN_SITE_NAME="Another Name",

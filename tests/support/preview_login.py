@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.api.running import PASSWORD, Browser, Site
+from tests.api.live_site import PASSWORD, Browser, Site
 from tests.support.previews import Running, own_environment, preview_site
 from tests.support.project import ROOT
 

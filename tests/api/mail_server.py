@@ -1,4 +1,4 @@
-"""A real SMTP server that keeps what it is sent."""
+"""A real SMTP server that records the mails it receives."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from aiosmtpd.controller import Controller
 from tests.support.previews import PATIENCE, free_port
 
 
-class Mails:
-    """The mails that have come, oldest first."""
+class MailServer:
+    """An SMTP server; *all* has the received mails, oldest first."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.all: list[EmailMessage] = []
-        self.delay = 0.0  # seconds before a mail is taken
+        self.delay = 0.0  # seconds before a mail is accepted
         self.refuses = False
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
-        """Keep a mail."""
+        """Record a mail."""
         if self.refuses:
             return "451 try again later"
         await asyncio.sleep(self.delay)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.all.append(mail)
-        return "250 kept"
+        return "250 accepted"
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def refusing(self) -> Iterator[None]:
         """Refuse every mail until the block ends."""
         self.refuses = True
         try:
@@ -64,12 +64,12 @@ class Mails:
 
 
 @contextmanager
-def mails() -> Iterator[Mails]:
+def run_mail_server() -> Iterator[MailServer]:
     """Run an SMTP server on a free port of 127.0.0.1 until the block ends."""
-    kept = Mails()
-    controller = Controller(kept, hostname="127.0.0.1", port=kept.port)
+    mail_server = MailServer()
+    controller = Controller(mail_server, hostname="127.0.0.1", port=mail_server.port)
     controller.start()
     try:
-        yield kept
+        yield mail_server
     finally:
         controller.stop()

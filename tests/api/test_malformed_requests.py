@@ -1,4 +1,4 @@
-"""Bodies and cookies that nobody sends by accident: never a fault of the server."""
+"""Malformed bodies and cookies never cause a server error."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.api.running import API, Site
+from tests.api.live_site import API, Site
 
 PAGE = "/members/inside/"
 
 
-BODIES = {
+MALFORMED_BODIES = {
     "17 KB": b'{"email": "' + b"a" * 17_000 + b'"}',
     "3 MB": b"[" + b"1," * 1_500_000 + b"1]",
     "a list": b"[1]",
@@ -45,27 +45,27 @@ PATHS = ["auth/login", "auth/password/request", "auth/password/reset", "auth/ema
          "auth/2fa/authenticate", "auth/webauthn/login", "auth/reauthenticate", "auth/signup"]  # fmt: skip
 
 
-@pytest.mark.usefixtures("silent")
+@pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("what", BODIES)
-def test_no_body_breaks_the_api(site: Site, path: str, what: str) -> None:
-    """Through NGINX, and to the API itself: never a 5xx, always JSON."""
+@pytest.mark.parametrize("what", MALFORMED_BODIES)
+def test_malformed_bodies_get_4xx_and_json(site: Site, path: str, what: str) -> None:
+    """Through NGINX, and directly."""
     one = site.browser()
     one.send("GET", f"{API}/config")
     for port in (None, site.ports[0]):
-        answer = one.send(
-            "POST", f"{API}/{path}", raw=BODIES[what], port=port, headers={"X-Real-IP": one.address}
+        response = one.send(
+            "POST", f"{API}/{path}", raw=MALFORMED_BODIES[what], port=port, headers={"X-Real-IP": one.address}
         )
-        # A mail is asked for whatever else the body holds: 200 tells nothing.
-        assert (answer.status == 200 and path == "auth/password/request") or 400 <= answer.status < 500
+        # A password request responds 200 to any valid address.
+        assert (response.status == 200 and path == "auth/password/request") or 400 <= response.status < 500
         if port:
-            assert answer.headers["content-type"] == "application/json"
-            assert answer.json["status"] == answer.status
+            assert response.headers["content-type"] == "application/json"
+            assert response.json["status"] == response.status
 
 
-@pytest.mark.usefixtures("silent")
-def test_no_number_breaks_the_authenticators_of_a_member(site: Site) -> None:
-    """Django makes an id of a number with an exponent: infinity has none, and 1e19 fits no row."""
+@pytest.mark.usefixtures("no_log_output")
+def test_out_of_range_numbers_are_refused_as_authenticators(site: Site) -> None:
+    """Django converts floats to primary keys: infinity fails, and 1e19 exceeds 64 bits."""
     one = site.member("numbers@example.org")
     path = f"{API}/account/authenticators/webauthn"
     for number in (
@@ -90,23 +90,23 @@ def test_no_number_breaks_the_authenticators_of_a_member(site: Site) -> None:
     "cookie",
     ["x", "'", "a" * 32, "A" * 4000, "\xff", "../../x", "a b", '"a"', "%00", "0" * 40, "a;b", "\u0661" * 4],
 )
-def test_no_cookie_breaks_the_gate(site: Site, cookie: str) -> None:
-    """The gate looks a key up that a stranger has written."""
+def test_the_gate_refuses_malformed_cookies(site: Site, cookie: str) -> None:
+    """The gate queries a key from an untrusted cookie."""
     one = site.browser()
     raw = cookie.encode("utf-8", "surrogateescape").decode("latin-1")
-    answer = one.send("GET", PAGE, headers={"Cookie": f"{site.session}={raw}"})
-    assert answer.status in (400, 401)
+    response = one.send("GET", PAGE, headers={"Cookie": f"{site.session}={raw}"})
+    assert response.status in (400, 401)
 
 
-def test_slow_bodies_hold_up_nobody(site: Site) -> None:
-    """More of them than all processes have threads: NGINX waits for the end of a body, the API does not."""
+def test_slow_bodies_do_not_block_other_requests(site: Site) -> None:
+    """More slow bodies than all processes have threads: NGINX buffers a body before it proxies."""
     head = f"POST {API}/auth/login HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: 100\r\nX-Forwarded-For: "
     site.member("patient@example.org")
     one = site.browser()
     one.send("GET", f"{API}/config")
-    with ExitStack() as held:
+    with ExitStack() as stack:
         lines = [
-            held.enter_context(socket.create_connection(("127.0.0.1", site.web.port), timeout=20))
+            stack.enter_context(socket.create_connection(("127.0.0.1", site.web.port), timeout=20))
             for _ in range(40)
         ]
         for number, line in enumerate(lines):
@@ -114,5 +114,5 @@ def test_slow_bodies_hold_up_nobody(site: Site) -> None:
         assert one.login("patient@example.org").status == 200
         assert one.send("GET", PAGE).status == 200
         lines[0].setblocking(False)
-        with pytest.raises(BlockingIOError):  # all of them are held still: client_body_timeout is 10 s
+        with pytest.raises(BlockingIOError):  # still open: client_body_timeout is 10 s
             lines[0].recv(1)

@@ -1,4 +1,4 @@
-"""What a pod spends on passwords has a limit, however many log in at once."""
+"""The hash queue limits the memory and CPU that a pod spends on passwords."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from threading import Thread
 
 from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.config import gunicorn
+from tests.api.live_site import API, PASSWORD, Browser, Response, Site
 from tests.api.processes import Gunicorn
-from tests.api.running import API, PASSWORD, Answer, Browser, Site
 from tests.support.previews import free_port, until
 
-# Eight threads at each of the two ways to a hash; the hash itself is replaced by one that counts who is in.
-CROWD = """
+# Eight threads each for encode and verify; a fake hash counts the concurrent calls.
+CONCURRENT_HASHES = """
 import os, threading, time
 from threading import Lock, Thread
 from unittest import mock
@@ -56,13 +56,13 @@ print(most, done, refused, [one - usual for one in priorities], os.getpriority(o
 """
 
 
-def test_two_passwords_are_hashed_at_once_and_three_wait(site: Site) -> None:
-    """Each holds 20 MB and a processor; the threads that hash give way to all others."""
-    assert site.python(CROWD) == "2 5 11 [10] 0\n"
+def test_two_hashes_run_concurrently_and_three_wait(site: Site) -> None:
+    """Each takes 20 MB and a processor; the hashing threads have a lower priority."""
+    assert site.python(CONCURRENT_HASHES) == "2 5 11 [10] 0\n"
 
 
-# Every way to a hash that a request has: by Django's test client, as a member and as a stranger.
-WAYS = """
+# Send requests to every path with Django's test client, with and without a session; record those that hash.
+FIND_HASHING_PATHS = """
 import json, re
 from unittest import mock
 from django.conf import settings
@@ -110,7 +110,7 @@ with encode, verify:
                     if jar:
                         client.cookies[settings.SESSION_COOKIE_NAME] = jar
                     where[0] = (method, path)
-                    with transaction.atomic():  # undone: the session and the key are good for the next one
+                    with transaction.atomic():  # rolled back, so that session and key stay valid
                         client.generic(method, path, json.dumps(body), content_type="application/json")
                         transaction.set_rollback(True)
 cache.clear()
@@ -118,13 +118,13 @@ print(json.dumps([len(paths), sorted(set(found)), sorted(middleware.HASHING_PATH
 """
 
 
-def test_every_request_that_hashes_waits_for_its_turn(site: Site) -> None:
-    """Tried at every address of the API, with every method, as a member and as a stranger."""
+def test_every_path_that_hashes_is_queued(site: Site) -> None:
+    """For every path of the API and every method, with and without a session."""
     email = "ways@example.org"
     member = site.member(email)
-    asked = site.browser().call("POST", "auth/password/request", {"email": email})
-    assert asked.status == 200
-    text = WAYS.format(
+    response = site.browser().call("POST", "auth/password/request", {"email": email})
+    assert response.status == 200
+    text = FIND_HASHING_PATHS.format(
         host=site.host, session=member.jar[site.session], email=email, password=PASSWORD,
         key=site.mails.key(email, "new password"),
     )  # fmt: skip
@@ -134,8 +134,8 @@ def test_every_request_that_hashes_waits_for_its_turn(site: Site) -> None:
     assert {path for _, path in found} == set(bounded)
 
 
-# Members, each with an account of his own: no more than five may try one at once.
-MANY = """
+# Members with an account each, since an account has a limit of five attempts.
+INSERT_MEMBERS = """
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from api.accounts.models import User
@@ -146,82 +146,86 @@ for number in range({count}):
 """
 
 
-class Door:
-    """Where hashes wait (tests/api/held.py) until it is opened."""
+class HashBarrier:
+    """Blocks hashes (tests/api/blocking_gunicorn.py) until it is opened."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
-        self.came: list[socket.socket] = []
+        self.connections: list[socket.socket] = []
         self._open = False
 
-    def __enter__(self) -> Door:
-        self._keeper = Thread(target=self._keep)
-        self._keeper.start()
+    def __enter__(self) -> HashBarrier:
+        self._thread = Thread(target=self._accept)
+        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.open()
         self._socket.shutdown(socket.SHUT_RDWR)
-        self._keeper.join()
+        self._thread.join()
         self._socket.close()
 
     def open(self) -> None:
-        """Let go who waits, and whoever comes."""
+        """Release all current and future hashes."""
         self._open = True
-        for one in self.came:
+        for one in self.connections:
             one.close()
 
-    def _keep(self) -> None:
-        with suppress(OSError):  # the end of the block
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed at the end of the block
             while True:
-                self.came.append(self._socket.accept()[0])
+                self.connections.append(self._socket.accept()[0])
                 if self._open:
-                    self.came[-1].close()
+                    self.connections[-1].close()
 
 
 @contextmanager
-def held(site: Site, folder: Path, door: Door) -> Iterator[Gunicorn]:
-    """Run one more process of *site*, whose hashes wait at *door*."""
-    more = {"TEST_HASHES": str(door.port)}
-    one = Gunicorn(folder, free_port(), {**site.environment, **more}, config="tests.api.held")
+def run_blocking_gunicorn(site: Site, folder: Path, barrier: HashBarrier) -> Iterator[Gunicorn]:
+    """Run another process of *site*, whose hashes wait at *barrier*."""
+    more = {"TEST_HASHES": str(barrier.port)}
+    one = Gunicorn(folder, free_port(), {**site.environment, **more}, config="tests.api.blocking_gunicorn")
     one.start()
     try:
         one.wait()
         yield one
     finally:
-        door.open()
+        barrier.open()
         one.stop()
 
 
-def test_the_gate_answers_while_the_queue_of_logins_is_full(site: Site, tmp_path: Path) -> None:
-    """Who comes later is refused at once, known or not, and the other threads are free for the gate."""
+def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Path) -> None:
+    """Further logins are refused immediately, for every address, and threads stay free for the gate."""
     places = MAX_CONCURRENT + MAX_QUEUED
     assert gunicorn.threads - places >= 3  # for the gate, sessions and the cluster
-    site.python(MANY.format(count=places, password=PASSWORD))
+    site.python(INSERT_MEMBERS.format(count=places, password=PASSWORD))
     member, stranger = site.member("calm@example.org"), site.browser()
     readers = [site.browser() for _ in range(places)]
     for one in [*readers, stranger]:
-        one.send("GET", f"{API}/config")  # the CSRF cookie, by which a login is one request
-    with Door() as door, held(site, tmp_path, door) as process, ThreadPoolExecutor(places) as pool:
+        one.send("GET", f"{API}/config")  # the CSRF cookie, so that a login is one request
+    with (
+        HashBarrier() as barrier,
+        run_blocking_gunicorn(site, tmp_path, barrier) as process,
+        ThreadPoolExecutor(places) as pool,
+    ):
 
         def begun() -> int:
-            """Return how many requests, without those of the cluster, have come to the process."""
+            """Return the number of requests to the process, without health checks."""
             text = stranger.send("GET", "/metrics", port=process.port).body.decode()
             (found,) = re.findall(r"^django_http_requests_before_middlewares_total (\S+)", text, re.M)
             return int(float(found))
 
-        def login(number: int) -> Answer:
+        def login(number: int) -> Response:
             body = {"email": f"crowd{number}@example.org", "password": PASSWORD}
             place = {"X-Real-IP": f"198.51.100.{number + 1}"}
             return readers[number].send("POST", f"{API}/auth/login", body, place, port=process.port)
 
-        def late(who: Browser, path: str, body: dict[str, str]) -> Answer:
+        def late(who: Browser, path: str, body: dict[str, str]) -> Response:
             return who.send("POST", f"{API}/{path}", body, {"X-Real-IP": "198.51.100.99"}, port=process.port)
 
         try:
-            answers = [pool.submit(login, number) for number in range(places)]
-            until(lambda: begun() == places and len(door.came) == MAX_CONCURRENT)
+            responses = [pool.submit(login, number) for number in range(places)]
+            until(lambda: begun() == places and len(barrier.connections) == MAX_CONCURRENT)
             known = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
             refused = [
                 known,
@@ -238,12 +242,12 @@ def test_the_gate_answers_while_the_queue_of_logins_is_full(site: Site, tmp_path
                 assert stranger.send("GET", "/_gate", port=process.port).status == 401
                 assert stranger.send("GET", "/livez", port=process.port).status == 200
             assert late(stranger, "auth/password/request", {"email": "calm@example.org"}).status == 200
-            assert not any(one.done() for one in answers)
-            assert len(door.came) == MAX_CONCURRENT
+            assert not any(one.done() for one in responses)
+            assert len(barrier.connections) == MAX_CONCURRENT
         finally:
-            door.open()
-        assert [one.result().status for one in answers] == [200] * places
-        assert len(door.came) == places
-        # What was refused is no guess that counts.
+            barrier.open()
+        assert [one.result().status for one in responses] == [200] * places
+        assert len(barrier.connections) == places
+        # Refused requests do not count as failed logins.
         entered = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
         assert entered.status == 200

@@ -1,6 +1,6 @@
-"""One process with Django set up that runs what it is told: starting one takes longer than most tests.
+"""A process with Django set up that runs scripts: starting one for each test takes too long.
 
-with Shell(environment) as shell:
+with DjangoShell(environment) as shell:
     shell.run("from api.accounts.models import User; print(User.objects.count())")
 """
 
@@ -19,20 +19,20 @@ from tests.support.previews import own_environment
 from tests.support.project import ROOT
 
 
-class Shell:
-    """The process, which is started when it is first told something."""
+class DjangoShell:
+    """The process; the first script starts it."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, text: str) -> str:
-        """Run *text* in a namespace of its own; return what it printed; fail with its traceback."""
+        """Run *text* in its own namespace; return its output; fail with its traceback."""
         if self._process is None:
-            # A connection that is kept would hold a database that a test stops.
+            # A pooled connection would block a test that stops the database.
             more = {**self._environment, "LOGIN_DATABASE_POOL": "0"}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.api.shell"],
+                [sys.executable, "-m", "tests.api.django_shell"],
                 cwd=ROOT, env={**own_environment(), **more}, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )  # fmt: skip
@@ -44,14 +44,14 @@ class Shell:
         assert not fault, printed + fault
         return str(printed)
 
-    def __enter__(self) -> Shell:
+    def __enter__(self) -> DjangoShell:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            self._process.communicate(timeout=60)  # the end of its input is its end
+            self._process.communicate(timeout=60)  # EOF ends the process
 
 
 def _serve() -> None:

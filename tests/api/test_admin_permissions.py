@@ -1,4 +1,4 @@
-"""Staff users in the admin: what each permission allows, and that none leads to more privileges."""
+"""Staff users in the admin: what each permission allows, and no privilege escalation."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.api.factors import boss, grant, staff, with_app
-from tests.api.running import Answer, Browser, Site
+from tests.api.live_site import Browser, Response, Site
+from tests.api.second_factors import grant_permissions, login_owner, login_staff, member_with_totp
 from tests.support.previews import until
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-MARK = "mark-5e1c"  # in the name of everybody who is privileged, and so on no page of another staff user
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
+MARKER = "mark-5e1c"  # in the name of each privileged user; must not be on any page for the staff user
 EVIL = "evil@staff.example"
 STAFF = "staff@staff.example"
 
-MAKE = f"""
+GRANT_PRIVILEGES = f"""
 import json
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
 from api.accounts.models import User
-powers = Group.objects.create(name="powers {MARK}")
+powers = Group.objects.create(name="powers {MARKER}")
 powers.permissions.set(Permission.objects.all())
 every = dict(email__endswith="@staff.example")
 users = {{user.email.split("@")[0]: user for user in User.objects.filter(**every)}}
@@ -33,7 +33,7 @@ users["peer"].user_permissions.set(Permission.objects.filter(codename="delete_us
 users["holder"].user_permissions.set(Permission.objects.filter(codename="view_user"))
 users["grouped"].groups.add(powers)
 for name in ("owner", "peer", "holder", "grouped"):
-    users[name].name = f"{{name}} {MARK}"
+    users[name].name = f"{{name}} {MARKER}"
     users[name].save()
 keys = {{name: user.pk for name, user in users.items()}}
 keys |= {{f"{{name}}_address": EmailAddress.objects.get(user=user).pk for name, user in users.items()}}
@@ -42,7 +42,7 @@ keys |= {{f"{{one.user.email.split('@')[0]}}_factor": one.pk
 keys |= {{"powers": powers.pk, "members": Group.objects.get(name="members").pk}}
 print(json.dumps(keys))
 """
-# All of the privileged, and whatever makes anybody privileged.
+# All privileged users, and everything that grants privileges.
 STATE = """
 import json
 from allauth.account.models import EmailAddress
@@ -69,7 +69,7 @@ PRIVILEGED = ("owner", "peer", "holder", "grouped", "staff")
 
 @dataclass(frozen=True)
 class Case:
-    """A staff user, and keys of rows by name: "owner", "owner_address", "owner_factor", "powers"."""
+    """A staff user, and primary keys by name: "owner", "owner_address", "owner_factor", "powers"."""
 
     site: Site
     one: Browser
@@ -78,42 +78,42 @@ class Case:
 
     @property
     def owner(self) -> Case:
-        """Return the same rows before the eyes of the owner."""
+        """Return the same case with the owner's browser."""
         return replace(self, one=self.boss)
 
     def state(self) -> str:
-        """Return everything that only a superuser may change."""
+        """Return the state that only a superuser may change."""
         who = {name: self.keys[name] for name in PRIVILEGED}
         return self.site.python(f"KEYS = {who!r}\n{STATE}")
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> Response:
         """Request a page of the admin."""
         return self.send("GET", path, {})
 
-    def send(self, method: str, path: str, fields: dict[str, str]) -> Answer:
-        """Send a request to the API itself, whose limits are not those of NGINX."""
+    def send(self, method: str, path: str, fields: dict[str, str]) -> Response:
+        """Send a request directly to the API, past NGINX's rate limits."""
         raw = urlencode(fields).encode() if method == "POST" else None
-        more = {**(FORM if raw else {}), "X-Real-IP": self.one.address}
+        more = {**(FORM_HEADERS if raw else {}), "X-Real-IP": self.one.address}
         return self.one.send(method, f"/admin/{path}", headers=more, raw=raw, port=self.site.ports[0])
 
 
 @pytest.fixture(scope="module")
 def case(site: Site) -> Iterator[Case]:
-    """The owner, other staff, holders of permissions, a member, and the staff user who attacks."""
-    owner = boss(site, "owner@staff.example")
+    """The owner, other staff, users with permissions, a member, and the attacking staff user."""
+    owner = login_owner(site, "owner@staff.example")
     for name in ("peer", "member"):
-        with_app(site, f"{name}@staff.example")
+        member_with_totp(site, f"{name}@staff.example")
     for name in ("holder", "grouped"):
         site.member(f"{name}@staff.example")
-    one = staff(site, STAFF)
-    yield Case(site, one, json.loads(site.python(MAKE)), owner)
+    one = login_staff(site, STAFF)
+    yield Case(site, one, json.loads(site.python(GRANT_PRIVILEGES)), owner)
     site.python(
-        f"from django.contrib.auth.models import Group as G; G.objects.get(name='powers {MARK}').delete()"
+        f"from django.contrib.auth.models import Group as G; G.objects.get(name='powers {MARKER}').delete()"
     )
 
 
 def attacks(keys: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Yield requests, none of which may change anything for a staff user who is no superuser."""
+    """Yield requests that must not change anything when a staff user without privileges sends them."""
     powers = {
         "email": EVIL, "name": "evil", "is_active": "on", "is_staff": "on", "is_superuser": "on",
         "groups": str(keys["powers"]), "user_permissions": "1", "password": "x", "_save": "Save",
@@ -163,8 +163,8 @@ def attacks(keys: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.mark.slow
-def test_no_permission_makes_a_staff_user_privileged(case: Case) -> None:
-    """Each permission alone, and all of them: every attack leaves the privileged as they are, and unseen."""
+def test_no_permission_allows_privilege_escalation(case: Case) -> None:
+    """Each permission alone, and all together: no attack changes or shows a privileged user."""
     known = case.site.python(
         "from django.contrib.auth.models import Permission as P\n"
         "for one in P.objects.select_related('content_type'): print(one.content_type.app_label, one.codename)"
@@ -173,18 +173,18 @@ def test_no_permission_makes_a_staff_user_privileged(case: Case) -> None:
     assert "accounts.change_user" in permissions
     faults: list[str] = []
     for serial, granted in enumerate([*([one] for one in permissions), permissions]):
-        grant(case.site, STAFF, *granted)
+        grant_permissions(case.site, STAFF, *granted)
         what = granted[0] if len(granted) == 1 else "all permissions"
         before = case.state()
         for method, path, fields in attacks({**case.keys, "serial": serial}):
-            answer = case.send(method, path, fields)
-            if answer.status >= 500:
-                faults.append(f"{what}: {method} {path} {answer.status}")
-            if MARK.encode() in answer.body:
+            response = case.send(method, path, fields)
+            if response.status >= 500:
+                faults.append(f"{what}: {method} {path} {response.status}")
+            if MARKER.encode() in response.body:
                 faults.append(f"{what}: {method} {path} shows a privileged row")
         if case.state() != before:
             faults.append(f"{what}: {before} became {case.state()}")
-    grant(case.site, STAFF)
+    grant_permissions(case.site, STAFF)
     assert faults == []
     assert [mail["To"] for mail in case.site.mails.all if mail["To"] == EVIL] == []
 
@@ -197,9 +197,9 @@ def test_no_permission_makes_a_staff_user_privileged(case: Case) -> None:
         "groups__permissions__id__exact=1", "is_staff__regex=x", "id__in=1,2", "user_permissions=1",
     ],
 )  # fmt: skip
-def test_the_list_of_users_is_filtered_by_its_filters_alone(site: Site, case: Case, query: str) -> None:
-    """By any other column session keys and hashes could be read one letter at a time."""
-    grant(site, STAFF, "accounts.view_user", "mfa.view_authenticator")
+def test_the_list_of_users_accepts_only_its_own_filters(site: Site, case: Case, query: str) -> None:
+    """Other lookups would disclose session keys and hashes one letter at a time."""
+    grant_permissions(site, STAFF, "accounts.view_user", "mfa.view_authenticator")
     for one in (case, case.owner):
         assert one.get("accounts/user/?is_active__exact=1").status == 200
         assert one.get(f"accounts/user/?{query}").status == 400
@@ -208,15 +208,15 @@ def test_the_list_of_users_is_filtered_by_its_filters_alone(site: Site, case: Ca
 
 
 def sessions(site: Site, email: str) -> int:
-    """Return how many sessions *email* has."""
+    """Return the number of sessions of *email*."""
     found = f"Session.objects.filter(user__email={email!r})"
     return int(site.python(f"from api.accounts.models import Session; print({found}.count())"))
 
 
 @pytest.mark.parametrize(("permission", "left"), [("view", 1), ("add", 1), ("delete", 1), ("change", 0)])
-def test_an_action_needs_the_permission_to_change(site: Site, case: Case, permission: str, left: int) -> None:
-    """Whoever may only look at users ends no session, and sends no mail."""
-    grant(site, STAFF, f"accounts.{permission}_user")
+def test_an_action_requires_the_change_permission(site: Site, case: Case, permission: str, left: int) -> None:
+    """Other permissions end no session and send no mail."""
+    grant_permissions(site, STAFF, f"accounts.{permission}_user")
     email = f"{permission}-acted@example.org"
     site.member(email)
     (key,) = site.python(
@@ -230,22 +230,22 @@ def test_an_action_needs_the_permission_to_change(site: Site, case: Case, permis
 
 
 def test_a_staff_user_manages_members(site: Site, case: Case) -> None:
-    """With the permissions of it: adds them, to the group, renames them, and removes a lost second factor."""
+    """With the permissions: add members, rename them, delete a lost second factor."""
     wanted = (
         "accounts.add_user",
         "accounts.change_user",
         "mfa.delete_authenticator",
         "mfa.view_authenticator",
     )
-    grant(site, STAFF, *wanted)
+    grant_permissions(site, STAFF, *wanted)
     form = {"email": "Added-By-Staff@example.org", "name": "Ann", "is_active": "on"}
     assert case.send("POST", "accounts/user/add/", form).status == 302
     site.mails.to("added-by-staff@example.org", "invited")
-    told = site.python(
+    output = site.python(
         "from api.accounts.models import User as U; u = U.objects.get(email='added-by-staff@example.org'); "
         "print(u.name, u.is_staff, [g.name for g in u.groups.all()])"
     )
-    assert told == "Ann False ['members']\n"
+    assert output == "Ann False ['members']\n"
     page = case.get(f"accounts/user/{case.keys['member']}/change/")
     assert (page.status, b'name="is_staff"' in page.body, b'name="groups"' in page.body) == (
         200,
@@ -261,9 +261,9 @@ def test_a_staff_user_manages_members(site: Site, case: Case) -> None:
 
 
 @pytest.mark.parametrize("key", ["x", "%00", "", "1e9", "9" * 40, "\u0661"])
-def test_a_selection_that_holds_no_key_is_refused(site: Site, case: Case, key: str) -> None:
-    """Not answered with a fault of the server."""
-    grant(site, STAFF, "accounts.change_user", "accounts.delete_user")
+def test_a_selection_without_a_valid_key_gets_400(site: Site, case: Case, key: str) -> None:
+    """And not a server error."""
+    grant_permissions(site, STAFF, "accounts.change_user", "accounts.delete_user")
     for action in ("end_sessions", "delete_selected"):
         fields = {"action": action, "_selected_action": key, "post": "yes"}
         assert case.send("POST", "accounts/user/", fields).status == 400

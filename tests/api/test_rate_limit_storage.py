@@ -1,4 +1,4 @@
-"""Many strangers at once: they evict no counter of a member, and they shut out nobody who is logged in."""
+"""The cache backend of rate limits under a flood of requests."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from collections import Counter
 from threading import Thread
 
-from tests.api.factors import confirm, entered, lasting, with_app
-from tests.api.running import API, Answer, Browser, Site
+from tests.api.live_site import API, Browser, Response, Site
+from tests.api.second_factors import begin_login, fresh_totp_code, member_with_totp, reauthenticate
 from tests.support.previews import until
 
-FLOOD = 25_000  # more than the 20,000 rows that the cache once kept
-SECONDS_OF_A_COUNTER = 300  # the longest of ACCOUNT_RATE_LIMITS
+REQUESTS = 25_000  # more than the 20,000 rows of an earlier limit
+RATE_LIMIT_SECONDS = 300  # the longest of ACCOUNT_RATE_LIMITS
 
-# What so many strangers leave who try keys of mails: the rows that sort last, so that others would be culled.
-ROWS = """
+# The rows of a flood of reset keys. They sort last, so that Django's culling would delete the others.
+INSERT_ROWS = """
 from datetime import timedelta
 from django.core.cache import cache
 from django.utils import timezone
@@ -32,78 +32,78 @@ for n in range(10):
     cache.set(f"allauth:rl:allauth.account:reset_password_from_key:20/60/ip:late{{n}}", [1.0], 60)
 print(CacheEntry.objects.count())
 """
-CLEAN = "from django.core.cache import cache; cache.clear()"
+CLEAR_CACHE = "from django.core.cache import cache; cache.clear()"
 
 
-def code_of(answer: Answer) -> str:
+def code_of(response: Response) -> str:
     """Return the code of the first error."""
-    return str(answer.json["errors"][0]["code"])
+    return str(response.json["errors"][0]["code"])
 
 
-def test_a_flood_evicts_no_lockout_no_used_code_and_no_reset_limit(site: Site) -> None:
-    """All limits are in one table. Its rows expire, and nothing else removes them."""
+def test_a_flood_does_not_evict_rate_limits_or_used_codes(site: Site) -> None:
+    """All of them are in one table, whose rows are deleted only after they have expired."""
     site.member("victim@example.org")
-    _, secret = with_app(site, "replayed@example.org")
-    first, second = entered(site, "replayed@example.org"), entered(site, "replayed@example.org")
+    _, secret = member_with_totp(site, "replayed@example.org")
+    first, second = begin_login(site, "replayed@example.org"), begin_login(site, "replayed@example.org")
     guesses = [site.browser().login("victim@example.org", f"guess {number}") for number in range(6)]
     assert code_of(guesses[-1]) == "too_many_login_attempts"
     reset = {"email": "replayed@example.org"}
-    asked = [site.browser().call("POST", "auth/password/request", reset).status for _ in range(6)]
-    assert asked == [200] * 5 + [429]
-    code = lasting(secret)
+    statuses = [site.browser().call("POST", "auth/password/request", reset).status for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    code = fresh_totp_code(secret)
     assert first.call("POST", "auth/2fa/authenticate", {"code": code}).status == 200
     try:
-        assert int(site.python(ROWS.format(flood=FLOOD))) >= FLOOD
+        assert int(site.python(INSERT_ROWS.format(flood=REQUESTS))) >= REQUESTS
         replay = second.call("POST", "auth/2fa/authenticate", {"code": code})
         late = site.browser().login("victim@example.org")
         again = site.browser().call("POST", "auth/password/request", reset)
     finally:
-        site.python(CLEAN)
+        site.python(CLEAR_CACHE)
     assert (replay.status, code_of(replay)) == (400, "incorrect_code")
     assert (late.status, code_of(late)) == (400, "too_many_login_attempts")
     assert again.status == 429
 
 
-def test_a_flood_from_25000_networks_leaves_members_alone(site: Site) -> None:
-    """Through NGINX: sessions are read, pages are opened and sessions are ended while it lasts."""
+def test_a_flood_from_25000_networks_does_not_block_members(site: Site) -> None:
+    """Through NGINX: meanwhile members read pages and sessions, and log out."""
     reader, leaver, account = (site.member(f"{name}-flood@example.org") for name in ("reads", "leaves", "is"))
-    confirm(account)
-    before = rows(site)
+    reauthenticate(account)
+    before = count_rows(site)
     begun = time.monotonic()
     found: Counter[int] = Counter()
-    flood = Thread(target=lambda: found.update(asyncio.run(_flood(site, reader))))
+    flood = Thread(target=lambda: found.update(asyncio.run(send_logins(site, reader))))
     flood.start()
     until(lambda: site.web.active_connections > 50)
-    answers: list[tuple[str, int]] = []
+    responses: list[tuple[str, int]] = []
     while flood.is_alive():
-        answers.append(("session", reader.call("GET", "auth/session").status))
-        answers.append(("page", reader.send("GET", "/members/inside/").status))
-        answers.append(("account", account.call("GET", "account/authenticators").status))
+        responses.append(("session", reader.call("GET", "auth/session").status))
+        responses.append(("page", reader.send("GET", "/members/inside/").status))
+        responses.append(("account", account.call("GET", "account/authenticators").status))
         time.sleep(0.05)
         if leaver.jar:
-            answers.append(("logout", leaver.logout().status))
+            responses.append(("logout", leaver.logout().status))
             leaver.jar.clear()
     flood.join()
     lasted = time.monotonic() - begun
     expected = {("session", 200), ("page", 200), ("account", 200), ("logout", 401)}
-    assert set(answers) == expected, Counter(answers)
-    assert len(answers) > 20
-    assert found[429] > FLOOD * 0.9
-    assert found.total() == FLOOD
+    assert set(responses) == expected, Counter(responses)
+    assert len(responses) > 20
+    assert found[429] > REQUESTS * 0.9
+    assert found.total() == REQUESTS
     assert found.keys() <= {400, 429, 503}
-    # 10 a second and a queue of 64 get to the API (login/http/limits.conf); each leaves three rows, and
-    # three locks for an instant.
-    assert rows(site) - before <= 3 * (10 * lasted + 64) + 20
+    # 10 a second and a queue of 64 reach the API (login/http/limits.conf); each leaves three rows, and
+    # briefly three locks.
+    assert count_rows(site) - before <= 3 * (10 * lasted + 64) + 20
 
 
-def rows(site: Site) -> int:
-    """Return how many rows the table of the limits has."""
+def count_rows(site: Site) -> int:
+    """Return the number of rows of the cache table."""
     return int(site.python("from api.accounts.models import CacheEntry; print(CacheEntry.objects.count())"))
 
 
-async def _flood(site: Site, known: Browser) -> Counter[int]:
-    """Send FLOOD logins, each from another network for another address; count the statuses."""
-    numbers = iter(range(FLOOD))
+async def send_logins(site: Site, known: Browser) -> Counter[int]:
+    """Send REQUESTS logins, each from another network for another address; count the statuses."""
+    numbers = iter(range(REQUESTS))
     token = known.jar[site.csrf]
     found: Counter[int] = Counter()
 
@@ -117,12 +117,12 @@ async def _flood(site: Site, known: Browser) -> Counter[int]:
                 f"Cookie: {site.csrf}={token}\r\nX-CSRFToken: {token}\r\nContent-Length: {len(body)}\r\n\r\n"
             )
             writer.write((head + body).encode())
-            answer = await reader.readuntil(b"\r\n\r\n")
-            found[int(answer[9:12])] += 1
-            if b"Connection: close" in answer:
+            response = await reader.readuntil(b"\r\n\r\n")
+            found[int(response[9:12])] += 1
+            if b"Connection: close" in response:
                 writer.close()
                 reader, writer = await asyncio.open_connection("127.0.0.1", site.web.port)
-            elif length := _length(answer):
+            elif length := _length(response):
                 await reader.readexactly(length)
             else:
                 await reader.readuntil(b"0\r\n\r\n")
@@ -138,8 +138,8 @@ def _length(head: bytes) -> int:
     return int(lines.get(b"content-length", b"0"))
 
 
-# Django's own backend, as the release before has it, on the same table.
-SHARED = """
+# Django's own backend, which earlier releases use, on the same table.
+SHARED_TABLE = """
 from django.core.cache import cache
 from django.core.cache.backends.db import DatabaseCache
 before = DatabaseCache("accounts_cacheentry", {"OPTIONS": {"MAX_ENTRIES": 20000}})
@@ -152,12 +152,12 @@ print(before.get("written before"), cache.get("written now"))
 """
 
 
-def test_processes_of_the_release_before_share_the_counters(site: Site) -> None:
-    """During a rollout a guess counts, whichever process it comes to; nothing has to be migrated."""
-    assert site.python(SHARED).split("\n") == ["[1.5] [2.5]", "False False", "None None", ""]
+def test_processes_of_the_previous_release_share_the_counters(site: Site) -> None:
+    """During a rollout, every process counts a guess; the table needs no migration."""
+    assert site.python(SHARED_TABLE).split("\n") == ["[1.5] [2.5]", "False False", "None None", ""]
 
 
-RULES = """
+EXPIRY = """
 import time
 from datetime import timedelta
 from unittest import mock
@@ -179,8 +179,8 @@ print(sorted(CacheEntry.objects.values_list("cache_key", flat=True)))
 """
 
 
-def test_rows_live_until_they_expire_and_are_then_deleted(site: Site) -> None:
-    assert site.python(RULES).split("\n") == [
+def test_rows_are_deleted_only_after_they_expire(site: Site) -> None:
+    assert site.python(EXPIRY).split("\n") == [
         "True False 1",
         "True False {'a': 1}",
         "None False True 3",
@@ -189,7 +189,7 @@ def test_rows_live_until_they_expire_and_are_then_deleted(site: Site) -> None:
     ]
 
 
-ADDED = """
+CONCURRENT_ADD = """
 from concurrent.futures import ThreadPoolExecutor
 from django.core.cache import cache
 from django.db import connection
@@ -209,6 +209,6 @@ cache.delete("once")
 """
 
 
-def test_of_many_who_add_at_once_one_succeeds(site: Site) -> None:
-    """The locks of the counters and the marks of used codes are made by it."""
-    assert site.python(ADDED) == "1\n"
+def test_one_of_many_concurrent_adds_succeeds(site: Site) -> None:
+    """Locks of counters and used codes rely on an atomic add."""
+    assert site.python(CONCURRENT_ADD) == "1\n"

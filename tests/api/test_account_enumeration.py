@@ -1,4 +1,4 @@
-"""Who is a member is nobody's business: not by what is said, and not by how long it takes."""
+"""Account enumeration: neither responses nor their timing disclose whether an address is a member's."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ import time
 
 import pytest
 
-from tests.api.factors import confirm
-from tests.api.running import API, PASSWORD, Site
+from tests.api.live_site import API, PASSWORD, Site
+from tests.api.second_factors import reauthenticate
 from tests.support.previews import until
 
 
-def test_taken_and_free_addresses_look_the_same(site: Site) -> None:
-    """By what is said."""
+def test_responses_are_equal_for_known_and_unknown_addresses(site: Site) -> None:
+    """Status and body of login, password reset and sign-up."""
     site.member("taken@example.org")
-    answers = []
+    responses = []
     for email in ("taken@example.org", "free@example.org"):
         one = site.browser()
         login = one.login(email, "certainly not it")
         reset = one.call("POST", "auth/password/request", {"email": email})
         signup = one.call("POST", "auth/signup", {"email": email, "password": "a password of mine"})
-        answers.append([(answer.status, answer.body) for answer in (login, reset, signup)])
-    assert answers[0] == answers[1]
-    assert [status for status, _ in answers[0]] == [400, 200, 403]
+        responses.append([(response.status, response.body) for response in (login, reset, signup)])
+    assert responses[0] == responses[1]
+    assert [status for status, _ in responses[0]] == [400, 200, 403]
 
 
-def test_a_lock_does_not_tell_who_is_a_member(site: Site) -> None:
-    """Guesses at an address that nobody has are counted and refused as all others."""
+def test_the_lockout_applies_to_unknown_addresses(site: Site) -> None:
+    """Failed logins for an unknown address are counted and refused like all others."""
     site.member("counted@example.org")
-    said = [
+    bodies = [
         [site.browser().login(email, f"guess number {number}").body for number in range(7)]
         for email in ("counted@example.org", "uncounted@example.org")
     ]
-    assert said[0] == said[1]
+    assert bodies[0] == bodies[1]
 
 
-# What one request does in its own thread: its queries, with the values left out, and the functions of Python
-# that it calls, how often each. The hash runs in another thread, whose work depends on the password alone.
-WORK = """
+# Profile a request in its own thread: its queries without values, and the number of calls of each Python
+# function. The hash runs in another thread, and depends only on the password.
+PROFILE_REQUESTS = """
 import gc, json, re, sys
 from collections import Counter
 from django.conf import settings
@@ -51,10 +51,10 @@ from django.test.utils import CaptureQueriesContext
 from api.accounts import mail_queue
 from api.accounts.cache import RateLimitCache
 
-mail_queue.enqueue = lambda job: None  # what goes on beside the request
-RateLimitCache._purge_at = float("inf")  # once a minute, by chance in one of them
+mail_queue.enqueue = lambda job: None  # skip background jobs
+RateLimitCache._purge_at = float("inf")  # no purge within one of the requests
 
-def work(email):
+def profile_request(email):
     cache.clear()
     client = Client(headers={{"host": {host!r}, "x-real-ip": "198.51.100.78"}})
     if {session!r}:
@@ -64,26 +64,26 @@ def work(email):
         if event == "call":
             code = frame.f_code
             calls[f"{{code.co_filename}}:{{code.co_qualname}}"] += 1
-    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
         sys.setprofile(profile)
         try:
-            answer = client.post({path!r}, {{"email": email, **{more!r}}}, content_type="application/json")
+            response = client.post({path!r}, {{"email": email, **{more!r}}}, content_type="application/json")
         finally:
             sys.setprofile(None)
             transaction.set_rollback(True)
-    queries = [re.sub(r"'[^']*'|[0-9]+(\\.[0-9]+)?", "?", one["sql"]) for one in asked.captured_queries]
-    return answer.status_code, answer.content.decode().replace(email, "?"), queries, calls
+    queries = [re.sub(r"'[^']*'|[0-9]+(\\.[0-9]+)?", "?", one["sql"]) for one in captured.captured_queries]
+    return response.status_code, response.content.decode().replace(email, "?"), queries, calls
 
 emails = {emails!r}
-gc.disable()  # it calls what finalizes objects of the request before
-[work(email) for email in emails]  # imports, caches, prepared statements
-found = [work(email) for email in emails]
+gc.disable()  # it would call finalizers of previous requests
+[profile_request(email) for email in emails]  # imports, caches, prepared statements
+found = [profile_request(email) for email in emails]
 def hashes(calls):
     return sum(count for name, count in calls.items() if re.search("api/accounts/hashers.py:Argon2", name))
 
 print(json.dumps([[status, body, queries, hashes(calls), {{
     name: [one[3][name] for one in found] for name in calls
-    # Random numbers of a range are drawn until one fits.
+    # Random numbers in a range take a varying number of calls.
     if len({{one[3][name] for one in found}}) > 1 and "/random.py:" not in name
 }}] for status, body, queries, calls in found]))
 gc.enable()
@@ -99,10 +99,10 @@ gc.enable()
         ("account/email", {}),
     ],
 )
-def test_a_request_does_the_same_for_every_address(site: Site, path: str, more: dict[str, str]) -> None:
-    """A member, somebody who was invited and has no password yet, and a stranger.
+def test_a_request_does_equal_work_for_every_address(site: Site, path: str, more: dict[str, str]) -> None:
+    """A member, an invited user without a password, and an unknown address.
 
-    A member may add an address to the account, who must not learn whether it is that of another one.
+    A member who adds an address must not learn whether it belongs to another member.
     """
     name = path.replace("/", "-")
     site.member(f"{name}@example.org")
@@ -111,30 +111,32 @@ def test_a_request_does_the_same_for_every_address(site: Site, path: str, more: 
     session = ""
     if path == "account/email":
         one = site.member("adds@example.org")
-        confirm(one)
+        reauthenticate(one)
         session = one.jar[site.session]
     found = json.loads(
         site.python(
-            WORK.format(host=site.host, session=session, path=f"{API}/{path}", more=more, emails=emails)
+            PROFILE_REQUESTS.format(
+                host=site.host, session=session, path=f"{API}/{path}", more=more, emails=emails
+            )
         )
     )
     statuses, bodies, queries, hashes, differing = zip(*found, strict=True)
     assert len(set(statuses)) == len(set(bodies)) == 1
     assert queries[1:] == queries[:-1]
     assert set(hashes) == ({1} if path == "auth/login" else {0})
-    # The other two read the row that was found, if one was: microseconds.
+    # The other two read the found row, if any: microseconds.
     assert path in ("auth/login", "account/email") or differing == ({}, {}, {})
 
 
 def _seconds(site: Site, path: str, body: dict[str, str]) -> float:
-    """Return how long one request takes, from a network of its own."""
+    """Return the seconds of one request from a new network."""
     one = site.browser()
     one.send("GET", f"{API}/config")
     headers = {"X-Real-IP": one.address}
     begin = time.perf_counter()
-    answer = one.send("POST", f"{API}/{path}", body, headers, port=site.ports[0])
+    response = one.send("POST", f"{API}/{path}", body, headers, port=site.ports[0])
     spent = time.perf_counter() - begin
-    assert answer.status in (200, 400), answer
+    assert response.status in (200, 400), response
     return spent
 
 
@@ -145,10 +147,10 @@ def _seconds(site: Site, path: str, body: dict[str, str]) -> float:
 def test_known_and_unknown_addresses_take_the_same_time(
     site: Site, path: str, more: dict[str, str], pairs: int
 ) -> None:
-    """In pairs, in random order: the difference is less than what one address differs from itself."""
+    """In pairs, in random order: the difference is below the spread of equal requests."""
     name = path.replace("/", "-")
     known = [f"timed{number}-{name}@example.org" for number in range(pairs)]
-    site.python(MEMBERS.format(emails=known, password=PASSWORD))
+    site.python(INSERT_MEMBERS.format(emails=known, password=PASSWORD))
     rng, differences, spread = random.Random(1), [], []
     for number, email in enumerate(known):
         sides = [(email, 1), (f"stranger{number}-{name}@example.org", -1)]
@@ -160,7 +162,7 @@ def test_known_and_unknown_addresses_take_the_same_time(
     assert abs(statistics.median(differences)) < max(quarters[2] - quarters[0], 0.002)
 
 
-MEMBERS = """
+INSERT_MEMBERS = """
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from api.accounts.models import User
@@ -171,8 +173,8 @@ for email in {emails!r}:
 """
 
 
-def test_a_mail_that_is_sent_takes_no_time_to_ask_for(site: Site) -> None:
-    """A mail server takes its time; only for addresses that are known there is a mail to send."""
+def test_a_slow_mail_server_does_not_delay_the_response(site: Site) -> None:
+    """Only known addresses get a mail: waiting for the mail server would disclose them."""
     site.invite("slowmail@example.org")
     site.mails.delay = 2.0
     try:
@@ -188,28 +190,30 @@ def test_a_mail_that_is_sent_takes_no_time_to_ask_for(site: Site) -> None:
         site.mails.delay = 0.0
 
 
-CROWDED = """
+FULL_QUEUE = """
 from unittest import mock
 from django.core.cache import cache
 from django.test import Client
 from api.accounts import mail_queue
 
-asked = []
+queued = []
 client = Client(headers={{"host": {host!r}, "x-real-ip": "198.51.100.79"}})
-with mock.patch.object(mail_queue, "MAX_QUEUED", 0), mock.patch.object(mail_queue, "enqueue", asked.append):
+with mock.patch.object(mail_queue, "MAX_QUEUED", 0), mock.patch.object(mail_queue, "enqueue", queued.append):
     for email in {emails!r}:
-        answer = client.post({path!r}, {{"email": email}}, content_type="application/json")
-        print(answer.status_code, answer.headers["Retry-After"], answer.json()["errors"][0]["code"])
-print(asked)
+        response = client.post({path!r}, {{"email": email}}, content_type="application/json")
+        print(response.status_code, response.headers["Retry-After"], response.json()["errors"][0]["code"])
+print(queued)
 """
 
 
-def test_when_too_many_mails_wait_everybody_is_told_the_same(site: Site) -> None:
-    """A mail server that hangs must not fill the memory; and a mail that is promised is sent."""
+def test_a_full_mail_queue_refuses_every_address(site: Site) -> None:
+    """A hanging mail server must not exhaust the memory, and an accepted request must send its mail."""
     site.invite("crowded@example.org")
     emails = ["crowded@example.org", "uncrowded@example.org"]
-    said = site.python(CROWDED.format(host=site.host, path=f"{API}/auth/password/request", emails=emails))
-    assert said.split("\n") == ["503 60 mail_busy", "503 60 mail_busy", "[]", ""]
+    output = site.python(
+        FULL_QUEUE.format(host=site.host, path=f"{API}/auth/password/request", emails=emails)
+    )
+    assert output.split("\n") == ["503 60 mail_busy", "503 60 mail_busy", "[]", ""]
 
 
 def test_unknown_addresses_get_no_mail(site: Site) -> None:
@@ -221,7 +225,7 @@ def test_unknown_addresses_get_no_mail(site: Site) -> None:
     assert "stranger@example.org" not in [mail["To"] for mail in site.mails.all]
 
 
-def test_nobody_signs_up(site: Site) -> None:
+def test_sign_up_is_closed(site: Site) -> None:
     one = site.browser()
     body = {"email": "new@example.org", "password": "a password of mine"}
     assert one.call("POST", "auth/signup", body).status == 403

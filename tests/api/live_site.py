@@ -1,9 +1,9 @@
-"""The login as it runs on a cluster: gunicorn, a real database, real mail, behind the real NGINX.
+"""A running site with login: gunicorn, a real database, a real mail server, behind the real NGINX.
 
-    with running(folder, project, database_url) as site:
-        site.invite("ann@example.org", name="Ann")          # the mail is in site.mails
-        ann = site.browser()                                 # cookies, CSRF, one address
-        ann.set_password("ann@example.org", PASSWORD)        # by the key of that mail
+    with run_site(folder, project, database_url) as site:
+        site.invite("ann@example.org", name="Ann")          # sends a mail to site.mails
+        ann = site.browser()                                 # cookies, CSRF token, IP address
+        ann.set_password("ann@example.org", PASSWORD)        # with the key of that mail
         ann.login("ann@example.org", PASSWORD)
 
 *project* is a built site (tests.web.conftest.build_web_project). ``site.url`` is what readers open:
@@ -27,9 +27,9 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
-from tests.api.mail import Mails, mails
-from tests.api.processes import Gunicorn, gunicorns
-from tests.api.shell import Shell
+from tests.api.django_shell import DjangoShell
+from tests.api.mail_server import MailServer, run_mail_server
+from tests.api.processes import Gunicorn, run_gunicorns
 from tests.support.previews import PATIENCE, free_port, own_environment
 from tests.support.project import ROOT
 from tests.web import server
@@ -37,12 +37,12 @@ from tests.web.server import WebServer
 
 API = "/_allauth/browser/v1"
 PASSWORD = "a long walk at dusk"
-_READERS = itertools.count(1)
+_CLIENT_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back."""
+class Response:
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,12 +55,12 @@ class Answer:
 
 
 class Browser:
-    """A reader's browser, as far as cookies go: an address, a jar, and the CSRF header."""
+    """An HTTP client with an IP address, a cookie jar and the CSRF header."""
 
     def __init__(self, site: Site, address: str, jar: Mapping[str, str] | None = None) -> None:
         self.site, self.address = site, address
-        self.jar = dict(jar or {})  # cookies; those of another browser are stolen
-        self.flags: dict[str, str] = {}  # the Set-Cookie lines as they came
+        self.jar = dict(jar or {})  # cookies; the jar of another browser simulates theft
+        self.flags: dict[str, str] = {}  # the raw Set-Cookie headers
 
     def send(
         self,
@@ -71,8 +71,8 @@ class Browser:
         *,
         raw: bytes | None = None,
         port: int | None = None,
-    ) -> Answer:
-        """Send a request with the jar's cookies; *body* becomes JSON, *raw* is sent as it is."""
+    ) -> Response:
+        """Send a request with the jar's cookies; *body* is sent as JSON, *raw* unchanged."""
         data = raw if raw is not None else (b"" if body is None else json.dumps(body).encode())
         fields = {
             "Host": self.site.host,
@@ -80,7 +80,7 @@ class Browser:
             "Origin": self.site.url,
             "Accept": "application/json",
             "Content-Length": str(len(data)),
-            "X-Forwarded-Proto": self.site.url.split(":")[0],  # as an edge says it
+            "X-Forwarded-Proto": self.site.url.split(":")[0],  # as the edge sends it
         }
         if data:
             fields["Content-Type"] = "application/json"
@@ -88,65 +88,65 @@ class Browser:
             fields["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         if token := self.jar.get(self.site.csrf):
             fields["X-CSRFToken"] = token
-        line = HTTPConnection("127.0.0.1", port or self.site.web.port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", port or self.site.web.port, timeout=PATIENCE)
         try:
-            line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in {**fields, **(headers or {})}.items():
                 if value:
-                    line.putheader(name, value)
-            with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all
-                line.endheaders(data or None)
-            got = line.getresponse()
+                    connection.putheader(name, value)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may respond before the end
+                connection.endheaders(data or None)
+            got = connection.getresponse()
             for text in got.headers.get_all("Set-Cookie") or []:
                 for name, morsel in SimpleCookie(text).items():
                     self.flags[name] = text
                     if morsel["max-age"] == "0" or not morsel.value or "1970" in morsel["expires"]:
                         self.jar.pop(name, None)
                     else:
-                        self.jar[name] = morsel.coded_value  # as it came, quotes and all
-            return Answer(got.status, {n.lower(): v for n, v in got.getheaders()}, got.read())
+                        self.jar[name] = morsel.coded_value  # unchanged, with quotes
+            return Response(got.status, {n.lower(): v for n, v in got.getheaders()}, got.read())
         finally:
-            line.close()
+            connection.close()
 
-    def call(self, method: str, path: str, body: object = None, **more: Any) -> Answer:
-        """Call the API: the CSRF cookie is fetched first where there is none."""
+    def call(self, method: str, path: str, body: object = None, **more: Any) -> Response:
+        """Call the API; get the CSRF cookie first if it is missing."""
         if self.site.csrf not in self.jar:
             self.send("GET", f"{API}/config")
         return self.send(method, f"{API}/{path}", body, **more)
 
-    def login(self, email: str, password: str = PASSWORD) -> Answer:
+    def login(self, email: str, password: str = PASSWORD) -> Response:
         """Log in."""
         return self.call("POST", "auth/login", {"email": email, "password": password})
 
-    def logout(self) -> Answer:
+    def logout(self) -> Response:
         """Log out."""
         return self.call("DELETE", "auth/session")
 
-    def set_password(self, email: str, password: str = PASSWORD) -> Answer:
-        """Set the password by the key of the newest mail to *email*."""
+    def set_password(self, email: str, password: str = PASSWORD) -> Response:
+        """Set the password with the key of the newest mail to *email*."""
         key = self.site.mails.key(email)
         return self.call("POST", "auth/password/reset", {"key": key, "password": password})
 
 
 @dataclass
 class Site:
-    """A site with its login, running."""
+    """A running site with login."""
 
     web: WebServer
-    mails: Mails
+    mails: MailServer
     environment: dict[str, str]
-    ports: list[int]  # of the processes of the API, which readers cannot reach
+    ports: list[int]  # of the API's processes, behind NGINX
     processes: list[Gunicorn] = field(default_factory=list)
-    shell: Shell | None = None
+    shell: DjangoShell | None = None
 
     @property
     def host(self) -> str:
-        """Return host and port, as browsers send them."""
+        """Return host and port, as in the Host header."""
         return self.environment["LOGIN_SITE_URL"].split("://")[1]
 
     @property
     def url(self) -> str:
-        """Return what readers open."""
+        """Return the URL of the site."""
         return self.environment["LOGIN_SITE_URL"]
 
     @property
@@ -160,27 +160,27 @@ class Site:
         return "__Host-sessionid" if self.url.startswith("https") else "sessionid"
 
     def browser(self, address: str = "") -> Browser:
-        """Return a browser that has never been here, in a network of its own."""
-        number = next(_READERS)
+        """Return a new browser in its own network."""
+        number = next(_CLIENT_NUMBERS)
         return Browser(self, address or f"198.18.{number % 250}.{number // 250 % 250 + 1}")
 
     def member(self, email: str, *, owner: bool = False) -> Browser:
-        """Make a member with PASSWORD and return a browser that is logged in."""
+        """Create a member with PASSWORD and return a logged-in browser."""
         self.invite(email, owner=owner)
         one = self.browser()
-        taken = one.set_password(email)
-        assert taken.status == 401, taken
-        entered = one.login(email)
-        assert entered.status == 200, entered
+        reset = one.set_password(email)
+        assert reset.status == 401, reset
+        login = one.login(email)
+        assert login.status == 200, login
         return one
 
     def invite(self, email: str, *, name: str = "", owner: bool = False) -> str:
-        """Make a user, who gets a mail."""
-        words = ["invite", email, "--name", name, *(["--owner"] if owner else [])]
-        return self.python(f"from django.core.management import call_command as call; call(*{words!r})")
+        """Create a user and send the invitation."""
+        argv = ["invite", email, "--name", name, *(["--owner"] if owner else [])]
+        return self.python(f"from django.core.management import call_command as call; call(*{argv!r})")
 
     def manage(self, *words: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
-        """Run a command of Django, with *more* in its environment; return what it printed."""
+        """Run a management command, with *more* in its environment; return its output."""
         done = subprocess.run(
             [sys.executable, "api/manage.py", *words],
             cwd=ROOT,
@@ -194,13 +194,13 @@ class Site:
         return done.stdout + done.stderr
 
     def python(self, text: str) -> str:
-        """Run *text* in a process that has Django set up; return what it printed."""
-        assert self.shell, "this site has none"
+        """Run *text* in a process with Django set up; return its output."""
+        assert self.shell, "this site has no shell"
         return self.shell.run(text)
 
 
-def environment(url: str, database: str, mail_port: int) -> dict[str, str]:
-    """Return what the API is told."""
+def login_environment(url: str, database: str, mail_port: int) -> dict[str, str]:
+    """Return the environment variables of the API."""
     return {
         "LOGIN_SITE_URL": url,
         "LOGIN_SITE_NAME": "A small site",
@@ -215,24 +215,24 @@ def environment(url: str, database: str, mail_port: int) -> dict[str, str]:
 
 
 @contextmanager
-def running(
+def run_site(
     folder: Path, project: Path, database: str, *, processes: int = 1, tls: bool = False
 ) -> Iterator[Site]:
-    """Run the site of *project* with its login; everything ends with the block.
+    """Run the site of *project* with login until the block ends.
 
-    *processes* are gunicorns, each with a port, asked in turn by NGINX. With
-    *tls* the site is https://small.example, behind an edge that browsers play.
+    NGINX balances between *processes* gunicorns. With *tls* the site is https://small.example, and browsers
+    send the headers of the edge.
     """
     front, ports = free_port(), [free_port() for _ in range(processes)]
     with ExitStack() as stack:
-        mail = stack.enter_context(mails())
+        mail = stack.enter_context(run_mail_server())
         url = "https://small.example" if tls else f"http://localhost:{front}"
-        settings = environment(url, database, mail.port)
+        settings = login_environment(url, database, mail.port)
         site = Site(None, mail, settings, ports)  # type: ignore[arg-type]  # NGINX comes last
         site.manage("migrate", "-v", "0")
-        site.shell = stack.enter_context(Shell(settings))
-        site.processes += stack.enter_context(gunicorns(folder, ports, settings))
-        # Each is asked in turn, whatever it said before: nothing is remembered of one that was stopped.
+        site.shell = stack.enter_context(DjangoShell(settings))
+        site.processes += stack.enter_context(run_gunicorns(folder, ports, settings))
+        # Round robin without passive health checks: NGINX does not skip a restarted process.
         servers = "".join(f"server 127.0.0.1:{port} max_fails=0; " for port in ports)
         text = server.cluster_conf(
             f"{server.TRUSTED}upstream api {{ {servers}}}\n", api="api", site_host=site.host.split(":")[0]

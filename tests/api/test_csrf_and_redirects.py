@@ -1,4 +1,4 @@
-"""Other sites: what they send in a reader's name, and where they would lead him."""
+"""Cross-site requests, and open redirects."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.api.factors import boss
-from tests.api.running import API, PASSWORD, Site
+from tests.api.live_site import API, PASSWORD, Site
+from tests.api.second_factors import login_owner
 
 PAGE = "/members/inside/"
 
@@ -27,18 +27,16 @@ PAGE = "/members/inside/"
     ("method", "path"),
     [("POST", "auth/login"), ("DELETE", "auth/session"), ("POST", "account/password/change")],
 )
-def test_a_request_of_another_site_is_refused(
-    site: Site, method: str, path: str, headers: dict[str, str]
-) -> None:
+def test_cross_site_requests_are_refused(site: Site, method: str, path: str, headers: dict[str, str]) -> None:
     one = site.browser()
     one.send("GET", f"{API}/config")
-    answer = one.send(method, f"{API}/{path}", {"email": "a@example.org", "password": PASSWORD}, headers)
-    assert answer.status == 403
-    assert answer.headers["content-type"] == "application/json"
+    response = one.send(method, f"{API}/{path}", {"email": "a@example.org", "password": PASSWORD}, headers)
+    assert response.status == 403
+    assert response.headers["content-type"] == "application/json"
 
 
-def test_another_site_does_nothing_in_the_name_of_who_is_logged_in(site: Site) -> None:
-    """The browser sends the cookies along; the token, or the Origin, is what another site lacks."""
+def test_cross_site_requests_of_a_logged_in_member_are_refused(site: Site) -> None:
+    """The browser sends the cookies; another site lacks the token, or the Origin."""
     one = site.member("lured@example.org")
     body = {"current_password": PASSWORD, "new_password": "another long walk"}
     for headers in ({"X-CSRFToken": ""}, {"Origin": "https://evil.example"}):
@@ -50,9 +48,9 @@ def test_another_site_does_nothing_in_the_name_of_who_is_logged_in(site: Site) -
     assert site.browser().login("lured@example.org").status == 200
 
 
-def test_a_form_of_another_site_adds_no_member(site: Site) -> None:
-    """The owner's browser sends the session along, to the admin too."""
-    one = boss(site, "lured-owner@example.org")
+def test_a_cross_site_form_adds_no_member(site: Site) -> None:
+    """The owner's browser sends the session to the admin, too."""
+    one = login_owner(site, "lured-owner@example.org")
     raw = b"email=added@example.org&name=&is_active=on"
     kind = {"Content-Type": "application/x-www-form-urlencoded", "X-CSRFToken": ""}
     assert one.send("POST", "/admin/accounts/user/add/", headers=kind, raw=raw).status == 403
@@ -63,30 +61,32 @@ def test_a_form_of_another_site_adds_no_member(site: Site) -> None:
     count = f"from api.accounts.models import User; print({found}.count())"
     assert site.python(count) == "0\n"
     added = one.send("POST", "/admin/accounts/user/add/", headers=kind, raw=raw + token)
-    assert (added.status, site.python(count)) == (302, "1\n")  # it is the site's own form that does
+    assert (added.status, site.python(count)) == (302, "1\n")  # the site's own form does
 
 
 @pytest.mark.parametrize(
     "target", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"]
 )
 @pytest.mark.parametrize("name", ["next", "redirect_to", "callback_url"])
-def test_nothing_leads_away(site: Site, target: str, name: str) -> None:
+def test_no_parameter_redirects_to_another_host(site: Site, target: str, name: str) -> None:
     one = site.browser()
     for path in (f"{API}/config", "/admin/login/", "/accounts/login/", "/account/login/", PAGE, "/posts/one"):
-        answer = one.send("GET", f"{path}?{name}={target}")
-        location = answer.headers.get("location", "/")
+        response = one.send("GET", f"{path}?{name}={target}")
+        location = response.headers.get("location", "/")
         assert re.match(r"/(?![/\\])", location), (path, location)
 
 
 @pytest.mark.parametrize(
     "target", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"]
 )
-def test_nothing_leads_the_owner_away(site: Site, target: str) -> None:
-    """Django's admin takes addresses to return to; its forms may be sent with any."""
-    one = boss(site, f"led-{target.encode().hex()}@example.org")
+def test_the_admin_does_not_redirect_to_another_host(site: Site, target: str) -> None:
+    """Django's admin accepts `next` in queries and forms."""
+    one = login_owner(site, f"led-{target.encode().hex()}@example.org")
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     for path in ("", "accounts/user", "password_change/", "jsi18n/", "logout/"):
         for method, raw in (("GET", None), ("POST", f"next={target}".encode())):
-            answer = one.send(method, f"/admin/{path}?next={target}", headers=kind if raw else None, raw=raw)
-            location = answer.headers.get("location", "/")
+            response = one.send(
+                method, f"/admin/{path}?next={target}", headers=kind if raw else None, raw=raw
+            )
+            location = response.headers.get("location", "/")
             assert re.match(r"/(?![/\\])", location), (method, path, location)

@@ -1,0 +1,89 @@
+"""Health checks by a pod's IP address, and pods that wait for migrations."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from http.client import HTTPConnection
+
+import pytest
+
+from tests.api.database import Postgres
+from tests.api.live_site import Site, login_environment
+from tests.support.previews import own_environment
+from tests.support.project import ROOT
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/_gate", 421)]
+)
+def test_only_health_checks_are_served_for_a_pods_ip(site: Site, path: str, status: int) -> None:
+    """Probes send the IP address as Host; other paths respond 421 to it."""
+    for port in site.ports:
+        line = HTTPConnection("127.0.0.1", port, timeout=10)
+        line.request("GET", path, headers={"Host": "10.244.7.11:8000"})
+        assert line.getresponse().status == status
+        line.close()
+
+
+def await_migrations(settings: Mapping[str, str], timeout: str) -> subprocess.Popen[str]:
+    """Start the init container of a pod."""
+    argv = [sys.executable, "api/manage.py", "await_migrations", "--timeout", timeout]
+    return subprocess.Popen(
+        argv,
+        cwd=ROOT,
+        env={**own_environment(), **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_pod_waits_until_migrations_are_applied(database: Postgres) -> None:
+    settings = login_environment("http://localhost:1", database.url("awaited"), 1)
+    one = await_migrations(settings, "60")
+    assert one.stdout
+    assert one.stdout.readline().startswith("waiting: not yet migrated: ")
+    manage(settings, "migrate", "-v", "0")
+    output, _ = one.communicate(timeout=60)
+    assert one.returncode == 0
+    assert all(line.startswith("waiting: not yet migrated: ") for line in output.splitlines())
+
+
+def test_a_pod_names_the_missing_migrations_after_the_timeout(database: Postgres) -> None:
+    settings = login_environment("http://localhost:1", database.url("never"), 1)
+    one = await_migrations(settings, "0")
+    output, _ = one.communicate(timeout=60)
+    assert one.returncode == 1
+    assert "after 0 s still: not yet migrated: " in output
+    assert "accounts.0001_initial" in output
+
+
+def test_a_pod_accepts_a_newer_database(database: Postgres) -> None:
+    """A rollback runs older code on a newer schema."""
+    settings = login_environment("http://localhost:1", database.url("newer"), 1)
+    manage(settings, "migrate", "-v", "0")
+    later = (
+        "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection;"
+        "R(connection).record_applied('accounts', '9999_later')"
+    )
+    manage(settings, "shell", "--no-imports", "-c", later)
+    one = await_migrations(settings, "0")
+    output, _ = one.communicate(timeout=60)
+    assert (one.returncode, output) == (0, "")
+
+
+def test_a_pod_waits_for_an_unreachable_database() -> None:
+    """The PostgreSQL operator creates it while the pods start."""
+    settings = login_environment("http://localhost:1", "postgresql://login@127.0.0.1:1/login", 1)
+    one = await_migrations(settings, "0")
+    output, _ = one.communicate(timeout=60)
+    assert one.returncode == 1
+    assert "still: the database is unreachable (OperationalError)" in output
+
+
+def manage(settings: Mapping[str, str], *words: str) -> None:
+    """Run a management command."""
+    argv = [sys.executable, "api/manage.py", *words]
+    subprocess.run(argv, cwd=ROOT, env={**own_environment(), **settings}, check=True, timeout=120)
