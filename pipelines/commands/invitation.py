@@ -21,7 +21,7 @@ def invite(context: Context, *, owner: bool) -> None:
     from pipelines.preview import accounts
 
     options = context.options
-    accounts.invite(
+    accounts.invite_user(
         context.project,
         options.email,
         name=options.name,

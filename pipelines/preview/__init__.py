@@ -1,1 +1,1 @@
-"""Show the site while it is written: build on save, reload the browser, explain faults."""
+"""The development server: build on save, reload the browser, show faults."""

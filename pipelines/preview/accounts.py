@@ -1,7 +1,7 @@
-"""Make a member, or the owner, of the site on this machine, and send the mail by which a password is set.
+"""Create a member, or the owner, of the site on this machine, and mail a link to set the password.
 
 Reads and writes the database of the login. Writes var/ of the project. Network:
-the mail, where the environment names a mail server; else it goes to stdout.
+the mail server that the environment names; without one the mail goes to stdout.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pipelines.core.errors import PipelineError
 from pipelines.preview import login_api
 
 
-def invite(
+def invite_user(
     project: Path, email: str, *, name: str, owner: bool, port: int, environ: Mapping[str, str]
 ) -> None:
-    """Make or find the user with *email*, and write to them; *port* stands in the mail's link.
+    """Create or find the user with *email*, and send the mail; its link has *port*.
 
-    *told* is the environment. Raises PipelineError for what is no address, for
-    a site without login, and where database or mail server do not answer.
+    Raises PipelineError for an invalid address, for a site without login, and when
+    the database or the mail server fails.
     """
     project = project.resolve()
     site = config.load_config(project)
@@ -28,11 +28,11 @@ def invite(
         raise PipelineError("the site has no login; set login = true in site.toml")
     login_api.load_api(project, site, environ, port=port)
 
-    from django.core.management import CommandError, call_command  # Django is there now
+    from django.core.management import CommandError, call_command  # only now: load_api configures Django
 
-    words = [f"--name={name}", *(["--owner"] if owner else []), "--", email]
+    arguments = [f"--name={name}", *(["--owner"] if owner else []), "--", email]
     try:
-        with login_api.api_faults():
-            call_command("invite", *words)
+        with login_api.api_errors():
+            call_command("invite", *arguments)
     except CommandError as error:
         raise PipelineError(str(error)) from None

@@ -1,6 +1,6 @@
-"""What stands between a reader and the login API: the rules of images/web/nginx/login, in Python.
+"""Authorize requests and forward them to the login API: images/web/nginx/login, in Python.
 
-Functions of a request. No reads, no writes, no network: the API is in this process.
+Functions of a request. No reads, no writes, no network: the API runs in this process.
 """
 
 from __future__ import annotations
@@ -11,50 +11,50 @@ import re
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.preview.headers import SECURITY
+from pipelines.preview.headers import SECURITY_HEADERS
 
 MEMBERS, STAFF = "/_gate", "/_gate/staff"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-LARGEST = 16 * 1024  # bytes of a body
-# What a path means here must be what it means to Django, which gets it as it was written.
-_STRANGE = re.compile(rb"//|/\.|%2e|%2f|%5c|\\|%00|%25", re.IGNORECASE)
-_PLAIN = re.compile(rb"/(_allauth/|accounts/|admin/)")
-# What is passed on, and nothing else: what a reader writes into X-Forwarded-Host and its like is his own.
-_TOLD = frozenset(
+MAX_BODY = 16 * 1024  # bytes of a body
+# Django gets the raw path: it must not resolve it to another one than the gate does.
+_SUSPICIOUS = re.compile(rb"//|/\.|%2e|%2f|%5c|\\|%00|%25", re.IGNORECASE)
+_API_PREFIX = re.compile(rb"/(_allauth/|accounts/|admin/)")
+# The request headers that are forwarded: a reader must not forge X-Forwarded-Host and the like.
+_FORWARDED = frozenset(
     b"host accept accept-language content-type cookie if-modified-since if-none-match origin referer "
     b"user-agent x-csrftoken x-email-verification-key x-password-reset-key x-requested-with".split()
 )
-# Said once, by this server.
-_HIDDEN = {name.lower().encode() for name in SECURITY} | {b"last-modified"}
+# The response headers that this server sets itself.
+_DROPPED = {name.lower().encode() for name in SECURITY_HEADERS} | {b"last-modified"}
 
 
 def is_suspicious(raw: bytes) -> bool:
-    """Return whether the API might take the path *raw* for another one than the gate does."""
-    return bool(_STRANGE.search(raw)) or not _PLAIN.match(raw)
+    """Return whether the API might resolve the path *raw* to another one than the gate does."""
+    return bool(_SUSPICIOUS.search(raw)) or not _API_PREFIX.match(raw)
 
 
-async def ask_api(api: ASGIApp, question: str, scope: Scope) -> int:
-    """Return what *api* answers to *question* (MEMBERS, STAFF) for the cookie of *scope*.
+async def authorize(api: ASGIApp, gate: str, scope: Scope) -> int:
+    """Return the status of *api* at *gate* (MEMBERS, STAFF) for the cookie of *scope*.
 
-    204 lets the reader in, 401 and 403 do not, anything else means: not now.
-    Asked for every page; an answer that is kept would outlive a logout.
+    204 allows the request, 401 and 403 deny it, anything else means unavailable.
+    It is requested for every page: a cached status would outlive a logout.
     """
-    environ = [(name, value) for name, value in scope["headers"] if name in (b"host", b"cookie")]
-    asked = {
+    headers = [(name, value) for name, value in scope["headers"] if name in (b"host", b"cookie")]
+    inner_scope = {
         **{key: scope[key] for key in ("type", "asgi", "http_version", "scheme", "client", "server")},
         "method": "GET",
-        "path": question,
-        "raw_path": question.encode(),
+        "path": gate,
+        "raw_path": gate.encode(),
         "root_path": "",
         "query_string": b"",
-        "headers": environ,
+        "headers": headers,
     }
     status, sent = 0, False
 
     async def receive() -> Message:
         nonlocal sent
         if sent:
-            await asyncio.Event().wait()  # nobody hangs up
+            await asyncio.Event().wait()  # the client stays connected
         sent = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -63,32 +63,32 @@ async def ask_api(api: ASGIApp, question: str, scope: Scope) -> int:
         if message["type"] == "http.response.start":
             status = message["status"]
 
-    await api(asked, receive, send)
+    await api(inner_scope, receive, send)
     return status
 
 
-async def limited_body(request: Request) -> bytes | None:
-    """Return the body of *request*; None for one that is too large. Raises ClientDisconnect."""
+async def read_limited_body(request: Request) -> bytes | None:
+    """Return the body of *request*; None when it is too large. Raises ClientDisconnect."""
     length = request.headers.get("content-length", "0")
-    if not length.isascii() or not length.isdigit() or int(length[:9]) > LARGEST:
+    if not length.isascii() or not length.isdigit() or int(length[:9]) > MAX_BODY:
         return None
     data = b""
     async for part in request.stream():
         data += part
-        if len(data) > LARGEST:
+        if len(data) > MAX_BODY:
             return None
     return data
 
 
 class ForwardedResponse:
-    """A request that is passed on to the API, as an answer."""
+    """The response of the API to a request that is forwarded."""
 
     def __init__(self, api: ASGIApp, data: bytes) -> None:
         self._api, self._data = api, data
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the API answer, with *data* as the body that was read before."""
-        headers = [(name, value) for name, value in scope["headers"] if name in _TOLD]
+        """Forward the request, with *data* as the body that was read before."""
+        headers = [(name, value) for name, value in scope["headers"] if name in _FORWARDED]
         headers += [
             (b"content-length", str(len(self._data)).encode()),
             (b"x-forwarded-proto", b"http"),
@@ -96,19 +96,21 @@ class ForwardedResponse:
         ]
         sent = False
 
-        async def again() -> Message:
+        async def receive_body() -> Message:
             nonlocal sent
             if sent:
                 return await receive()
             sent = True
             return {"type": "http.request", "body": self._data, "more_body": False}
 
-        async def environ(message: Message) -> None:
+        async def send_filtered(message: Message) -> None:
             if message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message["headers"] if name.lower() not in _HIDDEN]
-                if not any(name.lower() == b"cache-control" for name, _ in kept):
-                    kept.append((b"cache-control", b"no-store"))
-                message = {**message, "headers": kept}
+                headers = [
+                    (name, value) for name, value in message["headers"] if name.lower() not in _DROPPED
+                ]
+                if not any(name.lower() == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": headers}
             await send(message)
 
-        await self._api({**scope, "headers": headers}, again, environ)
+        await self._api({**scope, "headers": headers}, receive_body, send_filtered)

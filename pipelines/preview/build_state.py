@@ -1,6 +1,6 @@
-"""What the last build came to, and who waits to hear of the next one.
+"""The result of the newest build, and a broadcast of each new one.
 
-Values, and a board that belongs to one event loop. No reads, no writes, no
+Values, and a broadcaster that belongs to one event loop. No reads, no writes, no
 network.
 """
 
@@ -17,8 +17,8 @@ from pipelines.core.results import SiteResult
 
 
 @dataclass(frozen=True, slots=True)
-class LastBuild:
-    """A whole tree, which stays up until a better one is there."""
+class GoodBuild:
+    """The last known good tree: it is served until another build succeeds."""
 
     result: SiteResult
     config: SiteConfig
@@ -27,60 +27,60 @@ class LastBuild:
 
 @dataclass(frozen=True, slots=True)
 class BuildState:
-    """What one build came to."""
+    """The result of one build."""
 
     number: int  # of the build, counted from 1
-    good: LastBuild | None  # the newest whole tree; None as long as there was none
+    last_good: GoodBuild | None  # None before the first build that succeeds
     faults: tuple[Fault, ...] = ()  # in the site's files
-    note: str = ""  # a trouble that no file of the site can be blamed for
+    error: str = ""  # a failure that no file of the site causes
 
     @property
-    def broken(self) -> bool:
+    def failed(self) -> bool:
         """Return whether this build failed."""
-        return bool(self.faults or self.note)
+        return bool(self.faults or self.error)
 
     @property
-    def heading(self) -> str:
-        """Return how many things are wrong, in words."""
+    def summary(self) -> str:
+        """Return the number of faults, as a heading."""
         count = len(self.faults)
         return f"{count} fault{'s' if count != 1 else ''}" if count else "The build failed"
 
     def to_json(self) -> str:
-        """Return what the browser is told: one line of JSON."""
+        """Return the state as one line of JSON, as reload.js reads it."""
         faults = [
-            {"path": fault.path, "line": fault.line, "text": fault.text, "remedy": fault.fix}
+            {"path": fault.path, "line": fault.line, "text": fault.text, "fix": fault.fix}
             for fault in self.faults
         ]
-        environ = {"number": self.number, "heading": self.heading, "faults": faults, "note": self.note}
-        return json.dumps(environ if self.broken else {"number": self.number})
+        failure = {"number": self.number, "summary": self.summary, "faults": faults, "error": self.error}
+        return json.dumps(failure if self.failed else {"number": self.number})
 
 
-class StateBoard:
-    """Holds the newest state, and wakes everybody who waits for a newer one."""
+class StateBroadcaster:
+    """Holds the newest state, and wakes all tasks that wait for a newer one."""
 
     def __init__(self) -> None:
         self.state: BuildState | None = None
         self.closed = False
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def post(self, state: BuildState) -> None:
-        """Replace the state."""
+    def publish(self, state: BuildState) -> None:
+        """Replace the state, and wake the waiting tasks."""
         self.state = state
-        self._wake()
+        self._notify()
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """End all waiting."""
         self.closed = True
-        self._wake()
+        self._notify()
 
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    async def after(self, number: int) -> BuildState | None:
-        """Wait for a state of a later build than *number*; None once the board is closed."""
+    async def wait_newer(self, number: int) -> BuildState | None:
+        """Wait for the state of a later build than *number*; return None once this is closed."""
         while not self.closed:
             if self.state and self.state.number > number:
                 return self.state
-            await self._news.wait()
+            await self._changed.wait()
         return None

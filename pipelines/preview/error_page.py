@@ -1,4 +1,4 @@
-"""What the preview adds to a page, and the page that it shows when there is none.
+"""Add the live-reload script to a page, and render the faults where there is no page.
 
 Functions of bytes and states. No reads, no writes, no network.
 """
@@ -19,62 +19,62 @@ _STYLESHEET = re.compile(rb"/assets/[\w.-]+\.[0-9a-f]{8}\.css")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A page as the preview sends it."""
+class PreviewPage:
+    """A page as the preview sends it, with its validators."""
 
     body: bytes
     etag: str
-    version: str  # of all but the addresses of its style sheets
-    styles: str  # those addresses, with spaces between
+    version: str  # a digest of all but the URLs of its style sheets
+    styles: str  # those URLs, separated by spaces
 
 
-def add_reload_script(html: bytes, note: str = "") -> Shown:
-    """Add the script of the preview to *html*, and *note* at the top if there is one.
+def add_reload_script(html: bytes, note: str = "") -> PreviewPage:
+    """Return *html* with the script of the preview, and with *note* at the top if there is one.
 
-    Two versions that are equal differ in style only, which a browser can
-    exchange without loading the page again.
+    Pages of one version differ in style sheets only, which the script replaces
+    without a reload.
     """
     styles = list(dict.fromkeys(found[0].decode() for found in _STYLESHEET.finditer(html)))
     if note:
-        shown = f'<link rel="stylesheet" href="{STYLE}"><p class="preview-note">{escape(note)}</p>'
-        html = re.sub(rb"<body[^>]*>", lambda found: found[0] + shown.encode(), html, count=1)
+        added = f'<link rel="stylesheet" href="{STYLE}"><p class="preview-note">{escape(note)}</p>'
+        html = re.sub(rb"<body[^>]*>", lambda found: found[0] + added.encode(), html, count=1)
     version = hashlib.sha256(_STYLESHEET.sub(b"", html)).hexdigest()[:16]
     script = f'<script src="{SCRIPT}" data-version="{version}" defer></script>'.encode()
     head, end, rest = html.rpartition(b"</body>")
     body = head + script + end + rest if end else html + script
-    return Shown(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"', version, " ".join(styles))
+    return PreviewPage(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"', version, " ".join(styles))
 
 
-def findings_page(state: BuildState) -> bytes:
-    """Return the page that stands in for a site of which there is no good build yet."""
-    items = "\n".join(map(_item, state.faults))
-    note = f'<pre class="note">{escape(state.note)}</pre>' if state.note else ""
+def faults_page(state: BuildState) -> bytes:
+    """Return the page that is shown before the first build that succeeds."""
+    items = "\n".join(map(_fault_item, state.faults))
+    error = f'<pre class="error">{escape(state.error)}</pre>' if state.error else ""
     return f"""<!DOCTYPE html>
 <html lang="en" class="faults-page" data-preview="faults">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{escape(state.heading)} – preview</title>
+<title>{escape(state.summary)} – preview</title>
 <link rel="icon" href="{ICON}" type="image/svg+xml">
 <link rel="stylesheet" href="{STYLE}">
 </head>
 <body>
 <main class="faults">
 <div class="top">
-<h1>{escape(state.heading)}</h1>
-<p>There is no good build yet. This page reloads itself when something is saved.</p>
+<h1>{escape(state.summary)}</h1>
+<p>No build has succeeded yet. This page reloads itself when a file is saved.</p>
 </div>
-{f'<ol class="list">{items}</ol>' if items else ""}{note}
+{f'<ol class="list">{items}</ol>' if items else ""}{error}
 </main>
 </body>
 </html>
 """.encode()
 
 
-def _item(fault: Fault) -> str:
+def _fault_item(fault: Fault) -> str:
     line = f'<span class="line">:{fault.line}</span>' if fault.line else ""
     return (
         f'<li><p class="place">{escape(fault.path)}{line}</p>'
-        f'<p class="text">{escape(fault.text)}</p><p class="remedy">{escape(fault.fix)}</p></li>'
+        f'<p class="text">{escape(fault.text)}</p><p class="fix">{escape(fault.fix)}</p></li>'
     )

@@ -1,4 +1,4 @@
-"""The headers of production, so that an author meets their limits at home.
+"""The response headers of production, so that an author meets their limits in the preview.
 
 Tables and functions of a path. No reads, no writes, no network.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-SECURITY = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
@@ -17,7 +17,7 @@ SECURITY = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-# Not from the system's list of types, which differs from machine to machine.
+# Not from the system's MIME table, which differs between machines.
 _TYPES = {
     "asc": "text/plain; charset=utf-8",
     "atom": "application/atom+xml; charset=utf-8",
@@ -61,13 +61,13 @@ _HASHED = re.compile(r"\.[0-9a-f]{8}\.[A-Za-z0-9]+$")
 
 
 def content_type(name: str) -> str:
-    """Return the media type of the file *name*, with its charset where it is text."""
+    """Return the media type of the file *name*, with the charset of text."""
     suffix = PurePosixPath(name).suffix[1:].lower()
     return _TYPES.get(suffix, "application/octet-stream")
 
 
-def caching(name: str, *, gated: bool) -> dict[str, str]:
-    """Return the headers that say how long the file *name* may be kept, and for whom."""
+def cache_headers(name: str, *, gated: bool) -> dict[str, str]:
+    """Return Cache-Control of the file *name*, and Vary of a gated one."""
     if gated:
         return {"Cache-Control": "private, no-store", "Vary": "Cookie"}
     fixed = "public, max-age=31536000, immutable"

@@ -1,8 +1,8 @@
-"""The login API in this process: loaded when it is first wanted, with its tables up to date.
+"""Load the login API into this process on its first request, and migrate its database.
 
-The one door from here to api/, and so to Django. Reads and writes var/ of the
-project, or the database that the environment names. Sets the environment of
-this process, which is where Django's settings look.
+The only importer of api/, and so of Django. Reads and writes var/ of the project,
+or the database that the environment names. Sets the environment of this process,
+from which Django's settings are read.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from pipelines.preview import api_environment
 
 
 class LoginApi:
-    """The API of *project* for readers on *port*; *proxy* says whether NGINX is in front."""
+    """The login API of *project* for readers on *port*; *proxy*: NGINX is in front."""
 
     def __init__(
         self, project: Path, port: int, environ: Mapping[str, str], log: Log, *, proxy: bool = False
     ) -> None:
         self.site_url = api_environment.site_url(environ, port)
-        self._project, self._port, self._told, self._proxy, self._log = project, port, environ, proxy, log
+        self._project, self._port, self._environ, self._proxy, self._log = project, port, environ, proxy, log
         self._loading: asyncio.Future[ASGIApp] | None = None
-        self._failed = ""  # what was said last
+        self._last_error = ""  # the error that was logged last
 
     @property
     def loading(self) -> bool:
-        """Return whether a thread is at it."""
+        """Return whether a thread is loading the API."""
         return self._loading is not None and not self._loading.done()
 
     async def application(self, site: SiteConfig) -> ASGIApp:
-        """Return Django's application; raise PipelineError while there is none, and try anew next time."""
-        loading = self._loading = self._loading or self._begin(site)
+        """Return Django's application; raise PipelineError when it cannot be loaded, and retry next time."""
+        loading = self._loading = self._loading or self._start_loading(site)
         try:
             return await asyncio.shield(loading)
         except PipelineError:
@@ -53,8 +53,8 @@ class LoginApi:
                 self._loading = None
             raise
 
-    def _begin(self, site: SiteConfig) -> asyncio.Future[ASGIApp]:
-        """Load in a thread: pages are served meanwhile, and the end waits for no import."""
+    def _start_loading(self, site: SiteConfig) -> asyncio.Future[ASGIApp]:
+        """Load in a daemon thread: pages are served meanwhile, and the process can exit."""
         future = Future[ASGIApp]()
 
         def run() -> None:
@@ -68,70 +68,71 @@ class LoginApi:
 
     def _load(self, site: SiteConfig) -> ASGIApp:
         try:
-            api, fresh = load_api(self._project, site, self._told, port=self._port, proxy=self._proxy)
+            api, migrated = load_api(self._project, site, self._environ, port=self._port, proxy=self._proxy)
         except PipelineError as error:
-            self._tell(str(error))
+            self._log_once(str(error))
             raise
-        except (Exception, SystemExit) as error:  # ours, not the author's: to be seen in full
-            self._tell(traceback.format_exc())
-            raise PipelineError(f"{type(error).__name__}: {error}; the terminal tells more") from error
-        if fresh:
-            self._log("the tables of the login are up to date; add a member: make user EMAIL=you@example.org")
+        except (Exception, SystemExit) as error:  # a bug of ours: keep the traceback
+            self._log_once(traceback.format_exc())
+            raise PipelineError(
+                f"{type(error).__name__}: {error}; the terminal shows the traceback"
+            ) from error
+        if migrated:
+            self._log("the login's database is migrated; create a member: make user EMAIL=you@example.org")
         return api
 
-    def _tell(self, fault: str) -> None:
-        """Say *fault* once, though every request finds it anew."""
-        if fault != self._failed:
-            self._log(f"the login does not run: {fault}")
-        self._failed = fault
+    def _log_once(self, error: str) -> None:
+        """Log *error* once, though every request raises it."""
+        if error != self._last_error:
+            self._log(f"the login does not run: {error}")
+        self._last_error = error
 
 
 def load_api(
     project: Path, site: SiteConfig, environ: Mapping[str, str], *, port: int, proxy: bool = False
 ) -> tuple[ASGIApp, bool]:
-    """Load Django into this process, once, and bring the tables up to date.
+    """Load Django into this process, once, and migrate the database.
 
-    *told* is the environment. Returns Django's application, and whether tables
-    were made or changed. Raises PipelineError when the environment does not
-    fit, or the database does not answer.
+    Returns Django's application, and whether there was anything to migrate. Raises
+    PipelineError for an invalid environment, and when the database fails.
     """
     with api_environment.single_instance_lock(project):
         os.environ.update(api_environment.api_variables(project, site, environ, port=port, proxy=proxy))
-        with api_faults():
-            return _django(), _migrate()
+        with api_errors():
+            return _load_django(), _migrate()
 
 
 @contextmanager
-def api_faults() -> Iterator[None]:
-    """Tell what is wrong with the environment or the database in a line."""
+def api_errors() -> Iterator[None]:
+    """Turn errors of the environment or the database into PipelineError."""
     from api.config.environment import InvalidEnvironment  # here and below: Django costs half a second
 
     try:
         yield
     except InvalidEnvironment as error:
-        raise PipelineError(f"the environment does not fit the login:\n{error}") from None
+        raise PipelineError(f"the login's environment is invalid:\n{error}") from None
     except Exception as error:
         from django.db import DatabaseError
 
         if isinstance(error, DatabaseError):
             what = (str(error).strip() or type(error).__name__).splitlines()[0]
-            fix = f"look at DATABASE_URL, or at {api_environment.DATABASE}"
+            fix = f"check DATABASE_URL, or {api_environment.DATABASE}"
             raise PipelineError(f"the database of the login: {what}; {fix}") from error
         raise
 
 
-def _django() -> ASGIApp:
+def _load_django() -> ASGIApp:
     os.environ["DJANGO_SETTINGS_MODULE"] = "api.config.settings"
-    # WhiteNoise hands files of the admin over piece by piece; in memory they are small.
+    # WhiteNoise streams the admin's files; in memory they are small.
     warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
-    with _own_time_zone():
+    with _preserve_time_zone():
         from api.config.asgi import application
     return cast("ASGIApp", application)  # Django's types are narrower
 
 
 @contextmanager
-def _own_time_zone() -> Iterator[None]:
-    """Keep the time zone: Django's setup gives its own to the whole process, terminal included."""
+def _preserve_time_zone() -> Iterator[None]:
+    """Restore the time zone that Django's setup changes for the whole process, its log included."""
     zone = os.environ.get("TZ")
     try:
         yield
@@ -143,7 +144,7 @@ def _own_time_zone() -> Iterator[None]:
 
 
 def _migrate() -> bool:
-    """Bring the tables up to date; return whether there was anything to do."""
+    """Migrate the database; return whether there was anything to migrate."""
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor

@@ -1,6 +1,6 @@
-"""Lay out what is in the web image, around the tree of the preview.
+"""Write the NGINX configuration of the web image for the tree of the preview.
 
-Reads images/web/nginx of the project. Writes the folder that it is told. No network.
+Reads images/web/nginx of the project. Writes the directory *root*. No network.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pipelines.preview.builder import TREE
 
 SOURCE = Path("images", "web", "nginx")
 MODULES = Path("/usr/lib/nginx/modules")  # where Debian has them
-# Nobody asks how a preview is, but NGINX must listen; a path is taken by nobody else, as a port may be.
+# The health server of the image needs an address; a socket's path cannot be in use, as a port can.
 HEALTH = Path("tmp", "health.sock")
-# What the preview has besides: only names of this machine, and one of them for all; files that change.
+# Added for the preview: host names of this machine alone, redirects to one of them, files that change.
 _SERVER = """
 if ($http_host !~* "^(localhost|127\\.0\\.0\\.1|\\[::1\\])(:\\d+)?$") {{
     return 421;
@@ -36,20 +36,20 @@ _API = re.compile(r'^(map "" \$api +\{ default) "";', re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Who listens where on this machine."""
+    """The addresses and ports that are listened on."""
 
     readers: Sequence[tuple[str, int]]  # address and port of NGINX
     api: int  # of the login API, on 127.0.0.1
 
 
 def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login: bool) -> None:
-    """Write into *root*, for `nginx -p`, what readers at *url* would meet in the image of *project*.
+    """Write the prefix directory *root* for `nginx -p`: the image's configuration for readers at *url*.
 
-    Raises PipelineError where the configuration of the image is not there.
+    Raises PipelineError where the project has no such configuration.
     """
     source, target = project / SOURCE, root / "etc/nginx"
     if not (source / "nginx.conf").is_file():
-        raise PipelineError(f"{SOURCE}/nginx.conf: no such file; bring it back from Git")
+        raise PipelineError(f"{SOURCE}/nginx.conf: no such file; restore it from Git")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     if not login:  # as in the image of such a site
@@ -57,7 +57,7 @@ def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login
     default = (target / "cluster/cluster.conf").read_text("utf-8")
     cluster, found = _API.subn(rf'\1 "127.0.0.1:{ports.api}";', default)
     if not found:
-        raise PipelineError(f"{SOURCE}/cluster/cluster.conf: no line for $api; bring it back from Git")
+        raise PipelineError(f"{SOURCE}/cluster/cluster.conf: no line for $api; restore it from Git")
     for name, text in {
         "etc/nginx/cluster/cluster.conf": cluster,
         "etc/nginx/listen/site.conf": "".join(map(_listen, ports.readers)),
@@ -67,7 +67,7 @@ def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    for name, place in {
+    for name, destination in {
         "srv/public": project / TREE / PUBLIC,
         "srv/gated": project / TREE / GATED,
         "etc/nginx/site/aliases.map": project / TREE / ALIASES,
@@ -76,7 +76,7 @@ def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login
         link = root / name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
-        link.symlink_to(place)
+        link.symlink_to(destination)
     (root / HEALTH).parent.mkdir(exist_ok=True)
 
 

@@ -1,16 +1,15 @@
-// The author's side of the preview: show faults, and follow the site as it changes.
+// Live reload: show the faults of a build, and reload the page when it changes.
 //
-// Each page carries the version of what it shows. After a build the page asks for the version
-// that the server has now, and loads itself again only if that is another one. If the style
-// alone changed, the style sheet is exchanged in place.
+// Each page carries its version. After a build the script requests the version that the server
+// has now, and reloads only if it differs. If only the style changed, it replaces the style sheet.
 "use strict";
 
 (() => {
   const version = document.currentScript.dataset.version;
-  const standsIn = document.documentElement.dataset.preview === "faults"; // a page of faults itself
+  const isFaultsPage = document.documentElement.dataset.preview === "faults";
   let events = null;
   let panel = null;
-  let hidden = ""; // what the author has read and closed
+  let hidden = ""; // the faults that the author has closed
 
   const make = (tag, className, text) => {
     const element = document.createElement(tag);
@@ -19,7 +18,7 @@
     return element;
   };
 
-  const place = (fault) => {
+  const faultLocation = (fault) => {
     const line = make("p", "place", fault.path);
     if (fault.line) line.append(make("span", "line", `:${fault.line}`));
     return line;
@@ -27,7 +26,7 @@
 
   const item = (fault) => {
     const row = make("li");
-    row.append(place(fault), make("p", "text", fault.text), make("p", "remedy", fault.remedy));
+    row.append(faultLocation(fault), make("p", "text", fault.text), make("p", "fix", fault.fix));
     return row;
   };
 
@@ -36,8 +35,8 @@
     const button = make("button", "close", "Hide");
     button.type = "button";
     button.addEventListener("click", close);
-    bar.append(make("h2", "", state.heading), button,
-      make("p", "", "Behind it is the last good page. This goes away when the build is good again."));
+    bar.append(make("h2", "", state.summary), button,
+      make("p", "", "The last good page is behind this. It closes when a build succeeds."));
     return bar;
   };
 
@@ -51,7 +50,7 @@
     document.removeEventListener("keydown", closeOnEscape);
   };
 
-  // In a shadow tree, so that neither the theme nor this touches the other's style.
+  // In a shadow tree, so that the theme and the overlay do not style each other.
   const show = (state, key) => {
     remove();
     const host = make("div", "preview-faults");
@@ -72,8 +71,8 @@
       list.append(...state.faults.map(item));
       section.append(list);
     }
-    if (state.note) section.append(make("pre", "note", state.note));
-    section.hidden = true; // until it looks like something
+    if (state.error) section.append(make("pre", "error", state.error));
+    section.hidden = true; // until its style sheet is loaded
     style.addEventListener("load", () => { section.hidden = false; });
     root.append(style, section);
     document.documentElement.append(host);
@@ -84,8 +83,8 @@
   const sheets = () => [...document.querySelectorAll("link[rel~=stylesheet]")]
     .filter((link) => link.getAttribute("href").startsWith("/assets/"));
 
-  // The old sheet goes when the new one is there: no moment without style.
-  const dress = (urls) => {
+  // The old sheet is removed when the new one is loaded: no flash without style.
+  const replaceStyles = (urls) => {
     const fresh = urls.filter((url) => !sheets().some((link) => link.getAttribute("href") === url));
     const stale = sheets().filter((link) => !urls.includes(link.getAttribute("href")));
     if (fresh.length !== stale.length) return void location.reload();
@@ -99,43 +98,43 @@
     });
   };
 
-  const follow = async () => {
-    let answer;
+  const updatePage = async () => {
+    let response;
     try {
-      answer = await fetch(location.href, { method: "HEAD", cache: "no-store" });
+      response = await fetch(location.href, { method: "HEAD", cache: "no-store" });
     } catch {
-      return; // the preview has just ended
+      return; // the preview has stopped
     }
-    const now = answer.headers.get("X-Preview-Version");
-    if (answer.redirected || now !== version) location.reload();
-    else dress((answer.headers.get("X-Preview-Styles") || "").split(" ").filter(Boolean));
+    const now = response.headers.get("X-Preview-Version");
+    if (response.redirected || now !== version) location.reload();
+    else replaceStyles((response.headers.get("X-Preview-Styles") || "").split(" ").filter(Boolean));
   };
 
-  const take = (state) => {
-    if (!state.heading) hidden = "";
-    if (state.heading && !standsIn) {
-      const key = JSON.stringify([state.faults, state.note]);
+  const handleState = (state) => {
+    if (!state.summary) hidden = "";
+    if (state.summary && !isFaultsPage) {
+      const key = JSON.stringify([state.faults, state.error]);
       if (key !== hidden) show(state, key);
       return;
     }
     remove();
-    follow();
+    updatePage();
   };
 
-  // A browser opens six connections to one host: tabs that nobody looks at must not hold one.
-  const listen = () => {
+  // A browser opens six connections to one host: hidden tabs must not hold one.
+  const connect = () => {
     if (events || document.hidden) return;
     events = new EventSource("/_preview/events");
-    events.addEventListener("message", (event) => take(JSON.parse(event.data)));
+    events.addEventListener("message", (event) => handleState(JSON.parse(event.data)));
   };
 
-  const rest = () => {
+  const disconnect = () => {
     if (events) events.close();
     events = null;
   };
 
-  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
-  window.addEventListener("pagehide", rest);
-  window.addEventListener("pageshow", listen);
-  listen();
+  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+  window.addEventListener("pagehide", disconnect);
+  window.addEventListener("pageshow", connect);
+  connect();
 })();

@@ -1,7 +1,7 @@
-"""The signals that end the preview: those that its caller does not have it ignore.
+"""The signals that stop the preview: those that its caller has not set to be ignored.
 
-A script that starts it with ``&`` has it ignore SIGINT, nohup SIGHUP (POSIX,
-"Shell Command Language", 2.11); SIGTERM ends it then. No reads, no writes, no network.
+A shell script that starts it with ``&`` ignores SIGINT, nohup SIGHUP (POSIX,
+"Shell Command Language", 2.11); SIGTERM stops it then. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import signal
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def ending() -> list[signal.Signals]:
-    """Return the signals that end the preview."""
-    return [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that stop the preview."""
+    return [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
 
-def how_to_end() -> str:
-    """Return what a user does to end this process."""
-    return "Ctrl-C ends it" if signal.SIGINT in ending() else f"kill {os.getpid()} ends it"
+def stop_hint() -> str:
+    """Return how a user stops this process."""
+    return "Ctrl-C stops it" if signal.SIGINT in stop_signals() else f"kill {os.getpid()} stops it"

@@ -1,8 +1,8 @@
-"""Find what a path means in a finished tree, by the rules that NGINX will follow.
+"""Resolve a URL path to a file of a built tree, by the rules of NGINX in production.
 
-A page has one address, with a slash at its end; a folder is never listed; a
-path that climbs, or that leaves its tree through a link, leads nowhere. Reads
-the tree. No writes, no network.
+A page has one URL, which ends with a slash; a directory is never listed; a path
+with ``..``, or through a symbolic link out of the tree, is not found. Reads the
+tree. No writes, no network.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from pipelines.core.site_tree import GATED, PUBLIC
 from pipelines.site.output.machine_files import is_gated_path
 
 INDEX = "index.html"
-# Pages that say what went wrong. They have no address: asked for by name they are not there.
+# Error pages have no URL: a request for them by name is not found.
 ERROR_PAGES = frozenset({"/403.html", "/404.html", "/503.html"})
 _ROW = re.compile(r'"((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)";')
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file to answer with."""
+class FoundFile:
+    """A file to send."""
 
     file: Path
     gated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """Another address of this site: a permanent redirect."""
+class Redirect:
+    """A permanent redirect to another URL of this site."""
 
     location: str  # site-absolute, percent-encoded
 
 
 def decode_path(raw: bytes) -> str | None:
-    """Return the path of a request target as NGINX understands it; None for one that is refused.
+    """Return the path of a request target as NGINX decodes it; None for a refused one.
 
-    Percent escapes are resolved once and slashes merged. What climbs (``..``),
-    in whatever disguise, and what no file name can hold is refused, where NGINX
-    would resolve the one and pass the other on.
+    Percent escapes are decoded once and slashes merged. ``..`` in any encoding, and
+    bytes that no file name can hold, are refused, where NGINX would resolve the
+    one and pass on the other.
     """
     if re.search(rb"%(?![0-9A-Fa-f]{2})", raw):
         return None
@@ -57,41 +57,41 @@ def decode_path(raw: bytes) -> str | None:
     return re.sub(r"/{2,}", "/", path)
 
 
-def find_file(tree: Path, aliases: Mapping[str, str], path: str) -> Found | Moved | None:
-    """Return what *path* means in *tree*; None for nothing at all."""
+def resolve_path(tree: Path, aliases: Mapping[str, str], path: str) -> FoundFile | Redirect | None:
+    """Return the file or the redirect of *path* in *tree*; None when it is not found."""
     gated = is_gated_path(path)
     keys = (f"members {_lower(path)}", _lower(path)) if gated else (_lower(path),)
     if target := next((aliases[key] for key in keys if key in aliases), None):
-        return Moved(target)
+        return Redirect(target)
     root = tree / (GATED if gated else PUBLIC)
     if path.endswith("/"):
         file = _file(root, path[1:] + INDEX)
-        return Found(file, gated=gated) if file else None
+        return FoundFile(file, gated=gated) if file else None
     if path in ERROR_PAGES:
         return None
     if file := _file(root, path[1:]):
         if file.name == INDEX:
-            return Moved(quote(path.removesuffix(INDEX)))
-        return Found(file, gated=gated)
-    return Moved(quote(path) + "/") if _file(root, f"{path[1:]}/{INDEX}") else None
+            return Redirect(quote(path.removesuffix(INDEX)))
+        return FoundFile(file, gated=gated)
+    return Redirect(quote(path) + "/") if _file(root, f"{path[1:]}/{INDEX}") else None
 
 
-def error_page(tree: Path, status: int) -> Path | None:
-    """Return the theme's page for *status*, if there is one."""
+def error_page_file(tree: Path, status: int) -> Path | None:
+    """Return the theme's page for *status*; None without one."""
     return _file(tree / PUBLIC, f"{status}.html")
 
 
 def _file(root: Path, name: str) -> Path | None:
-    """Return the plain file *name* of *root*; None where there is none, or a link on the way."""
+    """Return the regular file *name* of *root*; None without one, and through a symbolic link."""
     try:
-        place = root.resolve(strict=True) / name
-        return place if place.resolve(strict=True) == place and place.is_file() else None
-    except (OSError, RuntimeError):  # not there, too long, a circle of links
+        file = root.resolve(strict=True) / name
+        return file if file.resolve(strict=True) == file and file.is_file() else None
+    except (OSError, RuntimeError):  # not found, too long, a loop of links
         return None
 
 
 def read_aliases(file: Path) -> dict[str, str]:
-    """Read the map that the build writes for NGINX, which looks strings up in any case."""
+    """Read the aliases map that the build writes for NGINX; keys are in lower case."""
     text = file.read_text(encoding="utf-8")
     rows = ((_plain(row[1]), _plain(row[2])) for row in _ROW.finditer(text))
     return {_lower(alias): target for alias, target in rows}

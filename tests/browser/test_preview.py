@@ -77,7 +77,7 @@ def test_the_page_follows_each_save_and_shows_faults(tmp_path: Path, author: Aut
         expect(panel.get_by_role("heading")).to_have_text("2 faults")
         expect(panel.locator(".place")).to_have_text(["content/posts/one.md:3", "content/posts/one.md:4"])
         expect(panel.locator(".text").first).to_have_text("date 'tomorrow' is not a date")
-        expect(panel.locator(".remedy").last).to_have_text("did you mean tags?")
+        expect(panel.locator(".fix").last).to_have_text("did you mean tags?")
         expect(text).to_contain_text("The second version")
         page.get_by_role("link", name="About").first.click()  # other pages still work
         expect(page).to_have_url(f"{one.url}/about/")

@@ -126,7 +126,7 @@ def test_nginx_follows_the_site_and_ends_with_the_preview(tmp_path: Path) -> Non
     need("nginx")
     site = site_of(tmp_path)
     with running(site, "--nginx") as one:
-        assert "no live reload" in one.said
+        assert "without live reload" in one.said
         assert SCRIPT not in one.get("/").text
         write(site / "content/posts/one.md", POST.replace("/old/", "/older/").replace("first", "second"))
         until(lambda: one.get("/older/").status == 301)
@@ -152,7 +152,7 @@ def test_an_nginx_that_ends_is_an_error(tmp_path: Path) -> None:
         stream.write("nonsense on;\n")
     done = pipelines(site, "serve", "--nginx", "--port", str(free_port()))
     assert done.returncode == 1
-    assert re.search(r'^error: NGINX has ended: .*unknown directive "nonsense"', done.stderr, re.M)
+    assert re.search(r'^error: NGINX has exited: .*unknown directive "nonsense"', done.stderr, re.M)
 
 
 def test_without_nginx_the_way_to_install_it_is_told(

@@ -103,12 +103,12 @@ def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
         (["--", "-x@"], {}, "error: '-x@' is not a mail address; write it as name@example.org\n"),
         (
             ["ann@example.org"], {"LOGIN_MAIL_PRT": "1", "LOGIN_PROXY": "maybe"},
-            "error: the environment does not fit the login:\n"
+            "error: the login's environment is invalid:\n"
             "LOGIN_MAIL_PRT: unknown; did you mean LOGIN_MAIL_PORT?\nLOGIN_PROXY: write yes or no\n",
         ),
         (
             ["ann@example.org"], {"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:1/x"},
-            r"error: the database of the login: .*; look at DATABASE_URL, or at var/login\.sqlite3\n",
+            r"error: the database of the login: .*; check DATABASE_URL, or var/login\.sqlite3\n",
         ),
         (
             ["ann@example.org"], {"LOGIN_MAIL_HOST": "127.0.0.1", "LOGIN_MAIL_PORT": "1"},

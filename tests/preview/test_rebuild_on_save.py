@@ -19,7 +19,7 @@ from pipelines.core.results import SiteResult
 from pipelines.preview import builder, watch
 from pipelines.preview.build_state import BuildState
 from pipelines.preview.builder import Builder
-from pipelines.preview.headers import SECURITY
+from pipelines.preview.headers import SECURITY_HEADERS
 from pipelines.preview.server import serve_preview
 from pipelines.preview.sockets import listen_on
 from pipelines.site.cache import Cache
@@ -52,17 +52,17 @@ def test_a_saved_edit_is_built_and_told(tmp_path: Path) -> None:
 
         write(post, POST.replace("tags:", "tagz:"))
         environ = events.next()
-        assert (environ["number"], environ["heading"], environ["note"]) == (3, "1 fault", "")
+        assert (environ["number"], environ["summary"], environ["error"]) == (3, "1 fault", "")
         assert environ["faults"] == [
             {
                 "path": "content/posts/one.md",
                 "line": 4,
                 "text": "unknown key 'tagz'",
-                "remedy": "did you mean tags?",
+                "fix": "did you mean tags?",
             }
         ]
-        assert "second version" in one.get("/posts/one/").text  # the last good page stays
-        until(lambda: "1 fault; the last good page stays" in one.said)
+        assert "second version" in one.get("/posts/one/").text  # the last good tree stays
+        until(lambda: "1 fault; the last good pages stay" in one.said)
         line = "  content/posts/one.md:4: unknown key 'tagz'; did you mean tags?\n"
         until(lambda: one.said.count(line) == 1)
 
@@ -85,13 +85,13 @@ def test_without_a_good_build_the_faults_are_the_page(tmp_path: Path) -> None:
         page = one.get("/posts/one/")
         assert page.status == 500
         assert page.headers["cache-control"] == "no-store"
-        assert {name: page.headers.get(name.lower()) for name in SECURITY} == SECURITY
+        assert {name: page.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
         assert 'content/posts/one.md<span class="line">:3</span>' in page.text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
         assert "<script>alert" not in page.text
         assert '<script src="/_preview/reload.js"' in page.text
         with one.events() as events:
-            assert events.next()["heading"] == "1 fault"
+            assert events.next()["summary"] == "1 fault"
             write(site / "content/posts/one.md", POST)
             assert events.next() == {"number": 2}
         assert one.get("/posts/one/").status == 200
@@ -192,10 +192,10 @@ class Making:
         self.begun.release()
         assert self.go.acquire(timeout=30)
         progress.phase("render", 0)
-        end = self.ends.pop(0) if self.ends else "d"
-        if isinstance(end, BaseException):
-            raise end
-        return result(end)
+        stop = self.ends.pop(0) if self.ends else "d"
+        if isinstance(stop, BaseException):
+            raise stop
+        return result(stop)
 
 
 class Thread:
@@ -212,9 +212,9 @@ class Thread:
         self.states.append(state)
         self.came.release()
 
-    def finish(self, end: BaseException | str = "d") -> BuildState:
+    def finish(self, stop: BaseException | str = "d") -> BuildState:
         """Let the build that is running end."""
-        self.making.ends.append(end)
+        self.making.ends.append(stop)
         assert self.making.begun.acquire(timeout=30)
         self.making.go.release()
         assert self.came.acquire(timeout=30)
@@ -226,14 +226,14 @@ def thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Thread]:
     one = Thread(preview_site(tmp_path), monkeypatch)
     yield one
     one.making.go.release(100)
-    one.builder.end(30)
+    one.builder.stop(30)
 
 
 def test_changes_during_a_build_lead_to_one_more(thread: Thread) -> None:
     assert thread.making.begun.acquire(timeout=30)
     thread.making.begun.release()
     for name in ("a", "b", "c"):
-        thread.builder.ask([name])
+        thread.builder.request_build([name])
     assert thread.finish().number == 1
     assert thread.finish("e").number == 2
     until(lambda: thread.said[-1].endswith("s  a, b, c"))
@@ -245,14 +245,14 @@ def test_changes_during_a_build_lead_to_one_more(thread: Thread) -> None:
 def test_a_fault_of_the_program_itself_ends_nothing(thread: Thread, error: BaseException) -> None:
     """The browser gets a note, the terminal the traceback, and the next build is made."""
     good = thread.finish()
-    thread.builder.ask(["x"])
+    thread.builder.request_build(["x"])
     state = thread.finish(error)
-    assert state.good is good.good
-    assert state.note.startswith(type(error).__name__)
-    assert "Traceback" not in state.note
+    assert state.last_good is good.last_good
+    assert state.error.startswith(type(error).__name__)
+    assert "Traceback" not in state.error
     until(lambda: "Traceback (most recent call last)" in "\n".join(thread.said))
-    thread.builder.ask(["x"])
-    assert not thread.finish().broken
+    thread.builder.request_build(["x"])
+    assert not thread.finish().failed
 
 
 def test_a_save_right_after_the_first_build_harms_nothing(
@@ -269,30 +269,30 @@ def test_a_save_right_after_the_first_build_harms_nothing(
     with pytest.MonkeyPatch.context() as patch:
         thread = Thread(preview_site(tmp_path), patch)
         assert thread.finish().faults == (fault,)
-        thread.builder.ask(["site.toml"])
-        assert not thread.finish().broken
+        thread.builder.request_build(["site.toml"])
+        assert not thread.finish().failed
         until(lambda: any(line.startswith("drafts and posts not due: /posts/d") for line in thread.said))
-        thread.builder.end(30)
+        thread.builder.stop(30)
 
 
 def test_what_a_tool_reports_is_shown_as_it_is(thread: Thread) -> None:
     state = thread.finish(PipelineError("preview: the disk is full\nmake room"))
-    assert (state.note, state.heading) == ("preview: the disk is full\nmake room", "The build failed")
-    assert state.broken
+    assert (state.error, state.summary) == ("preview: the disk is full\nmake room", "The build failed")
+    assert state.failed
     until(lambda: thread.said[-2:] == ["  preview: the disk is full", "  make room"])
 
 
 def test_an_unchanged_site_is_said_to_be_unchanged(thread: Thread) -> None:
     thread.finish("d")
-    thread.builder.ask(["content/a.md"])
+    thread.builder.request_build(["content/a.md"])
     thread.finish("d")
-    until(lambda: thread.said[-1].endswith("content/a.md; the pages are as they were"))
+    until(lambda: thread.said[-1].endswith("content/a.md; no page changed"))
 
 
 def test_a_build_that_runs_is_left_at_the_end(thread: Thread) -> None:
     assert thread.making.begun.acquire(timeout=30)
     threading.Timer(0.1, thread.making.go.release).start()
-    assert thread.builder.end(30)
+    assert thread.builder.stop(30)
     assert thread.states == []
 
 
@@ -300,7 +300,7 @@ def test_source_errors_reach_the_state(thread: Thread) -> None:
     faults = [Fault("content/b.md", 2, "b", "mend"), Fault("content/a.md", 1, "a", "mend")]
     state = thread.finish(SourceError(faults))
     assert [fault.path for fault in state.faults] == ["content/a.md", "content/b.md"]
-    assert state.heading == "2 faults"
+    assert state.summary == "2 faults"
     until(lambda: "  content/a.md:1: a; mend" in thread.said)
 
 
@@ -363,7 +363,7 @@ def test_a_busy_port_names_one_that_is_free(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         done = run_cli(site, "serve", "--port", str(port))
     environ = re.fullmatch(
-        rf"error: port {port} is busy; port (\d+) is free: make serve PORT=\1\n", done.stderr
+        rf"error: port {port} is in use; port (\d+) is free: make serve PORT=\1\n", done.stderr
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert environ
@@ -378,7 +378,7 @@ def test_a_port_that_is_taken_on_one_address_is_busy() -> None:
         other.bind(("::1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(PipelineError, match=f"port {port} is busy; port \\d+ is free"):
+        with pytest.raises(PipelineError, match=f"port {port} is in use; port \\d+ is free"):
             listen_on(port)
 
 
@@ -401,7 +401,8 @@ def test_a_system_that_watches_no_more_files_is_told_so(
 
     monkeypatch.setattr(watch, "awatch", refuse)
     with pytest.raises(
-        PipelineError, match=r"cannot be noticed \(OS file watch limit reached\); on Linux raise"
+        PipelineError,
+        match=r"changed files cannot be watched \(OS file watch limit reached\); on Linux raise",
     ):
         serve_preview(preview_site(tmp_path), free_port(), environ={}, clock=time.time, log=lambda line: None)
 

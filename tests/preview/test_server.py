@@ -19,8 +19,8 @@ from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, PipelineError
 from pipelines.preview import error_page, urls
 from pipelines.preview.app import App
-from pipelines.preview.build_state import BuildState, LastBuild, StateBoard
-from pipelines.preview.headers import SECURITY, content_type
+from pipelines.preview.build_state import BuildState, GoodBuild, StateBroadcaster
+from pipelines.preview.headers import SECURITY_HEADERS, content_type
 from pipelines.preview.login_api import LoginApi
 from pipelines.site.output import machine_files
 from tests.support import loopback_addresses
@@ -102,8 +102,8 @@ def tree(tmp_path: Path) -> Path:
 )  # fmt: skip
 def test_an_address_means_what_it_will_mean_under_nginx(tree: Path, path: str, meaning: str | None) -> None:
     """A page has one address; a link out of the tree leads nowhere."""
-    found = urls.find_file(tree, {"/old/": "/tech/", "members /members/was": "/members/x/"}, path)
-    if isinstance(found, urls.Moved):
+    found = urls.resolve_path(tree, {"/old/": "/tech/", "members /members/was": "/members/x/"}, path)
+    if isinstance(found, urls.Redirect):
         assert meaning == f"-> {found.location}"
     else:
         assert (found.file.relative_to(tree).as_posix() if found else None) == meaning
@@ -188,7 +188,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_each_address_has_its_status_and_type(shown: Running, path: str, status: int, kind: str) -> None:
     answer = shown.get(path)
     assert (answer.status, answer.headers["content-type"]) == (status, kind)
-    assert {name: answer.headers.get(name.lower()) for name in SECURITY} == SECURITY
+    assert {name: answer.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_the_terminal_is_told_the_address_then_the_drafts(shown: Running) -> Non
     shown.get("/")
     until(lambda: len(shown.said.splitlines()) >= 3)
     first, built, drafts = shown.said.splitlines()[:3]
-    assert first == f"http://localhost:{shown.port}/  (Ctrl-C ends it)"
+    assert first == f"http://localhost:{shown.port}/  (Ctrl-C stops it)"
     assert re.fullmatch(r"\d\d:\d\d:\d\d  \d+ pages in \d+\.\d\d s", built)
     assert drafts == "drafts and posts not due: /posts/draft/ (draft), /posts/later/ (scheduled)"
 
@@ -337,13 +337,16 @@ def ask(app: App, path: str, method: str = "GET", headers: Mapping[str, str] | N
     return asyncio.run(one())
 
 
+Broadcasts = Callable[..., StateBroadcaster]
+
+
 @pytest.fixture
-def board(tmp_path: Path) -> Callable[..., StateBoard]:
+def broadcaster(tmp_path: Path) -> Broadcasts:
     site = config.load_config(preview_site(tmp_path))
 
-    def make(**changes: object) -> StateBoard:
-        one = StateBoard()
-        one.post(BuildState(1, LastBuild(result(), replace(site, **changes), {})))  # type: ignore[arg-type]
+    def make(**changes: object) -> StateBroadcaster:
+        one = StateBroadcaster()
+        one.publish(BuildState(1, GoodBuild(result(), replace(site, **changes), {})))  # type: ignore[arg-type]
         return one
 
     return make
@@ -362,15 +365,15 @@ class Down(LoginApi):
 
 @pytest.mark.parametrize("path", ["/_allauth/browser/v1/config", "/accounts/x/", "/admin/", "/members/x/"])
 def test_a_login_that_does_not_run_is_said_and_opens_nothing(
-    tmp_path: Path, board: Callable[..., StateBoard], path: str
+    tmp_path: Path, broadcaster: Broadcasts, path: str
 ) -> None:
     write(tmp_path / "public/503.html", "<body>down</body>")
     write(tmp_path / "gated/members/x/index.html", "secret")
-    answer = ask(App(tmp_path, board(login=True), Down()), path)
+    answer = ask(App(tmp_path, broadcaster(login=True), Down()), path)
     assert answer.status_code == 503
     assert "The login API does not run: the database sleeps; wake it" in answer.text
     assert "secret" not in answer.text
-    assert ask(App(tmp_path, board(login=False), Down()), path).status_code == 404
+    assert ask(App(tmp_path, broadcaster(login=False), Down()), path).status_code == 404
 
 
 class Says(Down):
@@ -395,16 +398,16 @@ class Says(Down):
     [(204, 200), (200, 503), (301, 503), (304, 503), (401, 401), (403, 403), (404, 503), (500, 503)],
 )
 def test_nothing_but_204_opens_the_gate(
-    tmp_path: Path, board: Callable[..., StateBoard], said: int, status: int
+    tmp_path: Path, broadcaster: Broadcasts, said: int, status: int
 ) -> None:
     write(tmp_path / "gated/members/x/index.html", "secret")
     login = Says(said)
-    answer = ask(App(tmp_path, board(login=True), login), "/members/x/")
+    answer = ask(App(tmp_path, broadcaster(login=True), login), "/members/x/")
     assert (answer.status_code, "secret" in answer.text) == (status, status == 200)
     assert [path for path, _ in login.asked] == ["/_gate"]
 
 
-def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, board: Callable[..., StateBoard]) -> None:
+def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, broadcaster: Broadcasts) -> None:
     login = Says(204)
     forged = {
         "X-Forwarded-Host": "evil.example",
@@ -412,7 +415,7 @@ def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, board: Calla
         "Remote-User": "me",
         "Forwarded": "x",
     }
-    ask(App(tmp_path, board(login=True), login), "/admin/", headers={**forged, "Cookie": "a=b"})
+    ask(App(tmp_path, broadcaster(login=True), login), "/admin/", headers={**forged, "Cookie": "a=b"})
     (question, asked), (path, environ) = login.asked
     assert (question, path) == ("/_gate/staff", "/admin/")
     assert asked == {b"host": b"localhost", b"cookie": b"a=b"}
@@ -420,18 +423,18 @@ def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, board: Calla
     assert {name.lower().encode() for name in forged} & set(environ) == {b"x-real-ip"}
 
 
-def test_a_tree_that_was_taken_away_is_no_crash(tmp_path: Path, board: Callable[..., StateBoard]) -> None:
+def test_a_tree_that_was_taken_away_is_no_crash(tmp_path: Path, broadcaster: Broadcasts) -> None:
     """make clean, while the preview runs."""
-    answer = ask(App(tmp_path / "gone", board(), Down()), "/")
-    assert (answer.status_code, answer.text) == (404, "no such page\n")
+    answer = ask(App(tmp_path / "gone", broadcaster(), Down()), "/")
+    assert (answer.status_code, answer.text) == (404, "not found\n")
 
 
 def test_text_of_faults_is_escaped_everywhere() -> None:
     fault = Fault("<i>.md", 3, "<b>&", '"<u>')
-    page = error_page.findings_page(BuildState(1, None, (fault,), "<pre>")).decode()
+    page = error_page.faults_page(BuildState(1, None, (fault,), "<pre>")).decode()
     assert [tag for tag in ("<i>", "<b>", "<u>", "<pre>&") if tag in page] == []
     assert "&lt;i&gt;.md" in page
-    assert "innerHTML" not in ask(App(Path("none"), StateBoard(), Down()), "/_preview/reload.js").text
+    assert "innerHTML" not in ask(App(Path("none"), StateBroadcaster(), Down()), "/_preview/reload.js").text
 
 
 def test_every_type_is_the_same_on_every_machine() -> None:

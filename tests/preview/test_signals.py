@@ -40,10 +40,10 @@ def test_children_of_tests_get_default_signals() -> None:
 @pytest.mark.parametrize(
     ("ignore", "ended_by", "kept_by", "hint"),
     [
-        ("pass",     signal.SIGINT,  None,          "(Ctrl-C ends it)"),
-        ("pass",     signal.SIGHUP,  None,          "(Ctrl-C ends it)"),
-        (BACKGROUND, signal.SIGTERM, signal.SIGINT, "(kill {} ends it)"),
-        (NOHUP,      signal.SIGINT,  signal.SIGHUP, "(Ctrl-C ends it)"),
+        ("pass",     signal.SIGINT,  None,          "(Ctrl-C stops it)"),
+        ("pass",     signal.SIGHUP,  None,          "(Ctrl-C stops it)"),
+        (BACKGROUND, signal.SIGTERM, signal.SIGINT, "(kill {} stops it)"),
+        (NOHUP,      signal.SIGINT,  signal.SIGHUP, "(Ctrl-C stops it)"),
     ],
 )  # fmt: skip
 def test_the_preview_ends_by_what_its_caller_left_it(

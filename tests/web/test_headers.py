@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.preview.headers import SECURITY
+from pipelines.preview.headers import SECURITY_HEADERS
 from tests.fakes.upstream import Upstream
 from tests.web.conftest import Start
 from tests.web.server import NGINX, WebServer
 
 ALWAYS = {
-    **SECURITY,
+    **SECURITY_HEADERS,
     "Permissions-Policy": (
         "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
     ),
@@ -262,6 +262,8 @@ def test_a_cluster_may_add_to_the_policy(start: Start) -> None:
         policy = web.get("/").headers["content-security-policy"]
     assert (
         policy
-        == SECURITY["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self' https://img.example")
+        == SECURITY_HEADERS["Content-Security-Policy"].replace(
+            "img-src 'self'", "img-src 'self' https://img.example"
+        )
         + "; media-src 'self'"
     )
