@@ -1,4 +1,4 @@
-"""The documents are true: their commands exist, their examples work, their links lead somewhere."""
+"""Documents: named commands exist, examples work, links resolve."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def targets() -> set[str]:
 
 
 @pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)
-def test_every_make_target_that_is_named_exists(file: Path) -> None:
+def test_every_named_make_target_exists(file: Path) -> None:
     named = set(re.findall(r"`make ([a-z-]+)", text_of(file)))
     for block in blocks(file, "sh"):
         named |= set(re.findall(r"^make ([a-z-]+)", block, re.M))
@@ -40,15 +40,15 @@ def test_every_make_target_that_is_named_exists(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", GUIDES, ids=lambda file: file.name)
-def test_every_command_that_is_named_exists(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each `python -m pipelines …` of a block is taken by the real parser."""
+def test_every_named_command_exists(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The real parser accepts each `python -m pipelines …` of a block."""
     for block in blocks(file, "sh"):
         for line in re.findall(r"^python -m pipelines ([^#<\n]+)", block, re.M):
             assert cli.parser().parse_args(line.split()).run
 
 
 @pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)
-def test_links_between_documents_lead_somewhere(file: Path) -> None:
+def test_links_between_documents_resolve(file: Path) -> None:
     prose = re.sub(r"^(`{3,4}).*?^\1$", "", text_of(file), flags=re.M | re.S)
     links = re.findall(r"\]\(([^)#\s]+)\)", re.sub(r"`[^`\n]*`", "", prose))
     paths = [link for link in links if not re.match(r"[a-z]+:", link)]
@@ -56,12 +56,12 @@ def test_links_between_documents_lead_somewhere(file: Path) -> None:
 
 
 def test_the_makefile_lists_every_target() -> None:
-    """`make help` is made of the comments: a target without one would be hidden."""
+    """`make help` prints the comments: it hides a target without one."""
     listed = set(re.findall(r"^([a-z-]+):.*## ", text_of(ROOT / "Makefile"), re.M))
     assert targets() - listed == set()
 
 
-def test_the_example_of_front_matter_holds_every_key_and_is_good() -> None:
+def test_the_front_matter_example_has_every_key_and_is_valid() -> None:
     example = blocks(ROOT / "docs" / "author.md", "yaml")[0]
     source = front_matter.split_front_matter(example, "example.md")
     parsed = metadata.parse_metadata(source.entries, "example.md", timezone="Europe/Berlin")
@@ -69,8 +69,8 @@ def test_the_example_of_front_matter_holds_every_key_and_is_good() -> None:
     assert parsed.title == "What the page is called"
 
 
-def test_the_example_of_markdown_builds(tmp_path: Path) -> None:
-    """What the guide shows goes through the build as it stands there."""
+def test_the_markdown_example_builds(tmp_path: Path) -> None:
+    """The build accepts the example of the guide unchanged."""
     examples = blocks(ROOT / "docs" / "author.md", "markdown")
     text = next(block for block in examples if "hl_lines" in block)
     head = "---\ntitle: Examples\ndate: 2026-01-01\n---\n"
@@ -92,9 +92,7 @@ def test_the_example_of_markdown_builds(tmp_path: Path) -> None:
         assert sign in page
 
 
-def test_the_faults_that_the_guide_shows_are_the_real_ones(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_faults_in_the_guide_are_real(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     post = "---\ntitle: Equal bytes\ntag: Python\ndate: 2026-01-01\n---\n"
     link = "---\ntitle: Links\ndate: 2026-01-01\n---\n" + "\n" * 36 + "[x](equal-byte.md)\n"
     about = "---\ntitle: About\n---\nText.\n"
@@ -110,8 +108,8 @@ def test_the_faults_that_the_guide_shows_are_the_real_ones(
     assert real.splitlines() == blocks(ROOT / "docs" / "author.md", "text")[0].splitlines()
 
 
-def test_decision_records_tell_price_and_end() -> None:
-    """A record without its cost is an advertisement; one without an end is a law."""
+def test_decision_records_state_cost_and_end() -> None:
+    """Each record has its decision, its cost, and when to revisit it; numbers have no gap."""
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     lacking = [
         (record.name, part)
