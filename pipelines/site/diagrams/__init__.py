@@ -1,1 +1,1 @@
-"""Render PlantUML to SVG that is committed, and put that SVG into pages."""
+"""Render PlantUML to committed SVG files, and inline them into pages."""

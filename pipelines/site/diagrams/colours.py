@@ -1,15 +1,15 @@
-"""From a colour that PlantUML drew to a role that the theme colours, in light and in dark.
+"""Map each colour of PlantUML's output to a CSS class, which the theme styles in light and dark.
 
-The rule: an author's colour chooses the hue, the theme chooses the shade. So every
-text stays readable on every surface, in both, and nobody has to pick colours twice.
+The author's colour selects the hue, the theme selects the shade. Every text is
+readable on every surface, and authors choose colours only once.
 
     grey    text: text.  line: line, or faint when pale.
             surface: paper (white), fill (pale) or strong.
-    others  one of eight hues. Text and lines take its dark shade (light shade in the
-            dark), surfaces its pale one (deep one in the dark).
+    others  one of eight hues. Text and lines use its dark shade (light in dark mode),
+            surfaces its pale shade (deep in dark mode).
 
-A shape that is filled in its own line's colour and has no text on it is ink: an
-arrow head, a bar, a dot. So is a dark grey one. No reads, no writes, no network.
+A solid shape ("ink") is filled in the colour of its line and has no text on it: an arrow
+head, a bar, a dot. So is a dark grey shape. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from __future__ import annotations
 import colorsys
 import re
 
-# Upper bound of each hue in degrees; red closes the circle.
+# Upper bound of each hue in degrees; red is at both ends.
 _HUES = (
     (15, "red"), (46, "orange"), (70, "yellow"), (160, "green"), (200, "teal"),
     (255, "blue"), (300, "purple"), (345, "pink"), (360, "red"),
 )  # fmt: skip
 
-# What stands in the file for viewers without the theme: the light shades.
+# Presentation attributes for viewers without the theme: the light shades.
 DARK_SHADES = {
     "red": "#b3261e", "orange": "#964600", "yellow": "#6b5600", "green": "#1d662a",
     "teal": "#00625f", "blue": "#1a57ad", "purple": "#663cab", "pink": "#a02766",
@@ -41,20 +41,20 @@ FALLBACK_COLOURS = {
     **{f"d-fill-{hue}": tint for hue, tint in PALE_SHADES.items()},
 }  # fmt: skip
 
-# PlantUML's own colours that the rule alone would read as an author's.
+# Default colours of PlantUML that are not an author's choice.
 _PLANTUML_DEFAULTS = {(0xE2, 0xE2, 0xF0): "d-fill", (0xFE, 0xFF, 0xDD): "d-note"}
 
 Colour = tuple[int, int, int]  # red, green and blue from 0 to 255
 
-_GREY_CHROMA = 0.05  # a smaller distance between the strongest and the weakest channel is grey
+_GREY_CHROMA = 0.05  # below this difference of the strongest and the weakest channel, a colour is grey
 
 
 class UnknownColourError(ValueError):
-    """PlantUML wrote a colour in a form that was never seen."""
+    """PlantUML wrote a colour in an unknown notation."""
 
 
 def parse_colour(value: str) -> Colour | None:
-    """Return red, green and blue from 0 to 255; None for nothing or almost nothing."""
+    """Return red, green and blue from 0 to 255; None for a transparent colour (alpha below 10 %)."""
     value = value.strip().lower()
     if value in ("none", "transparent", ""):
         return None
@@ -68,7 +68,7 @@ def parse_colour(value: str) -> Colour | None:
 
 
 def hue_name(colour: Colour) -> str:
-    """Return the name of *colour*'s hue; "" for a grey."""
+    """Return the hue of *colour*; "" for a grey."""
     if (max(colour) - min(colour)) / 255 < _GREY_CHROMA:
         return ""
     degrees = colorsys.rgb_to_hls(*(channel / 255 for channel in colour))[0] * 360
@@ -76,30 +76,30 @@ def hue_name(colour: Colour) -> str:
 
 
 def lightness(colour: Colour) -> float:
-    """Return how light *colour* looks, from 0 to 1 (luma of ITU-R BT.709)."""
+    """Return the luma of *colour* (ITU-R BT.709), from 0 to 1."""
     red, green, blue = colour
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
 
 
 def text_class(colour: Colour) -> str:
-    """Return the class of a text."""
+    """Return the CSS class of a text."""
     return f"d-text-{name}" if (name := hue_name(colour)) else "d-text"
 
 
 def line_class(colour: Colour) -> str:
-    """Return the class of a line."""
+    """Return the CSS class of a line."""
     if name := hue_name(colour):
         return f"d-line-{name}"
     return "d-faint" if lightness(colour) > 0.7 else "d-line"
 
 
 def solid_class(colour: Colour) -> str:
-    """Return the class of a solid shape."""
+    """Return the CSS class of a solid shape."""
     return f"d-ink-{name}" if (name := hue_name(colour)) else "d-ink"
 
 
 def surface_class(colour: Colour) -> str:
-    """Return the class of what lies under text."""
+    """Return the CSS class of a shape behind text."""
     if colour in _PLANTUML_DEFAULTS:
         return _PLANTUML_DEFAULTS[colour]
     if name := hue_name(colour):

@@ -1,12 +1,12 @@
-"""Let PlantUML draw, in a sandbox.
+"""Run PlantUML in a sandbox.
 
-Reads PlantUML's jar in node_modules/. Writes into a temporary folder of its own.
-Network: none; where the kernel allows it, PlantUML has not even a network interface.
+Reads PlantUML's jar in node_modules/. Writes to a temporary directory. No network:
+PlantUML runs in a network namespace of its own if the kernel allows it.
 
-PlantUML's language can read files, addresses and variables. Its profile SANDBOX keeps
-it from all of them; behind that stand an environment without secrets, a working folder
-that holds the sources alone, limits of time and memory, and a network namespace (made
-without privilege, so not in every container).
+PlantUML's language can read files, URLs and environment variables. Its security
+profile SANDBOX forbids that. Further layers are an environment without secrets, a
+working directory with only the sources, limits of time and memory, and the network
+namespace (unprivileged, so not available in every container).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 from pipelines.core.errors import ToolError
 from pipelines.tools import shell
 
-TIMEOUT = 20.0  # a diagram takes a fraction of one; the JVM's start takes one or two
-HEAP_MEGABYTES = 512  # of heap; what stops a source that grows without end
+TIMEOUT = 20.0  # seconds; a diagram takes less than one, the start of the JVM up to two
+HEAP_MEGABYTES = 512  # JVM heap; stops a source that grows endlessly
 
-# Liberation Sans measures as Arial and Helvetica do, so a label fits its box in most
-# browsers; without it Java takes another font and textLength stretches the letters.
+# Liberation Sans has the metrics of Arial and Helvetica, so labels fit their boxes in most
+# browsers. With another font, textLength would stretch the letters.
 _CONFIG = """\
 skinparam defaultFontName Liberation Sans
 """
@@ -32,70 +32,70 @@ skinparam defaultFontName Liberation Sans
 
 @dataclass(frozen=True, slots=True)
 class PlantUmlError:
-    """Why PlantUML did not draw a block."""
+    """Why PlantUML did not render a block."""
 
-    line: int  # of the block, counted from 1; 0 when it does not say
+    line: int  # of the block, counted from 1; 0 if unknown
     text: str
 
 
 def draw_diagrams(project: Path, blocks: Mapping[str, str], progress: Callable[[str], None]) \
         -> dict[str, bytes | PlantUmlError]:  # fmt: skip
-    """Return the SVG, or the complaint, for each block of PlantUML.
+    """Return the SVG, or the error, of each block of PlantUML.
 
-    *blocks* are keyed by a name of letters and digits. One JVM draws all of them;
-    those that it leaves behind when it hangs or dies are tried once more alone.
-    Raises ToolError when Java or PlantUML is missing or does not run.
+    *blocks* are keyed by a name of letters and digits. One JVM renders all of them;
+    if it hangs or crashes, each missing block is retried alone. Raises ToolError if
+    Java or PlantUML is missing or does not start.
     """
     command: list[str | Path] = [*_network_namespace(progress), *_java_command(), "-jar", _jar(project)]
-    drawn, last = _run_plantuml(command, blocks)
+    drawn, output_of_last_run = _run_plantuml(command, blocks)
     for key in [key for key in blocks if key not in drawn]:
         if len(blocks) > 1:
-            again, last = _run_plantuml(command, {key: blocks[key]})
-            drawn.update(again)
+            retried, output_of_last_run = _run_plantuml(command, {key: blocks[key]})
+            drawn.update(retried)
         if key not in drawn:
-            drawn[key] = PlantUmlError(0, _failure_reason(last))
+            drawn[key] = PlantUmlError(0, _failure_reason(output_of_last_run))
     return drawn
 
 
-def _failure_reason(said: str) -> str:
-    if "gave no result" in said:
+def _failure_reason(output: str) -> str:
+    if "gave no result" in output:
         return f"PlantUML took over {TIMEOUT:g} s on this diagram"
-    # Its own statuses: 100, no diagram found, and 200, errors in diagrams. A crash gives both.
-    if not said or re.search(r"exit status (?:100|200)\b", said):
+    # Exit statuses of PlantUML: 100 no diagram, 200 errors in diagrams; a crash returns both.
+    if not output or re.search(r"exit status (?:100|200)\b", output):
         return "PlantUML crashed, or ran out of memory, on this diagram"
-    raise ToolError(f"PlantUML does not run: {said}")
+    raise ToolError(f"PlantUML does not run: {output}")
 
 
 def _run_plantuml(command: Sequence[str | Path], blocks: Mapping[str, str]) \
         -> tuple[dict[str, bytes | PlantUmlError], str]:  # fmt: skip
-    """Run PlantUML once; return what it drew or refused, and its last words."""
+    """Run PlantUML once; return SVGs and errors by key, and its error output."""
     with tempfile.TemporaryDirectory(prefix="diagrams-") as name:
-        home, folder = Path(name), Path(name, "in")
+        directory, folder = Path(name), Path(name, "in")
         folder.mkdir()
-        (home / "look.txt").write_text(_CONFIG, "utf-8")
+        (directory / "config.txt").write_text(_CONFIG, "utf-8")
         for key, text in blocks.items():
             (folder / f"{key}.puml").write_text(text, "utf-8")
-        said = ""
+        output = ""
         try:
             shell.run_program(
                 [*command, "-charset", "UTF-8", "-tsvg", "-nometadata", "-noerror", "-stdrpt:2",
-                 "-Playout=smetana", "-config", home / "look.txt",
+                 "-Playout=smetana", "-config", directory / "config.txt",
                  *(f"{key}.puml" for key in blocks)],
                 timeout=TIMEOUT + len(blocks) - 1,
-                env=_environment(home),
+                env=_environment(directory),
                 clean_env=True,
                 cwd=folder,
             )  # fmt: skip
-        except ToolError as failed:  # also when a single one of them has an error of syntax
-            said = str(failed)
+        except ToolError as failed:  # also for a syntax error in one diagram
+            output = str(failed)
         drawn: dict[str, bytes | PlantUmlError] = {}
-        for key, line, text in re.findall(r"(?:^|\s)(\w+)\.puml:(\d+):error:(.*)", said):
+        for key, line, text in re.findall(r"(?:^|\s)(\w+)\.puml:(\d+):error:(.*)", output):
             text = re.sub(r"\s*\(Assumed diagram type: .*\)$", "", text)
             drawn.setdefault(key, PlantUmlError(int(line), f"PlantUML: {text.rstrip('?')}"))
         for key in blocks:
             if key not in drawn and (svg := folder / f"{key}.svg").is_file():
                 drawn[key] = svg.read_bytes()
-        return drawn, said
+        return drawn, output
 
 
 def _jar(project: Path) -> Path:
@@ -119,22 +119,22 @@ def _java_command() -> list[str]:
     ]  # fmt: skip
 
 
-def _environment(home: Path) -> dict[str, str]:
+def _environment(directory: Path) -> dict[str, str]:
     return {
-        "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+        "HOME": str(directory), "TMPDIR": str(directory), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
         "TZ": "UTC", "PLANTUML_SECURITY_PROFILE": "SANDBOX",
     }  # fmt: skip
 
 
 def _network_namespace(progress: Callable[[str], None]) -> list[str]:
-    """Return the words that start a program without a network, where that is allowed."""
+    """Return the command prefix that runs a program without network, or [] if not permitted."""
     if unshare := shell.find_program("unshare"):
-        words = [unshare, "--user", "--map-root-user", "--net"]
+        prefix = [unshare, "--user", "--map-root-user", "--net"]
         try:
-            shell.run_program([*words, "true"], timeout=10, env={"PATH": "/usr/bin:/bin"}, clean_env=True)
+            shell.run_program([*prefix, "true"], timeout=10, env={"PATH": "/usr/bin:/bin"}, clean_env=True)
         except ToolError:
             pass
         else:
-            return words
-    progress("no network namespace here: PlantUML's own sandbox alone keeps it from the network")
+            return prefix
+    progress("no network namespace available: only PlantUML's own sandbox blocks the network")
     return []

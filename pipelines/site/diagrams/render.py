@@ -1,8 +1,8 @@
-"""Diagrams: PlantUML in, committed SVG out, and the SVG into a page.
+"""Render PlantUML to committed SVG files, and inline them into pages.
 
-`render` is `make diagrams`: reads content/ and node_modules/, writes SVG files beside
-.puml files and under content/diagrams/blocks/; needs Java. The build only calls
-`inline`: reads the committed SVG and refuses a stale one. No network.
+`render_diagrams` (`make diagrams`) reads content/ and node_modules/, writes SVG files
+beside .puml files and below content/diagrams/blocks/, and requires Java. The build only
+calls `inline_diagram`, which reads the committed SVG and rejects a stale one. No network.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ _RENDER_FIX = "run `make diagrams` and commit the result"
 
 
 def inline_diagram(diagram: Diagram, nth: int = 1) -> str:
-    """Return the HTML of *diagram* for a page, which it enters for the *nth* time.
+    """Return the HTML of the *nth* occurrence of *diagram* on a page.
 
-    Raises SourceError when the source is wrong or its committed SVG is missing or stale.
+    Raises SourceError if the source is invalid, or its committed SVG missing or stale.
     """
-    script = parse_diagram(diagram)
-    wrong = _svg_problem(diagram)
-    if wrong:
-        raise SourceError([Fault(diagram.path, diagram.line, wrong, _RENDER_FIX)])
+    parsed_diagram = parse_diagram(diagram)
+    problem = _svg_problem(diagram)
+    if problem:
+        raise SourceError([Fault(diagram.path, diagram.line, problem, _RENDER_FIX)])
     svg = diagram.svg.read_text("utf-8").strip()
-    label = script.name
-    if nth > 1:  # ids and names of regions are unique in a page
+    label = parsed_diagram.name
+    if nth > 1:  # ids and region labels must be unique on a page
         prefix = f"d{source_digest(diagram.source)[:12]}-"
         svg = svg.replace(prefix, f"{prefix}{nth}-")
         label = f"{label} ({nth})"
@@ -60,39 +60,41 @@ def inline_diagram(diagram: Diagram, nth: int = 1) -> str:
         '<figure class="diagram">\n'
         '<div class="diagram-scroll" tabindex="0" role="region"'
         f' aria-label="{html.escape(label)}">\n{svg}\n</div>\n'
-        f"<figcaption>{html.escape(script.name, quote=False)}</figcaption>\n</figure>"
+        f"<figcaption>{html.escape(parsed_diagram.name, quote=False)}</figcaption>\n</figure>"
     )
 
 
 def render_diagrams(
     project: Path, progress: Callable[[str], None], index: GitIndex | None = None
 ) -> list[Path]:
-    """Draw what is missing or stale and remove blocks that no page holds any more.
+    """Render missing and stale diagrams; remove SVG files of deleted fences.
 
-    Returns the files that changed. Good diagrams are written though others have
-    faults; then raises SourceError with all of these. *progress* is told a line at a time.
-    *index* is what Git tracks, None without Git.
+    Returns the changed files. Valid diagrams are written even if others have faults;
+    then raises SourceError with all of them. *progress* gets one line at a time. *index*
+    is the set of files tracked by Git, None without Git.
     """
     diagrams = {diagram.svg: diagram for diagram in reversed(find_diagrams(project, index))}
     faults: list[Fault] = []
-    scripts: dict[Path, ParsedDiagram] = {}
+    parsed: dict[Path, ParsedDiagram] = {}
     for svg, diagram in diagrams.items():
         try:
-            script = parse_diagram(diagram)
-        except SourceError as wrong:
-            faults.extend(wrong.faults)
+            parsed_diagram = parse_diagram(diagram)
+        except SourceError as problem:
+            faults.extend(problem.faults)
             continue
         if _svg_problem(diagram):
-            scripts[svg] = script
+            parsed[svg] = parsed_diagram
     changed: list[Path] = []
-    if scripts:
-        progress(f"drawing {len(scripts)} of {len(diagrams)} diagrams")
-        by_key = {source_digest(diagrams[svg].source): script.text for svg, script in scripts.items()}
+    if parsed:
+        progress(f"rendering {len(parsed)} of {len(diagrams)} diagrams")
+        by_key = {
+            source_digest(diagrams[svg].source): parsed_diagram.text for svg, parsed_diagram in parsed.items()
+        }
         drawn = plantuml.draw_diagrams(project, by_key, progress)
-        for svg in sorted(scripts):
-            diagram, script = diagrams[svg], scripts[svg]
+        for svg in sorted(parsed):
+            diagram, parsed_diagram = diagrams[svg], parsed[svg]
             result = drawn[source_digest(diagram.source)]
-            text = _convert(diagram, script, result)
+            text = _convert(diagram, parsed_diagram, result)
             if isinstance(text, Fault):
                 faults.append(text)
                 continue
@@ -107,25 +109,27 @@ def render_diagrams(
     return changed
 
 
-def _convert(diagram: Diagram, script: ParsedDiagram, result: bytes | plantuml.PlantUmlError) -> str | Fault:
+def _convert(
+    diagram: Diagram, parsed_diagram: ParsedDiagram, result: bytes | plantuml.PlantUmlError
+) -> str | Fault:
     if isinstance(result, plantuml.PlantUmlError):
-        line = max(result.line + script.offset, 1) if result.line else 1
-        return Fault(diagram.path, diagram.line + line - 1, result.text, "mend the source")
+        line = max(result.line + parsed_diagram.offset, 1) if result.line else 1
+        return Fault(diagram.path, diagram.line + line - 1, result.text, "fix the source")
     try:
         return diagram_svg.convert_svg(
             result,
-            name=script.name,
-            description=script.description,
+            name=parsed_diagram.name,
+            description=parsed_diagram.description,
             source_digest=source_digest(diagram.source),
         )
-    except diagram_svg.DiagramSvgError as wrong:
-        lines = diagram.source.split("\n") if wrong.pattern else []
-        found = (number for number, line in enumerate(lines) if re.search(wrong.pattern, line))
-        return Fault(diagram.path, diagram.line + next(found, 0), wrong.text, wrong.fix)
+    except diagram_svg.DiagramSvgError as problem:
+        lines = diagram.source.split("\n") if problem.pattern else []
+        found = (number for number, line in enumerate(lines) if re.search(problem.pattern, line))
+        return Fault(diagram.path, diagram.line + next(found, 0), problem.text, problem.fix)
 
 
 def _svg_problem(diagram: Diagram) -> str:
-    """Return what is wrong with the committed SVG; "" when it belongs to its source."""
+    """Return the problem of the committed SVG; "" if it is up to date."""
     try:
         svg = diagram.svg.read_text("utf-8")
     except FileNotFoundError:
@@ -133,17 +137,17 @@ def _svg_problem(diagram: Diagram) -> str:
     except UnicodeDecodeError:
         svg = ""
     if not diagram_svg.is_generated(svg):
-        return f"{diagram.svg.name} is no SVG of a diagram, or was changed by hand"
-    marks = dict(re.findall(r' (data-source|data-form)="([^"]*)"', svg.partition(">")[0]))
-    wanted = {
+        return f"{diagram.svg.name} is not an SVG of a diagram, or was edited by hand"
+    attributes = dict(re.findall(r' (data-source|data-form)="([^"]*)"', svg.partition(">")[0]))
+    expected = {
         "data-source": f"sha256:{source_digest(diagram.source)}",
         "data-form": str(diagram_svg.FORMAT_VERSION),
     }
-    return "" if marks == wanted else "the diagram's SVG is stale: its source has changed"
+    return "" if attributes == expected else "the diagram's SVG is stale: its source has changed"
 
 
 def _write(path: Path, text: str) -> None:
-    """Write whole or not at all: a killed run leaves the old picture."""
+    """Write *path* atomically: a killed run leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, "utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""PlantUML as authors write it: where it stands, what it is called, what it may not do.
+"""Find and validate the PlantUML sources of content/.
 
 Reads content/. Writes nothing. No network.
 """
@@ -16,7 +16,7 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import scan
 from pipelines.site.content.read_policy import CONTENT, GitIndex, missing_submodules, project_policy
 
-# Kinds that were rendered, looked at and tested. The others need Graphviz, LaTeX or a bitmap.
+# Tested diagram types. The others need Graphviz, LaTeX or a bitmap.
 DIAGRAM_TYPES = (
     "chen", "ebnf", "files", "gantt", "json", "mindmap",
     "nwdiag", "regex", "salt", "uml", "wbs", "yaml",
@@ -29,21 +29,21 @@ _CONTINUATION = re.compile(r"\s*'(?:\s{2,}|\t)\s*(\S.*?)\s*$")
 
 _FENCE = re.compile(r"(?P<quote>(?:\s*>)*)(?P<indent>\s*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)$")
 _INFO = re.compile(r"\s*(?:\{\s*\.?)?plantuml\b", re.IGNORECASE)
-# What an indented fence may hang on: items, admonitions, tabs, footnotes, definitions.
+# Containers of an indented fence: list items, admonitions, tabs, footnotes, definitions.
 _CONTAINER = re.compile(r"[-*+]\s|\d+[.)]\s|!!!|\?\?\?|///|===|\[\^|:\s")
 
-# Refused before PlantUML sees them, so that the author gets a line and a way out. The
-# sandbox refuses most of them again, whatever macro they are hidden in.
+# Rejected before PlantUML runs, so that the author gets a line and a fix. The sandbox
+# blocks most of them again, also inside macros.
 _FORBIDDEN = (
     (r"!\s*include\w*(?!\w)(?!\s*<)", "a diagram cannot include a file or an address",
      "write it out; only the library inside PlantUML, !include <name>, is there"),
     (r"!\s*import\b", "a diagram cannot import an archive", "write it out"),
-    (r"!\s*theme\s+\S+\s+from\b", "a diagram cannot take its theme from elsewhere",
-     "leave the look to the site's theme"),
+    (r"!\s*theme\s+\S+\s+from\b", "a diagram cannot load its theme from elsewhere",
+     "leave styling to the site's theme"),
     (r"<img\b", "a diagram cannot hold an image", "draw it with shapes or with an icon: <&name>"),
     (r"%(?:getenv|load_json|file_exists|filename|dirpath)\s*\(",
-     "a diagram cannot look at the machine", "write the value"),
-    (r"%(?:date|now|random|version)\s*\(", "a diagram that changes by itself is never up to date",
+     "a diagram cannot read from the machine", "write the value"),
+    (r"%(?:date|now|random|version)\s*\(", "a diagram that changes by itself is always stale",
      "write the value"),
     (r"^\s*newpage\b", "a diagram has one page", "make two diagrams of it"),
     (r"svginteractive", "a diagram cannot hold a script", "remove the line"),
@@ -52,46 +52,46 @@ _FORBIDDEN = (
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """One PlantUML source, and where its committed picture lies."""
+    """One PlantUML source and the path of its committed SVG."""
 
     source: str  # as written, without the fence
-    path: str  # of the file that holds it, relative to the project, with forward slashes
+    path: str  # of the file that contains it, relative to the project, with forward slashes
     line: int  # of the source's first line in that file, counted from 1
     svg: Path  # the committed SVG
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDiagram:
-    """A checked source: what PlantUML is given and what readers are told."""
+    """A validated source, with name and description for the SVG."""
 
     text: str  # one block, @start… to @end…
     offset: int  # line n of *text* is line n + offset of the source
-    name: str  # a few words: heading of the figure, title of the picture
-    description: str  # what the picture shows, for those who do not see it
+    name: str  # caption of the figure and title of the SVG
+    description: str  # alternative text
 
 
 def source_digest(source: str) -> str:
     """Return the SHA-256 of *source* as 64 hex digits.
 
-    Indentation as a whole, blank lines around, line ends and trailing blanks do
-    not count: a fence keeps its picture when it moves into a list.
+    Common indentation, surrounding blank lines, line ends and trailing spaces are
+    ignored: a fence keeps its SVG when it moves into a list.
     """
     lines = [line.rstrip() for line in source.expandtabs(4).splitlines()]
     return hashlib.sha256(textwrap.dedent("\n".join(lines)).strip("\n").encode()).hexdigest()
 
 
 def fence_svg(project: Path, source: str) -> Path:
-    """Return where the committed SVG of a fenced *source* lies."""
+    """Return the path of the committed SVG of a fenced *source*."""
     return project / "content" / "diagrams" / "blocks" / f"{source_digest(source)[:16]}.svg"
 
 
 def file_svg(puml: Path) -> Path:
-    """Return where the committed SVG of a .puml file lies: beside it."""
+    """Return the path of the committed SVG of a .puml file: beside it."""
     return puml.with_suffix(".svg")
 
 
 def diagram_of_file(project: Path, puml: Path) -> Diagram:
-    """Return the diagram in a .puml file; raises SourceError when it is not text."""
+    """Return the diagram in a .puml file; raises SourceError if it is not UTF-8."""
     path = puml.relative_to(project).as_posix()
     try:
         source = puml.read_text("utf-8-sig")
@@ -103,23 +103,23 @@ def diagram_of_file(project: Path, puml: Path) -> Diagram:
 def find_diagrams(project: Path, index: GitIndex | None = None) -> list[Diagram]:
     """Return every .puml file and every ``plantuml`` fence under content/, by path and line.
 
-    *index* is what Git tracks, None without Git. Raises SourceError with all
-    faults of the files.
+    *index* is the set of files tracked by Git, None without Git. Raises SourceError
+    with all faults of the files.
     """
     paths, faults = scan.scan_files(CONTENT, project_policy(project, index))
     faults.extend(missing_submodules(index))
-    if faults:  # drawings are written beside their sources: not through a link that leads elsewhere
+    if faults:  # SVGs are written beside their sources, which must not be behind a symbolic link
         raise SourceError(faults)
     found: list[Diagram] = []
     for file in (project / path for path in paths):
         if file.suffix == ".puml":
             try:
                 found.append(diagram_of_file(project, file))
-            except SourceError as wrong:
-                faults.extend(wrong.faults)
+            except SourceError as error:
+                faults.extend(error.faults)
         elif file.suffix == ".md":
             path = file.relative_to(project).as_posix()
-            # A page in another encoding is the reader's fault to tell, not ours.
+            # The front matter parser reports a page in another encoding.
             for line, source in find_fences(file.read_text("utf-8-sig", errors="replace")):
                 found.append(Diagram(source, path, line, fence_svg(project, source)))
     if faults:
@@ -171,40 +171,40 @@ def _is_code(lines: list[str], at: int) -> bool:
 
 
 def parse_diagram(diagram: Diagram) -> ParsedDiagram:
-    """Check *diagram*'s source and split it; raises SourceError with all its faults."""
+    """Validate and parse the source of *diagram*; raises SourceError with all its faults."""
     lines = textwrap.dedent(diagram.source.expandtabs(4)).split("\n")
     faults: list[Fault] = []
 
     def fault(number: int, text: str, fix: str) -> None:
         faults.append(Fault(diagram.path, diagram.line + number, text, fix))
 
-    notes: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     starts: list[int] = []
     current = ""
     for number, line in enumerate(lines):
-        if note := _METADATA.match(line):
-            current, value = note.groups()
-            if current in notes:
+        if match := _METADATA.match(line):
+            current, value = match.groups()
+            if current in metadata:
                 fault(number, f"the diagram has two lines ' {current}:", "keep one")
-            notes[current] = value
-            lines[number] = ""  # kinds without comments, such as JSON, would stumble over it
+            metadata[current] = value
+            lines[number] = ""  # types without comments, such as JSON, reject it
         elif current and (more := _CONTINUATION.match(line)):
-            notes[current] = f"{notes[current]} {more[1]}".strip()
+            metadata[current] = f"{metadata[current]} {more[1]}".strip()
             lines[number] = ""
         else:
             current = ""
             if start := _START.match(line):
                 starts.append(number)
-                lines[number] = f"@start{start[1]}"  # a name here would name a file, anywhere
+                lines[number] = f"@start{start[1]}"  # a name here would be an output path
                 if start[1] not in DIAGRAM_TYPES:
                     kinds = ", ".join(f"@start{kind}" for kind in DIAGRAM_TYPES)
-                    fault(number, f"@start{start[1]} cannot be rendered here", f"use {kinds}")
+                    fault(number, f"@start{start[1]} is not supported", f"use {kinds}")
             if not line.lstrip().startswith("'"):
                 for pattern, text, fix in _FORBIDDEN:
                     if re.search(pattern, line, re.IGNORECASE):
                         fault(number, text, fix)
     for key in METADATA_KEYS:
-        if not notes.get(key):
+        if not metadata.get(key):
             fault(0, f"the diagram has no {key}", f"add a comment line to its source: ' {key}: …")
     if len(starts) > 1:
         fault(starts[1], "a second @start in one diagram", "make two diagrams of it")
@@ -213,11 +213,11 @@ def parse_diagram(diagram: Diagram) -> ParsedDiagram:
         fault(starts[0], "@start without @end", "close it")
     if faults:
         raise SourceError(faults)
-    return ParsedDiagram(text, offset, notes["name"], notes["description"])
+    return ParsedDiagram(text, offset, metadata["name"], metadata["description"])
 
 
 def _extract_block(lines: list[str], start: int | None) -> tuple[str, int]:
-    """Return the block that PlantUML is given and its offset; "" when it is not closed."""
+    """Return the block to render and its line offset; "" if it is not closed."""
     if start is None:
         return "\n".join(["@startuml", *lines, "@enduml", ""]), -1
     kind = lines[start].removeprefix("@start")

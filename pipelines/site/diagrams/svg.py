@@ -1,8 +1,8 @@
-"""From the SVG that PlantUML drew to one that may stand in a page.
+"""Convert PlantUML's SVG to one that is safe in a page.
 
-No scripts, styles, links, images or ids of PlantUML's; colours are classes of the
-theme (diagram_colour.py) with a fallback; a title, a description and the digest of
-the source. What is not known is refused, not passed on. No reads, no writes, no network.
+The result has no scripts, styles, links, images or ids of PlantUML; colours become CSS
+classes (colours.py) with a fallback; title, description and the digest of the source are
+added. Unknown elements are rejected. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipelines.site.diagrams.colours import (
 )
 from pipelines.site.diagrams.geometry import Box, Point, bounding_box, contains, text_centre, text_metrics
 
-# Raise it when the same source shall give another SVG: then every committed one is stale.
+# Increment it when a source converts to another SVG: then every committed SVG is stale.
 FORMAT_VERSION = 1
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -52,8 +52,8 @@ _GEOMETRY = {
     ),
 }
 _STROKE_ATTRIBUTES = ("stroke-width", "stroke-dasharray", "stroke-linejoin", "stroke-linecap")
-_DROPPED_STYLES = {"stroke-miterlimit"}  # it never shows
-# Markers of a group that draw nothing.
+_DROPPED_STYLES = {"stroke-miterlimit"}  # without effect
+# Attributes of a group without effect.
 _DROPPED_ATTRIBUTES = {"class", "id", "font-family", "lengthAdjust", "filter"}
 
 
@@ -64,7 +64,7 @@ _ROOT_ATTRIBUTES = {
 
 
 class DiagramSvgError(ValueError):
-    """The picture cannot be used: what is wrong, the way out, what to look for in the source."""
+    """The SVG cannot be used: text, fix, and a pattern of the source line that caused it."""
 
     def __init__(self, text: str, fix: str, pattern: str = "") -> None:
         super().__init__(text, fix, pattern)
@@ -73,20 +73,20 @@ class DiagramSvgError(ValueError):
 
 @dataclass(slots=True)
 class _DrawingContext:
-    """What is known of the whole while its parts are converted."""
+    """Facts of the whole drawing, for the conversion of its elements."""
 
-    paints: dict[str, str] = field(default_factory=dict)  # id of a gradient or filter: colour
-    spots: list[Point] = field(default_factory=list)  # the middle of each text
+    paints: dict[str, str] = field(default_factory=dict)  # id of a gradient or filter -> colour
+    text_centres: list[Point] = field(default_factory=list)  # the centre of each text
     surfaces: list[Box] = field(default_factory=list)  # of each filled shape
 
     def colour(self, value: str) -> Colour | None:
-        """Return the colour of a paint, which may be a reference."""
+        """Return the colour of a paint value, which may be a reference."""
         reference = re.fullmatch(r"url\(#([\w.-]+)\)", value)
         return parse_colour(self.paints.get(reference[1], "none") if reference else value)
 
 
 def convert_svg(drawn: bytes, *, name: str, description: str, source_digest: str) -> str:
-    """Return the SVG to commit. Raises PictureError when *drawn* holds what a page must not."""
+    """Return the SVG to commit; raises DiagramSvgError if *drawn* is not safe in a page."""
     root = _parse_drawing(drawn)
     drawing = _DrawingContext(
         dict(_gradient_colours(root)),
@@ -106,59 +106,59 @@ def convert_svg(drawn: bytes, *, name: str, description: str, source_digest: str
     SubElement(svg, "desc", {"id": f"{prefix}-desc"}).text = description
     try:
         svg.extend(list(_convert_children(root, drawing)))
-    except UnknownColourError as wrong:
-        text = f"PlantUML drew the colour {wrong}"
+    except UnknownColourError as error:
+        text = f"PlantUML drew the colour {error}"
         raise DiagramSvgError(text, "write colours as #rrggbb") from None
     if len(svg) == 2:
         raise DiagramSvgError("the diagram is empty", "draw something")
     for child in svg:
-        child.tail = "\n"  # one element a line: a change shows as a diff
+        child.tail = "\n"  # one element a line, for readable diffs
     svg.text = "\n"
     return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
 def is_generated(svg: str) -> bool:
-    """Whether *svg* still looks like what `convert` returns: nobody added to it by hand."""
+    """Whether *svg* has only what convert_svg writes, with no additions by hand."""
     try:
         parts = list(ElementTree.fromstring(svg).iter())
     except ElementTree.ParseError:
         return False
     tags = {str(part.tag).removeprefix(_SVG) for part in parts}
     names = {name for part in parts[1:] for name in part.attrib}
-    known = {"id", "class", "fill", "stroke", "font-family", *_STROKE_ATTRIBUTES}.union(*_GEOMETRY.values())
+    allowed = {"id", "class", "fill", "stroke", "font-family", *_STROKE_ATTRIBUTES}.union(*_GEOMETRY.values())
     return (
         tags <= {"svg", "title", "desc", *_GEOMETRY}
-        and names <= known
+        and names <= allowed
         and set(parts[0].attrib) == _ROOT_ATTRIBUTES
         and "url(" not in svg
     )
 
 
 def _parse_drawing(drawn: bytes) -> Element:
-    """Parse *drawn*; refuse what is not a picture of the diagram."""
-    # A file that begins with its root has no DTD, so no entities to expand.
+    """Parse *drawn*; raises DiagramSvgError if it is not the diagram."""
+    # A file that begins with its root has no DTD, and no entities.
     if not drawn.startswith(b"<svg"):
-        raise DiagramSvgError("PlantUML drew no SVG", "use another kind of diagram")
+        raise DiagramSvgError("PlantUML wrote no SVG", "use another kind of diagram")
     try:
         root = ElementTree.fromstring(drawn)
-    except ElementTree.ParseError as wrong:
-        raise DiagramSvgError(f"PlantUML drew a broken SVG: {wrong}", "check the source") from None
-    if "data-diagram-type" not in root.attrib:  # its pictures of errors, versions and jokes
-        said = " ".join("".join(root.itertext()).split())[:120]
-        raise DiagramSvgError(f"PlantUML drew no diagram but: {said}", "check the source")
+    except ElementTree.ParseError as error:
+        raise DiagramSvgError(f"PlantUML wrote an invalid SVG: {error}", "check the source") from None
+    if "data-diagram-type" not in root.attrib:  # errors and version banners of PlantUML
+        message = " ".join("".join(root.itertext()).split())[:120]
+        raise DiagramSvgError(f"PlantUML wrote a message instead of a diagram: {message}", "check the source")
     for text in root.iter(f"{_SVG}text"):
-        said = " ".join("".join(text.itertext()).split())
-        if re.match(r"Your data does not sound like|\(Cannot decode\)|\(Sprite not found", said):
-            raise DiagramSvgError(f"PlantUML drew a complaint: {said}", "check the source")
+        message = " ".join("".join(text.itertext()).split())
+        if re.match(r"Your data does not sound like|\(Cannot decode\)|\(Sprite not found", message):
+            raise DiagramSvgError(f"PlantUML wrote an error into the diagram: {message}", "check the source")
     for shape in root.iter():
         if shape.get("fill") == "#FFC" and "stroke:#FD8;stroke-width:3" in shape.get("style", ""):
-            said = "".join(next(root.iter(f"{_SVG}text")).itertext())
-            raise DiagramSvgError(f"PlantUML warns: {said}", "do as it says")
+            message = "".join(next(root.iter(f"{_SVG}text")).itertext())
+            raise DiagramSvgError(f"PlantUML warns: {message}", "do as it says")
     return root
 
 
 def _gradient_colours(root: Element) -> Iterator[tuple[str, str]]:
-    """Yield the one colour for which each gradient and filter stands; "" for a shadow."""
+    """Yield id and first colour of each gradient and filter; "" for a shadow."""
     for definition in root.iter():
         if definition.tag in (f"{_SVG}linearGradient", f"{_SVG}filter"):
             stops = [part.get("stop-color") or part.get("flood-color") for part in definition]
@@ -169,10 +169,9 @@ def _convert_children(parent: Element, drawing: _DrawingContext) -> Iterator[Ele
     for child in parent:
         tag = str(child.tag).removeprefix(_SVG)
         if tag in ("defs", "title"):
-            continue  # resolved by _paints; tooltips, which a picture does not have
+            continue  # resolved by _gradient_colours; tooltips
         if tag == "g":
-            known = (key in _DROPPED_ATTRIBUTES or key.startswith("data-") for key in child.attrib)
-            if not all(known):
+            if not all(key in _DROPPED_ATTRIBUTES or key.startswith("data-") for key in child.attrib):
                 raise DiagramSvgError("PlantUML drew a moved group", "leave out what moves or scales")
             yield from _convert_children(child, drawing)
         elif tag == "text":
@@ -204,7 +203,7 @@ def _convert_text(text: Element, drawing: _DrawingContext) -> Iterator[Element]:
     if background := drawing.colour(text.get("filter", "none")):
         yield _text_background(text, surface_class(background))
     elif not any(contains(box, text_centre(text)) for box in drawing.surfaces):
-        yield _text_background(text, "d-paper")  # a lifeline or an arrow may pass: leave room
+        yield _text_background(text, "d-paper")  # a lifeline or an arrow may cross the text
     out = _copy_geometry(text, "text")
     if "monospace" in text.get("font-family", ""):
         out.set("font-family", "monospace")
@@ -214,29 +213,29 @@ def _convert_text(text: Element, drawing: _DrawingContext) -> Iterator[Element]:
     yield out
 
 
-def _text_background(text: Element, role: str) -> Element:
-    """Return the rectangle that lies behind *text*."""
+def _text_background(text: Element, css_class: str) -> Element:
+    """Return a background rectangle for *text*."""
     x, y, width, size = text_metrics(text)
     numbers = {"x": x, "y": y - 0.85 * size, "width": width, "height": 1.08 * size}
     out = Element("rect", {key: _round(f"{number:.3f}") for key, number in numbers.items()})
     if transform := text.get("transform"):
         out.set("transform", _round(transform))
-    _paint(out, "fill", role)
+    _paint(out, "fill", css_class)
     return out
 
 
 def _convert_shape(shape: Element, tag: str, drawing: _DrawingContext) -> Iterator[Element]:
     style = dict(part.split(":", 1) for part in shape.get("style", "").split(";") if part)
     style.update({key: shape.attrib[key] for key in ("stroke", *_STROKE_ATTRIBUTES) if key in shape.attrib})
-    if strange := set(style) - {"stroke", *_STROKE_ATTRIBUTES, *_DROPPED_STYLES}:
-        raise DiagramSvgError(f"PlantUML drew the style {min(strange)}", "leave that feature out")
+    if unknown_styles := set(style) - {"stroke", *_STROKE_ATTRIBUTES, *_DROPPED_STYLES}:
+        raise DiagramSvgError(f"PlantUML drew the style {min(unknown_styles)}", "leave that feature out")
     fill = drawing.colour(shape.get("fill", "none" if tag == "line" else "#000"))
     if shape.get("fill-opacity") == "0":
         fill = None
     stroke = drawing.colour(style.get("stroke", "none"))
-    holds_text = any(contains(bounding_box(shape), spot) for spot in drawing.spots)
+    holds_text = any(contains(bounding_box(shape), centre) for centre in drawing.text_centres)
     if stroke and stroke == fill and holds_text:
-        stroke = None  # a surface with a border of its own colour has none
+        stroke = None  # drop a border in the colour of its surface
     if fill is None and stroke is None:
         return
     out = _copy_geometry(shape, tag)
@@ -262,20 +261,20 @@ def _is_filled(shape: Element) -> bool:
 
 
 def _is_solid(fill: Colour, stroke: Colour | None) -> bool:
-    """Whether a shape with no text on it is a sign (a dot, a letter, an icon), no surface."""
+    """Whether a shape without text is solid (a dot, a letter, an icon) and not a surface."""
     dark = lightness(fill) < 0.5
     return fill == stroke or (dark and (stroke is None or not hue_name(fill)))
 
 
 def _stroke_width(width: str) -> str:
-    """PlantUML's hairlines of 0.5 fade on a screen: nothing is thinner than 1."""
+    """Return at least 1: PlantUML's hairlines of 0.5 fade on a screen."""
     return f"{max(float(width), 1):g}"
 
 
-def _paint(out: Element, attribute: str, role: str) -> None:
-    """Give *out* a role as a class, and its light shade for viewers without the theme."""
-    out.set("class", f"{out.get('class', '')} {role}".strip())
-    out.set(attribute, FALLBACK_COLOURS[role])
+def _paint(out: Element, attribute: str, css_class: str) -> None:
+    """Add the CSS class *css_class* to *out*, and its fallback colour for viewers without the theme."""
+    out.set("class", f"{out.get('class', '')} {css_class}".strip())
+    out.set(attribute, FALLBACK_COLOURS[css_class])
 
 
 def _copy_geometry(element: Element, tag: str) -> Element:
@@ -284,5 +283,5 @@ def _copy_geometry(element: Element, tag: str) -> Element:
 
 
 def _round(numbers: str) -> str:
-    """Round to two decimals, which no screen can show."""
+    """Round to two decimals, below the resolution of a screen."""
     return _NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), numbers)
