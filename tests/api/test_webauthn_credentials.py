@@ -66,6 +66,7 @@ def reauthenticated(site: Site) -> Browser:
     return one
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize(

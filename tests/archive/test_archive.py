@@ -128,6 +128,7 @@ def test_a_version_with_lost_parts_is_refused(place: Place) -> None:
     assert not (place.project / "out/rollback.json").exists()
 
 
+@pytest.mark.slow
 def test_a_version_whose_image_is_gone_is_refused_until_it_is_brought_back(place: Place) -> None:
     """Registries collect; the archive has every layer."""
     assert place.run("publish").code == 0
@@ -144,6 +145,7 @@ def test_a_version_whose_image_is_gone_is_refused_until_it_is_brought_back(place
     assert ask(place, f"new/web/manifests/{VERSION}").status_code == 200
 
 
+@pytest.mark.slow
 def test_releases_are_listed_the_newest_first(place: Place) -> None:
     for number in (4, 5):
         release(place.project, version=f"1.0.{number}-rc", time=1_775_000_000 + number)
@@ -163,6 +165,7 @@ def test_archiving_by_itself_puts_what_publishing_would(place: Place) -> None:
     assert run.result == {"sent": [record_of(place).parts[0].key]}
 
 
+@pytest.mark.slow
 def test_only_what_no_kept_release_needs_is_removed(place: Place) -> None:
     """A candidate and what it became count once; a day passes before anything goes."""
     old = "assets/old.11111111.css"

@@ -97,6 +97,7 @@ def run_by(repo: Path, told: dict[str, str]) -> list[str]:
     return sorted(row.split(";")[0] for row in rows if row.count(";") >= 5)
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     ("told", "path", "message", "expected"),
     [

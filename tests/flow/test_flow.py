@@ -315,6 +315,7 @@ def test_without_an_archive_the_old_chart_tells(place: Place) -> None:
     assert "has no chart 1.0.9; run `make status`" in refused(place, "rollback", "1.0.9")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buckets", [True, False])
 def test_going_back_to_a_rollback_packs_the_chart_that_was_checked(place: Place, buckets: bool) -> None:
     """What is broken in helm/site goes live neither by the first way back nor by the second."""
@@ -337,6 +338,7 @@ def test_going_back_to_a_rollback_packs_the_chart_that_was_checked(place: Place,
         assert "templates/unchecked.yaml" not in unpack_chart(place.charts()[f"site-{version}.tgz"])[1]
 
 
+@pytest.mark.slow
 def test_a_release_that_is_gone_is_refused(place: Place) -> None:
     """Before the commit: a chart whose images cannot be fetched would take the site down."""
     done(place, "run")
@@ -350,6 +352,7 @@ def test_a_release_that_is_gone_is_refused(place: Place) -> None:
     assert "is not whole any more" in refused(place, "rollback", "1.0.1")
 
 
+@pytest.mark.slow
 def test_going_back_wants_a_clean_checkout_of_the_newest_commit(place: Place, tmp_path: Path) -> None:
     done(place, "run")
     commit(place, "More words.")
@@ -368,6 +371,7 @@ def test_going_back_wants_a_clean_checkout_of_the_newest_commit(place: Place, tm
     assert "main here is not main of origin; run `git pull --ff-only`" in refused(place, "rollback", "1.0.1")
 
 
+@pytest.mark.slow
 def test_a_remote_that_refuses_leaves_everything_as_it_was(place: Place, tmp_path: Path) -> None:
     done(place, "run")
     commit(place, "More words.")

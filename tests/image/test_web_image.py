@@ -106,6 +106,7 @@ def test_it_is_small_without_the_site(made: Path) -> None:
     assert sum(layer.size for layer in own) < 8_000_000
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("who", ["owner", "user"])
 def test_another_machine_day_user_and_umask_give_the_same_digest(
     made: Path, tmp_path: Path, who: str
@@ -135,6 +136,7 @@ def test_another_machine_day_user_and_umask_give_the_same_digest(
         assert (copy / "out" / name).read_bytes() == (made / "out" / name).read_bytes()
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("file", "text", "changed"),
     [
@@ -208,6 +210,7 @@ def test_a_base_with_a_changed_byte_is_not_used(made: Path, tmp_path: Path) -> N
         base.find_base(one, "web", BaseRegistry(""))
 
 
+@pytest.mark.slow
 def test_a_killed_image_step_leaves_the_last_image(made: Path, tmp_path: Path) -> None:
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)

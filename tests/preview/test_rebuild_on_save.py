@@ -97,6 +97,7 @@ def test_without_a_good_build_the_faults_are_the_page(tmp_path: Path) -> None:
         assert one.get("/posts/one/").status == 200
 
 
+@pytest.mark.slow
 def test_site_toml_is_read_again(tmp_path: Path) -> None:
     site = preview_site(tmp_path)
     text = (site / "site.toml").read_text("utf-8")
@@ -124,6 +125,7 @@ def test_a_change_of_style_leaves_the_version_of_pages(tmp_path: Path) -> None:
         assert b"added" in one.get(after.headers["x-preview-styles"]).body
 
 
+@pytest.mark.slow
 def test_editors_that_replace_a_file_or_a_folder_are_followed(tmp_path: Path) -> None:
     """Most editors write beside the file and rename; a checkout replaces folders."""
     site = preview_site(tmp_path)

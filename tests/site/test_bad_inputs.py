@@ -291,6 +291,7 @@ def test_what_editors_leave_behind_is_no_fault(site: Path) -> None:
     assert not [name for name in project.files_of(site / "out" / "site") if "one.md" in name]
 
 
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize("folder", FINE, ids=named)
 def test_what_looks_bad_and_is_fine_is_published(
     folder: Path, site: Path, capsys: pytest.CaptureFixture[str]

@@ -146,6 +146,7 @@ def test_a_request_with_the_mark_of_a_peer_goes_no_further(start: Start, api: Up
     assert len(api.asked) == (1 if hop == "" else 0)
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize(
     ("peer", "bucket", "status", "asked"),
     [
@@ -229,6 +230,7 @@ def test_every_peer_is_asked_until_one_has_it(start: Start, api: Upstream) -> No
             assert [web.get(GONE).status for _ in range(12)] == [200] * 12
 
 
+@pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 402, 406, 409, 416, 418, 423, 451, 501, 505, 511])
 def test_nothing_but_an_asset_is_kept_as_one(start: Start, api: Upstream, status: int) -> None:
     """Whatever the bucket says: what is not a whole asset must not stay in a cache for a year."""
