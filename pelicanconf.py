@@ -1,4 +1,4 @@
-"""Pelican's settings for this site. What is true of this site alone stands in site.toml."""
+"""Pelican's settings. The settings of this one site are in site.toml."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ SITESUBTITLE = SITE.tagline
 AUTHOR = SITE.author
 TIMEZONE = SITE.timezone
 DEFAULT_LANG = SITE.lang
-LOCALE = ["C.UTF-8", "C"]  # dates are written by theme/strings, never by the machine's locale
+LOCALE = ["C.UTF-8", "C"]  # theme/strings formats dates, not the locale of the machine
 
 PATH = "content"
 THEME = "theme"
-PLUGINS = ["pipelines.site.pelican.plugin"]  # unset, every installed plugin would switch itself on
+PLUGINS = ["pipelines.site.pelican.plugin"]  # unset, Pelican would load every installed plugin
 
 # Every URL of a page ends in a slash; NGINX and the preview serve its index.html.
 ARTICLE_URL = "posts/{slug}/"
@@ -28,7 +28,7 @@ PAGE_LANG_URL = "{lang}/{slug}/"
 TAG_URL, TAG_SAVE_AS = "tags/{slug}/", "tags/{slug}/index.html"
 CATEGORY_URL, CATEGORY_SAVE_AS = "categories/{slug}/", "categories/{slug}/index.html"
 AUTHOR_SAVE_AS = ""
-ARCHIVES_SAVE_AS = ""  # the plugin writes the archive, by year
+ARCHIVES_SAVE_AS = ""  # the plugin writes an archive for each year
 SLUGIFY_SOURCE = "basename"  # a new title does not change the URL
 SLUG_REGEX_SUBSTITUTIONS = list(SLUG_RULES)
 
@@ -53,5 +53,5 @@ JINJA_ENVIRONMENT = {
     "autoescape": True,
     "trim_blocks": True,
     "lstrip_blocks": True,
-    "undefined": StrictUndefined,  # a name misspelt in a template is a fault, not a blank
+    "undefined": StrictUndefined,  # an unknown name in a template is a fault, not an empty string
 }

@@ -1,1 +1,1 @@
-"""Content and theme in, a finished static tree out."""
+"""Render content/ and theme/ into the static site."""

@@ -1,7 +1,7 @@
 """Render content/ and theme/ into a tree of static files.
 
-Reads content/, theme/, pelicanconf.py and the history of Git. Writes the tree
-that it is told (out/site) and its result beside it. No network.
+Reads content/, theme/, pelicanconf.py and the Git history. Writes out/site and
+out/site.json. No network.
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.core.progress import NoProgress, Progress
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
-from pipelines.site import workers as work
+from pipelines.site import workers
 from pipelines.site.cache import Cache
 from pipelines.site.check import internal
 from pipelines.site.content import documents, scan
 from pipelines.site.content.documents import Content
 from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, project_policy
 from pipelines.site.html.inspect import PageFacts
+from pipelines.site.html.link_rewriter import cover_url
 from pipelines.site.html.links import LinkContext
-from pipelines.site.html.postprocess import cover_url, labels_from
+from pipelines.site.html.postprocess import labels_from
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.images.hashed_name import Asset, hashed_name
 from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import compress_tree
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
-from pipelines.site.theme import assets, strings, stylesheet
+from pipelines.site.theme import assets, stylesheet
 from pipelines.site.theme.assets import ThemeAssets
+from pipelines.site.theme.strings import Strings, load_strings
 from pipelines.tools import git
 
 T = TypeVar("T")
@@ -45,17 +47,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """What a caller decides about one build."""
+    """Options of one build."""
 
     as_of: int  # seconds since 1970, UTC; posts dated later are not due
-    drafts: bool = False  # show drafts and posts that are not due
-    preview: bool = False  # mark them, and spare what only readers need (twins)
+    drafts: bool = False  # include drafts and posts that are not due
+    preview: bool = False  # label them, and write no compressed files
     workers: int = 1  # processes
 
 
 @dataclass(slots=True)
 class _BuildState:
-    """One build on its way: phases with their times, faults of the sources."""
+    """The state of one build: times of its phases, faults of the sources."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
@@ -70,10 +72,10 @@ class _BuildState:
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0) + perf_counter() - start, 3)
 
-    def gather(self, make: Callable[[], T]) -> T | None:
-        """Return what *make* returns, or None and keep its faults for later."""
+    def collect_faults(self, step: Callable[[], T]) -> T | None:
+        """Return the result of *step*; record its faults and return None if it raises SourceError."""
         try:
-            return make()
+            return step()
         except SourceError as error:
             self.faults.extend(error.faults)
             return None
@@ -87,11 +89,11 @@ def build(
     cache: Cache | None = None,
     progress: Progress | None = None,
 ) -> SiteResult:
-    """Render *project* into the folder *out*; equal inputs give equal bytes.
+    """Render *project* into the directory *out*; equal inputs give equal bytes.
 
     The inputs are the tree, the Git dates of its paths and ``options.as_of``.
-    The tree is made beside *out* and exchanged with it in one step. Raises
-    SourceError with every fault of the sources; *out* is then as it was.
+    The result is built beside *out* and swapped with it atomically. Raises
+    SourceError with all faults of the sources; *out* stays unchanged.
     """
     cache = cache or Cache()
     cache.begin_build()
@@ -99,56 +101,57 @@ def build(
     with directory_swap.staging_directory(out.parent) as stage:
         history = git.read_history(project, CONTENT, [THEME])
         if missing := [*missing_submodules(history.index if history else None)]:
-            raise SourceError(missing)  # everything else would be a fault because of it
+            raise SourceError(missing)  # other faults would follow from it
         settings = render.pelican_settings(project)
         policy = project_policy(project, history.index if history else None)
         with run.phase("read"):
             content = _read_content(project, config, options, settings, history, run)
-            themed, faults = scan.scan_files(THEME, policy)
+            theme_paths, faults = scan.scan_files(THEME, policy)
             run.faults.extend(faults)
         with run.phase("assets"):
-            pictures = run.gather(lambda: read_content_images(project, content.files, cache))
-            # Without a file that may not be read, the rest of the theme only looks faulty.
-            words = None if faults else run.gather(lambda: strings.load_strings(project, themed, config.lang))
-            theme = (
-                None if faults else run.gather(lambda: _theme_assets(project, config, themed, policy, cache))
-            )
+            images = run.collect_faults(lambda: read_content_images(project, content.files, cache))
+            texts, theme = None, None
+            if not faults:  # else a refused file would cause false faults in the rest of the theme
+                texts = run.collect_faults(lambda: load_strings(project, theme_paths, config.lang))
+                theme = run.collect_faults(lambda: _theme_assets(project, config, theme_paths, policy, cache))
         with run.phase("convert", len(content.documents)):
-            around = _link_context(content, pictures, config)
-            pages = _convert_documents(project, content, around, words, options, run, cache)
-            if pictures is not None:  # else their own faults are told
-                covered = [run.gather(partial(_with_cover, page, around)) for page in pages]
+            link_context = _link_context(content, images, config)
+            pages = _convert_documents(project, content, link_context, texts, options, run, cache)
+            if images is not None:  # else the faults of the images are reported
+                covered = [run.collect_faults(partial(_with_cover, page, link_context)) for page in pages]
                 pages = [page for page in covered if page is not None]
-        if run.faults or pictures is None or words is None or theme is None:
+        if run.faults or images is None or texts is None or theme is None:
             raise SourceError(run.faults)
-        looks = _SiteAssets(pictures, theme, words)
+        site_assets = _SiteAssets(images, theme, texts)
         raw = stage / "raw"
         with run.phase("render"):
             by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
-            made = BuildContext(config, by_path, looks.texts, looks.theme, options.as_of, options.preview)
-            plugins = render.render_pages(project, settings, made, raw, cache, themed)
+            render_context = BuildContext(
+                config, by_path, site_assets.strings, site_assets.theme, options.as_of, options.preview
+            )
+            plugins = render.render_pages(project, settings, render_context, raw, cache, theme_paths)
         names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
         with run.phase("finish", len(names)):
-            facts = work.finish_pages(raw, stage, names, options.workers, cache, run.progress)
+            facts = workers.finish_pages(raw, stage, names, options.workers, cache, run.progress)
             shutil.rmtree(raw)
         with run.phase("files"):
-            found = _write_files(project, config, stage, content, pages, looks, facts, options)
+            found = _write_files(project, config, stage, content, pages, site_assets, facts, options)
             feeds = frozenset(output_path(name) for name in names if not name.endswith(".html"))
         with run.phase("check"):
-            warnings = _check_site(project, config, pages, facts, found | feeds, content, themed)
+            warnings = _check_site(project, config, pages, facts, found | feeds, content, theme_paths)
         if not options.preview:
             with run.phase("compress"):
                 compress_tree(stage / PUBLIC, options.workers)
                 compress_tree(stage / GATED, options.workers)
         with run.phase("digest"):
-            sealed = digests.normalize_tree(stage)
+            normalized = digests.normalize_tree(stage)
         result = SiteResult(
-            digest=sealed.digest,
+            digest=normalized.digest,
             as_of=options.as_of,
             drafts=options.drafts,
             pages=len(facts),
-            files=sealed.files,
-            bytes=sealed.bytes,
+            files=normalized.files,
+            bytes=normalized.bytes,
             gated=sum(path.startswith("/members/") for path in facts),
             left_out=content.left_out,
             warnings=tuple(map(str, warnings)),
@@ -161,11 +164,11 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class _SiteAssets:
-    """Everything that is not a page."""
+    """Images, theme and strings."""
 
-    pictures: ContentImages
+    images: ContentImages
     theme: ThemeAssets
-    texts: strings.Strings
+    strings: Strings
 
 
 def _read_content(
@@ -196,12 +199,12 @@ def _theme_assets(
     return theme
 
 
-def _link_context(content: Content, pictures: ContentImages | None, config: SiteConfig) -> LinkContext:
+def _link_context(content: Content, images: ContentImages | None, config: SiteConfig) -> LinkContext:
     return LinkContext(
         urls={document.path: document.url for document in content.documents},
         hidden=content.hidden,
         files=content.files,
-        pictures=pictures.facts if pictures else {},
+        images=images.facts if images else {},
         broken=content.broken,
         scripts=frozenset(config.scripts),
     )
@@ -210,16 +213,16 @@ def _link_context(content: Content, pictures: ContentImages | None, config: Site
 def _convert_documents(
     project: Path,
     content: Content,
-    around: LinkContext,
-    words: strings.Strings | None,
+    link_context: LinkContext,
+    texts: Strings | None,
     options: BuildOptions,
     run: _BuildState,
     cache: Cache,
 ) -> list[Page]:
     languages = {document.lang for document in content.documents}
-    labels = {lang: labels_from(words.for_language(lang) if words else {}) for lang in languages}
-    task = work.ConvertTask(project, around, labels)
-    done = work.convert_documents(task, content.documents, options.workers, cache, run.progress)
+    labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
+    task = workers.ConvertTask(project, link_context, labels)
+    done = workers.convert_documents(task, content.documents, options.workers, cache, run.progress)
     pages: list[Page] = []
     for document, outcome in zip(content.documents, done, strict=True):
         if isinstance(outcome, SourceError):
@@ -229,13 +232,13 @@ def _convert_documents(
     return pages
 
 
-def _with_cover(page: Page, around: LinkContext) -> Page:
-    """Return *page* with the picture that its author names; raise SourceError if there is none."""
-    url, file = cover_url(page.document, around)
+def _with_cover(page: Page, link_context: LinkContext) -> Page:
+    """Return *page* with the image of its front matter; raise SourceError if that does not exist."""
+    url, file = cover_url(page.document, link_context)
     if not file:
         return page
-    picture = cover(around.pictures.get(file), url, page.document.meta.title)
-    return replace(page, cover=picture, files=page.files | {file})
+    image = cover(link_context.images.get(file), url, page.document.meta.title)
+    return replace(page, cover=image, files=page.files | {file})
 
 
 def _write_files(
@@ -244,14 +247,14 @@ def _write_files(
     stage: Path,
     content: Content,
     pages: list[Page],
-    looks: _SiteAssets,
+    site_assets: _SiteAssets,
     facts: Mapping[str, PageFacts],
     options: BuildOptions,
 ) -> frozenset[str]:
-    """Write every file that is no page; return their URL paths."""
+    """Write all files but the pages; return their URL paths."""
     found = files.OutputFiles()
-    files.add_theme_files(found, looks.theme.published())
-    files.add_page_files(found, project, pages, looks.pictures.assets)
+    files.add_theme_files(found, site_assets.theme.published())
+    files.add_page_files(found, project, pages, site_assets.images.assets)
     files.add_author_files(found, project, content.files)
     files.add_machine_files(found, config, pages, facts, options.as_of)
     aliases = machine_files.alias_targets(page.document for page in pages)
@@ -267,9 +270,9 @@ def _check_site(
     facts: Mapping[str, PageFacts],
     urls: frozenset[str],
     content: Content,
-    themed: Sequence[str],
+    theme_paths: Sequence[str],
 ) -> list[Fault]:
-    """Return the warnings; raise SourceError with every fault of the finished site."""
+    """Return the warnings; raise SourceError with all faults of the built site."""
     aliases = machine_files.alias_targets(page.document for page in pages)
     site = internal.SiteLinks(
         url=config.url,
@@ -277,18 +280,18 @@ def _check_site(
         documents={page.document.url: page for page in pages},
         files=urls,
         aliases=aliases,
-        theme=themed,
+        theme=theme_paths,
         login=config.login,
     )
     faults, warnings = internal.check_site(site, config, project)
-    taken = {url.lower() for url in facts}
-    for alias in sorted(alias for alias in aliases if alias.lower() in taken):
+    page_urls = {url.lower() for url in facts}
+    for alias in sorted(alias for alias in aliases if alias.lower() in page_urls):
         owner = next(p.document for p in pages if alias in machine_files.alias_targets([p.document]))
         what = f"alias {alias} is a page already"
         faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias"))
     if faults:
         raise SourceError(faults)
-    if not content.hidden:  # what a draft shows is not unused
+    if not content.hidden:  # an unpublished document may use them
         used = frozenset().union(*(page.files for page in pages))
         warnings += internal.check_unused_files(content.files, used)
     return sorted(warnings + internal.check_tag_spelling(pages))

@@ -1,4 +1,4 @@
-"""Spread the work on pages over processes, and keep the results by digest.
+"""Convert and finish pages in a worker pool, with a cache by digest.
 
 Reads rendered pages, writes finished ones. No network.
 """
@@ -12,9 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pipelines.core.errors import SourceError
+from pipelines.core.progress import Progress
 from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.documents import Document
 from pipelines.site.diagrams import render
@@ -27,39 +28,35 @@ from pipelines.site.pelican.build_context import output_path
 
 T = TypeVar("T")
 R = TypeVar("R")
-# Below this, starting processes costs more than they bring.
+# With fewer items, starting processes costs more than it saves.
 _PARALLEL_FROM = 24
-_task: Any = None  # what a worker works on: inherited by fork, never sent
-
-
-class _Counts(Protocol):
-    def advance(self, pieces: int) -> None: ...
+_task: Any = None  # (task, items) of the worker processes, inherited by fork
 
 
 @dataclass(frozen=True)
 class ConvertTask:
-    """What the conversion of every document needs."""
+    """Convert one document; the fields are the same for all documents."""
 
     project: Path
-    around: LinkContext
+    context: LinkContext
     labels: Mapping[str, Labels]  # by language
 
     def __call__(self, document: Document) -> Fragment | SourceError:
-        """Convert *document*; return its faults rather than raise them."""
+        """Return the body of *document*, or the error with its faults."""
         try:
             return self.fragment(document, self.converted(document))
         except SourceError as error:
             return error
 
     def converted(self, document: Document) -> python_markdown.Converted:
-        """Return the HTML before links are resolved: a function of the text alone."""
+        """Return the HTML before postprocessing: a function of the text alone."""
         summary = document.meta.summary
         return python_markdown.convert_markdown(document.body, summary, document.path, document.body_line)
 
     def fragment(self, document: Document, converted: python_markdown.Converted) -> Fragment:
-        """Resolve and complete *converted*."""
+        """Return *converted* after postprocessing."""
         labels = self.labels[document.lang]
-        return postprocess.postprocess(document, converted, self.around, self._diagram(document), labels)
+        return postprocess.postprocess(document, converted, self.context, self._diagram(document), labels)
 
     def _diagram(self, document: Document) -> DiagramRenderer:
         shown: Counter[Path] = Counter()
@@ -80,12 +77,12 @@ def _fence_diagram(project: Path, document: Document, source: str, line: int) ->
 
 
 def convert_documents(
-    task: ConvertTask, documents: Sequence[Document], workers: int, cache: Cache, progress: _Counts
+    task: ConvertTask, documents: Sequence[Document], workers: int, cache: Cache, progress: Progress
 ) -> list[Fragment | SourceError]:
-    """Convert every document, in order.
+    """Return the body or the error of each document, in order.
 
-    One process keeps the results by the digest of the text; several share the
-    work instead.
+    A single process caches its results by the digest of the text; several
+    processes do not use the cache.
     """
     if len(documents) > _PARALLEL_FROM and workers > 1:
         return list(_map_parallel(task, documents, workers, progress))
@@ -93,8 +90,8 @@ def convert_documents(
     for document in documents:
         try:
             key = (document.path, document.digest)
-            made = cache.get_or_compute("convert", key, partial(task.converted, document))
-            done.append(task.fragment(document, made))
+            converted = cache.get_or_compute("convert", key, partial(task.converted, document))
+            done.append(task.fragment(document, converted))
         except SourceError as error:
             done.append(error)
         progress.advance(1)
@@ -103,7 +100,7 @@ def convert_documents(
 
 @dataclass(frozen=True)
 class _FinishTask:
-    """Finish one rendered page: check it, minify it, write it into its tree."""
+    """Finish one rendered page: inspect it, minify it, write it."""
 
     raw: Path
     stage: Path
@@ -116,7 +113,7 @@ class _FinishTask:
 
 
 def finish_page(data: bytes, name: str) -> tuple[bytes, PageFacts | None]:
-    """Return the bytes to serve, and the facts of a page (None for a feed)."""
+    """Return the bytes to publish, and the facts of a page (None for a feed)."""
     if not name.endswith(".html"):
         return data, None
     html = data.decode()
@@ -124,7 +121,7 @@ def finish_page(data: bytes, name: str) -> tuple[bytes, PageFacts | None]:
 
 
 def write_page(stage: Path, name: str, done: tuple[bytes, PageFacts | None]) -> PageFacts | None:
-    """Write a finished page into the public or the gated tree."""
+    """Write a finished page into the public or the gated tree; return its facts."""
     target = stage / ("gated" if name.startswith("members/") else "public") / name
     _make_directory(target.parent)
     target.write_bytes(done[0])
@@ -137,7 +134,7 @@ def _make_directory(path: Path) -> None:
 
 
 def finish_pages(
-    raw: Path, stage: Path, names: Sequence[str], workers: int, cache: Cache, progress: _Counts
+    raw: Path, stage: Path, names: Sequence[str], workers: int, cache: Cache, progress: Progress
 ) -> dict[str, PageFacts]:
     """Finish the files *names* of *raw*; return the facts of the pages by URL path."""
     task = _FinishTask(raw, stage)
@@ -154,10 +151,12 @@ def finish_pages(
     return {output_path(name): fact for name, fact in found if fact is not None}
 
 
-def _map_parallel(task: Callable[[T], R], items: Sequence[T], workers: int, progress: _Counts) -> Iterator[R]:
-    """Yield task(item) for each item, in order, from *workers* processes.
+def _map_parallel(
+    task: Callable[[T], R], items: Sequence[T], workers: int, progress: Progress
+) -> Iterator[R]:
+    """Yield task(item) for each item, in order, computed by *workers* processes.
 
-    The task reaches them by fork, so that nothing large is sent.
+    They inherit task and items by fork: nothing large is pickled.
     """
     global _task
     _task = (task, items)

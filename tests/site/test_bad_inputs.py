@@ -212,8 +212,8 @@ def strings_with_a_brace(site: Path) -> None:
         (link_by_the_way_of_another, ["content/pages/new.md: is a link that leads out of the project; "]),
         (link_to_nothing, ["content/pages/new.md: is a link that leads nowhere; "]),
         (link_to_itself, ["content/pages/new.md: is a link that leads nowhere; "]),
-        (link_in_a_circle, ["content/posts/all: is a link to a folder that it lies in; "]),
-        (link_to_the_project, ["content/extra: is a link to a folder that it lies in; "]),
+        (link_in_a_circle, ["content/posts/all: is a link to one of its parent directories; "]),
+        (link_to_the_project, ["content/extra: is a link to one of its parent directories; "]),
         (
             link_to_what_is_hidden,
             ["content/extra/config: is a link that leads to .git/config, which is hidden; "],
@@ -225,9 +225,9 @@ def strings_with_a_brace(site: Path) -> None:
                 "content/files: is a link that leads into content/members; ",
             ],
         ),
-        (pipe, ["content/posts/new.md: is neither a file nor a folder; "]),
+        (pipe, ["content/posts/new.md: is not a file or a directory; "]),
         (name_that_is_not_utf8, ["content/posts/gr\\udcfc\\udcdfe.md: its name is not UTF-8; "]),
-        (name_with_a_line_break, ["content/posts/a\\nb.md: its name holds a control character; "]),
+        (name_with_a_line_break, ["content/posts/a\\nb.md: its name has a control character; "]),
         (content_that_is_a_file, ["content: no such folder; "]),
         (config_that_is_a_folder, ["site.toml: cannot be read (Is a directory); "]),
         (strings_that_lack_one, ["theme/strings/de.toml: has no skip; "]),
@@ -277,7 +277,7 @@ def test_a_file_that_may_not_be_read_is_a_fault(
     may = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: "one.md" not in str(path) and may(path, mode))
     assert run(site) == 1
-    expected = "content/posts/one.md: cannot be read (Permission denied); make it a file that you may read\n"
+    expected = "content/posts/one.md: cannot be read (Permission denied); make it a readable file\n"
     assert capsys.readouterr().err.startswith(expected)
 
 

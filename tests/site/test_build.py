@@ -218,7 +218,7 @@ def test_a_failing_build_leaves_the_last_tree(tmp_path: Path) -> None:
     build_site(site)
     before, times = files_of(site / "out" / "site"), mtimes(site / "out" / "site")
     write(site / "content/posts/second.md", "---\ntitle: Broken\n---\n")
-    with pytest.raises(SourceError, match="a post without a date"):
+    with pytest.raises(SourceError, match="a post must have a date"):
         build_site(site)
     assert files_of(site / "out" / "site") == before
     assert mtimes(site / "out" / "site") == times

@@ -1,1 +1,1 @@
-"""Find, read and check the documents of content/."""
+"""Read and validate the documents of content/."""

@@ -1,7 +1,7 @@
-"""Find the documents of content/, check them against each other, give each its URL.
+"""Read the documents of content/, check them against each other, and assign their URLs.
 
-Reads the files below content/. No writes, no network, no clock: which posts
-are due is decided by a time that the caller names.
+Reads the files below content/. No writes, no network, no clock: the caller
+passes the time that decides which posts are due.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pipelines.site.content.read_policy import CONTENT, EXTRA, project_policy
 from pipelines.tools.git import History
 
 KIND_OF_FOLDER = {"posts": "post", "pages": "page", "members": "page"}
-# Never published: licences of the content, notes, and what editors leave behind.
+# Never published: licences and notes.
 IGNORED_NAMES = ("LICENSE", "LICENSE.md", "README.md")
 _UNSUPPORTED_SUFFIXES = frozenset([".markdown", ".mkd", ".mdown", ".rst", ".adoc", ".org", ".textile"])
-# Names below / that belong to NGINX, the API or the build.
+# Names below / that NGINX, the API or the build use.
 RESERVED_NAMES = frozenset(
     ["members", "account", "accounts", "admin", "assets", "_allauth", "_gate", "livez", "readyz"]
 )
-# URLs of the lists that the build writes.
+# URLs of the list pages that the build writes.
 _LIST_URL = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
 
 
@@ -47,25 +47,25 @@ class Document:
     slug: str
     lang: str
     url: str  # site-absolute, with a trailing slash
-    modified: datetime | None  # by the author or by Git; None where neither knows
+    modified: datetime | None  # from the front matter or from Git; None without either
     mark: str  # "", "draft", "scheduled" or "members"
 
     @property
     def save_as(self) -> str:
-        """Return the path of the page in its tree."""
+        """Return the output path of the page."""
         return self.url[1:] + "index.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that content/ holds, sorted by path."""
+    """Everything in content/, sorted by path."""
 
-    documents: tuple[Document, ...]  # what this build publishes
-    left_out: tuple[str, ...]  # "path: why", for each document that it does not
-    hidden: Mapping[str, str]  # path of a document left out -> why
+    documents: tuple[Document, ...]  # that this build publishes
+    left_out: tuple[str, ...]  # "path: reason", for each document that it does not publish
+    hidden: Mapping[str, str]  # path of an unpublished document -> reason
     files: frozenset[str]  # every other file, relative to the project
-    broken: frozenset[str]  # documents that could not be read
-    faults: tuple[Fault, ...]  # why, all of them
+    broken: frozenset[str]  # documents that have faults
+    faults: tuple[Fault, ...]  # of all documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def read_documents(
     """Read every document below *project*/content.
 
     *as_of* is in seconds since 1970: posts dated later are not due. *drafts*
-    admits drafts and posts that are not due. Raises nothing: the faults are
-    part of the result, so that a build can add those of its later phases.
+    includes drafts and posts that are not due. Raises nothing: the faults are
+    part of the result, so that the build can add those of later phases.
     """
     paths, faults = scan.scan_files(CONTENT, project_policy(project, history.index if history else None))
     found: list[Document] = []
@@ -107,10 +107,10 @@ def read_documents(
         except SourceError as error:
             faults.extend(error.faults)
             broken.add(path)
-    shown, hidden = _select_published(found, config, drafts)
-    faults.extend(_url_conflicts(shown))
+    published, hidden = _select_published(found, config, drafts)
+    faults.extend(_url_conflicts(published))
     left_out = tuple(f"{path}: {why}" for path, why in hidden.items())
-    return Content(tuple(shown), left_out, hidden, frozenset(others), frozenset(broken), tuple(faults))
+    return Content(tuple(published), left_out, hidden, frozenset(others), frozenset(broken), tuple(faults))
 
 
 def _read_document(
@@ -128,17 +128,17 @@ def _read_document(
         return None
     if folder.lower() in RESERVED_NAMES and folder != "members":
         fix = f"rename {CONTENT}/{folder}"
-        raise SourceError([Fault(path, 0, f"the URLs below /{folder}/ are taken by the server", fix)])
+        raise SourceError([Fault(path, 0, f"the URLs below /{folder}/ are reserved for the server", fix)])
     if pure.suffix.lower() in _UNSUPPORTED_SUFFIXES or (
         pure.suffix != ".md" and pure.suffix.lower() == ".md"
     ):
         fix = "write Markdown and name it .md, or move it out of content/"
-        raise SourceError([Fault(path, 0, f"{pure.suffix} files are not read", fix)])
+        raise SourceError([Fault(path, 0, f"{pure.suffix} files are not supported", fix)])
     if pure.suffix != ".md" or pure.name in IGNORED_NAMES:
         return None
     if folder not in KIND_OF_FOLDER:
         fix = "move it below content/posts, content/pages or content/members"
-        raise SourceError([Fault(path, 0, "Markdown in a folder without pages", fix)])
+        raise SourceError([Fault(path, 0, "Markdown outside of posts, pages and members", fix)])
     text = front_matter.read_text(project / path, path)
     source = front_matter.split_front_matter(text, path)
     meta = metadata.parse_metadata(
@@ -147,7 +147,7 @@ def _read_document(
     _check_keys_after_end(source, path, config)
     _check_folder(meta, path, folder)
     if folder == "posts" and meta.date is None:
-        raise SourceError([Fault(path, 1, "a post without a date", "add a line `date: 2026-05-01`")])
+        raise SourceError([Fault(path, 1, "a post must have a date", "add a line `date: 2026-05-01`")])
     gated = folder == "members" or meta.access == "members"
     draft = Document(
         path=path,
@@ -168,33 +168,34 @@ def _read_document(
 
 def _check_extra_name(path: str) -> None:
     name = path.split("/")[2]
-    if name.lower() in RESERVED_NAMES:  # the gate minds no letter case
+    if name.lower() in RESERVED_NAMES:  # NGINX matches /members/ in any letter case
         fix = f"rename {EXTRA}/{name}"
-        raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are taken by the server", fix)])
+        raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are reserved for the server", fix)])
 
 
 def _check_keys_after_end(source: front_matter.SourceText, path: str, config: SiteConfig) -> None:
-    """Refuse keys behind the end of the front matter: an `access: members` there guards nothing."""
+    """Refuse keys after the end of the front matter: `access: members` has no effect there."""
     known = metadata.KEYS | set(config.metadata_extra)
     first = source.body.lstrip("\n").split("\n\n")[0].split("\n")
-    guard = re.match(r"(?:---[ \t]*\n+)?((?:status|access)[ \t]*:.*)", "\n".join(first), re.IGNORECASE)
-    if guard and guard[1].partition(":")[2].strip().lower() in ("draft", "published", "members", "public"):
-        first = [guard[1]]
+    late_key = re.match(r"(?:---[ \t]*\n+)?((?:status|access)[ \t]*:.*)", "\n".join(first), re.IGNORECASE)
+    values = ("draft", "published", "members", "public")
+    if late_key and late_key[1].partition(":")[2].strip().lower() in values:
+        first = [late_key[1]]
     if all(line.partition(":")[1] and line.partition(":")[0].strip().lower() in known for line in first):
         line = source.body_line + len(source.body) - len(source.body.lstrip("\n"))
         fix = "move it up, without a blank line between; if it is text, begin it with another word"
-        raise SourceError([Fault(path, line, f"{first[0][:40]!r} stands behind the front matter", fix)])
+        raise SourceError([Fault(path, line, f"{first[0][:40]!r} comes after the front matter", fix)])
 
 
 def _check_folder(meta: Metadata, path: str, folder: str) -> None:
-    """Refuse what the folder of a page leaves without effect."""
+    """Refuse metadata that has no effect in the directory of the page."""
     faults = []
     if folder != "members" and "members" in PurePosixPath(path).parts[2:-1] and meta.access != "members":
-        fix = "move the file to content/members, write `access: members`, or rename the folder"
-        faults.append(Fault(path, 0, "a folder members that guards nothing", fix))
+        fix = "move the file to content/members, write `access: members`, or rename the directory"
+        faults.append(Fault(path, 0, "a directory members protects pages only in content/", fix))
     if folder == "members" and meta.access == "public":
         fix = "move the file out of content/members, or remove the line"
-        faults.append(Fault(path, meta.line("access"), "access: public in the members' folder", fix))
+        faults.append(Fault(path, meta.line("access"), "access: public in content/members", fix))
     for key in ("tags", "category", "series"):
         if folder != "posts" and getattr(meta, key):
             fix = "move the file to content/posts, or remove the line"
@@ -204,9 +205,8 @@ def _check_folder(meta: Metadata, path: str, folder: str) -> None:
 
 
 def _document_slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
-    stem = (
-        path.parent.name if path.stem == "index" and len(path.parts) > 3 else path.stem
-    )  # a folder is a page
+    is_index = path.stem == "index" and len(path.parts) > 3  # posts/a/index.md is the page a
+    stem = path.parent.name if is_index else path.stem
     slug = meta.slug or metadata.slugify(meta.title if urls.slug_from == "title" else stem)
     if wrong := metadata.slug_fault(slug):
         raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`")])
@@ -219,16 +219,16 @@ def _document_url(document: Document, path: PurePosixPath, config: SiteConfig, u
         return "/members/" if index else f"/members/{document.slug}/"
     if document.kind == "page" and index:
         return "/" if document.lang == config.lang else f"/{document.lang}/"
-    foreign = document.lang != config.lang
+    translated = document.lang != config.lang
     if document.kind == "post":
-        pattern = urls.article_lang if foreign else urls.article
+        pattern = urls.article_lang if translated else urls.article
     else:
-        pattern = urls.page_lang if foreign else urls.page
+        pattern = urls.page_lang if translated else urls.page
     values = {"slug": document.slug, "lang": document.lang, "date": document.meta.date}
     url = "/" + pattern.format(**values)
-    served = url.split("/")[1].lower() in RESERVED_NAMES
-    if served or _LIST_URL.fullmatch(url):
-        what = f"the URL {url} is taken by {'the server' if served else 'a list of posts'}"
+    reserved = url.split("/")[1].lower() in RESERVED_NAMES
+    if reserved or _LIST_URL.fullmatch(url):
+        what = f"the URL {url} is reserved for {'the server' if reserved else 'a list of posts'}"
         line = document.meta.line("slug")
         raise SourceError([Fault(str(path), line, what, "give the page another name, as in `slug: …`")])
     return url
@@ -241,10 +241,10 @@ def _modified_date(path: str, meta: Metadata, config: SiteConfig, history: Histo
     if change is None:
         return None
     if change.lies:
-        fix = "fetch it whole (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI)"
+        fix = "fetch the whole history (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI)"
         what = "its date of change is unknown: the clone is shallow"
         raise SourceError([Fault(path, 0, what, fix + ", or write `modified: …`")])
-    if meta.date and change.added:  # a post that was brought to Git later than it is dated
+    if meta.date and change.added:  # committed once: the date of that commit is not a change
         return None
     moment = datetime.fromtimestamp(change.time, UTC).astimezone(ZoneInfo(config.timezone))
     return max(moment, meta.date) if meta.date else moment
@@ -278,8 +278,8 @@ def _select_published(
 def _url_conflicts(documents: Iterable[Document]) -> Iterator[Fault]:
     """Yield a fault for each URL or alias that two documents claim.
 
-    Letter case counts for none: an NGINX ``map`` finds /About by /about, and a
-    page and an alias that differ in nothing else would redirect to each other.
+    Letter case is ignored: an NGINX ``map`` finds /About by /about, and a page
+    and an alias that differ in case only would redirect to each other.
     """
     owner: dict[str, Document] = {}
     documents = list(documents)
@@ -294,10 +294,10 @@ def _url_conflicts(documents: Iterable[Document]) -> Iterator[Fault]:
             line = document.meta.line("aliases")
             key = alias.rstrip("/").lower() + "/"
             if document.gated and not alias.startswith("/members/"):
-                what = f"alias {alias} of a members' page stands in public"
+                what = f"alias {alias} of a members' page is public"
                 yield Fault(document.path, line, what, "put it below /members/")
             elif alias.split("/")[1].lower() in RESERVED_NAMES - {"members"}:
-                yield Fault(document.path, line, f"alias {alias} is taken by the server", "remove it")
+                yield Fault(document.path, line, f"alias {alias} is reserved for the server", "remove it")
             if first := owner.get(key):
                 what = f"alias {alias} is claimed by {first.path}"
                 yield Fault(document.path, line, what, "remove one of the two")

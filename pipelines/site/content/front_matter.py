@@ -1,8 +1,8 @@
-"""Split a source file into its metadata lines and its Markdown.
+"""Split a source file into its front matter and its Markdown.
 
-Two forms are read: YAML between ``---`` lines, and Pelican's ``Key: value``
-lines. Every value stays the text that the author wrote: YAML 1.1 would turn
-``NO`` into false and ``007`` into 7. Reads one file. No writes, no network.
+Two forms of front matter are supported: YAML between ``---`` lines, and
+Pelican's ``Key: value`` lines. Values stay strings: YAML 1.1 would turn ``NO``
+into false and ``007`` into 7. Reads one file. No writes, no network.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pipelines.core.errors import Fault, SourceError
 
 MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_MAX_DEPTH = 1000  # levels; a shorter text cannot have as many
+_MAX_DEPTH = 1000  # levels of YAML collections; deeper ones overflow libyaml's stack
 _DELIMITER = re.compile(r"(---|\.\.\.)[ \t]*")
 _KEY_LINE = re.compile(r"(?P<key>[A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
-# What XML 1.0 forbids (the feeds are XML), and the C1 controls: text of Windows, read as Latin-1.
+# What XML 1.0 forbids (feeds are XML), and the C1 controls: Windows-1252 text, read as Latin-1.
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
@@ -30,13 +30,13 @@ class MetadataEntry:
     """One key of the front matter, as written."""
 
     key: str  # in lower case
-    value: str | tuple[str, ...]  # a list stays a list
-    line: int  # where the key stands, counted from 1
+    value: str | tuple[str, ...]  # a tuple for a YAML list
+    line: int  # of the key, counted from 1
 
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A source file, split."""
+    """A source file, split into front matter and Markdown."""
 
     entries: tuple[MetadataEntry, ...]
     body: str  # Markdown; line ends are \n
@@ -44,14 +44,14 @@ class SourceText:
 
 
 def read_text(file: Path, name: str) -> str:
-    """Return the text of *file* with \\n line ends; *name* stands in the fault.
+    """Return the text of *file* with \\n line ends; faults name it *name*.
 
-    Raises SourceError for bytes that are not UTF-8 text, with the line.
+    Raises SourceError, with the line, for bytes that are not UTF-8 text.
     """
     try:
         data = file.read_bytes()
     except OSError as error:
-        fix = "make it a file that everybody may read"
+        fix = "make it a readable file"
         raise SourceError([Fault(name, 0, f"cannot be read ({error.strerror})", fix)]) from None
     try:
         text = data.decode("utf-8-sig")
@@ -62,12 +62,12 @@ def read_text(file: Path, name: str) -> str:
     if bad := CONTROL_CHARACTER.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         what = f"has a control character (U+{ord(bad[0]):04X})"
-        raise SourceError([Fault(name, line, what, "remove it; is this text, saved as UTF-8?")])
+        raise SourceError([Fault(name, line, what, "remove it, or save the file as UTF-8")])
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_front_matter(text: str, name: str) -> SourceText:
-    """Split *text*; raise SourceError where its front matter cannot be read."""
+    """Split *text*; raise SourceError for invalid front matter."""
     lines = text.split("\n")
     if re.fullmatch(r"---[ \t]*", lines[0]):
         return _split_yaml(lines, name)
@@ -81,7 +81,7 @@ def _split_yaml(lines: list[str], name: str) -> SourceText:
     end = next((n for n, line in enumerate(lines[1:], 1) if _DELIMITER.fullmatch(line)), None)
     if end is None:
         fix = "put a line --- after the last key"
-        raise SourceError([Fault(name, 1, "front matter is opened and never closed", fix)])
+        raise SourceError([Fault(name, 1, "front matter is not closed", fix)])
     block = "\n".join(lines[1:end]) + "\n"
     if len(block) > MAX_FRONT_MATTER:
         raise _too_long(name, len(block))
@@ -102,12 +102,12 @@ def _split_yaml(lines: list[str], name: str) -> SourceText:
 
 
 def _line_of(block: str, mark: Any) -> int:
-    """Return the line of *mark* in the file; YAML counts U+2028 as the end of one, nobody else does."""
+    """Return the line of *mark* in the file; YAML's own count takes U+2028 for a line break."""
     return block.count("\n", 0, mark.index) + 2
 
 
 def _check_depth(block: str, name: str) -> None:
-    """Refuse what libyaml would follow down until the stack ends."""
+    """Refuse nesting on which libyaml would overflow the stack."""
     depth = 0
     for event in yaml.parse(block, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -119,7 +119,7 @@ def _check_depth(block: str, name: str) -> None:
 def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]:
     if not isinstance(node, yaml.MappingNode):
         fix = "write lines such as `title: …`"
-        raise SourceError([Fault(name, 2, "front matter holds no keys", fix)])
+        raise SourceError([Fault(name, 2, "front matter has no keys", fix)])
     entries: list[MetadataEntry] = []
     faults: list[Fault] = []
     for key, value in node.value:
@@ -127,7 +127,7 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
         scalars = value.value if isinstance(value, yaml.SequenceNode) else [value]
         faults.extend(fault for scalar in scalars if (fault := _scalar_fault(scalar, name, block)))
         if not isinstance(key, yaml.ScalarNode):
-            faults.append(Fault(name, line, "a key is not a word", "write `key: value`"))
+            faults.append(Fault(name, line, "a key is not a string", "write `key: value`"))
         elif isinstance(value, yaml.ScalarNode):
             entries.append(MetadataEntry(key.value.strip().lower(), value.value, line))
         elif isinstance(value, yaml.SequenceNode) and all(
@@ -137,26 +137,26 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
             entries.append(MetadataEntry(key.value.strip().lower(), items, line))
         else:
             fix = "write a text or a flat list; a text with [ ] { } or : needs double quotes"
-            faults.append(Fault(name, line, f"{key.value!r} holds a nested value", fix))
+            faults.append(Fault(name, line, f"{key.value!r} has a nested value", fix))
     if faults:
         raise SourceError(faults)
     return entries
 
 
 def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
-    """Say what would be lost of one text, or None."""
+    """Return the fault of a scalar that YAML would not read as its author wrote it, or None."""
     if not isinstance(node, yaml.ScalarNode):
         return None
     if bad := CONTROL_CHARACTER.search(node.value):  # written as an escape, as in "\x01"
-        what = f"holds a control character (U+{ord(bad[0]):04X})"
+        what = f"has a control character (U+{ord(bad[0]):04X})"
         return Fault(name, _line_of(block, node.start_mark), what, "remove the escape")
     end: Any = node.end_mark
     rest = block[end.index :].partition("\n")[0]
-    sign = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
-    # `title: Issue #12` is "Issue" to YAML; a gap and `# word` are what a comment looks like.
-    if not node.style and sign and (sign["next"] or (node.value and sign["gap"] == " ")):
-        fix = "put the value in double quotes, or two spaces before the comment and one behind its #"
-        return Fault(name, _line_of(block, end), f"YAML takes {rest.strip()[:40]!r} for a comment", fix)
+    comment = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
+    # YAML reads `title: Issue #12` as "Issue"; an intended comment has two spaces before and one after its #.
+    if not node.style and comment and (comment["next"] or (node.value and comment["gap"] == " ")):
+        fix = "put the value in double quotes, or two spaces before the comment and one after its #"
+        return Fault(name, _line_of(block, end), f"YAML reads {rest.strip()[:40]!r} as a comment", fix)
     return None
 
 
@@ -183,6 +183,6 @@ def _split_key_lines(lines: list[str], name: str) -> SourceText:
             entries.append(MetadataEntry(last.key, joined, last.line))
         else:
             fix = "write `Key: value`, or leave a blank line before the text"
-            what = f"is neither a key nor the blank line after the keys: {line[:40]!r}"
+            what = f"is not a `Key: value` line: {line[:40]!r}"
             raise SourceError([Fault(name, number, what, fix)])
     return SourceText(tuple(entries), "", len(lines) + 1)

@@ -1,6 +1,6 @@
-"""The schema of front matter: what an author may say about a page.
+"""Validate front matter: the schema of a page's metadata.
 
-Turns the texts of ``reader`` into typed, checked values. Unknown keys are
+Turns the entries of front_matter.py into typed values. Unknown keys are
 refused. No reads, no writes, no network, no clock.
 """
 
@@ -18,7 +18,7 @@ from pelican import utils
 from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.site.content.front_matter import MetadataEntry
 
-DEFAULT_CATEGORY = "Misc"  # where a post without a category is found
+DEFAULT_CATEGORY = "Misc"  # of a post without a category
 KEYS = frozenset(
     (
         *("title", "date", "modified", "slug", "author", "tags", "category"),
@@ -26,20 +26,20 @@ KEYS = frozenset(
     )
 )
 _LIST_KEYS = frozenset({"author", "tags", "aliases"})
-MAX_ALIAS = 900  # bytes; the server's table has room for 1024 an entry
+MAX_ALIAS = 900  # bytes; an entry of NGINX's map holds 1024
 _CHOICES = {"status": ("published", "draft"), "access": ("public", "members")}
 _DATE = re.compile(
-    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # ISO 8601, the usual part
+    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # a subset of ISO 8601
 )
-_DATE_FIX = "write it as 2026-05-01 or 2026-05-01 18:30, with +02:00 if need be"
+_DATE_FIX = "write it as 2026-05-01, 2026-05-01 18:30 or 2026-05-01 18:30 +02:00"
 _SLUG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
-MAX_SLUG = 150  # characters of a slug; a file system takes 255 bytes, and a suffix must fit
-_YEARS = range(1970, 9999)  # so that no offset leads out of what can be told apart
+MAX_SLUG = 150  # characters; a file name has at most 255 bytes, and a suffix must fit
+_YEARS = range(1970, 9999)  # an offset must not lead out of the range of datetime
 
-# Pelican's substitutions (it spells letters in ASCII first), and two of ours.
+# Pelican's substitutions (applied after transliteration to ASCII), and two additions.
 SLUG_RULES: tuple[tuple[str, str], ...] = (
-    (r"\+", "-plus"),  # C++ must not collide with C
+    (r"\+", "-plus"),  # C++ must not share a URL with C
     (r"#", "-sharp"),
     (r"[^\w\s-]", ""),
     (r"[-\s_]+", "-"),
@@ -49,21 +49,21 @@ SLUG_RULES: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What the front matter of one page says, checked."""
+    """The validated front matter of one page."""
 
     title: str
     date: datetime | None = None  # with an offset
     modified: datetime | None = None  # with an offset
-    slug: str = ""  # "" means: from the file name
+    slug: str = ""  # "": from the file name
     author: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     category: str = ""
     status: str = "published"  # or "draft"
-    access: str = ""  # "public", "members"; "" means: by the folder
+    access: str = ""  # "public", "members"; "": by the directory
     series: str = ""
     summary: str = ""  # Markdown, one paragraph
     aliases: tuple[str, ...] = ()  # site-absolute paths
-    image: str = ""  # path of the preview picture, as written
+    image: str = ""  # path of the preview image, as written
     lang: str = ""
     extra: tuple[tuple[str, str], ...] = ()  # the keys of [metadata] extra
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -74,7 +74,7 @@ class Metadata:
 
 
 def slug_fault(text: str) -> tuple[str, str] | None:
-    """Return (what is wrong, the remedy) with *text* as a part of a URL, or None."""
+    """Return (what is wrong, the fix) of *text* as a part of a URL, or None."""
     slug = slugify(text)
     if not slug:
         return "gives an empty URL", "use at least one letter or digit"
@@ -84,22 +84,22 @@ def slug_fault(text: str) -> tuple[str, str] | None:
 
 
 def slugify(text: str) -> str:
-    """Return the URL form of *text*: lower case, ASCII where it can be, hyphens."""
+    """Return *text* as a URL slug: lower case, transliterated to ASCII, words joined by hyphens."""
     return str(utils.slugify(text, regex_subs=SLUG_RULES))
 
 
 def parse_metadata(
     entries: Iterable[MetadataEntry], name: str, *, timezone: str, extra: Iterable[str] = ()
 ) -> Metadata:
-    """Check *entries* of the file *name*; raise SourceError with every fault at once.
+    """Validate *entries* of the file *name*; raise SourceError with all faults.
 
     *timezone* is the IANA name for dates without an offset. *extra* are the
-    further keys that this site admits.
+    additional keys of this site.
     """
-    checking = _Validator(name, ZoneInfo(timezone), KEYS | set(extra))
+    validator = _Validator(name, ZoneInfo(timezone), KEYS | set(extra))
     for entry in entries:
-        checking.take(entry)
-    return checking.finish()
+        validator.add(entry)
+    return validator.result()
 
 
 def _quoted(text: str) -> str:
@@ -117,26 +117,26 @@ class _Validator:
     def add_fault(self, line: int, text: str, fix: str) -> None:
         self.faults.append(Fault(self.name, line, text, fix))
 
-    def take(self, entry: MetadataEntry) -> None:
+    def add(self, entry: MetadataEntry) -> None:
         key, line = entry.key, entry.line
         if key not in self.known:
             self.add_fault(line, f"unknown key {key!r}", suggest(key, self.known))
             return
         if key in self.lines:
-            self.add_fault(line, f"{key!r} stands twice, first on line {self.lines[key]}", "keep one of them")
+            self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
             return
         self.lines[key] = line
         if key in _LIST_KEYS:
-            self.values[key] = self._list(entry)
+            self.values[key] = self._parse_list(entry)
         elif not isinstance(entry.value, str):
-            self.add_fault(line, f"{key!r} is a list", "write one text")
+            self.add_fault(line, f"{key!r} must not be a list", "write one text")
         elif key not in KEYS:
             self.extra.append((key, entry.value))
-        elif value := entry.value.strip():  # an empty value is a key that was not given
+        elif value := entry.value.strip():  # an empty value counts as a missing key
             value = value if key == "summary" else " ".join(value.split())
-            self.values[key] = self._one(key, value, line)
+            self.values[key] = self._parse_value(key, value, line)
 
-    def _list(self, entry: MetadataEntry) -> tuple[str, ...]:
+    def _parse_list(self, entry: MetadataEntry) -> tuple[str, ...]:
         value = entry.value
         if isinstance(value, str):  # Pelican's rule: "Doe, Jane; Roe, Richard" are two authors
             value = tuple(value.split(";" if ";" in value else ","))
@@ -145,50 +145,50 @@ class _Validator:
         for item in items:
             same = slugify(item) if entry.key == "tags" else item
             if (first := seen.get(same)) is not None:
-                again = "stands twice" if first == item else f"is {first!r} again: they share a URL"
+                again = "is listed twice" if first == item else f"has the URL of {first!r}"
                 self.add_fault(entry.line, f"{entry.key}: {item!r} {again}", "name it once")
             seen[same] = first or item
         if entry.key == "aliases":
             for alias in items:
-                self._alias(alias, entry.line)
+                self._check_alias(alias, entry.line)
         elif entry.key == "tags":
             for tag in items:
                 if wrong := slug_fault(tag):
                     self.add_fault(entry.line, f"tag {_quoted(tag)} {wrong[0]}", wrong[1])
         return items
 
-    def _alias(self, alias: str, line: int) -> None:
+    def _check_alias(self, alias: str, line: int) -> None:
         parts = alias[1:].split("/")
-        if "%" in alias and alias.startswith("/"):  # the server compares what it has decoded
+        if "%" in alias and alias.startswith("/"):  # NGINX compares decoded paths
             fix = f"write the letters themselves, as in {unquote(alias)!r}"
-            self.add_fault(line, f"alias {alias!r} holds an escape", fix)
+            self.add_fault(line, f"alias {alias!r} has a percent-escape", fix)
         elif len(alias.encode()) > MAX_ALIAS:
             what = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes"
-            self.add_fault(line, what, "shorten it, or do without")
+            self.add_fault(line, what, "shorten it, or remove it")
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             self.add_fault(
                 line, f"alias {alias!r} is not a path", "write a path of this site, as in /old/page/"
             )
 
-    def _one(self, key: str, value: str, line: int) -> object:
+    def _parse_value(self, key: str, value: str, line: int) -> object:
         if key in ("date", "modified"):
-            return self._date(key, value, line)
+            return self._parse_date(key, value, line)
         if key in _CHOICES and value.lower() not in _CHOICES[key]:
             fix = f"write {' or '.join(_CHOICES[key])}"
-            self.add_fault(line, f"{key} {value!r} is not known", fix)
+            self.add_fault(line, f"unknown {key} {value!r}", fix)
         elif key in _CHOICES:
             return value.lower()
         elif key == "slug" and not _SLUG.fullmatch(value):
-            fitting = slugify(value)
-            fix = f"write {fitting!r}" if fitting else "use letters, digits and hyphens"
-            self.add_fault(line, f"slug {value!r} does not fit a URL", fix)
+            suggestion = slugify(value)
+            fix = f"write {suggestion!r}" if suggestion else "use letters, digits and hyphens"
+            self.add_fault(line, f"slug {value!r} is not a URL slug", fix)
         elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
             self.add_fault(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
         elif key in ("category", "series", "slug") and (wrong := slug_fault(value)):
             self.add_fault(line, f"{key} {_quoted(value)} {wrong[0]}", wrong[1])
         return value
 
-    def _date(self, key: str, value: str, line: int) -> datetime | None:
+    def _parse_date(self, key: str, value: str, line: int) -> datetime | None:
         try:
             if not _DATE.fullmatch(value):
                 raise ValueError
@@ -197,27 +197,27 @@ class _Validator:
             self.add_fault(line, f"{key} {value!r} is not a date", _DATE_FIX)
             return None
         if moment.year not in _YEARS:
-            self.add_fault(line, f"{key} {value!r} lies outside of 1970 to 9998", "mend the year")
+            self.add_fault(line, f"{key} {value!r} is not within 1970 to 9998", "fix the year")
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone)
-            # A time that the clocks jump over does not survive the way to UTC and back.
+            # A time in the gap of a clock change differs after a conversion to UTC and back.
             if moment.astimezone(UTC).astimezone(self.zone).replace(fold=0) != moment:
-                fix = "the clocks jump over it: take another hour, or give the offset"
+                fix = "the clocks skip it: choose another hour, or add the offset"
                 self.add_fault(line, f"{key} {value!r} does not exist in {self.zone.key}", fix)
         return moment
 
-    def finish(self) -> Metadata:
+    def result(self) -> Metadata:
         if "title" not in self.values and not any("'title'" in f.text for f in self.faults):
             self.add_fault(self.lines.get("title", 1), "has no title", "add a line `title: …`")
         date, modified = self.values.get("date"), self.values.get("modified")
         if isinstance(date, datetime) and isinstance(modified, datetime) and modified < date:
-            fix = "mend one of them, or leave modified to Git"
-            self.add_fault(self.lines["modified"], "modified lies before date", fix)
+            fix = "fix one of them, or remove modified: Git has the date"
+            self.add_fault(self.lines["modified"], "modified is earlier than date", fix)
         if self.faults:
             raise SourceError(self.faults)
         return Metadata(
-            **self.values,  # type: ignore[arg-type]  # each value was checked by its key
+            **self.values,  # type: ignore[arg-type]  # each value was validated by its key
             extra=tuple(self.extra),
             lines=tuple(self.lines.items()),
         )

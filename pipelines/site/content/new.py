@@ -1,6 +1,6 @@
-"""Begin a page: a file with front matter that a build accepts.
+"""Create a page: a file with front matter that a build accepts.
 
-Writes one file below content/. No network. The caller gives the time.
+Writes one file below content/. No network. The caller passes the time.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from pipelines.site.content.documents import RESERVED_NAMES
 from pipelines.site.content.read_policy import CONTENT
 
 FOLDER_OF_KIND = {"post": "posts", "page": "pages", "member": "members"}
-_MAX_FILE_NAME = 80  # letters of a file name, which is a URL too
+_MAX_FILE_NAME = 80  # characters; the file name is part of the URL
 
 
 def create_page(project: Path, config: SiteConfig, kind: str, title: str, now: int) -> str:
-    """Write the beginning of a page and return its path relative to *project*.
+    """Write the front matter of a new page and return its path relative to *project*.
 
     *kind* is "post", "page" or "member"; *now* is in seconds since 1970. Raises
-    UsageError for a title that no page can have, and PipelineError when the
-    file is there already.
+    UsageError for an invalid title, and PipelineError when the file exists.
     """
     title = _validate_title(title)
     slug = _file_slug(title)
     if kind == "page" and slug in RESERVED_NAMES:
-        raise UsageError(f"the URL /{slug}/ is taken by the server; choose another title")
+        raise UsageError(f"the URL /{slug}/ is reserved for the server; choose another title")
     if kind == "member" and not config.login:
         raise PipelineError("this site has no members' pages; set login = true in site.toml first")
     path = f"{CONTENT}/{FOLDER_OF_KIND[kind]}/{slug}.md"
@@ -43,28 +42,28 @@ def create_page(project: Path, config: SiteConfig, kind: str, title: str, now: i
         with file.open("x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except FileExistsError:
-        raise PipelineError(f"{path} is there already; choose another title, or edit it") from None
+        raise PipelineError(f"{path} already exists; choose another title, or edit it") from None
     return path
 
 
 def _validate_title(title: str) -> str:
-    """Return *title* with single spaces; raise UsageError for what is not a line of text."""
-    title = " ".join(title.split())  # as the reader of front matter does
+    """Return *title* with single spaces; raise UsageError unless it is a line of text."""
+    title = " ".join(title.split())  # as metadata.py does
     if not title:
         raise UsageError('the title is empty; write one in quotes, as in "A title"')
-    for sign in title:
-        if unicodedata.category(sign) in ("Cc", "Cs"):  # controls, and halves of a pair
-            raise UsageError(f"the title holds U+{ord(sign):04X}, which is no letter; leave it out")
+    for character in title:
+        if unicodedata.category(character) in ("Cc", "Cs"):  # controls and surrogates
+            raise UsageError(f"the title has a control character (U+{ord(character):04X}); remove it")
     return title
 
 
 def _file_slug(title: str) -> str:
     slug = metadata.slugify(title)
     if len(slug) > _MAX_FILE_NAME:
-        whole = slug[: _MAX_FILE_NAME + 1].rpartition("-")[0]
-        slug = whole or slug[:_MAX_FILE_NAME]
+        whole_words = slug[: _MAX_FILE_NAME + 1].rpartition("-")[0]
+        slug = whole_words or slug[:_MAX_FILE_NAME]
     if not slug:
-        raise UsageError(f"no URL can be made of {title!r}; use at least one letter or digit")
+        raise UsageError(f"the title {title!r} gives an empty URL; use at least one letter or digit")
     return slug
 
 
@@ -82,7 +81,7 @@ def _page_text(kind: str, title: str, config: SiteConfig, now: int) -> str:
 
 
 def _check_round_trip(text: str, path: str, title: str, config: SiteConfig) -> None:
-    """Read *text* as a build will; raise where that gives another title."""
+    """Parse *text* as a build does; raise UsageError if the title differs."""
     source = front_matter.split_front_matter(text, path)
     meta = metadata.parse_metadata(
         source.entries, path, timezone=config.timezone, extra=config.metadata_extra

@@ -1,8 +1,9 @@
 """Decide which files of content/ and theme/ a build may read.
 
-A symbolic link can publish what is not part of the site: session keys, a
-database, members' pages. Every reader of the tree asks here first. Reads the
-first bytes of small files and of key files. No writes, no network.
+A symbolic link could publish files that are not part of the site: session
+keys, a database, members' pages. All code that reads the tree applies this
+policy. Reads the first bytes of small files and of key files. No writes, no
+network.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from pipelines.core.errors import Fault
 
 CONTENT, THEME = "content", "theme"
 ROOTS = (CONTENT, THEME)
-EXTRA = f"{CONTENT}/extra"  # copied to the root of the site as it is
+EXTRA = f"{CONTENT}/extra"  # copied verbatim to the root of the site
 MEMBERS = f"{CONTENT}/members"
-WELL_KNOWN = f"{EXTRA}/.well-known"  # RFC 8615; the one name with a dot that is published
+WELL_KNOWN = f"{EXTRA}/.well-known"  # RFC 8615; the only published name with a leading dot
 
 _PRIVATE_KEY_NAME = re.compile(
     r".*\.(agekey|p12|pfx|jks|kdbx|ppk)|id_(rsa|dsa|ecdsa|ed25519)(_sk)?", re.IGNORECASE
 )
-# Certificates and slides (Keynote) have these names too: a plain file is refused for what it holds.
+# Certificates and Keynote slides have these suffixes, too: a plain file is refused by its content only.
 _AMBIGUOUS_KEY_NAME = re.compile(r".*\.(pem|key)", re.IGNORECASE)
 _PRIVATE_KEY_CONTENT = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|AGE-SECRET-KEY-1|PuTTY-User-Key-File")
 _DATABASE_NAME = re.compile(r".*\.(sqlite3?|db3?)(-(wal|shm|journal))?", re.IGNORECASE)
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: the first line, and at most 1024 bytes.
 _LFS_POINTER, _MAX_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1", 1024
-_MAX_KEY_SEARCH = 1 << 20  # bytes in which a private key is looked for
+_MAX_KEY_SEARCH = 1 << 20  # bytes that are searched for a private key
 
 
 class GitIndex(Protocol):
-    """What Git knows of the tree: pipelines.tools.git.Index."""
+    """The part of Git's index that the policy needs: pipelines.tools.git.Index."""
 
     @property
     def tracked(self) -> frozenset[str]:
@@ -48,7 +49,7 @@ class GitIndex(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a file may not be read; both are parts of a sentence."""
+    """Why a file may not be read; *text* and *fix* are parts of a Fault."""
 
     text: str
     fix: str
@@ -56,24 +57,24 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ReadPolicy:
-    """The rules for one project."""
+    """The read policy of one project."""
 
     project: str  # the project, without symbolic links
     index: GitIndex | None  # None without Git
 
     def check_import(self, path: str, real: str) -> Refusal | None:
-        """Return why the stylesheet *path* may not import *real*, a file without symbolic links.
+        """Return why the stylesheet *path* may not import *real*, a resolved path; None if it may.
 
-        Packages of npm are files that package-lock.json names, and no secrets.
+        Any file of node_modules is allowed: package-lock.json fixes its content.
         """
         if os.path.relpath(real, self.project).startswith("node_modules/"):
             return None
         return self.check_link(path, real, tracked_only=False)
 
     def check_link(self, path: str, real: str, *, tracked_only: bool = True) -> Refusal | None:
-        """Return why *path* may not lead to *real*, a file or a folder without symbolic links.
+        """Return why *path* may not resolve to *real*; None if it may.
 
-        *path*, relative to the project, is a symbolic link, or lies behind one.
+        *path*, relative to the project, is a symbolic link, or is below one.
         """
         inside = os.path.relpath(real, self.project)
         put = "put the file itself here"
@@ -93,7 +94,7 @@ class ReadPolicy:
             _AMBIGUOUS_KEY_NAME.fullmatch(os.path.basename(inside)) and "a key"
         ):
             return Refusal(f"leads to {inside}, {what}", "remove it")
-        # A draft must not get out under another name. A second page of one text is its author's choice.
+        # A link must not publish the source of a draft. A second page of one text is allowed.
         if _is_document(inside) and not _is_document(path):
             return Refusal(f"leads to {inside}, and would publish its source", put)
         if tracked_only and self.index is not None and inside not in self.index.tracked:
@@ -101,11 +102,9 @@ class ReadPolicy:
         return None
 
     def check_file(self, path: str) -> Refusal | None:
-        """Return why the plain file *path*, relative to the project, may not be read."""
+        """Return why the file *path*, relative to the project, may not be read; None if it may."""
         if what := secret_kind(path):
-            return Refusal(
-                f"is {what}", f"move it out of {path.split('/')[0]}/; one to share goes into a .zip"
-            )
+            return Refusal(f"is {what}", f"move it out of {path.split('/')[0]}/, or publish it as a .zip")
         file = os.path.join(self.project, path)
         if _AMBIGUOUS_KEY_NAME.fullmatch(path) and _PRIVATE_KEY_CONTENT.search(
             _read_head(file, _MAX_KEY_SEARCH)
@@ -117,7 +116,7 @@ class ReadPolicy:
 
 
 def project_policy(project: Path, index: GitIndex | None) -> ReadPolicy:
-    """Return the policy for *project*, of which Git tracks *index*."""
+    """Return the read policy of *project* with Git's *index*."""
     return ReadPolicy(os.path.realpath(project), index)
 
 
@@ -131,7 +130,7 @@ def _read_head(file: str, size: int) -> bytes:
 
 
 def secret_kind(path: str) -> str:
-    """Return what a file of the name of *path* holds if that is a secret, else ""."""
+    """Return which kind of secret the name of *path* suggests; "" for none."""
     name = os.path.basename(path)
     return (
         "a private key"
@@ -143,7 +142,7 @@ def secret_kind(path: str) -> str:
 
 
 def missing_submodules(index: GitIndex | None) -> Iterable[Fault]:
-    """Yield a fault for each submodule of the tree that was not fetched: its files would just be absent."""
+    """Yield a fault for each Git submodule that was not fetched: its pages would be missing."""
     for path in index.missing if index else ():
         fix = f"run `git submodule update --init --recursive {path}`"
         yield Fault(path, 0, "is a Git submodule that was not fetched", fix)

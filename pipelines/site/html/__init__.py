@@ -1,1 +1,1 @@
-"""Finish and check the HTML of a page: links, images, sanitizer, summary, findings."""
+"""Postprocess and check the HTML of a page: links, images, sanitizer, summary, findings."""

@@ -1,4 +1,4 @@
-"""Make the HTML of a page fit to be read elsewhere: every URL absolute.
+"""Make every URL of an HTML fragment absolute, for feed readers.
 
 A function of values. No reads, no writes, no network.
 """
@@ -11,17 +11,17 @@ from urllib.parse import urljoin
 from selectolax.lexbor import LexborHTMLParser
 
 
-@lru_cache(maxsize=512)  # a post stands in the feed of the site and in one for each of its tags
+@lru_cache(maxsize=512)  # a post is in the feed of the site and in one for each of its tags
 def absolute_urls(html: str, site: str, url: str) -> str:
     """Return *html* with links and sources resolved against *site*/*url*.
 
-    The signs that jump to a heading are left out: they lead nowhere in a reader.
+    Permalinks of headings are removed: a feed reader has no target for them.
     """
     if not html:
         return ""
     tree = LexborHTMLParser(html, is_fragment=True)
-    for sign in tree.css("a.headerlink"):
-        sign.decompose()
+    for permalink in tree.css("a.headerlink"):
+        permalink.decompose()
     base = f"{site}/{url}"
     for node in tree.css("[href], [src], [poster]"):
         for attribute in ("href", "src", "poster"):

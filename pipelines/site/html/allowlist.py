@@ -1,9 +1,8 @@
-"""The HTML, SVG and MathML that a text of content/ may hold: elements, their attributes, schemes of URLs.
+"""The allowlist of the sanitizer: elements, attributes and URL schemes that content/ may use.
 
-Lists of what is allowed, so that what a browser learns tomorrow is refused
-today. Sources: WHATWG HTML (elements and attributes), SVG 2, MathML Core, and
-the URL standard (schemes). Data and functions of values. No reads, no writes,
-no network.
+An allowlist, so that new browser features are refused by default. Sources:
+WHATWG HTML (elements and attributes), SVG 2, MathML Core, and the URL standard
+(schemes). Data and functions of values. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _attributes_by_element(rows: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """Map each element to its attributes; a key names one or more elements."""
+    """Return the attributes of each element; a key of *rows* names one or more elements."""
     return {name: _names(attributes) for names, attributes in rows.items() for name in names.split()}
 
 
-# Elements that carry meaning within a line of text.
+# Phrasing content without images, media and controls.
 PHRASING_ELEMENTS = _attributes_by_element(
     {
         "a": "href hreflang rel target type download referrerpolicy",
@@ -44,21 +43,21 @@ HTML_ELEMENTS = PHRASING_ELEMENTS | _attributes_by_element(
         "col colgroup": "span",
         "details": "open name",
         "img": "alt src srcset sizes width height loading decoding fetchpriority usemap ismap referrerpolicy",
-        "input": "type checked disabled",  # the box of a task; audit refuses any other
+        "input": "type checked disabled",  # the checkbox of a task list; sanitizer.py refuses other types
         "li": "value",
         "map": "name",
         "meter": "value min max low high optimum",
         "ol": "start reversed type",
         "progress": "value max",
         "source": "src srcset sizes media type width height",
-        "td": "colspan rowspan headers align",  # fragment.py turns align into a class
+        "td": "colspan rowspan headers align",  # postprocess.py replaces align by a class
         "th": "colspan rowspan headers align scope abbr",
         "track": "src kind srclang label default",
         "video": """src poster controls loop muted preload autoplay playsinline width height crossorigin
             controlslist""",
     }
 )
-# What may stand in a line of text, as a summary is one.
+# Phrasing content: what a summary may contain.
 INLINE_ELEMENTS = PHRASING_ELEMENTS | {
     tag: HTML_ELEMENTS[tag]
     for tag in (
@@ -81,7 +80,7 @@ GLOBAL_ATTRIBUTES = _names(
 )
 _PREFIXED_ATTRIBUTE = re.compile(r"(?:aria|data)-[a-z0-9_.-]+")  # one of a family of global attributes
 
-# Elements of HTML that no text may hold, and what to do instead.
+# HTML elements that content must not use -> the fix.
 _TEMPLATE = "put it into a template of the theme"
 REFUSED_ELEMENTS = {
     **dict.fromkeys(("iframe", "object", "embed", "frame", "frameset", "applet"), "link to what it shows"),
@@ -93,7 +92,7 @@ REFUSED_ELEMENTS = {
     "tt": "write <code>",
 }
 
-# SVG 2 without what runs code (script), loads pages (foreignObject) or styles (style).
+# SVG 2 without script, foreignObject and style, which run code, embed pages or restyle the page.
 _SVG_GLOBAL = GLOBAL_ATTRIBUTES | _names(
     """xmlns xmlns:xlink xml:lang xml:space version viewbox preserveaspectratio transform
     requiredextensions systemlanguage x y z width height cx cy r rx ry fx fy fr x1 y1 x2 y2 dx dy d points
@@ -133,12 +132,12 @@ SVG_ELEMENTS = _attributes_by_element(
         "feimage": f"href xlink:href {_FILTER}",
     }
 )
-# What an animation may change: anything but where a link leads and what a page runs.
+# Attributes that an animation may change: not the targets of links, not event handlers.
 ANIMATED_ATTRIBUTES = _SVG_GLOBAL | _names(_FILTER)
-# Children of these are HTML again to a parser: they may hold text alone.
+# Parsers switch back to HTML within these elements: they may contain text only.
 TEXT_ONLY_SELECTORS = "svg title, svg desc, math mi, math mn, math mo, math ms, math mtext, math annotation"
 
-# MathML Core, and what latex2mathml writes beside.
+# MathML Core, and what else latex2mathml writes.
 _MATHML_GLOBAL = GLOBAL_ATTRIBUTES | _names(
     """xmlns display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground"""
 )
@@ -162,7 +161,7 @@ MATHML_ELEMENTS = _attributes_by_element(
         "mtd": "columnspan rowspan columnalign rowalign",
     }
 )
-# Where a reader may be led, and from where a page may load by itself ("" is a path of this site).
+# URL schemes of links, and of resources that a page loads ("": a path of this site).
 LINK_SCHEMES = frozenset(
     (
         *("", "https", "http", "mailto", "tel", "sms", "xmpp", "irc", "ircs", "matrix", "geo", "ftp"),
@@ -170,7 +169,7 @@ LINK_SCHEMES = frozenset(
     )
 )
 LOAD_SCHEMES = frozenset(("", "https", "http"))
-# Every attribute of the lists above whose value is a URL, or a list of them.
+# Attributes whose value is a URL or a list of URLs.
 LINK_ATTRIBUTES = _names("href xlink:href cite itemid itemtype")
 LOAD_ATTRIBUTES = _names("src srcset poster")
 URL_ATTRIBUTES = LINK_ATTRIBUTES | LOAD_ATTRIBUTES
@@ -197,25 +196,25 @@ def mathml_attributes(tag: str) -> frozenset[str]:
 
 
 def normalize_url(url: str) -> str:
-    """Return *url* without what browsers take out first (URL standard, basic URL parser, steps 1 to 3)."""
+    """Return *url* without the characters that browsers strip (URL standard, basic URL parser, steps 1-3)."""
     return re.sub(r"[\t\n\r]", "", url.strip(_STRIPPED_CHARACTERS))
 
 
 def url_scheme(url: str) -> str:
-    """Return the scheme of *url* as a browser sees it, in lower case; "" where it has none."""
+    """Return the scheme of *url* as a browser parses it, in lower case; "" without one."""
     found = _SCHEME.match(normalize_url(url))
     return found[1].lower() if found else ""
 
 
 def normalize_css(text: str) -> str:
-    """Return *text* without escapes, comments, blanks and quotes, in lower case: what a browser compares."""
+    """Return *text* in lower case, without escapes, comments, white space and quotes."""
     text = _CSS_ESCAPE.sub(lambda m: chr(int(m[1], 16) % 0x110000) if m[1] else m[2], text)
     text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL)
     return re.sub(r"[\s\"']+", "", text).lower()
 
 
 def css_loads(value: str) -> bool:
-    """Return whether the CSS *value* of a presentation attribute refers to another file."""
+    """Return whether the CSS *value* of a presentation attribute loads another file."""
     if "(" not in value and "\\" not in value and "@" not in value:
         return False
     return _CSS_LOAD.search(normalize_css(value)) is not None

@@ -1,6 +1,6 @@
-"""Check the text of one document: its parts before it is finished, and what is published of it.
+"""Check the HTML of one document: its structure, its markup, and unparsed Markdown.
 
-Functions of trees; the faults go to a report. No reads, no writes, no network.
+Functions of trees; faults are added to a report. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ from pipelines.site.markdown.positions import SPAN_ATTRIBUTE
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What the checks of a whole page know of the text that it holds."""
+    """Headings and ids of a document, for the checks of the whole page."""
 
     headings: tuple[tuple[int, str, int], ...] = ()  # (level, text, line of the file)
     ids: tuple[tuple[str, int], ...] = ()  # (id, line of the file)
 
 
 def check_structure(tree: LexborHTMLParser, report: FaultReport) -> Structure:
-    """Check headings, ids, images and admonitions of *tree*, whose blocks carry their lines."""
+    """Check headings, ids, images and admonitions of *tree*, whose blocks carry line spans."""
     for box in tree.css("div.admonition"):
         if not _has_content(box, "p.admonition-title"):
-            what = f"admonition {box.text().strip()!r} without a text"
+            what = f"admonition {box.text().strip()!r} has no text"
             report.add_fault(what, "indent its text by four spaces", box, "!!!")
     for node in tree.css("img:not([alt])"):
-        fix = 'write ![what it shows](…); alt="" if it only decorates'
+        fix = 'write ![what it shows](…), or alt="" for a decoration'
         report.add_fault("image without an alt text", fix, node, node.attributes.get("src") or "")
     headings = []
     for node in tree.css("h1, h2, h3, h4, h5, h6"):
         level, text = int((node.tag or "h0")[1]), heading_text(node)
         line = report.line(node, "#" * level, f"<h{level}", text)
         if not text:
-            report.add_fault_at(line, f"an empty heading <h{level}>", "give it words")
+            report.add_fault_at(line, f"empty heading <h{level}>", "write its text")
         headings.append((level, text, line))
     ids: dict[str, int] = {}
     for node in tree.css("[id]"):
         name = node.attributes["id"] or ""
         line = report.line(node, f"#{name}", f"id={name}", f'id="{name}"', f"id='{name}'")
         if name in ids:
-            report.add_fault_at(line, f"id {name!r} stands twice", "rename one")
+            report.add_fault_at(line, f"id {name!r} is used twice", "rename one")
         ids.setdefault(name, line)
     return Structure(tuple(headings), tuple(ids.items()))
 
 
 def _has_content(node: LexborNode, title: str) -> bool:
-    """Return whether *node* holds more than its *title*."""
+    """Return whether *node* contains more than the element *title*."""
     titles = "".join(one.text() for one in node.css(title)[:1])
     return len(node.text().split()) > len(titles.split()) or bool(node.css("img, svg, math, table, video"))
 
@@ -72,79 +72,81 @@ def check_published(
     written: Callable[[], LexborHTMLParser],
     scripts: frozenset[str],
 ) -> None:
-    """Check the texts that are published: their markup, and leftovers of Markdown.
+    """Check the published HTML: allowed markup, and unparsed Markdown.
 
-    *summaries* are what the author wrote, if anything, and what lists show.
-    *body* is parsed anew from what is published, and of no use afterwards.
-    *written* returns the tree of the text with the lines of its blocks; it is
-    asked only when something is wrong.
+    *summaries* are the one of the front matter ("" without one), and the one
+    of lists. *body* is the parsed result; this function modifies it. *written*
+    returns the tree with the line spans of its blocks; it is called for faults
+    only.
     """
     meta = report.document.meta
-    wrong = [*find_violations(body, scripts)]
+    refused = [*find_violations(body, scripts)]
     if toc:
-        wrong += find_violations(LexborHTMLParser(toc, is_fragment=True), scripts)
-    left = find_unparsed(body)
-    if wrong or left:
-        texts = {one.text: one.fix for one in wrong if one.url not in report.refused}
-        _report_at_source(texts, left, report, written(), scripts)
+        refused += find_violations(LexborHTMLParser(toc, is_fragment=True), scripts)
+    unparsed = find_unparsed(body)
+    if refused or unparsed:
+        texts = {one.text: one.fix for one in refused if one.url not in report.refused}
+        _report_at_source(texts, unparsed, report, written(), scripts)
     report.at = meta.line("summary") if meta.summary else report.document.body_line
-    blocks = any(fault.line == report.at for fault in report.faults)  # which is a fault already
-    short = [LexborHTMLParser(text, is_fragment=True) for text in summaries]
-    for tree in short if meta.summary or not wrong else ():  # else they are those of the first paragraph
-        for one in find_violations(tree, scripts, inline=not blocks):
+    has_blocks = any(fault.line == report.at for fault in report.faults)  # a fault of its own
+    trees = [LexborHTMLParser(text, is_fragment=True) for text in summaries]
+    for tree in trees if meta.summary or not refused else ():  # else reported for the first paragraph
+        for one in find_violations(tree, scripts, inline=not has_blocks):
             if one.url not in report.refused:
                 report.add_fault(_as_written(one, meta.summary), one.fix)
     for key, found in (
-        ("summary", find_unparsed(short[0]) if meta.summary else []),
+        ("summary", find_unparsed(trees[0]) if meta.summary else []),
         *_unparsed_metadata(meta),
     ):
         report.at = meta.line(key)
-        for one_left in found:
-            report.add_fault(one_left.text, one_left.fix)
+        for markup in found:
+            report.add_fault(markup.text, markup.fix)
     report.at = 0
 
 
 def _report_at_source(
-    wrong: Mapping[str, str],
-    left: Sequence[UnparsedMarkup],
+    refused: Mapping[str, str],
+    unparsed: Sequence[UnparsedMarkup],
     report: FaultReport,
     tree: LexborHTMLParser,
     scripts: frozenset[str],
 ) -> None:
-    """Blame the source for what is wrong with the published text: *tree* knows the lines."""
-    told: dict[str, int] = {}
+    """Add a fault with its source line for each violation and unparsed markup; *tree* has the lines."""
+    lines_by_text: dict[str, int] = {}
     for one in find_violations(tree, scripts):
-        if one.text in wrong:
+        if one.text in refused:
             line = report.line(one.node, one.needle)
-            told.setdefault(one.text, line)
-            report.add_fault_at(line, _as_written(one, report.positions.text(line)), one.fix)
-    for text, fix in wrong.items():
-        if text not in told:  # it came of parsing anew: of what stands in an element that was refused
-            report.add_fault_at(min(told.values(), default=report.document.body_line), text, fix)
+            lines_by_text.setdefault(one.text, line)
+            report.add_fault_at(line, _as_written(one, report.positions.line_text(line)), one.fix)
+    for text, fix in refused.items():
+        if text not in lines_by_text:  # in the result only: within a refused element
+            report.add_fault_at(min(lines_by_text.values(), default=report.document.body_line), text, fix)
     for node in strip_code(tree).css(".arithmatex"):
         node.decompose()
     blocks = tree.css(f"[{SPAN_ATTRIBUTE}]")
-    for one_left in left:
-        shown, typed = one_left.shown, one_left.typed
-        holding = [block for block in blocks if shown in block.text()]
-        outer = {up.mem_id for block in holding for up in _ancestors(block)}
-        inner = [block for block in holding if block.mem_id not in outer]
-        lines = {line for block in inner for line in report.positions.of_words(block, shown, typed, shown)}
-        if not lines and tree.root:  # text in no block, as behind a fence in a paragraph
+    for markup in unparsed:
+        shown, typed = markup.shown, markup.typed
+        containing = [block for block in blocks if shown in block.text()]
+        outer = {up.mem_id for block in containing for up in _ancestors(block)}
+        inner = [block for block in containing if block.mem_id not in outer]
+        lines = {
+            line for block in inner for line in report.positions.lines_of_text(block, shown, typed, shown)
+        }
+        if not lines and tree.root:  # text outside of blocks, as after a fence in a paragraph
             texts = (node for node in tree.root.traverse(include_text=True) if node.is_text_node)
             lines = {report.line(node, typed, shown) for node in texts if shown in node.text()}
         for line in lines or {report.document.body_line}:
-            report.add_fault_at(line, one_left.text, one_left.fix)
+            report.add_fault_at(line, markup.text, markup.fix)
 
 
 def _as_written(one: Violation, source: str) -> str:
-    """Return the text of *one* with the name of its element as it stands in *source*: parsers lower it."""
+    """Return the text of *one* with the letter case that *source* uses for its element."""
     found = re.search(re.escape(one.needle), source, re.IGNORECASE)
     return one.text.replace(f"{one.needle}>", f"{found[0]}>") if found else one.text
 
 
 def _unparsed_metadata(meta: Metadata) -> Iterator[tuple[str, list[UnparsedMarkup]]]:
-    """Yield (key, what was not understood in its value)."""
+    """Yield (key, unparsed markup in its value)."""
     for key in ("title", "series", "category", "tags", "author"):
         value = getattr(meta, key)
         yield key, find_unparsed_text(value if isinstance(value, str) else "\n".join(value))

@@ -1,8 +1,8 @@
-"""Find what an author wrote and no reader would see.
+"""Find dropped markup: source text that would not appear on the page.
 
-Markdown and HTML both drop in silence: ``List<String>`` loses a word to an
-element that does not exist, ``[Note]: important`` is a link that nobody uses.
-Functions of texts and trees. No reads, no writes, no network.
+Markdown and HTML parsers drop text silently: ``List<String>`` becomes an
+unknown element, ``[Note]: important`` an unused link definition. Functions of
+texts and trees. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.site.html.allowlist import HTML_ELEMENTS
 
-# The tokens of HTML in which a "<" begins markup (WHATWG, tokenization): comments, what HTML takes for a
-# comment although it is none, and tags, whose attributes may hold any of these signs.
+# The tokens of HTML that begin with "<" (WHATWG, tokenization): comments, bogus comments, and tags, whose
+# attributes may contain the same characters.
 _TOKEN = re.compile(
     r"""(?P<comment><!--(?:-?>|.*?--!?>))
     |(?P<lost><!--.*|<(?:\?|!|/(?![A-Za-z]))[^>]*>?)
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
      (?:[\s/]++(?:[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+)?)?)?)*+(?P<end>>?)""",
     re.DOTALL | re.VERBOSE,
 )
-# Most pages hold nothing of this: reading their tokens one by one is spared.
+# A quick test: the HTML of most pages need not be tokenized.
 _TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
 _SUSPECT = re.compile(r"<(?:[?!]|/(?![A-Za-z]))|</?[A-Za-z][^<>]*\Z")
 # Python-Markdown's own rules for what defines a link, a footnote and an abbreviation.
@@ -34,7 +34,7 @@ _ABBREVIATION = re.compile(_NESTING_PREFIX + r"\*\[(?P<name>(?:(?!\n\s*\n)[^\\])
 _FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})")
 
 
-# What XML 1.0 forbids (feeds are XML) and what is no character; a reference may bring it in.
+# What XML 1.0 forbids (feeds are XML), and surrogates; a character reference may produce them.
 _FORBIDDEN_CODE_POINTS = frozenset(
     [*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]
 )
@@ -42,20 +42,20 @@ _FORBIDDEN_CODE_POINTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DroppedMarkup:
-    """Something that would vanish."""
+    """Source text that would not appear on the page."""
 
     text: str
     fix: str
-    needle: str  # how it was written
-    at: int = 0  # where it stands in the text that was looked at
+    needle: str  # the source text
+    at: int = 0  # its offset in the searched text
 
 
 def find_forbidden_character(html: str, taken: str, *, references: bool = True) -> DroppedMarkup | None:
-    """Return the first character of *html* that no page can show, or that the build itself has *taken*.
+    """Return the first character of *html* that XML forbids, or that is in *taken*, which the build uses.
 
-    Without *references*, ``&#1;`` is no such character: it may stand in code.
+    Without *references*, ``&#1;`` does not count: in Markdown it may be code.
     """
-    if not (references and "&#" in html) and not any(sign in html for sign in taken):
+    if not (references and "&#" in html) and not any(character in html for character in taken):
         return None
     for found in re.finditer(f"[{taken}]|&#(?:[xX](?P<hex>[0-9a-fA-F]+)|(?P<dec>[0-9]+))", html):
         if not references and found[0].startswith("&"):
@@ -63,26 +63,29 @@ def find_forbidden_character(html: str, taken: str, *, references: bool = True) 
         digits, base = (found["hex"], 16) if found["hex"] else (found["dec"], 10)
         number = int(digits[:9], base) if digits else ord(found[0])
         if number in _FORBIDDEN_CODE_POINTS or number in map(ord, taken):
-            what = f"has a character that no page can show (U+{number:04X})"
+            what = f"has a character that is not allowed in a page (U+{number:04X})"
             return DroppedMarkup(what, "remove it", found[0], found.start())
     return None
 
 
 def find_dropped_tags(html: str, tree: LexborHTMLParser) -> Iterator[DroppedMarkup]:
-    """Yield what of *html* is in *tree*, its parsed form, in no way; other markup is for html_audit.py."""
+    """Yield the tags of *html* that *tree*, its parsed form, does not contain.
+
+    sanitizer.py checks the others.
+    """
     fix = "put it in `backticks`, or write &lt; for its <"
-    told: set[str] = set()
+    reported: set[str] = set()
     if not _SUSPECT.search(html) and set(_TAG_NAME.findall(html)) <= HTML_ELEMENTS.keys():
         return
     for found in _TOKEN.finditer(html):
         written, name = found[0], found["name"]
         if found["lost"] or (name and not found["end"] and found.end() == len(html)):
-            what = f"{' '.join(written.split())[:40]} would not be seen"
+            what = f"{' '.join(written.split())[:40]} would be dropped"
             yield DroppedMarkup(what, fix, written[:12], found.start())
-        elif name and name not in told and name.lower() not in HTML_ELEMENTS and not _in_tree(tree, name):
-            told.add(name)
+        elif name and name not in reported and name.lower() not in HTML_ELEMENTS and not _in_tree(tree, name):
+            reported.add(name)
             yield DroppedMarkup(
-                f"<{name}> is no element of a text in HTML", fix, written.partition(">")[0], found.start()
+                f"<{name}> is not an HTML element of content", fix, written.partition(">")[0], found.start()
             )
 
 
@@ -94,7 +97,7 @@ def _in_tree(tree: LexborHTMLParser, name: str) -> bool:
 
 
 def find_dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
-    """Yield the definitions of the Markdown *body* that the page does not use; *text* is the page's."""
+    """Yield unused and repeated definitions of the Markdown *body*; *text* is the text of the page."""
     if "]:" not in body and "*[" not in body:
         return
     prose = _blank_fences(body)
@@ -102,8 +105,8 @@ def find_dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
     for one in _ABBREVIATION.finditer(prose):
         seen = one["name"].strip() and one["name"].strip() in rest
         if not seen and f"*[{one['name']}]" not in text:
-            what = f"abbreviation *[{one['name']}] is used nowhere, so that nobody sees it"
-            yield DroppedMarkup(what, "mend its name, or remove it", one[0].strip(), _definition_offset(one))
+            what = f"abbreviation *[{one['name']}] is not used"
+            yield DroppedMarkup(what, "fix its name, or remove it", one[0].strip(), _definition_offset(one))
     found = [
         (_reference_key(one["name"]), one["target"], one[0].strip(), _definition_offset(one))
         for one in _DEFINITION.finditer(prose)
@@ -114,21 +117,19 @@ def find_dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
     first: dict[str, str] = {}
     for name, target, written, at in found:
         shown = f"[{written.partition(']:')[0].removeprefix('[')}]"
-        note = name.startswith("^")
-        if name in first and (note or first[name] != target):
-            what = "footnote" if note else "link"
-            yield DroppedMarkup(
-                f"{what} {shown} is defined twice, and one is lost", "rename one", written, at
-            )
+        is_footnote = name.startswith("^")
+        if name in first and (is_footnote or first[name] != target):
+            what = "footnote" if is_footnote else "link"
+            yield DroppedMarkup(f"{what} {shown} is defined twice: one is dropped", "rename one", written, at)
         elif name not in used and f"{shown}:" not in text:
-            what = "footnote" if note else "link definition"
-            fix = f"write {shown} where it belongs" + ("" if note else ", or \\[ if it is text")
-            yield DroppedMarkup(f"{what} {shown} is used nowhere, so that nobody sees it", fix, written, at)
+            what = "footnote" if is_footnote else "link definition"
+            fix = f"write {shown} in the text" + ("" if is_footnote else ", or \\[ if it is text")
+            yield DroppedMarkup(f"{what} {shown} is not used", fix, written, at)
         first.setdefault(name, target)
 
 
 def _definition_offset(found: re.Match[str]) -> int:
-    """Return where the words of a definition begin: an empty one may begin with line breaks."""
+    """Return the offset of a definition: the match of an empty one may begin with newlines."""
     return found.start() + len(found[0]) - len(found[0].lstrip())
 
 
@@ -137,7 +138,7 @@ def _reference_key(name: str) -> str:
 
 
 def _blank_fences(body: str) -> str:
-    """Return *body* with the signs of fenced code replaced by blanks, so that every place stays."""
+    """Return *body* with fenced code replaced by spaces, so that offsets stay."""
     lines, fence = [], ""
     for line in body.split("\n"):
         sign = _FENCE.match(line)

@@ -1,4 +1,4 @@
-"""Gather the faults of one document, each on the line that its author wrote it on.
+"""Collect the faults of one document, each with its source line.
 
 No reads, no writes, no network.
 """
@@ -22,14 +22,14 @@ class FaultReport:
     positions: Positions
     faults: list[Fault] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)  # URLs that have a fault already
-    at: int = 0  # the line of everything, while a value of the front matter is looked at
+    at: int = 0  # the line of all faults, while a value of the front matter is checked
 
     def line(self, node: LexborNode | None, *needles: str) -> int:
-        """Return the line of *node*, which its author may have written as one of *needles*."""
-        return self.at or self.positions.of(node, *needles)
+        """Return the source line of *node*; *needles* are its possible spellings in the source."""
+        return self.at or self.positions.line_of(node, *needles)
 
     def add_fault(self, text: str, fix: str, node: LexborNode | None = None, *needles: str) -> None:
-        """Add a fault of *node*; without one, of the whole text."""
+        """Add a fault of *node*, or of the whole text."""
         self.add_fault_at(self.line(node, *needles), text, fix)
 
     def add_fault_at(self, line: int, text: str, fix: str) -> None:

@@ -1,4 +1,4 @@
-"""Look over one rendered page, and take out the bytes that nobody needs.
+"""Inspect and minify one rendered page.
 
 A function of the page's text. No reads, no writes, no network.
 """
@@ -16,7 +16,7 @@ from pipelines.site.html import allowlist
 from pipelines.site.html.unparsed_markup import find_unparsed, heading_text
 
 _OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
-# What a page loads by itself, as opposed to what a reader may follow.
+# Elements that load a resource, unlike links.
 _EMBEDDING = (
     "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use"
 )
@@ -32,30 +32,30 @@ _LOADED_LINK_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong in a page; the other fields say what it is about, and how a template may have it."""
+    """A fault of a page, before it is attributed to a template or a document."""
 
     text: str
     fix: str
     needles: tuple[str, ...] = ()  # what to search for in the templates, best first
-    url: str = ""  # that the page embeds
-    heading: int = -1  # which one of the page's
+    url: str = ""  # the embedded URL
+    heading: int = -1  # index of the heading
     id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What the checks of the whole site need to know of one page."""
+    """What the checks of the whole site need of one page."""
 
     ids: frozenset[str]
-    links: tuple[str, ...]  # every href of a reader's link, once
-    loads: tuple[str, ...]  # every URL that the page asks for by itself, once
+    links: tuple[str, ...]  # the href of each link, without repetitions
+    loads: tuple[str, ...]  # the URL of each loaded resource, without repetitions
     findings: tuple[Finding, ...]
     hidden: bool  # robots: noindex
     headings: tuple[tuple[int, str], ...] = ()  # (level, text) of each
 
 
 def minify_page(html: str) -> str:
-    """Return *html* in fewer bytes; browsers build the same tree of it."""
+    """Return *html* minified; browsers build the same tree of it."""
     return minify_html.minify(
         html,
         keep_closing_tags=True,
@@ -73,7 +73,7 @@ def inspect_page(html: str) -> PageFacts:
     ids = Counter(node.attributes["id"] or "" for node in tree.css("[id]"))
     for name in sorted(name for name, count in ids.items() if count > 1):
         needles = (f"#{name}", f'id="{name}"', f"id={name}", f"id='{name}'")
-        findings.append(Finding(f"id {name!r} stands twice", "rename one", needles, id=name))
+        findings.append(Finding(f"id {name!r} is used twice", "rename one", needles, id=name))
     findings.extend(_images_without_alt(tree))
     headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADING))
     findings.extend(_check_headings(headings))
@@ -81,8 +81,8 @@ def inspect_page(html: str) -> PageFacts:
     loads = list(_loaded_urls(tree, findings))
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
-    for left in find_unparsed(tree):  # takes nodes out of the tree: last
-        findings.append(Finding(left.text, left.fix, (left.shown, left.typed)))
+    for markup in find_unparsed(tree):  # last: it removes nodes from the tree
+        findings.append(Finding(markup.text, markup.fix, (markup.shown, markup.typed)))
     return PageFacts(
         ids=frozenset(ids),
         links=tuple(dict.fromkeys(links)),
@@ -94,7 +94,7 @@ def inspect_page(html: str) -> PageFacts:
 
 
 def _images_without_alt(tree: LexborHTMLParser) -> list[Finding]:
-    fix = 'write ![what it shows](…); alt="" if it only decorates'
+    fix = 'write ![what it shows](…), or alt="" for a decoration'
     return [
         Finding("image without an alt text", fix, (url,), url)
         for url in (node.attributes.get("src") or "" for node in tree.css("img:not([alt])"))
@@ -110,14 +110,14 @@ def _check_headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
             fix = "begin with ##: the title is the <h1>"
             found.append(Finding(f"a second <h1>: {text!r}", fix, needles, heading=index))
         elif level > before + 1:
-            what = f"heading {text!r} is of level {level} after level {before}"
+            what = f"heading {text!r} has level {level} after level {before}"
             found.append(Finding(what, f"make it level {before + 1}", needles, heading=index))
         if not text:
-            what = f"an empty heading <h{level}>"
-            found.append(Finding(what, "give it words", (f"<h{level}",), heading=index))
+            what = f"empty heading <h{level}>"
+            found.append(Finding(what, "write its text", (f"<h{level}",), heading=index))
         before = level
     if not before:
-        found.append(Finding("a page without a heading", "let the template write an <h1>"))
+        found.append(Finding("a page without a heading", "write an <h1> in the template"))
     return found
 
 
@@ -125,7 +125,7 @@ def _inline_code(tree: LexborHTMLParser) -> list[Finding]:
     found: list[Finding] = []
     for node in tree.css("style, script:not([src])"):
         if node.tag == "script" and node.attributes.get("type") == "application/ld+json":
-            continue  # data: it is not run
+            continue  # data, not executed
         text = (node.text() or "").strip().split("\n")[0][:40]
         found.append(
             Finding(
@@ -148,7 +148,7 @@ def _inline_code(tree: LexborHTMLParser) -> list[Finding]:
 
 
 def _nodes_with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
-    if not tree.html or not re.search(r"\son[a-z]+\s*=", tree.html):  # spares a walk over every node
+    if not tree.html or not re.search(r"\son[a-z]+\s*=", tree.html):  # avoids a walk over every node
         return []
     root = tree.root
     nodes = root.traverse() if root else ()
@@ -167,10 +167,10 @@ def _loaded_urls(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
     for url in urls:
         if _OTHER_HOST.match(url):
             fix = "put the file into content/, or link to it"
-            findings.append(Finding(f"embeds {url} of another host", fix, (url,), url))
+            findings.append(Finding(f"embeds {url} from another host", fix, (url,), url))
     for node in tree.css("form[action], [formaction], a[ping]"):
         for attribute in ("action", "formaction", "ping"):
             url = node.attributes.get(attribute) or ""
             if _OTHER_HOST.match(url):
-                findings.append(Finding(f"sends to {url} of another host", "link to it instead", (url,), url))
+                findings.append(Finding(f"sends to {url} on another host", "link to it instead", (url,), url))
     return [url for url in urls if not _OTHER_HOST.match(url) and not url.startswith("data:")]

@@ -1,8 +1,8 @@
-"""Give a text the paragraph back that a block of code has cut it off from.
+"""Wrap loose text at the top level of a fragment in paragraphs.
 
-Markdown puts a fence without blank lines around it inside of the paragraph,
-where HTML lets no block stand: the text behind it would be in no paragraph.
-No reads, no writes, no network.
+Python-Markdown puts a fence without blank lines around it into the paragraph.
+HTML allows no block there: the parser closes the paragraph before the fence,
+and the text after it has no paragraph. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _INLINE = frozenset(
 
 
 def wrap_loose_text(tree: LexborHTMLParser) -> LexborHTMLParser:
-    """Return *tree*, a fragment, with every text at its top in a paragraph."""
+    """Return *tree*, a fragment, with its top-level text in paragraphs."""
     if not any(node.tag == _TEXT_NODE and node.text().strip() for node in _top_level(tree)):
         return tree
     done, run = "", ""
@@ -38,7 +38,7 @@ def wrap_loose_text(tree: LexborHTMLParser) -> LexborHTMLParser:
 
 def _top_level(tree: LexborHTMLParser) -> Iterator[LexborNode]:
     root = tree.root
-    yield from root.iter(include_text=True) if root else ()  # of a fragment: its first level
+    yield from root.iter(include_text=True) if root else ()  # the first level of a fragment
 
 
 def _paragraph(run: str) -> str:

@@ -1,7 +1,8 @@
-"""Check a parsed page against the lists of html_policy.py.
+"""Sanitize by refusal: find the markup of a parsed page that allowlist.py does not allow.
 
-A function of a tree as the HTML standard builds it: what is checked is what a
-browser gets. No reads, no writes, no network.
+Nothing is removed: each violation becomes a fault. A function of the tree that
+the HTML standard defines, which is the one that browsers build. No reads, no
+writes, no network.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipelines.site.html import allowlist
 from pipelines.site.html.allowlist import HTML_ELEMENTS, INLINE_ELEMENTS, MATHML_ELEMENTS, SVG_ELEMENTS
 
 _BACKTICKS = "put it in `backticks`, or write &lt; for its <"
-# Attributes of HTML 4 that say how something looks.
+# Presentational attributes of HTML 4.
 _PRESENTATIONAL = frozenset(
     (
         *("align", "background", "bgcolor", "border", "clear", "color", "compact", "face", "height"),
@@ -35,22 +36,22 @@ _FOREIGN: dict[str, _AllowedElements] = {
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something in a tree that no text may hold."""
+    """Markup that content must not use."""
 
     text: str
     fix: str
     node: LexborNode
-    needle: str  # how its author may have written it
-    url: str = ""  # the value to blame, where it is a URL
+    needle: str  # its possible spelling in the source
+    url: str = ""  # the refused value, where it is a URL
 
 
 def find_violations(
     tree: LexborHTMLParser, scripts: frozenset[str], *, inline: bool = False
 ) -> Iterator[Violation]:
-    """Yield what of *tree*, a fragment, is not allowed, in document order.
+    """Yield the markup of *tree*, a fragment, that is not allowed, in document order.
 
-    *scripts* are the URLs that a ``<script src>`` may have. With *inline*,
-    only what may stand within a line of text is allowed.
+    *scripts* are the allowed URLs of ``<script src>``. With *inline*, only
+    phrasing content is allowed.
     """
     root = tree.root
     if root is None:
@@ -64,16 +65,16 @@ def find_violations(
         tag = node.tag or ""
         if tag in html and tag != "input" and (not foreign or node.mem_id not in foreign):
             attributes = node.attributes
-            if attributes and attributes.keys() != _CLASS_ONLY:  # most elements are the words of code
+            if attributes and attributes.keys() != _CLASS_ONLY:  # most elements are tokens of code
                 yield from _check_attributes(node, tag, html[tag])
         else:
             yield from _check_special_node(node, tag.lower(), foreign.get(node.mem_id), html, scripts, inline)
     for selector in allowlist.TEXT_ONLY_SELECTORS.split(", ") if foreign else ():
-        outer, _, holder = selector.partition(" ")
+        outer, _, parent_tag = selector.partition(" ")
         for node in tree.css(f"{selector} *"):
-            if (node.tag or "").lower() in _FOREIGN[outer][0]:  # the others were named above
-                what = f"<{node.tag}> stands in a <{holder}>, which holds text alone"
-                yield Violation(what, "take it out", node, f"<{node.tag}")
+            if (node.tag or "").lower() in _FOREIGN[outer][0]:  # the loop above reports others
+                what = f"<{node.tag}> is in a <{parent_tag}>, which may contain text only"
+                yield Violation(what, "remove it", node, f"<{node.tag}")
 
 
 def _check_special_node(
@@ -84,16 +85,16 @@ def _check_special_node(
     scripts: frozenset[str],
     inline: bool,
 ) -> Iterator[Violation]:
-    """Yield what is wrong with a node that is no ordinary element of HTML."""
+    """Yield the violations of a node that is not an ordinary HTML element."""
     if not node.is_element_node:
         if not node.is_comment_node:  # <?x ?>, to some parsers
-            yield Violation("a processing instruction is not allowed in a text", "remove it", node, "<?")
+            yield Violation("a processing instruction is not allowed in content", "remove it", node, "<?")
     elif space is not None and tag in space[0]:
         yield from _check_attributes(node, tag, space[1](tag))
     elif space is None and tag == "input" and tag in html and node.attributes.get("type") == "checkbox":
         yield from _check_attributes(node, tag, html[tag])
     elif space is None and tag == "input":
-        what = "<input> is not allowed in a text"
+        what = "<input> is not allowed in content"
         yield Violation(what, "put it into a template of the theme", node, "<input")
     elif space is not None or tag != "script" or inline or not _allowed_script(node, scripts):
         yield _refused_element(node, tag, scripts)
@@ -101,7 +102,7 @@ def _check_special_node(
 
 
 def _allowed_script(node: LexborNode, scripts: frozenset[str]) -> bool:
-    """Return whether *node* loads a script that site.toml names, and holds nothing else."""
+    """Return whether *node* only loads a script that site.toml names."""
     known = node.attributes.keys() <= {"src", "type", "defer", "async"}
     kind = (node.attributes.get("type") or "").strip().lower()
     source = node.attributes.get("src") or ""
@@ -114,25 +115,25 @@ def _refused_element(node: LexborNode, tag: str, scripts: frozenset[str]) -> Vio
     if tag == "script" and source and not node.text().strip():
         if source in scripts:
             return Violation(
-                f"<script> of {source} has more than a src", "keep src, type and defer", node, needle
+                f"<script> of {source} has other attributes", "keep src, type and defer", node, needle
             )
-        fix = "name the path in scripts of [security] in site.toml, or remove it"
+        fix = "add the path to scripts of [security] in site.toml, or remove the element"
         return Violation(f"loads the script {source}, which site.toml does not name", fix, node, needle)
     if tag in ("script", "style"):
         return Violation(
             f"inline <{tag}>", f"move it to theme/{'css' if tag == 'style' else 'js'}", node, needle
         )
     if instead := allowlist.REFUSED_ELEMENTS.get(tag):
-        return Violation(f"<{tag}> is not allowed in a text", instead, node, needle)
+        return Violation(f"<{tag}> is not allowed in content", instead, node, needle)
     if tag in HTML_ELEMENTS or tag in ("svg", "math"):
         return Violation(
-            f"<{tag}> may not stand here", "take it out, or close what it stands in", node, needle
+            f"<{tag}> is not allowed here", "remove it, or close the element around it", node, needle
         )
-    return Violation(f"<{tag}> is no element of a text in HTML", _BACKTICKS, node, needle)
+    return Violation(f"<{tag}> is not an HTML element of content", _BACKTICKS, node, needle)
 
 
 def _check_attributes(node: LexborNode, tag: str, known: frozenset[str] | None) -> Iterator[Violation]:
-    """Yield what is wrong with the attributes of *node*; of an element that is refused, only its code."""
+    """Yield the violations in the attributes of *node*; of a refused element (*known* None), only code."""
     for written, value in node.attributes.items():
         name = written.lower()
         if known is not None and (name in known or allowlist.is_global_attribute(name)):
@@ -156,11 +157,11 @@ def _suggest_attribute(name: str, known: frozenset[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _check_value(tag: str, name: str, value: str) -> tuple[str, str] | None:
-    """Return (what is wrong, the remedy) of the value of an attribute that is allowed, or None."""
+    """Return (what is wrong, the fix) of the value of an allowed attribute, or None."""
     if name in allowlist.URL_ATTRIBUTES:
         return _check_url(tag, name, value)
     if name == "usemap" and not value.startswith("#"):
-        return f"usemap {value!r} leads to another page", "write # and the name of a <map>"
+        return f"usemap {value!r} is on another page", "write # and the name of a <map>"
     if name == "attributename" and value.strip().lower() not in allowlist.ANIMATED_ATTRIBUTES:
         return f"animates {value}", "delete this animation"
     if tag in SVG_ELEMENTS and allowlist.css_loads(value):
@@ -173,7 +174,7 @@ def _check_url(tag: str, name: str, value: str) -> tuple[str, str] | None:
     if name != "cite" and tag in SVG_ELEMENTS and tag not in HTML_ELEMENTS and not loads:
         if allowlist.normalize_url(value).startswith("#"):
             return None
-        return f"<{tag}> refers to {value[:60]}", "refer to a part of this picture, as in #id"
+        return f"<{tag}> refers to {value[:60]}", "refer to a part of this image, as in #id"
     schemes = (
         [allowlist.url_scheme(word) for word in value.replace(",", " ").split()] if name == "srcset" else []
     )

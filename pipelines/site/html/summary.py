@@ -1,4 +1,4 @@
-"""Say in a few words what a page is about: for lists of pages, feeds and search engines.
+"""Make the summary of a page for lists, feeds and search engines.
 
 Functions of HTML fragments. No reads, no writes, no network.
 """
@@ -15,7 +15,7 @@ def plain_text(html: str) -> str:
 
 
 def first_paragraph(tree: LexborHTMLParser) -> str:
-    """Return the first paragraph of a page that stands in no list, quotation or box; "" without one."""
+    """Return the first paragraph outside of lists, quotations and boxes; "" without one."""
     for node in tree.css("p"):
         if node.parent is None and node.text().strip():
             return (node.inner_html or "").strip()
@@ -23,10 +23,9 @@ def first_paragraph(tree: LexborHTMLParser) -> str:
 
 
 def summary_html(html: str) -> str:
-    """Return a summary as it stands in a list of links: its words and how they look.
+    """Return the inline HTML of a summary for a list of pages.
 
-    Nothing in it leads anywhere, loads anything or has an id: one page holds
-    the summaries of many.
+    Without links, images, scripts and ids: one list has many summaries.
     """
     if not html:
         return ""

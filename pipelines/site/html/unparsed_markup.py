@@ -1,4 +1,4 @@
-"""Find in a finished text what Markdown, Jinja or Pelican left because they did not understand it.
+"""Find unparsed markup: Markdown, Jinja or Pelican syntax that the result shows as text.
 
 Functions of trees and texts. No reads, no writes, no network.
 """
@@ -11,78 +11,77 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _CODE_ELEMENTS = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
-# What Markdown, Jinja or Pelican leave in a text when they did not understand it, and the way out.
-# No part of a pattern may run over what the pattern begins with: time would grow with the square of the text.
-# (signs of which one is in every match, pattern, what it is, remedy)
+# (strings of which each match contains one, pattern, what it is, fix)
+# No part of a pattern may match the pattern's own beginning: time would be quadratic.
 _RULES = (
     (
         ("{", "%}"),
         r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}",
         "Jinja",
-        "take it out: only templates run it",
+        "remove it: Jinja works in templates only",
     ),
     (
         ("{",),
         r"\{(?:filename|static|attach|tag|category|author|index)\}\S*",
-        "a link",
-        "write [words]({filename}…)",
+        "link",
+        "write [text]({filename}…)",
     ),
-    (("](",), r"!?\[[^\[\]\n]*\]\([^)\s]*\)?", "a link", "write it as [words](target)"),
-    (("[[",), r"\[\[[^\[\]\n]+\]\]", "a link", "write it as [words](target)"),
-    (("][",), r"\[[^\[\]\n]+\]\[[^\[\]\n]*\]", "a link", "add a line that defines it, as in [name]: target"),
+    (("](",), r"!?\[[^\[\]\n]*\]\([^)\s]*\)?", "link", "write it as [text](target)"),
+    (("[[",), r"\[\[[^\[\]\n]+\]\]", "link", "write it as [text](target)"),
+    (("][",), r"\[[^\[\]\n]+\]\[[^\[\]\n]*\]", "link", "add a line that defines it, as in [name]: target"),
     (
         ("]", "("),
         r"\[[^\[\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)",
-        "a link",
-        "take out the space between ] and (",
+        "link",
+        "remove the space between ] and (",
     ),
     (
         ("**", "__"),
         r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)",
         "emphasis",
-        "put no space inside the signs",
+        "remove the spaces inside the markers",
     ),
-    (("~~",), r"~~[^~\n]+~~", "a strike-through", "write <del>…</del>"),
+    (("~~",), r"~~[^~\n]+~~", "strike-through", "write <del>…</del>"),
     (
         ("```", "~~~"),
         r"^[ \t]*(?:```|~~~)[^\n]*",
-        "a block of code",
-        "close it with the same signs on a line of their own",
+        "code block",
+        "close it with the same characters on a line of their own",
     ),
-    (("#",), r"^#{1,6} \S[^\n]*", "a heading", "put a blank line before it"),
-    (("|",), r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "a table", "put a blank line before it"),
+    (("#",), r"^#{1,6} \S[^\n]*", "heading", "put a blank line before it"),
+    (("|",), r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "table", "put a blank line before it"),
     (
         ("[^",),
         r"\[\^[^\[\]\s]+\]",
-        "a footnote",
-        "add a line that begins with its sign, a colon and its text",
+        "footnote",
+        "add a line that defines it, as in [^1]: text",
     ),
-    (("{:",), r"\{:[ \t]*[.#\w][^}\n]*\}?", "an attribute list", "put it at the end of what it is about"),
-    (("!!!",), r"^!!! .*", "an admonition", "put a blank line before it"),
-    (("<!",), r"<!(?:--|–|—).*", "a comment", "close it with -->"),
+    (("{:",), r"\{:[ \t]*[.#\w][^}\n]*\}?", "attribute list", "put it at the end of its element"),
+    (("!!!",), r"^!!! .*", "admonition", "put a blank line before it"),
+    (("<!",), r"<!(?:--|–|—).*", "comment", "close it with -->"),
 )
 _PATTERNS = tuple(
-    (signs, re.compile(pattern, re.MULTILINE), what, fix) for signs, pattern, what, fix in _RULES
+    (characters, re.compile(pattern, re.MULTILINE), what, fix) for characters, pattern, what, fix in _RULES
 )
-# Typography, and what an author typed for it.
+# Typographic characters -> what the author typed.
 _TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "..."}
-# A line of a paragraph, which a blank line above (or four spaces) would have made an item.
+# A line of a paragraph that a blank line above (or four spaces) would make a list item.
 _ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
 _ITEM_START = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class UnparsedMarkup:
-    """Markup that a reader would see as it was written."""
+    """Markup that the page would show as text."""
 
     text: str
     fix: str
-    shown: str  # as it stands in the text
-    typed: str  # as its author typed it
+    shown: str  # on the page
+    typed: str  # in the source
 
 
 def find_unparsed(tree: LexborHTMLParser) -> list[UnparsedMarkup]:
-    """Return what is left in *tree*, a page or a fragment; takes what is no prose out of it."""
+    """Return the unparsed markup of *tree*, a page or a fragment; removes code and formulas from it."""
     strip_code(tree)
     body = tree.body or tree.root
     text = body.text() if body else ""
@@ -91,33 +90,33 @@ def find_unparsed(tree: LexborHTMLParser) -> list[UnparsedMarkup]:
         fix = "put a blank line before the list, and four spaces before an inner one"
         for node in tree.css("p, li, dd, td"):
             for item in _ITEM.findall(node.text(deep=False)):
-                found.append(_unparsed("an item of a list", item.strip(), fix))
+                found.append(_unparsed("list item", item.strip(), fix))
     return found
 
 
 def find_unparsed_text(text: str) -> list[UnparsedMarkup]:
-    """Return what is left in one *text*."""
+    """Return the unparsed markup of one *text*."""
     return [
         _unparsed(what, shown, fix)
-        for signs, pattern, what, fix in _PATTERNS
-        if any(sign in text for sign in signs)
+        for characters, pattern, what, fix in _PATTERNS
+        if any(character in text for character in characters)
         for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
     ]
 
 
 def strip_code(tree: LexborHTMLParser) -> LexborHTMLParser:
-    """Take what is no prose out of *tree*, and return it."""
+    """Remove code, formulas and drawings from *tree*, and return it."""
     tree.strip_tags(_CODE_ELEMENTS)
     return tree
 
 
 def heading_text(node: LexborNode) -> str:
-    """Return the words of a heading, without the sign of its link."""
+    """Return the text of a heading, without its permalink."""
     return node.text().strip().rstrip("#").strip()
 
 
 def _unparsed(what: str, shown: str, fix: str) -> UnparsedMarkup:
-    typed = "".join(_TYPED.get(sign, sign) for sign in shown)
-    text = f"{what} was not understood: {typed if len(typed) <= 60 else typed[:59] + '…'!r}"
-    fix = f"{fix}, or put it in `backticks` if the reader is to see it"
+    typed = "".join(_TYPED.get(character, character) for character in shown)
+    text = f"unparsed {what}: {typed if len(typed) <= 60 else typed[:59] + '…'!r}"
+    fix = f"{fix}, or put it in `backticks` to show it"
     return UnparsedMarkup(text, fix, shown, typed)

@@ -1,14 +1,13 @@
-"""Limits on one page, so that no text stops a build.
+"""Limit the size and complexity of a page, so that no input makes a build hang.
 
-Python-Markdown, its extensions and the parsers behind it take time that grows
-with the square of some inputs: brackets that nothing closes, a block of ten
-thousand headings. Each function here bounds such a product with one pass over
-the text. A limit counts the text and never reads a clock: equal inputs give
-equal findings on every machine.
+Python-Markdown, its extensions and the HTML parsers take quadratic time for
+some inputs: unclosed brackets, a block of ten thousand headings. Each function
+estimates such a cost in one pass over the text. Limits count characters and
+never read a clock: equal inputs give equal faults on every machine.
 
-A unit of work costs 10 to 100 ns, so that a page at one limit takes about 2 s.
-The largest values of 1,921 real documents (EIPs, Rust RFCs, Kubernetes KEPs;
-35 MB) stand beside each limit. No reads, no writes, no network.
+A unit of cost is 10 to 100 ns, so that a page at one limit takes about 2 s.
+"Real" is the largest value in 1,921 documents (EIPs, Rust RFCs, Kubernetes
+KEPs; 35 MB). No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -22,30 +21,28 @@ from contextlib import contextmanager
 # One page.
 MAX_PAGE = 2 * 2**20  # characters; linear, about 20 s a MB. Real: 171,781
 MAX_FORMULA = 10_000  # characters of one formula. Real: 222
-MAX_NESTING = 100  # HTML elements within each other: the HTML parser crashes at some thousand. Real: 15
-MAX_CALL_DEPTH = (
-    1000  # Python calls within each other while one text is converted: about 150 levels of > or *
-)
+MAX_NESTING = 100  # levels of HTML elements: the HTML parser crashes at some thousand. Real: 15
+MAX_CALL_DEPTH = 1000  # Python frames during one conversion: about 150 levels of > or *
 # Blocks.
-MAX_SIBLINGS = 10_000  # blocks, items, rows or cells side by side: each is looked up in the list. Real: 672
+MAX_SIBLINGS = 10_000  # children of one element: each is searched in the list. Real: 672
 MAX_TABLE_COLUMNS = 1_000  # of a table. Real: 13
-MAX_TABLE_CELLS = 100_000  # of all tables: Markdown fills up short rows. Real: 3,292
+MAX_TABLE_CELLS = 100_000  # of all tables: Markdown pads short rows. Real: 3,292
 MAX_BLOCK_COST = 40_000_000  # headings, definitions, rules in a block x its characters. Real: 48,099
-MAX_TAG_COST = 20_000_000  # characters that are read in search of the > of a tag. Real: 3,242
+MAX_TAG_COST = 20_000_000  # characters read while searching the > of a tag. Real: 3,242
 MAX_ABBREVIATION_COST = 40_000_000  # abbreviations x characters of the page. Real: 23,983
-MAX_FOOTNOTE_REFERENCES = 1_000  # references to one footnote: each looks for a free id from 1 on. Real: 8
-MAX_TOC_MARKERS = 10  # [TOC] on a page: each is filled by a walk over the page. Real: 1
+MAX_FOOTNOTE_REFERENCES = 1_000  # to one footnote: each searches a free id from 1 on. Real: 8
+MAX_TOC_MARKERS = 10  # [TOC] on a page: each walks over the page. Real: 1
 # Text.
 MAX_BRACKET_COST = 5_000_000  # characters from each [ to its ], or to the end of the text. Real: 20,729
-MAX_INLINE_COST = 200_000_000  # signs that may begin markup x characters of their text. Real: 19,428,919
-# Code beyond these is shown without colours: one of the 1,921 documents, with a line of 17,445 characters.
-MAX_HIGHLIGHT_COST = 32_000_000  # squares of the lengths of long lines, and of runs without punctuation
-LONG_RUN = 1_000  # characters from which on a line or a run counts
-MAX_BLANK_RUN = 500  # white space in a row: for AutoHotkey, time grows with the cube of it. Real: below 500
+MAX_INLINE_COST = 200_000_000  # markup characters x characters of their text. Real: 19,428,919
+# Code beyond these is not highlighted: one of the 1,921 documents, with a line of 17,445 characters.
+MAX_HIGHLIGHT_COST = 32_000_000  # squared lengths of long lines and of long runs without punctuation
+LONG_RUN = 1_000  # characters from which a line or a run counts
+MAX_BLANK_RUN = 500  # white space in a row: cubic time in the AutoHotkey lexer. Real: below 500
 
-_FIX = "divide it"
+_SPLIT_FIX = "split it"
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-# What Markdown takes out of a block line by line, and then looks at the rest of the block again.
+# Markdown splits a block at each of these lines, and parses the rest of the block again.
 _BLOCK_START = re.compile(
     r"^[ \t>]*(?:#|=+[ \t]*$|-+[ \t]*$|(?:[*_-][ \t]*){3,}$|\*\[|:[ \t]|\[\^|!!!)", re.MULTILINE
 )
@@ -53,7 +50,7 @@ _TABLE_DELIMITER = re.compile(r"^[ \t>]*[|:-][ \t|:-]*$", re.MULTILINE)
 _FOOTNOTE_REFERENCE = re.compile(r"\[\^([^\[\]]*)\](?!:)")
 _ABBREVIATION = re.compile(r"^[ \t>]*\*\[", re.MULTILINE)
 _TOC_MARKER = re.compile(r"^[ \t>]*\[TOC\][ \t]*$", re.MULTILINE)
-# As html.parser reads the start of a tag, but without going back.
+# The start tag pattern of html.parser, without backtracking.
 _OPEN_TAG = re.compile(
     r"<[A-Za-z][^\s/>]*+"
     r"""(?:[\s/]*+(?<=['"\s/])[^\s/>][^\s/=>]*+(?:\s*+=+\s*+(?:'[^']*+'|"[^"]*+"|(?!['"])[^>\s]*+)(?:\s*+,)*+)?+)*+"""
@@ -61,7 +58,7 @@ _OPEN_TAG = re.compile(
 )
 _UNCLOSED_VALUE = re.compile(r"""\s*+=+\s*+['"]""")
 _ELEMENT = re.compile(r"<!--|<(?P<end>/?)(?P<name>[A-Za-z][^\s/>]*)")
-# Elements that hold nothing, or that end where the next one begins.
+# Void elements, and elements whose end tag may be omitted.
 _VOID_OR_IMPLIED_END = frozenset(
     (
         *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source"),
@@ -69,44 +66,46 @@ _VOID_OR_IMPLIED_END = frozenset(
         *("caption", "option", "optgroup", "rt", "rp"),
     )
 )
-_NEVER_SELF_CLOSING = frozenset(
-    ("a", "font", "script", "style", "div", "span")
-)  # in SVG, <a/> may be HTML's <a>
+# HTML elements, even where <a/> looks like SVG's.
+_NEVER_SELF_CLOSING = frozenset(("a", "font", "script", "style", "div", "span"))
 _BRACKET = re.compile(r"[\[\]]")
 _LINES, _WORDS, _BLANKS = re.compile(r"[^\n]++"), re.compile(r"[\w\s]++"), re.compile(r"\s++")
 _INLINE_MARKUP = re.compile(r"[\[\\$*_`<&\"'!]|--|\.\.\.|>>|  \n")
 
 
 class LimitExceeded(Exception):
-    """A limit that a text goes beyond: (what is wrong, the fix, what to search for in the source)."""
+    """A text exceeds a limit: (what is wrong, the fix, what to search for in the source)."""
 
 
 def check_page(text: str) -> None:
-    """Bound the size of a page; raise TooMuch."""
+    """Raise LimitExceeded for a page that is too large."""
     if len(text) > MAX_PAGE:
         raise LimitExceeded(
-            f"has {len(text)} characters; the limit is {MAX_PAGE}", "make several pages of it", ""
+            f"has {len(text)} characters; the limit is {MAX_PAGE}", "split it into several pages", ""
         )
 
 
 def check_tags(text: str) -> None:
-    """Bound the search for the ends of HTML tags in *text*, which holds no fences; raise TooMuch."""
+    """Raise LimitExceeded if searching the ends of HTML tags in *text* costs too much.
+
+    *text* has no fenced code: it is the input of the HTML parser.
+    """
     work, at = 0, 0
     while found := _OPEN_TAG.search(text, at):
         end = found.end()
         at = end if text.startswith(">", end) else found.start() + 1
         work += end - found.start()
-        if _UNCLOSED_VALUE.match(text, end):  # its quote closes nowhere: all of the rest was read
+        if _UNCLOSED_VALUE.match(text, end):  # the parser reads to the end of the text
             work += len(text) - end
         if work > MAX_TAG_COST:
-            fix = "close its tags with >, or put each < that is text into `backticks`"
-            raise LimitExceeded("has too many HTML tags without an end", fix, found[0][:40].split("\n")[0])
+            fix = "close the tags with >, or put each < that is text into `backticks`"
+            raise LimitExceeded("has too many unclosed HTML tags", fix, found[0][:40].split("\n")[0])
 
 
 def check_blocks(text: str) -> None:
-    """Bound what Markdown does again for each part of a block of *text*; raise TooMuch.
+    """Raise LimitExceeded if parsing the blocks of *text* costs too much.
 
-    *text* holds neither fences nor HTML: it is what the block parser gets.
+    *text* has no fenced code and no raw HTML: it is the input of the block parser.
     """
     work = cells = 0
     for block in _BLANK_LINE.split(text):
@@ -114,59 +113,59 @@ def check_blocks(text: str) -> None:
         work += len(_BLOCK_START.findall(block)) * len(block) + _table_row_cost(block)
         first = next((line for line in block.split("\n", 2) if line.strip()), "").strip()
         if work > MAX_BLOCK_COST:
-            what = f"a block of {lines} lines is too long for the headings and definitions in it"
+            what = f"a block of {lines} lines has too many headings or definitions"
             raise LimitExceeded(what, "put blank lines between them", first)
         columns = max((rule.count("|") + 1 for rule in _TABLE_DELIMITER.findall(block)), default=0)
         cells += columns * lines if lines > 1 and "|" in block else 0
         if columns > MAX_TABLE_COLUMNS:
             raise LimitExceeded(
-                f"a table of {columns} columns; the limit is {MAX_TABLE_COLUMNS}", _FIX, first
+                f"a table of {columns} columns; the limit is {MAX_TABLE_COLUMNS}", _SPLIT_FIX, first
             )
         if cells > MAX_TABLE_CELLS:
             raise LimitExceeded(
-                f"tables of {cells} cells; the limit is {MAX_TABLE_CELLS} a page", _FIX, first
+                f"tables of {cells} cells; the limit is {MAX_TABLE_CELLS} a page", _SPLIT_FIX, first
             )
     if (found := len(_ABBREVIATION.findall(text))) * len(text) > MAX_ABBREVIATION_COST:
         what = f"{found} abbreviations are too many for a page of {len(text)} characters"
-        raise LimitExceeded(what, "define those that readers need", "*[")
+        raise LimitExceeded(what, "define fewer abbreviations", "*[")
     if (found := len(_TOC_MARKER.findall(text))) > MAX_TOC_MARKERS:
         raise LimitExceeded(f"has [TOC] {found} times; the limit is {MAX_TOC_MARKERS}", "keep one", "[TOC]")
     for name, found in Counter(_FOOTNOTE_REFERENCE.findall(text)).most_common(1):
         if found > MAX_FOOTNOTE_REFERENCES:
             limit = MAX_FOOTNOTE_REFERENCES
-            what = f"footnote [^{name[:40]}] is referred to {found} times; the limit is {limit}"
-            raise LimitExceeded(what, "refer to it once in each section", f"[^{name}")
+            what = f"footnote [^{name[:40]}] has {found} references; the limit is {limit}"
+            raise LimitExceeded(what, "reference it once in each section", f"[^{name}")
 
 
 def _table_row_cost(block: str) -> int:
-    """Return the pipes x backticks of the lines of *block*: a row of a table compares them."""
+    """Return the sum of pipes x backticks in each line of *block*: the table parser compares them."""
     if "`" not in block or "|" not in block:
         return 0
     return sum(line.count("|") * line.count("`") for line in block.split("\n"))
 
 
 def bracket_cost(text: str) -> int:
-    """Return the characters from each [ of *text* to its ], or to the end."""
-    opened: list[int] = []
+    """Return the number of characters from each [ of *text* to its ], or to the end."""
+    open_elements: list[int] = []
     work = 0
     for found in _BRACKET.finditer(text):
         if found[0] == "[":
-            opened.append(found.start())
-        elif opened:
-            work += found.start() - opened.pop()
-    return work + sum(len(text) - at for at in opened)
+            open_elements.append(found.start())
+        elif open_elements:
+            work += found.start() - open_elements.pop()
+    return work + sum(len(text) - at for at in open_elements)
 
 
 def inline_cost(text: str) -> int:
-    """Return the signs of *text* that may begin markup x its characters."""
+    """Return the number of markup characters of *text* x its length."""
     return len(_INLINE_MARKUP.findall(text)) * len(text)
 
 
 def may_highlight(code: str) -> bool:
-    """Say whether *code* is within what a lexer reads in linear time; plain code has no limit.
+    """Return whether a lexer can highlight *code* in acceptable time.
 
-    The patterns of many lexers try again from each place of a long line, of a
-    run of words without punctuation, or of white space.
+    The patterns of many lexers backtrack from each position of a long line, of
+    a run of words without punctuation, or of white space.
     """
     if max(map(len, _BLANKS.findall(code)), default=0) > MAX_BLANK_RUN:
         return False
@@ -175,14 +174,14 @@ def may_highlight(code: str) -> bool:
 
 
 def check_formula(tex: str) -> None:
-    """Bound the size of a formula; raise TooMuch."""
+    """Raise LimitExceeded for a formula that is too long."""
     if len(tex) > MAX_FORMULA:
-        raise LimitExceeded(f"has {len(tex)} characters; the limit is {MAX_FORMULA}", "divide it", "")
+        raise LimitExceeded(f"has {len(tex)} characters; the limit is {MAX_FORMULA}", _SPLIT_FIX, "")
 
 
 def check_nesting(html: str) -> None:
-    """Bound the depth of the elements in *html*, before anything builds a tree of it; raise TooMuch."""
-    opened: Counter[str] = Counter()
+    """Raise LimitExceeded for elements of *html* that are nested too deeply to parse."""
+    open_elements: Counter[str] = Counter()
     depth, at, first = 0, 0, ""
     while found := _ELEMENT.search(html, at):
         at = found.end()
@@ -192,29 +191,29 @@ def check_nesting(html: str) -> None:
             continue
         name = found["name"].lower()
         if name in _VOID_OR_IMPLIED_END or (
-            opened["svg"] + opened["math"] and _is_self_closing(html, at, name)
+            open_elements["svg"] + open_elements["math"] and _is_self_closing(html, at, name)
         ):
             continue
         if not found["end"]:
             first = first if depth else found[0]
-            opened[name] += 1
+            open_elements[name] += 1
             depth += 1
-        elif opened[name]:
-            opened[name] -= 1
+        elif open_elements[name]:
+            open_elements[name] -= 1
             depth -= 1
         if depth > MAX_NESTING:
             what = f"HTML elements are nested more than {MAX_NESTING} deep"
-            raise LimitExceeded(what, f"close {first}> and those in it, or use fewer levels", first)
+            raise LimitExceeded(what, f"close {first}> and the elements in it, or use fewer levels", first)
 
 
 def _is_self_closing(html: str, at: int, name: str) -> bool:
-    """Say whether the tag that is open at *at* ends in />, as elements of SVG and MathML may."""
+    """Return whether the tag that is open at *at* ends in />, as elements of SVG and MathML may."""
     return name not in _NEVER_SELF_CLOSING and html.find("/>", at) == html.find(">", at) - 1 >= at
 
 
 @contextmanager
 def limit_call_depth(number: int = MAX_CALL_DEPTH) -> Iterator[None]:
-    """Raise RecursionError below *number* calls within each other, however deep the caller is."""
+    """Raise RecursionError for more than *number* frames below the caller."""
     depth, frame = 0, sys._getframe()
     while frame.f_back:
         depth, frame = depth + 1, frame.f_back

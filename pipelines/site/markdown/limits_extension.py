@@ -1,7 +1,7 @@
-"""Ask the limits at those points of a conversion where the text is what the next step reads.
+"""Check the limits during a conversion: an extension of Python-Markdown.
 
-An extension of Python-Markdown: before its HTML parser, before its block parser
-and before its patterns for text. No reads, no writes, no network.
+Each check runs on the input of the step that it limits: the HTML parser, the
+block parser, the inline patterns. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pipelines.site.markdown.limits import LimitExceeded
 
 
 class LimitsExtension(Extension):
-    """The limits of ``limits.py``; the converter raises TooMuch."""
+    """Makes the converter raise LimitExceeded by the limits of ``limits.py``."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # Python-Markdown's name
-        """Register each check before the step whose work it bounds."""
+        """Register each check before the step that it limits."""
         md.preprocessors.register(_TagLimit(md), "limit tags", 21)  # fences at 25, HTML at 20
         md.preprocessors.register(_BlockLimits(md), "limit blocks", 1)  # last
         md.treeprocessors.register(_InlineLimits(md), "limit texts", 21)  # text at 20
@@ -42,23 +42,23 @@ class _BlockLimits(Preprocessor):
 
 class _InlineLimits(Treeprocessor):
     def run(self, root: Element) -> None:
-        brackets = signs = 0
+        brackets = inline = 0
         for element in root.iter():
             if len(element) > limits.MAX_SIBLINGS:
                 first = _first_line(next(filter(str.strip, element.itertext()), ""))
-                what = f"has {len(element)} blocks, items or rows side by side"
-                raise LimitExceeded(what, f"divide them; the limit is {limits.MAX_SIBLINGS}", first)
+                what = f"has {len(element)} blocks, items or rows in one element"
+                raise LimitExceeded(what, f"split them; the limit is {limits.MAX_SIBLINGS}", first)
             for text in (element.text, element.tail):
                 if not text or isinstance(text, AtomicString):
                     continue
                 brackets += limits.bracket_cost(text)
-                signs += limits.inline_cost(text)
+                inline += limits.inline_cost(text)
                 if brackets > limits.MAX_BRACKET_COST:
                     fix = r"close each [, or write \[ and \] where it is text"
-                    raise LimitExceeded("has too many [ without an end in its texts", fix, _first_line(text))
-                if signs > limits.MAX_INLINE_COST:
+                    raise LimitExceeded("has too many unclosed [", fix, _first_line(text))
+                if inline > limits.MAX_INLINE_COST:
                     what = f"a text of {len(text)} characters has too much markup"
-                    raise LimitExceeded(what, "divide it by blank lines", _first_line(text))
+                    raise LimitExceeded(what, "split it with blank lines", _first_line(text))
 
 
 def _first_line(text: str) -> str:

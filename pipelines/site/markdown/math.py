@@ -1,4 +1,4 @@
-"""Turn TeX into MathML, which browsers draw without a script.
+"""Convert TeX to MathML, which browsers render without a script.
 
 No reads, no writes, no network.
 """
@@ -40,19 +40,16 @@ _SYNTAX_ERRORS = (
     NoAvailableTokensError,
     NumeratorNotFoundError,
 )
-_MISSING_ARGUMENT = (
-    IndexError,
-    StopIteration,
-    ValueError,
-)  # what the converter raises when an argument is missing
+# What the converter raises for a missing argument.
+_MISSING_ARGUMENT = (IndexError, StopIteration, ValueError)
 _ESCAPED_REFERENCE = re.compile(r"&amp;(#(?:\d+|x[0-9A-Fa-f]+);)")
 
 
 def to_mathml(tex: str, *, block: bool) -> str:
-    """Return *tex* as a ``<math>`` element; raise ValueError with what is wrong.
+    """Return *tex* as a ``<math>`` element; raise ValueError for invalid TeX.
 
-    latex2mathml shows a command that it does not know as its name; that is a
-    fault here, since the reader would see it on the page.
+    latex2mathml writes the name of an unknown command as text; here it is an
+    error, since the name would show on the page.
     """
     try:
         limits.check_formula(tex)
@@ -60,8 +57,8 @@ def to_mathml(tex: str, *, block: bool) -> str:
             written = tostring(
                 convert_to_element(tex, display="block" if block else "inline"), encoding="unicode"
             )
-    except limits.LimitExceeded as much:
-        raise ValueError(much.args[0]) from None
+    except limits.LimitExceeded as error:
+        raise ValueError(error.args[0]) from None
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     except _SYNTAX_ERRORS as error:
@@ -69,9 +66,9 @@ def to_mathml(tex: str, *, block: bool) -> str:
         raise ValueError(f"is not TeX: {name}") from None
     except _MISSING_ARGUMENT:
         raise ValueError("is not TeX: an argument is missing") from None
-    # The converter writes references as text; its own serializer would bring "<" back as markup, too.
+    # The converter writes character references as text; its own serializer would also unescape "<".
     mathml = _ESCAPED_REFERENCE.sub(r"&\1", written.replace("&gt;", ">"))
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):
-        raise ValueError(f"uses a TeX command that is not known here: {unknown[1]}")
-    # The minifier takes <mspace/> for an element that it must not close, and loses </math>.
+        raise ValueError(f"uses the unknown TeX command {unknown[1]}")
+    # The minifier does not close <mspace/> and drops </math>.
     return re.sub(r"<(m\w+)([^<>]*?)\s*/>", r"<\1\2></\1>", mathml)

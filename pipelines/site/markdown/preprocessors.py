@@ -1,6 +1,7 @@
-"""The preprocessors of Python-Markdown that replace code and HTML by placeholders, which count lines here.
+"""Track source lines in the preprocessors that replace fenced code and raw HTML by placeholders.
 
-Functions of texts. No reads, no writes, no network.
+Subclasses of Python-Markdown's and SuperFences' preprocessors. Functions of
+texts. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -15,66 +16,66 @@ from pymdownx.superfences import SuperFencesBlockPreprocessor
 
 
 class LineTracker(Protocol):
-    """What is told which lines were replaced (source_lines.py)."""
+    """Receives the replaced lines (source_lines.py)."""
 
     fence: tuple[int, int]
 
-    def replaced(self, lines: list[str], spans: Sequence[tuple[int, int]]) -> None: ...
+    def fences_replaced(self, lines: list[str], spans: Sequence[tuple[int, int]]) -> None: ...
 
-    def extracted(self, lines: list[str], numbers: Sequence[int]) -> None: ...
+    def html_replaced(self, lines: list[str], numbers: Sequence[int]) -> None: ...
 
 
 class TrackedFences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymdownx is not typed
-    """Replaces fences, and says which lines they were."""
+    """Replaces fenced code, and reports its lines."""
 
-    def __init__(self, md: markdown.Markdown, plain: Any, lines: LineTracker) -> None:
+    def __init__(self, md: markdown.Markdown, original: Any, tracker: LineTracker) -> None:
         super().__init__(md)
-        self.config, self.extension, self.to = plain.config, plain.extension, lines
+        self.config, self.extension, self.tracker = original.config, original.extension, tracker
 
     def process_nested_block(self, ws: str, content: str, start: int, end: int) -> None:
-        self.to.fence = start + 1, end
+        self.tracker.fence = start + 1, end
         super().process_nested_block(ws, content, start, end)
 
     def reassemble(self, lines: list[str]) -> list[str]:
         spans = [(start, end) for _, start, end in self.stack]
         done: list[str] = super().reassemble(lines)
-        self.to.replaced(done, spans)
+        self.tracker.fences_replaced(done, spans)
         return done
 
 
 class TrackedRawHtml(HtmlBlockPreprocessor):
-    """Replaces raw HTML, and says on which line each line that is left was written."""
+    """Replaces raw HTML, and reports the source line of each remaining line."""
 
-    def __init__(self, md: markdown.Markdown, lines: LineTracker) -> None:
+    def __init__(self, md: markdown.Markdown, tracker: LineTracker) -> None:
         super().__init__(md)
-        self.to = lines
+        self.tracker = tracker
 
     def run(self, lines: list[str]) -> list[str]:
         extractor = _TrackedExtractor(self.md)
         extractor.feed("\n".join(lines))
         extractor.close()
         done = "".join(extractor.cleandoc).split("\n")
-        self.to.extracted(done, extractor.chunks.numbers())
+        self.tracker.html_replaced(done, extractor.chunks.line_numbers())
         return done
 
 
 class _NumberedChunks(list[str]):
-    """The pieces of the text that is left, each with the line on which it begins."""
+    """The chunks of the remaining text, each with its first line."""
 
-    def __init__(self, where: Callable[[str], int]) -> None:
+    def __init__(self, line_of: Callable[[str], int]) -> None:
         super().__init__()
-        self._where = where
+        self._line_of = line_of
         self._lines: list[int] = []
 
-    def append(self, piece: str) -> None:
-        self._lines.append(self._where(piece))
-        super().append(piece)
+    def append(self, chunk: str) -> None:
+        self._lines.append(self._line_of(chunk))
+        super().append(chunk)
 
-    def numbers(self) -> list[int]:
-        """Return the line of each line of the joined pieces; a blank one has that of the line before."""
+    def line_numbers(self) -> list[int]:
+        """Return the source line of each line of the joined chunks; for a blank one, the line before."""
         found = [0]
-        for piece, line in zip(self, self._lines, strict=True):
-            for offset, part in enumerate(piece.split("\n")):
+        for chunk, line in zip(self, self._lines, strict=True):
+            for offset, part in enumerate(chunk.split("\n")):
                 if offset:
                     found.append(0)
                 if part.strip() and not found[-1]:
@@ -86,24 +87,24 @@ class _NumberedChunks(list[str]):
 
 
 class _TrackedExtractor(HTMLExtractorExtra):
-    """Knows where each piece of the text was found."""
+    """Records the line of each chunk of text."""
 
-    _cache: list[str]  # of HTMLExtractor: pieces of the raw HTML that is being read
+    _cache: list[str]  # of HTMLExtractor: chunks of the current raw HTML
     mdstack: list[str]  # of HTMLExtractorExtra: open elements with Markdown in them
 
     def reset(self) -> None:
         super().reset()
-        self.opened = 1  # the line on which the raw HTML begins that is being read
+        self.start_line = 1  # of the current raw HTML
         self.ending = False
-        self.cleandoc = self.chunks = _NumberedChunks(self.where)
+        self.cleandoc = self.chunks = _NumberedChunks(self.line_of)
 
-    def where(self, piece: str) -> int:
-        held = piece.startswith(STX) and (bool(self._cache) or self.ending)
-        return self.opened if held else int(self.getpos()[0])
+    def line_of(self, chunk: str) -> int:
+        is_placeholder = chunk.startswith(STX) and (bool(self._cache) or self.ending)
+        return self.start_line if is_placeholder else int(self.getpos()[0])
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         if not self.inraw and not self.mdstack:
-            self.opened = self.getpos()[0]
+            self.start_line = self.getpos()[0]
         super().handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:

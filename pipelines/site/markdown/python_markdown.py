@@ -1,8 +1,8 @@
-"""Markdown to HTML: one configuration of Python-Markdown for every page.
+"""Convert Markdown to HTML with Python-Markdown, in one configuration for every page.
 
-A function of the text alone, so that its result can be kept by digest. Links
-and images are left as the author wrote them; ``fragment`` resolves them.
-No reads, no writes, no network.
+A function of the text alone, so that its result can be cached by digest. Links
+and images stay as written; html/postprocess.py resolves them. No reads, no
+writes, no network.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipelines.site.markdown.limits_extension import LimitsExtension
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span
 from pipelines.site.markdown.source_lines import SourceLines
 
-# Fences of these languages are shown as they are; "plantuml" becomes a diagram later.
+# Languages of code that is not highlighted; html/postprocess.py renders "plantuml".
 PLAIN_LANGUAGES = frozenset({"", "text", "txt", "plain", "output"})
 
 
@@ -40,28 +40,28 @@ PLAIN_LANGUAGES = frozenset({"", "text", "txt", "plain", "output"})
 class Converted:
     """The HTML of one document before its links are resolved.
 
-    Its block elements carry the lines of the source that they were written on
-    (positions.py); this is all that the later steps know of the converter.
+    Its block elements carry their source lines (positions.py). Later steps use
+    nothing else of the converter.
     """
 
     html: str
-    summary: str  # of the front matter, as inline HTML; "" when there is none
+    summary: str  # of the front matter, as inline HTML; "" without one
     toc: str  # a nested <ul>, or "" without headings
     sections: int  # headings of the second level
     definitions: Mapping[str, int] = field(default_factory=dict)  # target of a link definition -> its line
 
 
 def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Converted:
-    """Convert *body* and *summary*; *name* and *body_line* place the faults.
+    """Convert *body* and *summary*; *name* and *body_line* locate the faults.
 
-    Raises SourceError for a code block in an unknown language and for text
-    that is beyond a limit.
+    Raises SourceError for a code block in an unknown language, and for a text
+    that exceeds a limit.
     """
     converter, lines = _converter()
     converter.reset()
-    lines.reset(stamping=True)
-    notes: list[tuple[int, str, str]] = []  # (line of the body, fault, remedy)
-    converter.notes = notes  # type: ignore[attr-defined]  # read by _fence, one page at a time
+    lines.reset(enabled=True)
+    faults: list[tuple[int, str, str]] = []  # (line of the body, what is wrong, fix)
+    converter.code_faults = faults  # type: ignore[attr-defined]  # _format_fence appends to it
     try:
         limits.check_page(body)
         with limits.limit_call_depth():
@@ -70,29 +70,29 @@ def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Conv
             toc = str(getattr(converter, "toc", ""))
             sections = len(getattr(converter, "toc_tokens", ()))
             converter.reset()
-            lines.reset(stamping=False)
-            brief = converter.convert(summary).strip() if summary else ""
+            lines.reset(enabled=False)
+            summary_html = converter.convert(summary).strip() if summary else ""
         limits.check_nesting(html)
-        limits.check_nesting(brief)
-    except limits.LimitExceeded as much:
-        _converter.cache_clear()  # left in the middle of its work, it would convert the next page wrongly
-        what, fix, start = much.args
+        limits.check_nesting(summary_html)
+    except limits.LimitExceeded as error:
+        _converter.cache_clear()  # an interrupted converter would convert the next page wrongly
+        what, fix, start = error.args
         line = body_line + body.count("\n", 0, max(body.find(start), 0))
         raise SourceError([Fault(name, line, what, fix)]) from None
     except RecursionError:
         _converter.cache_clear()
         fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
         raise SourceError([fault]) from None
-    if notes:
-        raise SourceError(Fault(name, body_line + line - 1, what, way) for line, what, way in notes)
-    brief = re.sub(r"\A<p>(.*)</p>\Z", r"\1", brief, flags=re.DOTALL)
+    if faults:
+        raise SourceError(Fault(name, body_line + line - 1, what, fix) for line, what, fix in faults)
+    summary_html = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary_html, flags=re.DOTALL)
     toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
-    return Converted(html, brief, toc if sections else "", sections, definitions)
+    return Converted(html, summary_html, toc if sections else "", sections, definitions)
 
 
 @lru_cache(maxsize=1)
 def _converter() -> tuple[markdown.Markdown, SourceLines]:
-    """Return the one converter of this process: building it costs more than a short page."""
+    """Return the converter of this process: creating one costs more than converting a short page."""
     converter = markdown.Markdown(
         output_format="html",
         extensions=[
@@ -112,7 +112,7 @@ def _converter() -> tuple[markdown.Markdown, SourceLines]:
             LimitsExtension(),
         ],
         extension_configs={
-            # The CSP forbids style attributes; fragment.py turns align into a class.
+            # The CSP forbids style attributes; html/postprocess.py replaces align by a class.
             "tables": {"use_align_attribute": True},
             "toc": {"permalink": "#", "slugify": lambda text, _: slugify(text), "toc_depth": "2-4"},
             "footnotes": {"BACKLINK_TEXT": "↩"},
@@ -126,31 +126,30 @@ def _converter() -> tuple[markdown.Markdown, SourceLines]:
     )
     converter.treeprocessors.register(_SkipPlainText(converter), "typography", 6.5)  # before smarty, at 6
     lines = SourceLines(converter)
-    converter.lines_of_fence = lambda: lines.fence  # type: ignore[attr-defined]  # read by _fence
+    converter.fence_lines = lambda: lines.fence  # type: ignore[attr-defined]  # read by _format_fence
     return converter, lines
 
 
 class _SkipPlainText(Treeprocessor):
-    """Let smarty look only at texts that hold what it would change.
+    """Exclude texts without quotes, dashes or ellipses from smarty.
 
-    It tries a dozen patterns on every text of a page, which is half of the time
-    of a conversion; a text without quotes, dashes or dots in a row is done.
+    Its dozen patterns on every text of a page take half of the conversion time.
     """
 
-    _marks = re.compile(r"""['"]|--|\.\.\.|<<|>>""")
+    _typography = re.compile(r"""['"]|--|\.\.\.|<<|>>""")
 
     def run(self, root: Element) -> None:
         for element in root.iter():
-            if element.text and not self._marks.search(element.text):
+            if element.text and not self._typography.search(element.text):
                 element.text = AtomicString(element.text)
-            if element.tail and not self._marks.search(element.tail):
+            if element.tail and not self._typography.search(element.tail):
                 element.tail = AtomicString(element.tail)
 
 
 def _validate_fence(
     language: str, inputs: dict[str, Any], options: dict[str, Any], attrs: dict[str, Any], md: Any
 ) -> bool:
-    """Sort what stands behind the language: ``title`` and ``hl_lines`` are known."""
+    """Split the options of a fence into the supported ones, ``title`` and ``hl_lines``, and unknown ones."""
     for key, value in inputs.items():
         if key in ("title", "hl_lines"):
             options[key] = value
@@ -163,14 +162,14 @@ def _format_fence(
     source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
 ) -> str:
     """Return one fenced block as HTML."""
-    first, last = md.lines_of_fence()
+    first, last = md.fence_lines()
     for key in options.get("unknown", ()):
         fix = suggest(key, ("title", "hl_lines"))
-        md.notes.append((first, f"code block with an unknown option {key!r}", fix))
+        md.code_faults.append((first, f"code block with an unknown option {key!r}", fix))
     try:
         at = f'{SPAN_ATTRIBUTE}="{line_span(first, last)}"'
         return _code_block(source, language or "", options, md, first).replace(" ", f" {at} ", 1)
-    except Exception as error:  # SuperFences swallows every other exception
+    except Exception as error:  # SuperFences ignores every other exception
         raise SuperFencesException(f"code block in {language!r}") from error
 
 
@@ -184,7 +183,7 @@ def _code_block(source: str, language: str, options: dict[str, Any], md: Any, li
     lexer = _lexer(language)
     if lexer is None:
         what = f"code block in an unknown language {language!r}"
-        md.notes.append((line, what, _language_fix(language)))
+        md.code_faults.append((line, what, _language_fix(language)))
         return ""
     if not limits.may_highlight(source):
         return _plain_code(source, caption)
@@ -204,13 +203,13 @@ def _languages() -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def _language_fix(language: str) -> str:
-    near = suggest(language, _languages())
-    return near if near.startswith("did") else "use a name that Pygments knows, or text"
+    suggestion = suggest(language, _languages())
+    return suggestion if suggestion.startswith("did") else "use a name that Pygments knows, or text"
 
 
 @cache
 def _lexer(language: str) -> Lexer | None:
-    # Pygments walks its whole table for each look-up: 7 % of a stock build.
+    # Cached: Pygments searches its whole table for each lookup, which took 7 % of a build.
     try:
         return get_lexer_by_name(language)
     except ClassNotFound:

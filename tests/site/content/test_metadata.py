@@ -78,28 +78,28 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
     ("key", "value", "said"),
     [
         ("title", "", "has no title; add a line `title: …`"),
-        ("title", ("a",), "'title' is a list; write one text"),
+        ("title", ("a",), "'title' must not be a list; write one text"),
         ("titel", "a", "unknown key 'titel'; did you mean title?"),
         ("scenes", "a", "unknown key 'scenes'; did you mean scene?"),
-        ("scene", ("a",), "'scene' is a list; write one text"),
+        ("scene", ("a",), "'scene' must not be a list; write one text"),
         ("xyzzy", "a", "unknown key 'xyzzy'; known: access, aliases, author, category, date, image, "),
-        ("slug", "a b", "slug 'a b' does not fit a URL; write 'a-b'"),
-        ("slug", "über", "slug 'über' does not fit a URL; write 'uber'"),
-        ("slug", "feed.atom", "slug 'feed.atom' does not fit a URL; write 'feedatom'"),
-        ("slug", "../a", "slug '../a' does not fit a URL; write 'a'"),
-        ("slug", "-", "slug '-' does not fit a URL; use letters, digits and hyphens"),
-        ("author", ("A", "A"), "author: 'A' stands twice; name it once"),
-        ("tags", "a, b, a", "tags: 'a' stands twice; name it once"),
-        ("tags", ("C#", "c sharp"), "tags: 'c sharp' is 'C#' again: they share a URL; name it once"),
+        ("slug", "a b", "slug 'a b' is not a URL slug; write 'a-b'"),
+        ("slug", "über", "slug 'über' is not a URL slug; write 'uber'"),
+        ("slug", "feed.atom", "slug 'feed.atom' is not a URL slug; write 'feedatom'"),
+        ("slug", "../a", "slug '../a' is not a URL slug; write 'a'"),
+        ("slug", "-", "slug '-' is not a URL slug; use letters, digits and hyphens"),
+        ("author", ("A", "A"), "author: 'A' is listed twice; name it once"),
+        ("tags", "a, b, a", "tags: 'a' is listed twice; name it once"),
+        ("tags", ("C#", "c sharp"), "tags: 'c sharp' has the URL of 'C#'; name it once"),
         ("tags", ("!",), "tag '!' gives an empty URL; use at least one letter or digit"),
         ("tags", ("a" * 151,), f"tag '{'a' * 39}…' is too long for a URL (151 characters); use at most 150"),
         ("slug", "a" * 151, f"slug '{'a' * 39}…' is too long for a URL (151 characters); use at most 150"),
         ("series", "转" * 60, f"series '{'转' * 39}…' is too long for a URL (359 characters); "),
         ("category", "…", "category '…' gives an empty URL; use at least one letter or digit"),
-        ("category", ("a", "b"), "'category' is a list; write one text"),
+        ("category", ("a", "b"), "'category' must not be a list; write one text"),
         ("series", "?", "series '?' gives an empty URL; use at least one letter or digit"),
-        ("status", "hidden", "status 'hidden' is not known; write published or draft"),
-        ("access", "private", "access 'private' is not known; write public or members"),
+        ("status", "hidden", "unknown status 'hidden'; write published or draft"),
+        ("access", "private", "unknown access 'private'; write public or members"),
         ("lang", "English", "lang 'English' is not a language tag; write en or de-AT (BCP 47)"),
         ("lang", "DE", "lang 'DE' is not a language tag; write en or de-AT (BCP 47)"),
         ("aliases", "old/", "alias 'old/' is not a path; write a path of this site, as in /old/page/"),
@@ -108,15 +108,19 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
         ("aliases", "/a//b", "alias '/a//b' is not a path; "),
         ("aliases", "/a/../b", "alias '/a/../b' is not a path; "),
         ("aliases", "/a?b=c", "alias '/a?b=c' is not a path; "),
-        ("aliases", "/%C3%BC", "alias '/%C3%BC' holds an escape; write the letters themselves, as in '/ü'"),
+        (
+            "aliases",
+            "/%C3%BC",
+            "alias '/%C3%BC' has a percent-escape; write the letters themselves, as in '/ü'",
+        ),
         ("date", "yesterday", "date 'yesterday' is not a date; write it as 2026-05-01 or "),
         ("date", "2026-5-1", "date '2026-5-1' is not a date; "),
         ("date", "2026-02-29", "date '2026-02-29' is not a date; "),
         ("date", "2026-05-01 24:00", "date '2026-05-01 24:00' is not a date; "),
         ("date", "2026-05-01 12:00+24:00", "date '2026-05-01 12:00+24:00' is not a date; "),
         ("date", "2026-05-01T12:00:00.5Z", "date '2026-05-01T12:00:00.5Z' is not a date; "),
-        ("date", "1969-12-31", "date '1969-12-31' lies outside of 1970 to 9998; mend the year"),
-        ("date", "9999-12-31 23:59", "date '9999-12-31 23:59' lies outside of 1970 to 9998; mend the year"),
+        ("date", "1969-12-31", "date '1969-12-31' is not within 1970 to 9998; fix the year"),
+        ("date", "9999-12-31 23:59", "date '9999-12-31 23:59' is not within 1970 to 9998; fix the year"),
         ("modified", "soon", "modified 'soon' is not a date; "),
     ],
 )
@@ -134,7 +138,7 @@ def test_all_faults_of_a_page_are_told_at_once() -> None:
 def test_a_key_that_stands_twice_is_refused() -> None:
     """Which of the two would win is a matter of luck."""
     entries = [MetadataEntry("title", "a", 2), MetadataEntry("tags", "b", 3), MetadataEntry("tags", "c", 5)]
-    with pytest.raises(SourceError, match=r"^a\.md:5: 'tags' stands twice, first on line 3; "):
+    with pytest.raises(SourceError, match=r"^a\.md:5: 'tags' is set twice, first on line 3; "):
         metadata.parse_metadata(entries, "a.md", timezone=BERLIN)
 
 

@@ -99,20 +99,20 @@ def test_a_title_that_no_page_can_have_is_refused(site: Path, title: str) -> Non
 def test_nothing_is_written_over(site: Path) -> None:
     path = begin(site, "A title")
     write(site / path, "an hour of work")
-    with pytest.raises(PipelineError, match=f"{path} is there already"):
+    with pytest.raises(PipelineError, match=f"{path} already exists"):
         begin(site, "A Title!")
     assert (site / path).read_text("utf-8") == "an hour of work"
 
 
 def test_a_link_that_leads_away_is_not_followed(site: Path, tmp_path: Path) -> None:
     (site / "content/posts/a-title.md").symlink_to(tmp_path / "elsewhere.md")
-    with pytest.raises(PipelineError, match="is there already"):
+    with pytest.raises(PipelineError, match="already exists"):
         begin(site, "A title")
     assert not (tmp_path / "elsewhere.md").exists()
 
 
 def test_urls_of_the_server_and_closed_rooms_are_refused(site: Path) -> None:
-    with pytest.raises(UsageError, match="/members/ is taken by the server"):
+    with pytest.raises(UsageError, match="/members/ is reserved for the server"):
         begin(site, "Members", "page")
     text = (site / "site.toml").read_text("utf-8").replace("login    = true", "login    = false")
     write(site / "site.toml", text)
@@ -125,7 +125,7 @@ def test_the_command_prints_the_path(site: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "content/posts/a-title-sharp1.md\n", "")
     again = run_cli(site, "new", "post", 'A "title": #1')
     assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr.startswith("error: content/posts/a-title-sharp1.md is there already")
+    assert again.stderr.startswith("error: content/posts/a-title-sharp1.md already exists")
     empty = run_cli(site, "new", "post", " ")
     assert (empty.returncode, empty.stdout) == (2, "")
     assert empty.stderr.startswith("error: the title is empty")

@@ -190,7 +190,7 @@ def key_and_database(site: Path) -> None:
         (
             link_to_a_folder_with_a_file_that_is_not_committed,
             [
-                "content/more/new.txt: lies behind a link and leads to content/files/new.txt,"
+                "content/more/new.txt: is below a link and leads to content/files/new.txt,"
                 " which Git does not track"
             ],
         ),
@@ -219,7 +219,7 @@ def key_and_database(site: Path) -> None:
                 "content/files/d.txt: is a link that leads to content/posts/draft.md, and would publish its"
                 " source",
                 "theme/js/d.js: is a link that leads to content/posts/draft.md, and would publish its source",
-                "theme/templates/d/draft.md: lies behind a link and leads to content/posts/draft.md,"
+                "theme/templates/d/draft.md: is below a link and leads to content/posts/draft.md,"
                 " and would publish its source",
             ],
         ),

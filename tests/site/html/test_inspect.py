@@ -31,17 +31,17 @@ def found(body: str, head: str = "") -> list[str]:
     [
         # ids
         ('<p id="a">x</p><p id="b">y</p>', []),
-        ('<p id="a">x</p><p id="a">y</p><p id="a">z</p>', ["id 'a' stands twice"]),
+        ('<p id="a">x</p><p id="a">y</p><p id="a">z</p>', ["id 'a' is used twice"]),
         # pictures
         ('<img alt="x" src="/a.png">', []),
         ('<img alt="" src="/a.png">', []),
         ('<img src="/a.png">', ["image without an alt text"]),
         # headings
         ("<h2>a</h2><h3>b</h3><h2>c</h2>", []),
-        ("<h3>a</h3>", ["heading 'a' is of level 3 after level 1"]),
-        ("<h2>a</h2><h4>b</h4><h4>c</h4>", ["heading 'b' is of level 4 after level 2"]),
+        ("<h3>a</h3>", ["heading 'a' has level 3 after level 1"]),
+        ("<h2>a</h2><h4>b</h4><h4>c</h4>", ["heading 'b' has level 4 after level 2"]),
         ("<h1>a</h1>", ["a second <h1>: 'a'"]),
-        ('<h2><a class="headerlink" href="#x">#</a></h2>', ["an empty heading <h2>"]),
+        ('<h2><a class="headerlink" href="#x">#</a></h2>', ["empty heading <h2>"]),
         # what the Content-Security-Policy would refuse
         ('<p style="color: red">x</p>', ["inline style 'color: red'"]),
         ('<p onclick="go()" onfocus="go()">x</p>', ["inline handler onclick", "inline handler onfocus"]),
@@ -53,24 +53,25 @@ def found(body: str, head: str = "") -> list[str]:
         ('<a href=" JavaScript:go()">x</a>', ["inline script in a link"]),
         # other hosts
         ('<a href="https://example.org/">x</a>', []),
-        ('<img alt="" src="https://example.org/a">', ["embeds https://example.org/a of another host"]),
-        ('<img alt="" src="//example.org/a.png">', ["embeds //example.org/a.png of another host"]),
+        ('<img alt="" src="https://example.org/a">', ["embeds https://example.org/a from another host"]),
+        ('<img alt="" src="//example.org/a.png">', ["embeds //example.org/a.png from another host"]),
         (
             '<img alt="" src="/a.png" srcset="/a.png 1x, http://example.org/b.png 2x">',
-            ["embeds http://example.org/b.png of another host"],
+            ["embeds http://example.org/b.png from another host"],
         ),
         ('<img alt="" src="data:image/gif;base64,R0==">', []),
-        ('<iframe src="https://example.org/"></iframe>', ["embeds https://example.org/ of another host"]),
+        ('<iframe src="https://example.org/"></iframe>', ["embeds https://example.org/ from another host"]),
         ('<video src="/a.mp4" poster="//example.org/a.png"></video>',
-         ["embeds //example.org/a.png of another host"]),
-        ('<object data="https://example.org/a"></object>', ["embeds https://example.org/a of another host"]),
+         ["embeds //example.org/a.png from another host"]),
+        ('<object data="https://example.org/a"></object>',
+         ["embeds https://example.org/a from another host"]),
         ('<svg><use href="#a"/><image href="https://example.org/a.png"/></svg>',
-         ["embeds https://example.org/a.png of another host"]),
+         ["embeds https://example.org/a.png from another host"]),
         ('<svg><use xlink:href="https://example.org/a.svg#b"/></svg>',
-         ["embeds https://example.org/a.svg#b of another host"]),
-        ('<form action="https://example.org/"></form>', ["sends to https://example.org/ of another host"]),
+         ["embeds https://example.org/a.svg#b from another host"]),
+        ('<form action="https://example.org/"></form>', ["sends to https://example.org/ on another host"]),
         ('<form action="/_allauth/x"></form>', []),
-        ('<a href="/" ping="https://example.org/">x</a>', ["sends to https://example.org/ of another host"]),
+        ('<a href="/" ping="https://example.org/">x</a>', ["sends to https://example.org/ on another host"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_page_is_found(body: str, said: list[str]) -> None:
@@ -85,9 +86,9 @@ def test_what_is_wrong_with_a_page_is_found(body: str, said: list[str]) -> None:
         ('<link rel="alternate" href="https://example.org/">', []),
         ('<link rel="stylesheet" href="/a.css">', []),
         ('<link rel="Stylesheet" href="https://example.org/a.css">',
-         ["embeds https://example.org/a.css of another host"]),
-        ('<link rel="preconnect" href="//example.org">', ["embeds //example.org of another host"]),
-        ('<link rel="shortcut icon" href="//example.org/i">', ["embeds //example.org/i of another host"]),
+         ["embeds https://example.org/a.css from another host"]),
+        ('<link rel="preconnect" href="//example.org">', ["embeds //example.org from another host"]),
+        ('<link rel="shortcut icon" href="//example.org/i">', ["embeds //example.org/i from another host"]),
     ],
 )  # fmt: skip
 def test_what_a_head_asks_for_is_looked_at(head: str, said: list[str]) -> None:
@@ -96,27 +97,27 @@ def test_what_a_head_asks_for_is_looked_at(head: str, said: list[str]) -> None:
 
 
 LEFT = [
-    ("A {{ name }} here", "Jinja was not understood: '{{ name }}'"),
-    ("A {% if x %} here", "Jinja was not understood: '{% if x %}'"),
-    ("See {filename}a.md now", "a link was not understood: '{filename}a.md'"),
-    ("See [a](b.md) now", "a link was not understood: '[a](b.md)'"),
-    ("See ![a](b.png", "a link was not understood: '![a](b.png'"),
-    ("See [[a]] now", "a link was not understood: '[[a]]'"),
-    ("See [a][b] now", "a link was not understood: '[a][b]'"),
-    ("See [a] (https://b/) now", "a link was not understood: '[a] (https://b/)'"),
-    ("A **b** c", "emphasis was not understood: '**b**'"),
-    ("A __b__ c", "emphasis was not understood: '__b__'"),
-    ("A ~~b~~ c", "a strike-through was not understood: '~~b~~'"),
-    ("\n```python\nx", "a block of code was not understood: '```python'"),
-    ("\n## A part", "a heading was not understood: '## A part'"),
-    ("We have:\n| a |\n|—|—|", "a table was not understood: '|---|'"),
-    ("A[^1] b", "a footnote was not understood: '[^1]'"),
-    ("A {: .b } c", "an attribute list was not understood: '{: .b }'"),
-    ("\n!!! note", "an admonition was not understood: '!!! note'"),
-    ("A &lt;!– b", "a comment was not understood: '<!-- b'"),
-    ("We need:\n- one\n- two", "an item of a list was not understood: '- one'"),
-    ("We need:\n1. one", "an item of a list was not understood: '1. one'"),
-    ("- one", "an item of a list was not understood: '- one'"),
+    ("A {{ name }} here", "unparsed Jinja: '{{ name }}'"),
+    ("A {% if x %} here", "unparsed Jinja: '{% if x %}'"),
+    ("See {filename}a.md now", "unparsed link: '{filename}a.md'"),
+    ("See [a](b.md) now", "unparsed link: '[a](b.md)'"),
+    ("See ![a](b.png", "unparsed link: '![a](b.png'"),
+    ("See [[a]] now", "unparsed link: '[[a]]'"),
+    ("See [a][b] now", "unparsed link: '[a][b]'"),
+    ("See [a] (https://b/) now", "unparsed link: '[a] (https://b/)'"),
+    ("A **b** c", "unparsed emphasis: '**b**'"),
+    ("A __b__ c", "unparsed emphasis: '__b__'"),
+    ("A ~~b~~ c", "unparsed strike-through: '~~b~~'"),
+    ("\n```python\nx", "unparsed code block: '```python'"),
+    ("\n## A part", "unparsed heading: '## A part'"),
+    ("We have:\n| a |\n|—|—|", "unparsed table: '|---|'"),
+    ("A[^1] b", "unparsed footnote: '[^1]'"),
+    ("A {: .b } c", "unparsed attribute list: '{: .b }'"),
+    ("\n!!! note", "unparsed admonition: '!!! note'"),
+    ("A &lt;!– b", "unparsed comment: '<!-- b'"),
+    ("We need:\n- one\n- two", "unparsed list item: '- one'"),
+    ("We need:\n1. one", "unparsed list item: '1. one'"),
+    ("- one", "unparsed list item: '- one'"),
 ]
 
 
@@ -160,16 +161,16 @@ def test_prose_that_looks_odd_is_left_alone(text: str) -> None:
 def test_a_list_of_titles_is_no_list_without_a_blank_line() -> None:
     """A post may be called "1. Beginning"; the templates put such titles on lines of their own."""
     body = "<ol>\n  <li><time>May</time>\n    <a href='/a/'>1. Beginning</a></li>\n</ol>\n<p>\n- by me</p>"
-    assert found(body) == ["an item of a list was not understood: '- by me'"]
+    assert found(body) == ["unparsed list item: '- by me'"]
 
 
 def test_all_leftovers_of_a_page_are_told() -> None:
     """Not the first of each kind."""
     assert found("<p>{{ a }} and {{ b }}, [c][d] and [e][f]</p>") == [
-        "Jinja was not understood: '{{ a }}'",
-        "Jinja was not understood: '{{ b }}'",
-        "a link was not understood: '[c][d]'",
-        "a link was not understood: '[e][f]'",
+        "unparsed Jinja: '{{ a }}'",
+        "unparsed Jinja: '{{ b }}'",
+        "unparsed link: '[c][d]'",
+        "unparsed link: '[e][f]'",
     ]
 
 

@@ -17,7 +17,7 @@ steady = settings(derandomize=True, max_examples=300, deadline=None, database=No
 
 MEMBERS = "content/members/list.pdf"
 HERE = "content/posts/here.md"
-AROUND = LinkContext(
+CONTEXT = LinkContext(
     urls={
         HERE: "/posts/here/",
         "content/posts/one.md": "/posts/one/",
@@ -34,7 +34,7 @@ AROUND = LinkContext(
             "content/files/" + unicodedata.normalize("NFD", "Übung.txt"),
         )
     ),
-    pictures={"content/images/a.png": ImageFacts("a.12345678.png", 4, 3)},
+    images={"content/images/a.png": ImageFacts("a.12345678.png", 4, 3)},
     broken=frozenset({"content/posts/broken.md"}),
 )
 
@@ -101,7 +101,7 @@ def document(path: str = HERE, *, gated: bool = False, url: str = "/posts/here/"
 )
 def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> None:
     """Authors link to files; readers follow URLs."""
-    assert resolve_link(href, document(), AROUND) == LinkTarget(url, file)
+    assert resolve_link(href, document(), CONTEXT) == LinkTarget(url, file)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> 
     [
         ("", "links to nothing", "write where the link leads"),
         ("other.md", "links to content/posts/other.md, which does not exist",
-         "mend the path, or add the file"),
+         "fix the path, or add the file"),
         ("ones.md", "links to content/posts/ones.md, which does not exist",
          "did you mean content/posts/one.md?"),
         ("about.md", "links to content/posts/about.md, which does not exist",
@@ -121,43 +121,44 @@ def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> 
         ("{filename}draft.md", "links to content/posts/draft.md, which is not published (draft)",
          "publish it, or remove the link"),
         ("{static}nothing.pdf", "links to content/posts/nothing.pdf, which does not exist",
-         "mend the path, or add the file"),
+         "fix the path, or add the file"),
         ("../members/list.pdf", f"shows {MEMBERS}, which is for members only",
          "move the file out of content/members, or the page into it"),
-        ("../../site.toml", "links to site.toml, which does not exist", "mend the path, or add the file"),
+        ("../../site.toml", "links to site.toml, which does not exist", "fix the path, or add the file"),
         ("../../../secret.txt", "links to ../secret.txt, which does not exist",
-         "mend the path, or add the file"),
+         "fix the path, or add the file"),
         ("%2e%2e/%2e%2e/site.toml", "links to site.toml, which does not exist",
-         "mend the path, or add the file"),
+         "fix the path, or add the file"),
         ("{static}/../site.toml", "links to site.toml, which does not exist",
-         "mend the path, or add the file"),
+         "fix the path, or add the file"),
         ("www.example.org", "links to content/posts/www.example.org, which does not exist",
          "write https:// in front of it"),
         ("javascript:alert(1)", "links to a javascript: URL", "use https:, mailto: or a path"),
         (" JavaScript:x", "links to a javascript: URL", "use https:, mailto: or a path"),
         ("data:text/html,x", "links to a data: URL", "use https:, mailto: or a path"),
         ("file:///etc/passwd", "links to a file: URL", "use https:, mailto: or a path"),
-        ("htps://example.org", "links to htps://example.org, and nobody knows htps:", "did you mean https?"),
-        ("c:/windows", "links to c:/windows, and nobody knows c:", "use https:, mailto: or a path"),
-        ("https:example.org", "links to https:example.org, which names no host", "write https://…"),
-        ("http://[::1", "links to http://[::1, which is no URL (Invalid IPv6 URL)", "mend it"),
-        ("//[", "links to //[, which is no URL (Invalid IPv6 URL)", "mend it"),
-        ("https://a:b/", "links to https://a:b/, which is no URL "
-         "(Port could not be cast to integer value as 'b')", "mend it"),
+        ("htps://example.org", "links to htps://example.org with the unknown scheme htps:",
+         "did you mean https?"),
+        ("c:/windows", "links to c:/windows with the unknown scheme c:", "use https:, mailto: or a path"),
+        ("https:example.org", "links to https:example.org, which has no host", "write https://…"),
+        ("http://[::1", "links to http://[::1, which is not a URL (Invalid IPv6 URL)", "fix it"),
+        ("//[", "links to //[, which is not a URL (Invalid IPv6 URL)", "fix it"),
+        ("https://a:b/", "links to https://a:b/, which is not a URL "
+         "(Port could not be cast to integer value as 'b')", "fix it"),
     ],
 )  # fmt: skip
 def test_a_link_that_leads_nowhere_is_refused(href: str, what: str, fix: str) -> None:
     """A broken link that is published is found by a reader."""
     with pytest.raises(BrokenLink) as caught:
-        resolve_link(href, document(), AROUND)
+        resolve_link(href, document(), CONTEXT)
     assert caught.value.args == (what, fix)
 
 
 def test_a_name_may_be_composed_or_decomposed() -> None:
     """macOS writes Ü as two characters, and keyboards as one."""
     for form in ("NFC", "NFD"):
-        found = resolve_link("../files/" + unicodedata.normalize(form, "Übung.txt"), document(), AROUND)
-        assert found.file in AROUND.files
+        found = resolve_link("../files/" + unicodedata.normalize(form, "Übung.txt"), document(), CONTEXT)
+        assert found.file in CONTEXT.files
 
 
 @pytest.mark.parametrize(
@@ -173,13 +174,13 @@ def test_a_name_may_be_composed_or_decomposed() -> None:
 def test_what_a_members_page_shows_is_for_members(href: str, url: str) -> None:
     """An attachment in public would tell what the page does not."""
     page = document("content/members/inside.md", gated=True, url="/members/inside/")
-    assert resolve_link(href, page, AROUND).url == url
+    assert resolve_link(href, page, CONTEXT).url == url
 
 
 def test_files_keep_their_names_and_images_get_hashed_ones() -> None:
     """People link to files; browsers keep images for a year."""
-    assert file_url("content/files/a b (c).pdf", False, AROUND) == "/files/a%20b%20%28c%29.pdf"
-    assert file_url("content/images/a.png", True, AROUND) == "/members/assets/a.12345678.png"
+    assert file_url("content/files/a b (c).pdf", False, CONTEXT) == "/files/a%20b%20%28c%29.pdf"
+    assert file_url("content/images/a.png", True, CONTEXT) == "/members/assets/a.12345678.png"
 
 
 PARTS = st.sampled_from(
@@ -198,9 +199,9 @@ WRITTEN = st.lists(PARTS, max_size=8)
 def test_resolving_is_total_and_never_leaves_the_content(href: str) -> None:
     """Whatever is written, it is a target or a broken link, and a target's file is one that was found."""
     try:
-        found = resolve_link(href, document(), AROUND)
+        found = resolve_link(href, document(), CONTEXT)
     except BrokenLink as broken:
         assert len(broken.args) == 2  # noqa: PT017  # what is wrong, and the way out
         return
-    assert found.file == "" or found.file in AROUND.files
+    assert found.file == "" or found.file in CONTEXT.files
     assert found.file != MEMBERS

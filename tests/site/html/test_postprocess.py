@@ -12,14 +12,15 @@ from pipelines.core.errors import SourceError
 from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import postprocess
+from pipelines.site.html.link_rewriter import cover_url
 from pipelines.site.html.links import ImageFacts, LinkContext
-from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels, cover_url, labels_from
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels, labels_from
 from pipelines.site.html.summary import plain_text, summary_html, truncate
 from pipelines.site.markdown import python_markdown
 
 steady = settings(derandomize=True, max_examples=150, deadline=None, database=None)
 
-AROUND = LinkContext(
+CONTEXT = LinkContext(
     urls={"content/posts/here.md": "/posts/here/", "content/posts/one.md": "/posts/one/"},
     hidden={},
     files=frozenset(
@@ -28,7 +29,7 @@ AROUND = LinkContext(
             *("content/files/a.pdf", "content/diagrams/parts.puml"),
         )
     ),
-    pictures={
+    images={
         "content/images/a.png": ImageFacts("a.11111111.png", 40, 30),
         "content/images/b.png": ImageFacts("b.22222222.png", 80, 60),
     },
@@ -48,7 +49,7 @@ def finish(
     image: str = "",
     gated: bool = False,
     diagram: DiagramRenderer = shown,
-    around: LinkContext = AROUND,
+    around: LinkContext = CONTEXT,
 ) -> Fragment:
     """Convert and finish *body*, which begins on line 5; the summary stands on line 3."""
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
@@ -159,23 +160,23 @@ def test_code_takes_the_keyboard_and_headings_say_what_their_sign_is() -> None:
         ("[x](a.md)\n[y](b.md)", ["5: links to content/posts/a.md, which does not exist",
                                   "6: links to content/posts/b.md, which does not exist"]),
         ("A\n\n$\\nosuch$", ["7: math uses a TeX command that is not known here: \\nosuch"]),
-        ("It is $$a$$ long.", ["5: math in $$ stands in a line of text"]),
-        ("A\n\n!!! note \"T\"\nB", ["7: admonition 'T' without a text"]),
-        ("A\n\nList<String>", ["7: <String> is no element of a text in HTML"]),
-        ("a <your-name> b", ["5: <your-name> is no element of a text in HTML"]),
-        ("</nothing>", ["5: <nothing> is no element of a text in HTML"]),
-        ("<center>a</center>", ["5: <center> is not allowed in a text"]),
-        ("<base href='/'>", ["5: <base> is no element of a text in HTML"]),
-        ("a <?php b ?> c", ["5: <?php b ?> would not be seen"]),
-        ("A\n\n[Note]: important", ["7: link definition [Note] is used nowhere, so that nobody sees it"]),
-        ("`a\n[b]: c`", ["6: link definition [b] is used nowhere, so that nobody sees it"]),
-        ("[a]\n\n[a]: /b/\n[A]: /c/", ["8: link [A] is defined twice, and one is lost"]),
-        ("A\n\n[^1]: b", ["7: footnote [^1] is used nowhere, so that nobody sees it"]),
-        ("A[^1]\n\n[^1]: b\n\n[^1]: c", ["9: footnote [^1] is defined twice, and one is lost"]),
-        ("HTML\n\n*[HTLM]: x", ["7: abbreviation *[HTLM] is used nowhere, so that nobody sees it"]),
-        ("a \ue000 b", ["5: has a character that no page can show (U+E000)"]),
-        ("a &#xE001; b", ["5: has a character that no page can show (U+E001)"]),
-        ("a\n\n&#2; b", ["7: has a character that no page can show (U+0002)"]),
+        ("It is $$a$$ long.", ["5: math in $$ is within a line of text"]),
+        ("A\n\n!!! note \"T\"\nB", ["7: admonition 'T' has no text"]),
+        ("A\n\nList<String>", ["7: <String> is not an HTML element of content"]),
+        ("a <your-name> b", ["5: <your-name> is not an HTML element of content"]),
+        ("</nothing>", ["5: <nothing> is not an HTML element of content"]),
+        ("<center>a</center>", ["5: <center> is not allowed in content"]),
+        ("<base href='/'>", ["5: <base> is not an HTML element of content"]),
+        ("a <?php b ?> c", ["5: <?php b ?> would be dropped"]),
+        ("A\n\n[Note]: important", ["7: link definition [Note] is not used"]),
+        ("`a\n[b]: c`", ["6: link definition [b] is not used"]),
+        ("[a]\n\n[a]: /b/\n[A]: /c/", ["8: link [A] is defined twice: one is dropped"]),
+        ("A\n\n[^1]: b", ["7: footnote [^1] is not used"]),
+        ("A[^1]\n\n[^1]: b\n\n[^1]: c", ["9: footnote [^1] is defined twice: one is dropped"]),
+        ("HTML\n\n*[HTLM]: x", ["7: abbreviation *[HTLM] is not used"]),
+        ("a \ue000 b", ["5: has a character that is not allowed in a page (U+E000)"]),
+        ("a &#xE001; b", ["5: has a character that is not allowed in a page (U+E001)"]),
+        ("a\n\n&#2; b", ["7: has a character that is not allowed in a page (U+0002)"]),
         ("![a](../files/b.png)", ["5: links to content/files/b.png, which does not exist"]),
     ],
 )  # fmt: skip
@@ -236,13 +237,13 @@ def test_a_summary_is_text_without_links_or_ids(summary: str, expected: str, des
     ("summary", "said"),
     [
         ("[a](nowhere.md)", ["3: links to content/posts/nowhere.md, which does not exist"]),
-        ("a\n\nb", ["3: the summary is more than one paragraph of text"]),
-        ("- a\n- b", ["3: the summary is more than one paragraph of text"]),
-        ("## a", ["3: the summary is more than one paragraph of text"]),
-        ("![a](../images/a.png) b", ["3: the summary holds a picture"]),
-        ("List<String>", ["3: <String> is no element of a text in HTML"]),
+        ("a\n\nb", ["3: the summary is not one paragraph of text"]),
+        ("- a\n- b", ["3: the summary is not one paragraph of text"]),
+        ("## a", ["3: the summary is not one paragraph of text"]),
+        ("![a](../images/a.png) b", ["3: the summary has an image"]),
+        ("List<String>", ["3: <String> is not an HTML element of content"]),
         ("$\\nosuch$", ["3: math uses a TeX command that is not known here: \\nosuch"]),
-        ("a &#1; b", ["3: has a character that no page can show (U+0001)"]),
+        ("a &#1; b", ["3: has a character that is not allowed in a page (U+0001)"]),
     ],
 )
 def test_a_summary_that_no_list_can_show_is_a_fault(summary: str, said: list[str]) -> None:
@@ -310,7 +311,7 @@ def test_a_page_may_have_a_picture_for_others_to_show(image: str, gated: bool, u
     """It is written as a link of the page would be."""
     meta = Metadata("T", image=image)
     document = Document("content/posts/here.md", "post", gated, meta, "", 5, "", "h", "en", "/h/", None, "")
-    assert cover_url(document, AROUND)[0] == url
+    assert cover_url(document, CONTEXT)[0] == url
 
 
 @pytest.mark.parametrize("image", ["nowhere.png", "../files/a.pdf", "https://example.org/a.png", "one.md"])
@@ -319,7 +320,7 @@ def test_a_picture_that_is_none_is_a_fault(image: str) -> None:
     meta = Metadata("T", image=image, lines=(("image", 4),))
     document = Document("content/posts/here.md", "post", False, meta, "", 5, "", "h", "en", "/h/", None, "")
     with pytest.raises(SourceError, match=r"^content/posts/here\.md:4: "):
-        cover_url(document, AROUND)
+        cover_url(document, CONTEXT)
 
 
 def test_labels_come_from_the_theme_where_it_has_them() -> None:
@@ -413,9 +414,9 @@ def test_markup_that_readers_gain_from_is_kept(body: str, expected: str) -> None
             "shows a diagram of another host",
             "copy its source into content/",
         ),
-        ("$\\left$", "math is not TeX: an argument is missing", "mend \\left"),
-        ("x $\\big$ y", "math is not TeX: an argument is missing", "mend \\big"),
-        ("$\\sideset{a}$", "math is not TeX: an argument is missing", "mend \\sideset{a}"),
+        ("$\\left$", "math is not TeX: an argument is missing", "fix \\left"),
+        ("x $\\big$ y", "math is not TeX: an argument is missing", "fix \\big"),
+        ("$\\sideset{a}$", "math is not TeX: an argument is missing", "fix \\sideset{a}"),
     ],
 )
 def test_what_is_refused_names_its_line_and_what_to_write(body: str, text: str, fix: str) -> None:

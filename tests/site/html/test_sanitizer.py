@@ -15,7 +15,7 @@ from pipelines.core.errors import SourceError
 from pipelines.site.html import allowlist
 from pipelines.site.html.inspect import inspect_page, minify_page
 from pipelines.site.html.sanitizer import find_violations
-from tests.site.html.test_postprocess import AROUND, faults, finish, html
+from tests.site.html.test_postprocess import CONTEXT, faults, finish, html
 from tests.support import project
 from tests.support.markup import ALLOWED, FRAGMENTS, REFUSED
 
@@ -51,7 +51,7 @@ def active(page: str) -> list[str]:
 
 def published(body: str) -> str:
     """A page with *body* in it, as a template would place it."""
-    around = replace(AROUND, urls={**AROUND.urls, "content/posts/a": "/a/"})
+    around = replace(CONTEXT, urls={**CONTEXT.urls, "content/posts/a": "/a/"})
     made = finish(body, around=around)
     head = "<!DOCTYPE html><html lang=en><head><title>x</title></head><body><h1>x</h1>"
     return f"{head}<div>{made.html}{made.toc}</div><p>{made.summary}</p></body></html>"
@@ -94,7 +94,7 @@ def test_what_is_allowed_is_published_and_runs_nothing(body: str) -> None:
 def test_a_script_is_loaded_where_the_site_names_it() -> None:
     """The Content-Security-Policy allows scripts of this site; which of them is for site.toml to say."""
     around = replace(
-        AROUND, files=AROUND.files | {"content/files/chart.js"}, scripts=frozenset(["/files/chart.js"])
+        CONTEXT, files=CONTEXT.files | {"content/files/chart.js"}, scripts=frozenset(["/files/chart.js"])
     )
     written = '<script src="../files/chart.js" defer></script>'
     made = finish(f"Words.\n\n{written}", around=around)
@@ -187,6 +187,6 @@ def test_a_tree_is_checked_whatever_its_letters() -> None:
     """SVG has names in mixed case; a parser may keep them."""
     tree = LexborHTMLParser("<svg><linearGradient gradientUnits=x/><FOREIGNOBJECT/></svg>", is_fragment=True)
     assert [one.text.lower() for one in find_violations(tree, frozenset())] == [
-        "<foreignobject> is no element of a text in html"
+        "<foreignobject> is not an html element of content"
     ]
     assert html("<SVG VIEWBOX='0 0 1 1'><CIRCLE R=1 /></SVG>").startswith('<p><svg viewBox="0 0 1 1">')

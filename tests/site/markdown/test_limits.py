@@ -55,22 +55,22 @@ def table(columns: int, rows: int) -> str:
 # A text on line 7, and what of it is too much. Without a limit most of them take minutes at this
 # length, and some end the process. No fault may depend on a clock, so none is read here.
 LARGE = 100_000
-BRACKETS = "7: has too many [ without an end in its texts; "
-SIGNS = f"7: a text of {LARGE} characters has too much markup; "
-TAGS = "7: has too many HTML tags without an end; "
-BLOCK = "too long for the headings and definitions in it; "
-BESIDE = "blocks, items or rows side by side; "
+BRACKETS = "7: has too many unclosed [; "
+INLINE = f"7: a text of {LARGE} characters has too much markup; "
+TAGS = "7: has too many unclosed HTML tags; "
+BLOCK = "has too many headings or definitions; "
+SIBLINGS = "blocks, items or rows in one element; "
 NESTED = "7: HTML elements are nested more than 100 deep; "
 TOO_MUCH: dict[str, tuple[Callable[[int], str], str]] = {
     "brackets": (lambda n: "[" * n, BRACKETS),
     "images": (lambda n: "![" * (n // 2), BRACKETS),
     "brackets of lines": (lambda n: "[a\n" * (n // 3), BRACKETS),
     "nested links": (lambda n: "[" * (n // 5) + "](b)" * (n // 5), BRACKETS),
-    "emphasis": (lambda n: "*a" * (n // 2), SIGNS),
-    "backticks": (lambda n: "`a" * (n // 2), SIGNS),
-    "dollars": (lambda n: "$a" * (n // 2), SIGNS),
-    "backslashes": (lambda n: "\\(" * (n // 2), SIGNS),
-    "quotation marks": (lambda n: '"' * n, SIGNS),
+    "emphasis": (lambda n: "*a" * (n // 2), INLINE),
+    "backticks": (lambda n: "`a" * (n // 2), INLINE),
+    "dollars": (lambda n: "$a" * (n // 2), INLINE),
+    "backslashes": (lambda n: "\\(" * (n // 2), INLINE),
+    "quotation marks": (lambda n: '"' * n, INLINE),
     "hard breaks": (lambda n: "a  \n" * (n // 4), "has too much markup; "),
     "open tags": (lambda n: "<a " * (n // 3), TAGS),
     "open attributes": (lambda n: '<a b="\n' * (n // 7), TAGS),
@@ -82,12 +82,12 @@ TOO_MUCH: dict[str, tuple[Callable[[int], str], str]] = {
         lambda n: "*[a]: b\n\n" * (n // 9),
         "7: 11111 abbreviations are too many for a page",
     ),
-    "paragraphs": (lambda n: "a\n\n" * (n // 3), BESIDE),
-    "items": (lambda n: "* a\n" * (n // 4), BESIDE),
-    "rows": (lambda n: table(2, n // 8), BESIDE),
+    "paragraphs": (lambda n: "a\n\n" * (n // 3), SIBLINGS),
+    "items": (lambda n: "* a\n" * (n // 4), SIBLINGS),
+    "rows": (lambda n: table(2, n // 8), SIBLINGS),
     "columns": (lambda n: table(n // 4, 2), "7: a table of 25000 columns; the limit is 1000; "),
     "cells": (lambda n: table(500, n // 8), "7: tables of 6251000 cells; the limit is 100000 a page; "),
-    "notes": (lambda n: "[^a] " * (n // 5) + "\n\n[^a]: b", "7: footnote [^a] is referred to 20000 times; "),
+    "notes": (lambda n: "[^a] " * (n // 5) + "\n\n[^a]: b", "7: footnote [^a] has 20000 references; "),
     "contents": (lambda n: "[TOC]\n\n" * (n // 7), "7: has [TOC] 14285 times; the limit is 10; "),
     "elements": (lambda n: "<div>" * (n // 5), NESTED),
     "elements of lines": (lambda n: "<div>\n" * (n // 6), NESTED),

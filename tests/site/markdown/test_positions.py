@@ -21,14 +21,14 @@ FAULTS = {
     "image": ("![x](../images/no.png)", "links to content/images/no.png"),
     "alt": ('<img src="../images/a.png">', "image without an alt text"),
     "scheme": ("[x](javascript:go)", "links to a javascript: URL"),
-    "element": ("List<String>", "<String> is no element"),
+    "element": ("List<String>", "<String> is not an HTML element"),
     "handler": ('<b onclick="go()">x</b>', "inline handler onclick"),
     "attribute": ('<b align="left">x</b>', "<b> has the attribute align"),
     "math": ("$\\nosuch$", "math uses a TeX command"),
-    "reference": ("a &#1; b", "has a character that no page can show"),
-    "jinja": ("{{ name }}", "Jinja was not understood"),
-    "emphasis": ("**bold **", "emphasis was not understood"),
-    "code": ("`code` and {{ name }}", "Jinja was not understood"),
+    "reference": ("a &#1; b", "has a character that is not allowed in a page"),
+    "jinja": ("{{ name }}", "unparsed Jinja"),
+    "emphasis": ("**bold **", "unparsed emphasis"),
+    "code": ("`code` and {{ name }}", "unparsed Jinja"),
 }
 # Where it stands: @ is the fault, and the words around it say nothing of it.
 CONTEXTS = {
@@ -107,19 +107,19 @@ def test_a_fault_that_is_there_twice_is_told_twice(fault: str, context: str) -> 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("## One\n\n```text\n##\n```\n\n##\n\nWords.", ["11: an empty heading <h2>"]),
-        ("## One {#x}\n\n`{#x}`\n\n## Two {#x}", ["9: id 'x' stands twice"]),
+        ("## One\n\n```text\n##\n```\n\n##\n\nWords.", ["11: empty heading <h2>"]),
+        ("## One {#x}\n\n`{#x}`\n\n## Two {#x}", ["9: id 'x' is used twice"]),
         ("<p>\n</p>\n\n<p>\none\n<b onclick=x>\n</b></p>", ["10: inline handler onclick"]),
         ("```text\n```nosuch\n```\n\n```nosuch\n```", ["9: code block in an unknown language 'nosuch'"]),
         ("`python a=1`\n\n```python a='1'\nx\n```", ["7: code block with an unknown option 'a'"]),
         ("[x][a] [y][b]\n\n[a]: no.md\n[b]: nor.md", 
          ["7: links to content/posts/no.md, which does not exist",
           "8: links to content/posts/nor.md, which does not exist"]),
-        ("`[^1]: a`\n\nx[^1]\n\n[^1]: a\n\n[^1]: a", ["11: footnote [^1] is defined twice, and one is lost"]),
-        ("`\ue002`", ["5: has a character that no page can show (U+E002)"]),
-        ("Words.\n\na <?x?> `<?x?>`\nb <?x?>", ["7: <?x?> would not be seen", "8: <?x?> would not be seen"]),
-        ("a\n\nb </no> c", ["7: <no> is no element of a text in HTML"]),
-        ("!!! note\n    B\n\n!!! note \"T\"\n\nC", ["8: admonition 'T' without a text"]),
+        ("`[^1]: a`\n\nx[^1]\n\n[^1]: a\n\n[^1]: a", ["11: footnote [^1] is defined twice: one is dropped"]),
+        ("`\ue002`", ["5: has a character that is not allowed in a page (U+E002)"]),
+        ("Words.\n\na <?x?> `<?x?>`\nb <?x?>", ["7: <?x?> would be dropped", "8: <?x?> would be dropped"]),
+        ("a\n\nb </no> c", ["7: <no> is not an HTML element of content"]),
+        ("!!! note\n    B\n\n!!! note \"T\"\n\nC", ["8: admonition 'T' has no text"]),
     ],
 )  # fmt: skip
 def test_what_stands_on_lines_of_its_own(body: str, said: list[str]) -> None:
@@ -150,20 +150,20 @@ FILES = {
 @pytest.mark.parametrize(
     ("front", "body", "said"),
     [
-        ("summary: See {{ name }}", "Words.", "4: Jinja was not understood: '{{ name }}'"),
+        ("summary: See {{ name }}", "Words.", "4: unparsed Jinja: '{{ name }}'"),
         ("summary: See [x](no.md)", "[x](/)", "4: links to content/posts/no.md, which does not exist"),
-        ("tags: '{{ name }}'", "Words.", "4: Jinja was not understood: '{{ name }}'"),
+        ("tags: '{{ name }}'", "Words.", "4: unparsed Jinja: '{{ name }}'"),
         ("image: no.png", "no.png", "4: links to content/posts/no.png, which does not exist"),
-        ("summary: One", "{{ name }}", "6: Jinja was not understood: '{{ name }}'"),
+        ("summary: One", "{{ name }}", "6: unparsed Jinja: '{{ name }}'"),
         ("summary: '[x](/no/)'", "`[x](/no/)`\n\nSee [x](/no/).", "8: links to /no/, which does not exist"),
-        ("summary: One", "`### Deep`\n\n### Deep", "8: heading 'Deep' is of level 3 after level 1"),
+        ("summary: One", "`### Deep`\n\n### Deep", "8: heading 'Deep' has level 3 after level 1"),
         ("summary: One", "`# Top`\n\n# Top", "8: a second <h1>: 'Top'"),
-        ("summary: One", "`main-content`\n\n## x {#main-content}", "8: id 'main-content' stands twice"),
+        ("summary: One", "`main-content`\n\n## x {#main-content}", "8: id 'main-content' is used twice"),
         ("summary: One", "[x](/aaa.png)\n\n![x](/aaa.png)", "8: shows /aaa.png, which does not exist"),
         (
             "summary: One",
             "`//a.example/b`\n\n![x](//a.example/b)",
-            "8: embeds //a.example/b of another host",
+            "8: embeds //a.example/b from another host",
         ),
     ],
 )
@@ -260,5 +260,5 @@ def test_lines_change_nothing_and_are_in_order(pieces: list[str], between: str) 
 
 def test_without_lines_the_text_is_blamed() -> None:
     """Whatever a converter does not tell, the fault has a place in the file."""
-    assert Positions("a\nb", 5, {}).of(None, "b") == 5
+    assert Positions("a\nb", 5, {}).line_of(None, "b") == 5
     assert finish("a").lines == ()

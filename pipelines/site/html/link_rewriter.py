@@ -1,0 +1,104 @@
+"""Rewrite the links and images of a parsed document to the URLs of the site.
+
+A function of a tree; faults are added to a report. No reads, no writes, no
+network.
+"""
+
+from __future__ import annotations
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from pipelines.core.errors import Fault, SourceError
+from pipelines.site.content.documents import Document
+from pipelines.site.html.fault_report import FaultReport
+from pipelines.site.html.links import BrokenLink, LinkContext, LinkTarget, file_url, resolve_link
+
+_URL_ATTRIBUTES = ("href", "src", "poster", "xlink:href")
+_WITH_URL = ":is([href], [src], [poster], [srcset])"  # a selector list would return some nodes twice
+
+
+class LinkRewriter:
+    """Rewrites links of one document, and records their targets."""
+
+    def __init__(self, document: Document, context: LinkContext, report: FaultReport) -> None:
+        self._document, self._context, self._report = document, context, report
+        self.files: set[str] = set()  # files of content/ that the page needs
+        self.lines: set[tuple[str, int]] = set()  # (resolved URL, line of the source)
+
+    def rewrite(self, tree: LexborHTMLParser) -> None:
+        """Replace the URLs in *tree*; set the size of images, and lazy loading of all but the first."""
+        images = 0
+        for node in tree.css(_WITH_URL):
+            for attribute in _URL_ATTRIBUTES:
+                href = node.attributes.get(attribute)
+                if href is None or not (target := self._resolve(node, href)):
+                    continue
+                node.attrs[attribute] = target.url
+                if node.tag == "img":
+                    self._set_image_attributes(node, target.file, lazy=images > 0)
+                    images += 1
+            if srcset := node.attributes.get("srcset"):
+                node.attrs["srcset"] = self._resolve_srcset(node, srcset)
+
+    def diagram_file(self, node: LexborNode, src: str) -> str:
+        """Return the .puml file of content/ that *src* leads to; "" with a fault without one."""
+        try:
+            file = resolve_link(src, self._document, self._context).file
+        except BrokenLink as broken:
+            self._refuse(broken, node, src)
+            return ""
+        if not file:
+            text = "shows a diagram of another host"
+            self._report.add_fault(text, "copy its source into content/", node, src)
+        return file
+
+    def _resolve(self, node: LexborNode, href: str) -> LinkTarget | None:
+        try:
+            target = resolve_link(href, self._document, self._context)
+        except BrokenLink as broken:
+            self._refuse(broken, node, href)
+            return None
+        self.lines.add((target.url, self._report.line(node, f"({href}", href)))
+        if target.file:
+            self.files.add(target.file)
+        return target
+
+    def _refuse(self, broken: BrokenLink, node: LexborNode, href: str) -> None:
+        text, fix = broken.args
+        self._report.add_fault(text, fix, node, f"({href}", href)
+        self._report.refused.add(href)
+
+    def _resolve_srcset(self, node: LexborNode, srcset: str) -> str:
+        """Resolve the URLs of "a.png 1x, b.png 2x"."""
+        resolved = []
+        for candidate in filter(None, map(str.strip, srcset.split(","))):
+            href, _, size = candidate.partition(" ")
+            target = self._resolve(node, href)
+            resolved.append(f"{target.url if target else href} {size}".strip())
+        return ", ".join(resolved)
+
+    def _set_image_attributes(self, node: LexborNode, file: str, *, lazy: bool) -> None:
+        if image := self._context.images.get(file):
+            node.attrs["width"], node.attrs["height"] = str(image.width), str(image.height)
+        node.attrs["decoding"] = "async"
+        if lazy:
+            node.attrs["loading"] = "lazy"
+
+
+def cover_url(document: Document, context: LinkContext) -> tuple[str, str]:
+    """Return (URL, file) of the document's ``image``; ("", "") without one.
+
+    Raises SourceError when the file does not exist or is not an image.
+    """
+    written = document.meta.image
+    if not written:
+        return "", ""
+    line = document.meta.line("image")
+    try:
+        target = resolve_link(written, document, context)
+    except BrokenLink as broken:
+        raise SourceError([Fault(document.path, line, *broken.args)]) from None
+    if target.file not in context.images:
+        fix = "name an image of content/, as in ../images/desert.jpg"
+        raise SourceError([Fault(document.path, line, f"image {written!r} is not an image", fix)])
+    return file_url(target.file, document.gated, context), target.file
