@@ -113,7 +113,7 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
             "/%C3%BC",
             "alias '/%C3%BC' has a percent-escape; write the letters themselves, as in '/ü'",
         ),
-        ("date", "yesterday", "date 'yesterday' is not a date; write it as 2026-05-01 or "),
+        ("date", "yesterday", "date 'yesterday' is not a date; write it as 2026-05-01, "),
         ("date", "2026-5-1", "date '2026-5-1' is not a date; "),
         ("date", "2026-02-29", "date '2026-02-29' is not a date; "),
         ("date", "2026-05-01 24:00", "date '2026-05-01 24:00' is not a date; "),
@@ -149,7 +149,7 @@ def test_the_keys_of_the_site_are_admitted_and_kept_as_written() -> None:
 
 def test_a_change_before_the_beginning_is_refused() -> None:
     """A feed with such an entry is not valid."""
-    said = "a.md:4: modified lies before date; "
+    said = "a.md:4: modified is earlier than date; "
     assert fault({"date": "2026-05-01", "modified": "2026-04-30"})[: len(said)] == said
     assert parse({"date": "2026-05-01", "modified": "2026-05-01"}).modified is not None
 

@@ -159,7 +159,7 @@ def test_code_takes_the_keyboard_and_headings_say_what_their_sign_is() -> None:
         ("A\n\n[x](nowhere.md)", ["7: links to content/posts/nowhere.md, which does not exist"]),
         ("[x](a.md)\n[y](b.md)", ["5: links to content/posts/a.md, which does not exist",
                                   "6: links to content/posts/b.md, which does not exist"]),
-        ("A\n\n$\\nosuch$", ["7: math uses a TeX command that is not known here: \\nosuch"]),
+        ("A\n\n$\\nosuch$", ["7: math uses the unknown TeX command \\nosuch"]),
         ("It is $$a$$ long.", ["5: math in $$ is within a line of text"]),
         ("A\n\n!!! note \"T\"\nB", ["7: admonition 'T' has no text"]),
         ("A\n\nList<String>", ["7: <String> is not an HTML element of content"]),
@@ -242,7 +242,7 @@ def test_a_summary_is_text_without_links_or_ids(summary: str, expected: str, des
         ("## a", ["3: the summary is not one paragraph of text"]),
         ("![a](../images/a.png) b", ["3: the summary has an image"]),
         ("List<String>", ["3: <String> is not an HTML element of content"]),
-        ("$\\nosuch$", ["3: math uses a TeX command that is not known here: \\nosuch"]),
+        ("$\\nosuch$", ["3: math uses the unknown TeX command \\nosuch"]),
         ("a &#1; b", ["3: has a character that is not allowed in a page (U+0001)"]),
     ],
 )

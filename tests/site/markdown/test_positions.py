@@ -24,7 +24,7 @@ FAULTS = {
     "element": ("List<String>", "<String> is not an HTML element"),
     "handler": ('<b onclick="go()">x</b>', "inline handler onclick"),
     "attribute": ('<b align="left">x</b>', "<b> has the attribute align"),
-    "math": ("$\\nosuch$", "math uses a TeX command"),
+    "math": ("$\\nosuch$", "math uses the unknown TeX command"),
     "reference": ("a &#1; b", "has a character that is not allowed in a page"),
     "jinja": ("{{ name }}", "unparsed Jinja"),
     "emphasis": ("**bold **", "unparsed emphasis"),
