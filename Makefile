@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -133,6 +133,9 @@ chart-docs: $(VENV)/dev  ## rewrite the table of values in the chart's README
 
 tools:  ## install Debian packages for the tests: Chromium, NGINX … (runs apt)
 	@./.ci/tools
+
+settings-docs: $(VENV)/run  ## rewrite docs/settings.md and docs/site.schema.json from config.py
+	$(BIN)/python -m pipelines.core.config_docs
 
 scanner: $(VENV)/scan  ## install checkov for the chart's tests (290 MB, its own environment)
 

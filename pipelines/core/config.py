@@ -2,8 +2,8 @@
 
 Reads site.toml. No writes, no network, no environment.
 
-``python -m pipelines.core.config_docs`` writes docs/settings.md and
-docs/site.schema.json from these declarations.
+``make settings-docs`` writes docs/settings.md and docs/site.schema.json from these
+declarations.
 """
 
 from __future__ import annotations
@@ -289,7 +289,7 @@ def load_config(project: Path) -> SiteConfig:
         data = (project / FILE).read_bytes()
         text = data.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
-        fix = "run in the folder of the site, or name it with --project"
+        fix = "run in the directory of the site, or name it with --project"
         raise SourceError([Fault(FILE, 0, "no such file", fix)]) from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

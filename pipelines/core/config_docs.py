@@ -1,4 +1,4 @@
-"""Write the reference and the JSON Schema of site.toml: ``python -m pipelines.core.config_docs``.
+"""Write the reference and the JSON Schema of site.toml: ``make settings-docs``.
 
 Writes docs/settings.md and docs/site.schema.json below the current directory, from
 the declarations in config.py. No network.
@@ -19,8 +19,9 @@ REFERENCE, SCHEMA = Path("docs", "settings.md"), Path("docs", "site.schema.json"
 _INTRODUCTION = """\
 # Settings of site.toml
 
-`python -m pipelines.core.config_docs` writes this page and [site.schema.json](site.schema.json) from
-`pipelines/core/config.py`. Every command refuses unknown keys and invalid values, with their lines. Taplo (in
+`make settings-docs` writes this page and [site.schema.json](site.schema.json) from
+`pipelines/core/config.py`,
+where each key is declared. Every command refuses unknown keys and invalid values, with their lines. Taplo (in
 VS Code: Even Better TOML) checks `site.toml` by the schema that its first line names.
 """
 

@@ -110,7 +110,7 @@ def _walk(root: Path) -> tuple[list[bytes], list[Path]]:
         elif entry.is_file(follow_symlinks=False):
             files.append(os.fsencode(name))
         else:
-            what = "a symbolic link" if entry.is_symlink() else "neither a file nor a folder"
+            what = "a symbolic link" if entry.is_symlink() else "neither a file nor a directory"
             faults.append(Fault(name, 0, f"is {what}", "put a copy of the file in its place"))
     if faults:
         raise SourceError(faults)

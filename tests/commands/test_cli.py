@@ -106,7 +106,7 @@ def test_wrong_usage_ends_with_2_and_a_remedy(
 
 def test_a_folder_that_is_no_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--project", str(tmp_path), "build"]) == 1
-    fault = "site.toml: no such file; run in the folder of the site, or name it with --project"
+    fault = "site.toml: no such file; run in the directory of the site, or name it with --project"
     assert capsys.readouterr().err == f"{fault}\n\n1 fault; nothing was written\n"
 
 

@@ -286,7 +286,7 @@ def test_a_value_instead_of_a_table_is_refused(text: str, expected: str) -> None
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (None, "site.toml: no such file; run in the folder of the site, or name it with --project"),
+        (None, "site.toml: no such file; run in the directory of the site, or name it with --project"),
         (b"[site]\nname = '\xfc'\n", "site.toml:2: is not UTF-8; save it as UTF-8"),
         (b"a = " + b"[" * 10_000, "site.toml: is nested too deeply; write flat lists"),
     ],

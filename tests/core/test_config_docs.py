@@ -33,12 +33,12 @@ def errors(text: str) -> list[str]:
 
 
 def test_the_committed_reference_is_current() -> None:
-    """Else: python -m pipelines.core.config_docs."""
+    """Else: make settings-docs."""
     assert (ROOT / config_docs.REFERENCE).read_text("utf-8") == config_docs.reference()
 
 
 def test_the_committed_schema_is_current_and_valid() -> None:
-    """Else: python -m pipelines.core.config_docs."""
+    """Else: make settings-docs."""
     text = (ROOT / config_docs.SCHEMA).read_text("utf-8")
     assert text == config_docs.schema_text()
     jsonschema.Draft7Validator.check_schema(json.loads(text))

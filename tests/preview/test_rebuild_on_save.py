@@ -412,4 +412,4 @@ def test_a_system_that_watches_no_more_files_is_told_so(
 def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
     done = run_cli(tmp_path, "serve")
     assert done.returncode == 1
-    assert done.stderr.startswith("site.toml: no such file; run in the folder of the site")
+    assert done.stderr.startswith("site.toml: no such file; run in the directory of the site")
