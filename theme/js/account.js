@@ -1,5 +1,5 @@
-// The account: who is logged in, and the way out. The parts of the page that follow the list of
-// authenticators say so by `site.follow`.
+// The account: the member's name, and the logout. Parts of the page subscribe to the list of
+// authenticators with `site.follow`.
 "use strict";
 
 (() => {
@@ -15,7 +15,7 @@
   site.date = (seconds) =>
     new Date(seconds * 1000).toLocaleDateString(words.locale, { dateStyle: "long" });
 
-  // Asks for the list anew and tells every part of the page; false where there was no answer.
+  // Requests the list again and notifies every part of the page; false without a response.
   site.refresh = async () => {
     const answer = await api.get("account/authenticators");
     if (answer.status === 200) followers.forEach((follower) => follower(answer.data));
@@ -46,11 +46,11 @@
 
   manage(document.getElementById("logout"), async (self) => {
     const answer = await api.remove("auth/session");
-    if (answer.status !== 401) return self.refuse(answer); // 401: nobody is logged in now
+    if (answer.status !== 401) return self.refuse(answer); // 401: not logged in
     location.replace(words.login);
     return true;
   });
 
-  // The other scripts of the page first: they follow what this one asks for.
+  // After the other scripts of the page: they subscribe to the list that this one requests.
   document.addEventListener("DOMContentLoaded", begin);
 })();

@@ -1,4 +1,4 @@
-// "Is it still you?": the API wants a recent proof before it changes how somebody logs in.
+// Reauthentication: the API requires a recent proof before it changes a way to log in.
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
   const choose = (field) => {
     for (const one of [password, code]) {
       one.closest(".field").hidden = one !== field;
-      one.disabled = one !== field; // what is not asked for is not missing either
+      one.disabled = one !== field; // a hidden field is not required
       one.value = "";
     }
     other.textContent = field === password ? words.byCode : words.byPassword;
@@ -47,7 +47,7 @@
   });
   document.getElementById("again-cancel").addEventListener("click", () => dialog.close());
 
-  // Opens the dialog with what the account has; true once the proof was taken.
+  // Opens the dialog with the methods of the account; true once the proof was accepted.
   const ask = (flows) =>
     new Promise((done) => {
       const types = (flows.find((one) => one.id === "mfa_reauthenticate") || { types: [] }).types;
@@ -62,8 +62,8 @@
       choose(known || !typed ? password : code);
     });
 
-  // Makes a request; where the API wants a proof first, asks for it and makes the request once more.
-  // Returns null where the reader did not give it, or is not logged in any more.
+  // Sends a request; if the API requires a proof first, asks for it and repeats the request.
+  // Returns null if the reader cancels, or is not logged in any more.
   site.proven = async (request) => {
     const answer = await request();
     if (answer.status !== 401) return answer;
@@ -78,7 +78,7 @@
   document.getElementById("sure-no").addEventListener("click", () => sure.close(""));
   document.getElementById("sure-yes").addEventListener("click", () => sure.close("yes"));
 
-  // Asks before something is taken away.
+  // Asks for confirmation before something is removed.
   site.sure = (text) =>
     new Promise((done) => {
       document.getElementById("sure-text").textContent = text;

@@ -1,13 +1,13 @@
 // Calls of the headless API of django-allauth, as its "browser" client makes them.
 //
-// Every call ends in an answer, never in an exception: status 0 means that there was none, or that
-// something else than the API answered.
+// Every call returns a response, never an exception: status 0 means that there was none, or that
+// it was not from the API.
 "use strict";
 
 (() => {
   const site = window.site;
   const base = "/_allauth/browser/v1/";
-  const patience = 15000; // milliseconds until a silent API counts as unreachable
+  const patience = 15000; // timeout in milliseconds
 
   // Over plain HTTP (one machine) the cookie cannot carry the __Host- prefix.
   const token = () => {
@@ -27,8 +27,8 @@
       cache: "no-store",
       signal: AbortSignal.timeout(patience),
     });
-    const told = await response.text(); // also where it is not needed: see member.js
-    // A page of HTML with status 200 is some other server, not a login.
+    const told = await response.text(); // always read the body: see member.js
+    // HTML with status 200 is from another server, not a login.
     const isJson = (response.headers.get("Content-Type") || "").includes("json");
     const { data, meta, errors } = isJson ? JSON.parse(told) : {};
     return {
@@ -41,13 +41,13 @@
 
   const call = async (method, path, body, headers) => {
     try {
-      if (method !== "GET" && !token()) await ask("GET", "config"); // sets the cookie, makes no session
+      if (method !== "GET" && !token()) await ask("GET", "config"); // sets the cookie, creates no session
       const answer = await ask(method, path, body, headers);
       if (answer.status === 200 && answer.meta.is_authenticated) site.member.remember(answer.data.user.display);
       if (answer.status === 401 && !answer.meta.is_authenticated) site.member.forget();
       return answer;
     } catch {
-      return { status: 0, data: {}, meta: {}, errors: [] }; // no network, no answer in time, or no JSON
+      return { status: 0, data: {}, meta: {}, errors: [] }; // no network, timeout, or not JSON
     }
   };
 

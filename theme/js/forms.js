@@ -1,7 +1,7 @@
-// What all forms of the account share: one submit at a time, and errors that are heard and found.
+// What all forms of the account share: one submit at a time, and accessible errors.
 //
-// Every sentence comes from the data- attributes of the page, so no script speaks a language. Those
-// for errors of the API are named for its codes.
+// Every sentence comes from the data- attributes of the page, so no script is translated. Those
+// for errors of the API are named after its codes.
 "use strict";
 
 (() => {
@@ -11,7 +11,7 @@
 
   site.words = words;
 
-  // The sentence for an answer that is not the one that was hoped for.
+  // The message for an unexpected response.
   site.reason = ({ status, errors }) => {
     const known = errors.map((one) => words[camel(one.code)]).find(Boolean);
     if (known) return known;
@@ -29,7 +29,7 @@
     return heading;
   };
 
-  // Shows one of several parts of a page, and puts the focus into it.
+  // Shows one of several parts of a page and focuses it.
   site.show = (part, ...others) => {
     for (const other of others) other.hidden = true;
     part.hidden = false;
@@ -38,7 +38,7 @@
     first.focus();
   };
 
-  // Gives a form its manners. `work` runs on each submit whose fields are filled in; while it runs
+  // Sets up a form. `work` runs on each submit whose fields are filled in; while it runs
   // nothing else does. When it returns true the page is being left, and the form stays as it is.
   site.manage = (form, work) => {
     const errorLine = form.querySelector("[role=alert]");
@@ -76,7 +76,7 @@
         field.setAttribute("aria-describedby", [errorLine.id, field.dataset.hint].filter(Boolean).join(" "));
         field.focus();
       },
-      // Tells why the API refused, at the field that it names.
+      // Shows the API's error at the field that it names.
       refuse(answer) {
         const named = answer.errors.map((one) => one.param && form.elements[one.param]);
         self.fail(site.reason(answer), named.find((field) => field && !field.hidden));
@@ -93,7 +93,7 @@
       },
     };
 
-    form.noValidate = true; // the messages of this page are announced; the browser's bubbles vanish
+    form.noValidate = true; // the messages of this page are announced; the browser's bubbles are not
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (busy) return;

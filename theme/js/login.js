@@ -1,7 +1,7 @@
-// The login: a password or a passkey, and a second factor where the account has one.
+// The login: a password or a passkey, and a second factor if the account has one.
 //
 // NGINX shows this page in place of a members' page, under the address of that page. Once the reader
-// is logged in, the page is loaded again; so no address to return to is ever passed around.
+// is logged in, the page is loaded again; so no return URL is ever passed around.
 "use strict";
 
 (() => {
@@ -22,7 +22,7 @@
   const askSecond = (types) => {
     const typed = types.some((one) => one !== "webauthn");
     document.getElementById("second-code").hidden = !typed;
-    second.elements.code.disabled = !typed; // what is not asked for is not missing either
+    second.elements.code.disabled = !typed; // a hidden field is not required
     document.getElementById("second-submit").hidden = !typed;
     document.getElementById("second-passkey").hidden = !(types.includes("webauthn") && passkeys.supported);
     window.site.head(words.second);
@@ -97,7 +97,7 @@
   logout.addEventListener("click", () =>
     stepOne.run(async () => {
       const answer = await api.remove("auth/session");
-      if (answer.status !== 401) return stepOne.refuse(answer); // 401: nobody is logged in now
+      if (answer.status !== 401) return stepOne.refuse(answer); // 401: not logged in
       stepOne.say(words.loggedOut);
       logout.hidden = true;
       first.elements.email.focus();

@@ -1,4 +1,4 @@
-// The key of a link in a mail. It stands behind "#": browsers keep that to themselves, so the key is
+// The key of a link in a mail. It is in the fragment, which browsers do not send, so the key is
 // in no log and no Referer.
 "use strict";
 
@@ -7,16 +7,16 @@
     try {
       return decodeURIComponent(location.hash.slice(1));
     } catch {
-      return ""; // not as it was written: a piece of it got lost
+      return ""; // incomplete
     }
   };
 
-  // Another link, opened in the same tab: nothing but what is behind "#" differs.
+  // Another link, opened in the same tab: only the fragment differs.
   window.addEventListener("hashchange", () => location.hash && location.reload());
 
   window.site.mailLink = {
     key: read(),
-    // Once it is used, it need not stay in the history.
+    // A used key does not stay in the history.
     forget: () => history.replaceState(null, "", location.pathname),
   };
 })();

@@ -1,8 +1,8 @@
-// Who has logged in on this browser: the header shows it from the first paint on.
+// The header shows the logged-in member from the first paint on.
 //
-// The mark is the member's name, left in this browser's storage by a login and taken away by a
-// logout. Nothing but the header believes it. Where there is none, nothing is asked and nothing is
-// done. This file is read before the page is painted, so it stays small.
+// The mark is the member's name, written to local storage at login and removed at
+// logout. Only the header uses it. Without a mark, this script sends no request and changes
+// nothing. This file blocks the first paint, so it stays small.
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
     try {
       return localStorage.getItem(key) || "";
     } catch {
-      return ""; // this browser keeps nothing: the header says "Login", and the login works
+      return ""; // no storage: the header shows "Login", and the login works
     }
   };
 
@@ -36,7 +36,7 @@
 
   site.member = { name: stored, remember: store, forget: () => store("") };
 
-  // The header comes after this file. Whoever watches it come fills the name in before it is painted.
+  // The header comes after this file. An observer fills in the name before the first paint.
   if (stored()) {
     root.toggleAttribute("data-member", true);
     const watch = new MutationObserver(() => {
@@ -51,11 +51,11 @@
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     show();
-    // A members' page from the browser's memory, after the logout: ask the gate again.
+    // A members' page from the back/forward cache after a logout: reload it.
     if (!stored() && location.pathname.startsWith("/members/")) location.reload();
   });
 
-  // The session may have ended meanwhile. The account's own pages ask by themselves.
+  // The session may have ended meanwhile. Account pages check it themselves.
   window.addEventListener("load", async () => {
     if (!stored() || site.api) return;
     try {
@@ -64,12 +64,12 @@
         credentials: "same-origin",
         cache: "no-store",
       });
-      // Read whatever came: Chromium never ends a request that is not to be stored and that nobody reads.
+      // Read the body: Chromium never finishes an unread response with no-store.
       const told = await answer.text();
       if (answer.status === 200) store(JSON.parse(told).data.user.display);
       else if (answer.status === 401) store("");
     } catch {
-      // no network, or no API: the mark stays as it was
+      // no network, or no API: the mark is unchanged
     }
   });
 })();

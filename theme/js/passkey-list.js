@@ -15,7 +15,7 @@
     const form = item.querySelector("form");
     const name = form.elements.name;
     const part = (what) => item.querySelector(`[data-part=${what}]`);
-    // Ids are unique on a page: each row of the pattern has its own.
+    // Ids are unique on a page: each row of the template gets its own.
     for (const element of item.querySelectorAll("[id]")) element.id += one.id;
     for (const label of item.querySelectorAll("label")) label.htmlFor += one.id;
     part("name").textContent = one.name;
@@ -72,7 +72,7 @@
 
   const added = manage(add, async (self) => {
     const name = add.elements.name.value.trim();
-    // ?passwordless: a key that knows its owner, so that it is a login by itself.
+    // ?passwordless: a discoverable credential, which is a login by itself.
     const begun = await site.proven(() => api.get(`${path}?passwordless`));
     if (!begun) return self.say();
     if (begun.status !== 200) return self.refuse(begun);

@@ -1,4 +1,4 @@
-// Passkeys: between the browser's buffers and the API's JSON.
+// Passkeys: convert between the browser's buffers and the API's JSON.
 "use strict";
 
 (() => {
@@ -43,7 +43,7 @@
 
   const supported = Boolean(window.PublicKeyCredential && navigator.credentials);
 
-  // Runs the browser's own dialog. Returns {credential}, or {problem}: the name of a sentence.
+  // Runs the browser's own dialog. Returns {credential}, or {problem}: the key of a message.
   const perform = async (deed) => {
     try {
       const credential = await deed();
@@ -69,7 +69,7 @@
       });
     });
 
-  // Proves to the API at `path` that the passkey is here. Returns its answer, or {problem}.
+  // Authenticates with a passkey at `path` of the API. Returns its response, or {problem}.
   const prove = async (path) => {
     const begun = await site.api.get(path);
     if (begun.status !== 200) return begun;

@@ -1,4 +1,4 @@
-// Another password, for somebody who knows the one of now.
+// Change the password; requires the current one.
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
     if (answer.status === 401 && !answer.meta.is_authenticated) return location.assign(words.login);
     if (answer.status !== 200) return self.refuse(answer);
     form.reset();
-    next.type = "password"; // it may have been shown
+    next.type = "password"; // it may have been visible
     self.say(words.passwordChanged);
     return false;
   });

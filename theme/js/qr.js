@@ -1,8 +1,8 @@
-// A QR code (ISO/IEC 18004) of a short text, as an SVG that this page draws by itself: a secret is
-// shown to no service that draws pictures.
+// A QR code (ISO/IEC 18004) of a short text, as an SVG drawn in the browser: the secret is
+// sent to no other service.
 //
-// As little of the standard as is needed: bytes, error correction of level L, sizes 1 to 20, and
-// always the first of the eight masks, which readers learn from the code itself.
+// A subset of the standard: bytes, error correction of level L, sizes 1 to 20, and
+// always the first of the eight masks, which the code declares.
 "use strict";
 
 (() => {
@@ -10,7 +10,7 @@
   const correcting = [7, 10, 15, 20, 26, 18, 20, 24, 30, 18, 20, 24, 26, 30, 22, 24, 28, 30, 28, 28];
   const blocks = [1, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 6, 6, 7, 8];
   const FORMAT = 0x77c4; // level L, first mask, with its own correction
-  const quiet = 4; // modules of empty ground on every side
+  const quiet = 4; // modules of empty margin on every side
 
   // A grid with what is not data: true and false are modules, undefined is free.
   const frame = (version) => {
@@ -65,7 +65,7 @@
     return grid;
   };
 
-  // Reed and Solomon over the field of 256 elements, x^8 + x^4 + x^3 + x^2 + 1.
+  // Reed-Solomon over the field of 256 elements, x^8 + x^4 + x^3 + x^2 + 1.
   const times = (a, b) => {
     let product = 0;
     for (let bit = 7; bit >= 0; bit--) {

@@ -1,4 +1,4 @@
-// Recovery codes: for the day when the telephone lies in a river. They are shown when they are made.
+// Recovery codes, for a lost phone. They are shown when they are generated.
 "use strict";
 
 (() => {
@@ -9,8 +9,8 @@
   const form = document.getElementById("recovery-form");
   const shown = document.getElementById("recovery-shown");
   const list = document.getElementById("recovery-codes");
-  let before = false; // whether there were codes when the list was last looked at
-  let fresh = false; // whether they came since
+  let before = false; // whether the last list had codes
+  let fresh = false; // whether they are new
 
   const show = (codes) => {
     list.replaceChildren(
@@ -37,7 +37,7 @@
     return undefined;
   });
 
-  // The first authenticator brings codes with it: shows them, if it was the first.
+  // The first authenticator generates codes: show them.
   site.newCodes = async () => {
     if (!fresh) return;
     const answer = await site.proven(() => api.get(path));
@@ -66,7 +66,7 @@
     }
   });
   document.getElementById("recovery-print").addEventListener("click", () => {
-    document.documentElement.dataset.print = "recovery"; // the stylesheet prints this part alone
+    document.documentElement.dataset.print = "recovery"; // the stylesheet prints only this part
     window.print();
     delete document.documentElement.dataset.print;
   });

@@ -1,4 +1,4 @@
-// A new password, by the key of the mail.
+// Set a new password with the key of the mail.
 "use strict";
 
 (() => {
@@ -12,7 +12,7 @@
   manage(form, async (self) => {
     const answer = await api.post(form.getAttribute("action"), { key, password: form.elements.password.value });
     if (isDead(answer)) show(dead, form);
-    // 401: the password is set, and nobody is logged in by that.
+    // 401: the password is set; that does not log in.
     else if (answer.status === 401 || answer.status === 200) {
       self.say();
       mailLink.forget();
@@ -26,7 +26,7 @@
     return;
   }
   form.hidden = false;
-  // Whose password it is, for the password manager; and whether the key still works.
+  // The account, for the password manager; and whether the key is still valid.
   api.get(form.getAttribute("action"), { "X-Password-Reset-Key": key }).then((answer) => {
     if (answer.status === 200) form.elements.username.value = answer.data.user.email || "";
     else if (isDead(answer)) show(dead, form);

@@ -1,11 +1,11 @@
-// A forgotten password: ask for the mail by which a new one is set.
+// A forgotten password: request the mail with the reset link.
 "use strict";
 
 (() => {
   const { api, manage, show } = window.site;
   const form = document.getElementById("reset");
 
-  // The answer is the same for an address that nobody has.
+  // The response is the same for an unknown address.
   manage(form, async (self) => {
     const email = form.elements.email.value.trim();
     const answer = await api.post(form.getAttribute("action"), { email });

@@ -10,7 +10,7 @@
   const on = document.getElementById("totp-on");
   const only = (part) => [off, setup, on].forEach((one) => { one.hidden = one !== part; });
 
-  // The secret need not stay on the page once it is in the app.
+  // Remove the secret from the page once it is in the app.
   const hold = (secret, url) => {
     document.getElementById("totp-secret").textContent = secret.replace(/(.{4})(?=.)/g, "$1 ");
     document.getElementById("totp-link").href = url;
@@ -24,8 +24,8 @@
     only(found ? on : off);
   });
 
-  // The proof is asked for before the secret is shown: a code is good for half a minute, and a
-  // question in between would outlast it. This address is the one that wants the proof and changes nothing.
+  // The proof is asked for before the secret is shown: a code is valid for 30 seconds, and a
+  // dialog in between would take longer. This endpoint requires the proof and changes nothing.
   const ready = () => site.proven(() => api.get("account/authenticators/webauthn"));
 
   const offForm = manage(off, async (self) => {

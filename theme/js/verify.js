@@ -1,5 +1,5 @@
-// Confirm a mail address, by the key of the mail. Programs that look through mail open every link in
-// it: so opening this page confirms nothing, a button does.
+// Confirm a mail address with the key of the mail. Mail scanners open every link, so opening this
+// page confirms nothing; a button does.
 "use strict";
 
 (() => {
@@ -13,7 +13,7 @@
   manage(form, async (self) => {
     const answer = await api.post(form.getAttribute("action"), { key });
     if (isDead(answer)) show(dead, form);
-    // 401: confirmed, and nobody is logged in by that.
+    // 401: confirmed; that does not log in.
     else if (answer.status === 401 || answer.status === 200) {
       self.say();
       mailLink.forget();
