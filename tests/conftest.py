@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import project, tools
-from tests.support.signals import restore_for_children
+from tests.support.signals import restore_default_signals
 
-restore_for_children()
+restore_default_signals()
 
 
 def _prepend_to_path(directory: str) -> None:

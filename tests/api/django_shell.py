@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Mapping
 from types import TracebackType
 
-from tests.support.previews import own_environment
+from tests.support.previews import clean_environment
 from tests.support.project import ROOT
 
 
@@ -33,7 +33,7 @@ class DjangoShell:
             more = {**self._environment, "LOGIN_DATABASE_POOL": "0"}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.api.django_shell"],
-                cwd=ROOT, env={**own_environment(), **more}, text=True,
+                cwd=ROOT, env={**clean_environment(), **more}, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )  # fmt: skip
         assert self._process.stdin

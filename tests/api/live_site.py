@@ -30,7 +30,7 @@ from typing import Any
 from tests.api.django_shell import DjangoShell
 from tests.api.mail_server import MailServer, run_mail_server
 from tests.api.processes import Gunicorn, run_gunicorns
-from tests.support.previews import PATIENCE, free_port, own_environment
+from tests.support.previews import TIMEOUT, clean_environment, free_port
 from tests.support.project import ROOT
 from tests.web import server
 from tests.web.server import WebServer
@@ -88,7 +88,7 @@ class Browser:
             fields["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         if token := self.jar.get(self.site.csrf):
             fields["X-CSRFToken"] = token
-        connection = HTTPConnection("127.0.0.1", port or self.site.web.port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", port or self.site.web.port, timeout=TIMEOUT)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in {**fields, **(headers or {})}.items():
@@ -184,7 +184,7 @@ class Site:
         done = subprocess.run(
             [sys.executable, "api/manage.py", *words],
             cwd=ROOT,
-            env={**own_environment(), **self.environment, **(more or {})},
+            env={**clean_environment(), **self.environment, **(more or {})},
             capture_output=True,
             text=True,
             check=False,

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.support.previews import PATIENCE, free_port
+from tests.support.previews import TIMEOUT, free_port
 
 
 class MailServer:
@@ -46,7 +46,7 @@ class MailServer:
 
     def to(self, address: str, subject: str = "") -> EmailMessage:
         """Wait for the newest mail to *address* with *subject* in its subject."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             found = [mail for mail in self.all if mail["To"] == address and subject in mail["Subject"]]
             if found:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.support.previews import own_environment, until
+from tests.support.previews import clean_environment, wait_until
 from tests.support.project import ROOT
 
 
@@ -40,12 +40,12 @@ class Gunicorn:
                 "--bind", f"127.0.0.1:{self.port}"]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                argv, cwd=ROOT, env={**own_environment(), **self._settings}, stdout=log, stderr=log
+                argv, cwd=ROOT, env={**clean_environment(), **self._settings}, stdout=log, stderr=log
             )
 
     def wait(self) -> None:
         """Wait until the process responds."""
-        until(self._responds)
+        wait_until(self._responds)
 
     def _responds(self) -> bool:
         assert self._process, "it was not started"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.live_site import API, PASSWORD, Site
 from tests.api.second_factors import reauthenticate
-from tests.support.previews import until
+from tests.support.previews import wait_until
 
 
 def test_responses_are_equal_for_known_and_unknown_addresses(site: Site) -> None:
@@ -185,7 +185,7 @@ def test_a_slow_mail_server_does_not_delay_the_response(site: Site) -> None:
             assert one.call("POST", "auth/password/request", {"email": email}).status == 200
             assert time.perf_counter() - begin < 1.5
         count = len(site.mails.all)
-        until(lambda: len(site.mails.all) > count)
+        wait_until(lambda: len(site.mails.all) > count)
     finally:
         site.mails.delay = 0.0
 
@@ -221,7 +221,7 @@ def test_unknown_addresses_get_no_mail(site: Site) -> None:
     one, before = site.browser(), len(site.mails.all)
     for email in ("stranger@example.org", "known@example.org"):
         assert one.call("POST", "auth/password/request", {"email": email}).status == 200
-    until(lambda: "known@example.org" in [mail["To"] for mail in site.mails.all[before:]])
+    wait_until(lambda: "known@example.org" in [mail["To"] for mail in site.mails.all[before:]])
     assert "stranger@example.org" not in [mail["To"] for mail in site.mails.all]
 
 

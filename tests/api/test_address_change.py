@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.live_site import PASSWORD, Browser, Response, Site
 from tests.api.second_factors import login_owner
-from tests.support.previews import until
+from tests.support.previews import wait_until
 
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 PAGE = "/members/inside/"
@@ -85,7 +85,7 @@ def test_a_reset_goes_only_to_the_new_address(site: Site, owner: Browser) -> Non
     before = len(site.mails.all)
     for email in (old, new):
         assert site.browser().call("POST", "auth/password/request", {"email": email}).status == 200
-    until(lambda: new in [mail["To"] for mail in site.mails.all[before:]])
+    wait_until(lambda: new in [mail["To"] for mail in site.mails.all[before:]])
     assert [m["To"] for m in site.mails.all[before:] if "password" in m["Subject"]] == [new]
     one = site.browser()
     assert one.set_password(new, "another long walk").status == 401

@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.live_site import Browser, Response, Site
 from tests.api.second_factors import grant_permissions, login_owner, login_staff, member_with_totp
-from tests.support.previews import until
+from tests.support.previews import wait_until
 
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 MARKER = "mark-5e1c"  # in the name of each privileged user; must not be on any page for the staff user
@@ -226,7 +226,7 @@ def test_an_action_requires_the_change_permission(site: Site, case: Case, permis
     for action in ("end_sessions", "send_invitation"):
         case.send("POST", "accounts/user/", {"action": action, "_selected_action": key})
     assert sessions(site, email) == left
-    until(lambda: len([mail for mail in site.mails.all if mail["To"] == email]) == mails + 1 - left)
+    wait_until(lambda: len([mail for mail in site.mails.all if mail["To"] == email]) == mails + 1 - left)
 
 
 def test_a_staff_user_manages_members(site: Site, case: Case) -> None:

@@ -15,7 +15,7 @@ from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.config import gunicorn
 from tests.api.live_site import API, PASSWORD, Browser, Response, Site
 from tests.api.processes import Gunicorn
-from tests.support.previews import free_port, until
+from tests.support.previews import free_port, wait_until
 
 # Eight threads each for encode and verify; a fake hash counts the concurrent calls.
 CONCURRENT_HASHES = """
@@ -225,7 +225,7 @@ def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Pa
 
         try:
             responses = [pool.submit(login, number) for number in range(places)]
-            until(lambda: begun() == places and len(barrier.connections) == MAX_CONCURRENT)
+            wait_until(lambda: begun() == places and len(barrier.connections) == MAX_CONCURRENT)
             known = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
             refused = [
                 known,

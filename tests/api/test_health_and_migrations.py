@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.database import Postgres
 from tests.api.live_site import Site, login_environment
-from tests.support.previews import own_environment
+from tests.support.previews import clean_environment
 from tests.support.project import ROOT
 
 
@@ -33,7 +33,7 @@ def await_migrations(settings: Mapping[str, str], timeout: str) -> subprocess.Po
     return subprocess.Popen(
         argv,
         cwd=ROOT,
-        env={**own_environment(), **settings},
+        env={**clean_environment(), **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -86,4 +86,4 @@ def test_a_pod_waits_for_an_unreachable_database() -> None:
 def manage(settings: Mapping[str, str], *words: str) -> None:
     """Run a management command."""
     argv = [sys.executable, "api/manage.py", *words]
-    subprocess.run(argv, cwd=ROOT, env={**own_environment(), **settings}, check=True, timeout=120)
+    subprocess.run(argv, cwd=ROOT, env={**clean_environment(), **settings}, check=True, timeout=120)

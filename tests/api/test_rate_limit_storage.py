@@ -12,7 +12,7 @@ import pytest
 
 from tests.api.live_site import API, Browser, Response, Site
 from tests.api.second_factors import begin_login, fresh_totp_code, member_with_totp, reauthenticate
-from tests.support.previews import until
+from tests.support.previews import wait_until
 
 REQUESTS = 25_000  # more than the 20,000 rows of an earlier limit
 RATE_LIMIT_SECONDS = 300  # the longest of ACCOUNT_RATE_LIMITS
@@ -76,7 +76,7 @@ def test_a_flood_from_25000_networks_does_not_block_members(site: Site) -> None:
     found: Counter[int] = Counter()
     flood = Thread(target=lambda: found.update(asyncio.run(send_logins(site, reader))))
     flood.start()
-    until(lambda: site.web.active_connections > 50)
+    wait_until(lambda: site.web.active_connections > 50)
     responses: list[tuple[str, int]] = []
     while flood.is_alive():
         responses.append(("session", reader.call("GET", "auth/session").status))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.live_site import API, PASSWORD, Browser, Response, Site
 from tests.api.second_factors import begin_login, fresh_totp_code, member_with_totp, recovery_code
-from tests.support.previews import until
+from tests.support.previews import wait_until
 
 PAGE = "/members/inside/"
 
@@ -136,7 +136,7 @@ def test_mails_to_one_address_are_limited(site: Site) -> None:
     found = send_concurrently(request_mail, 15)
     assert set(found) == {"200", "429"}
     assert found["200"] <= 5
-    until(lambda: [one["To"] for one in site.mails.all[before:]].count(email) >= found["200"])
+    wait_until(lambda: [one["To"] for one in site.mails.all[before:]].count(email) >= found["200"])
     site.mails.to(email)
     assert [one["To"] for one in site.mails.all[before:]].count(email) == found["200"]
 

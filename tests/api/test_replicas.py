@@ -20,7 +20,7 @@ import pytest
 from tests.api.database import Postgres, run_postgres
 from tests.api.live_site import API, Browser, Site, login_environment, run_site
 from tests.api.second_factors import login_owner
-from tests.support.previews import own_environment, until
+from tests.support.previews import clean_environment, wait_until
 from tests.support.project import ROOT
 
 PAGE = "/members/inside/"
@@ -31,7 +31,7 @@ def test_three_processes_may_migrate_concurrently(database: Postgres, tmp_path: 
     settings = login_environment("http://localhost:1", database.url("migrated"), 1)
     argv = [sys.executable, "api/manage.py", "migrate", "-v", "1"]
     processes = [
-        subprocess.Popen(argv, cwd=ROOT, env={**own_environment(), **settings}, stdout=subprocess.PIPE,
+        subprocess.Popen(argv, cwd=ROOT, env={**clean_environment(), **settings}, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True)
         for _ in range(3)
     ]  # fmt: skip
@@ -120,17 +120,17 @@ def test_an_outage_of_the_database_loses_no_session(project: Path, tmp_path: Pat
             | {f"live {port}": ask("/livez", port=port) for port in site.ports}
         )
         with load:
-            until(load.all_get(200, 0))
+            wait_until(load.all_get(200, 0))
             server.stop()
             gone = time.monotonic()
             for kind in ("page", "api", "ready"):
-                until(load.all_get(503, gone, kind=kind, times=3))
-            until(load.all_get(200, gone, kind="site", times=50))
+                wait_until(load.all_get(503, gone, kind=kind, times=3))
+            wait_until(load.all_get(200, gone, kind="site", times=50))
             back = time.monotonic()
             server.start()
-            until(load.all_get(200, back))
+            wait_until(load.all_get(200, back))
             again = time.monotonic()
-            until(load.all_get(200, again, times=2))
+            wait_until(load.all_get(200, again, times=2))
 
         assert load.statuses("site").keys() == load.statuses("live").keys() == {200}
         for kind in ("page", "api", "ready"):

@@ -25,7 +25,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.api.live_site import PASSWORD, Site, run_site
-from tests.support.previews import PATIENCE
+from tests.support.previews import TIMEOUT
 from tests.web.conftest import CANARY, build_web_project
 
 INSIDE = "/members/inside/"
@@ -97,8 +97,8 @@ class Accounts:
             extra_http_headers={"X-Forwarded-For": address},
             **options,
         )
-        context.set_default_timeout(PATIENCE * 1000)
-        expect.set_options(timeout=PATIENCE * 1000)
+        context.set_default_timeout(TIMEOUT * 1000)
+        expect.set_options(timeout=TIMEOUT * 1000)
         context.add_init_script(_REPORT_VIOLATIONS)
         try:
             yield context

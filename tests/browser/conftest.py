@@ -15,7 +15,7 @@ from tests.browser.accounts import Accounts, run_accounts
 from tests.browser.large_site import build_large_site
 from tests.browser.visits import CHROMIUM_ARGUMENTS, ERROR_STATUSES, Reader
 from tests.support import trees
-from tests.support.static_server import serve
+from tests.support.static_server import serve_static
 from tests.support.tools import need
 from tests.support.trees import Site, require_package
 
@@ -39,7 +39,7 @@ def large_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="package")
 def base(large_site: Site) -> Iterator[str]:
     """The URL of the served large site."""
-    with serve(large_site.out, ERROR_STATUSES) as address:
+    with serve_static(large_site.out, ERROR_STATUSES) as address:
         yield address
 
 
@@ -60,7 +60,7 @@ def owner_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="package")
 def owner_base(owner_site: Site) -> Iterator[str]:
     """The URL of the served site of this repository."""
-    with serve(owner_site.out) as address:
+    with serve_static(owner_site.out) as address:
         yield address
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.accounts import NEW_PASSWORD, Accounts, Member, fill_login, login, record_requests
-from tests.support.previews import PATIENCE
+from tests.support.previews import TIMEOUT
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +106,7 @@ def test_a_link_without_a_valid_key_shows_an_error(accounts: Accounts, path: str
     with accounts.page() as page:
         page.goto(path + key)
         expect(page.get_by_role("heading", name="This link does not work any more")).to_be_visible(
-            timeout=PATIENCE * 1000
+            timeout=TIMEOUT * 1000
         )
         assert page.get_by_role("button").count() == 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.support.previews import PATIENCE, POST, preview_site, running, until
+from tests.support.previews import POST, TIMEOUT, preview_site, run_dev_server, wait_until
 from tests.support.project import write
 
 pytestmark = pytest.mark.browser
@@ -46,8 +46,8 @@ class Author:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 900, "height": 700}, reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE * 1000)
-    expect.set_options(timeout=PATIENCE * 1000)
+    context.set_default_timeout(TIMEOUT * 1000)
+    expect.set_options(timeout=TIMEOUT * 1000)
     yield context
     context.close()
 
@@ -62,7 +62,7 @@ def test_the_page_follows_each_save_and_shows_faults(tmp_path: Path, author: Aut
     page = author.page
     site = preview_site(tmp_path, {"content/posts/one.md": RICH, "content/images/box.svg": DRAWING})
     post = site / "content/posts/one.md"
-    with running(site) as one:
+    with run_dev_server(site) as one:
         page.goto(f"{one.url}/posts/one/")
         text = page.locator(".prose")
         expect(text).to_contain_text("The first version")
@@ -96,7 +96,7 @@ def test_the_page_follows_each_save_and_shows_faults(tmp_path: Path, author: Aut
 def test_a_fault_quotes_its_source_as_text(tmp_path: Path, author: Author) -> None:
     site = preview_site(tmp_path)
     evil = "<img src=x onerror=document.title='owned'>"
-    with running(site) as one:
+    with run_dev_server(site) as one:
         author.page.goto(f"{one.url}/posts/one/")
         write(site / "content/posts/one.md", POST.replace("2026-01-02", evil))
         panel = author.page.get_by_role("alert")
@@ -110,7 +110,7 @@ def test_a_failed_first_build_shows_its_faults(tmp_path: Path, author: Author) -
     """The page lists the faults, updates them, and reloads once the site builds."""
     page = author.page
     site = preview_site(tmp_path, {"content/posts/one.md": POST.replace("tags:", "tagz:")})
-    with running(site) as one:
+    with run_dev_server(site) as one:
         page.goto(f"{one.url}/posts/one/")
         expect(page.get_by_role("heading")).to_have_text("1 fault")
         expect(page.locator(".place")).to_have_text("content/posts/one.md:4")
@@ -127,7 +127,7 @@ def test_a_changed_stylesheet_is_replaced_without_a_reload(tmp_path: Path, autho
     """The page keeps its state and scroll position; a changed text keeps the scroll position, too."""
     page = author.page
     site = preview_site(tmp_path, {"content/posts/one.md": POST + "\nA line.\n" * 80})
-    with running(site) as one:
+    with run_dev_server(site) as one:
         page.goto(f"{one.url}/posts/one/")
         expect(page.locator(".prose")).to_contain_text("The first version")
         page.evaluate("window.stayed = true; window.scrollTo(0, 600)")
@@ -140,7 +140,7 @@ def test_a_changed_stylesheet_is_replaced_without_a_reload(tmp_path: Path, autho
         write(site / "content/posts/one.md", POST.replace("first", "second") + "\nA line.\n" * 80)
         expect(page.locator(".prose")).to_contain_text("The second version")
         assert page.evaluate("window.stayed === undefined")
-        until(lambda: page.evaluate("window.scrollY") == 600)
+        wait_until(lambda: page.evaluate("window.scrollY") == 600)
     assert author.errors == []
 
 
@@ -158,7 +158,7 @@ def test_many_tabs_do_not_block_each_other(tmp_path: Path, context: BrowserConte
         expect(tab.locator(".prose")).to_contain_text("The first version")
         return tab
 
-    with running(site) as one:
+    with run_dev_server(site) as one:
         for _ in range(7):
             opened(f"{one.url}/posts/one/").evaluate(hide)  # as in a background tab
         front = opened(f"{one.url}/posts/one/")
@@ -168,7 +168,7 @@ def test_many_tabs_do_not_block_each_other(tmp_path: Path, context: BrowserConte
 
 def test_the_preview_shows_that_its_login_does_not_run(tmp_path: Path, author: Author) -> None:
     page = author.page
-    with running(preview_site(tmp_path), DATABASE_URL="postgresql://x@127.0.0.1:1/x") as one:
+    with run_dev_server(preview_site(tmp_path), DATABASE_URL="postgresql://x@127.0.0.1:1/x") as one:
         page.goto(f"{one.url}/admin/")
         note = page.locator(".preview-note")
         expect(note).to_contain_text("login API does not run")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.accessibility import violations
 from tests.browser.visits import Reader
-from tests.support.static_server import serve
+from tests.support.static_server import serve_static
 from tests.support.trees import Site
 
 pytestmark = pytest.mark.browser
@@ -53,7 +53,7 @@ def test_axe_finds_violations(reader: Reader, axe: str) -> None:
 def test_the_test_server_responds_like_nginx(reader: Reader, large_site: Site) -> None:
     """Status, type, caching and policy of each response."""
     page = reader.new_page()
-    with serve(large_site.out, {"/members/closed/": 403}) as address:
+    with serve_static(large_site.out, {"/members/closed/": 403}) as address:
         sheet = next(path for path in large_site.files if path.endswith(".css"))
         table = [
             ("/", 200, "text/html; charset=utf-8", "no-cache"),

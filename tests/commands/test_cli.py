@@ -1,4 +1,4 @@
-"""The command line: what it prints where, and how it ends."""
+"""The command line: its output streams and its exit status."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_result_is_json_for_machines(site: Path) -> None:
         ([], {}, COMMITTED),
         (["--as-of", "1795392000"], {"SOURCE_DATE_EPOCH": "1"}, 1_795_392_000),
     ],
-    ids=["a day", "with an offset", "seconds", "from the environment", "of HEAD", "the word beats all"],
+    ids=["a day", "with an offset", "seconds", "from the environment", "of HEAD", "the option first"],
 )
 def test_the_time_that_decides_what_is_due(
     site: Path,
@@ -71,10 +71,10 @@ def test_the_time_that_decides_what_is_due(
     assert json.loads(capsys.readouterr().out)["as_of"] == as_of
 
 
-def test_without_git_the_clock_is_taken_and_said(
+def test_without_git_the_clock_decides_and_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The build itself never reads the clock; the command does, and tells how to repeat the build."""
+    """The build itself never reads the clock; the command does, and logs how to repeat the build."""
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     project = tiny_site(
         tmp_path, {"content/pages/about.md": PAGE, "content/posts/x.md": "Title: X\nDate: 2026-01-01\n"}
@@ -84,7 +84,7 @@ def test_without_git_the_clock_is_taken_and_said(
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "message"),
     [
         ([], 2, "usage: "),
         (["nonsense"], 2, "invalid choice: 'nonsense'"),
@@ -94,30 +94,30 @@ def test_without_git_the_clock_is_taken_and_said(
         (["new", "poem", "x"], 2, "invalid choice: 'poem'"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_a_remedy(
-    site: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, said: str
+def test_wrong_usage_exits_with_2_and_a_fix(
+    site: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, message: str
 ) -> None:
     try:
         ended = cli.main(["--project", str(site), *words])
     except SystemExit as exit_:  # argparse's own
         ended = int(exit_.code or 0)
-    assert (ended, said in capsys.readouterr().err) == (status, True)
+    assert (ended, message in capsys.readouterr().err) == (status, True)
 
 
-def test_a_folder_that_is_no_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_directory_without_site_toml_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--project", str(tmp_path), "build"]) == 1
     fault = "site.toml: no such file; run in the directory of the site, or name it with --project"
     assert capsys.readouterr().err == f"{fault}\n\n1 fault; nothing was written\n"
 
 
-def test_a_fault_of_ours_keeps_its_traceback(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only mistakes of the user are told in a line: a bug must not hide."""
+def test_a_bug_keeps_its_traceback(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only faults of the user are one line: a bug must not be hidden."""
     monkeypatch.setattr("pipelines.core.config.load_config", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["--project", str(site), "build"])
 
 
-def test_a_reader_of_the_output_that_leaves_is_no_fault(site: Path) -> None:
+def test_a_closed_pipe_is_no_fault(site: Path) -> None:
     """As in `… build --json | head -1`."""
     build = subprocess.Popen(
         [sys.executable, "-m", "pipelines", "--project", str(site), "build", "--json"],
@@ -133,7 +133,7 @@ def test_a_reader_of_the_output_that_leaves_is_no_fault(site: Path) -> None:
     assert (build.wait(timeout=60), said) == (0, b"")
 
 
-def test_faults_are_sorted_and_told_once() -> None:
+def test_faults_are_sorted_and_unique() -> None:
     one, two = Fault("b.md", 2, "x", "y"), Fault("a.md", 10, "x", "y")
     assert str(SourceError([one, two, one])) == "a.md:10: x; y\nb.md:2: x; y"
 
@@ -150,8 +150,8 @@ with terminal.ProgressBar() as bar:
 """
 
 
-def watched(script: str) -> str:
-    """Run *script* with a terminal as its stderr; return what the terminal got."""
+def run_on_terminal(script: str) -> str:
+    """Run *script* with a terminal as its stderr; return what was written to it."""
     master, slave = pty.openpty()
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     done = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=slave, env=env)
@@ -170,19 +170,19 @@ def watched(script: str) -> str:
     return seen.decode()
 
 
-def test_long_work_shows_a_bar_on_a_terminal() -> None:
-    seen = watched(BAR)
+def test_a_long_build_shows_a_progress_bar() -> None:
+    seen = run_on_terminal(BAR)
     assert "convert" in seen
     assert "/30" in seen
 
 
-def test_short_work_shows_none() -> None:
-    assert watched(BAR.replace("0.2", "60")) == ""
+def test_a_short_build_shows_no_progress_bar() -> None:
+    assert run_on_terminal(BAR.replace("0.2", "60")) == ""
 
 
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (328_000, "328 kB"), (2_460_000, "2.5 MB")],
 )
-def test_sizes_read_well(count: int, text: str) -> None:
+def test_sizes_have_a_unit_and_two_digits(count: int, text: str) -> None:
     assert format_size(count) == text

@@ -22,7 +22,7 @@ import pytest
 from tests.api.live_site import Site, run_site
 from tests.fakes.upstream import upstream
 from tests.helm.render import only, parse, template, web_files
-from tests.support.previews import free_port, until
+from tests.support.previews import free_port, wait_until
 from tests.support.project import ROOT
 from tests.support.tools import need
 from tests.web import server
@@ -54,7 +54,7 @@ def names(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
     with (folder / "dnsmasq.log").open("wb") as log:
         one = subprocess.Popen(argv, stdout=log, stderr=log)
     try:
-        until(lambda: b"started" in (folder / "dnsmasq.log").read_bytes())
+        wait_until(lambda: b"started" in (folder / "dnsmasq.log").read_bytes())
         yield port
     finally:
         one.terminate()
@@ -189,7 +189,7 @@ def test_the_test_waits_for_old_pods_to_leave(project: Path, site: Site) -> None
     write_version(site, {"version": "old"})
     argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
     one = subprocess.Popen(argv, cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
-    until(lambda: any(line["path"] == "/version.json" for line in site.web.log))
+    wait_until(lambda: any(line["path"] == "/version.json" for line in site.web.log))
     write_version(site, what["version"])
     said, _ = one.communicate(timeout=60)
     assert (one.returncode, "version: ok" in said) == (0, True)
@@ -227,7 +227,7 @@ def test_without_a_login_the_clusters_own_probes_ask(
         with (tmp_path / "ask.log").open("wb") as log:
             one = subprocess.Popen(argv, stdout=log, stderr=log)
         try:
-            until(lambda: listens(port))
+            wait_until(lambda: listens(port))
             status = web.get(probe["path"], headers=headers, port=port).status
             assert (200 <= status < 400) == passes, status  # as the kubelet judges
         finally:

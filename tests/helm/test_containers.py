@@ -21,7 +21,7 @@ from tests.api.database import Postgres, run_postgres
 from tests.helm.kubelet import Node
 from tests.helm.render import Object, of_kind, only, parse, pod_template, template
 from tests.image.packing import api_project
-from tests.support.previews import free_port, until
+from tests.support.previews import free_port, wait_until
 from tests.support.tools import need_base
 from tests.web import server
 from tests.web.conftest import build_web_project
@@ -79,7 +79,7 @@ def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[WebSer
             return False
 
     try:
-        until(well)
+        wait_until(well)
         yield found
     finally:
         if one.poll() is None:

@@ -21,7 +21,7 @@ from pipelines.core import config
 from pipelines.image.api import pack_api_image
 from tests.api.database import OWNER, Postgres, run_postgres
 from tests.image.packing import api_project
-from tests.support.previews import PATIENCE, free_port
+from tests.support.previews import TIMEOUT, free_port
 from tests.support.registry import certificate
 from tests.web import server
 from tests.web.server import PodmanImage
@@ -65,7 +65,7 @@ class Box:
     def python(self, *words: str, more: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run Python with *words*, as a job of the chart does."""
         argv = [*self._argv(*more, "--entrypoint", "python3"), self.image.name, *words]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE * 4)
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=TIMEOUT * 4)
 
     @contextmanager
     def serving(self) -> Iterator[Running]:
@@ -95,7 +95,7 @@ class Running:
         return self._log.read_text("utf-8", "replace")
 
     def get(self, path: str) -> tuple[int, bytes]:
-        line = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        line = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             line.request("GET", path, headers={"Host": HOST, "X-Forwarded-Proto": "https"})
             answer = line.getresponse()
@@ -104,7 +104,7 @@ class Running:
             line.close()
 
     def wait(self) -> None:
-        end = time.monotonic() + PATIENCE * 2
+        end = time.monotonic() + TIMEOUT * 2
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log_text
             try:
@@ -269,7 +269,7 @@ def test_every_library_finds_what_it_loads(sqlite: Box) -> None:
 def test_it_stops_gracefully(sqlite: Box) -> None:
     """A request that has begun is answered, and then it ends with 0."""
     with sqlite.serving() as one:
-        line = HTTPConnection("127.0.0.1", one.port, timeout=PATIENCE)
+        line = HTTPConnection("127.0.0.1", one.port, timeout=TIMEOUT)
         line.putrequest("POST", "/_allauth/browser/v1/auth/login", skip_host=True)
         for name, value in {"Host": HOST, "Content-Type": "application/json", "Content-Length": "2"}.items():
             line.putheader(name, value)

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 import pytest
 
 from tests.api.live_site import API
-from tests.support.preview_login import CANARY, INSIDE, add_second_factor, browser, member, site_of
-from tests.support.previews import Answer, Running, running
+from tests.support.preview_login import (
+    CANARY,
+    INSIDE,
+    add_second_factor,
+    logged_in_browser,
+    new_browser,
+    project_with_login,
+)
+from tests.support.previews import DevServer, Response, run_dev_server
 from tests.support.tools import need
 from tests.web.test_gate import DISGUISES, SPELLINGS
 
@@ -20,7 +27,7 @@ from tests.web.test_gate import DISGUISES, SPELLINGS
 class Mode:
     """One of the two ways to run it."""
 
-    one: Running
+    one: DevServer
     nginx: bool
 
 
@@ -30,7 +37,7 @@ def mode(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     words = ["--nginx"] if request.param == "nginx" else []
     if words:
         need("nginx")
-    with running(site_of(tmp_path_factory.mktemp(request.param)), *words) as one:
+    with run_dev_server(project_with_login(tmp_path_factory.mktemp(request.param)), *words) as one:
         one.get("/")  # the tree is there
         yield Mode(one, bool(words))
 
@@ -41,7 +48,7 @@ def test_a_member_reads_from_login_to_logout(mode: Mode) -> None:
     before = one.get(INSIDE)
     assert (before.status, "id=login" in before.text, CANARY in before.text) == (401, True, False)
     assert before.headers["cache-control"] == "private, no-store"
-    reader = member(one, "ann@example.org")
+    reader = logged_in_browser(one, "ann@example.org")
     assert reader.flags["sessionid"].count("HttpOnly") == 1
     inside = reader.send("GET", INSIDE)
     assert (inside.status, CANARY.encode() in inside.body) == (200, True)
@@ -62,7 +69,7 @@ def test_the_admin_is_for_the_owner_with_a_second_factor(mode: Mode) -> None:
         answer = one.get(path)
         assert (answer.status, "id=login" in answer.text) == (401, True), path
     assert one.get("/admin/login/", "POST").status == 401
-    owner = member(one, "olga@example.org", "admin")
+    owner = logged_in_browser(one, "olga@example.org", "admin")
     assert owner.send("GET", "/admin/").status == 403
     assert owner.send("GET", INSIDE).status == 200
     add_second_factor(owner)
@@ -74,7 +81,7 @@ def test_the_admin_is_for_the_owner_with_a_second_factor(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
-def test_no_spelling_leads_around_the_gate(mode: Mode, disguise: str) -> None:
+def test_no_encoding_of_a_path_bypasses_the_gate(mode: Mode, disguise: str) -> None:
     root = mode.one.project / "out/preview/gated"
     names = [file.relative_to(root / "members").as_posix() for file in root.rglob("*") if file.is_file()]
     assert "inside/index.html" in names
@@ -85,7 +92,7 @@ def test_no_spelling_leads_around_the_gate(mode: Mode, disguise: str) -> None:
             assert answer.status in (301, 307, 400, 401, 404, 405), (disguise, name)
 
 
-def patiently(one: Running, path: str) -> Answer:
+def get_after_rate_limit(one: DevServer, path: str) -> Response:
     """Return what *one* answers once the rate limit of one reader lets it."""
     for _ in range(100):
         answer = one.get(path)
@@ -95,25 +102,25 @@ def patiently(one: Running, path: str) -> Answer:
     return answer
 
 
-def test_a_stranger_learns_no_name_by_any_spelling(mode: Mode) -> None:
+def test_an_anonymous_reader_cannot_probe_names_by_any_encoding(mode: Mode) -> None:
     """The preview refuses dots wherever they stand (400); everything else is the login, byte for byte."""
     wanted = ["inside/", "inside", "oldname/", "OLDNAME", "nowhere/", ""]
     paths = [spelling.format(one) for spelling in SPELLINGS for one in wanted] + ["/members", "/MEMBERS"]
     dotted = [path for path in paths if "/." in path or "%2e" in path]
     for group, status in ((dotted, 401 if mode.nginx else 400), ([*{*paths} - {*dotted}], 401)):
-        answers = [patiently(mode.one, path) for path in group]
+        answers = [get_after_rate_limit(mode.one, path) for path in group]
         assert {answer.status for answer in answers} == {status}
         seen = {
             (tuple(sorted(item for item in answer.headers.items() if item[0] != "date")), answer.body)
             for answer in answers
         }
         assert len(seen) == 1
-    reader = member(mode.one, "otto@example.org")
+    reader = logged_in_browser(mode.one, "otto@example.org")
     assert reader.send("GET", "/members/oldname").headers["location"] == INSIDE
     assert reader.send("GET", "/MEMBERS/inside/").status == 404
 
 
-def test_no_stranger_finds_a_trace_of_the_members_pages(mode: Mode) -> None:
+def test_public_files_hold_nothing_of_members_pages(mode: Mode) -> None:
     public = mode.one.project / "out/preview/public"
     paths = ["/" + file.relative_to(public).as_posix() for file in public.rglob("*") if file.is_file()]
     assert len(paths) > 20
@@ -157,13 +164,13 @@ def test_the_api_is_reached_as_through_nginx(mode: Mode, path: str, method: str,
     assert mode.one.get(path, method).status in (status, 404 if "metrics" in path else status)
 
 
-def test_what_it_takes_is_told(mode: Mode) -> None:
+def test_a_refused_method_names_the_allowed_ones(mode: Mode) -> None:
     assert mode.one.get(f"{API}/config", "BREW").headers["allow"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
     assert mode.one.get("/members/", "POST").headers["allow"] == "GET, HEAD"
 
 
-def test_bodies_are_small(mode: Mode) -> None:
-    reader = browser(mode.one)
+def test_large_bodies_are_refused(mode: Mode) -> None:
+    reader = new_browser(mode.one)
     assert reader.call("POST", "auth/login", raw=b'"' + b"x" * 16382 + b'"').status == 400
     assert reader.call("POST", "auth/login", raw=b'"' + b"x" * 16383 + b'"').status == 413
     with socket.create_connection(("127.0.0.1", mode.one.port), timeout=10) as line:
@@ -174,7 +181,7 @@ def test_bodies_are_small(mode: Mode) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{0}", "[::1]:{0}", "127.0.0.1"])
 @pytest.mark.parametrize("path", [f"{API}/config", "/admin/", INSIDE, "/account/login/?a=b"])
-def test_whoever_logs_in_is_sent_to_localhost(mode: Mode, host: str, path: str) -> None:
+def test_a_login_path_redirects_to_localhost(mode: Mode, host: str, path: str) -> None:
     """Passkeys refuse 127.0.0.1, and a cookie of one name is none of the other."""
     answer = mode.one.get(path, Host=host.format(mode.one.port))
     assert (answer.status, answer.headers["location"]) == (307, mode.one.url + path)
@@ -182,14 +189,14 @@ def test_whoever_logs_in_is_sent_to_localhost(mode: Mode, host: str, path: str) 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.168.0.10:8000"])
 @pytest.mark.parametrize("path", ["/", f"{API}/config", "/admin/", INSIDE])
-def test_names_of_others_are_refused(mode: Mode, host: str, path: str) -> None:
+def test_foreign_host_names_are_refused(mode: Mode, host: str, path: str) -> None:
     assert mode.one.get(path, Host=host).status == 421
 
 
-def test_a_database_that_breaks_shuts_the_gate(mode: Mode) -> None:
+def test_a_failing_database_denies_access(mode: Mode) -> None:
     """Last of all: an API that cannot answer is no yes."""
     one = mode.one
-    reader = member(one, "eve@example.org")
+    reader = logged_in_browser(one, "eve@example.org")
     assert reader.send("GET", INSIDE).status == 200
     for file in (one.project / "var").glob("login.sqlite3*"):
         file.unlink()

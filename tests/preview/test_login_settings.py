@@ -12,14 +12,22 @@ import pytest
 
 from tests.api.live_site import API
 from tests.api.mail_server import run_mail_server
-from tests.support.preview_login import CANARY, INSIDE, browser, invite, member, pipelines, site_of
-from tests.support.previews import free_port, running
+from tests.support.preview_login import (
+    CANARY,
+    INSIDE,
+    create_user,
+    logged_in_browser,
+    new_browser,
+    project_with_login,
+    run_pipelines,
+)
+from tests.support.previews import free_port, run_dev_server
 from tests.support.project import ROOT
 
 
-def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
-    site = site_of(tmp_path)
-    invite(site, "ann@example.org")
+def test_keys_are_generated_once_with_mode_600(tmp_path: Path) -> None:
+    site = project_with_login(tmp_path)
+    create_user(site, "ann@example.org")
     files = {file.name: file for file in (site / "var").iterdir()}
     assert stat.S_IMODE((site / "var").stat().st_mode) == 0o700
     names = {"login-secret-keys", "login-encryption-keys"}
@@ -27,13 +35,13 @@ def test_keys_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     keys = {name: files[name].read_text() for name in names}
     assert len(set(keys.values())) == 2
     (site / "var").chmod(0o755)
-    invite(site, "bob@example.org")
+    create_user(site, "bob@example.org")
     assert {name: files[name].read_text() for name in names} == keys
     assert stat.S_IMODE((site / "var").stat().st_mode) == 0o700
     other = tmp_path / "other"
     other.mkdir()
-    second = site_of(other)
-    invite(second, "ann@example.org")
+    second = project_with_login(other)
+    create_user(second, "ann@example.org")
     assert (second / "var/login-secret-keys").read_text() != keys["login-secret-keys"]
 
 
@@ -43,23 +51,25 @@ def test_var_is_not_committed() -> None:
 
 @pytest.mark.slow
 def test_a_restart_logs_nobody_out(tmp_path: Path) -> None:
-    site, port = site_of(tmp_path), free_port()
-    with running(site, port=port) as one:
-        reader = member(one, "ann@example.org")
-        assert one.end()[0] == 0
-    with running(site, port=port) as one:
+    site, port = project_with_login(tmp_path), free_port()
+    with run_dev_server(site, port=port) as one:
+        reader = logged_in_browser(one, "ann@example.org")
+        assert one.stop()[0] == 0
+    with run_dev_server(site, port=port) as one:
         assert reader.send("GET", INSIDE).status == 200
-        assert browser(one).login("ann@example.org").status == 200
-        assert "tables" not in one.said
+        assert new_browser(one).login("ann@example.org").status == 200
+        assert "tables" not in one.log
 
 
 @pytest.mark.slow
-def test_several_may_begin_at_once(tmp_path: Path) -> None:
+def test_several_processes_may_start_at_once(tmp_path: Path) -> None:
     """Keys and tables are made by one of them; the others wait."""
-    site = site_of(tmp_path)
+    site = project_with_login(tmp_path)
     done: list[subprocess.CompletedProcess[str]] = []
     threads = [
-        threading.Thread(target=lambda name=name: done.append(pipelines(site, "user", f"{name}@example.org")))
+        threading.Thread(
+            target=lambda name=name: done.append(run_pipelines(site, "user", f"{name}@example.org"))
+        )
         for name in ("ann", "bob", "eve")
     ]
     for thread in threads:
@@ -69,11 +79,11 @@ def test_several_may_begin_at_once(tmp_path: Path) -> None:
     assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 3
 
 
-def test_what_the_environment_says_wins(tmp_path: Path) -> None:
+def test_environment_variables_override_defaults(tmp_path: Path) -> None:
     """To try another database, a mail server, keys of one's own."""
-    site = site_of(tmp_path)
+    site = project_with_login(tmp_path)
     with run_mail_server() as kept:
-        done = pipelines(
+        done = run_pipelines(
             site, "admin", "olga@example.org", "--name", "Olga",
             LOGIN_SITE_URL="https://small.example", LOGIN_SITE_NAME="Another Name",
             LOGIN_MAIL_HOST="127.0.0.1", LOGIN_MAIL_PORT=str(kept.port), LOGIN_MAIL_TLS="none",
@@ -90,8 +100,8 @@ def test_what_the_environment_says_wins(tmp_path: Path) -> None:
 def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
     folder = tmp_path / "Grüße %41 #1 ?x"
     folder.mkdir()
-    site = site_of(folder)
-    invite(site, "ann@example.org")
+    site = project_with_login(folder)
+    create_user(site, "ann@example.org")
     assert (site / "var/login.sqlite3").exists()
 
 
@@ -117,22 +127,22 @@ def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_in_a_line(tmp_path: Path, words: list[str], env: dict[str, str], said: str) -> None:
-    done = pipelines(site_of(tmp_path), "user", *words, **env)
+def test_a_login_fault_is_one_line(tmp_path: Path, words: list[str], env: dict[str, str], said: str) -> None:
+    done = run_pipelines(project_with_login(tmp_path), "user", *words, **env)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == said or re.fullmatch(said, done.stderr), done.stderr
     assert "geheim" not in done.stderr
 
 
-def test_a_login_that_does_not_run_opens_nothing_and_the_site_goes_on(tmp_path: Path) -> None:
+def test_a_failing_login_denies_members_pages_and_serves_the_site(tmp_path: Path) -> None:
     """The terminal is told once, each page says it, and it is tried anew."""
-    site = site_of(tmp_path)
-    with running(site, DATABASE_URL="postgresql://me:geheim@127.0.0.1:1/x") as one:
+    site = project_with_login(tmp_path)
+    with run_dev_server(site, DATABASE_URL="postgresql://me:geheim@127.0.0.1:1/x") as one:
         for _ in range(2):
             for path in (INSIDE, f"{API}/config", "/admin/", "/accounts/"):
                 answer = one.get(path)
                 assert (answer.status, CANARY in answer.text) == (503, False)
             assert "The login API does not run: the database of the login" in one.get(INSIDE).text
         assert one.get("/").status == one.get("/account/login/").status == 200
-        assert one.said.count("the login does not run: ") == 1
-        assert "geheim" not in one.said
+        assert one.log.count("the login does not run: ") == 1
+        assert "geheim" not in one.log

@@ -23,17 +23,25 @@ from pipelines.preview.headers import SECURITY_HEADERS
 from pipelines.preview.server import serve_preview
 from pipelines.preview.sockets import listen_on
 from pipelines.site.cache import Cache
-from tests.support.previews import POST, free_port, has_ipv6, preview_site, result, running, until
+from tests.support.previews import (
+    POST,
+    free_port,
+    has_ipv6,
+    preview_site,
+    run_dev_server,
+    site_result,
+    wait_until,
+)
 from tests.support.project import run_cli, write
 
 # --- Saving ----------------------------------------------------------------------------------
 
 
-def test_a_saved_edit_is_built_and_told(tmp_path: Path) -> None:
+def test_a_saved_edit_is_built_and_broadcast(tmp_path: Path) -> None:
     """The whole way: save, event, page; a fault, its mending; each within seconds."""
     site = preview_site(tmp_path)
     post = site / "content/posts/one.md"
-    with running(site) as one, one.events() as events:
+    with run_dev_server(site) as one, one.events() as events:
         assert events.next() == {"number": 1}
         version = one.get("/posts/one/").headers["x-preview-version"]
         other = one.get("/about/").headers["x-preview-version"]
@@ -48,7 +56,7 @@ def test_a_saved_edit_is_built_and_told(tmp_path: Path) -> None:
         assert "second version" in page.text
         assert page.headers["x-preview-version"] != version
         assert one.get("/about/").headers["x-preview-version"] == other  # and is not loaded again
-        until(lambda: re.search(r"pages in \d+\.\d\d s  content/posts/one\.md", one.said))
+        wait_until(lambda: re.search(r"pages in \d+\.\d\d s  content/posts/one\.md", one.log))
 
         write(post, POST.replace("tags:", "tagz:"))
         environ = events.next()
@@ -62,26 +70,26 @@ def test_a_saved_edit_is_built_and_told(tmp_path: Path) -> None:
             }
         ]
         assert "second version" in one.get("/posts/one/").text  # the last good tree stays
-        until(lambda: "1 fault; the last good pages stay" in one.said)
+        wait_until(lambda: "1 fault; the last good pages stay" in one.log)
         line = "  content/posts/one.md:4: unknown key 'tagz'; did you mean tags?\n"
-        until(lambda: one.said.count(line) == 1)
+        wait_until(lambda: one.log.count(line) == 1)
 
         write(post, POST.replace("tags:", "tagz:").replace("first version", "third version"))
         assert events.next()["number"] == 4
-        until(lambda: "1 fault, as before" in one.said)
-        assert one.said.count(line) == 1
+        wait_until(lambda: "1 fault, as before" in one.log)
+        assert one.log.count(line) == 1
 
         write(post, POST.replace("first version", "third version"))
         assert events.next() == {"number": 5}
         assert "third version" in one.get("/posts/one/").text
-        assert "Traceback" not in one.said
+        assert "Traceback" not in one.log
 
 
-def test_without_a_good_build_the_faults_are_the_page(tmp_path: Path) -> None:
+def test_before_a_good_build_every_page_shows_the_faults(tmp_path: Path) -> None:
     """Whatever the author wrote is shown as text: a fault quotes it."""
     evil = "---\ntitle: One\ndate: <script>alert(1)</script>\n---\nText.\n"
     site = preview_site(tmp_path, {"content/posts/one.md": evil})
-    with running(site) as one:
+    with run_dev_server(site) as one:
         page = one.get("/posts/one/")
         assert page.status == 500
         assert page.headers["cache-control"] == "no-store"
@@ -101,7 +109,7 @@ def test_without_a_good_build_the_faults_are_the_page(tmp_path: Path) -> None:
 def test_site_toml_is_read_again(tmp_path: Path) -> None:
     site = preview_site(tmp_path)
     text = (site / "site.toml").read_text("utf-8")
-    with running(site) as one, one.events() as events:
+    with run_dev_server(site) as one, one.events() as events:
         events.next()
         write(site / "site.toml", text.replace("Small Site", "Another Name"))
         assert events.next() == {"number": 2}
@@ -110,10 +118,10 @@ def test_site_toml_is_read_again(tmp_path: Path) -> None:
         assert events.next()["faults"][0]["path"] == "site.toml"
 
 
-def test_a_change_of_style_leaves_the_version_of_pages(tmp_path: Path) -> None:
+def test_a_style_change_keeps_the_version_of_pages(tmp_path: Path) -> None:
     """So that a browser exchanges the style sheet and leaves the page where it is."""
     site = preview_site(tmp_path)
-    with running(site) as one, one.events() as events:
+    with run_dev_server(site) as one, one.events() as events:
         events.next()
         before = one.get("/posts/one/")
         write(site / "theme/css/zz.css", ".added{color:#123456}\n")
@@ -130,7 +138,7 @@ def test_editors_that_replace_a_file_or_a_folder_are_followed(tmp_path: Path) ->
     """Most editors write beside the file and rename; a checkout replaces folders."""
     site = preview_site(tmp_path)
     post = site / "content/posts/one.md"
-    with running(site) as one, one.events() as events:
+    with run_dev_server(site) as one, one.events() as events:
         events.next()
         write(post.with_name(".one.md.swp"), "swap")
         write(post.with_name("one.md.tmp"), POST.replace("first", "renamed"))
@@ -142,10 +150,10 @@ def test_editors_that_replace_a_file_or_a_folder_are_followed(tmp_path: Path) ->
         os.rename(site / "content", tmp_path / "gone")
         os.rename(tmp_path / "other", site / "content")
         events.next()
-        until(lambda: "exchanged" in one.get("/posts/one/").text)
+        wait_until(lambda: "exchanged" in one.get("/posts/one/").text)
         time.sleep(0.5)  # until the new folder is watched
         write(post, POST.replace("first", "later"))
-        until(lambda: "later" in one.get("/posts/one/").text)
+        wait_until(lambda: "later" in one.get("/posts/one/").text)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,7 @@ def test_only_what_a_build_reads_starts_one(tmp_path: Path, path: str, counts: b
 # --- The thread that builds ------------------------------------------------------------------
 
 
-class Making:
+class FakeBuild:
     """Stands in for the build, where a test wants to decide when it ends and how."""
 
     def __init__(self, project: Path) -> None:
@@ -197,14 +205,14 @@ class Making:
         stop = self.ends.pop(0) if self.ends else "d"
         if isinstance(stop, BaseException):
             raise stop
-        return result(stop)
+        return site_result(stop)
 
 
-class Thread:
+class BuilderThread:
     """A builder that is told when to end its builds."""
 
     def __init__(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.making, self.states, self.said = Making(project), list[BuildState](), list[str]()
+        self.making, self.states, self.said = FakeBuild(project), list[BuildState](), list[str]()
         self.came = threading.Semaphore(0)
         monkeypatch.setattr(builder, "build", self.making)
         self.builder = Builder(project, lambda: 1_780_000_000.0, self.said.append, self.done)
@@ -224,27 +232,27 @@ class Thread:
 
 
 @pytest.fixture
-def thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Thread]:
-    one = Thread(preview_site(tmp_path), monkeypatch)
+def thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuilderThread]:
+    one = BuilderThread(preview_site(tmp_path), monkeypatch)
     yield one
     one.making.go.release(100)
     one.builder.stop(30)
 
 
-def test_changes_during_a_build_lead_to_one_more(thread: Thread) -> None:
+def test_changes_during_a_build_lead_to_one_more(thread: BuilderThread) -> None:
     assert thread.making.begun.acquire(timeout=30)
     thread.making.begun.release()
     for name in ("a", "b", "c"):
         thread.builder.request_build([name])
     assert thread.finish().number == 1
     assert thread.finish("e").number == 2
-    until(lambda: thread.said[-1].endswith("s  a, b, c"))
+    wait_until(lambda: thread.said[-1].endswith("s  a, b, c"))
     assert not thread.came.acquire(timeout=0.3)
     assert len(thread.states) == 2
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("<b>"), SystemExit(3), RecursionError("deep")])
-def test_a_fault_of_the_program_itself_ends_nothing(thread: Thread, error: BaseException) -> None:
+def test_a_bug_in_a_build_keeps_the_thread_running(thread: BuilderThread, error: BaseException) -> None:
     """The browser gets a note, the terminal the traceback, and the next build is made."""
     good = thread.finish()
     thread.builder.request_build(["x"])
@@ -252,14 +260,12 @@ def test_a_fault_of_the_program_itself_ends_nothing(thread: Thread, error: BaseE
     assert state.last_good is good.last_good
     assert state.error.startswith(type(error).__name__)
     assert "Traceback" not in state.error
-    until(lambda: "Traceback (most recent call last)" in "\n".join(thread.said))
+    wait_until(lambda: "Traceback (most recent call last)" in "\n".join(thread.said))
     thread.builder.request_build(["x"])
     assert not thread.finish().failed
 
 
-def test_a_save_right_after_the_first_build_harms_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_save_right_after_the_first_build_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read to tell where the drafts are may be half written at that moment."""
     fault = Fault("site.toml", 0, "[site] has no name", "add it")
 
@@ -269,44 +275,44 @@ def test_a_save_right_after_the_first_build_harms_nothing(
 
     monkeypatch.setattr("pipelines.site.pelican.render.pelican_settings", settings)
     with pytest.MonkeyPatch.context() as patch:
-        thread = Thread(preview_site(tmp_path), patch)
+        thread = BuilderThread(preview_site(tmp_path), patch)
         assert thread.finish().faults == (fault,)
         thread.builder.request_build(["site.toml"])
         assert not thread.finish().failed
-        until(lambda: any(line.startswith("drafts and posts not due: /posts/d") for line in thread.said))
+        wait_until(lambda: any(line.startswith("drafts and posts not due: /posts/d") for line in thread.said))
         thread.builder.stop(30)
 
 
-def test_what_a_tool_reports_is_shown_as_it_is(thread: Thread) -> None:
+def test_a_tool_error_is_shown_unchanged(thread: BuilderThread) -> None:
     state = thread.finish(PipelineError("preview: the disk is full\nmake room"))
     assert (state.error, state.summary) == ("preview: the disk is full\nmake room", "The build failed")
     assert state.failed
-    until(lambda: thread.said[-2:] == ["  preview: the disk is full", "  make room"])
+    wait_until(lambda: thread.said[-2:] == ["  preview: the disk is full", "  make room"])
 
 
-def test_an_unchanged_site_is_said_to_be_unchanged(thread: Thread) -> None:
+def test_an_unchanged_site_is_logged_as_unchanged(thread: BuilderThread) -> None:
     thread.finish("d")
     thread.builder.request_build(["content/a.md"])
     thread.finish("d")
-    until(lambda: thread.said[-1].endswith("content/a.md; no page changed"))
+    wait_until(lambda: thread.said[-1].endswith("content/a.md; no page changed"))
 
 
-def test_a_build_that_runs_is_left_at_the_end(thread: Thread) -> None:
+def test_a_running_build_is_cancelled_at_stop(thread: BuilderThread) -> None:
     assert thread.making.begun.acquire(timeout=30)
     threading.Timer(0.1, thread.making.go.release).start()
     assert thread.builder.stop(30)
     assert thread.states == []
 
 
-def test_source_errors_reach_the_state(thread: Thread) -> None:
+def test_source_errors_reach_the_state(thread: BuilderThread) -> None:
     faults = [Fault("content/b.md", 2, "b", "mend"), Fault("content/a.md", 1, "a", "mend")]
     state = thread.finish(SourceError(faults))
     assert [fault.path for fault in state.faults] == ["content/a.md", "content/b.md"]
     assert state.summary == "2 faults"
-    until(lambda: "  content/a.md:1: a; mend" in thread.said)
+    wait_until(lambda: "  content/a.md:1: a; mend" in thread.said)
 
 
-def test_a_failed_build_forgets_nothing() -> None:
+def test_a_failed_build_keeps_the_cache() -> None:
     """It stopped on its way: what it did not get to is wanted when its fault is mended."""
     cache, made = Cache(), list[str]()
 
@@ -332,32 +338,32 @@ def test_a_failed_build_forgets_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_at_once_with_tabs_open(tmp_path: Path, number: int) -> None:
+def test_it_stops_at_once_with_open_event_streams(tmp_path: Path, number: int) -> None:
     """make says nothing of a command that ends with 0, so Ctrl-C leaves a clean terminal."""
-    with running(preview_site(tmp_path)) as one, one.events() as a, one.events() as b:
+    with run_dev_server(preview_site(tmp_path)) as one, one.events() as a, one.events() as b:
         a.next(), b.next()
-        lines = one.said.count("\n")
-        status, seconds = one.end(number)
+        lines = one.log.count("\n")
+        status, seconds = one.stop(number)
         print(f"signal to end: {seconds:.2f} s")
         assert status == 0
         assert seconds < 10
-        assert one.said.count("\n") <= max(lines, 3)
-        assert "Traceback" not in one.said
+        assert one.log.count("\n") <= max(lines, 3)
+        assert "Traceback" not in one.log
 
 
 @pytest.mark.slow
-def test_it_ends_at_once_during_a_build(tmp_path: Path) -> None:
+def test_it_stops_at_once_during_a_build(tmp_path: Path) -> None:
     """And leaves nothing that the next build would not clear away."""
     site = preview_site(tmp_path)
-    with running(site) as one:
-        until(lambda: list((site / "out").glob(".site-*")))
-        status, _ = one.end()
-        assert (status, "Traceback" in one.said) == (0, False)
+    with run_dev_server(site) as one:
+        wait_until(lambda: list((site / "out").glob(".site-*")))
+        status, _ = one.stop()
+        assert (status, "Traceback" in one.log) == (0, False)
     assert run_cli(site, "build").returncode == 0
     assert list((site / "out").glob(".site-*")) == []
 
 
-def test_a_busy_port_names_one_that_is_free(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_with_a_free_one(tmp_path: Path) -> None:
     site = preview_site(tmp_path)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -372,7 +378,7 @@ def test_a_busy_port_names_one_that_is_free(tmp_path: Path) -> None:
     assert int(environ[1]) > port
 
 
-def test_a_port_that_is_taken_on_one_address_is_busy() -> None:
+def test_a_port_in_use_on_one_address_is_refused() -> None:
     """localhost may mean either: half a server would show somebody else's pages."""
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
@@ -393,7 +399,7 @@ def test_it_listens_on_loopback_only() -> None:
             one.close()
 
 
-def test_a_system_that_watches_no_more_files_is_told_so(
+def test_an_exhausted_watch_limit_is_an_error_with_its_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a word the author would wait for a page that never changes."""
@@ -409,7 +415,7 @@ def test_a_system_that_watches_no_more_files_is_told_so(
         serve_preview(preview_site(tmp_path), free_port(), environ={}, clock=time.time, log=lambda line: None)
 
 
-def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
+def test_a_directory_without_a_site_is_refused(tmp_path: Path) -> None:
     done = run_cli(tmp_path, "serve")
     assert done.returncode == 1
     assert done.stderr.startswith("site.toml: no such file; run in the directory of the site")

@@ -24,7 +24,7 @@ from pipelines.preview.headers import SECURITY_HEADERS, content_type
 from pipelines.preview.login_api import LoginApi
 from pipelines.site.output import machine_files
 from tests.support import loopback_addresses
-from tests.support.previews import Running, has_ipv6, preview_site, result, running, until
+from tests.support.previews import DevServer, has_ipv6, preview_site, run_dev_server, site_result, wait_until
 from tests.support.project import write
 
 # --- Addresses -------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ from tests.support.project import write
         (b"",                       None),
     ],
 )  # fmt: skip
-def test_a_path_is_decoded_once_and_never_climbs(raw: bytes, path: str | None) -> None:
+def test_a_path_is_decoded_once_and_never_leaves_the_tree(raw: bytes, path: str | None) -> None:
     assert urls.decode_path(raw) == path
 
 
@@ -100,7 +100,7 @@ def tree(tmp_path: Path) -> Path:
         ("/" + "x" * 300,          None),
     ],
 )  # fmt: skip
-def test_an_address_means_what_it_will_mean_under_nginx(tree: Path, path: str, meaning: str | None) -> None:
+def test_a_path_resolves_as_under_nginx(tree: Path, path: str, meaning: str | None) -> None:
     """A page has one address; a link out of the tree leads nowhere."""
     found = urls.resolve_path(tree, {"/old/": "/tech/", "members /members/was": "/members/x/"}, path)
     if isinstance(found, urls.Redirect):
@@ -121,24 +121,20 @@ def test_the_map_of_aliases_is_read_as_the_build_wrote_it(tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def same(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def same(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """A preview of the site that the web image is tested with."""
-    with running(preview_site(tmp_path_factory.mktemp("same"), loopback_addresses.MORE)) as one:
+    with run_dev_server(preview_site(tmp_path_factory.mktemp("same"), loopback_addresses.MORE)) as one:
         yield one
 
 
-@pytest.mark.parametrize(("path", "status", "kind"), loopback_addresses.ANSWERS)
-def test_an_address_answers_here_as_in_the_web_image(
-    same: Running, path: str, status: int, kind: str
-) -> None:
+@pytest.mark.parametrize(("path", "status", "kind"), loopback_addresses.RESPONSES)
+def test_a_path_has_the_response_of_the_web_image(same: DevServer, path: str, status: int, kind: str) -> None:
     answer = same.get(path)
     assert (answer.status, answer.headers["content-type"]) == (status, kind)
 
 
-@pytest.mark.parametrize(("path", "location"), loopback_addresses.MOVED)
-def test_an_address_leads_here_where_it_leads_in_the_web_image(
-    same: Running, path: str, location: str
-) -> None:
+@pytest.mark.parametrize(("path", "location"), loopback_addresses.REDIRECTS)
+def test_a_path_redirects_as_in_the_web_image(same: DevServer, path: str, location: str) -> None:
     answer = same.get(path)
     assert (answer.status, answer.headers["location"]) == (301, location)
 
@@ -147,9 +143,9 @@ def test_an_address_leads_here_where_it_leads_in_the_web_image(
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """A preview of the small project; tests only look at it."""
-    with running(preview_site(tmp_path_factory.mktemp("shown"))) as one:
+    with run_dev_server(preview_site(tmp_path_factory.mktemp("shown"))) as one:
         yield one
 
 
@@ -185,7 +181,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         ("/_preview/serve.py",           404, "text/plain; charset=utf-8"),
     ],
 )  # fmt: skip
-def test_each_address_has_its_status_and_type(shown: Running, path: str, status: int, kind: str) -> None:
+def test_each_address_has_its_status_and_type(shown: DevServer, path: str, status: int, kind: str) -> None:
     answer = shown.get(path)
     assert (answer.status, answer.headers["content-type"]) == (status, kind)
     assert {name: answer.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
@@ -203,7 +199,9 @@ def test_each_address_has_its_status_and_type(shown: Running, path: str, status:
         ("/old",                  "/posts/one/"),
     ],
 )  # fmt: skip
-def test_redirects_stay_on_the_site_and_are_not_kept(shown: Running, path: str, location: str | None) -> None:
+def test_redirects_stay_on_the_site_and_are_not_cached(
+    shown: DevServer, path: str, location: str | None
+) -> None:
     """Browsers keep a 301 for years, and an author changes an alias in a minute."""
     answer = shown.get(path)
     if location is None:
@@ -213,7 +211,7 @@ def test_redirects_stay_on_the_site_and_are_not_kept(shown: Running, path: str, 
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_pages_are_asked_for_again_and_hashed_names_never(shown: Running) -> None:
+def test_pages_revalidate_and_hashed_names_never(shown: DevServer) -> None:
     page = shown.get("/posts/one/")
     assert page.headers["cache-control"] == "no-cache"
     again = shown.get("/posts/one/", If_None_Match=f'W/"x", {page.headers["etag"]}')
@@ -226,7 +224,7 @@ def test_pages_are_asked_for_again_and_hashed_names_never(shown: Running) -> Non
     assert shown.get(style[0], If_None_Match=sheet.headers["etag"]).status == 304
 
 
-def test_head_has_the_headers_of_get_and_no_body(shown: Running) -> None:
+def test_head_has_the_headers_of_get_and_no_body(shown: DevServer) -> None:
     for path in ("/posts/one/", "/feed.atom", "/nowhere/", "/_preview/events"):
         head, get = shown.get(path, "HEAD"), None if path.endswith("events") else shown.get(path)
         assert head.body == b""
@@ -240,14 +238,14 @@ def test_head_has_the_headers_of_get_and_no_body(shown: Running) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/nowhere/", "/_preview/events"])
-def test_pages_can_only_be_read(shown: Running, method: str, path: str) -> None:
+def test_pages_can_only_be_read(shown: DevServer, method: str, path: str) -> None:
     answer = shown.get(path, method)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize(("range_", "status", "body", "content_range"), loopback_addresses.RANGES)
 def test_a_range_of_a_file_is_sent_as_by_nginx(
-    shown: Running, range_: str, status: int, body: bytes | None, content_range: str | None
+    shown: DevServer, range_: str, status: int, body: bytes | None, content_range: str | None
 ) -> None:
     """Without it a video cannot be rewound (RFC 9110, 14)."""
     for method in ("GET", "HEAD"):
@@ -261,7 +259,7 @@ def test_a_range_of_a_file_is_sent_as_by_nginx(
     assert (other.status, other.body) == (200, b"a,b\n1,2\n")
 
 
-def test_a_range_is_sent_of_the_version_that_the_browser_has(shown: Running) -> None:
+def test_a_range_is_sent_of_the_version_that_the_browser_has(shown: DevServer) -> None:
     etag = shown.get("/files/facts.csv").headers["etag"]
     for condition, status in ((etag, 206), (f"W/{etag}", 200), ("Fri, 01 Jan 2100 00:00:00 GMT", 200)):
         response = shown.get("/files/facts.csv", Range="bytes=0-2", If_Range=condition)
@@ -269,7 +267,7 @@ def test_a_range_is_sent_of_the_version_that_the_browser_has(shown: Running) -> 
     assert shown.get("/files/facts.csv", Range="bytes=0-2", If_None_Match=etag).status == 304
 
 
-def test_several_ranges_are_sent_as_multipart(shown: Running) -> None:
+def test_several_ranges_are_sent_as_multipart(shown: DevServer) -> None:
     response = shown.get("/files/facts.csv", Range="bytes=0-1,4-")
     assert response.status == 206
     assert response.headers["content-type"].startswith("multipart/byteranges; boundary=")
@@ -292,13 +290,13 @@ def test_several_ranges_are_sent_as_multipart(shown: Running) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/_preview/events", "/_allauth/browser/v1/config"])
-def test_only_names_of_this_machine_are_answered(shown: Running, host: str, status: int, path: str) -> None:
+def test_foreign_host_headers_are_refused(shown: DevServer, host: str, status: int, path: str) -> None:
     """A stranger's page may give its own name our address and read along (DNS rebinding)."""
     answer = shown.get(path, "HEAD", Host=host)
     assert (answer.status == 421) == (status == 421)
 
 
-def test_the_script_is_in_what_is_sent_and_not_in_the_tree(shown: Running) -> None:
+def test_the_script_is_in_what_is_sent_and_not_in_the_tree(shown: DevServer) -> None:
     tag = '<script src="/_preview/reload.js"'
     for path in ("/", "/posts/one/", "/members/inside/", "/nowhere/", "/admin/"):
         assert shown.get(path).text.count(tag) == 1
@@ -306,7 +304,7 @@ def test_the_script_is_in_what_is_sent_and_not_in_the_tree(shown: Running) -> No
         assert file.is_dir() or b"_preview" not in file.read_bytes()
 
 
-def test_both_addresses_of_localhost_answer_and_no_other(shown: Running) -> None:
+def test_it_listens_on_both_loopback_addresses_alone(shown: DevServer) -> None:
     """Passkeys want the name localhost, and a browser may take it for either."""
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         if family == socket.AF_INET or has_ipv6():
@@ -316,10 +314,10 @@ def test_both_addresses_of_localhost_answer_and_no_other(shown: Running) -> None
         one.connect(("127.0.0.2", shown.port))
 
 
-def test_the_terminal_is_told_the_address_then_the_drafts(shown: Running) -> None:
+def test_the_log_starts_with_the_url_and_the_drafts(shown: DevServer) -> None:
     shown.get("/")
-    until(lambda: len(shown.said.splitlines()) >= 3)
-    first, built, drafts = shown.said.splitlines()[:3]
+    wait_until(lambda: len(shown.log.splitlines()) >= 3)
+    first, built, drafts = shown.log.splitlines()[:3]
     assert first == f"http://localhost:{shown.port}/  (Ctrl-C stops it)"
     assert re.fullmatch(r"\d\d:\d\d:\d\d  \d+ pages in \d+\.\d\d s", built)
     assert drafts == "drafts and posts not due: /posts/draft/ (draft), /posts/later/ (scheduled)"
@@ -346,13 +344,13 @@ def broadcaster(tmp_path: Path) -> Broadcasts:
 
     def make(**changes: object) -> StateBroadcaster:
         one = StateBroadcaster()
-        one.publish(BuildState(1, GoodBuild(result(), replace(site, **changes), {})))  # type: ignore[arg-type]
+        one.publish(BuildState(1, GoodBuild(site_result(), replace(site, **changes), {})))  # type: ignore[arg-type]
         return one
 
     return make
 
 
-class Down(LoginApi):
+class FailingLogin(LoginApi):
     """A login that cannot be loaded."""
 
     def __init__(self) -> None:
@@ -364,19 +362,17 @@ class Down(LoginApi):
 
 
 @pytest.mark.parametrize("path", ["/_allauth/browser/v1/config", "/accounts/x/", "/admin/", "/members/x/"])
-def test_a_login_that_does_not_run_is_said_and_opens_nothing(
-    tmp_path: Path, broadcaster: Broadcasts, path: str
-) -> None:
+def test_a_failing_login_is_503_and_denies_access(tmp_path: Path, broadcaster: Broadcasts, path: str) -> None:
     write(tmp_path / "public/503.html", "<body>down</body>")
     write(tmp_path / "gated/members/x/index.html", "secret")
-    answer = ask(App(tmp_path, broadcaster(login=True), Down()), path)
+    answer = ask(App(tmp_path, broadcaster(login=True), FailingLogin()), path)
     assert answer.status_code == 503
     assert "The login API does not run: the database sleeps; wake it" in answer.text
     assert "secret" not in answer.text
-    assert ask(App(tmp_path, broadcaster(login=False), Down()), path).status_code == 404
+    assert ask(App(tmp_path, broadcaster(login=False), FailingLogin()), path).status_code == 404
 
 
-class Says(Down):
+class LoginWithStatus(FailingLogin):
     """A login that answers everything with one status, and remembers what it was told."""
 
     def __init__(self, status: int) -> None:
@@ -397,18 +393,16 @@ class Says(Down):
     ("said", "status"),
     [(204, 200), (200, 503), (301, 503), (304, 503), (401, 401), (403, 403), (404, 503), (500, 503)],
 )
-def test_nothing_but_204_opens_the_gate(
-    tmp_path: Path, broadcaster: Broadcasts, said: int, status: int
-) -> None:
+def test_only_204_allows_access(tmp_path: Path, broadcaster: Broadcasts, said: int, status: int) -> None:
     write(tmp_path / "gated/members/x/index.html", "secret")
-    login = Says(said)
+    login = LoginWithStatus(said)
     answer = ask(App(tmp_path, broadcaster(login=True), login), "/members/x/")
     assert (answer.status_code, "secret" in answer.text) == (status, status == 200)
     assert [path for path, _ in login.asked] == ["/_gate"]
 
 
-def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, broadcaster: Broadcasts) -> None:
-    login = Says(204)
+def test_forwarded_headers_cannot_be_forged(tmp_path: Path, broadcaster: Broadcasts) -> None:
+    login = LoginWithStatus(204)
     forged = {
         "X-Forwarded-Host": "evil.example",
         "X-Real-IP": "1.2.3.4",
@@ -423,21 +417,24 @@ def test_the_api_is_told_what_a_reader_cannot_forge(tmp_path: Path, broadcaster:
     assert {name.lower().encode() for name in forged} & set(environ) == {b"x-real-ip"}
 
 
-def test_a_tree_that_was_taken_away_is_no_crash(tmp_path: Path, broadcaster: Broadcasts) -> None:
+def test_a_removed_tree_is_not_found(tmp_path: Path, broadcaster: Broadcasts) -> None:
     """make clean, while the preview runs."""
-    answer = ask(App(tmp_path / "gone", broadcaster(), Down()), "/")
+    answer = ask(App(tmp_path / "gone", broadcaster(), FailingLogin()), "/")
     assert (answer.status_code, answer.text) == (404, "not found\n")
 
 
-def test_text_of_faults_is_escaped_everywhere() -> None:
+def test_faults_are_escaped_in_html() -> None:
     fault = Fault("<i>.md", 3, "<b>&", '"<u>')
     page = error_page.faults_page(BuildState(1, None, (fault,), "<pre>")).decode()
     assert [tag for tag in ("<i>", "<b>", "<u>", "<pre>&") if tag in page] == []
     assert "&lt;i&gt;.md" in page
-    assert "innerHTML" not in ask(App(Path("none"), StateBroadcaster(), Down()), "/_preview/reload.js").text
+    assert (
+        "innerHTML"
+        not in ask(App(Path("none"), StateBroadcaster(), FailingLogin()), "/_preview/reload.js").text
+    )
 
 
-def test_every_type_is_the_same_on_every_machine() -> None:
+def test_media_types_do_not_depend_on_the_machine() -> None:
     assert content_type("a.WEBMANIFEST") == "application/manifest+json; charset=utf-8"
     assert content_type("no-suffix") == "application/octet-stream"
     assert content_type("x.svg") == "image/svg+xml; charset=utf-8"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.previews import free_port, own_environment, preview_site, until
+from tests.support.previews import clean_environment, free_port, preview_site, wait_until
 from tests.support.project import ROOT
 
 # Starts the words behind it as a shell without job control does for `&`, and as nohup does.
@@ -19,8 +19,8 @@ NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 
 SHOWS = """
 import signal, subprocess, sys
-from tests.support.signals import restore_for_children
-restore_for_children()
+from tests.support.signals import restore_default_signals
+restore_default_signals()
 words = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (1, 2, 3)))"
 subprocess.run([sys.executable, "-c", words], check=True)
 signal.raise_signal(signal.SIGINT), signal.raise_signal(signal.SIGHUP)
@@ -46,7 +46,7 @@ def test_children_of_tests_get_default_signals() -> None:
         (NOHUP,      signal.SIGINT,  signal.SIGHUP, "(Ctrl-C stops it)"),
     ],
 )  # fmt: skip
-def test_the_preview_ends_by_what_its_caller_left_it(
+def test_the_preview_stops_by_the_signals_its_caller_left(
     tmp_path: Path, ignore: str, ended_by: signal.Signals, kept_by: signal.Signals | None, hint: str
 ) -> None:
     """Started by a script with & or by nohup, it ignores what they want ignored, and says how to end it."""
@@ -55,10 +55,10 @@ def test_the_preview_ends_by_what_its_caller_left_it(
     argv = [sys.executable, "-c", IGNORE.format(ignore), sys.executable, *serve, "--port", str(free_port())]
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            argv, cwd=ROOT, env=own_environment(), stdout=stream, stderr=subprocess.STDOUT
+            argv, cwd=ROOT, env=clean_environment(), stdout=stream, stderr=subprocess.STDOUT
         )
     try:
-        until(lambda: "pages in" in log.read_text("utf-8") or process.poll() is not None)
+        wait_until(lambda: "pages in" in log.read_text("utf-8") or process.poll() is not None)
         assert hint.format(process.pid) in log.read_text("utf-8")
         if kept_by:
             process.send_signal(kept_by)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from tests.support.previews import PATIENCE, free_port
+from tests.support.previews import TIMEOUT, free_port
 from tests.support.registry import certificate
 from tests.support.tools import need
 
@@ -79,7 +79,7 @@ def edge(folder: Path, target: str, settings: str = FORWARDED, *, tls: bool = Tr
     with (folder / "output").open("ab") as output:
         one = subprocess.Popen(argv, stdout=output, stderr=output)
     try:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not _answers(ready):
             assert one.poll() is None, (folder / "output").read_text() + (folder / "error.log").read_text()
             assert time.monotonic() < end, "NGINX does not answer"
@@ -87,7 +87,7 @@ def edge(folder: Path, target: str, settings: str = FORWARDED, *, tls: bool = Tr
         yield Edge(f"127.0.0.1:{port}", folder / "certificate.pem")
     finally:
         one.terminate()
-        one.wait(PATIENCE)
+        one.wait(TIMEOUT)
 
 
 def _answers(port: int) -> bool:

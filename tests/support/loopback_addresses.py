@@ -1,13 +1,13 @@
-"""What the addresses of one small site mean: for the preview and for the web image alike.
+"""The responses to the paths of one small site, by the preview and by the web image alike.
 
-The site is that of tests/support/previews.py, without its drafts; nobody is logged in.
+The site is that of tests/support/previews.py, without its drafts; no user is logged in.
 """
 
 from __future__ import annotations
 
 import re
 
-# Pages that have these addresses, besides those of tests/support/previews.py.
+# Files of that site besides those of tests/support/previews.py.
 MORE = {
     "content/pages/green.md": "---\ntitle: Green\naliases: [/alt/weg, /früher/]\n---\nText.\n",
     "content/extra/grün/index.html": (
@@ -18,7 +18,7 @@ MORE = {
 HTML = "text/html; charset=utf-8"
 
 # path, status, media type
-ANSWERS = [
+RESPONSES = [
     ("/",                            200, HTML),
     ("/posts/one/",                  200, HTML),
     ("//posts///one/",               200, HTML),
@@ -32,12 +32,12 @@ ANSWERS = [
     ("/files/facts.csv",             200, "text/csv; charset=utf-8"),
     ("/nowhere/",                    404, HTML),
     ("/nowhere",                     404, HTML),
-    ("/files/",                      404, HTML),  # a folder is not listed
+    ("/files/",                      404, HTML),  # a directory is not listed
     ("/files",                       404, HTML),
     ("/feed.atom/",                  404, HTML),
     ("/posts/one/x",                 404, HTML),
     ("/Posts/one/",                  404, HTML),
-    ("/404.html",                    404, HTML),  # it is shown, and has no address
+    ("/404.html",                    404, HTML),  # an error page has no URL
     ("/503.html",                    404, HTML),
     ("/posts/one/index.html.gz",     404, HTML),
     ("/assets/none.12345678.css",    404, HTML),
@@ -45,15 +45,15 @@ ANSWERS = [
     ("/_gate",                       404, HTML),
 ]  # fmt: skip
 
-# The same with no API behind: the site goes on, and the login says that it does not.
+# Without an API: the site is served, and the login responds with 503.
 WITHOUT_API = [
     ("/admin/",                      503, HTML),
     ("/accounts/oidc/x/callback/",   503, HTML),
     ("/_allauth/browser/v1/config",  503, HTML),
 ]  # fmt: skip
 
-# path, where it leads
-MOVED = [
+# path, Location
+REDIRECTS = [
     ("/posts/one",              "/posts/one/"),
     ("/posts/one?a=b&c",        "/posts/one/?a=b&c"),
     ("/posts/one/index.html",   "/posts/one/"),
@@ -62,7 +62,7 @@ MOVED = [
     ("//posts/one/index.html",  "/posts/one/"),
     ("/old/",                   "/posts/one/"),
     ("/old",                    "/posts/one/"),
-    ("/OLD",                    "/posts/one/"),  # a map of NGINX does not mind the case
+    ("/OLD",                    "/posts/one/"),  # a map of NGINX ignores case
     ("/old?a=b",                "/posts/one/?a=b"),
     ("/account/login/index.html", "/account/login/"),
     ("/gr%C3%BCn",              "/gr%C3%BCn/"),
@@ -89,8 +89,8 @@ RANGES = [
     ("pages=1-2",              200, b"a,b\n1,2\n",   None),
 ]  # fmt: skip
 
-# What nobody may do with a page, and the answer.
-REFUSED = ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW")
+# Methods that a page refuses with 405.
+REFUSED_METHODS = ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW")
 
 
 def ranges_of(body: bytes) -> list[tuple[str, bytes]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.live_site import PASSWORD, Browser, Site
-from tests.support.previews import Running, own_environment, preview_site
+from tests.support.previews import DevServer, clean_environment, preview_site
 from tests.support.project import ROOT
 
 CANARY = "canary-5d07aa"
@@ -29,33 +29,40 @@ LOADED = re.compile(r"^import time: .*\|\s+(django|allauth|api)\b", re.MULTILINE
 SCRIPT = '<script src="/_preview/reload.js"'
 
 
-def pipelines(project: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m pipelines`` on *project*, with *env* and nothing else of a login."""
+def run_pipelines(project: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m pipelines`` on *project*, with *env* as the only variables of a login."""
     return subprocess.run(
         [sys.executable, "-m", "pipelines", "--project", str(project), *words],
-        cwd=ROOT, env={**own_environment(), **env}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**clean_environment(), **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
-def invite(project: Path, email: str, *words: str, word: str = "user", port: int = 8000, **env: str) -> str:
-    """Make a user; return the key of the mail that was printed."""
-    done = pipelines(project, word, email, "--port", str(port), *words, **env)
+def create_user(
+    project: Path, email: str, *words: str, word: str = "user", port: int = 8000, **env: str
+) -> str:
+    """Create a user; return the key of the mail that was printed."""
+    done = run_pipelines(project, word, email, "--port", str(port), *words, **env)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     found = re.search(rf"^http://localhost:{port}/account/reset/new/#(\S+)$", done.stdout, re.M)
     assert found, done.stdout
     return found[1]
 
 
-def browser(one: Running) -> Browser:
-    """Return a browser that has never been there."""
-    there: Any = one  # of a running site a browser wants the port alone
+def new_browser(one: DevServer) -> Browser:
+    """Return a browser without cookies."""
+    there: Any = one  # a browser uses the port alone
     return Browser(Site(there, None, {"LOGIN_SITE_URL": one.url}, []), "")  # type: ignore[arg-type]
 
 
-def member(one: Running, email: str, word: str = "user") -> Browser:
-    """Make a user and return a browser that is logged in."""
-    key = invite(one.project, email, word=word, port=one.port)
-    reader = browser(one)
+def logged_in_browser(one: DevServer, email: str, word: str = "user") -> Browser:
+    """Create a user and return a browser that is logged in."""
+    key = create_user(one.project, email, word=word, port=one.port)
+    reader = new_browser(one)
     assert reader.call("POST", "auth/password/reset", {"key": key, "password": PASSWORD}).status == 401
     assert reader.login(email).status == 200
     return reader
@@ -82,7 +89,7 @@ def add_second_factor(reader: Browser) -> None:
     assert reader.call("POST", "auth/2fa/authenticate", {"code": spare}).status == 200
 
 
-def site_of(folder: Path) -> Path:
+def project_with_login(folder: Path) -> Path:
     """Return a project with a members' page and the configuration of NGINX."""
     project = preview_site(folder, SITE)
     shutil.copytree(ROOT / "images", project / "images")

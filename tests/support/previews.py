@@ -19,7 +19,7 @@ from typing import Any
 from pipelines.core.results import SiteResult
 from tests.support.project import ROOT, tiny_site
 
-PATIENCE = 30.0  # seconds; a machine that runs many tests at once is slow
+TIMEOUT = 30.0  # seconds; a machine that runs many tests at once is slow
 
 POST = """---
 title: One
@@ -42,24 +42,24 @@ FILES: dict[str, str] = {
 
 
 def preview_site(folder: Path, files: Mapping[str, str] | None = None) -> Path:
-    """Make a small project in *folder*, with *files* more than it has."""
+    """Make a small project in *folder*, with *files* added."""
     return tiny_site(folder, {**FILES, **(files or {})})
 
 
-def result(digest: str = "d") -> SiteResult:
-    """Return what a build that went well might tell."""
+def site_result(digest: str = "d") -> SiteResult:
+    """Return the result of a build."""
     return SiteResult(digest, 0, True, 3, 4, 5, 0, (), (), {}, {})
 
 
-def own_environment() -> dict[str, str]:
-    """Return the environment of the tests, without what somebody has set for a login of his own."""
+def clean_environment() -> dict[str, str]:
+    """Return the environment of the tests, without variables of a login."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("LOGIN_", "DATABASE_URL"))
     }
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens."""
+    """Return a free port."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -76,8 +76,8 @@ def has_ipv6() -> bool:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the server said."""
+class Response:
+    """The response of a server."""
 
     status: int
     headers: Mapping[str, str]  # names in lower case
@@ -93,7 +93,7 @@ class Events:
     """An open event stream."""
 
     def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("localhost", port, timeout=PATIENCE)
+        self._connection = HTTPConnection("localhost", port, timeout=TIMEOUT)
         self._connection.request("GET", "/_preview/events")
         self._response = self._connection.getresponse()
 
@@ -106,85 +106,85 @@ class Events:
         raise EOFError("the stream has ended")
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._response.close()
         self._connection.close()
 
 
-class Running:
-    """A preview that runs."""
+class DevServer:
+    """A dev server that runs."""
 
     def __init__(self, project: Path, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         self.project, self.port, self.process, self._log = project, port, process, log
 
     @property
     def url(self) -> str:
-        """Return its address."""
+        """Return its URL."""
         return f"http://localhost:{self.port}"
 
     @property
-    def said(self) -> str:
-        """Return what it wrote to its terminal."""
+    def log(self) -> str:
+        """Return what it wrote to stdout and stderr."""
         return self._log.read_text("utf-8")
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        """Ask for *path* as it stands; ``If_None_Match="x"`` is the header If-None-Match."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+    def get(self, path: str, method: str = "GET", **headers: str) -> Response:
+        """Request *path* unchanged; ``If_None_Match="x"`` is the header If-None-Match."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": f"localhost:{self.port}", **named}.items():
                 connection.putheader(name, value)
             connection.endheaders()
-            answer = connection.getresponse()
-            fields = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, fields, answer.read())
+            response = connection.getresponse()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return Response(response.status, fields, response.read())
         finally:
             connection.close()
 
     @contextmanager
     def events(self) -> Iterator[Events]:
-        """Open an event stream; the first state is that of now."""
+        """Open an event stream; it starts with the current state."""
         stream = Events(self.port)
         try:
             yield stream
         finally:
             stream.close()
 
-    def end(self, number: int = signal.SIGINT) -> tuple[int, float]:
-        """Send the signal *number*; return the exit status and the seconds that the end took."""
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
+        """Send the signal *number*; return the exit status and the seconds until the exit."""
         start = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE), time.monotonic() - start
+        return self.process.wait(TIMEOUT), time.monotonic() - start
 
 
 @contextmanager
-def running(project: Path, *words: str, port: int = 0, **env: str) -> Iterator[Running]:
-    """Run ``python -m pipelines serve`` on *project* with *env*; it is ended with the block."""
+def run_dev_server(project: Path, *words: str, port: int = 0, **env: str) -> Iterator[DevServer]:
+    """Run ``python -m pipelines serve`` on *project* with *env*; stop it with the block."""
     port, log = port or free_port(), project.parent / "serve.log"
     serve = ("serve", "--port", str(port), *words)
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines", "--project", str(project), *serve],
             cwd=ROOT,
-            env={**own_environment(), "PYTHONUNBUFFERED": "1", **env},
+            env={**clean_environment(), "PYTHONUNBUFFERED": "1", **env},
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
-    one = Running(project, port, process, log)
+    one = DevServer(project, port, process, log)
     try:
-        until(lambda: "http://" in one.said or process.poll() is not None)
+        wait_until(lambda: "http://" in one.log or process.poll() is not None)
         yield one
     finally:
         if process.poll() is None:
             # One with NGINX has a process to end; for all others this is quicker.
             process.terminate() if "--nginx" in words else process.kill()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
-def until(true: Any) -> None:
-    """Wait until *true*() is; fail after PATIENCE seconds."""
-    end = time.monotonic() + PATIENCE
-    while not true():
+def wait_until(condition: Any) -> None:
+    """Wait until *condition*() is true; fail after TIMEOUT seconds."""
+    end = time.monotonic() + TIMEOUT
+    while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)

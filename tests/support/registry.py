@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.previews import PATIENCE, free_port
+from tests.support.previews import TIMEOUT, free_port
 from tests.support.tools import need
 
 CONFIG = """version: 0.1
@@ -72,7 +72,7 @@ def registry(folder: Path, *, closed: bool = False, tls: bool = True) -> Iterato
             env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
         )
     try:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             assert one.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, "the registry does not answer"
@@ -84,4 +84,4 @@ def registry(folder: Path, *, closed: bool = False, tls: bool = True) -> Iterato
         yield Registry(f"127.0.0.1:{port}", folder / "certificate.pem")
     finally:
         one.terminate()
-        one.wait(PATIENCE)
+        one.wait(TIMEOUT)

@@ -1,8 +1,7 @@
-"""Signals as a terminal gives them: children of the tests get the default dispositions.
+"""Give child processes of the tests the default signal dispositions.
 
-A shell without job control starts what has an ``&`` with SIGINT and SIGQUIT ignored, and
-nohup ignores SIGHUP. A child would inherit that, and a test that ends it by SIGINT would
-wait in vain.
+A shell without job control starts a command with ``&`` with SIGINT and SIGQUIT ignored,
+and nohup ignores SIGHUP. A child would inherit that, and ignore a SIGINT of its test.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import signal
 _IGNORED_BY_A_CALLER = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
-def restore_for_children() -> None:
-    """Handle the signals that the caller of the tests ignores: exec resets a handler, but not SIG_IGN.
+def restore_default_signals() -> None:
+    """Replace SIG_IGN by a handler that does nothing: exec resets a handler, but not SIG_IGN.
 
-    The handler does nothing, so that the tests themselves go on as their caller wants it.
+    The tests themselves still ignore these signals.
     """
     for number in _IGNORED_BY_A_CALLER:
         if signal.getsignal(number) == signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""Serve a finished tree to tests, as readers will get it from NGINX.
+"""Serve a built tree to tests, as NGINX does in production.
 
 Clean URLs, error pages, types, compressed twins, and the headers of production.
 Reads out/site of a project on each request. Network: a free port of 127.0.0.1.
@@ -40,17 +40,16 @@ TYPES = {
     ".woff2": "font/woff2",
     ".xml": "application/xml; charset=utf-8",
 }
-# What a reader is shown in place of a page that is refused; 401: the login, the address stays.
+# The page of each error status; 401: the login, under the requested URL.
 ERRORS = {401: "account/login/index.html", 403: "403.html", 404: "404.html", 503: "503.html"}
 _HASHED = re.compile(r"\.[0-9a-f]{8}\.\w+$")
 
 
 @contextmanager
-def serve(out: Path, refused: Mapping[str, int] | None = None) -> Iterator[str]:
-    """Yield the address at which the site in *out* (a project's out/site) is served.
+def serve_static(out: Path, refused: Mapping[str, int] | None = None) -> Iterator[str]:
+    """Yield the URL at which the site in *out* (a project's out/site) is served within the block.
 
-    *refused* are paths that the gate, or a part that is down, answers with an
-    error: "/members/x/": 403. It ends with the block.
+    *refused* maps paths to the status of an error: "/members/x/": 403.
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, out, refused or {}))
     server.daemon_threads = True  # a browser keeps its connections open
@@ -70,15 +69,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, out: Path, refused: Mapping[str, int], *args: object) -> None:
         self.out, self.refused = out, refused
-        super().__init__(*args)  # type: ignore[arg-type]  # what a socket server hands over
+        super().__init__(*args)  # type: ignore[arg-type]  # the arguments of a socket server
 
     def do_GET(self) -> None:
-        self.answer(body=True)
+        self.respond(body=True)
 
     def do_HEAD(self) -> None:
-        self.answer(body=False)
+        self.respond(body=False)
 
-    def answer(self, *, body: bool) -> None:
+    def respond(self, *, body: bool) -> None:
         path = unquote(urlsplit(self.path).path)
         file = self.file_of(path)
         if path in self.refused:
@@ -98,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.out / "public"
 
     def file_of(self, path: str) -> Path | None:
-        """Return the file, or the folder that lacks its last slash, behind *path*."""
+        """Return the file of *path*, or its directory when the last slash is missing."""
         root = self.out / "gated" if path.startswith("/members/") else self.public
         file = (root / path.lstrip("/") / ("index.html" if path.endswith("/") else "")).resolve()
         inside = file.is_relative_to(root.resolve())

@@ -29,7 +29,7 @@ from typing import Any
 from pipelines.core import config
 from pipelines.image import layer
 from pipelines.image.web import web_files
-from tests.support.previews import PATIENCE, free_port
+from tests.support.previews import TIMEOUT, free_port
 from tests.support.project import ROOT
 from tests.support.tools import need
 
@@ -78,7 +78,7 @@ class WebServer:
         port: int | None = None,
     ) -> Response:
         """Ask for *path* as it stands, over a connection of its own, with little more than a Host."""
-        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             length = {} if body is None else {"Content-Length": str(len(body))}
@@ -99,7 +99,7 @@ class WebServer:
 
     def raw(self, data: bytes) -> bytes:
         """Send *data* and return all that comes back until the server hangs up or is silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as line:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as line:
             line.sendall(data)
             line.settimeout(2)
             parts = []
@@ -127,7 +127,7 @@ class WebServer:
 
     def logged(self, path: str) -> dict[str, Any]:
         """Wait for the last line of the log about *path*."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             if found := [line for line in self.log if line["path"] == path]:
                 return found[-1]
@@ -239,7 +239,7 @@ def run_server(folder: Path, argv: list[str], port: int, health: int) -> Iterato
 
 
 def _wait_until_ready(web: WebServer) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         assert web.process.poll() is None, web.stderr_text
         try:

@@ -13,7 +13,14 @@ import pytest
 
 from pipelines.preview.headers import _TYPES
 from pipelines.site.output.compression import COMPRESSIBLE
-from tests.support.loopback_addresses import ANSWERS, MOVED, RANGES, REFUSED, WITHOUT_API, ranges_of
+from tests.support.loopback_addresses import (
+    RANGES,
+    REDIRECTS,
+    REFUSED_METHODS,
+    RESPONSES,
+    WITHOUT_API,
+    ranges_of,
+)
 from tests.support.previews import preview_site
 from tests.support.project import ROOT, build_site, write
 from tests.web import server
@@ -21,7 +28,7 @@ from tests.web.conftest import Start, build_web_project
 from tests.web.server import NGINX, WebServer
 
 
-@pytest.mark.parametrize(("path", "status", "kind"), [*ANSWERS, *WITHOUT_API])
+@pytest.mark.parametrize(("path", "status", "kind"), [*RESPONSES, *WITHOUT_API])
 def test_each_address_has_its_status_and_type(
     default_web: WebServer, path: str, status: int, kind: str
 ) -> None:
@@ -29,14 +36,14 @@ def test_each_address_has_its_status_and_type(
     assert (answer.status, answer.headers["content-type"]) == (status, kind)
 
 
-@pytest.mark.parametrize(("path", "location"), MOVED)
+@pytest.mark.parametrize(("path", "location"), REDIRECTS)
 def test_a_page_has_one_address(default_web: WebServer, path: str, location: str) -> None:
     answer = default_web.get(path)
     assert (answer.status, answer.headers["location"]) == (301, location)
     assert answer.headers["cache-control"] == "no-cache"  # browsers keep a bare 301 for good
 
 
-@pytest.mark.parametrize("method", REFUSED)
+@pytest.mark.parametrize("method", REFUSED_METHODS)
 @pytest.mark.parametrize("path", ["/", "/nowhere/", "/old", "/members/", "/feed.atom"])
 def test_pages_can_only_be_read(default_web: WebServer, method: str, path: str) -> None:
     answer = default_web.get(path, method)

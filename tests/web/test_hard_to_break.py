@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.upstream import Upstream
-from tests.support.previews import until
+from tests.support.previews import wait_until
 from tests.web.conftest import CANARY, gated_paths
 from tests.web.server import WebServer
 
@@ -163,7 +163,7 @@ def test_readers_are_served_while_slow_ones_hold_two_hundred_connections(
             whole = f"GET {page} HTTP/1.1\r\nHost: x\r\n\r\n" * 20
             line.sendall(whole.encode() if number % 2 else b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
             held.append(line)
-        until(lambda: web.active_connections >= 200)
+        wait_until(lambda: web.active_connections >= 200)
         times = []
         for _ in range(50):
             begin = time.monotonic()

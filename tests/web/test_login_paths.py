@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes.upstream import Upstream
-from tests.support.previews import until
+from tests.support.previews import wait_until
 from tests.support.project import ROOT
 from tests.web.conftest import Start
 from tests.web.server import TRUSTED, WebServer
@@ -234,7 +234,7 @@ def test_guesses_of_all_together_wait_and_are_then_refused(start: Start, api: Up
     with start(api=f"127.0.0.1:{api.port}") as web, ThreadPoolExecutor(200) as pool:
         begun = time.monotonic()
         sent = [pool.submit(web.get, LOGIN, "POST", headers=at(network(number))) for number in range(200)]
-        until(lambda: sum(one.done() for one in sent) > 100)  # those that are refused
+        wait_until(lambda: sum(one.done() for one in sent) > 100)  # those that are refused
         others = [
             web.get(path, method, headers=at(network(number))).status
             for number in range(20)

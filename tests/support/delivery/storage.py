@@ -19,7 +19,7 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from tests.support.previews import PATIENCE, free_port
+from tests.support.previews import TIMEOUT, free_port
 from tests.support.tools import need
 
 KEY, SECRET = "writer", "a secret of the writer"
@@ -78,7 +78,7 @@ def storage(folder: Path, name: str) -> Iterator[Storage]:
     with (folder / "log").open("ab") as log:
         one = subprocess.Popen(argv, stdout=log, stderr=log, env=env)
     try:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             assert one.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, "the object storage does not answer"
@@ -90,4 +90,4 @@ def storage(folder: Path, name: str) -> Iterator[Storage]:
         yield Storage(f"127.0.0.1:{port}", name)
     finally:
         one.terminate()
-        one.wait(PATIENCE)
+        one.wait(TIMEOUT)
