@@ -106,3 +106,21 @@ def containers(pod: Object) -> list[Object]:
     """Return all containers of a pod's template, the ones that come first among them."""
     spec = pod["spec"]
     return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+def selects(selector: Object, pod: Object) -> bool:
+    """Return whether a label selector, or the plain labels of a Service, selects *pod*."""
+    labels = pod["metadata"]["labels"]
+    if "matchLabels" not in selector and "matchExpressions" not in selector:
+        return within(selector, pod)
+    for rule in selector.get("matchExpressions", []):
+        assert rule["operator"] == "In"
+        if labels.get(rule["key"]) not in rule["values"]:
+            return False
+    return within(selector.get("matchLabels", {}), pod)
+
+
+def within(labels: dict[str, str], one: Object) -> bool:
+    """Return whether *one* carries all of *labels*."""
+    found: dict[str, str] = one["metadata"]["labels"]
+    return labels.items() <= found.items()

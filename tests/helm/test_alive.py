@@ -209,7 +209,7 @@ def test_without_a_login_the_clusters_own_probes_ask(
 ) -> None:
     """The configuration of the test's pod in a real NGINX, and the probe's request as the manifest has it."""
     found = parse(template("public", {"release.asset": asset_of(project)}))
-    conf = only("ConfigMap", found, "test")["data"]["ask.conf"]
+    conf = only("ConfigMap", found, "test")["data"]["probe.conf"]
     (pod,) = [one for one in found if one["kind"] == "Pod" and one["metadata"]["name"] == f"site-test-{name}"]
     (sidecar,) = pod["spec"]["initContainers"]
     probe = sidecar["startupProbe"]["httpGet"]
@@ -221,10 +221,10 @@ def test_without_a_login_the_clusters_own_probes_ask(
         ours, changed = re.subn(r"listen 8080;", f"listen 127.0.0.1:{port};", conf)
         ours, again = re.subn(r"http://site-web;", f"http://127.0.0.1:{web.port};", ours)
         assert (changed, again) == (1, 1)
-        (tmp_path / "ask.conf").write_text(ours.replace("/tmp/", f"{tmp_path}/").replace("daemon off;", ""))
-        argv = [need("nginx"), "-p", str(tmp_path), "-e", "/dev/stderr", "-c", str(tmp_path / "ask.conf"),
+        (tmp_path / "probe.conf").write_text(ours.replace("/tmp/", f"{tmp_path}/").replace("daemon off;", ""))
+        argv = [need("nginx"), "-p", str(tmp_path), "-e", "/dev/stderr", "-c", str(tmp_path / "probe.conf"),
                 "-g", "daemon off;"]  # fmt: skip
-        with (tmp_path / "ask.log").open("wb") as log:
+        with (tmp_path / "probe.log").open("wb") as log:
             one = subprocess.Popen(argv, stdout=log, stderr=log)
         try:
             wait_until(lambda: listens(port))

@@ -164,7 +164,7 @@ def test_the_login_migrates_serves_and_is_asked(
         what = json.loads(asked["spec"]["containers"][0]["command"][3])
         what |= {"api": f"http://127.0.0.1:{port}", "site": "http://127.0.0.1:1", "timeout": 0}
         asked["spec"]["containers"][0]["command"][3] = json.dumps(what)
-        done = node.run(asked, "ask")
+        done = node.run(asked, "probe")
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
     assert (done.returncode, lines["login"]) == (1, "ok"), done.stderr  # no web pod runs here
     assert lines["page"].startswith("no response: ")

@@ -1,11 +1,11 @@
-{{/* What selects pods. Never changes: a Deployment's selector cannot. */}}
+{{/* Labels that select pods. They must never change: a Deployment's selector is immutable. */}}
 {{- define "site.selector" -}}
 app.kubernetes.io/name: site
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{/* For objects, not for the pods in them: the version would restart the login with every text. */}}
+{{/* Labels of objects. Not for pod templates: the version in them would restart the login with every release. */}}
 {{- define "site.labels" -}}
 {{ include "site.selector" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}

@@ -1,4 +1,4 @@
-{{/* Where the login's pods find the database. The credentials are read by libpq from PGUSER and PGPASSWORD. */}}
+{{/* URL of the database, without credentials: libpq reads PGUSER and PGPASSWORD. */}}
 {{- define "site.database.url" -}}
 {{- with .Values.database -}}
 {{- if eq .mode "sqlite" -}}
@@ -12,7 +12,7 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 {{- end -}}
 {{- end }}
 
-{{/* The Secret with user name and password. Zalando's operator writes a name with "_" as "-". */}}
+{{/* Secret with the database's credentials. Zalando's operator replaces "_" by "-" in its name. */}}
 {{- define "site.database.secret" -}}
 {{- with .Values.database -}}
 {{- if eq .mode "external" -}}
@@ -23,7 +23,7 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 {{- end -}}
 {{- end }}
 
-{{/* What the login is told (api/config/environment.py): the same for its pods, for migrations and for its chores. */}}
+{{/* Environment of the login (api/config/environment.py): equal in its pods, the migration and the CronJob. */}}
 {{- define "site.login.env" -}}
 - {name: LOGIN_SITE_URL, value: {{ .Values.site.url | quote }}}
 - {name: LOGIN_SITE_NAME, value: {{ .Values.site.name | quote }}}
@@ -100,13 +100,13 @@ postgresql://{{ .external.host }}:{{ .external.port }}/{{ .external.name }}?sslm
 {{- end }}
 {{- end }}
 
-{{/* Not "" where the server's certificate is checked against a file. */}}
+{{/* "yes" where the server's certificate is verified against a file, else "". */}}
 {{- define "site.database.authority" -}}
 {{- if and (eq .Values.database.mode "external") (hasPrefix "verify-" .Values.database.external.sslmode) }}yes{{ end -}}
 {{- end }}
 
-{{/* Where login pods may run; one volume can be mounted on one node alone. */}}
-{{- define "site.login.place" -}}
+{{/* nodeSelector and tolerations of the login's pods. */}}
+{{- define "site.login.scheduling" -}}
 {{- with .Values.api.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

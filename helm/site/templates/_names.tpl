@@ -1,5 +1,5 @@
-{{/* Names begin with that of the release, so that two sites fit into one namespace. With "-clearsessions" they may
-     have 52 letters: the CronJob adds the time to it. */}}
+{{/* Prefix of all names: the release's name, so that two sites fit into one namespace. Truncated, since a CronJob's name
+     ("-clearsessions") has at most 52 characters: its Jobs add the time. */}}
 {{- define "site.name" -}}
 {{ .Release.Name | trunc 38 | trimSuffix "-" }}
 {{- end }}
@@ -9,17 +9,17 @@
 {{- define "site.peers" -}}{{ include "site.name" . }}-web-peers{{- end }}
 {{- define "site.volume" -}}{{ include "site.name" . }}-login{{- end }}
 
-{{/* The version that was published. From a registry, Flux installs it as X.Y.N+<digest>, which no label may hold. */}}
+{{/* The published version. Flux installs a chart from a registry as X.Y.N+<digest>; "+" is invalid in a label. */}}
 {{- define "site.release" -}}{{ regexReplaceAll "\\+.*$" .Chart.Version "" }}{{- end }}
 
-{{/* A name that resolves from everywhere. NGINX knows no search list. */}}
+{{/* Fully qualified name of a Service: NGINX's resolver has no search list. */}}
 {{- define "site.host" -}}
 {{ .name }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.cluster.domain }}
 {{- end }}
 
 {{- define "site.hostname" -}}{{ (urlParse .Values.site.url).hostname }}{{- end }}
 
-{{/* The port of a URL, as it says or as its scheme has it. */}}
+{{/* The port of a URL: its own, or the default of its scheme. */}}
 {{- define "site.port" -}}
 {{- $url := urlParse . -}}
 {{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}

@@ -1,11 +1,11 @@
-{{/* What /version.json says: the same in every pod of one release. */}}
+{{/* /version.json: equal in every pod of a release. */}}
 {{- define "site.version" -}}
 {{- $images := dict "web" .Values.web.image.digest }}
 {{- if .Values.api.enabled }}{{ $_ := set $images "api" .Values.api.image.digest }}{{ end -}}
 {{- dict "version" (include "site.release" .) "commit" .Values.release.commit "site" .Values.release.site "images" $images | toJson }}
 {{- end }}
 
-{{/* The cluster's file of the web image (images/web/nginx/cluster/cluster.conf explains each line). */}}
+{{/* cluster.conf of the web image; images/web/nginx/cluster/cluster.conf documents each line. */}}
 {{- define "site.nginx" -}}
 resolver {{ .Values.cluster.dns.host }} valid=10s;
 {{- range concat .Values.edge.trusted .Values.cluster.pods | uniq }}
@@ -25,7 +25,7 @@ map "" $csp_{{ . }} { default "{{ range index $.Values.web.csp . }} {{ . }}{{ en
 map "" $csp_directives { default "{{ range .Values.web.csp.directives }}; {{ . }}{{ end }}"; }
 {{- end }}
 
-{{/* The files of a web pod: annotations of its own, which it mounts (decision record 22). */}}
+{{/* Files of a web pod: annotations of the pod, which it mounts (decision record 22). */}}
 {{- define "site.web.files" -}}
 cluster.conf: |
   {{- include "site.nginx" . | nindent 2 }}

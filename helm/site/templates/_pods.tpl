@@ -1,4 +1,4 @@
-{{/* What every pod of this chart is: Pod Security "restricted", no token, one user. */}}
+{{/* Pod fields of every pod: Pod Security "restricted", no token, one user. */}}
 {{- define "site.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -27,8 +27,8 @@ securityContext:
     drop: [ALL]
 {{- end }}
 
-{{/* On as many nodes as there are pods. A rollout counts its own pods alone, and a node that takes none
-     (cordoned, gone) does not count: else a drain could wait for ever. */}}
+{{/* Spread the pods of one rollout over nodes. Nodes that accept no pods (cordoned, gone) do not count: otherwise a drain
+     could wait forever. */}}
 {{- define "site.spread" -}}
 topologySpreadConstraints:
   - topologyKey: kubernetes.io/hostname
@@ -54,7 +54,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* Names are asked for by every pod that reaches another one. */}}
+{{/* Egress to the DNS, for every pod with an egress rule. */}}
 {{- define "site.dns" -}}
 - to:
     {{- toYaml .Values.cluster.dns.from | nindent 4 }}

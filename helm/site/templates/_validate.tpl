@@ -1,24 +1,24 @@
 {{/*
-What a schema cannot say in words: each fault names the value and the way out, and all come at once.
-Types, names and choices are in values.schema.json.
+Validate the values; fail with one line for each fault: the value, what is wrong, the fix.
+values.schema.json checks types, names and choices.
 */}}
-{{- define "site.check" -}}
+{{- define "site.validate" -}}
 {{- $faults := list -}}
 
-{{- $place := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)+$" -}}
+{{- $repository := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)+$" -}}
 {{- $digest := "^sha256:[0-9a-f]{64}$" -}}
 {{- $octet := "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])" -}}
 {{- $four := printf "%s(\\.%s){3}/([0-9]|[12][0-9]|3[0-2])" $octet $octet -}}
-{{- $words := "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,6})?" -}}
-{{- $six := printf "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}|%s::%s)/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])" $words $words -}}
+{{- $groups := "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,6})?" -}}
+{{- $six := printf "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}|%s::%s)/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])" $groups $groups -}}
 {{- $network := printf "^(%s|%s)$" $four $six -}}
 {{- $host := "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" -}}
 
 {{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" .Release.Name) }}
-{{- $faults = append $faults (printf "the name of the release: %q cannot begin the names of Services; take a letter first, then a-z, 0-9 and -" .Release.Name) }}
+{{- $faults = append $faults (printf "the name of the release: %q is not a valid start of a Service's name; write a letter first, then a-z, 0-9 and -" .Release.Name) }}
 {{- end }}
 {{- if not (regexMatch "^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$" .Values.site.url) }}
-{{- $faults = append $faults (printf "site.url: %q is not the address of a site; write https:// and a host, nothing after it" .Values.site.url) }}
+{{- $faults = append $faults (printf "site.url: %q is not an address of a site; write https:// and a host, without a path" .Values.site.url) }}
 {{- end }}
 {{- if not (regexMatch "^[0-9a-f]{40}$" .Values.release.commit) }}
 {{- $faults = append $faults (printf "release.commit: %q is not a commit; `pipelines chart` writes it, as 40 hex digits" .Values.release.commit) }}
@@ -33,14 +33,14 @@ Types, names and choices are in values.schema.json.
 {{- $images := dict "web" .Values.web.image }}
 {{- if .Values.api.enabled }}{{ $_ := set $images "api" .Values.api.image }}{{ end }}
 {{- range $name, $image := $images }}
-{{- if not (regexMatch $place $image.repository) }}
-{{- $faults = append $faults (printf "%s.image.repository: %q is not a place in a registry; write host and path without tag and digest, as in registry.example.org/me/site/%s" $name $image.repository $name) }}
+{{- if not (regexMatch $repository $image.repository) }}
+{{- $faults = append $faults (printf "%s.image.repository: %q is not a repository; write host/path without tag and digest, as in registry.example.org/me/site/%s" $name $image.repository $name) }}
 {{- end }}
 {{- if hasKey $image "tag" }}
-{{- $faults = append $faults (printf "%s.image.tag: %v may be another image tomorrow; remove it, and write %s.image.digest" $name $image.tag $name) }}
+{{- $faults = append $faults (printf "%s.image.tag: %v may name another image tomorrow; remove it, and write %s.image.digest" $name $image.tag $name) }}
 {{- end }}
 {{- if not (regexMatch $digest $image.digest) }}
-{{- $faults = append $faults (printf "%s.image.digest: %q is not a digest; write sha256: and 64 hex digits, tags are refused" $name $image.digest) }}
+{{- $faults = append $faults (printf "%s.image.digest: %q is not a digest; write sha256: and 64 hex digits, not a tag" $name $image.digest) }}
 {{- end }}
 {{- end }}
 
@@ -52,7 +52,7 @@ Types, names and choices are in values.schema.json.
 {{- range $name, $list := $networks }}
 {{- range $list }}
 {{- if not (regexMatch $network .) }}
-{{- $faults = append $faults (printf "%s: %q is not a network; write it as 192.0.2.0/24, one machine as 192.0.2.7/32" $name .) }}
+{{- $faults = append $faults (printf "%s: %q is not a network; write it as 192.0.2.0/24, one host as 192.0.2.7/32" $name .) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -67,26 +67,26 @@ Types, names and choices are in values.schema.json.
 {{- end }}
 {{- end }}
 {{- if not (regexMatch $host .Values.cluster.domain) }}
-{{- $faults = append $faults (printf "cluster.domain: %q is not a domain; write it as cluster.local, which most clusters have" .Values.cluster.domain) }}
+{{- $faults = append $faults (printf "cluster.domain: %q is not a domain; write it as cluster.local, the default of most clusters" .Values.cluster.domain) }}
 {{- end }}
 {{- if not (regexMatch "^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[[0-9a-f:]+\\])(:[0-9]{1,5})?$" .Values.cluster.dns.host) }}
-{{- $faults = append $faults (printf "cluster.dns.host: %q is not a host; write the Service's name or its address, one of IPv6 in brackets" .Values.cluster.dns.host) }}
+{{- $faults = append $faults (printf "cluster.dns.host: %q is not a host; write the Service's name or address, IPv6 in brackets" .Values.cluster.dns.host) }}
 {{- end }}
 {{- if not .Values.cluster.pods }}
-{{- $faults = append $faults "cluster.pods: is empty; name the network of pods, as `kubectl cluster-info dump | grep -m1 cluster-cidr` shows it" }}
+{{- $faults = append $faults "cluster.pods: is empty; write the pod network, as `kubectl cluster-info dump | grep -m1 cluster-cidr` prints it" }}
 {{- end }}
 {{- if not .Values.edge.trusted }}
-{{- $faults = append $faults "edge.trusted: is empty, so all readers would share one rate limit; name the networks of the machines or pods that end TLS" }}
+{{- $faults = append $faults "edge.trusted: is empty, so all readers would share one rate limit; write the networks of the machines or pods that end TLS" }}
 {{- end }}
 {{- if and (has .Values.edge.mode (list "ingress" "httproute")) (not .Values.edge.from) }}
-{{- $faults = append $faults (printf "edge.from: is empty, so nobody would reach the site; name the pods of the %s controller, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress}}}]" .Values.edge.mode) }}
+{{- $faults = append $faults (printf "edge.from: is empty, so the NetworkPolicy would block all traffic; write the pods of the %s controller, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress}}}]" .Values.edge.mode) }}
 {{- end }}
 {{- if and (eq .Values.edge.mode "httproute") (not .Values.edge.httproute.parentRefs) }}
-{{- $faults = append $faults "edge.httproute.parentRefs: is empty; name the Gateway, as in [{name: public, namespace: gateway}]" }}
+{{- $faults = append $faults "edge.httproute.parentRefs: is empty; write the Gateway, as in [{name: public, namespace: gateway}]" }}
 {{- end }}
 {{- with .Values.edge.nodeport.port }}
 {{- if or (lt (int .) 30000) (gt (int .) 32767) }}
-{{- $faults = append $faults (printf "edge.nodeport.port: %v is not a port for nodes; write 30000 to 32767, or 0 to let the cluster choose" .) }}
+{{- $faults = append $faults (printf "edge.nodeport.port: %v is not a node port; write 30000 to 32767, or 0 to let the cluster choose" .) }}
 {{- end }}
 {{- end }}
 {{- range $name, $replicas := dict "web.replicas" .Values.web.replicas "api.replicas" .Values.api.replicas }}
@@ -96,26 +96,26 @@ Types, names and choices are in values.schema.json.
 {{- end }}
 {{- with .Values.web.autoscale }}
 {{- if and .max (gt (int .min) (int .max)) }}
-{{- $faults = append $faults (printf "web.autoscale.min: %v is more than web.autoscale.max, %v; write the fewest pods as min, the most as max" .min .max) }}
+{{- $faults = append $faults (printf "web.autoscale.min: %v is more than web.autoscale.max, %v; write the minimum as min, the maximum as max" .min .max) }}
 {{- end }}
 {{- if not (regexMatch "^[1-9][0-9]{0,5}m?$" .cpu) }}
-{{- $faults = append $faults (printf "web.autoscale.cpu: %q is not an amount of processor time; write it as 200m, which is a fifth of a core" .cpu) }}
+{{- $faults = append $faults (printf "web.autoscale.cpu: %q is not an amount of CPU; write it as 200m, a fifth of a core" .cpu) }}
 {{- end }}
 {{- end }}
 {{- with .Values.web.bucket }}
 {{- if .url }}
 {{- if not (regexMatch "^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$" .url) }}
-{{- $faults = append $faults (printf "web.bucket.url: %q is not the address of a bucket; write it as https://host/bucket, without a slash at its end" .url) }}
+{{- $faults = append $faults (printf "web.bucket.url: %q is not an address of a bucket; write it as https://host/bucket, without a last slash" .url) }}
 {{- end }}
 {{- if not .networks }}
-{{- $faults = append $faults "web.bucket.networks: is empty, so no pod would reach the bucket; name its networks, or 0.0.0.0/0" }}
+{{- $faults = append $faults "web.bucket.networks: is empty, so no pod would reach the bucket; write its networks, or 0.0.0.0/0" }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- range $name, $sources := .Values.web.csp }}
 {{- range $sources }}
 {{- if regexMatch "[;,\"\\\\${}\\s[:cntrl:]]" (ternary (replace " " "" .) . (eq $name "directives")) }}
-{{- $faults = append $faults (printf "web.csp.%s: %q would break out of its place; write one source for each entry, as in https://video.example.org" $name .) }}
+{{- $faults = append $faults (printf "web.csp.%s: %q must not contain separators or control characters; write one source an entry, as in https://video.example.org" $name .) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -123,20 +123,20 @@ Types, names and choices are in values.schema.json.
 {{- if .Values.api.enabled }}
 {{- $sqlite := eq .Values.database.mode "sqlite" }}
 {{- if not .Values.site.name }}
-{{- $faults = append $faults "site.name: is empty; write what mails call the site" }}
+{{- $faults = append $faults "site.name: is empty; write the name of the site in mails" }}
 {{- end }}
 {{- if not .Values.api.secret }}
-{{- $faults = append $faults "api.secret: is empty; make one with `python -m pipelines secrets`, and write its name" }}
+{{- $faults = append $faults "api.secret: is empty; create a Secret by `python -m pipelines secrets`, and write its name" }}
 {{- end }}
 {{- if and $sqlite (ne (toString .Values.api.replicas) "1") }}
-{{- $faults = append $faults (printf "api.replicas: %v: only one pod can write the file of database.mode sqlite; write 1, or take another database.mode" .Values.api.replicas) }}
+{{- $faults = append $faults (printf "api.replicas: %v must be 1 with database.mode sqlite, a file with one writer; write 1, or change database.mode" .Values.api.replicas) }}
 {{- end }}
 {{- with .Values.api.mail }}
 {{- if not (regexMatch $host .host) }}
-{{- $faults = append $faults (printf "api.mail.host: %q is not a host; write the mail server's name: without mail nobody can set a password" .host) }}
+{{- $faults = append $faults (printf "api.mail.host: %q is not a host; write the mail server's name, which sends the links for passwords" .host) }}
 {{- end }}
 {{- if not .networks }}
-{{- $faults = append $faults "api.mail.networks: is empty, so no mail would leave; name the mail server's network, as 192.0.2.25/32" }}
+{{- $faults = append $faults "api.mail.networks: is empty, so the NetworkPolicy would block all mail; write the mail server's network, as 192.0.2.25/32" }}
 {{- end }}
 {{- if and .from (not (regexMatch "^[^\\s@<>]+@[^\\s@<>]+$" .from)) }}
 {{- $faults = append $faults (printf "api.mail.from: %q is not a mail address; write it as login@example.org" .from) }}
@@ -145,10 +145,10 @@ Types, names and choices are in values.schema.json.
 {{- if eq .Values.database.mode "operator" }}
 {{- with .Values.database.operator }}
 {{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" .cluster) }}
-{{- $faults = append $faults (printf "database.operator.cluster: %q is not the name of a cluster; write that of its postgresql resource, as acid-site" .cluster) }}
+{{- $faults = append $faults (printf "database.operator.cluster: %q is not the name of a cluster; write the name of its postgresql resource, as acid-site" .cluster) }}
 {{- end }}
 {{- if and .namespace (not (regexMatch "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" .namespace)) }}
-{{- $faults = append $faults (printf "database.operator.namespace: %q is not a namespace; write a-z, 0-9 and -, or nothing for that of the release" .namespace) }}
+{{- $faults = append $faults (printf "database.operator.namespace: %q is not a namespace; write a-z, 0-9 and -, or \"\" for that of the release" .namespace) }}
 {{- end }}
 {{- if not (regexMatch "^[a-zA-Z_][a-zA-Z0-9_-]*$" .name) }}
 {{- $faults = append $faults (printf "database.operator.name: %q is not the name of a database; write letters, digits, _ and -" .name) }}
@@ -167,10 +167,10 @@ Types, names and choices are in values.schema.json.
 {{- $faults = append $faults (printf "database.external.name: %q is not the name of a database; write letters, digits, _ and -" .name) }}
 {{- end }}
 {{- if not .secret }}
-{{- $faults = append $faults "database.external.secret: is empty; name a Secret with the keys username and password" }}
+{{- $faults = append $faults "database.external.secret: is empty; write the name of a Secret with the keys username and password" }}
 {{- end }}
 {{- if not .networks }}
-{{- $faults = append $faults "database.external.networks: is empty, so the login would not reach it; name the server's network, as 192.0.2.54/32" }}
+{{- $faults = append $faults "database.external.networks: is empty, so the login would not reach it; write the server's network, as 192.0.2.54/32" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -178,14 +178,14 @@ Types, names and choices are in values.schema.json.
 {{- with .Values.monitoring }}
 {{- if and $.Values.api.enabled .enabled }}
 {{- if not (regexMatch "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" .namespace) }}
-{{- $faults = append $faults (printf "monitoring.namespace: %q is not a namespace; write that in which Prometheus runs" .namespace) }}
+{{- $faults = append $faults (printf "monitoring.namespace: %q is not a namespace; write that of Prometheus" .namespace) }}
 {{- end }}
 {{- if not (regexMatch "^([0-9]+(ms|s|m|h))+$" .interval) }}
-{{- $faults = append $faults (printf "monitoring.interval: %q is not a time; write it as 30s" .interval) }}
+{{- $faults = append $faults (printf "monitoring.interval: %q is not a duration; write it as 30s" .interval) }}
 {{- end }}
 {{- range $key, $_ := .labels }}
 {{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh)/" $key }}
-{{- $faults = append $faults (printf "monitoring.labels: %s is written by the chart; take the label that your Prometheus looks for, as in {release: prometheus}" $key) }}
+{{- $faults = append $faults (printf "monitoring.labels: %s is set by the chart; write the label that Prometheus selects, as in {release: prometheus}" $key) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -196,12 +196,12 @@ Types, names and choices are in values.schema.json.
 {{- $deployments = append $deployments (dict "value" "api.replicas" "deployment" (include "site.api" .) "replicas" .Values.api.replicas "autoscaled" 0) }}
 {{- end }}
 {{- range $deployments }}
-{{- with include "site.handover" (set . "root" $) }}
+{{- with include "site.replicas.unowned" (set . "root" $) }}
 {{- $faults = append $faults . }}
 {{- end }}
 {{- end }}
 
 {{- if $faults }}
-{{- printf "\n\n%s\n\n%d fault(s) in the values; nothing was rendered\n" (join "\n" $faults) (len $faults) | fail }}
+{{- printf "\n\n%s\n\n%d fault(s) in the values; nothing is rendered\n" (join "\n" $faults) (len $faults) | fail }}
 {{- end }}
 {{- end }}
