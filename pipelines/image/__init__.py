@@ -1,6 +1,6 @@
-"""Pack what was built into OCI images, without a daemon and without privilege.
+"""Pack OCI images, reproducibly, without a daemon and without privileges.
 
-``base`` makes the two bases, rarely, with buildah; ``web`` puts the layers of a
-site on one of them. Layers, configuration and layout are written here, byte for
-byte the same on every machine.
+``base`` builds the two bases with buildah, rarely; ``web`` and ``api`` add layers
+to them. Layers, configuration and layout are written here: equal inputs give
+equal bytes on every machine.
 """

@@ -1,4 +1,4 @@
-"""Which bases images stand on: images/base/base.lock, one line a base.
+"""Read and write the pinned bases: images/base/base.lock, one line a base.
 
 Reads and writes that file. No network.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.core.errors import Fault, SourceError
 
 FILE = "images/base/base.lock"
-_HEADER = "# What the images stand on: name, digest, architecture, packages. Written by `make base`.\n"
+_HEADER = "# Pinned bases: name, digest, architecture, packages. Written by `make base`.\n"
 _LINE = re.compile(
     r"(?P<name>[a-z]+) (?P<digest>sha256:[0-9a-f]{64}) (?P<arch>[a-z0-9]+)(?P<packages>( \S+=\S+)+)"
 )
@@ -21,11 +21,11 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Base:
-    """A base that was pinned."""
+    """A pinned base."""
 
     name: str
     digest: str  # "sha256:…" of its manifest
-    arch: str  # as OCI writes it
+    arch: str  # OCI name: "amd64"
     packages: tuple[str, ...]  # "nginx=1.26.3-3", sorted
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Base:
 
 
 def read_base_lock(project: Path) -> dict[tuple[str, str], Base]:
-    """Return the pinned bases by name and architecture; raise SourceError with the line of every fault."""
+    """Return the pinned bases by name and architecture; raise SourceError for invalid lines."""
     file = project / FILE
     if not file.exists():
         return {}
@@ -43,7 +43,7 @@ def read_base_lock(project: Path) -> dict[tuple[str, str], Base]:
         if not line.strip() or line.startswith("#"):
             continue
         if not (row := _LINE.fullmatch(line)):
-            faults.append(Fault(FILE, number, "is not a pinned base", "write it anew with `make base`"))
+            faults.append(Fault(FILE, number, "is not a pinned base", "rewrite it by `make base`"))
             continue
         base = Base(row["name"], row["digest"], row["arch"], tuple(row["packages"].split()))
         if (base.name, base.arch) in bases:
@@ -55,7 +55,7 @@ def read_base_lock(project: Path) -> dict[tuple[str, str], Base]:
 
 
 def write_base_lock(project: Path, base: Base) -> None:
-    """Pin *base*, in place of the one of its name and architecture."""
+    """Pin *base*, in place of the base with its name and architecture."""
     bases = read_base_lock(project) | {(base.name, base.arch): base}
     lines = "".join(f"{bases[key]}\n" for key in sorted(bases))
     fresh = (project / FILE).with_suffix(".lock.new")

@@ -1,8 +1,8 @@
-"""Keep bases in the registry, and bring them back from there.
+"""Push bases to the registry, and pull them.
 
 Reads and writes the OCI layouts that it is given. Network: the registry.
 
-Not by skopeo: it follows a registry from https to http with its credentials
+Not by skopeo: it follows a redirect from https to http with its credentials
 (docs/decisions/0020).
 """
 
@@ -21,21 +21,21 @@ from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy
 
-_DEADLINE = 1200  # seconds for all of a base
+_DEADLINE = 1200  # seconds, for all of a base
 
 
 @dataclass(frozen=True, slots=True)
 class BaseRegistry:
-    """The registry of bases, and how to log in there."""
+    """The registry of bases, with its credentials."""
 
     registry: str  # "host/path"; "" for none
     login: Login | None = None
-    variables: str = ""  # what a user sets to log in, for messages
-    authority: Path | None = None  # certificates that are trusted besides the public ones
+    variables: str = ""  # environment variables of the credentials, for messages
+    authority: Path | None = None  # file with additional certificate authorities
 
 
 def push_base(layout: Path, base: Base, store: BaseRegistry) -> None:
-    """Copy *base* from *layout* to *store*, its digest kept; what is there already is not sent again."""
+    """Push *base* from *layout* to *store* with the same digest; skip blobs that exist."""
     with _registry(store, base.name, "pull,push") as registry:
         manifest, parts = oci_layout.layout_parts(layout)
         for digest in parts:
@@ -44,28 +44,28 @@ def push_base(layout: Path, base: Base, store: BaseRegistry) -> None:
         if not registry.put_manifest(base_tag(base), manifest):
             found = registry.manifest(base_tag(base))
             if found is None or found.digest != base.digest:
-                raise ToolError(f"{registry.place}:{base_tag(base)}: is another base there; remove that tag")
+                raise ToolError(f"{registry.place}:{base_tag(base)}: is another base; remove that tag")
 
 
 def pull_base(base: Base, store: BaseRegistry, folder: Path) -> None:
-    """Write *base* from *store* into *folder*, which is not there yet, as an OCI layout."""
+    """Pull *base* from *store* into the new directory *folder*, as an OCI layout."""
     with _registry(store, base.name, "pull") as registry:
         found = registry.manifest(base.digest)
         if found is None:
             raise ToolError(
-                f"{registry.place}: has no base {base.digest[:19]}; run `make bases` where it can be pushed,"
-                " or make it here: `make base`"
+                f"{registry.place}: has no base {base.digest[:19]}; push it by `make bases`,"
+                " or build it here by `make base`"
             )
         oci_layout.store_manifest(folder, found.data, registry.blob)
 
 
 def base_tag(base: Base) -> str:
-    """Return the tag of *base*: registries collect what has none."""
+    """Return the tag of *base*; registries delete manifests without a tag."""
     return f"{base.arch}-{base.digest.removeprefix('sha256:')[:12]}"
 
 
 @contextmanager
 def _registry(store: BaseRegistry, name: str, actions: str) -> Iterator[Registry]:
     with HttpClient(RetryPolicy(_DEADLINE), store.authority) as web:
-        place = f"{store.registry}/base-{name}"
-        yield Registry(web, place, store.login, store.variables, actions)
+        repository = f"{store.registry}/base-{name}"
+        yield Registry(web, repository, store.login, store.variables, actions)

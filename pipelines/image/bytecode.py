@@ -1,12 +1,11 @@
-"""Compile Python with the Python of the base, so that a container need not at each start.
+"""Compile an image's Python code with the Python of its base, once, instead of at each start.
 
-Reads the layers of a base. Writes a folder in out/ while it runs. Starts the
-base's own Python, from a folder, without a container. No network.
+Reads the layers of a base. Writes a temporary directory in out/. Starts the base's
+Python from that directory, without a container. No network.
 
-Bytecode differs from version to version of Python. That of the base is pinned by
-its digest, so its bytecode is the same whoever packs the image; it is started
-by the base's own loader, which needs no privilege, but Linux and a processor
-of the base's kind.
+Bytecode depends on Python's version. The base is pinned by digest, so the bytecode
+is equal on every machine. The base's own dynamic loader starts its Python: that
+needs no privileges, but Linux on the base's architecture.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _TIMEOUT = 300  # seconds
 def with_bytecode(
     project: Path, base_image: oci_layout.OciImage, machine: str, layers: Mapping[str, Sequence[File]]
 ) -> dict[str, list[File]]:
-    """Return *layers*, each with the bytecode of its files; each is compiled on its own.
+    """Return *layers*, each with the bytecode of its files.
 
-    The bytecode is never compared with its source (PEP 552, unchecked): neither
-    can change in an image. *machine* is the architecture as Linux names it.
+    Python does not compare the bytecode with its source (PEP 552, unchecked hash):
+    an image is immutable. *machine* is the architecture as Linux names it.
     """
     if (sys.platform, platform.machine()) != ("linux", machine):
         raise PipelineError(
-            f"image api: the Python of the base compiles what is packed, and needs Linux on {machine}; "
+            f"image api: compiling with the Python of the base requires Linux on {machine}; "
             "pack it on such a machine"
         )
     with staging_directory(project / "out", "compile") as staging:
@@ -46,33 +45,33 @@ def with_bytecode(
 
 
 def _unpack_python(base_image: oci_layout.OciImage, folder: Path) -> list[str | Path]:
-    """Write the base's Python below *folder*; return the words that start it."""
+    """Unpack the base's Python into *folder*; return its command line."""
     for one in base_image.layers:
         _write_files((file for file in layer.unpack_files(one.data) if file.path.startswith("usr/")), folder)
     (loader,) = folder.glob("usr/lib/*/ld-linux-*.so.*")
-    # Without site and without this folder: nothing of this machine is loaded.
+    # -S -P: no site-packages and no current directory, so nothing of this machine is imported.
     return [loader, "--library-path", loader.parent, folder / "usr/bin/python3", "-S", "-P"]
 
 
 def _compile(python: list[str | Path], files: Sequence[File], folder: Path) -> list[File]:
     _write_files((file for file in files if file.path.endswith(".py")), folder)
-    words: list[str | Path] = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    # The names in tracebacks are those of the image.
-    words += ["-s", folder, "-p", "/", folder]
+    options: list[str | Path] = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    # Paths in tracebacks are those of the image.
+    options += ["-s", folder, "-p", "/", folder]
     env = {"PYTHONHOME": str(folder.parent / "base/usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
-    shell.run_program([*python, *words], timeout=_TIMEOUT, env=env, clean_env=True)
+    shell.run_program([*python, *options], timeout=_TIMEOUT, env=env, clean_env=True)
     found = sorted(folder.rglob("__pycache__/*.pyc"))
     return [File(one.relative_to(folder).as_posix(), one.read_bytes()) for one in found]
 
 
 def _write_files(files: Iterable[File], folder: Path) -> None:
     for file in files:
-        place = folder / file.path
-        if file.folder or file.link.startswith("/"):  # such a link would lead out of the folder
+        path = folder / file.path
+        if file.folder or file.link.startswith("/"):  # an absolute link leads out of *folder*
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if file.link:
-            place.symlink_to(file.link)
+            path.symlink_to(file.link)
         else:
-            place.write_bytes(file.data)
-            place.chmod(file.mode)
+            path.write_bytes(file.data)
+            path.chmod(file.mode)

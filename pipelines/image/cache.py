@@ -1,9 +1,9 @@
-"""Take the image that lies in out/ again, when it was made of the same inputs by the same program.
+"""Cache: reuse the image in out/ where its inputs and the code that packs it are unchanged.
 
-Reads out/images/, the record and the bill beside them. Writes out/images/<name>.made. No network.
+Reads out/images/, its record and SBOM. Writes out/images/<name>.key. No network.
 
-Packing is equal bytes for equal inputs, so this saves time and nothing else:
-every blob is held against its digest before it is taken again.
+Packing is reproducible, so the cache saves time only. A cached image counts only if
+every blob matches its digest.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _PIPELINES = Path(__file__).resolve().parent.parent
 _PACKAGES = ("core", "image", "tools")  # whose code decides the bytes of an image
 
 
-def cache_key(words: Iterable[str], files: Iterable[File]) -> str:
-    """Return the digest of *words* and *files*, and of the program that packs them."""
+def cache_key(inputs: Iterable[str], files: Iterable[File]) -> str:
+    """Return the digest of *inputs*, *files* and the code that packs them."""
     program = [path for name in _PACKAGES for path in sorted((_PIPELINES / name).glob("*.py"))]
-    parts: list[bytes | str] = [sys.version, version("deflate"), *words]
+    parts: list[bytes | str] = [sys.version, version("deflate"), *inputs]
     for file in files:
         parts += [file.path, file.data]
     total = hashlib.sha256()
     for part in (*parts, *(path.read_bytes() for path in program)):
         data = part.encode() if isinstance(part, str) else part
-        total.update(len(data).to_bytes(8, "big") + data)  # each with its length, so that borders count
+        total.update(len(data).to_bytes(8, "big") + data)  # length-prefixed, so that boundaries count
     return total.hexdigest()
 
 
 def find_cached(out: Path, name: str, key: str) -> ImageResult | None:
-    """Return the record of the image *name* when it is the one of *key* and whole, else None."""
+    """Return the record of the image *name* if it has *key* and is complete, else None."""
     with suppress(PipelineError, OSError):
         record = results.read_image(out / f"image-{name}.json")
         if (
@@ -52,15 +52,15 @@ def find_cached(out: Path, name: str, key: str) -> ImageResult | None:
 
 
 def store_cached(out: Path, name: str, key: str, record: ImageResult) -> ImageResult:
-    """Note that *record* is the image of *key*; return it."""
+    """Write that *record* is the image with *key*; return *record*."""
     _key_file(out, name).write_text(_key_line(key, record), "utf-8")
     return record
 
 
 def _key_file(out: Path, name: str) -> Path:
-    return out / "images" / f"{name}.made"
+    return out / "images" / f"{name}.key"
 
 
 def _key_line(key: str, record: ImageResult) -> str:
-    # The whole record: one that was changed by hand, or is of another image, does not fit.
+    # With the digest of the record: an edited record, or that of another image, does not match.
     return f"{key} {sha256(results.to_json(record).encode())}\n"

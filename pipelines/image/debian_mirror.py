@@ -1,4 +1,4 @@
-"""Find Debian's mirror that this machine uses, for the base that debootstrap makes.
+"""Find the Debian mirror of this machine, for the bases.
 
 Reads apt's configuration (sources.list(5), apt.conf(5)). Starts apt-config. No
 writes, no network.
@@ -17,7 +17,7 @@ from pipelines.tools import shell
 
 VARIABLE = "SITE_DEBIAN_MIRROR"
 APT = Path("/etc/apt")
-# Codenames and classes of Debian's releases, so that no mirror of another distribution is taken.
+# Codenames and classes of Debian's releases: excludes the mirrors of other distributions.
 _SUITE = re.compile(
     r"(?:bookworm|trixie|forky|duke|sid|(?:old)*stable|testing|unstable)(?P<kind>|-updates|[-/]security|/updates)/?"
 )
@@ -27,23 +27,23 @@ _PROXY = re.compile(r'^Acquire::(https?)::Proxy "([^"]+)";$', re.M)
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """Where Debian's packages come from."""
+    """A mirror of Debian's packages."""
 
     main: str  # "http://deb.debian.org/debian"
     security: str  # of the security updates: "http://deb.debian.org/debian-security"
 
 
 def find_mirror(setting: str, apt: Path = APT) -> Mirror:
-    """Return the mirror that *setting* names, as "MAIN" or "MAIN SECURITY", else the one of *apt*.
+    """Return the mirror of *setting* ("MAIN" or "MAIN SECURITY"), else that of the configuration *apt*.
 
-    Security updates come from MAIN with "-security" behind it where nothing names
-    another address: mirrors of Debian lie like that. Raises PipelineError.
+    SECURITY defaults to MAIN with the suffix "-security", as mirrors of Debian are
+    laid out. Raises PipelineError for an invalid setting, or where none is found.
     """
-    words = setting.split()
-    if words:
-        if len(words) > 2 or not all(_is_mirror_url(word) for word in words):
-            raise PipelineError(f"{VARIABLE}: is not a mirror; write http://HOST/debian, or two of them")
-        return _mirror(words[0], words[1] if len(words) == 2 else "")
+    urls = setting.split()
+    if urls:
+        if len(urls) > 2 or not all(_is_mirror_url(url) for url in urls):
+            raise PipelineError(f"{VARIABLE}: is not a mirror; write http://HOST/debian, or two such URLs")
+        return _mirror(urls[0], urls[1] if len(urls) == 2 else "")
     main = security = ""
     for address, suite in _entries(apt):
         kind = _SUITE.fullmatch(suite)
@@ -55,13 +55,13 @@ def find_mirror(setting: str, apt: Path = APT) -> Mirror:
             main = main or address
     if not main:
         raise PipelineError(
-            f"{apt}: names no mirror of Debian over http; set {VARIABLE}, as http://HOST/debian"
+            f"{apt}: has no Debian mirror with http or https; set {VARIABLE}, as http://HOST/debian"
         )
     return _mirror(main, security)
 
 
 def apt_proxies() -> dict[str, str]:
-    """Return the variables with which other programs take the proxies that apt takes."""
+    """Return apt's proxies as environment variables for other programs."""
     if not shell.find_program("apt-config"):
         return {}
     try:
@@ -73,7 +73,7 @@ def apt_proxies() -> dict[str, str]:
 
 
 def apt_sources(mirror: Mirror) -> str:
-    """Return a file of sources (deb822) for trixie, its updates and its security updates."""
+    """Return apt sources (deb822) for trixie, its updates and its security updates."""
     keys = "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     return (
         f"Types: deb\nURIs: {mirror.main}\nSuites: trixie trixie-updates\n{keys}\n"
@@ -91,13 +91,13 @@ def _is_mirror_url(text: str) -> bool:
         parts = urlsplit(text)
         if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\[\]]", text):
             return False
-        return parts.username is None  # debootstrap would show a password among its arguments
+        return parts.username is None  # `ps` would show a password among debootstrap's arguments
     except ValueError:
         return False
 
 
 def _entries(apt: Path) -> Iterator[tuple[str, str]]:
-    """Yield address and suite of every enabled source of packages, in the order in which apt reads them."""
+    """Yield URL and suite of every enabled package source, in apt's order."""
     lists = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
     for file in lists:
         try:

@@ -1,8 +1,8 @@
-"""Layers of images: archives whose bytes depend on names and contents alone.
+"""Make image layers: tar archives whose bytes depend on names, modes and contents only.
 
 No reads, no writes, no network. An archive is a sorted USTAR with user and
-group 0, the modes that it is given and times made of the content; a name that
-does not fit USTAR gets a pax header, which holds nothing but the name.
+group 0 and mtimes derived from the content. A name that does not fit USTAR gets
+a pax header, which holds the name only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLOCK, _RECORD = 512, 10240  # bytes, of tar
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One thing in a layer: a file, a folder, or a link to *link*."""
+    """An entry of a layer: a file, a directory, or a link to *link*."""
 
     path: str  # from the root of the image, without a slash at either end
     data: bytes = b""
@@ -35,23 +35,23 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer as it lies in an image."""
+    """A layer of an image."""
 
-    name: str  # what it holds, for people: "pages"
+    name: str  # for people: "pages"
     digest: str  # "sha256:…" of the compressed bytes
     diff_id: str  # "sha256:…" of the archive
     data: bytes  # compressed
 
     @property
     def size(self) -> int:
-        """Return how many bytes are transferred for it."""
+        """Return the size of its compressed bytes."""
         return len(self.data)
 
 
 def make_layer(name: str, files: Iterable[File], level: int = 6) -> Layer:
-    """Return *files*, and the folders above them, as a layer compressed with *level* (1 to 12).
+    """Return *files* and their parent directories as a layer, compressed with *level* (1 to 12).
 
-    Raises SourceError for names that mean something else in an image.
+    Raises SourceError for names of whiteouts.
     """
     archive = pack_files(files)
     data = gzip.gzip_bytes(archive, level)
@@ -64,7 +64,7 @@ def sha256(data: bytes) -> str:
 
 
 def pack_files(files: Iterable[File]) -> bytes:
-    """Return *files*, and the folders above them, as a tar archive."""
+    """Return *files* and their parent directories as a tar archive."""
     every = _with_parents(files)
     _refuse_whiteouts(every)
     parts: list[bytes] = []
@@ -78,10 +78,10 @@ def pack_files(files: Iterable[File]) -> bytes:
 
 
 def unpack_files(archive: bytes) -> list[File]:
-    """Return what is in a tar *archive*, compressed or not; times and owners are let go.
+    """Return the entries of a tar *archive*, compressed or not, without times and owners.
 
-    Files become 0644 or, where anyone may run them, 0755; folders 0755, or 1777
-    where everyone may write: another umask makes no other archive.
+    Modes are normalized, so that the umask does not matter: files 0644, or 0755 if
+    executable; directories 0755, or 1777 if writable by all.
     """
     found: list[File] = []
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -98,7 +98,7 @@ def unpack_files(archive: bytes) -> list[File]:
                 data = stream.read() if stream else b""
                 found.append(File(path, data, 0o755 if info.mode & 0o111 else 0o644))
             else:
-                fault = Fault(path, 0, "is no file, folder or link", "leave it out of the base")
+                fault = Fault(path, 0, "is not a file, directory or link", "remove it from the base")
                 raise SourceError([fault])
     return found
 
@@ -113,7 +113,7 @@ def _with_parents(files: Iterable[File]) -> dict[str, File]:
 
 
 def _refuse_whiteouts(every: dict[str, File]) -> None:
-    """Refuse names that a runtime takes for the removal of another file (OCI image-spec, layer.md)."""
+    """Refuse whiteouts, which delete a file of a lower layer (OCI image-spec, layer.md)."""
     faults = [
         Fault(path, 0, "has a name that deletes a file of a lower layer", "do not begin it with .wh.")
         for path in every
@@ -133,5 +133,5 @@ def _tar_header(file: File) -> bytes:
         info.type, info.linkname, info.mtime = tarfile.SYMTYPE, file.link, digests.EPOCH
     try:
         return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
-    except ValueError:  # too long for it
+    except ValueError:  # too long for USTAR
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")

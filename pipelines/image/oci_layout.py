@@ -21,7 +21,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}
-CREATED = "2001-09-09T01:46:40Z"  # no clock: the epoch of the times of files
+CREATED = "2001-09-09T01:46:40Z"  # fixed, for reproducible bytes: core.digests.EPOCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class OciImage:
 
     @property
     def size(self) -> int:
-        """Return how many bytes its layers take to transfer."""
+        """Return the compressed size of all layers."""
         return sum(layer.size for layer in self.layers)
 
 
 def write_layout(
     folder: Path, settings: Mapping[str, Any], platform: Mapping[str, str], layers: Sequence[Layer]
 ) -> OciImage:
-    """Write an image of *layers* into *folder*, which is new or empty, and return it.
+    """Write an image of *layers* into the new or empty *folder*; return it.
 
     *settings* is the part "config" of the configuration (User, Entrypoint …),
     *platform* has "os" and "architecture".
@@ -69,8 +69,8 @@ def write_layout(
 
 
 def read_layout(folder: Path) -> OciImage:
-    """Read the image in *folder*; raise PipelineError when there is none or a part is not what it says."""
-    place = "/".join(folder.parts[-3:])
+    """Read the image in *folder*; raise PipelineError where it is incomplete or a blob was changed."""
+    name = "/".join(folder.parts[-3:])
     try:
         index = json.loads((folder / "index.json").read_bytes())
         (descriptor,) = index["manifests"]
@@ -86,14 +86,14 @@ def read_layout(folder: Path) -> OciImage:
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         missing = Path(error.filename).name
-        raise PipelineError(f"{place}: no whole image, {missing} is missing; make it anew") from None
+        raise PipelineError(f"{name}: an incomplete image: {missing} is missing; pack it again") from None
     except (ValueError, KeyError, TypeError):
-        raise PipelineError(f"{place}: not an OCI layout of one image; make it anew") from None
+        raise PipelineError(f"{name}: not an OCI layout of one image; pack it again") from None
     return OciImage(descriptor["digest"], config, layers)
 
 
 def layout_parts(folder: Path) -> tuple[bytes, list[str]]:
-    """Return the manifest of the image in *folder*, and the digests of the blobs that it names."""
+    """Return the manifest of the image in *folder*, and the digests of its blobs."""
     index = json.loads((folder / "index.json").read_bytes())
     (descriptor,) = index["manifests"]
     data = _read_blob(folder, descriptor)
@@ -102,34 +102,36 @@ def layout_parts(folder: Path) -> tuple[bytes, list[str]]:
 
 
 def store_manifest(folder: Path, manifest: bytes, blob: Callable[[str], bytes]) -> None:
-    """Write the image of *manifest* into *folder*, which is new; *blob* returns what a digest names."""
+    """Write the image of *manifest* into the new *folder*; *blob* returns the bytes of a digest."""
     try:
-        said = json.loads(manifest)
-        digests = [str(row["digest"]) for row in (said["config"], *said["layers"])]
+        document = json.loads(manifest)
+        digests = [str(row["digest"]) for row in (document["config"], *document["layers"])]
     except (ValueError, KeyError, TypeError):
-        raise PipelineError(f"{folder.name}: its manifest is not of an OCI image") from None
+        raise PipelineError(f"{folder.name}: not a manifest of an OCI image") from None
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     for digest in dict.fromkeys(digests):
         data = blob(digest)
         if sha256(data) != digest:
-            raise PipelineError(f"{folder.name}: blob {digest[:19]} has other bytes than its name says")
+            raise PipelineError(f"{folder.name}: blob {digest[:19]} does not match its digest")
         (blobs / digest.removeprefix("sha256:")).write_bytes(data)
     index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [_write_blob(blobs, MANIFEST, manifest)]}
     (folder / "index.json").write_bytes(_canonical_json(index))
     (folder / "oci-layout").write_bytes(_canonical_json(_LAYOUT))
 
 
-def publish_layout(stage: Path, place: Path) -> None:
-    """Let the finished layout *stage* take the place of *place*, which is never half written."""
-    recover_exchange(place)
-    if not place.exists():
-        os.rename(stage, place)
+def publish_layout(staged: Path, target: Path) -> None:
+    """Replace *target* by the complete layout *staged*, atomically."""
+    recover_exchange(target)
+    if not target.exists():
+        os.rename(staged, target)
         return
-    fresh = place.with_name(f".{place.name}.fresh")  # in one folder: not every file system can do more
+    fresh = target.with_name(
+        f".{target.name}.fresh"
+    )  # a sibling: some file systems cannot exchange across directories
     shutil.rmtree(fresh, ignore_errors=True)
-    os.rename(stage, fresh)
-    exchange(fresh, place)
+    os.rename(staged, fresh)
+    exchange(fresh, target)
     shutil.rmtree(fresh)
 
 
@@ -137,9 +139,7 @@ def _read_blob(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
     digest = str(descriptor["digest"])
     data = (folder / "blobs" / digest.replace(":", "/")).read_bytes()
     if sha256(data) != digest:
-        raise PipelineError(
-            f"{folder.name}: blob {digest[:19]} has other bytes than its name says; make it anew"
-        )
+        raise PipelineError(f"{folder.name}: blob {digest[:19]} does not match its digest; pack it again")
     return data
 
 

@@ -1,4 +1,4 @@
-"""Put layers on a base and leave the image, its bill of materials and its record in out/.
+"""Pack layers on a base: write the image, its SBOM and its record into out/.
 
 Writes out/images/<name>/ (an OCI layout), out/images/<name>.cdx.json and
 out/image-<name>.json. No network.
@@ -23,30 +23,30 @@ from pipelines.image.staging import staging_directory
 
 @dataclass(frozen=True, slots=True)
 class ImageContent:
-    """What an image holds above its base."""
+    """The content of an image above its base."""
 
-    upper: Mapping[str, Sequence[File]]  # by the name of the layer, the lowest first
-    description: str  # for people who look at the image
-    site: str = ""  # SiteResult.digest, of an image that holds one
-    packages: Sequence[sbom.PythonPackage] = ()  # what is not Debian's
+    layers: Mapping[str, Sequence[File]]  # by name, the lowest first
+    description: str  # for people
+    site: str = ""  # SiteResult.digest of a web image
+    packages: Sequence[sbom.PythonPackage] = ()  # besides Debian's
 
 
 def platform(image: oci_layout.OciImage) -> dict[str, str]:
-    """Return what *image* runs on, as its manifest says it."""
+    """Return architecture and operating system of *image*."""
     return {name: str(image.config[name]) for name in ("architecture", "os")}
 
 
 def pack_image(
     project: Path, name: str, site: SiteConfig, base_image: oci_layout.OciImage, content: ImageContent
 ) -> ImageResult:
-    """Write *content* on *foundation* as the image *name*; equal inputs give equal bytes."""
+    """Pack *content* on *base_image* as the image *name*; equal inputs give equal bytes."""
     out = project / "out"
-    record, bill = out / f"image-{name}.json", out / "images" / f"{name}.cdx.json"
-    layers = [*base_image.layers, *(make_layer(one, files) for one, files in content.upper.items())]
+    record, sbom_file = out / f"image-{name}.json", out / "images" / f"{name}.cdx.json"
+    layers = [*base_image.layers, *(make_layer(one, files) for one, files in content.layers.items())]
     with staging_directory(out, name) as folder:
         settings = _image_settings(name, site, base_image, content)
         image = oci_layout.write_layout(folder / name, settings, platform(base_image), layers)
-        document = _sbom(name, site, base_image, content, record, bill)
+        document = _sbom(name, site, base_image, content, record, sbom_file)
         result = ImageResult(
             name=name,
             digest=image.digest,
@@ -57,10 +57,10 @@ def pack_image(
             bill=sha256(document),
             layers=tuple(LayerResult(one.name, one.digest, one.diff_id, one.size) for one in image.layers),
         )
-        bill.parent.mkdir(exist_ok=True)
-        # In this order, a kill leaves no record rather than one of another image.
+        sbom_file.parent.mkdir(exist_ok=True)
+        # In this order a kill leaves no record, instead of the record of another image.
         record.unlink(missing_ok=True)
-        _write_atomically(bill, document)
+        _write_atomically(sbom_file, document)
         oci_layout.publish_layout(folder / name, out / "images" / name)
         _write_atomically(record, results.to_json(result).encode())
     return result
@@ -69,7 +69,7 @@ def pack_image(
 def _image_settings(
     name: str, site: SiteConfig, base_image: oci_layout.OciImage, content: ImageContent
 ) -> dict[str, object]:
-    """Return how the image runs. No label tells version or commit: a rebuild would be another image."""
+    """Return the image's settings. No label has version or commit: each rebuild would change the digest."""
     labels = {
         "org.opencontainers.image.base.digest": base_image.digest,
         "org.opencontainers.image.description": content.description,
@@ -86,17 +86,17 @@ def _sbom(
     base_image: oci_layout.OciImage,
     content: ImageContent,
     record: Path,
-    bill: Path,
+    sbom_file: Path,
 ) -> bytes:
-    """Return the bill of materials: that of the last image, where it is of the same parts and untouched."""
-    last = None
+    """Return the SBOM: the previous one, where its inputs are equal and its bytes unchanged."""
+    previous = None
     with suppress(PipelineError, OSError):
-        data = bill.read_bytes()
+        data = sbom_file.read_bytes()
         if sha256(data) == results.read_image(record).bill:
-            last = data
+            previous = data
     files = (file for one in base_image.layers for file in unpack_files(one.data))
     arch = platform(base_image)["architecture"]
-    return sbom.cyclonedx(f"{site.name} {name}", base_image.digest, arch, files, last, content.packages)
+    return sbom.cyclonedx(f"{site.name} {name}", base_image.digest, arch, files, previous, content.packages)
 
 
 def _write_atomically(file: Path, data: bytes) -> None:

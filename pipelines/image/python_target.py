@@ -1,4 +1,4 @@
-"""What packages of Python must be made for: the Python and the C library of a base.
+"""Select wheels for the Python and the C library of a base.
 
 No reads, no writes, no network.
 """
@@ -14,17 +14,17 @@ from pipelines.core.errors import PipelineError
 from pipelines.image.base_lock import Base
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # as OCI and as Linux name them
-# Names of before PEP 600, which wheels of amd64 still carry, by the C library that they mean.
+# Platform names from before PEP 600, which wheels for amd64 still have, by their glibc.
 _LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
 @dataclass(frozen=True, slots=True)
 class PythonTarget:
-    """The Python that the wheels are for."""
+    """The Python of a base."""
 
-    arch: str  # as OCI writes it
+    arch: str  # OCI name: "amd64"
     python: str  # "3.13.5"
-    glibc: int  # of the C library 2.41: 41
+    glibc: int  # 41 for glibc 2.41
 
     @property
     def machine(self) -> str:
@@ -39,12 +39,12 @@ class PythonTarget:
 
     @property
     def abi(self) -> str:
-        """Return the name of its binary interface: cp313."""
+        """Return the tag of its ABI: cp313."""
         return "cp{}{}".format(*self.minor)
 
     @property
     def platforms(self) -> list[str]:
-        """Return what binary wheels may be made for, the newest first (PEP 600)."""
+        """Return the platform tags of compatible wheels, the newest first (PEP 600)."""
         found = []
         for glibc in range(self.glibc, 4, -1):
             found.append(f"manylinux_2_{glibc}_{self.machine}")
@@ -54,7 +54,7 @@ class PythonTarget:
 
     @property
     def tags(self) -> dict[Tag, int]:
-        """Return the tags of wheels that run there, each with its rank; 0 is the best."""
+        """Return the tags of compatible wheels, each with its rank; 0 is the best."""
         every = [
             *cpython_tags(self.minor, [self.abi], self.platforms),
             *compatible_tags(self.minor, self.abi, self.platforms),
@@ -63,7 +63,7 @@ class PythonTarget:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what markers are judged by, whole: what is left out would be taken from this machine."""
+        """Return the complete marker environment; `packaging` takes a missing key from this machine."""
         return {
             "implementation_name": "cpython",
             "implementation_version": self.python,
@@ -83,10 +83,10 @@ class PythonTarget:
 
 
 def target_of(base: Base) -> PythonTarget:
-    """Return the target that *base* is; raise PipelineError when it has no Python."""
+    """Return the Python of *base*; raise PipelineError where it has none."""
     text = " ".join(base.packages)
     python = re.search(r"\blibpython3\.\d+-stdlib=(\d+\.\d+\.\d+)", text)
     glibc = re.search(r"\blibc6=2\.(\d+)", text)
     if not python or not glibc or base.arch not in _MACHINES:
-        raise PipelineError(f"images/base/base.lock: {base.name} names no Python; run `make base`")
+        raise PipelineError(f"images/base/base.lock: {base.name} has no Python; run `make base`")
     return PythonTarget(base.arch, python[1], int(glibc[1]))

@@ -1,6 +1,6 @@
-"""Say what an image is made of: a CycloneDX document, by debsbom from Debian's records and by us from wheels.
+"""Make the SBOM of an image in CycloneDX: Debian packages by debsbom, Python packages from their wheels.
 
-Starts debsbom. Writes nothing but a temporary folder. No network.
+Starts debsbom. Writes a temporary directory. No network.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _DEBIAN_RECORDS = ("var/lib/dpkg/status", "etc/os-release")
 
 @dataclass(frozen=True, slots=True, order=True)
 class PythonPackage:
-    """A package of Python that is in an image."""
+    """A Python package in an image."""
 
-    name: str  # as PyPI writes it, in its plain form: "psycopg-binary"
+    name: str  # normalized, as on PyPI: "psycopg-binary"
     version: str
     sha256: str  # of the wheel, hex
 
     @property
     def purl(self) -> str:
-        """Return its address among all packages (package-url, type pypi)."""
+        """Return its package URL (purl, type pypi)."""
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
@@ -40,31 +40,31 @@ def cyclonedx(
     digest: str,
     arch: str,
     files: Iterable[File],
-    last: bytes | None,
+    previous: bytes | None,
     packages: Sequence[PythonPackage] = (),
 ) -> bytes:
-    """Return the document for an image *name* of *packages* and of Debian's, whose records are among *files*.
+    """Return the SBOM of the image *name*: *packages*, and Debian's, whose records are among *files*.
 
-    Equal inputs give equal bytes: its time is fixed, and its number is made of
-    what it depends on. So *last*, the document of the last time, is returned
-    where it has the right number: debsbom takes longer than all the rest.
+    Equal inputs give equal bytes: the time is fixed, and the serial number is
+    derived from the inputs. *previous*, the last SBOM, is returned where it has that
+    serial number: debsbom takes longer than the rest of the packing.
     """
     wheels = "".join(f" {one.purl} {one.sha256}" for one in sorted(packages))
-    about = f"{name} {digest} {arch} debsbom {version('debsbom')}{wheels}"
-    number = str(uuid.uuid5(uuid.NAMESPACE_OID, about))
-    if last is not None and f'"urn:uuid:{number}"'.encode() in last:
-        return last
+    inputs = f"{name} {digest} {arch} debsbom {version('debsbom')}{wheels}"
+    serial = str(uuid.uuid5(uuid.NAMESPACE_OID, inputs))
+    if previous is not None and f'"urn:uuid:{serial}"'.encode() in previous:
+        return previous
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             if file.path in _DEBIAN_RECORDS:
-                place = Path(folder, file.path)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(file.data)
+                path = Path(folder, file.path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(file.data)
         document = shell.run_program(
             [
                 *(Path(sys.executable).with_name("debsbom"), "generate", "--root", folder, "--out", "-"),
                 *("--sbom-type", "cdx", "--distro-name", name, "--distro-arch", arch),
-                *("--timestamp", CREATED, "--cdx-serialnumber", number),
+                *("--timestamp", CREATED, "--cdx-serialnumber", serial),
             ],
             timeout=120,
         )
@@ -72,7 +72,7 @@ def cyclonedx(
 
 
 def _with_packages(document: bytes, packages: Sequence[PythonPackage]) -> bytes:
-    """Return *document* with *packages* among its components: the image depends on each of them."""
+    """Return *document* with *packages* as components that the image depends on."""
     whole = json.loads(document)
     root = whole["metadata"]["component"]["bom-ref"]
     whole["components"] += [

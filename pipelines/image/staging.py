@@ -1,6 +1,6 @@
-"""A folder to build an image in, which leaves no trace.
+"""Staging directory for building an image, removed at the end.
 
-Writes out/.<name>-<random>/ while the block lasts, and the lock out/.<name>.lock.
+Writes out/.<name>-<random>/ during the block, and the lock out/.<name>.lock.
 No network.
 """
 
@@ -19,22 +19,22 @@ from pipelines.core.errors import PipelineError
 
 @contextmanager
 def staging_directory(out: Path, name: str) -> Iterator[Path]:
-    """Yield a new folder within *out*, to one process at a time; others wait.
+    """Yield a new directory in *out*, to one process at a time; others wait for the lock.
 
-    It goes with the block. What a killed process left is removed by the next.
-    Raises PipelineError where something cannot be written, in the block too.
+    It is removed after the block; leftovers of a killed process are removed by the
+    next. Raises PipelineError for any OSError, of the block, too.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _locked_directory(out, name) as folder:
             yield folder
     except OSError as error:
-        place = Path(error.filename or out)
-        if place.is_relative_to(out):  # without the folder of this block, whose name nobody gave
-            words = place.relative_to(out).parts
-            place = Path(out.name, *(word for word in words if not word.startswith(f".{name}-")))
-        text = f"cannot be written ({error.strerror}); make room, or remove what is in the way"
-        raise PipelineError(f"{place}: {text}") from error
+        path = Path(error.filename or out)
+        if path.is_relative_to(out):  # without the staging directory, whose name means nothing to users
+            parts = path.relative_to(out).parts
+            path = Path(out.name, *(part for part in parts if not part.startswith(f".{name}-")))
+        text = f"cannot be written ({error.strerror}); free disk space, or remove what is in the way"
+        raise PipelineError(f"{path}: {text}") from error
 
 
 @contextmanager
@@ -50,5 +50,5 @@ def _locked_directory(out: Path, name: str) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     finally:
-        fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough once a child has inherited it
+        fcntl.flock(lock, fcntl.LOCK_UN)  # closing does not unlock while a child process has the descriptor
         os.close(lock)

@@ -1,7 +1,7 @@
-"""Take a wheel apart into the files that it brings to an image.
+"""Unpack a wheel into the files of an image.
 
-No reads, no writes, no network: `installer` knows what a wheel is (PEP 427), and
-is given a place in memory.
+No reads, no writes, no network: `installer` (PEP 427) installs into a destination
+in memory.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pipelines.image.wheels import Wheel
 
 
 def unpack_wheel(wheel: Wheel, folder: str) -> list[File]:
-    """Return what *wheel* brings to *folder* of an image.
+    """Return the files of *wheel*, below *folder* of an image.
 
-    Without scripts, for which there is no shell, and without RECORD, which
-    would tell a pip that is not there what to remove.
+    Without scripts, since an image has no shell, and without RECORD, since it has
+    no pip.
     """
     archive = zipfile.ZipFile(io.BytesIO(wheel.data))
-    archive.filename = wheel.name  # the wheel's reader wants it
-    place = _MemoryDestination(folder)
-    install(WheelFile(archive), place, {})
-    return place.files
+    archive.filename = wheel.name  # WheelFile requires it
+    destination = _MemoryDestination(folder)
+    install(WheelFile(archive), destination, {})
+    return destination.files
 
 
 class _MemoryDestination(WheelDestination):
-    """Where `installer` puts a wheel: a list of files in memory."""
+    """A destination of `installer` that collects the files in memory."""
 
     def __init__(self, folder: str) -> None:
         self.folder, self.files = folder, list[File]()

@@ -240,9 +240,9 @@ def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
     text = (ROOT / "tests/data/site/site.toml").read_text("utf-8")
     write(tmp_path / "site.toml", text.replace("login    = true", "login    = false"))
     done = run_cli(tmp_path, "image", "api")
-    what = "site.toml: login = false, so there is no API to pack"
+    what = "site.toml: login = false: the site has no API to pack"
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: {what}; leave this step out, or set login = true\n"
+    assert done.stderr == f"error: {what}; skip this step, or set login = true\n"
 
 
 def test_the_result_is_for_people_or_for_machines(
@@ -281,7 +281,7 @@ def test_another_machine_is_told_what_it_lacks(
     one = copy_project(made, tmp_path)
     shutil.rmtree(one / "out/images")  # one that is packed is not compiled again
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    with pytest.raises(PipelineError, match="needs Linux on x86_64; pack it on such a machine"):
+    with pytest.raises(PipelineError, match="requires Linux on x86_64; pack it on such a machine"):
         pack(one)
 
 

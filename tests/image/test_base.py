@@ -60,9 +60,9 @@ def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         base_lock.read_base_lock(tmp_path)
     assert [str(fault) for fault in caught.value.faults] == [
-        "images/base/base.lock:3: is not a pinned base; write it anew with `make base`",
+        "images/base/base.lock:3: is not a pinned base; rewrite it by `make base`",
         "images/base/base.lock:5: pins web twice; remove one of the lines",
-        "images/base/base.lock:6: is not a pinned base; write it anew with `make base`",
+        "images/base/base.lock:6: is not a pinned base; rewrite it by `make base`",
     ]
 
 
@@ -106,7 +106,7 @@ def test_a_base_goes_to_the_registry_and_comes_back(project: Path, tmp_path: Pat
         assert found.digest == pinned.digest
         assert oci_layout.read_layout(base.base_directory(project, "web")).digest == pinned.digest
         base_lock.write_base_lock(project, Base("web", DIGEST, "amd64", pinned.packages))
-        with pytest.raises(ToolError, match=r"has no base sha256:ab.*or make it here: `make base`"):
+        with pytest.raises(ToolError, match=r"has no base sha256:ab.*or build it here by `make base`"):
             base.find_base(project, "web", writer)
     assert oci_layout.read_layout(base.base_directory(project, "web")).digest == pinned.digest  # as it was
     assert [path.name for path in (project / "out").iterdir() if path.is_dir()] == ["base"]
@@ -206,7 +206,7 @@ def test_without_registry_and_base_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"no base web for amd64; run `make base`"):
         base.find_base(tmp_path, "web", BaseRegistry(""))
     write(tmp_path / base_lock.FILE, f"{WEB}\n")
-    with pytest.raises(PipelineError, match=r"is not there, and site\.toml names no registry"):
+    with pytest.raises(PipelineError, match=r"no such base, and site\.toml names no registry"):
         base.find_base(tmp_path, "web", BaseRegistry(""))
 
 

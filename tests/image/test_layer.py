@@ -111,5 +111,5 @@ def test_devices_have_no_place_in_a_base() -> None:
         info = tarfile.TarInfo("dev/null")
         info.type = tarfile.CHRTYPE
         tar.addfile(info)
-    with pytest.raises(SourceError, match="dev/null: is no file, folder or link"):
+    with pytest.raises(SourceError, match="dev/null: is not a file, directory or link"):
         unpack_files(stream.getvalue())

@@ -101,7 +101,9 @@ def test_a_mirror_that_is_none_is_told(setting: str, tmp_path: Path) -> None:
 def test_without_a_mirror_the_setting_is_named(tmp_path: Path) -> None:
     """A machine without apt, or with another distribution's."""
     write(tmp_path / "sources.list", OTHERS)
-    with pytest.raises(PipelineError, match="names no mirror of Debian over http; set SITE_DEBIAN_MIRROR"):
+    with pytest.raises(
+        PipelineError, match="has no Debian mirror with http or https; set SITE_DEBIAN_MIRROR"
+    ):
         debian_mirror.find_mirror("", tmp_path)
 
 

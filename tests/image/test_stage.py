@@ -18,8 +18,8 @@ def test_what_cannot_be_written_is_named_from_out_on(tmp_path: Path, place: str,
     """Also where it is in the folder that goes again, whose name means nothing to anybody."""
     out = tmp_path / "out" / "out"
     write(out / "images", "a file in the way")
-    with pytest.raises(PipelineError) as fault, staging_directory(out, "web") as room:
-        (out / place if place else room / "blobs").rename(out / "there")
+    with pytest.raises(PipelineError) as fault, staging_directory(out, "web") as staging:
+        (out / place if place else staging / "blobs").rename(out / "there")
     assert str(fault.value).startswith(f"{named}: cannot be written (")
-    assert str(fault.value).endswith("); make room, or remove what is in the way")
+    assert str(fault.value).endswith("); free disk space, or remove what is in the way")
     assert [file.name for file in out.iterdir() if file.is_dir()] == []
