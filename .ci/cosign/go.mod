@@ -1,4 +1,4 @@
-// Verifies signatures in the tests, as Flux does. Pinned by go.sum; `make cosign` builds it.
+// Verifies signatures in the tests like Flux. Pinned by go.sum; built by `make cosign`.
 module drglitch/cosign
 
 go 1.26.0

@@ -1,9 +1,8 @@
-// Verify the signatures of one artifact in a registry by one public key, with cosign's own library and the calls
-// that Flux's source-controller makes: bundles where there are any, else the signatures under cosign's tag. Print
-// what was signed, one line each.
+// Verify the signatures of an artifact in a registry by a public key, with cosign's library and the calls of Flux's
+// source-controller: bundles if any, else the signatures under cosign's tag. Print each signed payload, one a line.
 //
-// The whole command of cosign compiles for six minutes of CPU, for the sake of clouds and logs that no test asks;
-// this takes under two. The registry's authority is named by SSL_CERT_FILE, its login lies in DOCKER_CONFIG.
+// cosign itself compiles for six minutes of CPU, mostly cloud and log clients that no test uses; this takes under two.
+// SSL_CERT_FILE has the registry's authority, DOCKER_CONFIG its credentials.
 package main
 
 import (
@@ -52,7 +51,7 @@ func verify(ctx context.Context, file, reference string) error {
 	}
 	options := cosign.CheckOpts{
 		SigVerifier:   verifier,
-		ClaimVerifier: cosign.SimpleClaimVerifier, // the payload names the digest that the reference leads to
+		ClaimVerifier: cosign.SimpleClaimVerifier, // the payload must have the digest of the reference
 		Offline:       true,
 		IgnoreTlog:    true,
 		RegistryClientOpts: []ociremote.Option{
@@ -60,7 +59,7 @@ func verify(ctx context.Context, file, reference string) error {
 		},
 	}
 	if bundles, _, err := cosign.GetBundles(ctx, ref, options.RegistryClientOpts); err == nil && len(bundles) > 0 {
-		return errors.New("it has bundles, which `pipelines publish` does not write")
+		return errors.New("the artifact has bundles, which `pipelines publish` does not write")
 	}
 	signatures, _, err := cosign.VerifyImageSignatures(ctx, ref, &options)
 	if err != nil {

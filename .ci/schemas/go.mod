@@ -1,4 +1,4 @@
-// The kinds of Flux 2.9.4 and of the postgres-operator that flux/ names. Pinned by go.sum; `make schemas` makes CRDs of them.
+// API types of Flux 2.9.4 and the postgres-operator in flux/. Pinned by go.sum; `make schemas` generates their CRDs.
 module drglitch/schemas
 
 go 1.26.0

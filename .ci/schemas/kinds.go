@@ -1,4 +1,4 @@
-// Package schemas names the kinds whose schemas the tests hold flux/ against.
+// Package schemas imports the API types whose CRDs validate flux/ in the tests.
 package schemas
 
 import (

@@ -1,4 +1,4 @@
-// Encrypts the Secrets of flux/secrets. Pinned by go.sum; `make sops` builds it.
+// Encrypts the Secrets of flux/secrets. Pinned by go.sum; built by `make sops`.
 module drglitch/sops
 
 go 1.26.0

@@ -56,7 +56,7 @@ INVALID: list[tuple[str, str, Any, str]] = [
     ("nodeport", "edge.trusted", ["192.0.2.7"],
      'edge.trusted: "192.0.2.7" is not a network; write it as 192.0.2.'),
     ("nodeport", "edge.nodeport.port", 80,
-     "edge.nodeport.port: 80 is not a port for nodes; write 30000 to 32767"),
+     "edge.nodeport.port: 80 is not a node port; write 30000 to 32767"),
     ("ingress", "edge.from", [],
      "edge.from: is empty, so the NetworkPolicy would block all traffic; write the"),
     ("httproute", "edge.httproute.parentRefs", [],
