@@ -121,7 +121,7 @@ def test_no_message_and_no_path_decides_which_jobs_run(
     assert run_by(repo, told | {"CI_COMMIT_MESSAGE": message}) == sorted(expected)
 
 
-def test_the_schedule_looks_for_what_changed_elsewhere(repo: Path) -> None:
+def test_the_schedule_runs_updates_and_link_checks(repo: Path) -> None:
     """Debian's updates and links to others; it publishes nothing."""
     found = run_by(repo, WEEKLY)
     assert {"bases", "links"} <= set(found)
@@ -139,7 +139,7 @@ def test_no_rule_reads_the_message_of_a_commit() -> None:
     assert "CI_COMMIT_DESCRIPTION" not in FILE.read_text()
 
 
-def test_a_check_of_the_default_branch_is_not_stopped_by_the_next_commit() -> None:
+def test_a_check_of_the_default_branch_is_not_cancelled_by_the_next_commit() -> None:
     for name in CHECKS:
         assert jobs()[name]["rules"] == [
             {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'},
@@ -171,7 +171,7 @@ def test_artifacts_are_for_members_of_the_project() -> None:
     assert all("expire_in" in one for one in kept.values())
 
 
-def test_what_has_credentials_is_scoped_and_not_stopped_halfway() -> None:
+def test_jobs_with_credentials_are_scoped_and_not_interruptible() -> None:
     """A job without an environment sees no variable that is scoped to one."""
     holders = {name for name, job in jobs().items() if "environment" in job}
     assert holders == {"bases", "plan", "publish", "rollout", "preview"}

@@ -99,7 +99,7 @@ def test_secrets_are_made_in_a_fresh_clone(checkout: Path) -> None:
     assert len(build_cluster(checkout, "production").parts["secrets"]) == len(secrets)
 
 
-def test_what_is_no_certificate_is_not_kept_as_one(checkout: Path) -> None:
+def test_an_invalid_certificate_is_refused(checkout: Path) -> None:
     """A private key would lie in a Secret that many may read."""
     key = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"
     for text in ("", "ca", key):
@@ -138,7 +138,7 @@ def test_the_kubeconfig_of_the_pipeline_is_made(checkout: Path) -> None:
     assert found["contexts"][0]["context"] == {"cluster": "site", "user": "status", "namespace": "site"}
 
 
-def test_the_field_is_handed_over_by_the_command_of_the_guide(tmp_path: Path) -> None:
+def test_the_command_of_the_guide_adds_an_owner_of_replicas(tmp_path: Path) -> None:
     """The real kubectl makes another owner of `replicas`; the release that leaves it out keeps the number."""
     (command, _) = blocks(chapter("Scale, and drain a node"), "sh")
     with api_server() as api:
@@ -187,7 +187,7 @@ def test_a_restore_ends_with_a_login_that_runs() -> None:
 
 
 @pytest.mark.parametrize(("name", "copy"), [("acid-copy", True), ("acid-site", False)])
-def test_the_operator_takes_what_is_restored(name: str, copy: bool) -> None:
+def test_the_restored_manifest_matches_the_schema(name: str, copy: bool) -> None:
     """The manifest that the chapter builds, by the schema of the operator's own kind."""
     (addition,) = blocks(chapter("Restore the database"), "yaml")
     body = json.loads(json.dumps(cluster("full", "production").the("postgresql", "acid-site")))

@@ -101,14 +101,14 @@ def test_every_kind_that_flux_renders_is_in_the_role(site: str, environment: str
         assert {(verb, group, resource) for verb in APPLIED} <= role()
 
 
-def test_no_kind_is_in_the_role_that_the_chart_has_not() -> None:
+def test_the_role_has_no_kind_that_is_not_in_the_chart() -> None:
     kinds = set().union(*(resources(objects(mode)) for mode in MODES))
     assert ALLOWED.keys() == kinds | {("", "secrets"), ("apps", "replicasets")}
 
 
 @pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(("first", "second"), [(mode, MODES[index - 1]) for index, mode in enumerate(MODES)])
-def test_all_that_the_real_helm_asks_for_is_allowed(first: str, second: str, tmp_path: Path) -> None:
+def test_every_request_of_the_real_helm_is_allowed(first: str, second: str, tmp_path: Path) -> None:
     """Install, change to another edge and database, test, roll back, uninstall: what is gone is deleted."""
     with api_server() as api:
         lifecycle(api, tmp_path, first, second)

@@ -36,7 +36,7 @@ def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -
         ("NetworkPolicy", "database", {"podSelectors": {}}, "podSelectors"),
     ],
 )
-def test_the_schemas_notice(kind: str, name: str, change: dict[str, object], said: str) -> None:
+def test_the_schemas_detect_errors(kind: str, name: str, change: dict[str, object], said: str) -> None:
     """A check that cannot fail proves nothing."""
     one = deepcopy(cluster("full", "production").the(kind, name))
     one["spec"] |= change
@@ -50,7 +50,7 @@ def test_a_kind_without_a_schema_is_a_fault() -> None:
     assert schemas.schema_errors(one)
 
 
-def test_the_operator_takes_its_values() -> None:
+def test_the_values_of_the_operator_match_its_chart() -> None:
     """Rendered by the real helm from the operator's own chart, of the version that the release pins.
 
     The operator selects the leader alone where `pdb_master_label_selector` is not false: a budget of one pod

@@ -35,7 +35,7 @@ def documents(file: Path) -> list[dict[str, Any]]:
 
 
 @ALL
-def test_every_kustomization_tells_its_lifecycle(site: str, environment: str) -> None:
+def test_every_kustomization_sets_its_lifecycle(site: str, environment: str) -> None:
     """What is left to a default changes with the next Flux."""
     wanted = {"interval", "retryInterval", "timeout", "prune", "wait", "sourceRef", "path"}
     for name, one in cluster(site, environment).kustomizations.items():
@@ -46,7 +46,7 @@ def test_every_kustomization_tells_its_lifecycle(site: str, environment: str) ->
 
 
 @ALL
-def test_everything_that_is_waited_for_exists_and_nothing_in_circles(site: str, environment: str) -> None:
+def test_every_dependency_exists_and_none_is_circular(site: str, environment: str) -> None:
     """Building it has shown that already: the order is made of dependsOn, and fails where there is none."""
     found = cluster(site, environment)
     assert list(found.parts) != []
@@ -99,7 +99,7 @@ def test_every_namespace_is_made_before_it_is_used(site: str, environment: str) 
 
 
 @ALL
-def test_every_namespace_says_what_its_pods_may(site: str, environment: str) -> None:
+def test_every_namespace_sets_pod_security(site: str, environment: str) -> None:
     for one in cluster(site, environment).objects:
         if one["kind"] == "Namespace":
             labels = one["metadata"]["labels"]
@@ -142,7 +142,7 @@ def test_a_site_with_login_waits_for_its_database() -> None:
     assert database["spec"]["numberOfInstances"] == 3
 
 
-def test_the_data_outlives_a_line_that_is_lost_in_git() -> None:
+def test_a_deleted_line_in_git_does_not_delete_data() -> None:
     found = cluster("full", "production")
     assert found.kustomizations["database"]["spec"]["prune"] is False
     assert found.kustomizations["namespaces"]["spec"]["prune"] is False
@@ -153,7 +153,7 @@ def test_the_data_outlives_a_line_that_is_lost_in_git() -> None:
 
 
 @pytest.mark.parametrize(("site", "there"), [("full", True), ("small", False)])
-def test_backups_are_there_when_a_bucket_is(site: str, there: bool) -> None:
+def test_backups_require_a_bucket(site: str, there: bool) -> None:
     found = cluster(site, "production")
     env = {one["name"]: one["value"] for one in found.the("postgresql", "acid-site")["spec"].get("env", [])}
     assert (env.get("WAL_S3_BUCKET") == "n-backups") == there
@@ -164,7 +164,7 @@ def test_backups_are_there_when_a_bucket_is(site: str, there: bool) -> None:
 
 
 @ALL
-def test_a_failed_release_is_taken_back(site: str, environment: str) -> None:
+def test_a_failed_release_is_rolled_back(site: str, environment: str) -> None:
     """Every choice by name: a feature gate of the controller must not decide whether a rollback happens."""
     spec = cluster(site, environment).the("HelmRelease", "site")["spec"]
     assert spec["upgrade"]["strategy"] == {"name": "RemediateOnFailure"}
@@ -178,7 +178,7 @@ def test_a_failed_release_is_taken_back(site: str, environment: str) -> None:
 
 
 @ALL
-def test_who_owns_a_field_is_decided_by_server_side_apply(site: str, environment: str) -> None:
+def test_field_ownership_uses_server_side_apply(site: str, environment: str) -> None:
     """By client-side apply a release that leaves `replicas` out would set it to 1 (test_upgrades.py)."""
     spec = cluster(site, environment).the("HelmRelease", "site")["spec"]
     chosen = [spec[name]["serverSideApply"] for name in ("install", "upgrade", "rollback")]
@@ -189,7 +189,7 @@ def test_who_owns_a_field_is_decided_by_server_side_apply(site: str, environment
 
 
 @pytest.mark.parametrize("name", ["site", "postgres-operator"])
-def test_a_first_install_is_tried_until_it_works(name: str) -> None:
+def test_a_first_installation_is_retried_until_it_works(name: str) -> None:
     """The second try of RetryOnFailure is an upgrade: where it fails too, nothing is there to roll back to.
 
     Flux stalls then: "MissingRollbackTarget" (helm-controller 1.6.3, internal/reconcile/atomic_release.go).
@@ -200,7 +200,7 @@ def test_a_first_install_is_tried_until_it_works(name: str) -> None:
 
 
 @ALL
-def test_the_receivers_name_what_is_there(site: str, environment: str) -> None:
+def test_receivers_name_existing_sources(site: str, environment: str) -> None:
     found = cluster(site, environment)
     there = {(one["kind"], one["metadata"]["name"]) for one in found.objects}
     there |= {("GitRepository", "flux-system")}  # `flux bootstrap` makes it
@@ -318,7 +318,7 @@ def test_the_tree_can_be_published() -> None:
         "address: https://hooks.slack.com/services/T/B/x\n",
     ],
 )
-def test_the_scanner_notices(text: str, tmp_path: Path) -> None:
+def test_the_scanner_detects_secrets(text: str, tmp_path: Path) -> None:
     """A check that cannot fail proves nothing."""
     file = tmp_path / "a.yaml"
     file.write_text(text if text.startswith("kind") else f"x: |\n  {text}".replace("\n  kind", "\nkind"))

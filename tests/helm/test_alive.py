@@ -140,7 +140,7 @@ def ask(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
     return done.returncode, dict(line.split(": ", 1) for line in done.stdout.splitlines())
 
 
-def test_a_release_that_is_well_passes(project: Path, site: Site) -> None:
+def test_a_working_release_passes_helm_test(project: Path, site: Site) -> None:
     what = told(project, site)
     write_version(site, what["version"])
     questions = ("page", "asset", "version", "gate", "login")
@@ -159,7 +159,7 @@ def write_version(site: Site, version: dict[str, Any]) -> None:
         ({"api": "http://127.0.0.1:1"}, "login", "no response: [Errno 111] Connection refused"),
     ],
 )
-def test_a_release_that_is_not_well_fails_and_says_why(
+def test_a_broken_release_fails_helm_test_with_the_reason(
     project: Path, site: Site, broken: dict[str, Any], question: str, said: str
 ) -> None:
     what = told(project, site)
@@ -170,7 +170,7 @@ def test_a_release_that_is_not_well_fails_and_says_why(
     assert [name for name, line in lines.items() if line != "ok" and name != question] == []
 
 
-def test_a_gate_that_stands_open_fails_the_release(project: Path, site: Site) -> None:
+def test_an_open_gate_fails_the_release(project: Path, site: Site) -> None:
     """The one fault that no probe would see: everything answers."""
     with upstream() as api, upstream() as front:
         what = told(project, site)
@@ -184,7 +184,7 @@ def test_a_gate_that_stands_open_fails_the_release(project: Path, site: Site) ->
     assert lines["gate"] == "/members/: status 200 without a login; expected 401"
 
 
-def test_the_test_waits_for_old_pods_to_leave(project: Path, site: Site) -> None:
+def test_helm_test_waits_for_old_pods_to_stop(project: Path, site: Site) -> None:
     what = told(project, site) | {"timeout": 30}
     write_version(site, {"version": "old"})
     argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
@@ -204,7 +204,7 @@ def test_the_test_waits_for_old_pods_to_leave(project: Path, site: Site) -> None
         ("version", "0.0.1", False),
     ],
 )
-def test_without_a_login_the_clusters_own_probes_ask(
+def test_without_a_login_probes_of_the_kubelet_run_the_checks(
     project: Path, tmp_path: Path, name: str, version: str, passes: bool
 ) -> None:
     """The configuration of the test's pod in a real NGINX, and the probe's request as the manifest has it."""

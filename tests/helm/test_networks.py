@@ -64,7 +64,7 @@ def test_every_pod_is_under_a_policy_for_both_directions(mode: str) -> None:
 
 
 @every_mode
-def test_web_may_reach_what_its_configuration_names(mode: str) -> None:
+def test_web_pods_may_reach_the_hosts_of_their_configuration(mode: str) -> None:
     """A policy that lacks one of them looks like a broken site."""
     found = objects(mode)
     conf = web_files(found)["cluster.conf"]
@@ -127,7 +127,7 @@ def test_the_login_is_reached_from_web_pods_and_not_from_the_edge() -> None:
     ]  # fmt: skip
 
 
-def test_pods_ask_the_dns_that_the_values_name() -> None:
+def test_pods_use_the_dns_of_the_values() -> None:
     """A cluster whose DNS has another name, other pods and a cache on each node."""
     found = objects("autoscaled")
     conf = web_files(found)["cluster.conf"]
@@ -144,7 +144,7 @@ def test_pods_ask_the_dns_that_the_values_name() -> None:
     ("mode", "kinds"),
     [("nodeport", set()), ("ingress", {"Ingress"}), ("httproute", {"HTTPRoute"}), ("public", set())],
 )
-def test_there_is_one_way_in(mode: str, kinds: set[str]) -> None:
+def test_each_edge_mode_has_one_entry_point(mode: str, kinds: set[str]) -> None:
     found = objects(mode)
     assert {one["kind"] for one in found} & {"Ingress", "HTTPRoute"} == kinds
     nodeports = [one for one in of_kind("Service", found) if one["spec"].get("type") == "NodePort"]

@@ -61,7 +61,7 @@ def test_each_image_is_named_by_digest_and_the_right_user_runs_it(mode: str) -> 
 
 
 @every_mode
-def test_deployments_change_without_a_moment_of_absence(mode: str) -> None:
+def test_deployments_roll_out_without_downtime(mode: str) -> None:
     """But for one file with one writer, which says so."""
     for one in of_kind("Deployment", objects(mode)):
         spec, pod = one["spec"], one["spec"]["template"]["spec"]
@@ -78,7 +78,7 @@ def test_deployments_change_without_a_moment_of_absence(mode: str) -> None:
 
 
 @every_mode
-def test_readiness_and_liveness_ask_different_things(mode: str) -> None:
+def test_readiness_and_liveness_probe_different_paths(mode: str) -> None:
     """A slow database takes a pod out of the Service; it must not restart it."""
     for one in of_kind("Deployment", objects(mode)):
         (box,) = one["spec"]["template"]["spec"]["containers"]
@@ -176,14 +176,14 @@ def secrets(found: list[Object]) -> set[tuple[str, str]]:
         ),
     ],
 )
-def test_secrets_are_those_that_the_values_name(mode: str, expected: set[tuple[str, str]]) -> None:
+def test_pods_read_the_secrets_of_the_values_only(mode: str, expected: set[tuple[str, str]]) -> None:
     """And the chart makes none: nothing random is rendered."""
     found = objects(mode)
     assert secrets(found) == expected
     assert of_kind("Secret", found) == []
 
 
-def test_an_autoscaler_takes_the_place_of_the_number() -> None:
+def test_an_autoscaler_replaces_the_number_of_replicas() -> None:
     """Both would change one field: each release would undo the other."""
     found = objects("autoscaled")
     spec = only("HorizontalPodAutoscaler", found)["spec"]
@@ -198,7 +198,7 @@ def test_an_autoscaler_takes_the_place_of_the_number() -> None:
     assert all("replicas" in one["spec"] for mode in others for one in of_kind("Deployment", objects(mode)))
 
 
-def test_without_a_login_nothing_of_it_is_left() -> None:
+def test_without_a_login_the_chart_has_no_api_objects() -> None:
     found = objects("public")
     components = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in found}
     assert components == {"web", "test"}

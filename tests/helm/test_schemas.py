@@ -24,7 +24,7 @@ ELSEWHERE = {"HTTPRoute", "ServiceMonitor"}
 @pytest.mark.quick_cases(5)
 @pytest.mark.parametrize("version", [f"{MAJOR}.{MINOR}", f"{MAJOR}.{MINOR - 1}"])
 @pytest.mark.parametrize("mode", MODES)
-def test_manifests_are_what_kubernetes_takes(mode: str, version: str) -> None:
+def test_manifests_match_the_schemas_of_kubernetes(mode: str, version: str) -> None:
     """By the schemas of the newest two minors, unknown fields refused."""
     checked = [one for one in objects(mode) if one["kind"] not in ELSEWHERE]
     assert len(checked) >= 8
@@ -79,7 +79,7 @@ def test_a_scanner_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
     assert EXCEPTIONS.keys() == {rule for rule, _ in found}
 
 
-def test_the_golden_copies_name_no_secret() -> None:
+def test_the_golden_files_contain_no_secret() -> None:
     """They are published."""
     for mode in GOLDEN:
         assert not re.search(r"(?i)password: *\S|BEGIN [A-Z ]*PRIVATE", rendered(mode))

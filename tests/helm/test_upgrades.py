@@ -55,7 +55,7 @@ def rollback(tmp_path: Path) -> Rollback:
     )  # fmt: skip
 
 
-def test_a_number_is_set_again_by_each_release(api: ApiServer, upgrade: Upgrade) -> None:
+def test_each_release_resets_a_number_of_replicas(api: ApiServer, upgrade: Upgrade) -> None:
     """So says docs/operator.md: `kubectl scale` holds until the next release."""
     upgrade(NUMBER)
     api.scale("site-web", 7, "kubectl")
@@ -74,7 +74,7 @@ LEFT_OUT = pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
 
 @pytest.mark.quick_cases(1)
 @LEFT_OUT
-def test_a_number_is_left_out_only_once_it_was_handed_over(
+def test_replicas_are_omitted_only_after_another_manager_owns_them(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, tmp_path: Path
 ) -> None:
     """A field that its one owner leaves out is removed, and the API server fills in 1."""
@@ -95,7 +95,7 @@ def test_a_number_is_left_out_only_once_it_was_handed_over(
 
 @pytest.mark.quick_cases(1)
 @LEFT_OUT
-def test_a_rollback_scales_nothing_that_is_left_to_others(
+def test_a_rollback_does_not_scale_unmanaged_replicas(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
     """Helm applies a stored manifest as it is: none of these may hold a number."""
@@ -114,7 +114,7 @@ def test_a_rollback_scales_nothing_that_is_left_to_others(
 
 @pytest.mark.quick_cases(1)
 @LEFT_OUT
-def test_a_rollback_from_the_number_that_runs_scales_nothing(
+def test_a_rollback_from_the_running_number_does_not_scale(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
     """So docs/operator.md goes back to a number: Helm owns the field with who has set it."""
@@ -128,7 +128,7 @@ def test_a_rollback_from_the_number_that_runs_scales_nothing(
 
 @pytest.mark.quick_cases(1)
 @LEFT_OUT
-def test_a_first_install_leaves_the_number_to_others(
+def test_a_first_installation_does_not_own_unmanaged_replicas(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
     """The API server fills in 1, which nobody owns."""
@@ -142,7 +142,7 @@ def test_a_first_install_leaves_the_number_to_others(
 
 @pytest.mark.quick_cases(1)
 @LEFT_OUT
-def test_what_another_manager_has_set_is_not_touched(
+def test_replicas_of_another_manager_are_unchanged(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade
 ) -> None:
     """Who has changed the number owns it: nothing is left to hand over."""
@@ -155,7 +155,7 @@ def test_what_another_manager_has_set_is_not_touched(
 
 
 @pytest.mark.parametrize("manager", ["helm4", "helm-controller"])
-def test_helm_is_known_by_its_annotation_too(manager: str, api: ApiServer, upgrade: Upgrade) -> None:
+def test_helm_is_recognized_by_its_annotation(manager: str, api: ApiServer, upgrade: Upgrade) -> None:
     """Helm's name as a manager is that of its program, which may be called otherwise."""
     upgrade(NUMBER)
     one = api.objects["deployments", "site-web"]
@@ -164,7 +164,7 @@ def test_helm_is_known_by_its_annotation_too(manager: str, api: ApiServer, upgra
     assert (api.replicas("site-web"), owners(api)) == (3, {(manager, "")})
 
 
-def test_the_login_is_left_to_others_too(api: ApiServer, upgrade: Upgrade, rollback: Rollback) -> None:
+def test_replicas_of_the_api_can_be_unmanaged(api: ApiServer, upgrade: Upgrade, rollback: Rollback) -> None:
     upgrade({"api.replicas": 3})
     said = upgrade({"api.replicas": "unmanaged"} | UNMANAGED, version="0.0.1", code=1)
     assert "api.replicas: Helm alone" in said

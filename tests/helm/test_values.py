@@ -31,7 +31,7 @@ def test_networks_of_both_kinds_are_taken(networks: list[str]) -> None:
     assert networks[0] in template("nodeport", {"edge.trusted": networks})
 
 
-def test_what_looks_like_a_number_stays_a_text() -> None:
+def test_a_string_that_looks_like_a_number_stays_a_string() -> None:
     """YAML reads 123 and true as no texts, and Kubernetes refuses them where a name belongs."""
     more = {"images.pullSecrets": ["123"], "api.secret": "1e3", "database.operator.namespace": "1"}
     found = parse(helm("template", "true", CHART, *values_options("nodeport")))
@@ -44,7 +44,7 @@ def test_what_looks_like_a_number_stays_a_text() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_helm_has_nothing_to_say_about_the_chart(mode: str) -> None:
+def test_helm_lint_passes_in_strict_mode(mode: str) -> None:
     assert "0 chart(s) failed" in helm("lint", "--strict", CHART, *values_options(mode))
 
 
@@ -130,7 +130,7 @@ def test_two_releases_fit_into_one_namespace() -> None:
     )
 
 
-def test_a_chart_out_of_a_registry_renders_the_same(tmp_path: Path) -> None:
+def test_a_chart_from_a_registry_renders_the_same(tmp_path: Path) -> None:
     """Flux installs it as X.Y.N+<digest>: no label may hold the plus, and readers are told X.Y.N."""
     found = []
     for version in ("1.4.13", "1.4.13+0123456789ab"):

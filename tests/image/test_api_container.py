@@ -190,7 +190,7 @@ def on_postgres(image: PodmanImage, database: Postgres, tmp_path_factory: pytest
     return Box(image, folder, variables, {copy: "/ca.pem"})
 
 
-def test_it_serves_without_rights_on_sqlite(sqlite: Box) -> None:
+def test_it_serves_unprivileged_on_sqlite(sqlite: Box) -> None:
     with sqlite.serving() as one:
         assert one.get("/readyz") == (200, b"ready\n")
         assert one.get("/_gate")[0] == 401
@@ -222,7 +222,7 @@ def test_commands_of_django_run_in_it(sqlite: Box) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_migrations_are_waited_for_and_made_on_postgresql(on_postgres: Box) -> None:
+def test_migrations_run_on_postgresql(on_postgres: Box) -> None:
     """libpq takes name and password from PGUSER and PGPASSWORD, and speaks TLS."""
     assert on_postgres.python(*MANAGE, "migrate", "--check").returncode == 1
     done = on_postgres.python(*MANAGE, "migrate", "--verbosity", "0")
@@ -243,7 +243,7 @@ def test_migrations_are_waited_for_and_made_on_postgresql(on_postgres: Box) -> N
     assert on_postgres.python("-c", script).stdout == "True None\n"
 
 
-def test_a_wrong_password_is_no_way_in(on_postgres: Box) -> None:
+def test_a_wrong_password_is_refused(on_postgres: Box) -> None:
     done = on_postgres.python(
         *MANAGE, "migrate", "--check", more=("--env", "PGPASSWORD=wrong", "--env", "LOGIN_DATABASE_POOL=0")
     )
@@ -251,7 +251,7 @@ def test_a_wrong_password_is_no_way_in(on_postgres: Box) -> None:
     assert 'password authentication failed for user "api"' in done.stderr
 
 
-def test_the_bundled_libpq_finds_the_authorities(on_postgres: Box, database: Postgres) -> None:
+def test_the_bundled_libpq_finds_the_certificate_authorities(on_postgres: Box, database: Postgres) -> None:
     """sslrootcert=system means the file that SSL_CERT_FILE names: the wheel brings an OpenSSL of its own."""
     address = f"host=127.0.0.1 port={database.port} dbname=login sslmode=verify-full sslrootcert=system"
     script = f"import psycopg; print(psycopg.connect('{address}').execute('SELECT 1').fetchone())"
@@ -296,7 +296,7 @@ def test_it_needs_little_memory(sqlite: Box) -> None:
         assert sum(shares) < 150_000, f"{sum(shares)} kB"
 
 
-def test_a_missing_variable_is_told_without_a_traceback(image: PodmanImage, tmp_path: Path) -> None:
+def test_a_missing_variable_is_reported_without_a_traceback(image: PodmanImage, tmp_path: Path) -> None:
     done = Box(image, tmp_path, {}, {}).python(*MANAGE, "migrate")
     assert done.returncode == 2
     assert "LOGIN_SITE_URL: is missing; set LOGIN_SITE_URL" in done.stderr

@@ -70,7 +70,7 @@ def test_the_image_is_a_layout_of_three_layers(made: Path, image: oci_layout.Oci
     assert [row["digest"] for row in result["layers"]] == [layer.digest for layer in image.layers]
 
 
-def test_it_says_how_it_runs_and_nothing_of_its_commit(image: oci_layout.OciImage) -> None:
+def test_its_settings_have_no_label_of_its_commit(image: oci_layout.OciImage) -> None:
     settings = dict(image.config["config"])
     assert settings["User"] == "10001:10001"
     assert settings["Entrypoint"] == ["python3", "-m", "gunicorn", "--config", "python:api.config.gunicorn"]
@@ -100,7 +100,7 @@ def test_python_is_the_only_program(entries: Entries) -> None:
     assert not any(data.startswith((b"#!/bin/sh", b"#!/bin/bash")) for _, data in entries)
 
 
-def test_nothing_can_be_written_and_nothing_gives_rights(
+def test_no_file_is_writable_or_setuid(
     entries: Entries,
 ) -> None:
     assert {(info.uid, info.gid) for info, _ in entries} == {(0, 0)}
@@ -180,7 +180,7 @@ def test_a_change_of_the_code_is_one_small_layer(
 
 
 @pytest.mark.slow
-def test_a_change_of_a_package_leaves_base_and_code(
+def test_a_change_of_a_package_changes_the_packages_layer_only(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
     one = copy_project(made, tmp_path)
@@ -196,7 +196,7 @@ def test_a_change_of_a_package_leaves_base_and_code(
     assert "qrcode" not in names
 
 
-def test_the_bill_of_materials_names_every_package(made: Path) -> None:
+def test_the_sbom_lists_every_package(made: Path) -> None:
     """CycloneDX, checked against its own schema; Debian's packages and Python's, of these versions."""
     text = (made / "out/images/api.cdx.json").read_text("utf-8")
     document = json.loads(text)
@@ -274,9 +274,7 @@ def test_only_plain_code_gets_into_an_image(made: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_another_machine_is_told_what_it_lacks(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_architecture_is_refused(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without bytecode it would be another image, and a slow one."""
     one = copy_project(made, tmp_path)
     shutil.rmtree(one / "out/images")  # one that is packed is not compiled again

@@ -53,7 +53,7 @@ def test_a_change_of_one_base_is_a_change_of_one_line(tmp_path: Path) -> None:
     assert base_lock.read_base_lock(tmp_path)["web", "arm64"] == arm
 
 
-def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
+def test_every_line_without_a_pin_is_reported(tmp_path: Path) -> None:
     write(
         tmp_path / base_lock.FILE, f"# a comment\n\nweb latest amd64 a=1\n{WEB}\n{WEB}\nweb {DIGEST} amd64\n"
     )
@@ -88,7 +88,7 @@ def test_the_pinned_base_is_what_its_packages_make(name: str) -> None:
     assert [row.split("=")[0] for row in committed[0][3:]] == [row.split("=")[0] for row in now.packages]
 
 
-def test_a_base_goes_to_the_registry_and_comes_back(project: Path, tmp_path: Path) -> None:
+def test_a_base_is_pushed_to_the_registry_and_pulled(project: Path, tmp_path: Path) -> None:
     """Real registry, real TLS, two logins; the digest is the same on every way."""
     pinned = base_lock.read_base_lock(project)["web", "amd64"]
     with registry(tmp_path, closed=True) as there:
@@ -129,7 +129,7 @@ def test_skopeo_reads_a_base_that_was_pushed(project: Path, tmp_path: Path) -> N
     assert oci_layout.read_layout(tmp_path / "copy").digest == pinned.digest
 
 
-def test_a_token_to_pack_is_asked_for_pulling_alone(tmp_path: Path) -> None:
+def test_a_token_for_packing_has_pull_scope_only(tmp_path: Path) -> None:
     """A login without the right to push may be refused a token that asks for it."""
     write(tmp_path / base_lock.FILE, f"{WEB}\n")
     (tmp_path / "edge").mkdir()
@@ -169,7 +169,7 @@ def test_the_secrets_of_publishing_are_those_of_the_guide() -> None:
 
 
 @pytest.mark.parametrize("name", [*secrets(), "SITE_FLUX_STAGING_TOKEN", "SITE_FLUX_PRODUCTION_TOKEN_FILE"])
-def test_a_job_that_packs_refuses_what_could_publish(
+def test_a_packing_job_refuses_credentials_of_publishing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It runs the code of merge requests; on a machine of one's own there is nobody to hide from."""
@@ -187,7 +187,7 @@ def test_a_job_that_packs_refuses_what_could_publish(
     assert "this job packs" not in capsys.readouterr().err
 
 
-def test_a_job_that_packs_takes_the_login_that_pulls() -> None:
+def test_a_packing_job_accepts_credentials_to_pull() -> None:
     """And names of users, keys' ids and certificates, which let nobody publish."""
     environment.refuse_publishing_credentials(
         {"GITLAB_CI": "true", "SITE_PULL_USER": "reader", "SITE_PULL_PASSWORD": "x"}
@@ -195,14 +195,14 @@ def test_a_job_that_packs_takes_the_login_that_pulls() -> None:
     )
 
 
-def test_the_login_of_publishing_is_never_taken_for_that_of_packing() -> None:
+def test_credentials_of_publishing_are_never_used_for_packing() -> None:
     environ = {"SITE_REGISTRY_USER": "ci", "SITE_REGISTRY_PASSWORD": "secret"}
     assert environment.pull_login(environ, "registry.example.org") is None
     read = {"SITE_PULL_USER": "reader", "SITE_PULL_PASSWORD": "x"}
     assert environment.pull_login({**environ, **read}, "registry.example.org") == Login("reader", "x")
 
 
-def test_without_registry_and_base_the_remedy_is_told(tmp_path: Path) -> None:
+def test_a_missing_base_is_reported_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"no base web for amd64; run `make base`"):
         base.find_base(tmp_path, "web", BaseRegistry(""))
     write(tmp_path / base_lock.FILE, f"{WEB}\n")
@@ -219,9 +219,7 @@ def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "out/base").exists()
 
 
-def test_a_base_is_pushed_only_to_a_place_that_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_push_requires_a_configured_registry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before half an hour of work, not after it."""
     project = tiny_site(tmp_path, {})
     assert main(["--project", str(project), "base", "web", "--push"]) == 1

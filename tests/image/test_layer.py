@@ -81,7 +81,7 @@ def test_a_name_that_would_delete_another_file_is_refused() -> None:
     assert [fault.path for fault in caught.value.faults] == ["srv/.wh..wh..opq", "srv/public/.wh.index.html"]
 
 
-def test_a_base_is_packed_the_same_whatever_packed_it_first(tmp_path: Path) -> None:
+def test_a_base_is_packed_reproducibly_whatever_tool_packed_it_first(tmp_path: Path) -> None:
     """Order, owner, times and umask of another tool leave no trace."""
     archives = []
     for turn, order in enumerate((("a", "b", "t"), ("t", "b", "a"))):
@@ -105,7 +105,7 @@ def test_a_base_is_packed_the_same_whatever_packed_it_first(tmp_path: Path) -> N
     )
 
 
-def test_devices_have_no_place_in_a_base() -> None:
+def test_devices_in_a_base_are_refused() -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         info = tarfile.TarInfo("dev/null")

@@ -85,7 +85,7 @@ def test_the_mirror_is_the_one_of_apt(files: dict[str, str], expected: Mirror, t
         ),
     ],
 )
-def test_a_mirror_that_is_named_wins(setting: str, expected: Mirror, tmp_path: Path) -> None:
+def test_the_setting_precedes_the_mirror_of_apt(setting: str, expected: Mirror, tmp_path: Path) -> None:
     write(tmp_path / "sources.list", LINES)
     assert debian_mirror.find_mirror(setting, tmp_path) == expected
 
@@ -93,12 +93,12 @@ def test_a_mirror_that_is_named_wins(setting: str, expected: Mirror, tmp_path: P
 @pytest.mark.parametrize(
     "setting", ["debian", "ftp://a.example/debian", "http://", "http://a/ http://b/ http://c/"]
 )
-def test_a_mirror_that_is_none_is_told(setting: str, tmp_path: Path) -> None:
+def test_an_invalid_mirror_is_refused(setting: str, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="SITE_DEBIAN_MIRROR: is not a mirror; write http://HOST/debian"):
         debian_mirror.find_mirror(setting, tmp_path)
 
 
-def test_without_a_mirror_the_setting_is_named(tmp_path: Path) -> None:
+def test_a_missing_mirror_is_reported_with_the_setting(tmp_path: Path) -> None:
     """A machine without apt, or with another distribution's."""
     write(tmp_path / "sources.list", OTHERS)
     with pytest.raises(

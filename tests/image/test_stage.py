@@ -14,7 +14,7 @@ from tests.support.project import write
 @pytest.mark.parametrize(
     ("place", "named"), [("images/web/index.json", "out/images/web/index.json"), ("", "out/blobs")]
 )
-def test_what_cannot_be_written_is_named_from_out_on(tmp_path: Path, place: str, named: str) -> None:
+def test_an_unwritable_path_is_reported_relative_to_out(tmp_path: Path, place: str, named: str) -> None:
     """Also where it is in the folder that goes again, whose name means nothing to anybody."""
     out = tmp_path / "out" / "out"
     write(out / "images", "a file in the way")

@@ -63,7 +63,7 @@ def test_the_image_is_a_layout_of_four_layers(made: Path) -> None:
     assert "srv/gated/members/index.html" in names(image, "pages")
 
 
-def test_it_runs_without_rights_and_says_nothing_of_its_commit(made: Path) -> None:
+def test_it_runs_unprivileged_and_has_no_label_of_its_commit(made: Path) -> None:
     """A label with the commit would make another image of every rebuild."""
     settings = dict(oci_layout.read_layout(made / "out/images/web").config["config"])
     assert settings["User"] == "101:101"
@@ -89,7 +89,7 @@ def test_skopeo_reads_it(made: Path, tmp_path: Path) -> None:
     assert json.loads(environ.stdout)["Architecture"] == "amd64"
 
 
-def test_there_is_no_shell_and_little_else(made: Path) -> None:
+def test_the_image_has_no_shell(made: Path) -> None:
     files = names(oci_layout.read_layout(made / "out/images/web"), "base")
     programs = [name for name in files if name.startswith(("usr/bin/", "usr/sbin/", "bin/", "sbin/"))]
     assert programs == ["usr/sbin/nginx"]
@@ -176,7 +176,7 @@ def test_a_tree_that_was_changed_after_the_build_is_refused(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_no_site_no_image(tmp_path: Path) -> None:
+def test_packing_requires_a_built_site(tmp_path: Path) -> None:
     one = project.small_site(tmp_path, history=False)
     done = run_cli(one, "image", "web")
     assert (done.returncode, done.stderr) == (1, "error: site.json: no such file; run `make build` first\n")
@@ -199,7 +199,7 @@ def test_a_base_that_is_not_the_pinned_one_is_refused(made: Path, tmp_path: Path
         pack_web_image(one, config.load_config(one))
 
 
-def test_a_base_with_a_changed_byte_is_not_used(made: Path, tmp_path: Path) -> None:
+def test_a_base_with_a_changed_byte_is_refused(made: Path, tmp_path: Path) -> None:
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)
     blob = max((one / "out/base/web/blobs/sha256").iterdir(), key=lambda file: file.stat().st_size)
@@ -231,7 +231,7 @@ def test_a_killed_image_step_leaves_the_last_image(made: Path, tmp_path: Path) -
     assert list((one / "out").glob(".web-*")) == []
 
 
-def test_the_bill_of_materials_names_every_package(made: Path) -> None:
+def test_the_sbom_lists_every_package(made: Path) -> None:
     """CycloneDX, checked against its own schema; one component a package of the base, of these versions."""
     text = (made / "out/images/web.cdx.json").read_text("utf-8")
     document = json.loads(text)
@@ -255,7 +255,7 @@ def test_every_program_and_library_is_of_a_package_that_is_named(made: Path) -> 
     assert {"nginx", "libc6", "ca-certificates", "libnginx-mod-http-brotli-static"} <= packages
 
 
-def test_a_build_that_runs_beside_it_brings_no_draft_into_an_image(
+def test_a_concurrent_build_adds_no_draft_to_an_image(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tree is read once, and what was read is what is checked and packed."""
@@ -332,7 +332,7 @@ def test_a_kill_between_image_and_record_leaves_no_record_of_another(
         results.read_image(one / "out/image-web.json")
 
 
-def test_a_bill_that_somebody_changed_is_written_anew(made: Path, tmp_path: Path) -> None:
+def test_a_changed_sbom_is_rewritten(made: Path, tmp_path: Path) -> None:
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)
     bill = one / "out/images/web.cdx.json"
@@ -359,7 +359,7 @@ def test_only_plain_configuration_gets_into_an_image(made: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("place", ["out/images", "out/images/web", "out/base/web"])
-def test_a_file_in_the_way_is_told_in_one_line(made: Path, tmp_path: Path, place: str) -> None:
+def test_a_file_in_the_way_is_reported_in_one_line(made: Path, tmp_path: Path, place: str) -> None:
     one = tmp_path / "site"
     shutil.copytree(made, one, symlinks=True)
     shutil.rmtree(one / place)

@@ -48,7 +48,7 @@ def listed(folder: Path, *lines: str) -> Path:
         ("os_name == 'nt' or platform_system == 'Darwin'",          False),
     ],
 )  # fmt: skip
-def test_markers_are_judged_for_the_python_of_the_base(tmp_path: Path, marker: str, needed: bool) -> None:
+def test_markers_are_evaluated_for_the_python_of_the_base(tmp_path: Path, marker: str, needed: bool) -> None:
     project = listed(tmp_path, "always==1.0", f"perhaps==2.0 ; {marker}")
     assert [pin.name for pin in wheels.pinned_wheels(project, TARGET)] == [
         "always",
@@ -56,7 +56,9 @@ def test_markers_are_judged_for_the_python_of_the_base(tmp_path: Path, marker: s
     ]
 
 
-def test_the_python_that_runs_here_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_that_runs_the_pipeline_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """pip judges markers by itself, and would leave this package out under Python 3.11, or take it."""
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     monkeypatch.setattr("platform.python_implementation", lambda: "PyPy")
@@ -72,7 +74,7 @@ def test_the_python_that_runs_here_is_no_matter(tmp_path: Path, monkeypatch: pyt
     assert [str(pin) for pin in wheels.pinned_wheels(listed(tmp_path, *rows), target)] == ["theirs==1"]
 
 
-def test_no_marker_is_left_to_this_machine() -> None:
+def test_no_marker_depends_on_this_machine() -> None:
     """What the target does not say, `packaging` takes from where it runs."""
     from packaging.markers import default_environment
 
@@ -106,7 +108,7 @@ def test_the_target_is_what_the_lock_says() -> None:
         target_of(Base("web", f"sha256:{HASH}", "amd64", packages[:1]))
 
 
-def test_every_line_that_pins_nothing_is_told(tmp_path: Path) -> None:
+def test_every_line_without_a_pin_is_reported(tmp_path: Path) -> None:
     rows = f"django>=5 --hash=sha256:{HASH}\nflask==1\n-r other.txt\ngood==1 --hash=sha256:{HASH}  # a word\n"
     write(tmp_path / wheels.FILE, f"# a comment\n\n{rows}")
     with pytest.raises(SourceError) as caught:
@@ -162,7 +164,7 @@ def test_a_wheel_that_is_missing_is_named(made: Path, tmp_path: Path) -> None:
         wheels.read_wheels(one, target_of_project(one))
 
 
-def test_a_wheel_of_another_platform_is_not_taken(tmp_path: Path) -> None:
+def test_a_wheel_of_another_platform_is_not_selected(tmp_path: Path) -> None:
     project = listed(tmp_path, "some-thing==1.0")
     folder = wheels.wheel_directory(project, TARGET)
     for tag in ("cp311-cp311-manylinux_2_17_x86_64", "cp313-cp313-win_amd64"):
@@ -171,7 +173,7 @@ def test_a_wheel_of_another_platform_is_not_taken(tmp_path: Path) -> None:
         wheels.read_wheels(project, TARGET)
 
 
-def test_the_best_wheel_is_taken(tmp_path: Path) -> None:
+def test_the_best_wheel_is_selected(tmp_path: Path) -> None:
     """Not the one whose name sorts first: a build for this Python comes before one for any."""
     import hashlib
 
@@ -184,9 +186,7 @@ def test_the_best_wheel_is_taken(tmp_path: Path) -> None:
     ]
 
 
-def test_pip_is_asked_for_the_target_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pip_downloads_for_the_target_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real pip, an index that is a folder: what has no wheel for the base is one clear error."""
     project = listed(tmp_path / "site", "some-thing==1.0", "colorama==1.0 ; sys_platform == 'win32'")
     index = tmp_path / "index"
@@ -205,7 +205,7 @@ def test_pip_is_asked_for_the_target_and_nothing_else(
     assert not (project / "out/wheels").exists()
 
 
-def test_what_is_fetched_takes_the_place_of_what_was_damaged(
+def test_a_download_replaces_damaged_wheels(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`make wheels` is the remedy that faults name; here its index is a folder."""

@@ -83,7 +83,7 @@ def test_every_type_is_that_of_the_preview() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/posts/long/", "/feed.atom", "/nowhere/"])
-def test_twins_are_sent_to_those_who_can_read_them(
+def test_precompressed_files_are_sent_where_accepted(
     default_web: WebServer, path: str, accept: str, coding: str | None
 ) -> None:
     plain, packed = default_web.get(path), default_web.get(path, headers={"Accept-Encoding": accept})
@@ -94,13 +94,13 @@ def test_twins_are_sent_to_those_who_can_read_them(
     assert packed.headers["content-type"] == plain.headers["content-type"]
 
 
-def test_twins_are_sent_through_proxies_too(default_web: WebServer) -> None:
+def test_precompressed_files_are_sent_through_proxies(default_web: WebServer) -> None:
     """Where a proxy writes Via, NGINX sends whole files to those who can only read gzip, by default."""
     answer = default_web.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
     assert answer.headers["content-encoding"] == "gzip"
 
 
-def test_twins_have_no_names_of_their_own(default_web: WebServer, project: Path) -> None:
+def test_precompressed_files_are_not_served_by_name(default_web: WebServer, project: Path) -> None:
     root = project / "out/site/public"
     twins = sorted(path for path in root.rglob("*") if path.suffix in (".gz", ".br"))
     assert twins
@@ -108,7 +108,7 @@ def test_twins_have_no_names_of_their_own(default_web: WebServer, project: Path)
     assert found == {404}
 
 
-def test_every_ending_that_has_twins_is_known_to_nginx() -> None:
+def test_every_compressed_suffix_is_in_the_nginx_map() -> None:
     """The build compresses by one list, NGINX hides by another."""
     (pattern,) = re.findall(r'"~\*(\\\.\(.*?\(gz\|br\)\$)"', (NGINX / "http/files.conf").read_text("utf-8"))
     assert [end for end in COMPRESSIBLE if not re.search(pattern, f"/x{end}.gz")] == []
@@ -117,7 +117,7 @@ def test_every_ending_that_has_twins_is_known_to_nginx() -> None:
 
 @pytest.mark.parametrize("accept", ["identity", "gzip", "br"])
 @pytest.mark.parametrize("path", ["/posts/long/", "/feed.atom", "/robots.txt"])
-def test_what_did_not_change_is_not_sent_again(default_web: WebServer, path: str, accept: str) -> None:
+def test_an_unchanged_file_is_not_sent_again(default_web: WebServer, path: str, accept: str) -> None:
     coding = {"Accept-Encoding": accept}
     first = default_web.get(path, headers=coding)
     assert "last-modified" not in first.headers
@@ -211,7 +211,7 @@ def test_a_site_without_login_has_no_trace_of_it(tmp_path: Path) -> None:
         assert {path: web.get(path).status for path in gone} == dict.fromkeys(gone, 404)
 
 
-def test_what_is_live_is_a_mounted_file_that_nobody_keeps(default_web: WebServer) -> None:
+def test_version_json_is_a_mounted_file_that_is_not_cached(default_web: WebServer) -> None:
     answer = default_web.get("/version.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "no-store"
@@ -229,9 +229,7 @@ def test_what_is_live_is_a_mounted_file_that_nobody_keeps(default_web: WebServer
         ("/index.html",  404, "/livez"),
     ],
 )  # fmt: skip
-def test_the_health_of_a_pod_is_asked_on_a_port_of_its_own(
-    default_web: WebServer, path: str, status: int, text: str
-) -> None:
+def test_probes_have_a_port_of_their_own(default_web: WebServer, path: str, status: int, text: str) -> None:
     answer = default_web.get(path, port=default_web.health)
     assert answer.status == status
     assert answer.text.startswith(text)
@@ -239,7 +237,7 @@ def test_the_health_of_a_pod_is_asked_on_a_port_of_its_own(
         assert default_web.get(path).status == 404
 
 
-def test_a_version_can_be_asked_for(start: Start) -> None:
+def test_if_version_selects_a_version(start: Start) -> None:
     """The cluster's own probes see statuses alone, and must tell an old pod from a new one."""
     with start(version="1.4.12") as web:
         asked = ["1.4.12", "1.4.1", "1.4.123", "1x4.12", ""]
@@ -248,5 +246,5 @@ def test_a_version_can_be_asked_for(start: Start) -> None:
         assert web.get("/", headers={"If-Version": "1.4.1"}).status == 200  # the condition is of that file
 
 
-def test_no_pod_without_a_version_passes_for_one(default_web: WebServer) -> None:
+def test_a_pod_without_a_version_matches_no_version(default_web: WebServer) -> None:
     assert default_web.get("/version.json", headers={"If-Version": "1.4.12"}).status == 412

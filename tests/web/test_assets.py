@@ -57,7 +57,7 @@ def pods(
             yield old, one
 
 
-def test_pods_of_two_releases_answer_for_each_other(
+def test_pods_of_two_releases_serve_each_others_assets(
     pods: tuple[WebServer, WebServer], project: Path, other: Path, api: Upstream
 ) -> None:
     """During a rollout every page finds its assets, whichever pod it asks."""
@@ -81,7 +81,7 @@ def test_pods_of_two_releases_answer_for_each_other(
     assert api.asked == []
 
 
-def test_members_assets_are_asked_for_through_the_peers_own_gate(
+def test_peers_check_their_own_gate_for_members_assets(
     pods: tuple[WebServer, WebServer], project: Path, other: Path, api: Upstream
 ) -> None:
     (path,) = {p for p in assets(other, "gated") - assets(project, "gated") if p.endswith(".svg")}
@@ -100,7 +100,7 @@ def test_members_assets_are_asked_for_through_the_peers_own_gate(
     assert pods[0].get(path, headers={**cookie, "X-Asset-Hop": "1"}).status == 403
 
 
-def test_what_nobody_has_is_not_there(pods: tuple[WebServer, WebServer]) -> None:
+def test_an_asset_that_no_pod_has_is_not_found(pods: tuple[WebServer, WebServer]) -> None:
     """One hop: a peer that is asked by a peer asks nobody."""
     answer = pods[0].get(GONE)
     assert answer.status == 404
@@ -117,14 +117,14 @@ def test_what_nobody_has_is_not_there(pods: tuple[WebServer, WebServer]) -> None
      "/assets/..%2fx.0123abcd.css", "/assets/x.0123ABCD.css", "/x.0123abcd.css", "/assets/a%20b.0123abcd.css",
      "/assets/a%3fb.0123abcd.css", "/posts/assets/x.0123abcd.css"],
 )  # fmt: skip
-def test_only_hashed_names_are_asked_of_others(start: Start, api: Upstream, path: str) -> None:
+def test_only_hashed_names_are_fetched_from_peers(start: Start, api: Upstream, path: str) -> None:
     api.answers(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(path).status in (400, 404)
     assert api.asked == []
 
 
-def test_a_peer_is_asked_for_the_file_and_told_nothing_of_the_reader(start: Start, api: Upstream) -> None:
+def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream) -> None:
     api.answers(200, b"a{}", Content_Type="text/css", Cache_Control="no-store", Set_Cookie="x=y")
     with start(peers=f"127.0.0.1:{api.port}") as web:
         sent = {"Cookie": "sessionid=abc", "Authorization": "Basic eA==", "Accept-Encoding": "br"}
@@ -138,7 +138,7 @@ def test_a_peer_is_asked_for_the_file_and_told_nothing_of_the_reader(start: Star
 
 
 @pytest.mark.parametrize("hop", ["1", "0", "", ",x,", "a,b"])
-def test_a_request_with_the_mark_of_a_peer_goes_no_further(start: Start, api: Upstream, hop: str) -> None:
+def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream, hop: str) -> None:
     """No loop can be made, whatever is written into the header."""
     api.answers(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
@@ -190,7 +190,7 @@ def test_peers_come_first_then_the_bucket(
         assert answer.headers["cache-control"] == "no-cache"
 
 
-def test_the_bucket_learns_nothing_and_its_own_headers_stay_there(start: Start, api: Upstream) -> None:
+def test_a_bucket_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream) -> None:
     api.answers(200, b"a{}", Content_Type="text/css", x_amz_request_id="1", x_amz_id_2="2", Server="AmazonS3")
     with start(bucket=f"http://127.0.0.1:{api.port}/site/assets-bucket") as web:
         answer = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
@@ -203,7 +203,7 @@ def test_the_bucket_learns_nothing_and_its_own_headers_stay_there(start: Start, 
     assert not [name for name in answer.headers if name.startswith("x-amz")]
 
 
-def test_a_bucket_with_a_certificate_of_nobody_is_not_believed(
+def test_a_bucket_with_an_untrusted_certificate_is_not_used(
     start: Start, tmp_path: Path, api: Upstream
 ) -> None:
     """TLS is verified, or anyone on the way could put a script into every page."""
@@ -217,7 +217,7 @@ def test_a_bucket_with_a_certificate_of_nobody_is_not_believed(
     assert (answer.status, told.asked) == (404, [])
 
 
-def test_every_peer_is_asked_until_one_has_it(start: Start, api: Upstream) -> None:
+def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:
     """A headless Service has an address a pod: with five pods the fifth counts too."""
     api.answers(404)
     with ExitStack() as stack:
@@ -232,7 +232,7 @@ def test_every_peer_is_asked_until_one_has_it(start: Start, api: Upstream) -> No
 
 @pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 402, 406, 409, 416, 418, 423, 451, 501, 505, 511])
-def test_nothing_but_an_asset_is_kept_as_one(start: Start, api: Upstream, status: int) -> None:
+def test_only_an_asset_is_cached_as_immutable(start: Start, api: Upstream, status: int) -> None:
     """Whatever the bucket says: what is not a whole asset must not stay in a cache for a year."""
     api.answers(status, b"<Error/>", Content_Type="application/xml")
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
@@ -243,7 +243,7 @@ def test_nothing_but_an_asset_is_kept_as_one(start: Start, api: Upstream, status
 
 
 @pytest.mark.parametrize("where", ["peers", "bucket"])
-def test_nobody_else_chooses_what_is_served_here(start: Start, api: Upstream, where: str) -> None:
+def test_x_accel_redirect_of_an_upstream_is_ignored(start: Start, api: Upstream, where: str) -> None:
     """X-Accel-Redirect names a path of this server: that of a members' page, say."""
     api.answers(200, b"a{}", X_Accel_Redirect="/members/inside/")
     address = f"127.0.0.1:{api.port}"
@@ -251,7 +251,7 @@ def test_nobody_else_chooses_what_is_served_here(start: Start, api: Upstream, wh
         assert web.get(GONE).body == b"a{}"
 
 
-def test_a_bucket_that_is_this_site_makes_no_loop(start: Start) -> None:
+def test_a_bucket_that_resolves_to_this_site_causes_no_loop(start: Start) -> None:
     """A delivery network in front of both, say. Each turn would double what the last one cost."""
     port = free_port()
     with start(port=port, bucket=f"http://127.0.0.1:{port}") as web:
@@ -260,7 +260,7 @@ def test_a_bucket_that_is_this_site_makes_no_loop(start: Start) -> None:
         assert [line["path"] for line in web.log].count(GONE) == 2
 
 
-def test_a_reader_cannot_make_us_ask_without_end(start: Start, api: Upstream) -> None:
+def test_peer_fetches_of_one_reader_are_rate_limited(start: Start, api: Upstream) -> None:
     """Each miss is a question to every peer, and one to a bucket that is paid for by the request."""
     api.answers(404)
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:

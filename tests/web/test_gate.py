@@ -29,7 +29,7 @@ def shows(answer: Response) -> bool:
     return CANARY.encode() in body or CANARY in str(answer.headers)
 
 
-def test_a_yes_opens_and_the_api_is_asked_each_time(web: WebServer, api: Upstream) -> None:
+def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Upstream) -> None:
     answer = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
     assert answer.status == 200
     assert shows(answer)
@@ -67,7 +67,7 @@ def test_a_yes_opens_and_the_api_is_asked_each_time(web: WebServer, api: Upstrea
         (504, 503, None),
     ],
 )  # fmt: skip
-def test_any_answer_but_yes_keeps_it_shut(
+def test_any_status_but_204_keeps_the_gate_closed(
     web: WebServer, api: Upstream, said: int, status: int, page: str | None
 ) -> None:
     api.answers(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
@@ -82,7 +82,9 @@ def test_any_answer_but_yes_keeps_it_shut(
 
 @pytest.mark.parametrize("status", [200, 204, 302, 401, 403, 500])
 @pytest.mark.parametrize("target", ["/", "/members/inside/", "/_gate", "@missing"])
-def test_the_api_cannot_lead_around_the_gate(web: WebServer, api: Upstream, status: int, target: str) -> None:
+def test_a_redirect_of_the_api_does_not_bypass_the_gate(
+    web: WebServer, api: Upstream, status: int, target: str
+) -> None:
     """Trap: NGINX follows X-Accel-Redirect within the question, and takes the page's 200 for a yes."""
     api.answers(status, X_Accel_Redirect=target)
     for path in (PAGE, "/admin/x"):
@@ -92,7 +94,7 @@ def test_the_api_cannot_lead_around_the_gate(web: WebServer, api: Upstream, stat
         assert len(api.asked) <= 1 or status == 204
 
 
-def test_the_gate_is_not_passed_by_asking_for_what_is_kept(web: WebServer, api: Upstream) -> None:
+def test_a_conditional_request_does_not_bypass_the_gate(web: WebServer, api: Upstream) -> None:
     """A validator of a page that was seen once opens nothing later."""
     etag = web.get(PAGE).headers.get("etag", '"x"')
     api.answers(401)
@@ -109,7 +111,7 @@ def test_a_slow_api_is_a_closed_gate(web: WebServer, api: Upstream) -> None:
     assert 1.5 < time.monotonic() - start < 4
 
 
-def test_an_api_that_breaks_off_is_a_closed_gate(start: Start) -> None:
+def test_an_api_that_does_not_respond_is_a_closed_gate(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with start(api=f"127.0.0.1:{port}") as web:
@@ -118,7 +120,7 @@ def test_an_api_that_breaks_off_is_a_closed_gate(start: Start) -> None:
 
 
 @pytest.mark.parametrize("api", ["", "127.0.0.1:1", "no-such-host:8000"])
-def test_without_an_api_the_site_runs_and_the_gate_is_shut(start: Start, api: str) -> None:
+def test_without_an_api_the_site_works_and_the_gate_is_closed(start: Start, api: str) -> None:
     """Not configured, down, or a name that nobody knows: NGINX starts all the same."""
     with start(api=api) as web:
         assert web.get("/").status == 200
@@ -168,9 +170,7 @@ DISGUISES = [
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
-def test_no_spelling_leads_around_the_gate(
-    web: WebServer, api: Upstream, project: Path, disguise: str
-) -> None:
+def test_no_spelling_bypasses_the_gate(web: WebServer, api: Upstream, project: Path, disguise: str) -> None:
     api.answers(403)
     for path in gated_paths(project):
         answer = web.get(disguise.format(path.removeprefix("/members/")))
@@ -194,7 +194,7 @@ WANTED = ["inside/", "inside", "inside/index.html", "INSIDE/", "oldname/", "oldn
 
 @pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503)])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_a_stranger_learns_no_name_by_any_spelling(
+def test_a_closed_gate_reveals_no_page_name_by_any_spelling(
     web: WebServer, api: Upstream, said: int, status: int, method: str
 ) -> None:
     """/MEMBERS/oldname/ once answered 301 with the new name of the page: a map minds no letter case."""
@@ -301,7 +301,7 @@ def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) ->
         "/admin/%252e%252e/",
     ],
 )  # fmt: skip
-def test_the_api_never_gets_a_path_that_means_another(web: WebServer, api: Upstream, path: str) -> None:
+def test_suspicious_paths_do_not_reach_the_api(web: WebServer, api: Upstream, path: str) -> None:
     """NGINX chooses a location by the path's meaning and passes on what was written."""
     api.answers(200, b"reached")
     assert web.get(path).status in (400, 404)

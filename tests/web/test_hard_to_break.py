@@ -60,13 +60,13 @@ def test_nothing_outside_the_tree_is_served(web: WebServer, path: str) -> None:
         (b"OPTIONS * HTTP/1.1",                  b"400"),
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused(web: WebServer, request_line: bytes, status: bytes) -> None:
+def test_an_invalid_request_is_refused(web: WebServer, request_line: bytes, status: bytes) -> None:
     answer = web.raw(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answer[9:12] == status, answer[:60]
     assert b"nginx/" not in answer  # no version
 
 
-def test_ten_thousand_odd_requests_break_nothing(web: WebServer, api: Upstream, project: Path) -> None:
+def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstream, project: Path) -> None:
     """Random and mutated requests, the same ones each time: no 500, 502, 504, nothing gated.
 
     505 and 501 are right answers to a version and a coding that nobody knows.

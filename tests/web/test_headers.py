@@ -85,7 +85,7 @@ LOCATIONS = {
 
 
 @pytest.mark.parametrize("said", [200, 204, 401, 403, 404, 429, 500])
-def test_no_location_is_without_them_whatever_is_asked_and_answered(
+def test_every_location_sends_security_headers_for_any_method_and_status(
     start: Start, api: Upstream, said: int
 ) -> None:
     """The table is compared with the files: a new location cannot be forgotten."""
@@ -109,7 +109,7 @@ def test_no_location_is_without_them_whatever_is_asked_and_answered(
             assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS
 
 
-def test_what_the_api_says_of_itself_is_said_once(web: WebServer, api: Upstream) -> None:
+def test_allow_and_retry_after_of_the_api_are_sent_once(web: WebServer, api: Upstream) -> None:
     api.answers(405, Allow="POST")
     assert web.get("/_allauth/x").headers["allow"] == "POST"
     api.answers(429, Retry_After="3600")
@@ -119,14 +119,14 @@ def test_what_the_api_says_of_itself_is_said_once(web: WebServer, api: Upstream)
 
 @pytest.mark.parametrize("path", ["/members/inside/", "/admin/"])
 @pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503), (301, 503)])
-def test_refusals_of_the_gate_send_them_too(
+def test_responses_of_a_closed_gate_send_security_headers(
     web: WebServer, api: Upstream, path: str, said: int, status: int
 ) -> None:
     api.answers(said)
     told(web, path, status)
 
 
-def test_answers_to_what_is_no_request_send_them_too(web: WebServer, api: Upstream) -> None:
+def test_responses_to_invalid_requests_send_security_headers(web: WebServer, api: Upstream) -> None:
     told(web, "/", 405, method="DELETE")
     told(web, "/_allauth/x", 413, method="POST", body=b"x" * 16385)
     told(web, "/", 400, headers={"Host": "a b"})
@@ -142,7 +142,7 @@ def test_no_other_file_adds_headers() -> None:
     assert found == ["http/headers.conf"]
 
 
-def test_headers_of_the_api_do_not_double_ours(web: WebServer, api: Upstream) -> None:
+def test_headers_of_the_api_are_not_duplicated(web: WebServer, api: Upstream) -> None:
     """Two policies would both hold: the page would break on the stricter of each."""
     api.answers(
         200, b"{}",
@@ -173,7 +173,7 @@ def test_headers_of_the_api_do_not_double_ours(web: WebServer, api: Upstream) ->
         ("/_allauth/x",                 "no-store",             None),
     ],
 )  # fmt: skip
-def test_only_hashed_names_are_kept_for_long(
+def test_only_hashed_names_are_immutable(
     web: WebServer, api: Upstream, path: str, policy: str, vary: str | None
 ) -> None:
     """A page must never outlive the next release in a cache, a members' page nobody's visit."""
@@ -191,7 +191,7 @@ def test_hashed_names_are_immutable_and_only_when_they_are_there(web: WebServer)
     assert web.get(path, "POST").headers["cache-control"] == "no-cache"
 
 
-def test_a_part_that_is_not_there_is_not_kept_either(web: WebServer) -> None:
+def test_an_unsatisfiable_range_is_not_cached(web: WebServer) -> None:
     """NGINX adds headers twice to a 416: first those of the file, then those of the refusal."""
     answer = web.get(asset(web), headers={"Range": "bytes=9999999-"})
     assert answer.status == 416
@@ -201,7 +201,7 @@ def test_a_part_that_is_not_there_is_not_kept_either(web: WebServer) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_a_refused_page_is_kept_nowhere(web: WebServer, api: Upstream, status: int) -> None:
+def test_a_refused_page_is_not_cached(web: WebServer, api: Upstream, status: int) -> None:
     api.answers(status)
     for path in ("/members/", "/members/inside/", "/%6dembers/inside/"):
         answer = web.get(path)
@@ -209,7 +209,7 @@ def test_a_refused_page_is_kept_nowhere(web: WebServer, api: Upstream, status: i
         assert "Cookie" in answer.headers["vary"]
 
 
-def test_the_api_says_itself_how_long_its_answers_keep(web: WebServer, api: Upstream) -> None:
+def test_the_api_sets_its_own_cache_control(web: WebServer, api: Upstream) -> None:
     api.answers(200, b"x", Cache_Control="max-age=60")
     api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/static/x.css").headers["cache-control"] == "max-age=60"
@@ -225,7 +225,7 @@ def test_the_api_says_itself_how_long_its_answers_keep(web: WebServer, api: Upst
         ("/_allauth/x.png",     "same-origin"),
     ],
 )  # fmt: skip
-def test_images_and_feeds_may_be_shown_elsewhere(
+def test_images_and_feeds_may_be_embedded_by_other_sites(
     web: WebServer, api: Upstream, path: str, policy: str
 ) -> None:
     assert web.get(path).headers["cross-origin-resource-policy"] == policy

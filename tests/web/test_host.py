@@ -29,7 +29,7 @@ def named(start: Start, _upstream: Upstream) -> Iterator[WebServer]:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "small.example.evil", "xsmall.example", "10.244.7.11:8080"])
-def test_another_host_is_misdirected_before_the_api_is_asked(
+def test_another_host_gets_421_before_the_api_is_requested(
     named: WebServer, api: Upstream, host: str
 ) -> None:
     for path in PATHS:
@@ -49,18 +49,18 @@ def test_no_host_is_another_host(named: WebServer, api: Upstream) -> None:
 
 
 @pytest.mark.parametrize("host", ["small.example", "SMALL.example", "small.example.", "small.example:8443"])
-def test_the_host_of_the_site_is_answered(named: WebServer, api: Upstream, host: str) -> None:
+def test_the_host_of_the_site_is_accepted(named: WebServer, api: Upstream, host: str) -> None:
     for path in ("/", "/members/inside/"):
         assert named.get(path, headers={"Host": host}).status == 200
 
 
-def test_probes_come_by_the_address_of_a_pod(named: WebServer) -> None:
+def test_probes_use_the_address_of_a_pod(named: WebServer) -> None:
     """The kubelet knows no other name; its port is not the readers'."""
     for path in ("/livez", "/readyz"):
         assert named.get(path, headers={"Host": "10.244.7.11:8081"}, port=named.health).status == 200
 
 
-def test_peers_ask_by_the_name_of_the_site(named: WebServer, start: Start) -> None:
+def test_peers_send_the_host_of_the_site(named: WebServer, start: Start) -> None:
     """Else no asset of another release would be found."""
     missing = "/assets/gone.12345678.css"
     with start(peers=f"127.0.0.1:{named.port}", site_host="small.example") as other:
@@ -69,6 +69,6 @@ def test_peers_ask_by_the_name_of_the_site(named: WebServer, start: Start) -> No
     assert named.logged(missing)["status"] == 404
 
 
-def test_without_a_name_every_host_is_answered(default_web: WebServer) -> None:
+def test_without_site_host_every_host_is_accepted(default_web: WebServer) -> None:
     """The image by itself knows no name."""
     assert default_web.get("/", headers={"Host": "whatever.example"}).status == 200

@@ -21,7 +21,7 @@ from tests.web.conftest import Start
 from tests.web.server import WebServer
 
 
-def test_a_line_tells_what_happened(web: WebServer) -> None:
+def test_a_log_line_describes_the_request(web: WebServer) -> None:
     answer = web.get(
         "/posts/one/?a=b",
         headers={"User-Agent": 'A "browser"\\', "Referer": "https://small.example/x?key=hunter2#y"},
@@ -61,7 +61,7 @@ def test_every_line_is_json_whatever_is_sent(start: Start) -> None:
         ("fe80::1",                      "fe80::"),
     ],
 )  # fmt: skip
-def test_addresses_are_cut_to_their_network(web: WebServer, address: str, logged: str) -> None:
+def test_logged_addresses_are_truncated_to_their_network(web: WebServer, address: str, logged: str) -> None:
     """The last 8 bits of IPv4, the last 80 of IPv6: what the privacy page promises."""
     path = "/?" + address.replace(":", ".")
     web.get(path, headers={"X-Forwarded-For": address})
@@ -69,7 +69,7 @@ def test_addresses_are_cut_to_their_network(web: WebServer, address: str, logged
     assert address not in web.stderr_text
 
 
-def test_a_cluster_may_log_whole_addresses(start: Start) -> None:
+def test_a_cluster_may_log_full_addresses(start: Start) -> None:
     with start(whole_addresses="yes") as web:
         web.get("/", headers={"X-Forwarded-For": "203.0.113.77"})
         assert web.logged("/")["address"] == "203.0.113.77"
@@ -98,7 +98,7 @@ def test_queries_of_the_login_are_in_no_log(web: WebServer, api: Upstream, path:
     assert "hunter2" not in web.stderr_text
 
 
-def test_nobody_is_named_where_something_goes_wrong(start: Start) -> None:
+def test_errors_log_no_personal_data(start: Start) -> None:
     """NGINX's own messages hold whole addresses and queries; the access log has the status."""
     with start(api="127.0.0.1:1") as web:
         web.get("/_allauth/x?key=hunter2", headers={"X-Forwarded-For": "203.0.113.77"})
@@ -118,7 +118,7 @@ def test_health_checks_are_not_logged(default_web: WebServer) -> None:
     assert [line for line in default_web.log if "unseen" in line["path"]] == []
 
 
-def test_the_last_lines_are_written_at_the_end(start: Start) -> None:
+def test_the_log_is_flushed_at_exit(start: Start) -> None:
     """Lines wait in a buffer for a second: a pod that stops must not take them along."""
     with start() as web:
         for number in range(300):
@@ -127,7 +127,7 @@ def test_the_last_lines_are_written_at_the_end(start: Start) -> None:
         assert {line["path"] for line in web.log} == {f"/?{number}" for number in range(300)}
 
 
-def test_lines_are_whole_where_the_log_is_a_pipe(project: Path, tmp_path: Path) -> None:
+def test_log_lines_are_atomic_on_a_pipe(project: Path, tmp_path: Path) -> None:
     """As it is in a pod. A pipe takes 4 KB at once; of more, the lines of two workers would be mixed."""
     os.mkfifo(tmp_path / "stdout")
     lines: list[bytes] = []
@@ -150,7 +150,7 @@ def test_lines_are_whole_where_the_log_is_a_pipe(project: Path, tmp_path: Path) 
     assert {line["path"] for line in found} == {f"/?{number}" for number in range(2000)}
 
 
-def test_a_server_without_room_names_nobody_either(project: Path, tmp_path: Path) -> None:
+def test_a_server_without_free_connections_logs_no_personal_data(project: Path, tmp_path: Path) -> None:
     """NGINX says of each request that it cannot serve whose it was, and what was asked, at level alert."""
     config = project / "images/web/nginx/nginx.conf"
     small = tmp_path / "site"

@@ -21,7 +21,7 @@ from tests.web.server import TRUSTED, WebServer
 LOGIN = "/_allauth/browser/v1/auth/login"
 
 
-def test_the_api_gets_the_request_as_it_was_and_the_reader_as_he_is(web: WebServer, api: Upstream) -> None:
+def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Upstream) -> None:
     api.answers(200, b'{"status": 200}', Content_Type="application/json", Set_Cookie="sessionid=x; Secure")
     answer = web.get(
         LOGIN + "?a=%2F&b",
@@ -74,7 +74,7 @@ def test_the_api_gets_the_request_as_it_was_and_the_reader_as_he_is(web: WebServ
         ("",                                     "203.0.113.9",                       "127.0.0.1"),
     ],
 )  # fmt: skip
-def test_the_reader_is_the_last_one_whom_no_proxy_vouches_for(
+def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
     start: Start, api: Upstream, trust: str, told: str, seen: str
 ) -> None:
     """Whatever a reader writes into the header stands before what the proxies write."""
@@ -85,7 +85,7 @@ def test_the_reader_is_the_last_one_whom_no_proxy_vouches_for(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 429, 500, 503])
-def test_the_api_speaks_for_itself(web: WebServer, api: Upstream, status: int) -> None:
+def test_errors_of_the_api_are_passed_on_unchanged(web: WebServer, api: Upstream, status: int) -> None:
     """allauth says with 401 and 500 what a script must read: no page stands in for it."""
     api.answers(status, b'{"x": 1}', Content_Type="application/json")
     answer = web.get("/_allauth/x")
@@ -113,7 +113,7 @@ def test_bodies_are_small(web: WebServer, api: Upstream, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "PROPFIND", "BREW", "get"])
-def test_strange_methods_do_not_reach_the_api(web: WebServer, api: Upstream, method: str) -> None:
+def test_unknown_methods_do_not_reach_the_api(web: WebServer, api: Upstream, method: str) -> None:
     assert web.get("/_allauth/x", method).status in (400, 405)
     assert api.asked == []
 
@@ -136,7 +136,7 @@ def network(number: int) -> str:
 
 
 @pytest.mark.parametrize("path", GUESSES)
-def test_guessing_is_slow_for_one_network_and_for_nobody_else(start: Start, api: Upstream, path: str) -> None:
+def test_login_attempts_of_one_network_are_rate_limited(start: Start, api: Upstream, path: str) -> None:
     """One a second and a burst of 20, before the API has to look: from the addresses of an IPv4 /24."""
     with start(api=f"127.0.0.1:{api.port}") as web:
         answers = [web.get(path, "POST", headers=at(f"203.0.113.{number}")) for number in range(60)]
@@ -161,7 +161,7 @@ def test_guessing_is_slow_for_one_network_and_for_nobody_else(start: Start, api:
     ("method", "path"),
     [("GET", "auth/webauthn/login"), ("POST", "auth/reauthenticate"), ("POST", "account/password/change")],
 )
-def test_a_session_s_row_and_a_hash_are_counted_too(
+def test_sessions_and_password_hashes_are_rate_limited(
     start: Start, api: Upstream, method: str, path: str
 ) -> None:
     """Without a cookie, each request for a challenge begins a session; members' passwords are hashed, too."""
@@ -197,7 +197,7 @@ def test_a_network_of_many_readers_has_a_limit(start: Start, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["api.conf", "gate.conf"])
-def test_every_location_that_asks_the_api_counts_the_network(name: str) -> None:
+def test_every_location_of_the_api_limits_the_network(name: str) -> None:
     """NGINX closes the connection where the gate does not answer, so that the test above cannot try these."""
     text = (ROOT / "images/web/nginx/login/server" / name).read_text("utf-8")
     limited = [block for block in re.split(r"^location ", text, flags=re.M) if "limit_conn" in block]
@@ -229,7 +229,7 @@ def test_a_network_has_one_limit_however_its_addresses_are_written(
         assert web.get(LOGIN, "POST", headers=at(other)).status == 204
 
 
-def test_guesses_of_all_together_wait_and_are_then_refused(start: Start, api: Upstream) -> None:
+def test_login_attempts_in_total_queue_and_are_then_refused(start: Start, api: Upstream) -> None:
     """10 a second, while 64 wait; from 200 networks at once. Nothing else is touched by it."""
     with start(api=f"127.0.0.1:{api.port}") as web, ThreadPoolExecutor(200) as pool:
         begun = time.monotonic()
@@ -255,7 +255,7 @@ def test_guesses_of_all_together_wait_and_are_then_refused(start: Start, api: Up
 
 
 @pytest.mark.parametrize("path", ["/_allauth/x", "/accounts/x"])
-def test_the_rest_of_the_login_is_limited_for_one_reader(start: Start, api: Upstream, path: str) -> None:
+def test_other_login_requests_are_limited_by_reader(start: Start, api: Upstream, path: str) -> None:
     """20 a second and a burst of 40; a neighbour of the same network is another reader."""
     with start(api=f"127.0.0.1:{api.port}") as web, ThreadPoolExecutor(4) as pool:
         found = Counter(
@@ -302,7 +302,7 @@ def test_connections_of_one_reader_to_the_api_are_few(web: WebServer, api: Upstr
     assert found[200] + found[503] <= 55
 
 
-def test_a_slow_header_or_body_is_not_waited_for(web: WebServer, api: Upstream) -> None:
+def test_a_slow_header_or_body_times_out(web: WebServer, api: Upstream) -> None:
     """10 seconds each (client_header_timeout, client_body_timeout), both at once to save time."""
     requests = {
         "header": b"GET / HTTP/1.1\r\nHost: x\r\nX-",
