@@ -1,6 +1,6 @@
-"""The table of values in the chart's README, made of the comments of values.yaml: ``make chart-docs``.
+"""Write the table of values in the chart's README from the comments of values.yaml: ``make chart-docs``.
 
-Reads helm/site/values.yaml. Writes helm/site/README.md between two marks. No network.
+Reads helm/site/values.yaml. Writes helm/site/README.md between two markers. No network.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ BEGIN, END = "<!-- values: made by `make chart-docs` -->\n", "<!-- end of values
 
 
 def value_rows(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (path, default as JSON, what its comment says) of every value in *text*, in its order.
+    """Yield (path, default as JSON, comment) of every value in *text*, in order.
 
-    A value that is an object with names of its own is not one of these rows: its values are.
+    An object with named values is not a row; its values are.
     """
     comment: list[str] = []
     path: list[str] = []
@@ -49,15 +49,15 @@ def value_rows(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def markdown_table(text: str) -> str:
-    """Return the rows as Markdown."""
-    lines = ["| value | default | what it is |", "|---|---|---|"]
+    """Return the rows as a Markdown table."""
+    lines = ["| value | default | description |", "|---|---|---|"]
     for path, default, what in value_rows(text):
         lines.append(f"| `{path}` | `{default}` | {what.replace('<', '&lt;')} |")
     return "\n".join(lines) + "\n"
 
 
 def with_values_table(readme: str, text: str) -> str:
-    """Return *readme* with the table of *text* in its place."""
+    """Return *readme* with the table of *text*."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{markdown_table(text)}\n{END}{after}"

@@ -1,4 +1,4 @@
-"""The golden manifests of the chart: ``python -m tests.helm.golden`` writes them anew."""
+"""The golden manifests of the chart: ``python -m tests.helm.golden`` rewrites them."""
 
 from __future__ import annotations
 

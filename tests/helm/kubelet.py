@@ -1,8 +1,8 @@
-"""Run a container as a manifest says, by podman: what a node would do, as far as one machine can.
+"""Run a container of a manifest by podman, as a kubelet would.
 
-Command, arguments, variables, user, mounts and rights are those of the
-manifest. Secrets and claims are folders that the caller gives. The network is
-that of this machine, so ports may have to be told.
+Command, arguments, variables, user, mounts and capabilities come from the
+manifest. Secrets and claims are directories of the caller. The network is that of
+this machine, so a caller may have to set ports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.web.server import PodmanImage
 
 @dataclass(frozen=True)
 class Node:
-    """What a node has for the pods of a release."""
+    """Images, ConfigMaps, Secrets and volumes for the pods of a release."""
 
     folder: Path  # for what is mounted
     images: Mapping[str, PodmanImage]  # by the digest that the chart names
@@ -30,7 +30,7 @@ class Node:
     claims: Mapping[str, Path] = field(default_factory=dict)  # folders of volumes, by the claim's name
 
     def argv(self, pod: Object, name: str, *more: str) -> list[str]:
-        """Return the command line for the container *name* of *pod*; *more* words follow its arguments."""
+        """Return the command line for the container *name* of *pod*; *more* arguments follow its own."""
         (box,) = [one for one in containers(pod) if one["name"] == name]
         image = self.images[box["image"].partition("@")[2]]
         context = pod["spec"]["securityContext"]

@@ -1,4 +1,4 @@
-"""The chart as the real helm renders it, from a table of values files."""
+"""Render the chart with the real helm, from the values files in values/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ CHART = ROOT / "helm" / "site"
 VALUES = Path(__file__).parent / "values"
 COMMON = VALUES / "common.yaml"
 MODES = tuple(sorted(file.stem for file in VALUES.glob("*.yaml") if file != COMMON))
-# What a cluster has that is not built in: helm renders for it, as for a real one.
 NAMESPACE, RELEASE = "site", "site"
 
 Object = dict[str, Any]
@@ -45,7 +44,7 @@ def template(
 
 
 def values_options(mode: str) -> list[str]:
-    """Return the words that give helm the values of *mode*."""
+    """Return helm's options for the values of *mode*."""
     return [f"--values={COMMON}", f"--values={VALUES / mode}.yaml"]
 
 
@@ -81,7 +80,7 @@ def only(kind: str, found: Iterable[Object], component: str = "") -> Object:
 
 
 def pod_template(one: Object) -> Object | None:
-    """Return labels and spec of the pods that *one* makes, or is; None for what makes none."""
+    """Return the pod template of *one*, or a Pod itself; None for other kinds."""
     spec = one.get("spec", {})
     if one["kind"] == "Pod":
         return {"metadata": one["metadata"], "spec": spec}
@@ -92,18 +91,18 @@ def pod_template(one: Object) -> Object | None:
 
 
 def pod_templates(found: Iterable[Object]) -> list[tuple[str, Object]]:
-    """Return the name of each object that makes pods, with their template."""
+    """Return kind and name of each object with a pod template, and the template."""
     return [(f"{one['kind']}/{one['metadata']['name']}", pod) for one in found if (pod := pod_template(one))]
 
 
 def web_files(found: Iterable[Object]) -> dict[str, str]:
-    """Return the files that web pods mount, by name: annotations of their template."""
+    """Return the files of web pods by name: annotations of the pod template."""
     files: dict[str, str] = only("Deployment", found, "web")["spec"]["template"]["metadata"]["annotations"]
     return files
 
 
 def containers(pod: Object) -> list[Object]:
-    """Return all containers of a pod's template, the ones that come first among them."""
+    """Return all containers of a pod template, init containers first."""
     spec = pod["spec"]
     return [*spec.get("initContainers", []), *spec["containers"]]
 

@@ -1,7 +1,7 @@
-"""What the chart renders, running: its NGINX configuration, and the pods of `helm test`.
+"""Run what the chart renders: its NGINX configuration, and the pods of `helm test`.
 
-Names of Services are answered by dnsmasq, each with a loopback address of its own, so that the ports stay
-those of the chart.
+dnsmasq resolves the names of Services, each to a loopback address of its own, so that ports are those of the
+chart.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def loopback() -> str:
-    """Return an address of this machine that nobody else uses: the ports on it are free."""
+    """Return an unused loopback address, whose ports are free."""
     return f"127.{20 + secrets.randbelow(200)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(250)}"
 
 
 @contextmanager
 def names(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
-    """Answer for names as the cluster's DNS does, on a port of this machine."""
+    """Run a DNS server with *addresses*; yield its port."""
     port = free_port()
-    # Known names with one kind of address: "no data" for the other kind, as in a cluster.
+    # NODATA for AAAA, as in a cluster.
     words = [f"--host-record={name},{address}" for name, address in addresses.items()]
     argv = [need("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
             f"--port={port}", "--local=/cluster.local/", "--listen-address=127.0.0.1", "--bind-interfaces",
@@ -62,7 +62,7 @@ def names(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
 
 
 def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp_path: Path) -> None:
-    """The rendered file instead of the image's: the gate asks the login, an old asset comes from a peer."""
+    """With the rendered cluster.conf the gate requests the API, and an old asset comes from a peer."""
     api_host, peer_host = loopback(), loopback()
     services = {
         "site-api.site.svc.cluster.local": api_host,
@@ -97,7 +97,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
 
 
 def children(number: int) -> list[str]:
-    """Return the processes that the process *number* started."""
+    """Return the child processes of the process *number*."""
     return Path(f"/proc/{number}/task/{number}/children").read_text().split()
 
 
@@ -116,7 +116,7 @@ def asset_of(project: Path) -> str:
 
 
 def told(project: Path, site: Site) -> dict[str, Any]:
-    """Return what the chart tells its test, with the addresses of this machine for those of the cluster."""
+    """Return the arguments of the chart's test, with addresses of this machine."""
     pod = only("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
     words = pod["spec"]["containers"][0]["command"]
     assert words[:3] == ["python3", "-m", "api.health.smoke_test"]
@@ -133,7 +133,7 @@ def told(project: Path, site: Site) -> dict[str, Any]:
 
 
 def ask(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
-    """Run what the test's pod runs; return its status, and its line for each question."""
+    """Run the test's command; return its status, and its line for each check."""
     argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
     done = subprocess.run(argv, cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
@@ -171,7 +171,7 @@ def test_a_broken_release_fails_helm_test_with_the_reason(
 
 
 def test_an_open_gate_fails_the_release(project: Path, site: Site) -> None:
-    """The one fault that no probe would see: everything answers."""
+    """No readiness probe detects this fault: everything responds."""
     with upstream() as api, upstream() as front:
         what = told(project, site)
         api.answers(200)
@@ -207,7 +207,7 @@ def test_helm_test_waits_for_old_pods_to_stop(project: Path, site: Site) -> None
 def test_without_a_login_probes_of_the_kubelet_run_the_checks(
     project: Path, tmp_path: Path, name: str, version: str, passes: bool
 ) -> None:
-    """The configuration of the test's pod in a real NGINX, and the probe's request as the manifest has it."""
+    """The pod's configuration in a real NGINX, and the probe's request from the manifest."""
     found = parse(template("public", {"release.asset": asset_of(project)}))
     conf = only("ConfigMap", found, "test")["data"]["probe.conf"]
     (pod,) = [one for one in found if one["kind"] == "Pod" and one["metadata"]["name"] == f"site-test-{name}"]
@@ -236,7 +236,7 @@ def test_without_a_login_probes_of_the_kubelet_run_the_checks(
 
 
 def listens(port: int) -> bool:
-    """Return whether anybody answers on *port* of this machine."""
+    """Return whether *port* of this machine accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

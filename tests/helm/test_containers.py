@@ -1,4 +1,4 @@
-"""Each container of the chart, run in its real image by what the manifest says."""
+"""Each container of the chart in its real image, run as the manifest says."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def release(
 
 @contextmanager
 def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[WebServer]:
-    """Run *argv* until the block ends, from when the probe is answered with 200 on."""
+    """Run *argv* until the block ends; yield once the probe gets 200."""
     with log.open("wb") as file:
         one = subprocess.Popen(argv, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
     found = WebServer(port, port, one, log.parent)
@@ -90,7 +90,7 @@ def serving(argv: list[str], log: Path, port: int, path: str) -> Iterator[WebSer
 def test_web_pods_serve_under_the_rights_of_the_manifest(
     pages: tuple[ImageResult, PodmanImage], tmp_path: Path
 ) -> None:
-    """User, root that cannot be written, mounts: as the Deployment has them, but for the port."""
+    """User, read-only root and mounts of the Deployment; only the port differs."""
     result, image = pages
     found = release("public", {"web": pages}, {"cluster.dns.host": "127.0.0.1"})
     maps = {one["metadata"]["name"]: one["data"] for one in of_kind("ConfigMap", found)}

@@ -1,4 +1,4 @@
-"""What is written of the chart is true."""
+"""The chart's README and schema match its values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helm.render import CHART
 
 
 def test_the_table_is_that_of_the_values() -> None:
-    """Else: make chart-docs."""
+    """If not: make chart-docs."""
     text = README.read_text("utf-8")
     assert with_values_table(text, VALUES.read_text("utf-8")) == text
 
@@ -21,7 +21,7 @@ def test_every_value_is_explained_and_in_the_schema() -> None:
     found = list(value_rows(VALUES.read_text("utf-8")))
     assert [path for path, _, what in found if not what] == []
     schema = json.loads((CHART / "values.schema.json").read_text())
-    refused = {"web.image.tag", "api.image.tag"}  # named there to be refused in words
+    refused = {"web.image.tag", "api.image.tag"}  # in the schema for a better error message
     known = set(leaves(schema, schema)) - refused - {"global"}
     assert {path for path, _, _ in found} == known
 

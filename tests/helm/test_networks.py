@@ -37,7 +37,7 @@ def test_every_service_reaches_a_port_of_some_pod(mode: str) -> None:
 
 @every_mode
 def test_every_selector_selects_something(mode: str) -> None:
-    """Budgets, policies and monitors that select nothing are silent, and do nothing."""
+    """PodDisruptionBudgets, NetworkPolicies and ServiceMonitors that select nothing fail silently."""
     found = objects(mode)
     for one in [*of_kind("PodDisruptionBudget", found), *of_kind("NetworkPolicy", found)]:
         spec = one["spec"]
@@ -65,7 +65,7 @@ def test_every_pod_is_under_a_policy_for_both_directions(mode: str) -> None:
 
 @every_mode
 def test_web_pods_may_reach_the_hosts_of_their_configuration(mode: str) -> None:
-    """A policy that lacks one of them looks like a broken site."""
+    """A missing rule in the policy breaks the site."""
     found = objects(mode)
     conf = web_files(found)["cluster.conf"]
     names = dict(re.findall(r'map "" \$(api|peers|bucket) +\{ default "([^"]*)"; \}', conf))
@@ -106,7 +106,7 @@ def test_the_login_may_reach_its_database_and_its_mail_and_no_more(mode: str) ->
 
 
 def test_only_the_edge_reaches_a_site_behind_node_ports() -> None:
-    """Under the policy Local alone: else every connection comes from a node."""
+    """Requires externalTrafficPolicy Local: otherwise every connection comes from a node."""
     found = objects("nodeport")
     service = only(
         "Service", [one for one in of_kind("Service", found, "web") if one["metadata"]["name"] == "site-web"]
@@ -128,7 +128,7 @@ def test_the_login_is_reached_from_web_pods_and_not_from_the_edge() -> None:
 
 
 def test_pods_use_the_dns_of_the_values() -> None:
-    """A cluster whose DNS has another name, other pods and a cache on each node."""
+    """A cluster with another DNS Service and a cache on each node."""
     found = objects("autoscaled")
     conf = web_files(found)["cluster.conf"]
     assert conf.startswith("resolver dns-default.openshift-dns.svc.cluster.local valid")

@@ -1,4 +1,4 @@
-"""What is true of every manifest of the chart, whatever the values: rules in words."""
+"""Rules for every manifest of the chart, with any values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ every_mode = pytest.mark.parametrize("mode", MODES)
 
 @every_mode
 def test_no_container_can_do_more_than_it_must(mode: str) -> None:
-    """Pod Security "restricted", and what it leaves open: no writable root, no token."""
+    """Pod Security "restricted", and more: read-only root, no token."""
     for name, pod in pod_templates(objects(mode)):
         spec = pod["spec"]
         context = spec["securityContext"]
@@ -62,7 +62,7 @@ def test_each_image_is_named_by_digest_and_the_right_user_runs_it(mode: str) -> 
 
 @every_mode
 def test_deployments_roll_out_without_downtime(mode: str) -> None:
-    """But for one file with one writer, which says so."""
+    """Except SQLite, a file with one writer."""
     for one in of_kind("Deployment", objects(mode)):
         spec, pod = one["spec"], one["spec"]["template"]["spec"]
         if mode == "trial" and one["metadata"]["name"] == "site-api":
@@ -70,7 +70,7 @@ def test_deployments_roll_out_without_downtime(mode: str) -> None:
             continue
         assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
         assert spec["minReadySeconds"] >= 5
-        assert spec["progressDeadlineSeconds"] < 300  # Flux's patience, flux/apps
+        assert spec["progressDeadlineSeconds"] < 300  # Flux's timeout, flux/apps
         for box in pod["containers"]:
             assert {"startupProbe", "readinessProbe", "livenessProbe"} <= box.keys()
             wait = box["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -177,14 +177,14 @@ def secrets(found: list[Object]) -> set[tuple[str, str]]:
     ],
 )
 def test_pods_read_the_secrets_of_the_values_only(mode: str, expected: set[tuple[str, str]]) -> None:
-    """And the chart makes none: nothing random is rendered."""
+    """The chart creates no Secret: nothing random is rendered."""
     found = objects(mode)
     assert secrets(found) == expected
     assert of_kind("Secret", found) == []
 
 
 def test_an_autoscaler_replaces_the_number_of_replicas() -> None:
-    """Both would change one field: each release would undo the other."""
+    """Both own one field: each release would revert the other."""
     found = objects("autoscaled")
     spec = only("HorizontalPodAutoscaler", found)["spec"]
     web, api = only("Deployment", found, "web"), only("Deployment", found, "api")
@@ -219,7 +219,7 @@ def test_version_json_is_what_was_built() -> None:
 
 
 def test_files_of_values_are_tried_in_every_mode() -> None:
-    """A mode that no file tries is a mode that nobody knows."""
+    """Every mode of the schema needs a values file."""
     schema = json.loads((VALUES.parents[2] / "helm/site/values.schema.json").read_text())
     for path in (("edge", "mode"), ("database", "mode")):
         wanted = set(schema["properties"][path[0]]["properties"][path[1]]["enum"])

@@ -1,4 +1,4 @@
-"""What others say of the manifests: Kubernetes' own schemas, the golden copies, a scanner of known faults."""
+"""Manifests against Kubernetes' schemas, the golden files and checkov."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.tools import need
 
 NEWEST = kubernetes_validate.latest_version()
 MAJOR, MINOR = (int(part) for part in NEWEST.split(".")[:2])
-# Kinds that a cluster has from elsewhere; tests/flux checks those that Flux brings.
-ELSEWHERE = {"HTTPRoute", "ServiceMonitor"}
+# Custom resources; tests/flux validates those of Flux.
+CUSTOM_KINDS = {"HTTPRoute", "ServiceMonitor"}
 
 
 @pytest.mark.quick_cases(5)
@@ -26,7 +26,7 @@ ELSEWHERE = {"HTTPRoute", "ServiceMonitor"}
 @pytest.mark.parametrize("mode", MODES)
 def test_manifests_match_the_schemas_of_kubernetes(mode: str, version: str) -> None:
     """By the schemas of the newest two minors, unknown fields refused."""
-    checked = [one for one in objects(mode) if one["kind"] not in ELSEWHERE]
+    checked = [one for one in objects(mode) if one["kind"] not in CUSTOM_KINDS]
     assert len(checked) >= 8
     for one in checked:
         kubernetes_validate.validate(one, version, strict=True)
@@ -34,28 +34,28 @@ def test_manifests_match_the_schemas_of_kubernetes(mode: str, version: str) -> N
 
 @pytest.mark.parametrize("mode", GOLDEN)
 def test_manifests_are_the_golden_ones(mode: str) -> None:
-    """So that a change of the chart is read as a diff of what it does. Else: make golden."""
+    """A change of the chart shows as a diff of its manifests. If intended: make golden."""
     assert (FOLDER / f"{mode}.yaml").read_text("utf-8") == rendered(mode)
 
 
-# What checkov finds and we leave: kinds by rule, and why.
+# Accepted findings of checkov: kinds by rule, and why.
 EXCEPTIONS: dict[str, set[str]] = {
     # The namespace is given to helm, by Flux or by hand.
     "CKV_K8S_21": {"*"},
-    # A limit of the processor makes readers wait while processors idle; requests share it fairly.
+    # A CPU limit delays readers while CPUs idle; requests share them fairly.
     "CKV_K8S_11": {"Deployment", "Job", "CronJob", "Pod"},
     # libpq reads user name and password from the environment; the keys of the login are files.
     "CKV_K8S_35": {"Deployment", "Job", "CronJob"},
-    # The user of Debian's NGINX images is 101, and files of the node are not mounted.
+    # The user of NGINX is 101; no files of the node are mounted.
     "CKV_K8S_40": {"Deployment", "Pod"},
-    # The pod of `helm test` asks, and ends: nobody sends it anything.
+    # The pod of `helm test` is a client that ends: it needs no probes.
     "CKV_K8S_8": {"Pod"},
     "CKV_K8S_9": {"Pod"},
 }
 
 
 def scanned(mode: str, folder: Path) -> list[tuple[str, str]]:
-    """Return (rule, kind) of all that checkov finds, without asking anybody."""
+    """Return (rule, kind) of every finding of checkov, without network."""
     file = folder / f"{mode}.yaml"
     file.write_text(rendered(mode))
     words = ["--file", str(file), "--framework", "kubernetes", "--output", "json", "--quiet", "--compact",
@@ -80,6 +80,6 @@ def test_a_scanner_finds_nothing_that_is_not_explained(tmp_path: Path) -> None:
 
 
 def test_the_golden_files_contain_no_secret() -> None:
-    """They are published."""
+    """The golden files are public."""
     for mode in GOLDEN:
         assert not re.search(r"(?i)password: *\S|BEGIN [A-Z ]*PRIVATE", rendered(mode))

@@ -1,4 +1,4 @@
-"""Releases one after the other, by the real helm: what an upgrade leaves, and what it must not take away."""
+"""Upgrades and rollbacks by the real helm: ownership of replicas, and objects that old pods need."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rollback(tmp_path: Path) -> Rollback:
 
 
 def test_each_release_resets_a_number_of_replicas(api: ApiServer, upgrade: Upgrade) -> None:
-    """So says docs/operator.md: `kubectl scale` holds until the next release."""
+    """docs/operator.md: `kubectl scale` lasts until the next release."""
     upgrade(NUMBER)
     api.scale("site-web", 7, "kubectl")
     upgrade(NUMBER, version="0.0.1")
@@ -64,7 +64,7 @@ def test_each_release_resets_a_number_of_replicas(api: ApiServer, upgrade: Upgra
 
 
 def owners(api: ApiServer, name: str = "site-web") -> set[tuple[str, str]]:
-    """Return who owns the number of pods: manager and subresource."""
+    """Return the owners of `replicas`: manager and subresource."""
     owned = api.objects["deployments", name].owned
     return {who for who, fields in owned.items() if ("spec", "replicas") in fields}
 
@@ -77,7 +77,7 @@ LEFT_OUT = pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
 def test_replicas_are_omitted_only_after_another_manager_owns_them(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, tmp_path: Path
 ) -> None:
-    """A field that its one owner leaves out is removed, and the API server fills in 1."""
+    """A field that its only owner omits is removed, and the API server defaults it to 1."""
     upgrade(NUMBER)
     said = upgrade(values, version="0.0.1", code=1)
     assert "Helm alone owns spec.replicas of the Deployment site-web" in said
@@ -98,7 +98,7 @@ def test_replicas_are_omitted_only_after_another_manager_owns_them(
 def test_a_rollback_does_not_scale_unmanaged_replicas(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
-    """Helm applies a stored manifest as it is: none of these may hold a number."""
+    """Helm applies stored manifests unchanged: none of these may contain a number."""
     upgrade(NUMBER)
     api.hand_over("site-web")
     upgrade(values, version="0.0.1")
@@ -117,7 +117,7 @@ def test_a_rollback_does_not_scale_unmanaged_replicas(
 def test_a_rollback_from_the_running_number_does_not_scale(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
-    """So docs/operator.md goes back to a number: Helm owns the field with who has set it."""
+    """docs/operator.md: back to a number, Helm shares the field with its last owner."""
     upgrade(values)
     api.scale("site-web", 8, "kube-controller-manager")
     upgrade({"web.replicas": 8}, version="0.0.1")
@@ -131,7 +131,7 @@ def test_a_rollback_from_the_running_number_does_not_scale(
 def test_a_first_installation_does_not_own_unmanaged_replicas(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
-    """The API server fills in 1, which nobody owns."""
+    """The API server's default of 1 has no owner."""
     for version in ("0.0.0", "0.0.1"):
         upgrade(values, version=version)
         assert (api.replicas("site-web"), owners(api)) == (1, set())
@@ -145,7 +145,7 @@ def test_a_first_installation_does_not_own_unmanaged_replicas(
 def test_replicas_of_another_manager_are_unchanged(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade
 ) -> None:
-    """Who has changed the number owns it: nothing is left to hand over."""
+    """Whoever changed the number owns it already."""
     upgrade(NUMBER)
     for version, replicas in (("0.0.1", 5), ("0.0.2", 4)):
         api.scale("site-web", replicas, "kube-controller-manager")
@@ -156,7 +156,7 @@ def test_replicas_of_another_manager_are_unchanged(
 
 @pytest.mark.parametrize("manager", ["helm4", "helm-controller"])
 def test_helm_is_recognized_by_its_annotation(manager: str, api: ApiServer, upgrade: Upgrade) -> None:
-    """Helm's name as a manager is that of its program, which may be called otherwise."""
+    """The manager's name is that of helm's program file, which may differ."""
     upgrade(NUMBER)
     one = api.objects["deployments", "site-web"]
     one.owned[manager, ""] = one.owned.pop(("helm", ""))
@@ -179,7 +179,7 @@ def test_replicas_of_the_api_can_be_unmanaged(api: ApiServer, upgrade: Upgrade, 
 
 
 def names(pod: Any) -> set[tuple[str, str]]:
-    """Return the objects of the release that a pod cannot start without."""
+    """Return the objects of the release that a pod requires to start."""
     spec = pod["spec"]
     found = {("serviceaccounts", spec["serviceAccountName"])}
     for volume in spec.get("volumes", []):
@@ -195,7 +195,7 @@ def names(pod: Any) -> set[tuple[str, str]]:
 def test_a_pod_of_an_old_release_can_start_after_newer_ones(
     mode: str, api: ApiServer, upgrade: Upgrade, tmp_path: Path
 ) -> None:
-    """Helm deletes what a release no longer has before it waits for the rollout; old pods may be evicted."""
+    """Helm deletes old objects before it waits for the rollout; old pods may be evicted meanwhile."""
     old = {"release.commit": "a" * 40}
     needed: set[tuple[str, str]] = set()
     releases: list[tuple[dict[str, Any], str]] = [
@@ -203,7 +203,7 @@ def test_a_pod_of_an_old_release_can_start_after_newer_ones(
         (old, "1.0.1"),  # promoted: the same digests
         ({"release.commit": "b" * 40, "release.site": "4" * 64}, "1.0.2-rc"),
         ({"release.commit": "c" * 40, "cluster.pods": ["10.0.0.0/8"]}, "1.0.3-rc"),
-        (old, "1.0.4-rc"),  # a commit that goes back
+        (old, "1.0.4-rc"),  # a rollback
     ]
     templates = []
     for values, version in releases:

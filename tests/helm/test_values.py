@@ -32,7 +32,7 @@ def test_networks_of_both_kinds_are_taken(networks: list[str]) -> None:
 
 
 def test_a_string_that_looks_like_a_number_stays_a_string() -> None:
-    """YAML reads 123 and true as no texts, and Kubernetes refuses them where a name belongs."""
+    """YAML parses 123 and true as other types, which Kubernetes refuses as names."""
     more = {"images.pullSecrets": ["123"], "api.secret": "1e3", "database.operator.namespace": "1"}
     found = parse(helm("template", "true", CHART, *values_options("nodeport")))
     assert {one["metadata"]["labels"]["app.kubernetes.io/instance"] for one in found} == {"true"}
@@ -50,7 +50,7 @@ def test_helm_lint_passes_in_strict_mode(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_equal_values_give_equal_bytes(mode: str, tmp_path: Path) -> None:
-    """In another folder, at another time, with another locale and umask, for another user's home."""
+    """In another directory, with another time zone, locale, umask and home."""
     chart = tmp_path / "elsewhere" / "site"
     shutil.copytree(CHART, chart)
     words = [need("helm"), "template", "site", str(chart), "--namespace", "site", *values_options(mode)]
@@ -69,7 +69,7 @@ NEXT = {
 
 
 def test_a_text_changes_the_web_pods_and_nothing_else_that_runs(tmp_path: Path) -> None:
-    """A new version with new pages: the login and its chores stay as they are, to the byte."""
+    """A new version with new pages leaves API and CronJob equal, byte for byte."""
     chart = tmp_path / "site"
     shutil.copytree(CHART, chart)
     (chart / "Chart.yaml").write_text((CHART / "Chart.yaml").read_text().replace("0.0.0", "1.4.13"))
@@ -82,7 +82,7 @@ def test_a_text_changes_the_web_pods_and_nothing_else_that_runs(tmp_path: Path) 
 
 
 def test_a_new_login_changes_the_login_alone() -> None:
-    """But for what /version.json tells, which web pods mount."""
+    """Except /version.json, which web pods mount."""
     old = objects("nodeport")
     new = parse(template("nodeport", {"api.image.digest": "sha256:" + "6" * 64}))
     before, after = (
@@ -97,7 +97,7 @@ def test_a_new_login_changes_the_login_alone() -> None:
 
 
 def test_web_pods_carry_their_own_files() -> None:
-    """An object beside them would change under old pods, or be deleted with its release while they run."""
+    """A ConfigMap would change under old pods, or be deleted while they run."""
     files = [
         web_files(parse(template("nodeport", more)))
         for more in ({}, {"release.commit": "f" * 40}, {"cluster.pods": ["10.0.0.0/8"]}, {"web.workers": 4})
@@ -108,7 +108,7 @@ def test_web_pods_carry_their_own_files() -> None:
 
 
 def test_each_revision_has_a_migration_of_its_own() -> None:
-    """A Job cannot change; and nothing that hooks into an upgrade may stand in the way of a rollback."""
+    """A Job is immutable, and a hook of an upgrade could block a rollback."""
     (job,) = of_kind("Job", objects("nodeport"))
     assert job["metadata"]["name"] == "site-migrate-1"
     assert "annotations" not in job["metadata"]
@@ -131,7 +131,7 @@ def test_two_releases_fit_into_one_namespace() -> None:
 
 
 def test_a_chart_from_a_registry_renders_the_same(tmp_path: Path) -> None:
-    """Flux installs it as X.Y.N+<digest>: no label may hold the plus, and readers are told X.Y.N."""
+    """Flux installs it as X.Y.N+<digest>: labels refuse the plus, and /version.json has X.Y.N."""
     found = []
     for version in ("1.4.13", "1.4.13+0123456789ab"):
         chart = tmp_path / version

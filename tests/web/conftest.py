@@ -1,4 +1,4 @@
-"""One small site, its image, and a server of it in each of the two ways."""
+"""A small site with members' pages, its image, and a server of it as process and as container."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Start = Callable[..., AbstractContextManager[WebServer]]
 
 
 def build_web_project(folder: Path, files: Mapping[str, str] | None = None) -> Path:
-    """Build the site in *folder*, with *files* more than it has, and return its project."""
+    """Build the site in *folder*, with additional *files*; return its project."""
     site = preview_site(folder, {**SITE, **(files or {})})
     build_site(site)
     shutil.copytree(ROOT / "images", site / "images")
@@ -53,13 +53,13 @@ def build_web_project(folder: Path, files: Mapping[str, str] | None = None) -> P
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project of the preview's tests with secrets and more addresses, built for readers."""
+    """A built project: the site of the preview's tests, with members' files and more addresses."""
     return build_web_project(tmp_path_factory.mktemp("web"))
 
 
 @pytest.fixture(scope="session")
 def podman(project: Path) -> Iterator[PodmanImage]:
-    """podman with the image of the project, which stands on the pinned base."""
+    """The image of the project, on the pinned base, in podman."""
     need_base(project, "web")
     pack(project, config.load_config(project))
     with server.podman_image(project / "out/images/web") as found:
@@ -95,7 +95,7 @@ def _upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def api(_upstream: Upstream) -> Upstream:
-    """An upstream in the place of the login API, which lets everybody in unless told otherwise."""
+    """An upstream in place of the login API; by default its gate is open (204)."""
     _upstream.answers(204)
     return _upstream
 
@@ -109,7 +109,7 @@ def web(start: Start, _upstream: Upstream) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="session")
 def default_web(start: Start) -> Iterator[WebServer]:
-    """A server with the default of the image: nothing is named, nobody is trusted."""
+    """A server with the image's default configuration."""
     with start(extra="") as one:
         yield one
 

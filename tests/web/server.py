@@ -1,7 +1,7 @@
-"""Run what is in the web image: its files below a folder, or the image in a container.
+"""Run the web image: its files in a directory by the local NGINX, or the image in a container.
 
-Both get the two listening addresses and the cluster's file from outside, as the
-chart gives them; nothing else differs from what readers meet.
+Both get cluster.conf and the listening addresses as mounts, as from the chart.
+Everything else is the image's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.support.project import ROOT
 from tests.support.tools import need
 
 NGINX = ROOT / "images" / "web" / "nginx"
-MODULES = Path("/usr/lib/nginx/modules")  # where Debian has them
+MODULES = Path("/usr/lib/nginx/modules")  # Debian's directory
 _READERS = itertools.count()
 TRUSTED = "set_real_ip_from 127.0.0.0/8;\n"
 
@@ -43,13 +43,13 @@ TRUSTED = "set_real_ip_from 127.0.0.0/8;\n"
 class PodmanImage:
     """An image that podman can run."""
 
-    podman: list[str]  # the words that call podman with the right storage
+    podman: list[str]  # podman with the options of its storage
     name: str
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a server said."""
+    """A response of a server."""
 
     status: int
     headers: Mapping[str, str]  # names in lower case; several of one name joined by ", "
@@ -62,7 +62,7 @@ class Response:
 
 
 class WebServer:
-    """A server that runs."""
+    """A running server."""
 
     def __init__(self, port: int, health: int, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.port, self.health, self.process, self._folder = port, health, process, folder
@@ -77,12 +77,12 @@ class WebServer:
         body: bytes | None = None,
         port: int | None = None,
     ) -> Response:
-        """Ask for *path* as it stands, over a connection of its own, with little more than a Host."""
+        """Request *path* unchanged, over a new connection, with a minimum of headers."""
         connection = HTTPConnection("127.0.0.1", port or self.port, timeout=TIMEOUT)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             length = {} if body is None else {"Content-Length": str(len(body))}
-            # Each request comes from a reader of its own, for a server that trusts this proxy.
+            # Each request has another client address, for a server that trusts this proxy.
             number = next(_READERS)
             reader = {} if port else {"X-Forwarded-For": f"198.18.{number // 250 % 250}.{number % 250}"}
             for name, value in {"Host": "small.example", **reader, **length, **(headers or {})}.items():
@@ -98,7 +98,7 @@ class WebServer:
             connection.close()
 
     def raw(self, data: bytes) -> bytes:
-        """Send *data* and return all that comes back until the server hangs up or is silent."""
+        """Send *data*; return all bytes until the server closes or stops sending."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as line:
             line.sendall(data)
             line.settimeout(2)
@@ -112,12 +112,12 @@ class WebServer:
 
     @property
     def stderr_text(self) -> str:
-        """Return what it wrote to standard error."""
+        """Return its standard error."""
         return (self._folder / "stderr").read_text("utf-8", "replace")
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """Return the lines of the access log that have arrived."""
+        """Return the lines of the access log so far."""
         with (self._folder / "stdout").open("rb") as file:
             file.seek(self._log_read)
             whole = file.read().rpartition(b"\n")
@@ -141,23 +141,23 @@ class WebServer:
 
     @property
     def active_connections(self) -> int:
-        """Return how many connections are open, this one included."""
+        """Return the number of open connections, this one included."""
         text = self.get("/stub_status", port=self.health).text
         return int(re.findall(r"Active connections: (\d+)", text)[0])
 
 
 def cluster_conf(extra: str = TRUSTED, **values: str) -> str:
-    """Return the cluster's file with *values* for its names, and *extra* after it."""
+    """Return cluster.conf with *values* for its variables, and *extra* appended."""
     text = (NGINX / "cluster" / "cluster.conf").read_text("utf-8")
     for name, value in values.items():
         found = re.search(rf'(?m)^map "" \${name} +{{ default ""; }}$', text)
-        assert found, f"the default file does not name {name}"
+        assert found, f"cluster.conf has no variable {name}"
         text = text.replace(found[0], f'map "" ${name} {{ default "{value}"; }}')
     return text + extra
 
 
 def write_mounts(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
-    """Write what the chart would mount into *folder*; return the two ports."""
+    """Write the chart's mounts into *folder*; return the two ports."""
     port, health = port or free_port(), free_port()
     for name, data in {
         "cluster/cluster.conf": text,
@@ -171,7 +171,7 @@ def write_mounts(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
 
 @contextmanager
 def run_process(folder: Path, project: Path, text: str | None = None, port: int = 0) -> Iterator[WebServer]:
-    """Run the files of the image of *project* with the NGINX of this machine, below *folder*."""
+    """Run the files of *project*'s image below *folder* by the NGINX of this machine."""
     nginx = need("nginx")
     root = folder / "root"
     unpack_layers(project, root)
@@ -181,7 +181,7 @@ def run_process(folder: Path, project: Path, text: str | None = None, port: int 
         modules.parent.mkdir(parents=True)
         modules.symlink_to(MODULES)
     port, health = write_mounts(root / "etc/nginx", cluster_conf() if text is None else text, port)
-    # Only root may change the user, and a test's folder is closed to others.
+    # Only root may set the user; other users cannot read a test's directory.
     user = "user root;" if os.geteuid() == 0 else ""
     words = ("-p", f"{root}/", "-e", "/dev/stderr", "-c", "etc/nginx/nginx.conf", "-g", f"daemon off; {user}")
     with run_server(folder, [nginx, *words], port, health) as web:
@@ -201,7 +201,7 @@ def unpack_layers(project: Path, root: Path) -> None:
 def run_container(
     folder: Path, image: PodmanImage, text: str | None = None, port: int = 0
 ) -> Iterator[WebServer]:
-    """Run *image* without rights, with a root that cannot be written, on the loopback of this machine."""
+    """Run *image* unprivileged, with a read-only root, on the loopback of this machine."""
     mounts = folder / "mounts"
     port, health = write_mounts(mounts, cluster_conf() if text is None else text, port)
     words = [
@@ -214,8 +214,8 @@ def run_container(
 
 
 def unprivileged_options(name: str) -> list[str]:
-    """Return the words for podman that run *name* as the chart does, on the network of this machine."""
-    # Limits that this process may set: podman would ask for more than some machines give.
+    """Return the options of podman that run *name* as the chart does, on the network of this machine."""
+    # The limit of this process: podman's default exceeds that of some machines.
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return [
         *("run", "--rm", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp:mode=1777"),
@@ -252,8 +252,8 @@ def _wait_until_ready(web: WebServer) -> None:
 
 @contextmanager
 def podman_image(layout: Path) -> Iterator[PodmanImage]:
-    """Yield the image of *layout* in a storage of podman of its own, which goes with the block."""
-    folder = tempfile.mkdtemp(prefix="pod-")  # podman wants a path of at most 50 characters
+    """Yield the image of *layout* in a podman storage of its own, removed after the block."""
+    folder = tempfile.mkdtemp(prefix="pod-")  # podman accepts at most 50 characters
     words = [need("podman"), "--root", f"{folder}/storage", "--runroot", f"{folder}/run"]
     if shutil.which("runc"):  # crun of Debian 12 refuses machines with both versions of cgroups
         words += ["--runtime", "runc"]

@@ -1,4 +1,4 @@
-"""Addresses, types, validators and ranges, as readers get them."""
+"""Paths, media types, ETags and ranges of the web image."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_head_has_the_headers_of_get_and_no_body(default_web: WebServer) -> None
 
 
 def test_every_type_is_that_of_the_preview() -> None:
-    """One table, two servers: what an author sees is what readers get."""
+    """The development server has the same table."""
     table: dict[str, str] = {}
     for quoted, plain, endings in re.findall(
         r'^    (?:"([^"]+)"|(\S+)) +([a-z0-9 ]+);', (NGINX / "http/types.conf").read_text("utf-8"), re.M
@@ -95,7 +95,7 @@ def test_precompressed_files_are_sent_where_accepted(
 
 
 def test_precompressed_files_are_sent_through_proxies(default_web: WebServer) -> None:
-    """Where a proxy writes Via, NGINX sends whole files to those who can only read gzip, by default."""
+    """By default NGINX does not compress for requests with Via."""
     answer = default_web.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
     assert answer.headers["content-encoding"] == "gzip"
 
@@ -109,7 +109,7 @@ def test_precompressed_files_are_not_served_by_name(default_web: WebServer, proj
 
 
 def test_every_compressed_suffix_is_in_the_nginx_map() -> None:
-    """The build compresses by one list, NGINX hides by another."""
+    """The list of the build and the map of NGINX must agree."""
     (pattern,) = re.findall(r'"~\*(\\\.\(.*?\(gz\|br\)\$)"', (NGINX / "http/files.conf").read_text("utf-8"))
     assert [end for end in COMPRESSIBLE if not re.search(pattern, f"/x{end}.gz")] == []
     assert not re.search(pattern, "/x.png.gz")
@@ -126,13 +126,13 @@ def test_an_unchanged_file_is_not_sent_again(default_web: WebServer, path: str, 
     assert {name: again.headers[name] for name in ("etag", "cache-control")} == {
         name: first.headers[name] for name in ("etag", "cache-control")
     }
-    # A date that a reader sends is a guess: it must not hide a change.
+    # If-Modified-Since must not hide a change: mtimes are derived from the content.
     dated = default_web.get(path, headers={**coding, "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})
     assert dated.status == 200
 
 
 def test_an_edit_of_equal_length_is_seen_and_nothing_else_is(tmp_path: Path) -> None:
-    """NGINX makes ETags of time and size: the times in the image are made of the content."""
+    """NGINX derives ETags from mtime and size, and the image's mtimes from the content."""
     releases = []
     for word in ("one ", "two "):
         folder = tmp_path / word.strip()
@@ -184,7 +184,7 @@ def test_several_ranges_are_sent_as_multipart(default_web: WebServer) -> None:
 
 
 def test_an_alias_may_be_long_and_many(tmp_path: Path) -> None:
-    """NGINX does not start when its tables are too small for a key."""
+    """NGINX does not start if its hash tables are too small for a key."""
     aliases = [f"/old-{number}-{'x' * 230}/{'y' * 200}/" for number in range(3000)]
     pages: dict[str, str] = {}
     for number in range(30):
@@ -238,7 +238,7 @@ def test_probes_have_a_port_of_their_own(default_web: WebServer, path: str, stat
 
 
 def test_if_version_selects_a_version(start: Start) -> None:
-    """The cluster's own probes see statuses alone, and must tell an old pod from a new one."""
+    """Probes see the status only, and must distinguish an old pod from a new one."""
     with start(version="1.4.12") as web:
         asked = ["1.4.12", "1.4.1", "1.4.123", "1x4.12", ""]
         found = [web.get("/version.json", headers={"If-Version": one}).status for one in asked]

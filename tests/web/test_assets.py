@@ -1,4 +1,4 @@
-"""Two releases at once: pods answer for each other's hashed assets, and the bucket for both."""
+"""Peer fetch: pods of two releases serve each other's hashed assets; the bucket is the fallback."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pods(
 def test_pods_of_two_releases_serve_each_others_assets(
     pods: tuple[WebServer, WebServer], project: Path, other: Path, api: Upstream
 ) -> None:
-    """During a rollout every page finds its assets, whichever pod it asks."""
+    """During a rollout every page finds its assets on any pod."""
     before, after = assets(project, "public"), assets(other, "public")
     assert before - after
     assert after - before
@@ -101,7 +101,7 @@ def test_peers_check_their_own_gate_for_members_assets(
 
 
 def test_an_asset_that_no_pod_has_is_not_found(pods: tuple[WebServer, WebServer]) -> None:
-    """One hop: a peer that is asked by a peer asks nobody."""
+    """One hop: a peer does not forward a peer fetch."""
     answer = pods[0].get(GONE)
     assert answer.status == 404
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -139,7 +139,7 @@ def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream
 
 @pytest.mark.parametrize("hop", ["1", "0", "", ",x,", "a,b"])
 def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream, hop: str) -> None:
-    """No loop can be made, whatever is written into the header."""
+    """No value of the header causes a loop."""
     api.answers(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(GONE, headers={"X-Asset-Hop": hop}).status == (200 if hop == "" else 404)
@@ -206,7 +206,7 @@ def test_a_bucket_fetch_sends_nothing_about_the_reader(start: Start, api: Upstre
 def test_a_bucket_with_an_untrusted_certificate_is_not_used(
     start: Start, tmp_path: Path, api: Upstream
 ) -> None:
-    """TLS is verified, or anyone on the way could put a script into every page."""
+    """Without verified TLS, a man in the middle could inject scripts."""
     certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
@@ -218,7 +218,7 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
 
 
 def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:
-    """A headless Service has an address a pod: with five pods the fifth counts too."""
+    """A headless Service has one address for each pod."""
     api.answers(404)
     with ExitStack() as stack:
         pods = [stack.enter_context(upstream()) for _ in range(6)]
@@ -233,7 +233,7 @@ def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream
 @pytest.mark.quick_cases(8)
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 402, 406, 409, 416, 418, 423, 451, 501, 505, 511])
 def test_only_an_asset_is_cached_as_immutable(start: Start, api: Upstream, status: int) -> None:
-    """Whatever the bucket says: what is not a whole asset must not stay in a cache for a year."""
+    """Anything else must not be cached for a year."""
     api.answers(status, b"<Error/>", Content_Type="application/xml")
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
         answer = web.get(GONE)
@@ -252,7 +252,7 @@ def test_x_accel_redirect_of_an_upstream_is_ignored(start: Start, api: Upstream,
 
 
 def test_a_bucket_that_resolves_to_this_site_causes_no_loop(start: Start) -> None:
-    """A delivery network in front of both, say. Each turn would double what the last one cost."""
+    """For example a CDN in front of both: each turn would double the load."""
     port = free_port()
     with start(port=port, bucket=f"http://127.0.0.1:{port}") as web:
         assert web.get(GONE).status == 404
@@ -261,7 +261,7 @@ def test_a_bucket_that_resolves_to_this_site_causes_no_loop(start: Start) -> Non
 
 
 def test_peer_fetches_of_one_reader_are_rate_limited(start: Start, api: Upstream) -> None:
-    """Each miss is a question to every peer, and one to a bucket that is paid for by the request."""
+    """Each miss is a request to every peer, and one to a bucket that bills by request."""
     api.answers(404)
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
         one = {"X-Forwarded-For": "203.0.113.5"}

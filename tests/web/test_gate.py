@@ -1,4 +1,4 @@
-"""Members' pages: nothing of them leaves without a yes of the API."""
+"""The gate: no byte of members' pages is served without a 204 of the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = "/members/inside/"
 
 
 def shows(answer: Response) -> bool:
-    """Return whether a gated byte is in *answer*, however it is packed."""
+    """Return whether *answer* contains gated content, in any encoding."""
     body = answer.body
     coding = answer.headers.get("content-encoding") if body else None
     if coding == "br":
@@ -50,14 +50,14 @@ def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Ups
 @pytest.mark.parametrize(
     ("said", "status", "page"),
     [
-        (200, 503, None),                                # trap: auth_request takes any 2xx for a yes
+        (200, 503, None),                                # auth_request accepts any 2xx
         (201, 503, None),
         (206, 503, None),
-        (401, 401, 'id=login'),                          # the login, in place of the page
+        (401, 401, 'id=login'),                          # the login page
         (403, 403, None),
-        (301, 503, None),                                # trap: a redirect becomes a 500 by itself
+        (301, 503, None),                                # by default a redirect becomes 500
         (302, 503, None),
-        (304, 503, None),                                # trap: so does 304
+        (304, 503, None),                                # by default so does 304
         (400, 503, None),
         (404, 503, None),
         (429, 503, None),
@@ -85,7 +85,7 @@ def test_any_status_but_204_keeps_the_gate_closed(
 def test_a_redirect_of_the_api_does_not_bypass_the_gate(
     web: WebServer, api: Upstream, status: int, target: str
 ) -> None:
-    """Trap: NGINX follows X-Accel-Redirect within the question, and takes the page's 200 for a yes."""
+    """By default NGINX follows X-Accel-Redirect in the subrequest, and accepts the 200 of its target."""
     api.answers(status, X_Accel_Redirect=target)
     for path in (PAGE, "/admin/x"):
         api.asked.clear()
@@ -95,7 +95,7 @@ def test_a_redirect_of_the_api_does_not_bypass_the_gate(
 
 
 def test_a_conditional_request_does_not_bypass_the_gate(web: WebServer, api: Upstream) -> None:
-    """A validator of a page that was seen once opens nothing later."""
+    """The ETag of a page that was open before grants nothing."""
     etag = web.get(PAGE).headers.get("etag", '"x"')
     api.answers(401)
     assert web.get(PAGE, headers={"If-None-Match": etag}).status == 401
@@ -121,7 +121,7 @@ def test_an_api_that_does_not_respond_is_a_closed_gate(start: Start) -> None:
 
 @pytest.mark.parametrize("api", ["", "127.0.0.1:1", "no-such-host:8000"])
 def test_without_an_api_the_site_works_and_the_gate_is_closed(start: Start, api: str) -> None:
-    """Not configured, down, or a name that nobody knows: NGINX starts all the same."""
+    """Not configured, down, or an unknown host: NGINX starts nevertheless."""
     with start(api=api) as web:
         assert web.get("/").status == 200
         for path in (PAGE, "/members/", "/admin/", "/_allauth/browser/v1/config", "/accounts/x/"):
@@ -132,7 +132,7 @@ def test_without_an_api_the_site_works_and_the_gate_is_closed(start: Start, api:
 
 
 def test_an_api_that_comes_and_goes(start: Start) -> None:
-    """No restart of NGINX is needed, whichever of the two is there first."""
+    """NGINX needs no restart, in any order of starts."""
     port = free_port()
     with start(api=f"127.0.0.1:{port}") as web:
         assert web.get(PAGE).status == 503
@@ -197,7 +197,7 @@ WANTED = ["inside/", "inside", "inside/index.html", "INSIDE/", "oldname/", "oldn
 def test_a_closed_gate_reveals_no_page_name_by_any_spelling(
     web: WebServer, api: Upstream, said: int, status: int, method: str
 ) -> None:
-    """/MEMBERS/oldname/ once answered 301 with the new name of the page: a map minds no letter case."""
+    """Regression: /MEMBERS/oldname/ gave 301 with the new name, since keys of maps ignore case."""
     api.answers(said)
     paths = [spelling.format(one) for spelling in SPELLINGS for one in WANTED] + ["/members", "/MEMBERS"]
     answers = {path: web.get(path, method) for path in paths}
@@ -255,7 +255,7 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: WebSer
 
 
 def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) -> None:
-    """The login of the Django admin passes limits and second factor by: it must not be reachable."""
+    """The login of the Django admin has neither rate limits nor a second factor: it must be unreachable."""
     api.answers(200, b"the admin")
     api.pages["/_gate/staff"] = (401, b"")
     answer = web.get("/admin/login/")
@@ -302,7 +302,7 @@ def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) ->
     ],
 )  # fmt: skip
 def test_suspicious_paths_do_not_reach_the_api(web: WebServer, api: Upstream, path: str) -> None:
-    """NGINX chooses a location by the path's meaning and passes on what was written."""
+    """NGINX selects a location by the normalized path and passes on the raw one."""
     api.answers(200, b"reached")
     assert web.get(path).status in (400, 404)
     assert [asked.path for asked in api.asked if not asked.path.startswith("/_gate")] == []

@@ -1,4 +1,4 @@
-"""Whatever is sent: no fault of the server, no file from outside, no gated byte."""
+"""Hostile requests: no server error, no file outside the tree, no gated content."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_an_invalid_request_is_refused(web: WebServer, request_line: bytes, stat
 
 
 def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstream, project: Path) -> None:
-    """Random and mutated requests, the same ones each time: no 500, 502, 504, nothing gated.
+    """Random and mutated requests with a fixed seed: no 500, 502, 504, no gated content.
 
-    505 and 501 are right answers to a version and a coding that nobody knows.
+    505 and 501 are correct for an unknown version or transfer coding.
     """
     api.answers(401)
     rng = random.Random(SEED)
@@ -151,7 +151,7 @@ def _starts(answer: bytes) -> list[int]:
 def test_readers_are_served_while_slow_ones_hold_two_hundred_connections(
     web: WebServer, project: Path
 ) -> None:
-    """Half of them never end their header, half never read what they asked for."""
+    """Half of them never end their header, half never read the response."""
     biggest = max((project / "out/site/public").rglob("*.html"), key=lambda file: file.stat().st_size)
     page = "/" + biggest.relative_to(project / "out/site/public").as_posix().removesuffix("index.html")
     held = []

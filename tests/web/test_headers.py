@@ -1,4 +1,4 @@
-"""Every answer carries the same security headers; what differs has one reason each."""
+"""Security headers of every response, and cache headers by zone."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ LOCATIONS = {
 def test_every_location_sends_security_headers_for_any_method_and_status(
     start: Start, api: Upstream, said: int
 ) -> None:
-    """The table is compared with the files: a new location cannot be forgotten."""
+    """The table must list every location of the configuration."""
     text = "".join(
         file.read_text("utf-8") for file in sorted(NGINX.rglob("*.conf")) if file.name != "health.conf"
     )
@@ -133,7 +133,7 @@ def test_responses_to_invalid_requests_send_security_headers(web: WebServer, api
 
 
 def test_no_other_file_adds_headers() -> None:
-    """add_header does not add up: one in a location takes all others away there."""
+    """An add_header in a location stops the inheritance of all others."""
     found = [
         file.relative_to(NGINX).as_posix()
         for file in sorted(NGINX.rglob("*.conf"))
@@ -143,7 +143,7 @@ def test_no_other_file_adds_headers() -> None:
 
 
 def test_headers_of_the_api_are_not_duplicated(web: WebServer, api: Upstream) -> None:
-    """Two policies would both hold: the page would break on the stricter of each."""
+    """Browsers enforce both of two policies: pages would break."""
     api.answers(
         200, b"{}",
         Content_Security_Policy="default-src *", Strict_Transport_Security="max-age=1", Referrer_Policy="x",
@@ -176,7 +176,7 @@ def test_headers_of_the_api_are_not_duplicated(web: WebServer, api: Upstream) ->
 def test_only_hashed_names_are_immutable(
     web: WebServer, api: Upstream, path: str, policy: str, vary: str | None
 ) -> None:
-    """A page must never outlive the next release in a cache, a members' page nobody's visit."""
+    """No cache may keep a page beyond the next release, or a members' page at all."""
     answer = web.get(path)
     assert (answer.headers["cache-control"], answer.headers.get("vary")) == (policy, vary)
 
@@ -252,7 +252,7 @@ def test_members_images_may_not(web: WebServer, api: Upstream, project: Path) ->
 def test_hsts_is_sent_over_tls_alone(
     web: WebServer, default_web: WebServer, trusted: bool, headers: dict[str, str], told: bool
 ) -> None:
-    """RFC 6797, 7.2; and only a proxy that is trusted can say that it was TLS."""
+    """RFC 6797, 7.2. Only a trusted proxy can assert TLS."""
     answer = (web if trusted else default_web).get("/", headers=headers)
     assert ("strict-transport-security" in answer.headers) is told
 

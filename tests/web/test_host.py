@@ -1,4 +1,4 @@
-"""The name of the site, when the cluster's file says it: other names get 421 before anything is read."""
+"""site_host: requests for another host get 421 before anything else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def named(start: Start, _upstream: Upstream) -> Iterator[WebServer]:
-    """A server that knows the name of its site."""
+    """A server with site_host."""
     with start(api=f"127.0.0.1:{_upstream.port}", site_host="small.example") as one:
         yield one
 
@@ -55,13 +55,13 @@ def test_the_host_of_the_site_is_accepted(named: WebServer, api: Upstream, host:
 
 
 def test_probes_use_the_address_of_a_pod(named: WebServer) -> None:
-    """The kubelet knows no other name; its port is not the readers'."""
+    """The kubelet uses the pod's address, on the health port."""
     for path in ("/livez", "/readyz"):
         assert named.get(path, headers={"Host": "10.244.7.11:8081"}, port=named.health).status == 200
 
 
 def test_peers_send_the_host_of_the_site(named: WebServer, start: Start) -> None:
-    """Else no asset of another release would be found."""
+    """Otherwise every peer fetch would get 421."""
     missing = "/assets/gone.12345678.css"
     with start(peers=f"127.0.0.1:{named.port}", site_host="small.example") as other:
         assert other.get(missing).status == 404
@@ -70,5 +70,5 @@ def test_peers_send_the_host_of_the_site(named: WebServer, start: Start) -> None
 
 
 def test_without_site_host_every_host_is_accepted(default_web: WebServer) -> None:
-    """The image by itself knows no name."""
+    """The image has no default host name."""
     assert default_web.get("/", headers={"Host": "whatever.example"}).status == 200

@@ -1,4 +1,4 @@
-"""One line of JSON a request: what happened, and not who it was."""
+"""The access log: one line of JSON a request, without personal data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_log_line_describes_the_request(web: WebServer) -> None:
 
 
 def test_every_line_is_json_whatever_is_sent(start: Start) -> None:
-    """Bytes that are no UTF-8 would stop whoever reads the log."""
+    """Bytes that are not UTF-8 would break parsers of the log."""
     fields = b"Host: x\r\nUser-Agent: \x80\r\nReferer: \xc3\r\nConnection: close"
     with start() as web:
         web.raw(b"GET /?\xff\xfe HTTP/1.1\r\n" + fields + b"\r\n\r\n")
@@ -62,7 +62,7 @@ def test_every_line_is_json_whatever_is_sent(start: Start) -> None:
     ],
 )  # fmt: skip
 def test_logged_addresses_are_truncated_to_their_network(web: WebServer, address: str, logged: str) -> None:
-    """The last 8 bits of IPv4, the last 80 of IPv6: what the privacy page promises."""
+    """By 8 bits of IPv4, 80 of IPv6, as the privacy page promises."""
     path = "/?" + address.replace(":", ".")
     web.get(path, headers={"X-Forwarded-For": address})
     assert web.logged(path)["address"] == logged
@@ -91,7 +91,7 @@ def test_a_cluster_may_log_full_addresses(start: Start) -> None:
     ],
 )  # fmt: skip
 def test_queries_of_the_login_are_in_no_log(web: WebServer, api: Upstream, path: str, logged: str) -> None:
-    """They hold keys of mails and codes; the next request tells them again, as its Referer."""
+    """They hold keys and codes; the next request repeats them as Referer."""
     web.get(path, headers={"Referer": f"https://small.example{path}"})
     assert web.logged(logged)["path"] == logged
     assert "hunter2" not in str(web.log)
@@ -99,7 +99,7 @@ def test_queries_of_the_login_are_in_no_log(web: WebServer, api: Upstream, path:
 
 
 def test_errors_log_no_personal_data(start: Start) -> None:
-    """NGINX's own messages hold whole addresses and queries; the access log has the status."""
+    """NGINX's error messages contain addresses and queries; the access log has the status."""
     with start(api="127.0.0.1:1") as web:
         web.get("/_allauth/x?key=hunter2", headers={"X-Forwarded-For": "203.0.113.77"})
         web.get("/members/", headers={"X-Forwarded-For": "203.0.113.77"})
@@ -119,7 +119,7 @@ def test_health_checks_are_not_logged(default_web: WebServer) -> None:
 
 
 def test_the_log_is_flushed_at_exit(start: Start) -> None:
-    """Lines wait in a buffer for a second: a pod that stops must not take them along."""
+    """Lines are buffered for a second: a stopping pod must write them."""
     with start() as web:
         for number in range(300):
             web.get(f"/?{number}")
@@ -128,7 +128,7 @@ def test_the_log_is_flushed_at_exit(start: Start) -> None:
 
 
 def test_log_lines_are_atomic_on_a_pipe(project: Path, tmp_path: Path) -> None:
-    """As it is in a pod. A pipe takes 4 KB at once; of more, the lines of two workers would be mixed."""
+    """As in a pod. A pipe writes up to 4 KB atomically; longer writes of two workers would mix."""
     os.mkfifo(tmp_path / "stdout")
     lines: list[bytes] = []
 
@@ -151,7 +151,7 @@ def test_log_lines_are_atomic_on_a_pipe(project: Path, tmp_path: Path) -> None:
 
 
 def test_a_server_without_free_connections_logs_no_personal_data(project: Path, tmp_path: Path) -> None:
-    """NGINX says of each request that it cannot serve whose it was, and what was asked, at level alert."""
+    """At level alert NGINX would log address and path of each request that it cannot serve."""
     config = project / "images/web/nginx/nginx.conf"
     small = tmp_path / "site"
     shutil.copytree(project, small, symlinks=True)

@@ -1,4 +1,4 @@
-"""What reaches the login API, what it looks like there, and how much of it one reader may send."""
+"""Requests to the login API: paths, headers and rate limits."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Up
 def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
     start: Start, api: Upstream, trust: str, told: str, seen: str
 ) -> None:
-    """Whatever a reader writes into the header stands before what the proxies write."""
+    """Entries of the client stand before those of the proxies."""
     with start(extra=trust, api=f"127.0.0.1:{api.port}") as web:
         web.get("/_allauth/x", headers={"X-Forwarded-For": told})
     assert [asked.headers["x-real-ip"] for asked in api.asked] == [seen]
@@ -86,7 +86,7 @@ def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 429, 500, 503])
 def test_errors_of_the_api_are_passed_on_unchanged(web: WebServer, api: Upstream, status: int) -> None:
-    """allauth says with 401 and 500 what a script must read: no page stands in for it."""
+    """Scripts parse allauth's 401 and 500: no error page replaces them."""
     api.answers(status, b'{"x": 1}', Content_Type="application/json")
     answer = web.get("/_allauth/x")
     assert (answer.status, answer.body) == (status, b'{"x": 1}')
@@ -137,7 +137,7 @@ def network(number: int) -> str:
 
 @pytest.mark.parametrize("path", GUESSES)
 def test_login_attempts_of_one_network_are_rate_limited(start: Start, api: Upstream, path: str) -> None:
-    """One a second and a burst of 20, before the API has to look: from the addresses of an IPv4 /24."""
+    """One a second and a burst of 20 for an IPv4 /24, before the API."""
     with start(api=f"127.0.0.1:{api.port}") as web:
         answers = [web.get(path, "POST", headers=at(f"203.0.113.{number}")) for number in range(60)]
         found = Counter(answer.status for answer in answers)
@@ -164,7 +164,7 @@ def test_login_attempts_of_one_network_are_rate_limited(start: Start, api: Upstr
 def test_sessions_and_password_hashes_are_rate_limited(
     start: Start, api: Upstream, method: str, path: str
 ) -> None:
-    """Without a cookie, each request for a challenge begins a session; members' passwords are hashed, too."""
+    """A request for a challenge without a cookie starts a session; members' passwords are hashed, too."""
     with start(api=f"127.0.0.1:{api.port}") as web:
         found = Counter(
             web.get(f"/_allauth/browser/v1/{path}", method, headers=at(f"203.0.113.{number}")).status
@@ -286,7 +286,7 @@ def test_a_reader_of_ipv6_has_one_limit_for_a_64(
 
 
 def test_connections_of_one_reader_to_the_api_are_few(web: WebServer, api: Upstream) -> None:
-    """A slow API must not be filled by one reader: 50 members' pages at once."""
+    """One reader must not occupy a slow API: 50 members' pages at once."""
     api.answers(204, delay=2)
     found: Counter[int] = Counter()
 

@@ -1,4 +1,4 @@
-"""A pod that is told to stop finishes what it has begun, and a rollout costs no request."""
+"""Graceful stop: open requests are completed, and a rollout fails no request."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ http {{
 
 @contextmanager
 def edge(folder: Path, one: int, two: int) -> Iterator[WebServer]:
-    """Run the machine in front: it shares requests between two pods over connections that stay open."""
+    """Run an edge that balances requests between two pods over keepalive connections."""
     port, health = free_port(), free_port()
     file = folder / "edge.conf"
     file.write_text(EDGE.format(folder=folder, one=one, two=two, port=port, health=health))
@@ -54,7 +54,7 @@ def edge(folder: Path, one: int, two: int) -> Iterator[WebServer]:
 
 
 class Load:
-    """Readers who ask for pages without a pause, and write down what went wrong."""
+    """Readers that request pages without a pause and record failures."""
 
     def __init__(self, web: WebServer, readers: int = 6) -> None:
         self._web, self._over = web, threading.Event()
@@ -81,7 +81,7 @@ class Load:
         self.end()
 
     def end(self) -> None:
-        """Stop asking, once every answer has come."""
+        """Stop after the open requests."""
         self._over.set()
         for one in self._threads:
             one.join()
