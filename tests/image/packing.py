@@ -1,4 +1,4 @@
-"""Projects with a login to pack: the API of this checkout, the pinned base, the packages."""
+"""Projects to pack, with the pinned bases, the wheels and the code of this checkout."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from tests.support import project
-from tests.support.project import ROOT
-from tests.support.tools import need_wheels
+from tests.support.project import ROOT, build_site
+from tests.support.tools import need_base, need_wheels
 
 
 def api_project(folder: Path) -> Path:
@@ -24,3 +24,12 @@ def copy_project(made: Path, folder: Path) -> Path:
     one = folder / "site"
     shutil.copytree(made, one, symlinks=True)
     return one
+
+
+def web_project(folder: Path) -> Path:
+    """Return the small site in *folder*, built, with the base and the configuration of this checkout."""
+    made = project.small_site(folder, history=False)
+    shutil.copytree(ROOT / "images", made / "images")
+    need_base(made, "web")
+    build_site(made)
+    return made
