@@ -170,8 +170,8 @@ class _Evaluator:
             text = "".join(map(str, evaluated))
             for token in tinycss2.parse_component_value_list(text) if _COLOUR.search(text) else ():
                 if not _is_portable_colour(token):
-                    said = f"{node.name} has {token.serialize()}, which is not a colour"
-                    self.fault(node.position, said, "write the whole colour where it is used")
+                    message = f"{node.name} has {token.serialize()}, which is not a colour"
+                    self.fault(node.position, message, "write the whole colour where it is used")
 
     def query(self, group: GroupRule) -> str:
         """Return the query of *group* with its variables replaced."""
@@ -180,8 +180,8 @@ class _Evaluator:
             if isinstance(part, VariableRef):
                 binding = self.names.refs[part]
                 if binding.mixin:
-                    said = f"{part.name} of {binding.mixin.name}() in a query"
-                    self.fault(part.position, said, "use a variable of the top level")
+                    message = f"{part.name} of {binding.mixin.name}() in a query"
+                    self.fault(part.position, message, "use a variable of the top level")
                 else:
                     text += "".join(map(str, self.binding(binding, {})))
             elif isinstance(part, CssText):
@@ -199,8 +199,8 @@ class _Evaluator:
             return evaluated[0]
         if evaluated == ("",):
             return None  # an operation that was reported already
-        said = "".join(map(str, evaluated))
-        text = f"{operand.name} in an operation is not a number but {said}"
+        value = "".join(map(str, evaluated))
+        text = f"{operand.name} in an operation is not a number but {value}"
         self.fault(operand.position, text, "compute with numbers alone")
         return None
 
@@ -253,13 +253,13 @@ def _is_portable_colour(token: Any) -> bool:
 
 def _operation_fault(symbol: str, left: Dimension, right: Dimension) -> tuple[str, str] | None:
     """Return the error of an operation and its fix, or None."""
-    said = f"{left} {symbol} {right}"
+    operation = f"{left} {symbol} {right}"
     if symbol in "+-" and left.unit and right.unit and left.unit.lower() != right.unit.lower():
-        return f"{said}: two units", "use one unit, or leave the sum to the browser: calc()"
+        return f"{operation}: two units", "use one unit, or leave the sum to the browser: calc()"
     if symbol == "*" and left.unit and right.unit:
-        return f"{said}: two units", "multiply by a number without a unit"
+        return f"{operation}: two units", "multiply by a number without a unit"
     if symbol == "/" and right.unit:
-        return f"{said}: a divisor with a unit", "divide by a number without a unit"
+        return f"{operation}: a divisor with a unit", "divide by a number without a unit"
     if symbol == "/" and not (right.value and left.value):
-        return f"{said}: a division with zero", "write its result"
+        return f"{operation}: a division with zero", "write its result"
     return None

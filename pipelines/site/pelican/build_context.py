@@ -46,7 +46,7 @@ class BuildContext:
 
     config: SiteConfig
     pages: Mapping[str, Page]  # by path relative to content/
-    texts: Strings
+    strings: Strings
     theme: ThemeAssets
     as_of: int  # seconds since 1970
     preview: bool

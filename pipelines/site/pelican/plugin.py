@@ -117,15 +117,15 @@ class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not type
 def _add_template_globals(generator: Generator) -> None:
     """Add the globals that templates may use (docs: theme)."""
     build = build_context(generator.settings)
-    site, texts = build.config, build.texts
+    site, strings = build.config, build.strings
 
     @pass_context
     def t(context: Context, key: str, **values: object) -> str:
-        return texts.text(context["lang"], key, **values)
+        return strings.text(context["lang"], key, **values)
 
     @pass_context
     def date_text(context: Context, day: Any) -> str:
-        return texts.date(context["lang"], day)
+        return strings.date(context["lang"], day)
 
     @pass_context
     def menu_current(context: Context, path: str) -> bool:

@@ -30,8 +30,8 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, str, str]] = []  # method, path, User-Agent
-        self.lock, self.busy, self.busiest = threading.Lock(), 0, 0
+        self.requests: list[tuple[str, str, str]] = []  # method, path, User-Agent
+        self.lock, self.concurrent, self.max_concurrent = threading.Lock(), 0, 0
 
     @property
     def url(self) -> str:
@@ -43,18 +43,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         with self.server.lock:
-            self.server.asked.append((self.command, self.path, self.headers["User-Agent"]))
-            self.server.busy += 1
-            self.server.busiest = max(self.server.busiest, self.server.busy)
+            self.server.requests.append((self.command, self.path, self.headers["User-Agent"]))
+            self.server.concurrent += 1
+            self.server.max_concurrent = max(self.server.max_concurrent, self.server.concurrent)
         try:
-            self.answer()
+            self.respond()
         finally:
             with self.server.lock:
-                self.server.busy -= 1
+                self.server.concurrent -= 1
 
     do_GET = do_HEAD  # noqa: N815  # the name is the method of HTTP
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         kind, _, rest = self.path[1:].partition("/")
         if kind == "to":
             self.send_response(301)
@@ -120,7 +120,7 @@ def test_every_external_link_is_found_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason", "asked"),
+    ("path", "reason", "requests"),
     [
         ("/200",            "",                        ["HEAD /200"]),
         ("/204",            "",                        ["HEAD /204"]),
@@ -138,23 +138,23 @@ def test_every_external_link_is_found_once(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_response_is_a_page_or_a_reason(
-    tmp_path: Path, server: Server, path: str, reason: str, asked: list[str]
+    tmp_path: Path, server: Server, path: str, reason: str, requests: list[str]
 ) -> None:
     report = check_external_links(tree(tmp_path, a=[server.url + path]), SITE, timeout=0.5)
     assert report.checked == 1
     assert [one.reason for one in report.failed] == ([reason] if reason else [])
-    assert [f"{method} {path}" for method, path, _ in server.asked] == asked
-    assert {agent for *_, agent in server.asked} == {f"link check of {SITE}"}
+    assert [f"{method} {path}" for method, path, _ in server.requests] == requests
+    assert {agent for *_, agent in server.requests} == {f"link check of {SITE}"}
 
 
 def test_redirects_are_limited(server: Server) -> None:
-    with LinkProbe("test", 5) as asker:
+    with LinkProbe("test", 5) as probe:
         with pytest.raises(UnreachableError, match="redirects in a circle"):
-            asker.status(f"{server.url}/round/1")
-        assert len(server.asked) == 2
+            probe.status(f"{server.url}/round/1")
+        assert len(server.requests) == 2
         with pytest.raises(UnreachableError, match="redirects more than 10 times"):
-            asker.status(f"{server.url}/endless/")
-        assert len(server.asked) == 12
+            probe.status(f"{server.url}/endless/")
+        assert len(server.requests) == 12
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_a_host_gets_one_request_at_a_time(tmp_path: Path, server: Server) -> No
     ways += [f"http://localhost:{server.server_port}/to/{server.url}/wait/by-way-{n}" for n in range(3)]
     report = check_external_links(tree(tmp_path, a=ways), SITE)
     assert (report.checked, report.failed) == (13, ())
-    assert server.busiest <= 2  # one as 127.0.0.1, one as localhost
-    assert len(server.asked) == len(set(server.asked)) == 16
+    assert server.max_concurrent <= 2  # one as 127.0.0.1, one as localhost
+    assert len(server.requests) == len(set(server.requests)) == 16
 
 
 def test_the_table_lists_reason_url_and_pages(tmp_path: Path, server: Server) -> None:
@@ -218,6 +218,6 @@ def test_a_broken_external_link_is_not_an_error(
     about = f"---\ntitle: About\n---\n[Gone]({server.url}/410) and [there]({server.url}/200).\n"
     site = preview_site(tmp_path, {"content/pages/about.md": about})
     assert cli.main(["--project", str(site), "check", "--external", "--as-of", "2026-06-01"]) == 0
-    said = capsys.readouterr().out
-    assert f"410 Gone  {server.url}/410\n" in said
-    assert "on /about/\n" in said
+    output = capsys.readouterr().out
+    assert f"410 Gone  {server.url}/410\n" in output
+    assert "on /about/\n" in output
