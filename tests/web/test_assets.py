@@ -111,6 +111,7 @@ def test_an_asset_that_no_pod_has_is_not_found(pods: tuple[WebServer, WebServer]
     assert [line["path"] for line in pods[1].log].count(GONE) == 1
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     "path",
     ["/assets/plain.css", "/assets/x.0123abcd.css/y", "/assets/%0d%0ax.0123abcd.css", "/assets/", "/assets",
