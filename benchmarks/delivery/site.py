@@ -24,7 +24,7 @@ import httpx
 from benchmarks.build import PYTHON, ROOT
 from benchmarks.delivery.traffic import Traffic, read_traffic
 from benchmarks.measure import Command, run_command
-from tests.support.delivery.targets import Place, services
+from tests.support.delivery.targets import Publisher, services
 from tests.support.registry import LOGIN
 
 POST = "content/posts/equal-bytes.md"
@@ -64,7 +64,7 @@ class Delivery:
 class Site:
     """The clone, its publication targets, and its changes."""
 
-    def __init__(self, project: Path, place: Place) -> None:
+    def __init__(self, project: Path, place: Publisher) -> None:
         self.project, self.place = project, place
         self._number = count(1)
 
@@ -163,9 +163,9 @@ def run_servers(folder: Path) -> Iterator[Site]:
     (folder / "servers").mkdir()
     with services(folder / "servers") as servers:
         text = (project / "site.toml").read_text("utf-8")
-        place = servers.place(project)  # writes the settings of the tests' site
+        place = servers.publisher(project)  # writes the settings of the tests' site
         servers.nexus.lag = LAG
-        servers.nexus.shelves["hand"] = type(servers.nexus.shelves["charts"])()
+        servers.nexus.repositories["hand"] = type(servers.nexus.repositories["charts"])()
         (project / "site.toml").write_text(_with_targets(text, place), "utf-8")
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         home = os.environ.get("HOME", str(folder))
@@ -175,7 +175,7 @@ def run_servers(folder: Path) -> Iterator[Site]:
         yield Site(project, place)
 
 
-def _with_targets(text: str, place: Place) -> str:
+def _with_targets(text: str, place: Publisher) -> str:
     """Return the site.toml *text* with the targets of *place*."""
     front = place.services.front
     settings = {

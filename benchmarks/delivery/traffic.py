@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.core import results
 from tests.fakes.proxy import Call
-from tests.support.delivery.targets import Place
+from tests.support.delivery.targets import Publisher
 
 TARGETS = ("registry", "assets", "archive", "charts")
 
@@ -39,7 +39,7 @@ class Traffic:
         return ", ".join(f"{name} ×{number}" if number > 1 else name for name, number in names) or "nothing"
 
 
-def read_traffic(place: Place) -> Traffic:
+def read_traffic(place: Publisher) -> Traffic:
     """Return the uploads to *place* since the calls of its proxies were cleared."""
     found, front = Traffic(), place.services.front
     names = _layer_names(place.project / "out")
@@ -74,7 +74,7 @@ def _layer_names(out: Path) -> dict[str, str]:
     return names
 
 
-def _archive_paths(place: Place, records: Iterable[Call]) -> dict[str, str]:
+def _archive_paths(place: Publisher, records: Iterable[Call]) -> dict[str, str]:
     """Return the paths in new *records* of the archive by their digests in hex."""
     found: dict[str, str] = {}
     for call in records:

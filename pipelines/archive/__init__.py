@@ -1,8 +1,8 @@
-"""Keep every release in a private bucket, and bring one back.
+"""Archive every release in a private bucket, and restore one.
 
-    releases/<version>.json     the record: what it is made of, each part with its SHA-256
-    blobs/sha256/<64 hex>       the parts, each once, whichever releases have it
+    releases/<version>.json     the record: the parts of the release, each with its SHA-256
+    blobs/sha256/<64 hex>       the parts, shared by all releases
 
-The site's tree is in the layers of the web image, members' pages too: the
-bucket must be private.
+The layers of the web image hold the site's tree, members' pages too: the bucket
+must be private.
 """

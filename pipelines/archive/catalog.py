@@ -1,4 +1,4 @@
-"""Read the archive: which releases there are, and whether one can still be rolled out.
+"""Read the archive: list its releases, and check that one can still be rolled out.
 
 Network: the archive bucket, and the registry. No reads, no writes here.
 """
@@ -10,76 +10,75 @@ from collections.abc import Callable
 from pipelines.archive.record import RECORDS, Part, Record, record_from_bytes, record_key
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import Release
+from pipelines.core.version import candidate_form, stable_form
 from pipelines.tools.parallel import run_parallel
 from pipelines.tools.registry import Registry
 from pipelines.tools.s3 import Bucket
 
-_AT_ONCE = 8
+_WORKERS = 8
 
 
 def archived_versions(bucket: Bucket) -> list[str]:
-    """Return the versions that are archived, in no order that means something."""
+    """Return the archived versions, unordered."""
     return [key.removeprefix(RECORDS).removesuffix(".json") for key in bucket.list(RECORDS)]
 
 
 def read_record(bucket: Bucket, version: str) -> Record:
     """Return the record of *version*; raise PipelineError when it is not archived.
 
-    A candidate and the stable version that it became are one release: where the
-    one is not archived, the other one is taken.
+    A candidate and its stable version are one release: either form finds it.
     """
-    for name in (version, other_form(version)):
-        data = bucket.get(record_key(name))
+    for form in (version, other_form(version)):
+        data = bucket.get(record_key(form))
         if data is not None:
-            return record_from_bytes(data, name)
+            return record_from_bytes(data, form)
     raise PipelineError(
-        f"{bucket.place.what} {bucket.place.name!r}: has no release {version};"
-        " `python -m pipelines archive list` tells which there are"
+        f"{bucket}: has no release {version}; run `python -m pipelines archive list` to see what it has"
     )
 
 
 def other_form(version: str) -> str:
-    """Return the other name of a release: candidate and stable version are one."""
-    return version.removesuffix("-rc") if version.endswith("-rc") else f"{version}-rc"
+    """Return the stable form of a candidate, and the candidate of a stable version."""
+    return stable_form(version) if version.endswith("-rc") else candidate_form(version)
 
 
 def fetch_record(bucket: Bucket, version: str, registry: Callable[[str], Registry]) -> Release:
     """Return what *version* rolled out.
 
-    *registry* gives the repository of an image by its name. Raises PipelineError
-    when a part of it is gone, from the archive or from the registry: it could
-    not be rolled out again.
+    *registry* returns the repository of an image by its name. Raises PipelineError
+    when a part is missing in the archive or the registry: the release cannot be
+    rolled out again.
     """
-    found = read_record(bucket, version)
-    missing = missing_parts(bucket, found)
+    record = read_record(bucket, version)
+    missing = missing_parts(bucket, record)
     if missing:
         raise PipelineError(
-            f"{bucket.place.what} {bucket.place.name!r}: release {version} is not whole any more,"
-            f" {len(missing)} of {len(found.parts)} parts are gone, as {missing[0].path}; choose another"
+            f"{bucket}: release {version} is incomplete, {len(missing)} of {len(record.parts)} parts are"
+            f" missing, as {missing[0].path}; choose another"
         )
-    for name, digest in (("web", found.release.web), ("api", found.release.api)):
+    for name, digest in (("web", record.release.web), ("api", record.release.api)):
         if digest:
-            _check(registry(name), version, digest, found.image(name))
-    return found.release
+            _check_image(registry(name), version, digest, record.image(name))
+    return record.release
 
 
-def missing_parts(bucket: Bucket, found: Record) -> list[Part]:
-    """Return the parts of *found* that the bucket has not, or of another size."""
+def missing_parts(bucket: Bucket, record: Record) -> list[Part]:
+    """Return the parts of *record* that the bucket lacks, or has in another size."""
 
-    def there(part: Part) -> bool:
+    def is_present(part: Part) -> bool:
         return bucket.size(part.key) == part.size
 
-    known = run_parallel(there, found.parts, _AT_ONCE, bucket.retry_policy)
-    return [part for part, is_there in zip(found.parts, known, strict=True) if not is_there]
+    present = run_parallel(is_present, record.parts, _WORKERS, bucket.retry_policy)
+    return [part for part, found in zip(record.parts, present, strict=True) if not found]
 
 
-def _check(registry: Registry, version: str, digest: str, parts: tuple[Part, ...]) -> None:
+def _check_image(registry: Registry, version: str, digest: str, parts: tuple[Part, ...]) -> None:
     blobs = [f"sha256:{part.sha256}" for part in parts if f"sha256:{part.sha256}" != digest]
-    gone = [digest] if registry.manifest(digest) is None else []
-    known = run_parallel(registry.has, blobs, _AT_ONCE, registry.retry_policy)
-    gone += [blob for blob, is_there in zip(blobs, known, strict=True) if not is_there]
-    if gone:
+    missing = [digest] if registry.manifest(digest) is None else []
+    present = run_parallel(registry.has, blobs, _WORKERS, registry.retry_policy)
+    missing += [blob for blob, found in zip(blobs, present, strict=True) if not found]
+    if missing:
         raise PipelineError(
-            f"{registry.place}: {gone[0][:19]} of release {version} is gone;"
-            f" bring it back with `python -m pipelines archive restore {version} --push`"
+            f"{registry.location}: {missing[0][:19]} of release {version} is missing;"
+            f" restore it with `python -m pipelines archive restore {version} --push`"
         )

@@ -1,57 +1,53 @@
-"""Find the assets that no kept release refers to, and remove them when told to.
+"""Find the assets that no retained release refers to.
 
 Network: both buckets. No reads, no writes here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pipelines.archive import catalog
 from pipelines.archive.record import Record
 from pipelines.core.errors import PipelineError
+from pipelines.core.version import Version, parse, stable_form
 from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket
 
 FOLDER = "assets/"
-_AT_ONCE = 8
-# A pipeline that publishes now may have found an old asset there, or put one that no record names yet.
+_WORKERS = 8
+# A running publication may rely on an old asset, or have put one that no record names yet.
 GRACE = timedelta(days=1)
 
 
-def kept_records(records: Iterable[Record], keep: int) -> list[Record]:
+def last_records(records: Iterable[Record], keep: int) -> list[Record]:
     """Return the records of the last *keep* releases, the newest first.
 
-    A candidate and the stable version that it became are one release.
+    A candidate and its stable version are one release.
     """
-    found = sorted(records, key=lambda one: (one.time, _numbers(one.version)), reverse=True)
-    names: list[str] = []
-    for one in found:
-        name = one.version.removesuffix("-rc")
-        if name not in names:
-            names.append(name)
-    return [one for one in found if one.version.removesuffix("-rc") in names[:keep]]
+    newest_first = sorted(records, key=_order, reverse=True)
+    releases = list(dict.fromkeys(stable_form(record.version) for record in newest_first))[:keep]
+    return [record for record in newest_first if stable_form(record.version) in releases]
 
 
 def unused_assets(assets: Bucket, archive: Bucket, keep: int, now: datetime) -> list[str]:
     """Return the keys of *assets* that none of the last *keep* releases of *archive* refers to.
 
-    Those that were put within the last day stay: the release that they belong to
-    may be on its way. Raises PipelineError when nothing is archived, since then
-    nothing is known.
+    Excluded are assets of the last day, whose release may still be published.
+    Raises PipelineError when nothing is archived, since then nothing is known.
     """
-    names = catalog.archived_versions(archive)
-    if not names:
-        raise PipelineError(f"{archive.place.what} {archive.place.name!r}: has no release; publish one first")
+    versions = catalog.archived_versions(archive)
+    if not versions:
+        raise PipelineError(f"{archive}: has no release; publish one first")
     records = run_parallel(
-        lambda name: catalog.read_record(archive, name), names, _AT_ONCE, archive.retry_policy
+        lambda version: catalog.read_record(archive, version), versions, _WORKERS, archive.retry_policy
     )
-    used = {key for one in kept_records(records, keep) for key in one.assets}
+    used = {key for record in last_records(records, keep) for key in record.assets}
     entries = assets.list(FOLDER).values()
     return sorted(one.key for one in entries if one.key not in used and now - one.changed > GRACE)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version))
+def _order(record: Record) -> tuple[int, Version]:
+    """Return the sort key of *record*: the time of its commit, then its version."""
+    return record.time, parse(stable_form(record.version)) or Version(0)

@@ -1,4 +1,4 @@
-"""The record of a release: what it is made of.
+"""The record of a release: its parts, and what it rolls out.
 
 No reads, no writes, no network.
 """
@@ -26,7 +26,7 @@ class Part:
 
     @property
     def key(self) -> str:
-        """Return where it lies in the bucket."""
+        """The key of the part in the bucket."""
         return BLOBS + self.sha256
 
 
@@ -41,21 +41,21 @@ class Record:
     release: Release  # what it rolls out
     chart: str  # "sha256:…" of the chart's archive
     parts: tuple[Part, ...]
-    assets: tuple[str, ...]  # keys of the assets bucket that its pages ask for
+    assets: tuple[str, ...]  # keys of the assets bucket that its pages refer to
 
     def image(self, name: str) -> tuple[Part, ...]:
         """Return the blobs of the image *name*."""
         return tuple(part for part in self.parts if part.path.startswith(f"images/{name}/"))
 
 
-def _inside(part: Part) -> bool:
-    """Return whether *part* stays in the folder that it is restored into."""
-    words = part.path.split("/")
-    return bool(re.fullmatch(r"[0-9a-f]{64}", part.sha256)) and words[0] != "" and ".." not in words
+def _is_safe(part: Part) -> bool:
+    """Return whether *part* has a valid digest, and a path that stays in the directory it is restored to."""
+    names = part.path.split("/")
+    return bool(re.fullmatch(r"[0-9a-f]{64}", part.sha256)) and names[0] != "" and ".." not in names
 
 
 def record_key(version: str) -> str:
-    """Return where the record of *version* lies in the bucket."""
+    """Return the key of the record of *version* in the bucket."""
     return f"{RECORDS}{version}.json"
 
 
@@ -65,15 +65,17 @@ def record_to_bytes(record: Record) -> bytes:
 
 
 def record_from_bytes(data: bytes, version: str) -> Record:
-    """Return the record of *version* that *data* is; raise PipelineError when it is none."""
+    """Return *data* as the record of *version*; raise PipelineError where it is not one."""
     try:
-        said: dict[str, Any] = json.loads(data)
-        said["release"] = Release(**said["release"])
-        said["parts"] = tuple(Part(**part) for part in said["parts"])
-        said["assets"] = tuple(map(str, said["assets"]))
-        record = Record(**said) if all(map(_inside, said["parts"])) else None
+        fields: dict[str, Any] = json.loads(data)
+        fields["release"] = Release(**fields["release"])
+        fields["parts"] = tuple(Part(**part) for part in fields["parts"])
+        fields["assets"] = tuple(map(str, fields["assets"]))
+        record = Record(**fields) if all(map(_is_safe, fields["parts"])) else None
     except (ValueError, KeyError, TypeError):
         record = None
     if record is None or record.version != version:
-        raise PipelineError(f"archive: {record_key(version)} is no record of that release; look who wrote it")
+        raise PipelineError(
+            f"archive: {record_key(version)} is not the record of that release; check who wrote it"
+        )
     return record

@@ -2,67 +2,67 @@
 
 Reads out/. Network: the archive bucket. No writes here.
 
-The record comes last and only where none is, so that what it names is there,
-and of two who would archive one version the first one wins.
+The record comes last, when all of its parts exist, and is never replaced: of two
+runs that archive one version, the first wins.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipelines.archive.record import Part, Record, record_key, record_to_bytes
 from pipelines.core import results
+from pipelines.core.digests import sha256_digest, sha256_hex
 from pipelines.core.errors import PipelineError
 from pipelines.core.release_bundle import BundledImage, ReleaseBundle
 from pipelines.core.results import Release
 from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket
 
-_AT_ONCE = 8
-_HEADERS = {"ContentType": "application/octet-stream", "CacheControl": "private, no-store"}
-_RECORD = {"ContentType": "application/json", "CacheControl": "private, no-store"}
+_WORKERS = 8
+_BLOB_HEADERS = {"ContentType": "application/octet-stream", "CacheControl": "private, no-store"}
+_RECORD_HEADERS = {"ContentType": "application/json", "CacheControl": "private, no-store"}
 
 
 def save_release(
     bucket: Bucket,
-    finished: ReleaseBundle,
+    bundle: ReleaseBundle,
     assets: tuple[str, ...],
     origin: Record | None,
     advance: Callable[[int], None],
 ) -> tuple[tuple[str, ...], int]:
-    """Archive *finished*; return the keys that were put, and their bytes.
+    """Archive *bundle*; return the keys that were put, and their size in bytes.
 
     *assets* are the keys of its hashed assets. *origin* is the record of the
-    release whose images it takes, when they were not packed here. Raises
+    release whose images it reuses, when they were not packed here. Raises
     PipelineError when another release is archived under its version.
     """
-    files = _files(finished)
+    files = _files(bundle)
     parts = {part.path: part for part in (_part(path, file) for path, file in files.items())}
     if origin is not None:
         parts |= {part.path: part for part in origin.parts if part.path.startswith("image")}
         assets = origin.assets
 
     record = Record(
-        version=finished.version.version,
-        kind=finished.version.kind,
-        commit=finished.version.commit,
-        time=finished.version.time,
-        release=_release(finished),
-        chart=finished.chart.digest,
+        version=bundle.version.version,
+        kind=bundle.version.kind,
+        commit=bundle.version.commit,
+        time=bundle.version.time,
+        release=_release(bundle),
+        chart=bundle.chart.digest,
         parts=tuple(sorted(parts.values())),
         assets=tuple(sorted(assets)),
     )
     sources = {part.sha256: (part, files.get(path)) for path, part in parts.items()}
 
-    def one(source: tuple[Part, Path | None]) -> Part | None:
-        fresh = _put(bucket, *source)
+    def put(source: tuple[Part, Path | None]) -> Part | None:
+        is_new = _put_part(bucket, *source)
         advance(1)
-        return source[0] if fresh else None
+        return source[0] if is_new else None
 
-    put = [part for part in run_parallel(one, list(sources.values()), _AT_ONCE, bucket.retry_policy) if part]
-    sent, size = [part.key for part in put], sum(part.size for part in put)
+    new = [part for part in run_parallel(put, list(sources.values()), _WORKERS, bucket.retry_policy) if part]
+    sent, size = [part.key for part in new], sum(part.size for part in new)
     data, key = record_to_bytes(record), record_key(record.version)
     if _put_record(bucket, key, data):
         sent.append(key)
@@ -71,88 +71,79 @@ def save_release(
     return tuple(sent), size
 
 
-def refuse_other_release(bucket: Bucket, finished: ReleaseBundle) -> None:
-    """Raise PipelineError when another release is archived under the version of *finished*.
+def refuse_other_release(bucket: Bucket, bundle: ReleaseBundle) -> None:
+    """Raise PipelineError when another release is archived under the version of *bundle*.
 
-    Asked before anything is sent: the whole record is compared when it is put.
+    A quick check before anything is sent: the whole record is compared when it is put.
     """
-    data = bucket.get(record_key(finished.version.version))
-    if data is not None and f'"{finished.chart.digest}"'.encode() not in data:
-        raise _other(bucket, record_key(finished.version.version))
+    data = bucket.get(record_key(bundle.version.version))
+    if data is not None and f'"{bundle.chart.digest}"'.encode() not in data:
+        raise _other_release(bucket, record_key(bundle.version.version))
 
 
-def count_parts(finished: ReleaseBundle) -> int:
+def count_parts(bundle: ReleaseBundle) -> int:
     """Return how many files a release has, at most."""
-    return len(_files(finished)) + 1
+    return len(_files(bundle)) + 1
 
 
-def _files(finished: ReleaseBundle) -> Mapping[str, Path]:
-    out = finished.out
-    names = ["version.json", "chart.json", f"charts/{finished.package.name}"]
-    for image in finished.images:
+def _files(bundle: ReleaseBundle) -> Mapping[str, Path]:
+    out = bundle.out
+    names = ["version.json", "chart.json", f"charts/{bundle.package.name}"]
+    for image in bundle.images:
         if image.layout is not None:
-            names += [f"image-{image.name}.json", _bill(out, image)]
+            names += [f"image-{image.name}.json", _sbom_path(out, image)]
             digests = [image.digest, *(blob.digest for blob in image.blobs)]
             names += [f"images/{image.name}/blobs/{digest.replace(':', '/')}" for digest in digests]
     return {name: out / name for name in names}
 
 
-def _bill(out: Path, image: BundledImage) -> str:
-    name = f"images/{image.name}.cdx.json"
-    wanted = results.read_image(out / f"image-{image.name}.json").bill
-    if not (out / name).is_file() or f"sha256:{_sha256((out / name).read_bytes())}" != wanted:
-        raise PipelineError(f"out/{name}: is not the bill of materials of the image; run `make image`")
-    return name
+def _sbom_path(out: Path, image: BundledImage) -> str:
+    path = f"images/{image.name}.cdx.json"
+    digest = results.read_image(out / f"image-{image.name}.json").bill
+    if not (out / path).is_file() or sha256_digest((out / path).read_bytes()) != digest:
+        raise PipelineError(f"out/{path}: is not the SBOM of the image; run `make image`")
+    return path
 
 
-def _release(finished: ReleaseBundle) -> Release:
-    chart = finished.chart
+def _release(bundle: ReleaseBundle) -> Release:
+    chart = bundle.chart
     return Release(chart.version, chart.commit, chart.web, chart.api, chart.site, chart.asset)
 
 
 def _part(path: str, file: Path) -> Part:
     data = file.read_bytes()
-    return Part(path, _sha256(data), len(data))
+    return Part(path, sha256_hex(data), len(data))
 
 
-def _put(bucket: Bucket, part: Part, file: Path | None) -> bool:
+def _put_part(bucket: Bucket, part: Part, file: Path | None) -> bool:
     size = bucket.size(part.key)
     if size is None and file is None:
-        raise PipelineError(
-            f"{bucket.place.what} {bucket.place.name!r}: has lost {part.path} ({part.sha256[:12]});"
-            " release another commit"
-        )
+        raise PipelineError(f"{bucket}: has lost {part.path} ({part.sha256[:12]}); release another commit")
     if size is None and file is not None:
         data = file.read_bytes()
-        if _sha256(data) != part.sha256:
-            raise PipelineError(f"out/{part.path}: has changed meanwhile; run it again")
-        if bucket.put(part.key, data, _HEADERS):
+        if sha256_hex(data) != part.sha256:
+            raise PipelineError(f"out/{part.path}: has changed during the upload; run it again")
+        if bucket.put(part.key, data, _BLOB_HEADERS):
             return True
         size = bucket.size(part.key)
     if size != part.size:
-        raise PipelineError(
-            f"{bucket.place.what} {bucket.place.name!r}: {part.key} is damaged; remove it, and run it again"
-        )
+        raise PipelineError(f"{bucket}: {part.key} is damaged; remove it, and run it again")
     return False
 
 
 def _put_record(bucket: Bucket, key: str, data: bytes) -> bool:
-    there = bucket.get(key)
-    if there is None:
-        if bucket.put(key, data, _RECORD):
+    present = bucket.get(key)
+    if present is None:
+        if bucket.put(key, data, _RECORD_HEADERS):
             return True
-        there = bucket.get(key)
-    if there != data:
-        raise _other(bucket, key)
+        present = bucket.get(key)
+    if present != data:
+        raise _other_release(bucket, key)
     return False
 
 
-def _other(bucket: Bucket, key: str) -> PipelineError:
+def _other_release(bucket: Bucket, key: str) -> PipelineError:
     return PipelineError(
-        f"{bucket.place.what} {bucket.place.name!r}: has another release as {key}, and a version is never"
-        " changed; commit, which makes a new one"
+        f"{bucket}: has another release as {key}, and a version is never changed; commit, which makes a"
+        " new one"
     )
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

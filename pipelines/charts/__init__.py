@@ -1,1 +1,1 @@
-"""The Helm chart of a release: digests put into its values, packed by helm, the same bytes each time."""
+"""Pack the Helm chart of a release reproducibly, and read and write chart repositories."""

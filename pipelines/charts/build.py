@@ -1,14 +1,12 @@
-"""Pack the chart that rolls out what was built, or what a rollback brings back.
+"""Pack the chart that rolls out the built release, or the release of a rollback.
 
-Reads helm/site, for a rollback that of the release's commit, the records in out/,
-out/site, the repository. Writes
-out/charts/<name>-<version>.tgz, out/chart.json, and the same for a pipeline's other
-jobs in out/chart.env. Starts helm. No network.
+Reads helm/site (for a rollback as of the release's commit), the records in out/,
+out/site, the repository. Writes out/charts/<name>-<version>.tgz, out/chart.json,
+and out/chart.env for the pipeline's other jobs. Starts helm. No network.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -20,22 +18,23 @@ from pipelines.core import digests, results
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import ChartResult, Release, VersionResult
+from pipelines.core.version import stable_form
 from pipelines.tools import checkout, commits, git
 
 CHART = "helm/site"
-_STYLE = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.css")  # what `helm test` fetches of a release
+_STYLESHEET = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.css")  # `helm test` fetches one
 
 
 def build_chart(project: Path, site: SiteConfig) -> ChartResult:
-    """Pack the chart of what lies in out/ of *project*; equal inputs give equal bytes.
+    """Pack the chart of the release in out/ of *project*; equal inputs give equal bytes.
 
-    Raises PipelineError for records that are missing, stale or not of one
-    another; then nothing is written.
+    Raises PipelineError for records that are missing, stale or inconsistent; then
+    nothing is written.
     """
     out = project / "out"
     version = results.read_version(out / "version.json")
     _check_fresh(project, version)
-    if version.rollback:  # the templates of HEAD may never have passed the checks; those of the release have
+    if version.rollback:  # the release's templates have passed the checks, those of HEAD perhaps not
         release = release_of_rollback(project, version)
         files = package.read_committed_chart(project, release.commit, CHART)
         source = f"{CHART}/values.yaml in commit {release.commit[:12]}"
@@ -50,7 +49,7 @@ def build_chart(project: Path, site: SiteConfig) -> ChartResult:
     data = package.package_chart(files, name, version.version)
     result = release_of_chart(data)
     record = out / "chart.json"
-    record.unlink(missing_ok=True)  # a kill leaves no record rather than one of another chart
+    record.unlink(missing_ok=True)  # so that a killed run leaves no record of another chart
     results.put(out / "charts" / f"{name}-{version.version}.tgz", data)
     results.put(out / "chart.env", _dotenv(result, production_environment(site)))
     results.write(record, result)
@@ -58,75 +57,76 @@ def build_chart(project: Path, site: SiteConfig) -> ChartResult:
 
 
 def production_environment(site: SiteConfig) -> str:
-    """Return the address of *site* where readers find it."""
+    """Return the URL of *site* in production."""
     return next((one.url for one in site.environments if one.name == "production"), site.url)
 
 
 def release_of_chart(data: bytes) -> ChartResult:
-    """Return what the chart with the archive *data* rolls out, as its own values say it.
+    """Return what the chart with the archive *data* rolls out, from its own values.
 
     Raises PipelineError for a chart that this pipeline has not packed.
     """
     name, files = package.unpack_chart(data)
     try:
-        head: dict[str, Any] = yaml.safe_load(files["Chart.yaml"])
-        said: dict[str, Any] = yaml.safe_load(files["values.yaml"])
+        metadata: dict[str, Any] = yaml.safe_load(files["Chart.yaml"])
+        chart: dict[str, Any] = yaml.safe_load(files["values.yaml"])
         return ChartResult(
             name=name,
-            version=str(head["version"]),
-            commit=said["release"]["commit"],
-            digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
+            version=str(metadata["version"]),
+            commit=chart["release"]["commit"],
+            digest=digests.sha256_digest(data),
             size=len(data),
-            web=said["web"]["image"]["digest"],
-            api=said["api"]["image"]["digest"],
-            site=said["release"]["site"],
-            asset=said["release"]["asset"],
+            web=chart["web"]["image"]["digest"],
+            api=chart["api"]["image"]["digest"],
+            site=chart["release"]["site"],
+            asset=chart["release"]["asset"],
         )
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
         raise PipelineError(
-            f"chart {name}: does not say what it rolls out; it is none of this pipeline"
+            f"chart {name}: its values name no release; it was not packed by this pipeline"
         ) from None
 
 
 def release_of_build(out: Path, site: SiteConfig, version: VersionResult) -> Release:
-    """Return the release of what lies in *out*; raise PipelineError for parts that are not of one another."""
+    """Return the release in *out*; raise PipelineError for inconsistent parts."""
     tree = results.read_site(out / "site.json")
-    web = _image(out, "web")
+    web = _read_image(out, "web")
     if web.site != tree.digest:
         raise PipelineError("out/image-web.json: holds another site than out/site.json; run `make image`")
     if digests.tree_digest(out / "site") != tree.digest:
-        raise PipelineError("out/site: is not what out/site.json tells of, it was changed; run `make image`")
+        raise PipelineError("out/site: has changed since out/site.json was written; run `make image`")
     return Release(
         version=version.version,
         commit=version.commit,
         web=web.digest,
-        api=_image(out, "api").digest if site.login else "",
+        api=_read_image(out, "api").digest if site.login else "",
         site=tree.digest,
-        asset=_asset(out / "site" / "public" / "assets"),
+        asset=_stylesheet_path(out / "site" / "public" / "assets"),
     )
 
 
 def release_of_rollback(project: Path, version: VersionResult) -> Release:
-    """Return the release that *version* goes back to, as it was fetched from the archive.
+    """Return the release that *version* goes back to, as fetched from the archive.
 
-    Raises PipelineError where the commit of *version* has other content than the
-    commit of that release, or does not come after it: its images would not be what
-    Git shows. Raises it too where the commit of that release is a rollback, whose
-    chart is not that of its own tree.
+    Raises PipelineError where the commit of *version* differs in content from the
+    commit of that release, or is not a descendant: its images would not match Git.
+    Raises it too where the commit of that release is itself a rollback, whose chart
+    is not of its own tree.
     """
     release = results.read_release(project / "out" / "rollback.json")
     # A candidate and the stable version that it became are one release.
-    if release.version.removesuffix("-rc") != version.rollback.removesuffix("-rc"):
+    if stable_form(release.version) != stable_form(version.rollback):
         raise PipelineError(
             f"out/rollback.json: is of {release.version}, and HEAD goes back to {version.rollback};"
             f" remove it, and fetch the archive of {version.rollback}"
         )
-    other = rollback_scope.differing_paths(project, release.commit, version.commit)
-    if other:
+    different = rollback_scope.differing_paths(project, release.commit, version.commit)
+    if different:
         raise PipelineError(
-            f"HEAD: {checkout.ROLLBACK}: {version.rollback}, and {', '.join(other)}"
-            f" {'is' if len(other) == 1 else 'are'} not as in commit {release.commit[:12]} of that release;"
-            f" commit it without the trailer, or go back with `make rollback VERSION={version.rollback}`"
+            f"HEAD: {checkout.ROLLBACK}: {version.rollback}, and {', '.join(different)}"
+            f" {'is' if len(different) == 1 else 'are'} not as in commit {release.commit[:12]} of that"
+            " release; commit it without the trailer, or go back with"
+            f" `make rollback VERSION={version.rollback}`"
         )
     if not git.contains_commit(project, version.commit, release.commit):
         raise PipelineError(
@@ -152,24 +152,22 @@ def _check_fresh(project: Path, version: VersionResult) -> None:
         raise PipelineError("out/version.json: the tree was changed since it was written; run `make version`")
 
 
-def _image(out: Path, name: str) -> results.ImageResult:
+def _read_image(out: Path, name: str) -> results.ImageResult:
     image = results.read_image(out / f"image-{name}.json")
     if image.name != name:
         raise PipelineError(f"out/image-{name}.json: is of the image {image.name}; run `make image`")
     return image
 
 
-def _asset(folder: Path) -> str:
+def _stylesheet_path(folder: Path) -> str:
     for path in sorted(folder.glob("*.css")):
-        if _STYLE.fullmatch(path.name):
+        if _STYLESHEET.fullmatch(path.name):
             return f"/assets/{path.name}"
-    raise PipelineError(
-        "out/site: has no hashed stylesheet, which a rollout is tested with; run `make build`"
-    )
+    raise PipelineError("out/site: has no hashed stylesheet, which `helm test` requires; run `make build`")
 
 
 def _values(site: SiteConfig, release: Release, version: VersionResult) -> dict[values.Path, str | bool]:
-    """Return what the chart says of this release; all else is for the cluster to say."""
+    """Return the chart's values of this release; the cluster sets all others."""
     if not site.registry:
         raise PipelineError(
             "site.toml: [images] names no registry, so no node could fetch the images;"
@@ -177,7 +175,7 @@ def _values(site: SiteConfig, release: Release, version: VersionResult) -> dict[
         )
     url = production_environment(site)
     if not url.startswith("https://"):
-        raise PipelineError(f"site.toml: {url} is the address in production; write it with https://")
+        raise PipelineError(f"site.toml: {url} is the URL of production; write it with https://")
     api = bool(release.api)
     return {
         ("site", "name"): site.name,
@@ -194,7 +192,7 @@ def _values(site: SiteConfig, release: Release, version: VersionResult) -> dict[
 
 
 def _dotenv(result: ChartResult, url: str) -> bytes:
-    """Return what GitLab takes as variables (artifacts:reports:dotenv): a line each, nothing to quote."""
+    """Return the release as GitLab variables (artifacts:reports:dotenv), one a line, without quotes."""
     rows = {
         "RELEASE_VERSION": result.version, "RELEASE_COMMIT": result.commit, "RELEASE_URL": url,
         "RELEASE_CHART": result.digest, "RELEASE_SITE": result.site,

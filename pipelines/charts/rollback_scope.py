@@ -1,10 +1,10 @@
-"""What a rollback restores, and whether a commit has it.
+"""Define what a rollback restores, and compare two commits in it.
 
 Reads the repository. No writes, no network. A rule between steps: `rollback`
 restores exactly this, and the chart of a rollback is refused where it differs.
 
-The one list of what authors change and what reaches the built tree. Everything
-else stays as it is: the pipeline that publishes, and where it publishes to.
+It is what authors change and what reaches the built tree. The pipeline and its
+targets stay as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.core.errors import PipelineError
 from pipelines.tools import commits
 
 PATHS = ("content", "theme")
-# Tables of site.toml whose keys reach out/site; all others are of delivery and of clusters.
+# Tables of site.toml whose keys reach out/site; the others configure delivery and clusters.
 TABLES = ("site", "menu", "footer", "feed", "security", "metadata", "build")
 FILE = "site.toml"
 MISSING = "run `git fetch origin` (with --unshallow where it is shallow), or name another release"
@@ -26,40 +26,40 @@ _HEADER = re.compile(r"\[\[?\s*([\w-]+)[\w.\s-]*\]")
 
 
 def differing_paths(project: Path, old: str, new: str) -> list[str]:
-    """Return what of the list above is not the same in the commits *old* and *new*, in its order.
+    """Return which of ``PATHS`` and ``TABLES`` differ between the commits *old* and *new*.
 
-    Raises PipelineError for a commit that this clone does not have.
+    Raises PipelineError for a commit that is not in this clone.
     """
-    one, two = (_entries(project, commit) for commit in (old, new))
-    found = [path for path in PATHS if one.get(path) != two.get(path)]
+    old_entries, new_entries = (_entries(project, commit) for commit in (old, new))
+    paths = [path for path in PATHS if old_entries.get(path) != new_entries.get(path)]
     before, after = (_tables(project, commit) for commit in (old, new))
-    return found + [f"[{name}] of {FILE}" for name in TABLES if before.get(name) != after.get(name)]
+    return paths + [f"[{name}] of {FILE}" for name in TABLES if before.get(name) != after.get(name)]
 
 
 def restored_site_toml(now: str, old: str) -> str:
-    """Return the text *now* of site.toml with the tables of ``TABLES`` as the text *old* has them.
+    """Return the text *now* of site.toml with the tables of ``TABLES`` from the text *old*.
 
-    Comments above a table belong to it. Raises PipelineError where that cannot be
-    done by moving lines.
+    Comments above a table belong to it. Raises PipelineError where moving lines is
+    not enough.
     """
-    one, two = tomllib.loads(now), tomllib.loads(old)
-    wanted = {name: two[name] for name in TABLES if name in two}
-    wanted |= {name: data for name, data in one.items() if name not in TABLES}
-    if one == wanted:
+    current, previous = tomllib.loads(now), tomllib.loads(old)
+    expected = {name: previous[name] for name in TABLES if name in previous}
+    expected |= {name: data for name, data in current.items() if name not in TABLES}
+    if current == expected:
         return now
     head, blocks = _blocks(now)
     restored = [text for name, text in _blocks(old)[1] if name in TABLES]
-    place = next((number for number, (name, _) in enumerate(blocks) if name in TABLES), 0)
-    before = [text for name, text in blocks[:place] if name not in TABLES]
-    after = [text for name, text in blocks[place:] if name not in TABLES]
+    first = next((number for number, (name, _) in enumerate(blocks) if name in TABLES), 0)
+    before = [text for name, text in blocks[:first] if name not in TABLES]
+    after = [text for name, text in blocks[first:] if name not in TABLES]
     text = head + "".join(
         block if block.endswith("\n") else f"{block}\n" for block in (*before, *restored, *after)
     )
     try:
-        whole = tomllib.loads(text) == wanted
+        is_restored = tomllib.loads(text) == expected
     except tomllib.TOMLDecodeError:
-        whole = False
-    if not whole:
+        is_restored = False
+    if not is_restored:
         raise PipelineError(
             f"{FILE}: its tables {', '.join(TABLES)} cannot be restored by moving lines;"
             " write each table once, with a header of its own"
@@ -68,25 +68,25 @@ def restored_site_toml(now: str, old: str) -> str:
 
 
 def _blocks(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return what stands before the first table of *text*, and each table's name and text."""
+    """Return the text before the first table of *text*, and each table's name and text."""
     head, blocks = "", list[tuple[str, str]]()
-    waiting = ""  # comments and empty lines: of the table that follows
+    pending = ""  # comments and empty lines: of the table that follows
     for line in text.splitlines(keepends=True):
         if found := _HEADER.match(line):
-            if not blocks and "\n\n" in waiting:  # the comment at the top of the file is of no table
-                top, gap, waiting = waiting.rpartition("\n\n")
+            if not blocks and "\n\n" in pending:  # the comment at the top of the file belongs to no table
+                top, gap, pending = pending.rpartition("\n\n")
                 head += top + gap
-            blocks.append((found[1], waiting + line))
-            waiting = ""
+            blocks.append((found[1], pending + line))
+            pending = ""
         elif not line.strip() or line.startswith("#"):
-            waiting += line
+            pending += line
         elif blocks:
-            name, told = blocks[-1]
-            blocks[-1], waiting = (name, told + waiting + line), ""
+            name, block = blocks[-1]
+            blocks[-1], pending = (name, block + pending + line), ""
         else:
-            head, waiting = head + waiting + line, ""
-    if blocks and waiting:
-        blocks[-1] = (blocks[-1][0], blocks[-1][1] + waiting)
+            head, pending = head + pending + line, ""
+    if blocks and pending:
+        blocks[-1] = (blocks[-1][0], blocks[-1][1] + pending)
     return head, blocks
 
 

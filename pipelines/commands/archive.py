@@ -57,7 +57,7 @@ def _run_action(context: Context, flow: FlowContext) -> tuple[Any, str]:
         keys = sorted(archive.archive_release(flow))
         return {"sent": keys}, _lines(keys)
     if options.action == "list":
-        records = archive.releases(flow)
+        records = archive.list_releases(flow)
         return [asdict(one) for one in records], archive_table(records)
     if options.action == "fetch":
         release = archive.fetch_release(flow, options.version)

@@ -23,9 +23,11 @@ def run(context: Context) -> int:
     if context.options.external:
         from pipelines.commands.summaries import external_report
         from pipelines.site.check.external import check_external_links
+        from pipelines.tools.http import user_agent
 
         with context.progress() as progress:
             tree = context.project / "out" / "site"
-            report = check_external_links(tree, context.site.url, progress=progress)
+            agent = user_agent(context.site.name, context.site.url)
+            report = check_external_links(tree, context.site.url, agent=agent, progress=progress)
         sys.stdout.write(external_report(report))
     return 0

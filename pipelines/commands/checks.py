@@ -28,8 +28,8 @@ def run(context: Context) -> int:
     options, project = context.options, context.project
     if options.action == "due":
         return _print_due(context)
-    if options.name not in check_records.NAMES:
-        raise UsageError(f"checks {options.action}: name one of {', '.join(check_records.NAMES)}")
+    if options.name not in check_records.CHECKS:
+        raise UsageError(f"checks {options.action}: name one of {', '.join(check_records.CHECKS)}")
     if options.action == "begin":
         check_records.record_begin(project, options.name)
     elif check_records.record_passed(project, options.name) is None:

@@ -15,9 +15,9 @@ def add(commands: Subparsers) -> None:
 def run(context: Context) -> int:
     """Render the diagrams that changed and print their paths."""
     from pipelines.site.diagrams.render import render_diagrams
-    from pipelines.tools import git
+    from pipelines.tools import git_history
 
-    index = git.read_index(context.project, ["content"])
+    index = git_history.read_index(context.project, ["content"])
     for path in render_diagrams(context.project, context.log, index):
         print(path.relative_to(context.project).as_posix())
     return 0

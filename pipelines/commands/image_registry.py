@@ -8,6 +8,7 @@ from __future__ import annotations
 from pipelines.commands.context import Context
 from pipelines.image.base_registry import BaseRegistry
 from pipelines.tools import environment
+from pipelines.tools.http import user_agent
 
 
 def pull_registry(context: Context) -> BaseRegistry:
@@ -15,12 +16,17 @@ def pull_registry(context: Context) -> BaseRegistry:
     environ, registry = context.environ, context.site.registry
     environment.refuse_publishing_credentials(environ)
     login = environment.pull_login(environ, registry)
-    return BaseRegistry(registry, login, environment.PULL, environment.authority_file(environ))
+    authority, agent = environment.authority_file(environ), user_agent(context.site.name)
+    return BaseRegistry(registry, login, environment.PULL_VARIABLES, authority, agent)
 
 
 def push_registry(context: Context) -> BaseRegistry:
     """Return the registry with the login of publishing."""
-    credentials = context.credentials
+    site, credentials = context.site, context.credentials
     return BaseRegistry(
-        context.site.registry, credentials.registry, environment.REGISTRY, credentials.authority
+        site.registry,
+        credentials.registry,
+        environment.REGISTRY_VARIABLES,
+        credentials.authority,
+        user_agent(site.name),
     )

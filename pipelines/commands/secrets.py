@@ -72,7 +72,7 @@ def _make_secret(context: Context) -> int:
 
     options = context.options
     if options.out:
-        secrets.check_output(context.project, options.out, clear=not options.sops)
+        secrets.check_output(context.project, options.out, encrypted=options.sops)
     elif context.environ.get("CI") and not options.sops:
         raise UsageError("a Secret must not be printed to the log of a CI job; add --out FILE, or --sops")
     value = _read_value(options.kind) if "value" in secrets.KINDS[options.kind][1] else ""

@@ -86,7 +86,7 @@ def _wait(context: Context, inputs: SnapshotInputs) -> int:
             probe_timeout=options.deadline,
             clock=context.clock,
             pause=context.sleep,
-            tell=line.log,
+            show_progress=line.log,
         )
     ended = result.wait
     assert ended is not None
@@ -116,7 +116,7 @@ def status_table(result: StatusResult) -> str:
     from rich.text import Text
 
     from pipelines.commands.tables import render, table
-    from pipelines.status.phrasing import SHORT, version_of
+    from pipelines.status.describe import SHORT, format_chart
 
     branch = result.branch
     head = f"{branch.version} {branch.commit[:SHORT]}".strip() if branch.commit else "-"
@@ -124,12 +124,12 @@ def status_table(result: StatusResult) -> str:
     grid.add_row("", "live", "newest chart", branch.name or "Git", branch.fault, style="dim")
     for one in result.environments:
         live = Text(_live(one), style=_colour(one))
-        grid.add_row(one.name, live, version_of(one.published), head, one.says)
+        grid.add_row(one.name, live, format_chart(one.published), head, one.says)
     return render(grid, colours=Console(file=sys.stdout).is_terminal)
 
 
 def _live(one: EnvironmentResult) -> str:
-    from pipelines.status.phrasing import SHORT
+    from pipelines.status.describe import SHORT
 
     if one.live:
         return f"{one.version} {one.commit[:SHORT]}"

@@ -33,6 +33,22 @@ class TreeDigest:
     bytes: int
 
 
+def sha256_hex(data: bytes) -> str:
+    """Return the SHA-256 of *data*, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_digest(data: bytes) -> str:
+    """Return the SHA-256 of *data* as OCI writes it: "sha256:…"."""
+    return f"sha256:{sha256_hex(data)}"
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of the file at *path* as OCI writes it; raise OSError."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
 def mtime(sha256: bytes) -> int:
     """Return the mtime, in seconds, of a file whose bytes hash to *sha256*.
 

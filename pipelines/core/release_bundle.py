@@ -5,9 +5,7 @@ Reads out/. No writes, no network. Publishing and archiving share these checks.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,17 +121,8 @@ def _site(out: Path, chart: ChartResult, web: BundledImage) -> Path | None:
 
 
 def _file_digest(path: Path, command: str) -> str:
-    whole = hashlib.sha256()
     try:
-        for chunk in _chunks(path):
-            whole.update(chunk)
+        return digests.file_digest(path)
     except OSError as error:
         name = f"{path.parent.name}/{path.name}"
         raise PipelineError(f"{name}: cannot be read ({error.strerror}); run `{command}`") from None
-    return f"sha256:{whole.hexdigest()}"
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            yield chunk

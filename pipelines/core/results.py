@@ -6,13 +6,13 @@ Reads and writes out/<step>.json. No network.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pipelines.core.errors import PipelineError
+from pipelines.core.files import write_atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +274,7 @@ def write(path: Path, result: Result) -> None:
 def put(path: Path, data: bytes) -> None:
     """Write *data* to *path*, whole or not at all, making its folder; raise PipelineError where it fails."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_bytes(data)
-        os.replace(fresh, path)
+        write_atomic(path, data)
     except OSError as error:
         fix = "make room, or remove what is in the way"
         raise PipelineError(f"{path.name}: cannot be written ({error.strerror}); {fix}") from None

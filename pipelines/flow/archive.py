@@ -1,6 +1,6 @@
-"""Archive a release by itself, tell what is archived, bring one back, find what nobody needs.
+"""Save, list, fetch and restore archived releases, and prune unused assets.
 
-Reads out/. Writes the folder that a release is restored into. Network: the
+Reads out/. Writes the directory that a release is restored into. Network: the
 archive bucket, the registry, the assets bucket.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipelines.archive import catalog, prune, restore, save
 from pipelines.archive.record import Record
-from pipelines.charts import newest
 from pipelines.charts.build import release_of_chart
 from pipelines.core import release_bundle, results
+from pipelines.core.config import SiteConfig
 from pipelines.core.context import FlowContext
 from pipelines.core.errors import PipelineError
 from pipelines.core.release_bundle import BundledImage
@@ -26,13 +26,15 @@ from pipelines.tools import checkout, commits, cosign
 
 
 def archive_release(context: FlowContext) -> tuple[str, ...]:
-    """Archive what lies in out/, and return the keys that were put."""
+    """Archive the release in out/, and return the keys that were put."""
     release = release_bundle.read_release_bundle(context.project / "out")
-    with open_services(context) as at:
-        archive = at.wanted_archive()
+    with open_services(context) as services:
+        archive = services.required_archive()
         origin = origin_of(release, archive)
-        whole = tuple(images.with_remote_manifest(at.registry(one.name), one) for one in release.images)
-        release = replace(release, images=whole)
+        with_manifests = tuple(
+            images.with_remote_manifest(services.registry(image.name), image) for image in release.images
+        )
+        release = replace(release, images=with_manifests)
         keys = tuple(assets.hashed_assets(release.site)) if release.site else ()
         context.progress.phase("archive", save.count_parts(release))
         return save.save_release(archive, release, keys, origin, context.progress.advance)[0]
@@ -41,93 +43,95 @@ def archive_release(context: FlowContext) -> tuple[str, ...]:
 def fetch_release(context: FlowContext, version: str) -> Release:
     """Write what *version* rolled out to out/rollback.json, for the chart, and return it.
 
-    Without an archive its chart tells what it was. The commit of a *version* that
-    is itself a rollback is that of the release it went back to: that one was built,
-    and its chart was checked. Raises PipelineError when its images, its archive or
-    its chart are gone.
+    Without an archive it is read from the published chart. The commit of a *version*
+    that is itself a rollback is that of the release it went back to, which was built
+    and checked. Raises PipelineError when its images, its record or its chart are
+    gone.
     """
-    with open_services(context) as at:
-        archive = at.archive()
-        release = (
-            catalog.fetch_record(archive, version, at.registry)
-            if archive
-            else _released(at, context, version)
-        )
+    with open_services(context) as services:
+        archive = services.archive()
+        if archive:
+            release = catalog.fetch_record(archive, version, services.registry)
+        else:
+            release = _release_from_chart(services, context.site, version)
         commit = release.commit
-        while wanted := _went_back_to(context.project, commit):
-            found = (
-                catalog.read_record(archive, wanted).release if archive else _described(at, context, wanted)
-            )
-            commit = found.commit
+        while origin := _rollback_target(context.project, commit):
+            if archive:
+                commit = catalog.read_record(archive, origin).release.commit
+            else:
+                commit = _published_chart(services, context.site, origin).commit
         release = replace(release, commit=commit)
     results.write(context.project / "out" / "rollback.json", release)
     return release
 
 
-def _went_back_to(project: Path, commit: str) -> str:
-    """Return the release that *commit* goes back to; "" for none, and where this clone lacks the commit."""
+def _rollback_target(project: Path, commit: str) -> str:
+    """Return the release that *commit* goes back to; "" for none, and for a commit not in this clone."""
     if not commits.commit_exists(project, commit):
         return ""
     return next(iter(commits.commit_trailers(project, commit, checkout.ROLLBACK)), "")
 
 
-def _released(at: Services, context: FlowContext, version: str) -> Release:
-    """Return what the chart of *version*, or of its candidate, rolls out, if its images are there."""
-    found = _described(at, context, version)
-    for name, digest in (("web", found.web), ("api", found.api)):
+def _release_from_chart(services: Services, site: SiteConfig, version: str) -> Release:
+    """Return the release of the chart *version*; raise PipelineError when one of its images is gone."""
+    chart = _published_chart(services, site, version)
+    for name, digest in (("web", chart.web), ("api", chart.api)):
         if digest:
-            images.complete_image(at.registry(name), BundledImage(name, digest, None))
-    return Release(found.version, found.commit, found.web, found.api, found.site, found.asset)
+            images.complete_image(services.registry(name), BundledImage(name, digest, None))
+    return Release(chart.version, chart.commit, chart.web, chart.api, chart.site, chart.asset)
 
 
-def _described(at: Services, context: FlowContext, version: str) -> ChartResult:
-    repository = context.site.chart.repository
-    if not repository:
+def _published_chart(services: Services, site: SiteConfig, version: str) -> ChartResult:
+    """Return the published chart *version*, or its candidate or stable form."""
+    if not site.chart.repository:
         raise PipelineError("site.toml: neither an archive nor a chart repository; set one of them")
-    there = newest.chart_repository(at.web, repository, context.credentials.charts)
-    names = [one for one in (version, catalog.other_form(version)) if one in there.versions()]
-    if not names:
-        raise PipelineError(f"{there.place}: has no chart {version}; run `make status` to see what it has")
-    return release_of_chart(there.fetch(names[0]))
+    charts = services.charts(site.chart.repository)
+    published = charts.versions()
+    forms = [form for form in (version, catalog.other_form(version)) if form in published]
+    if not forms:
+        raise PipelineError(
+            f"{charts.location}: has no chart {version}; run `make status` to see what it has"
+        )
+    return release_of_chart(charts.fetch(forms[0]))
 
 
-def releases(context: FlowContext) -> list[Record]:
+def list_releases(context: FlowContext) -> list[Record]:
     """Return the records of all archived releases, the newest first."""
-    with open_services(context) as at:
-        archive = at.wanted_archive()
-        found = [catalog.read_record(archive, version) for version in catalog.archived_versions(archive)]
-        return prune.kept_records(found, len(found))
+    with open_services(context) as services:
+        archive = services.required_archive()
+        records = [catalog.read_record(archive, version) for version in catalog.archived_versions(archive)]
+        return prune.last_records(records, len(records))
 
 
 def restore_release(context: FlowContext, version: str, folder: Path, *, push: bool) -> Record:
-    """Write *version* into *folder*, and with *push* its images into the registry again."""
-    with open_services(context) as at:
-        archive = at.wanted_archive()
-        found = catalog.read_record(archive, version)
-        context.progress.phase("restore", len(found.parts))
-        restore.restore_release(archive, found, folder, context.progress.advance)
-        wanted = {"web": found.release.web, "api": found.release.api} if push else {}
-        for name, digest in wanted.items():
+    """Write *version* into *folder*; with *push*, push its images to the registry again."""
+    with open_services(context) as services:
+        archive = services.required_archive()
+        record = catalog.read_record(archive, version)
+        context.progress.phase("restore", len(record.parts))
+        restore.restore_release(archive, record, folder, context.progress.advance)
+        pushed = {"web": record.release.web, "api": record.release.api} if push else {}
+        for name, digest in pushed.items():
             if digest:
                 layout = BundledImage(name, digest, folder / "images" / name)
                 image = release_bundle.with_manifest(layout, layout.path(digest).read_bytes())
                 context.progress.phase(f"image {name}", len(image.blobs) + 1)
-                images.send_image(at.registry(name), image, version, context.progress.advance)
+                images.send_image(services.registry(name), image, version, context.progress.advance)
                 if signer := context.credentials.signer:
-                    cosign.sign_manifest(at.registry(name), digest, signer)
-        return found
+                    cosign.sign_manifest(services.registry(name), digest, signer)
+        return record
 
 
 def prune_assets(context: FlowContext, now: datetime, *, delete: bool) -> list[str]:
-    """Return the keys of assets that no kept release refers to; with *delete* they are removed."""
-    with open_services(context) as at:
-        archive, bucket = at.wanted_archive(), at.assets()
+    """Return the keys of assets that no retained release refers to; with *delete*, remove them."""
+    with open_services(context) as services:
+        archive, bucket = services.required_archive(), services.assets()
         if bucket is None:
             raise PipelineError("site.toml: no bucket of assets; set assets under [buckets]")
         keep = context.site.buckets.keep
         keys = prune.unused_assets(bucket, archive, keep, now)
         if delete and keys:
-            # Asked again: a release may have come meanwhile that refers to one of them.
+            # Read again: a release that refers to one of them may have been published meanwhile.
             keys = sorted(set(keys) & set(prune.unused_assets(bucket, archive, keep, now)))
             bucket.remove(keys)
         return keys

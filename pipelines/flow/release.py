@@ -1,9 +1,9 @@
-"""Publish what `make chart` has left in out/; a rollback, for which it leaves nothing, is packed here.
+"""Publish what `make chart` has packed in out/; a rollback is packed here first.
 
 Reads out/ and the repository. Writes what packing and publishing write. Network:
 as for publishing.
 
-A rollback reads the archive, which wants a login: the job that packs has none.
+A rollback reads the archive, which requires a login: the job that packs has none.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from pipelines.flow.publish import publish_releases
 
 
 def release_packed(context: FlowContext, *, unchecked: bool) -> PublishResult:
-    """Publish the commit that out/version.json names, and return what that took.
+    """Publish the commit that out/version.json names, and return what was sent.
 
-    Raises PipelineError for code that has not passed the checks, unless it may go
-    out *unchecked*.
+    Raises PipelineError for code that has not passed the checks, unless *unchecked*.
     """
     out = context.project / "out"
     version = results.read_version(out / "version.json")
     if not unchecked:
         verify_checks(context, version)
-    if version.rollback and not _packed(out, version.version):
+    if version.rollback and not _is_packed(out, version.version):
         fetch_release(context, version.rollback)
         build_chart(context.project, context.site)
     return publish_releases(context, [out])[0]
 
 
-def _packed(out: Path, version: str) -> bool:
+def _is_packed(out: Path, version: str) -> bool:
     try:
         return results.read_chart(out / "chart.json").version == version
     except PipelineError:

@@ -1,12 +1,12 @@
-"""Go back by going forward: a commit with the old content, whose chart carries the old digests.
+"""Roll back with a new commit: it has the old content, and its chart has the old digests.
 
 Reads the archive, or the chart repository where there is no archive. Writes a
-commit, and with *now* what publishing writes. Network: Git's remote, registry,
+commit; publishing writes what it always does. Network: Git's remote, registry,
 archive, chart repository.
 
-Git stays true: what is live is what its newest commit says. The pipeline of that
-commit takes the images of the release again, so nothing of an old tree has to be
-built by tools of today.
+Git stays the source of truth: the newest commit describes what is live. The
+pipeline of that commit reuses the images of the release, so an old tree is not
+built with today's tools.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from pipelines.core.config import SiteConfig
 from pipelines.core.context import FlowContext
 from pipelines.core.errors import PipelineError, UsageError
 from pipelines.core.results import PublishResult, Release
+from pipelines.core.version import is_release
 from pipelines.flow.archive import fetch_release
-from pipelines.flow.promote import promoted_here
+from pipelines.flow.promote import promote_local
 from pipelines.flow.publish import publish_releases
-from pipelines.flow.versioning import RELEASE, Pipeline, determine_version
+from pipelines.flow.versioning import Pipeline, determine_version
 from pipelines.tools import checkout, commits, git
 
 
-def roll_back(context: FlowContext, wanted: str, default: str = "") -> tuple[str, Release]:
-    """Commit, and push, that the site goes back to the release *wanted*; return commit and release.
+def roll_back(context: FlowContext, version: str, default: str = "") -> tuple[str, Release]:
+    """Commit and push the rollback to the release *version*; return the commit and the release.
 
-    *default* is the name of the default branch, "" unknown. Raises PipelineError
-    for a release whose images or archive are gone and for a tree with changes:
-    then nothing has changed, here or elsewhere.
+    *default* is the name of the default branch, "" if unknown. Raises PipelineError
+    for a release whose images or archive are gone, and for a dirty tree; then
+    neither the clone nor the remote has changed.
     """
-    if not RELEASE.fullmatch(wanted):
-        raise UsageError(f"rollback {wanted!r}: is not a release; write it as 1.0.409")
+    if not is_release(version):
+        raise UsageError(f"rollback {version!r}: is not a release; write it as 1.0.409")
     project = context.project
     if checkout.is_dirty(checkout.read_checkout(project, default)):
         raise PipelineError("the tree has changes that are not committed; commit them, or `git stash`")
-    release = fetch_release(context, wanted)
+    release = fetch_release(context, version)
     message = (
-        f"Go back to {wanted}\n\n"
+        f"Go back to {version}\n\n"
         f"{', '.join(rollback_scope.PATHS)} and the tables {', '.join(rollback_scope.TABLES)} of\n"
         f"{rollback_scope.FILE} are those of commit {release.commit[:12]}; the images are those of\n"
         f"that release.\n\n"
-        f"{checkout.ROLLBACK}: {wanted}"
+        f"{checkout.ROLLBACK}: {version}"
     )
     if not commits.commit_exists(project, release.commit):
         raise PipelineError(f"commit {release.commit[:12]} is not in this clone; {rollback_scope.MISSING}")
@@ -58,20 +59,20 @@ def roll_back(context: FlowContext, wanted: str, default: str = "") -> tuple[str
 
 
 def publish_rollback(context: FlowContext) -> list[PublishResult]:
-    """Publish the commit that went back from here, as its pipeline will: that one finds it done.
+    """Publish the rollback commit from this machine; its pipeline then finds everything published.
 
-    Where there is no staging, and promotion is automatic, the stable version too.
+    Without staging, and with automatic promotion, the stable version too.
     """
     project, site = context.project, context.site
     determine_version(project, site, Pipeline())
     build_chart(project, site)
     outs = [project / "out"]
-    if promotes_at_once(site):
-        outs.append(promoted_here(project))
+    if promotes_immediately(site):
+        outs.append(promote_local(project))
     return publish_releases(context, outs)
 
 
-def promotes_at_once(site: SiteConfig) -> bool:
-    """Return whether a candidate waits for nobody: there is no staging that would try it first."""
+def promotes_immediately(site: SiteConfig) -> bool:
+    """Return whether a candidate is promoted at once: automatically, and without staging before it."""
     staging = any(one.name == "staging" for one in site.environments)
     return site.chart.promotion == "automatic" and not staging

@@ -1,7 +1,7 @@
-"""The services of a site, each with its login and all within one span of time.
+"""The services of a site, each with its login, all with one deadline.
 
 Writes a temporary file of authorities where a private one is named. Network:
-none before one of them is asked.
+none before the first request to one of them.
 """
 
 from __future__ import annotations
@@ -10,92 +10,89 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from pipelines.charts.helm_repository import HelmRepository
+from pipelines.charts.repository import ChartRepository, open_repository
 from pipelines.core.config import SiteConfig
 from pipelines.core.context import FlowContext
-from pipelines.core.credentials import Credentials
+from pipelines.core.credentials import Credentials, Login
 from pipelines.core.errors import PipelineError
-from pipelines.core.login import Login
 from pipelines.tools import environment
-from pipelines.tools.http import HttpClient
+from pipelines.tools.http import HttpClient, user_agent
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy
-from pipelines.tools.s3 import Bucket, Place, authorities
+from pipelines.tools.s3 import Bucket, BucketLocation, trusted_authorities_file
 
 
 class Services:
     """The services of one site, each with its login."""
 
     def __init__(
-        self, web: HttpClient, site: SiteConfig, credentials: Credentials, bundle: Path | None
+        self, client: HttpClient, site: SiteConfig, credentials: Credentials, authorities: Path | None
     ) -> None:
-        self.web = web
-        self._site, self._credentials, self._bundle = site, credentials, bundle
-        self._registries: dict[str, Registry] = {}  # each has logged in
+        self.client = client
+        self._site, self._credentials, self._authorities = site, credentials, authorities
+        self._registries: dict[str, Registry] = {}  # cached: each is logged in
 
     def registry(self, name: str) -> Registry:
         """Return the repository of the image *name*."""
         if not self._site.registry:
             raise PipelineError("site.toml: no registry of images; set registry under [images]")
         if name not in self._registries:
-            place = f"{self._site.registry}/{name}"
-            self._registries[name] = Registry(
-                self.web, place, self._credentials.registry, environment.REGISTRY
-            )
+            location, login = f"{self._site.registry}/{name}", self._credentials.registry
+            self._registries[name] = Registry(self.client, location, login, environment.REGISTRY_VARIABLES)
         return self._registries[name]
 
-    def charts(self, place: str, name: str) -> HelmRepository | Registry:
-        """Return the chart repository *place*, for charts called *name*."""
-        if place.startswith("oci://"):
-            path = f"{place.removeprefix('oci://')}/{name}"
-            return Registry(
-                self.web, path, self._credentials.charts, f"{environment.CHARTS}, or REGISTRY_AUTH_FILE"
-            )
-        return HelmRepository(self.web, place, self._credentials.charts, environment.CHARTS)
+    def charts(self, url: str) -> ChartRepository:
+        """Return the chart repository *url*, to read it."""
+        return open_repository(self.client, url, self._credentials.charts)
+
+    def writable_charts(self, url: str, name: str) -> ChartRepository:
+        """Return the repository *url* of the chart *name*, to publish to it."""
+        credentials = self._credentials
+        return open_repository(
+            self.client,
+            url,
+            credentials.charts,
+            name=name,
+            signer=credentials.signer,
+            actions="pull,push",
+        )
 
     def assets(self) -> Bucket | None:
         """Return the public bucket of hashed assets, or None where site.toml names none."""
-        name = self._site.buckets.assets
-        return (
-            self._bucket("assets bucket", name, self._credentials.assets, environment.ASSETS)
-            if name
-            else None
-        )
+        name, login = self._site.buckets.assets, self._credentials.assets
+        return self._bucket("assets bucket", name, login, environment.ASSETS_VARIABLES) if name else None
 
     def archive(self) -> Bucket | None:
         """Return the private bucket of releases, or None where site.toml names none."""
-        name = self._site.buckets.archive
-        return (
-            self._bucket("archive bucket", name, self._credentials.archive, environment.ARCHIVE)
-            if name
-            else None
-        )
+        name, login = self._site.buckets.archive, self._credentials.archive
+        return self._bucket("archive bucket", name, login, environment.ARCHIVE_VARIABLES) if name else None
 
-    def wanted_archive(self) -> Bucket:
-        """Return the archive; raise PipelineError where site.toml names none."""
+    def required_archive(self) -> Bucket:
+        """Return the private bucket of releases; raise PipelineError where site.toml names none."""
         archive = self.archive()
         if archive is None:
             raise PipelineError("site.toml: no archive; set archive under [buckets]")
         return archive
 
-    def _bucket(self, what: str, name: str, login: Login | None, variables: str) -> Bucket:
+    def _bucket(self, purpose: str, name: str, login: Login | None, variables: str) -> Bucket:
         if login is None:
-            raise PipelineError(f"{what} {name!r}: wants a login; set {variables}")
+            raise PipelineError(f"{purpose} {name!r}: requires a login; set {variables}")
         buckets = self._site.buckets
-        place = Place(what, buckets.endpoint, buckets.region, name, variables)
-        return Bucket(place, login, self.web.retry_policy, self._bundle)
+        location = BucketLocation(purpose, buckets.endpoint, buckets.region, name, variables)
+        return Bucket(location, login, self.client.retry_policy, self._authorities)
 
 
 @contextmanager
 def open_services(context: FlowContext) -> Iterator[Services]:
-    """Yield the services of the site while the block lasts, all of it within the deadline."""
+    """Yield the services of the site, all of them with one deadline."""
     site, credentials = context.site, context.credentials
     if site.buckets.assets and site.buckets.assets == site.buckets.archive:
         raise PipelineError(
             "site.toml: [buckets] assets and archive are one bucket;"
-            " take two, since the archive holds members' pages"
+            " name two, since the archive holds members' pages"
         )
-    policy = RetryPolicy(context.deadlines.deadline, log=context.log)
+    retry_policy, authority = RetryPolicy(context.deadlines.deadline, log=context.log), credentials.authority
     with ExitStack() as stack:
-        web = stack.enter_context(HttpClient(policy, credentials.authority))
-        yield Services(web, site, credentials, stack.enter_context(authorities(credentials.authority)))
+        client = stack.enter_context(HttpClient(retry_policy, authority, agent=user_agent(site.name)))
+        authorities = stack.enter_context(trusted_authorities_file(authority))
+        yield Services(client, site, credentials, authorities)

@@ -1,12 +1,11 @@
-"""Say what is built: a version, made of site.toml, of Git and of the pipeline that runs.
+"""Determine the version of a commit from site.toml, Git and the GitLab pipeline.
 
 Reads the repository. Writes out/version.json. No network.
 
-Three kinds, so that a range of Helm tells them apart: the default branch makes
-candidates X.Y.N-rc, a tag vX.Y.N is that stable version, and everything else
-is a preview below 0.0.1, which no range of a release takes. N counts all
-commits reachable from HEAD: a descendant always has a higher number, also along
-a merge, and two machines agree.
+Three kinds, which Helm's ranges can separate: the default branch makes candidates
+X.Y.N-rc, a tag vX.Y.N makes that stable version, and everything else is a preview
+below 0.0.1, outside of every range. N counts all commits reachable from HEAD: a
+descendant always has a higher number, across merges too, and equal on every machine.
 """
 
 from __future__ import annotations
@@ -20,17 +19,16 @@ from pipelines.core import results
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import VersionResult
+from pipelines.core.version import candidate_form, is_newer, is_release, stable_form
 from pipelines.tools import checkout
 from pipelines.tools.git import Head
 
-_NUMBER = r"(0|[1-9]\d{0,8})"
-RELEASE = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-rc)?")  # SemVer 2.0, of this pipeline's forms
 TIME_FORMATS = "write 2026-11-23, 2026-11-23T18:30:00Z or seconds since 1970"
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What GitLab says of the pipeline that runs this; "" where there is none."""
+    """The GitLab pipeline that runs this; "" outside of GitLab."""
 
     merge_request: str = ""  # CI_MERGE_REQUEST_IID
     number: str = ""  # CI_PIPELINE_IID
@@ -40,11 +38,11 @@ class Pipeline:
 
 
 def determine_version(project: Path, site: SiteConfig, pipeline: Pipeline) -> VersionResult:
-    """Write out/version.json of what is checked out at *project*, and return it.
+    """Write the version of the checkout at *project* to out/version.json, and return it.
 
-    Raises PipelineError without Git, in a shallow clone, for a tag that is not
-    the number of its commit, for a trailer Rollback-To that names no release
-    before this one, and for a trailer As-Of that is not a time.
+    Raises PipelineError without Git, in a shallow clone, for a tag that is not the
+    version of its commit, for a trailer Rollback-To that does not name an older
+    release, and for a trailer As-Of that is not a time.
     """
     head = checkout.read_checkout(project, pipeline.default)
     if head.shallow:
@@ -53,27 +51,27 @@ def determine_version(project: Path, site: SiteConfig, pipeline: Pipeline) -> Ve
             " run `git fetch --unshallow`, or set GIT_DEPTH to 0 in the pipeline"
         )
     stable = f"{site.chart.version}.{head.number}"
-    name, kind = _name(stable, head, pipeline)
-    rollback = _rollback(head.trailers[checkout.ROLLBACK], stable)
+    name, kind = _name_and_kind(stable, head, pipeline)
+    rollback = _rollback_target(head.trailers[checkout.ROLLBACK], stable)
     result = VersionResult(
         version=name,
         kind=kind,
         commit=head.commit,
         time=head.time,
         dirty=checkout.is_dirty(head),
-        rollback="" if kind == "preview" else rollback,  # a preview shows the tree that goes back
+        rollback="" if kind == "preview" else rollback,  # a preview builds the tree of the rollback
         as_of=scheduled_time(head.trailers[checkout.AS_OF]),
     )
     if result.rollback and result.as_of:
         raise PipelineError(
             f"HEAD: has the trailers {checkout.ROLLBACK} and {checkout.AS_OF}, and a rollback builds nothing;"
-            " leave one"
+            " remove one"
         )
     results.write(project / "out" / "version.json", result)
     return result
 
 
-def _name(stable: str, head: Head, pipeline: Pipeline) -> tuple[str, str]:
+def _name_and_kind(stable: str, head: Head, pipeline: Pipeline) -> tuple[str, str]:
     if pipeline.merge_request:
         numbers = (pipeline.merge_request, pipeline.number)
         if not all(re.fullmatch(r"[1-9]\d{0,8}", number) for number in numbers):
@@ -90,35 +88,35 @@ def _name(stable: str, head: Head, pipeline: Pipeline) -> tuple[str, str]:
             )
         return stable, "stable"
     if head.mainline or (pipeline.branch and pipeline.branch == pipeline.default):
-        return f"{stable}-rc", "candidate"
+        return candidate_form(stable), "candidate"
     return f"0.0.0-branch.{head.number}.g{head.commit[:8]}", "preview"
 
 
-def _rollback(trailers: tuple[str, ...], stable: str) -> str:
+def _rollback_target(trailers: tuple[str, ...], stable: str) -> str:
     """Return the release that the trailer of HEAD names, or ""; it must be older than *stable*."""
     if not trailers:
         return ""
     if len(trailers) > 1:
-        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.ROLLBACK}; leave one")
-    (wanted,) = trailers
-    if not (found := RELEASE.fullmatch(wanted)):
+        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.ROLLBACK}; keep one")
+    (version,) = trailers
+    if not is_release(version):
         raise PipelineError(
-            f"HEAD: {checkout.ROLLBACK}: {wanted!r} is not a release; write it as 1.0.411, or 1.0.411-rc"
+            f"HEAD: {checkout.ROLLBACK}: {version!r} is not a release; write it as 1.0.411, or 1.0.411-rc"
         )
-    own = tuple(map(int, stable.split(".")))
-    if tuple(map(int, found.groups())) >= own:
+    if not is_newer(stable, stable_form(version)):
         raise PipelineError(
-            f"HEAD: {checkout.ROLLBACK}: {wanted} is not older than this commit's {stable}; name one that is"
+            f"HEAD: {checkout.ROLLBACK}: {version} is not older than this commit's {stable};"
+            " name an older release"
         )
-    return wanted
+    return version
 
 
 def scheduled_time(trailers: tuple[str, ...]) -> int:
-    """Return the time, in seconds since 1970, that *trailers*, the values of As-Of, say; 0 for none."""
+    """Return the time in *trailers*, the values of As-Of, in seconds since 1970; 0 without one."""
     if not trailers:
         return 0
     if len(trailers) > 1:
-        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.AS_OF}; leave one")
+        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.AS_OF}; keep one")
     found = parse_time(trailers[0])
     if found is None or found <= 0:
         raise PipelineError(f"HEAD: {checkout.AS_OF}: {trailers[0]!r} is not a time; {TIME_FORMATS}")
@@ -126,7 +124,7 @@ def scheduled_time(trailers: tuple[str, ...]) -> int:
 
 
 def parse_time(text: str) -> int | None:
-    """Return the time *text*, in seconds since 1970; None where it is not written as ``MOMENTS`` says."""
+    """Return the time *text* in seconds since 1970; None for a format not in ``TIME_FORMATS``."""
     try:
         if re.fullmatch(r"\d{1,11}", text):
             return int(text)

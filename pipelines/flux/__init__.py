@@ -1,1 +1,1 @@
-"""What the Flux tree needs from this project: settings files and Secrets."""
+"""Write the settings files and the Secrets of the Flux tree."""

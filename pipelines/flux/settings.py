@@ -1,8 +1,8 @@
-"""Write what the Flux tree needs to know of this site: two files for each environment.
+"""Write the settings of this site into the Flux tree: two files for each environment.
 
-Reads flux/ (which secrets and which parts of Flux are there). Writes
-flux/clusters/<environment>/settings.yaml, the values that Flux puts into the
-manifests, and kustomization.yaml, the parts of the tree that this site has.
+Reads flux/ (which Secrets and which parts of Flux exist). Writes
+flux/clusters/<environment>/settings.yaml, the values that Flux substitutes in the
+manifests, and kustomization.yaml, the components of the tree that this site uses.
 No network.
 """
 
@@ -15,11 +15,13 @@ from typing import Any
 
 from pipelines.core.config import FILE, Environment, SiteConfig
 from pipelines.core.errors import Fault, SourceError, ToolError
+from pipelines.core.files import write_atomic
+from pipelines.core.version import major_of
 from pipelines.tools import signing
 
 COMMAND = "python -m pipelines settings"
 SIGNERS = "flux/signers"  # public keys of charts, each as NAME.pub; `pipelines secrets signing` makes a pair
-_HEAD = f"# Written by `{COMMAND}` from {FILE}: change that, and run it again.\n"
+_HEADER = f"# Written by `{COMMAND}` from {FILE}: change that, and run it again.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,14 @@ class Settings:
 
     environment: str  # "production" or "staging"
     variables: tuple[tuple[str, str], ...]  # name -> value as JSON, sorted
-    components: tuple[str, ...]  # folders of flux/clusters/components, in the order of the tree
-    resources: tuple[str, ...]  # what else the cluster has, relative to its folder
+    components: tuple[str, ...]  # directories of flux/clusters/components, in the order of the tree
+    resources: tuple[str, ...]  # further resources of the cluster, relative to its directory
 
 
 def site_settings(project: Path, site: SiteConfig) -> tuple[Settings, ...]:
-    """Return what flux/ needs of *site*; raise SourceError with every fault at once."""
-    faults = [fault for one in site.environments for fault in _lacking(site, one)]
-    signers = _signers(project, faults) if _oci(site) else {}
+    """Return the settings of each environment of *site*; raise SourceError with all faults."""
+    faults = [fault for one in site.environments for fault in _missing_values(site, one)]
+    signers = _signers(project, faults) if _is_oci(site) else {}
     if faults:
         raise SourceError(faults)
     return tuple(
@@ -60,24 +62,23 @@ def settings_files(found: tuple[Settings, ...]) -> dict[str, str]:
 
 
 def write_settings(project: Path, found: tuple[Settings, ...]) -> list[str]:
-    """Write the files that are not there as they should be; return their paths."""
+    """Write the files that are missing or stale; return their paths."""
     stale = [
         (project / path, text)
         for path, text in settings_files(found).items()
         if _read(project / path) != text
     ]
     for file, text in stale:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_atomic(file, text.encode())
     return [file.relative_to(project).as_posix() for file, _ in stale]
 
 
 def check_settings(project: Path, found: tuple[Settings, ...]) -> None:
-    """Raise SourceError when a file is not what `settings` would write."""
+    """Raise SourceError when a file differs from what `settings` would write."""
     stale = [path for path, text in settings_files(found).items() if _read(project / path) != text]
     if stale:
         fix = f"run `{COMMAND}`, and commit"
-        raise SourceError([Fault(path, 0, f"is not what {FILE} says", fix) for path in stale])
+        raise SourceError([Fault(path, 0, f"does not match {FILE}", fix) for path in stale])
 
 
 def _read(file: Path) -> str | None:
@@ -88,23 +89,23 @@ def _read(file: Path) -> str | None:
 
 
 def version_range(version: str, environment: str) -> str:
-    """Return which charts *environment* follows, for the X.Y of site.toml (decision 11).
+    """Return the range of chart versions that *environment* follows, for the X.Y of site.toml (decision 11).
 
-    "-0" lets candidates in, and nothing below 0.0.1: those are merge requests.
+    "-0" includes candidates; versions below 0.0.1, of merge requests, are excluded.
     """
-    major = int(version.split(".")[0])
+    major = major_of(version)
     if environment == "production":
         return f">={major}.0.0 <{major + 1}.0.0"
     return f">={major}.0.0-0" if major else ">=0.0.1-0"
 
 
 def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the settings of *one*, as JSON and sorted: what stands as ${name} in flux/."""
+    """Return the variables of *one*, sorted, with values as JSON: ${name} in flux/."""
     found: dict[str, Any] = {
         "site_name": site.name,
         "site_url": one.url,
         "login": site.login,
-        "chart_source": site.chart.repository + ("/site" if _oci(site) else ""),
+        "chart_source": site.chart.repository + ("/site" if _is_oci(site) else ""),
         "chart_range": version_range(site.chart.version, one.name),
         "chart_authority": {"name": "ca"} if one.private_ca else None,
         "chart_secret": _chart_secret(site) if "charts" in one.private else None,
@@ -127,7 +128,7 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         "autoscale_max": one.autoscale_max,
         "autoscale_min": one.autoscale_min,
         "autoscale_cpu": one.autoscale_cpu,
-        "bucket_url": _bucket(site),
+        "bucket_url": _bucket_url(site),
         "bucket_networks": one.bucket_networks,
         "mail_host": one.mail_host,
         "mail_port": one.mail_port,
@@ -147,39 +148,41 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         found |= {"database_storage_class": one.database_storage_class or None}
         found |= {"backup_secret": "backup" if one.backup_bucket else ""}
     if site.login and one.backup_bucket:
-        found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _endpoint(site, one)}
+        found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _backup_endpoint(site, one)}
         found |= {"backup_region": site.buckets.region}
     return tuple((key, _json(value)) for key, value in sorted(found.items()))
 
 
 def _signers(project: Path, faults: list[Fault]) -> dict[str, str]:
-    """Return the public keys that charts of a registry are verified with; add to *faults* what is wrong."""
+    """Return the public keys that verify the charts of a registry; append to *faults*."""
     found: dict[str, str] = {}
     for file in sorted((project / SIGNERS).glob("*.pub")):
         try:
             found[file.name] = (
-                signing.load_verifier(file.read_bytes(), f"{SIGNERS}/{file.name}").pem().decode()
+                signing.load_public_key(file.read_bytes(), f"{SIGNERS}/{file.name}").pem().decode()
             )
         except ToolError as error:
-            where, _, what = str(error).partition(": ")
-            faults.append(Fault(where, 0, *what.split("; ", 1)))
+            path, _, what = str(error).partition(": ")
+            faults.append(Fault(path, 0, *what.split("; ", 1)))
     if not found and not any(fault.path.startswith(SIGNERS) for fault in faults):
         fix = (
             "run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
             " SITE_SIGNING_KEY_FILE, and commit the public key"
         )
-        what = f"[chart] repository is oci://, where Flux takes signed charts alone, and {SIGNERS} has no key"
+        what = (
+            f"[chart] repository is oci://, where Flux accepts signed charts only, and {SIGNERS} has no key"
+        )
         faults.append(Fault(FILE, 0, what, fix))
     return found
 
 
 def _chart_secret(site: SiteConfig) -> dict[str, str]:
-    """Return the Secret that charts are fetched with; a registry takes the one of its images."""
-    return {"name": "images" if _oci(site) else "charts"}
+    """Return the Secret for fetching charts; for a registry it is the one of its images."""
+    return {"name": "images" if _is_oci(site) else "charts"}
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # YAML knows no pairs of surrogates
+    return json.dumps(value, ensure_ascii=False)  # YAML has no surrogate pairs
 
 
 def _gateway(name: str) -> dict[str, str]:
@@ -191,13 +194,13 @@ def _namespace(name: str) -> dict[str, Any]:
 
 
 def _service_host(one: Environment) -> str:
-    """Return the name of the DNS Service; NGINX knows no search list."""
+    """Return the full name of the DNS Service; NGINX uses no search list."""
     namespace, name = one.dns_service.split("/")
     return f"{name}.{namespace}.svc.{one.cluster_domain}"
 
 
 def _dns(one: Environment) -> list[dict[str, Any]]:
-    """Return who answers for names, as peers of a NetworkPolicy: pods, and a cache on each node."""
+    """Return the DNS servers as peers of a NetworkPolicy: pods, and a cache on each node."""
     pods = {"podSelector": {"matchLabels": dict(one.dns_pods)}}
     return [_namespace(one.dns_service.split("/")[0]) | pods, *_networks(one.dns_networks)]
 
@@ -207,49 +210,51 @@ def _networks(networks: tuple[str, ...]) -> list[dict[str, Any]]:
     return [{"ipBlock": {"cidr": network}} for network in networks]
 
 
-def _amazon(site: SiteConfig) -> str:
+def _aws_endpoint(site: SiteConfig) -> str:
     return f"https://s3.{site.buckets.region}.amazonaws.com"
 
 
-def _bucket(site: SiteConfig) -> str:
-    return f"{site.buckets.endpoint or _amazon(site)}/{site.buckets.assets}" if site.buckets.assets else ""
+def _bucket_url(site: SiteConfig) -> str:
+    return (
+        f"{site.buckets.endpoint or _aws_endpoint(site)}/{site.buckets.assets}" if site.buckets.assets else ""
+    )
 
 
-def _endpoint(site: SiteConfig, one: Environment) -> str:
-    return one.backup_endpoint or site.buckets.endpoint or _amazon(site)
+def _backup_endpoint(site: SiteConfig, one: Environment) -> str:
+    return one.backup_endpoint or site.buckets.endpoint or _aws_endpoint(site)
 
 
-def _oci(site: SiteConfig) -> bool:
+def _is_oci(site: SiteConfig) -> bool:
     return site.chart.repository.startswith("oci://")
 
 
 def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str, ...]:
-    wanted = {
+    enabled = {
         "login": site.login,
         "backup": site.login and bool(one.backup_bucket),
-        "oci": _oci(site),
+        "oci": _is_oci(site),
         "alerts": bool(one.alerts),
         "webhook": bool(one.webhook_port),
         "secrets": any((project / "flux" / "secrets" / one.name).glob("*.yaml")),
     }
-    return tuple(name for name, there in wanted.items() if there)
+    return tuple(name for name, is_enabled in enabled.items() if is_enabled)
 
 
 def _resources(project: Path, one: Environment) -> tuple[str, ...]:
-    """Return "flux-system" where `flux bootstrap` has laid Flux itself, so that Flux keeps it."""
+    """Return "flux-system" where `flux bootstrap` has installed Flux, so that Flux keeps it."""
     flux = project / "flux" / "clusters" / one.name / "flux-system"
     return ("flux-system",) if (flux / "kustomization.yaml").is_file() else ()
 
 
-def _lacking(site: SiteConfig, one: Environment) -> list[Fault]:
-    """Return what the cluster of *one* cannot do without, and site.toml does not say."""
-    needs: list[tuple[bool, str, str]] = [
-        (not one.trusted, "trusted is empty", "name the networks of what ends TLS, as 192.0.2.7/32"),
+def _missing_values(site: SiteConfig, one: Environment) -> list[Fault]:
+    """Return a fault for each value that the cluster of *one* requires and site.toml lacks."""
+    checks: list[tuple[bool, str, str]] = [
+        (not one.trusted, "trusted is empty", "name the networks of the TLS edge, as 192.0.2.7/32"),
         (not one.pods, "pods is empty", 'name the network of pods, as in pods = ["10.244.0.0/16"]'),
         (
             one.edge != "nodeport" and not one.edge_namespace,
             f'edge = "{one.edge}" without an edge_namespace',
-            "name the namespace in which its pods run: they may reach the site, others not",
+            "name the namespace of its pods: only they may reach the site",
         ),
         (
             one.edge == "httproute" and not one.edge_gateway,
@@ -289,7 +294,9 @@ def _lacking(site: SiteConfig, one: Environment) -> list[Fault]:
         ),
     ]
     table = f'[[environment]] "{one.name}"'
-    faults = [Fault(FILE, one.line, f"{table}: {what}", fix) for wrong, what, fix in needs if wrong]
+    faults = [
+        Fault(FILE, one.line, f"{table}: {what}", fix) for is_missing, what, fix in checks if is_missing
+    ]
     if not site.chart.repository:
         faults.append(
             Fault(FILE, 0, "[chart] has no repository", "write where Flux finds charts: https://… or oci://…")
@@ -298,9 +305,9 @@ def _lacking(site: SiteConfig, one: Environment) -> list[Fault]:
 
 
 def _settings_text(one: Settings) -> str:
-    """Return the ConfigMap: each value is JSON, since Flux puts it into manifests as text."""
+    """Return the ConfigMap: each value is JSON, since Flux substitutes it as text."""
     lines = [
-        _HEAD,
+        _HEADER,
         "# Flux puts each value into a manifest as it stands here, so it is JSON: a text keeps its quotes.\n",
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: flux-system\n",
         "  labels:\n    reconcile.fluxcd.io/watch: Enabled  # a change is taken up at once\ndata:\n",
@@ -316,22 +323,22 @@ def _quoted(text: str) -> str:
 
 def _kustomization_text(one: Settings) -> str:
     resources = ("../base", "settings.yaml", *one.resources)
-    lines = [_HEAD, "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"]
+    lines = [_HEADER, "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"]
     lines += [f"  - {name}\n" for name in resources]
     if one.components:
         lines += ["components:\n", *(f"  - ../components/{name}\n" for name in one.components)]
-    lines += ["patches:\n", *(_path(name, path) for name, path in _paths(one))]
+    lines += ["patches:\n", *(_path_patch(name, path) for name, path in _kustomization_paths(one))]
     return "".join(lines)
 
 
-def _paths(one: Settings) -> list[tuple[str, str]]:
+def _kustomization_paths(one: Settings) -> list[tuple[str, str]]:
     paths = [("apps", f"./flux/apps/site/{one.environment}")]
     if "secrets" in one.components:
         paths.append(("secrets", f"./flux/secrets/{one.environment}"))
     return paths
 
 
-def _path(name: str, path: str) -> str:
+def _path_patch(name: str, path: str) -> str:
     return (
         f"  - target: {{kind: Kustomization, name: {name}}}\n"
         f'    patch: \'[{{"op": "add", "path": "/spec/path", "value": "{path}"}}]\'\n'

@@ -5,12 +5,12 @@ Reads and writes that file. No network.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core.errors import Fault, SourceError
+from pipelines.core.files import write_atomic
 
 FILE = "images/base/base.lock"
 _HEADER = "# Pinned bases: name, digest, architecture, packages. Written by `make base`.\n"
@@ -58,6 +58,4 @@ def write_base_lock(project: Path, base: Base) -> None:
     """Pin *base*, in place of the base with its name and architecture."""
     bases = read_base_lock(project) | {(base.name, base.arch): base}
     lines = "".join(f"{bases[key]}\n" for key in sorted(bases))
-    fresh = (project / FILE).with_suffix(".lock.new")
-    fresh.write_text(_HEADER + lines, encoding="utf-8")
-    os.replace(fresh, project / FILE)
+    write_atomic(project / FILE, (_HEADER + lines).encode())

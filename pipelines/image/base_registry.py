@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.core.credentials import Login
 from pipelines.core.errors import ToolError
-from pipelines.core.login import Login
 from pipelines.image import oci_layout
 from pipelines.image.base_lock import Base
-from pipelines.tools.http import HttpClient
+from pipelines.tools.http import DEFAULT_AGENT, HttpClient
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy
 
@@ -32,6 +32,7 @@ class BaseRegistry:
     login: Login | None = None
     variables: str = ""  # environment variables of the credentials, for messages
     authority: Path | None = None  # file with additional certificate authorities
+    agent: str = DEFAULT_AGENT  # User-Agent
 
 
 def push_base(layout: Path, base: Base, store: BaseRegistry) -> None:
@@ -44,7 +45,7 @@ def push_base(layout: Path, base: Base, store: BaseRegistry) -> None:
         if not registry.put_manifest(base_tag(base), manifest):
             found = registry.manifest(base_tag(base))
             if found is None or found.digest != base.digest:
-                raise ToolError(f"{registry.place}:{base_tag(base)}: is another base; remove that tag")
+                raise ToolError(f"{registry.location}:{base_tag(base)}: is another base; remove that tag")
 
 
 def pull_base(base: Base, store: BaseRegistry, folder: Path) -> None:
@@ -53,7 +54,7 @@ def pull_base(base: Base, store: BaseRegistry, folder: Path) -> None:
         found = registry.manifest(base.digest)
         if found is None:
             raise ToolError(
-                f"{registry.place}: has no base {base.digest[:19]}; push it by `make bases`,"
+                f"{registry.location}: has no base {base.digest[:19]}; push it by `make bases`,"
                 " or build it here by `make base`"
             )
         oci_layout.store_manifest(folder, found.data, registry.blob)
@@ -66,6 +67,6 @@ def base_tag(base: Base) -> str:
 
 @contextmanager
 def _registry(store: BaseRegistry, name: str, actions: str) -> Iterator[Registry]:
-    with HttpClient(RetryPolicy(_DEADLINE), store.authority) as web:
+    with HttpClient(RetryPolicy(_DEADLINE), store.authority, agent=store.agent) as web:
         repository = f"{store.registry}/base-{name}"
         yield Registry(web, repository, store.login, store.variables, actions)

@@ -6,7 +6,6 @@ out/image-<name>.json. No network.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from pipelines.core import results
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
+from pipelines.core.files import write_atomic
 from pipelines.core.results import ImageResult, LayerResult
 from pipelines.image import oci_layout, sbom
 from pipelines.image.layer import File, make_layer, sha256, unpack_files
@@ -60,9 +60,9 @@ def pack_image(
         sbom_file.parent.mkdir(exist_ok=True)
         # In this order a kill leaves no record, instead of the record of another image.
         record.unlink(missing_ok=True)
-        _write_atomically(sbom_file, document)
+        write_atomic(sbom_file, document)
         oci_layout.publish_layout(folder / name, out / "images" / name)
-        _write_atomically(record, results.to_json(result).encode())
+        write_atomic(record, results.to_json(result).encode())
     return result
 
 
@@ -97,9 +97,3 @@ def _sbom(
     files = (file for one in base_image.layers for file in unpack_files(one.data))
     arch = platform(base_image)["architecture"]
     return sbom.cyclonedx(f"{site.name} {name}", base_image.digest, arch, files, previous, content.packages)
-
-
-def _write_atomically(file: Path, data: bytes) -> None:
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.write_bytes(data)
-    os.replace(fresh, file)

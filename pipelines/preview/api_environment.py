@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
+from pipelines.core.files import write_atomic
 
 DIRECTORY = Path("var")
 DATABASE = DIRECTORY / "login.sqlite3"
@@ -79,12 +80,10 @@ def _make_key(file: Path, size: int) -> Path:
     """Return *file*; generate it with *size* random bytes in base64, mode 600, if it is missing."""
     if file.exists():
         return file
-    temporary = file.with_suffix(".new")
     try:
-        temporary.unlink(missing_ok=True)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(base64.urlsafe_b64encode(secrets.token_bytes(size)).decode() + "\n")
-        temporary.replace(file)
+        write_atomic(
+            file, base64.urlsafe_b64encode(secrets.token_bytes(size)) + b"\n", mode=0o600, fsync=True
+        )
     except OSError as error:
         raise _not_writable(error) from None
     return file

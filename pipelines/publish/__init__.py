@@ -1,1 +1,1 @@
-"""Send a finished release to where clusters and readers find it: one kind of target a module."""
+"""Send a release to its targets: one kind of target a module."""

@@ -2,8 +2,8 @@
 
 Reads out/site/public/assets/. Network: the bucket. No writes here.
 
-A pod asks for the plain file (server/assets.conf says identity), so compressed
-twins stay at home. Nothing is removed here: older pages still ask for it.
+A pod requests the uncompressed file (server/assets.conf sends identity), so
+precompressed files are not sent. Nothing is removed: older pages refer to it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pipelines.tools.parallel import run_parallel
 from pipelines.tools.s3 import Bucket, Entry
 
 FOLDER = "assets/"
-_AT_ONCE = 8
-_FOR_EVER = "public, max-age=31536000, immutable"
-# As images/web/nginx/http/zones.conf knows them.
+_WORKERS = 8
+_IMMUTABLE = "public, max-age=31536000, immutable"
+# As images/web/nginx/http/zones.conf matches them.
 _HASHED = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.([a-z0-9]+)")
-_TWINS = ("br", "gz")
+_COMPRESSED = ("br", "gz")
 
 
 def hashed_assets(site: Path) -> dict[str, bytes]:
@@ -32,7 +32,7 @@ def hashed_assets(site: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         name = _HASHED.fullmatch(path.name)
-        if name and name[1] not in _TWINS:
+        if name and name[1] not in _COMPRESSED:
             found[FOLDER + path.name] = path.read_bytes()
     return found
 
@@ -42,34 +42,33 @@ def send_assets(
 ) -> tuple[str, ...]:
     """Put those of *files* that *bucket* lacks; return their keys.
 
-    Raises PipelineError when another file is there under one of the names.
+    Raises PipelineError when the bucket has another file under one of the keys.
     """
-    there = bucket.list(FOLDER)
+    present = bucket.list(FOLDER)
 
-    def one(key: str) -> bool:
+    def put(key: str) -> bool:
         data = files[key]
-        fresh = False
-        if not _same(there.get(key), data):
-            fresh = key not in there and bucket.put(key, data, _headers(key))
-            if not fresh and bucket.get(key) != data:
+        is_new = False
+        if not _is_equal(present.get(key), data):
+            is_new = key not in present and bucket.put(key, data, _headers(key))
+            if not is_new and bucket.get(key) != data:
                 raise PipelineError(
-                    f"{bucket.place.what} {bucket.place.name!r}: has another file as {key};"
-                    " find out who put it there, then remove it"
+                    f"{bucket}: has another file as {key}; find out who put it there, then remove it"
                 )
         advance(1)
-        return fresh
+        return is_new
 
     keys = list(files)
-    fresh = run_parallel(one, keys, _AT_ONCE, bucket.retry_policy)
-    return tuple(key for key, new in zip(keys, fresh, strict=True) if new)
+    new = run_parallel(put, keys, _WORKERS, bucket.retry_policy)
+    return tuple(key for key, is_new in zip(keys, new, strict=True) if is_new)
 
 
-def _same(entry: Entry | None, data: bytes) -> bool:
-    """Return whether the listing says already that it is the same file."""
+def _is_equal(entry: Entry | None, data: bytes) -> bool:
+    """Return whether size and ETag of the listing prove that *entry* is *data*."""
     if entry is None or entry.size != len(data):
         return False
     return entry.etag == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _headers(key: str) -> dict[str, str]:
-    return {"ContentType": content_types.content_type(key), "CacheControl": _FOR_EVER}
+    return {"ContentType": content_types.content_type(key), "CacheControl": _IMMUTABLE}

@@ -1,4 +1,4 @@
-"""Say what kind of file an asset is, as the web image does.
+"""Return the media type of an asset, as the web image does.
 
 No reads, no writes, no network.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _UTF8 = "; charset=utf-8"
 # As images/web/nginx/http/types.conf has them; a test compares.
-_ENDINGS = {
+_EXTENSIONS = {
     f"application/atom+xml{_UTF8}": "atom",
     "application/json": "json",
     f"application/manifest+json{_UTF8}": "webmanifest",
@@ -41,9 +41,9 @@ _ENDINGS = {
     "video/mp4": "mp4",
     "video/webm": "webm",
 }
-KINDS = {ending: kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
+MEDIA_TYPES = {extension: kind for kind, row in _EXTENSIONS.items() for extension in row.split()}
 
 
 def content_type(name: str) -> str:
-    """Return the media type of the file *name*, by its ending."""
-    return KINDS.get(name.rpartition(".")[2], "application/octet-stream")
+    """Return the media type of the file *name*, by its extension."""
+    return MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")

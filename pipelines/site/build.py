@@ -40,7 +40,7 @@ from pipelines.site.pelican.build_context import BuildContext, Page, cover, outp
 from pipelines.site.theme import assets, stylesheet
 from pipelines.site.theme.assets import ThemeAssets
 from pipelines.site.theme.strings import Strings, load_strings
-from pipelines.tools import git
+from pipelines.tools import git_history
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def build(
     cache.begin_build()
     run = _BuildState(progress or NoProgress())
     with directory_swap.staging_directory(out.parent) as stage:
-        history = git.read_history(project, CONTENT, [THEME])
+        history = git_history.read_history(project, CONTENT, [THEME])
         if missing := [*missing_submodules(history.index if history else None)]:
             raise SourceError(missing)  # other faults would follow from it
         settings = render.pelican_settings(project)
@@ -176,7 +176,7 @@ def _read_content(
     config: SiteConfig,
     options: BuildOptions,
     settings: Mapping[str, Any],
-    history: git.History | None,
+    history: git_history.History | None,
     run: _BuildState,
 ) -> Content:
     patterns = render.url_patterns(settings)

@@ -1,1 +1,1 @@
-"""Say what is live, what is published, what Git has, and how far apart they are."""
+"""Compare what is live with what is published and with Git."""

@@ -1,10 +1,10 @@
-"""Ask Flux how far it is: the HelmRelease of the cluster that a kubeconfig leads to.
+"""Read the state of the HelmRelease in the cluster of a kubeconfig.
 
-Starts kubectl, which reads the kubeconfig and asks the cluster. No writes.
+Starts kubectl, which reads the kubeconfig and requests the cluster. No writes.
 
-What the fields mean is told in Flux's "HelmRelease" (docs/spec/v2/helmreleases.md of
-helm-controller, sections "History" and "Conditions"); that a condition's time
-changes with its message, in the package runtime/conditions of fluxcd/pkg.
+The fields are documented in Flux's "HelmRelease" (docs/spec/v2/helmreleases.md of
+helm-controller, sections "History" and "Conditions"). That a condition's time
+changes with its message is in the package runtime/conditions of fluxcd/pkg.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ from pipelines.core.errors import ToolError
 from pipelines.core.results import RolloutResult
 from pipelines.tools import shell
 
-NO_KUBECONFIG, OTHER = "no kubeconfig", "the kubeconfig is of"
-_NOTHING = RolloutResult("", "", 0, False, False, False, "", "")
-_LONGEST = 240  # letters of a message: helm's may have pages
+NO_KUBECONFIG, OTHER_CLUSTER = "no kubeconfig", "the kubeconfig is of"
+_UNKNOWN = RolloutResult("", "", 0, False, False, False, "", "")
+_MAX_MESSAGE = 240  # characters: helm's messages may have pages
 
 
 def read_rollout(site: SiteConfig, kubeconfig: str, timeout: float) -> dict[str, RolloutResult]:
-    """Return what the HelmRelease tells, by the name of each environment of *site*.
+    """Return the state of the HelmRelease, by the name of each environment of *site*.
 
-    *kubeconfig* is what KUBECONFIG may hold, "" for none. It leads to one cluster:
-    the address in the HelmRelease's values says which environment that is.
-    *patience* is in seconds. What goes wrong is told in the results.
+    *kubeconfig* is a value of KUBECONFIG, "" for none. It leads to one cluster:
+    the site's URL in the HelmRelease's values identifies the environment.
+    *timeout* is in seconds. Faults are in the results.
     """
     names = [one.name for one in site.environments]
     if not kubeconfig:
-        return dict.fromkeys(names, replace(_NOTHING, fault=NO_KUBECONFIG))
-    words = ["kubectl", "get", "helmrelease", "site", "-n", "site", "-o", "json"]
-    words.append(f"--request-timeout={max(timeout, 1):.0f}s")
+        return dict.fromkeys(names, replace(_UNKNOWN, fault=NO_KUBECONFIG))
+    argv = ["kubectl", "get", "helmrelease", "site", "-n", "site", "-o", "json"]
+    argv.append(f"--request-timeout={max(timeout, 1):.0f}s")
     try:
-        said = shell.run_program(words, timeout=timeout + 2, env={"KUBECONFIG": kubeconfig})
-        url, found = parse_release(said)
+        output = shell.run_program(argv, timeout=timeout + 2, env={"KUBECONFIG": kubeconfig})
+        url, found = parse_release(output)
     except ToolError as error:
-        return dict.fromkeys(names, replace(_NOTHING, fault=_line(_last(str(error)))))
-    return {one.name: _own(one, url, found, alone=len(names) == 1) for one in site.environments}
+        return dict.fromkeys(names, replace(_UNKNOWN, fault=_one_line(_last_line(str(error)))))
+    return {one.name: _of_environment(one, url, found, alone=len(names) == 1) for one in site.environments}
 
 
-def _last(message: str) -> str:
-    """Return the last line: kubectl logs each try before it, and says at the end what came of them."""
+def _last_line(message: str) -> str:
+    """Return the last line of *message*, which has kubectl's error; the lines before log each attempt."""
     name, _, rest = message.partition(": ")
     return f"{name}: {rest.splitlines()[-1]}" if rest else message
 
 
-def _own(one: Environment, url: str, found: RolloutResult, *, alone: bool) -> RolloutResult:
+def _of_environment(one: Environment, url: str, found: RolloutResult, *, alone: bool) -> RolloutResult:
     if url == one.url or (alone and not url):
         return found
-    return replace(_NOTHING, fault=f"{OTHER} {url or 'another cluster'}")
+    return replace(_UNKNOWN, fault=f"{OTHER_CLUSTER} {url or 'another cluster'}")
 
 
-def parse_release(said: bytes) -> tuple[str, RolloutResult]:
-    """Return the site's address in a HelmRelease, and what that tells; raise ToolError for anything else."""
+def parse_release(data: bytes) -> tuple[str, RolloutResult]:
+    """Return the site's URL in the JSON of a HelmRelease, and its state; raise ToolError for other JSON."""
     try:
-        told = json.loads(said)
-        spec, status = _map(told["spec"]), _map(told.get("status"))
-        conditions = {str(row["type"]): _map(row) for row in status.get("conditions") or ()}
-        history = [_map(row) for row in status.get("history") or ()]
-        url = str(_map(_map(spec.get("values")).get("site")).get("url") or "").rstrip("/")
-        return url, _described(spec, status, conditions, history)
+        release = json.loads(data)
+        spec, status = _mapping(release["spec"]), _mapping(release.get("status"))
+        conditions = {str(row["type"]): _mapping(row) for row in status.get("conditions") or ()}
+        history = [_mapping(row) for row in status.get("history") or ()]
+        url = str(_mapping(_mapping(spec.get("values")).get("site")).get("url") or "").rstrip("/")
+        return url, _rollout(spec, status, conditions, history)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise ToolError("kubectl: what it gave is no HelmRelease") from None
+        raise ToolError("kubectl: its output is not a HelmRelease") from None
 
 
-def _described(
+def _rollout(
     spec: Mapping[str, Any],
     status: Mapping[str, Any],
     conditions: Mapping[str, Mapping[str, Any]],
@@ -79,11 +79,11 @@ def _described(
     def holds(name: str, value: str = "True") -> bool:
         return str(conditions.get(name, {}).get("status")) == value
 
-    attempted = _plain(status.get("lastAttemptedRevision"))
-    running = [_plain(row.get("chartVersion")) for row in history if row.get("status") == "deployed"]
+    attempted = _without_build(status.get("lastAttemptedRevision"))
+    running = [_without_build(row.get("chartVersion")) for row in history if row.get("status") == "deployed"]
     deployed = running[0] if running else ""
     ready = holds("Ready") and not holds("Reconciling")
-    # A condition stays until the next attempt has ended: while one runs, it tells of the one before.
+    # A condition changes only when an attempt ends: during one, it describes the attempt before.
     trying = holds("Reconciling") and conditions["Reconciling"].get("reason") == "Progressing"
     return RolloutResult(
         attempted=attempted,
@@ -92,15 +92,15 @@ def _described(
         ready=ready,
         failed=holds("Stalled") or (holds("Remediated", "False") and not trying),
         returned=holds("Remediated") and not trying and deployed not in ("", attempted),
-        says=_says(spec, conditions, ready),
+        says=_message(spec, conditions, ready),
         fault="",
     )
 
 
 def _since(released: Mapping[str, Any], deployed: str) -> int:
-    """Return when the rollout of *deployed* ended, in seconds since 1970; 0 where that is not told.
+    """Return when the rollout of *deployed* ended, in seconds since 1970; 0 if unknown.
 
-    The time when helm began is in the history as well; readers saw the old site then.
+    Not the time in the history: that is when helm began, and readers saw the old site.
     """
     message = str(released.get("message")).replace("+", " ").split()
     if str(released.get("status")) != "True" or not any(word.endswith(f"@{deployed}") for word in message):
@@ -108,34 +108,34 @@ def _since(released: Mapping[str, Any], deployed: str) -> int:
     return int(datetime.fromisoformat(str(released.get("lastTransitionTime"))).timestamp())
 
 
-def _says(spec: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]], ready: bool) -> str:
-    """Return what keeps the release from being well: the cause first, which Ready forgets on a rollback."""
+def _message(spec: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]], ready: bool) -> str:
+    """Return why the release is not ready: the cause first, which a rollback removes from Ready."""
     if spec.get("suspend"):
         return "it is suspended"
     if ready:
         return ""
-    wanted = (
+    relevant = (
         ("Reconciling", "True"), ("Released", "False"), ("TestSuccess", "False"),
         ("Remediated", "True"), ("Remediated", "False"), ("Stalled", "True"),
     )  # fmt: skip
-    found = [conditions[name] for name, value in wanted if conditions.get(name, {}).get("status") == value]
+    found = [conditions[name] for name, value in relevant if conditions.get(name, {}).get("status") == value]
     found = found or [conditions.get("Ready", {})]
-    said = [_line(str(one.get("message") or one.get("reason") or "")) for one in found]
-    return "; ".join(dict.fromkeys(text for text in said if text)) or "nothing yet"
+    messages = [_one_line(str(one.get("message") or one.get("reason") or "")) for one in found]
+    return "; ".join(dict.fromkeys(text for text in messages if text)) or "nothing yet"
 
 
-def _plain(version: object) -> str:
-    """Return *version* without the digest that Flux writes behind a "+" for charts of a registry."""
+def _without_build(version: object) -> str:
+    """Return *version* without the digest that Flux appends after a "+" for OCI charts."""
     return str(version or "").partition("+")[0]
 
 
-def _line(text: str) -> str:
-    """Return *text* as one line that a terminal can show, not too long."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+def _one_line(text: str) -> str:
+    """Return *text* as one printable line, truncated."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
 
 
-def _map(value: object) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):

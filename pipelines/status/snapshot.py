@@ -1,4 +1,4 @@
-"""Look once at every environment: its front door, its charts, its HelmRelease, and Git.
+"""Take one snapshot of every environment: its front door, its charts, its HelmRelease, and Git.
 
 Reads the repository. Starts kubectl where there is a kubeconfig. Network: front
 doors, the chart repository, the cluster. No writes.
@@ -20,75 +20,80 @@ from pipelines.core.results import (
     EnvironmentResult,
     PublishedResult,
     ResponseResult,
+    RolloutResult,
     StatusResult,
 )
-from pipelines.core.results import RolloutResult as Rollout
+from pipelines.core.version import is_newer
 from pipelines.status import front_door, rollout
-from pipelines.status.phrasing import describe, is_newer
+from pipelines.status.describe import describe_environment
 from pipelines.tools import commits, git
-from pipelines.tools.http import HttpClient
+from pipelines.tools.http import HttpClient, user_agent
 from pipelines.tools.retry import RetryPolicy
 
-_TRIES = 2  # of one question to the chart repository: a person waits, or the next look comes soon
+_TRIES = 2  # of a request to the chart repository: a person waits, or the next snapshot follows soon
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInputs:
-    """Where is looked, and who looks."""
+    """The inputs of a snapshot."""
 
     project: Path
-    site: SiteConfig  # its environments are those that are looked at
+    site: SiteConfig  # with the environments of the snapshot
     credentials: Credentials
-    kubeconfig: str  # as KUBECONFIG may be written; "" for none
-    default: str  # name of the default branch; "" where nobody says it
+    kubeconfig: str  # a value of KUBECONFIG; "" for none
+    default: str  # name of the default branch; "" if unknown
     clock: Callable[[], float]  # seconds since 1970
-    commits: dict[str, str] = field(default_factory=dict)  # what charts carry, by version; grows
-    commit: str = ""  # 40 hex digits, which is asked about; "" for that of the default branch
+    commits: dict[str, str] = field(default_factory=dict)  # cache: the commit of each published version
+    commit: str = ""  # 40 hex digits, the commit in question; "" for that of the default branch
 
 
-def take_snapshot(scene: SnapshotInputs, timeout: float) -> StatusResult:
-    """Return what is seen now; each service has *patience* seconds to answer.
+def take_snapshot(inputs: SnapshotInputs, timeout: float) -> StatusResult:
+    """Return the current state; each service has *timeout* seconds to respond.
 
-    A service that fails is told in the result. Raises PipelineError for a clone
-    that Git refuses, and for a file of authorities that is none.
+    A failing service is reported in the result. Raises PipelineError for a clone
+    that Git refuses, and for an invalid file of authorities.
     """
-    urls = [one.url for one in scene.site.environments]
-    branch = _branch(scene)
-    asked = scene.commit or branch.commit
-    own = _version(scene, asked)
+    site, credentials = inputs.site, inputs.credentials
+    urls = [environment.url for environment in site.environments]
+    branch = _read_branch(inputs)
+    commit = inputs.commit or branch.commit
+    own = _stable_version(inputs, commit)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        published = pool.submit(_published, scene, own, timeout)
-        rollouts = pool.submit(rollout.read_rollout, scene.site, scene.kubeconfig, timeout)
-        answers = front_door.probe_front_doors(urls, timeout, scene.credentials.authority)
-    now = int(scene.clock())
+        published = pool.submit(_newest_charts, inputs, own, timeout)
+        rollouts = pool.submit(rollout.read_rollout, site, inputs.kubeconfig, timeout)
+        agent = user_agent(site.name)
+        responses = front_door.probe_front_doors(urls, timeout, credentials.authority, agent)
+    now = int(inputs.clock())
     rows = []
-    for one, heard in zip(scene.site.environments, answers, strict=True):
-        chart = _ranked(published.result()[one.name], own, asked, scene.project)
-        row = _environment(one, heard, chart, rollouts.result()[one.name])
-        row = _measured(row, scene.project, branch)
-        rows.append(replace(row, says=describe(row, branch, now)))
+    for environment, answers in zip(site.environments, responses, strict=True):
+        chart = _with_outranked(published.result()[environment.name], own, commit, inputs.project)
+        row = _environment(environment, answers, chart, rollouts.result()[environment.name])
+        row = _with_distance(row, inputs.project, branch)
+        rows.append(replace(row, says=describe_environment(row, branch, now)))
     return StatusResult(now, branch, tuple(rows), None)
 
 
-def _published(scene: SnapshotInputs, own: str, timeout: float) -> dict[str, PublishedResult]:
-    with HttpClient(RetryPolicy(timeout, tries=_TRIES), scene.credentials.authority) as web:
-        return newest.newest_charts(web, scene.site, scene.credentials.charts, scene.commits, own)
+def _newest_charts(inputs: SnapshotInputs, own: str, timeout: float) -> dict[str, PublishedResult]:
+    site, credentials = inputs.site, inputs.credentials
+    retry_policy, agent = RetryPolicy(timeout, tries=_TRIES), user_agent(site.name)
+    with HttpClient(retry_policy, credentials.authority, agent=agent) as client:
+        return newest.newest_charts(client, site, credentials.charts, inputs.commits, own)
 
 
-def _version(scene: SnapshotInputs, commit: str) -> str:
-    """Return the stable version of *commit*, with the X.Y of its own site.toml; "" where it is not known."""
-    number = commits.commit_number(scene.project, commit) if commit else 0
-    text = commits.file_at_commit(scene.project, commit, FILE) if number else None
+def _stable_version(inputs: SnapshotInputs, commit: str) -> str:
+    """Return the stable version of *commit*, with the X.Y of its own site.toml; "" if unknown."""
+    number = commits.commit_number(inputs.project, commit) if commit else 0
+    text = commits.file_at_commit(inputs.project, commit, FILE) if number else None
     try:
         return f"{parse_config(text).chart.version}.{number}" if text is not None else ""
     except SourceError:
         return ""
 
 
-def _ranked(chart: PublishedResult, own: str, commit: str, project: Path) -> PublishedResult:
-    """Note in *chart* that it outranks the version *own* of *commit*, where it is newer and lacks the commit.
+def _with_outranked(chart: PublishedResult, own: str, commit: str, project: Path) -> PublishedResult:
+    """Return *chart* with the version *own* of *commit* as outranked, where it is newer and lacks the commit.
 
-    Where this clone does not have the commit of the chart, nobody knows.
+    Unknown, and so not outranked, where this clone lacks the commit of the chart.
     """
     form = chart.own or own
     if not (is_newer(chart.version, form) and chart.commit and commits.commit_exists(project, chart.commit)):
@@ -97,16 +102,16 @@ def _ranked(chart: PublishedResult, own: str, commit: str, project: Path) -> Pub
 
 
 def _environment(
-    one: Environment, answers: tuple[ResponseResult, ...], published: PublishedResult, flux: Rollout
+    one: Environment, answers: tuple[ResponseResult, ...], published: PublishedResult, flux: RolloutResult
 ) -> EnvironmentResult:
-    seen = front_door.agreed_response(answers)
+    agreed = front_door.agreed_response(answers)
     return EnvironmentResult(
         name=one.name,
         url=one.url,
-        live=seen is not None,
-        version=seen.version if seen else "",
-        commit=seen.commit if seen else "",
-        site=seen.site if seen else "",
+        live=agreed is not None,
+        version=agreed.version if agreed else "",
+        commit=agreed.commit if agreed else "",
+        site=agreed.site if agreed else "",
         behind=-1,
         ahead=-1,
         answers=answers,
@@ -116,26 +121,26 @@ def _environment(
     )
 
 
-def _measured(row: EnvironmentResult, project: Path, branch: BranchResult) -> EnvironmentResult:
+def _with_distance(row: EnvironmentResult, project: Path, branch: BranchResult) -> EnvironmentResult:
     found = git.commits_between(project, row.commit, branch.commit) if row.live and branch.commit else None
     return replace(row, behind=found[0], ahead=found[1]) if found else row
 
 
-def _branch(scene: SnapshotInputs) -> BranchResult:
-    found = git.read_branch(scene.project, scene.default)
+def _read_branch(inputs: SnapshotInputs) -> BranchResult:
+    found = git.read_branch(inputs.project, inputs.default)
     if found is None:
-        return BranchResult("", "", "", "no Git here")
+        return BranchResult("", "", "", "not a Git repository")
     if found.shallow:
         return BranchResult(found.name, found.commit, "", "this clone is shallow (git fetch --unshallow)")
-    return BranchResult(found.name, found.commit, f"{scene.site.chart.version}.{found.number}", "")
+    return BranchResult(found.name, found.commit, f"{inputs.site.chart.version}.{found.number}", "")
 
 
 def select_environments(site: SiteConfig, names: list[str]) -> SiteConfig:
-    """Return *site* with the environments *names* alone, all of them where none is named."""
+    """Return *site* with the environments *names* only; with all of them for no names."""
     known = [one.name for one in site.environments]
     for name in names:
         if name not in known:
-            raise PipelineError(f"site.toml: has no environment {name!r}; known: {', '.join(known)}")
+            raise PipelineError(f"site.toml: unknown environment {name!r}; known: {', '.join(known)}")
     return replace(
         site, environments=tuple(one for one in site.environments if one.name in names or not names)
     )

@@ -1,4 +1,4 @@
-"""Parse WWW-Authenticate: which ways to log in a server offers (RFC 9110, section 11.6.1).
+"""Parse WWW-Authenticate: the authentication schemes that a server offers (RFC 9110, section 11.6.1).
 
 No reads, no writes, no network.
 """
@@ -21,19 +21,19 @@ _NEXT = re.compile(r"[^,]*")
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way to log in."""
+    """One authentication scheme."""
 
     scheme: str  # in lower case: "bearer", "basic"
     parameters: Mapping[str, str] = field(default_factory=dict)  # names in lower case
-    token68: str = ""  # what some schemes send instead of parameters
+    token68: str = ""  # some schemes send it instead of parameters
 
 
 def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
     """Return the challenges of all WWW-Authenticate *fields*, in their order.
 
     A field may hold several challenges, and commas separate challenges as well as
-    parameters: NAME "=" is a parameter, any other token starts a challenge. Skips
-    what fits neither; raises nothing.
+    parameters: NAME "=" is a parameter, any other token starts a challenge.
+    Invalid parts are skipped; nothing is raised.
     """
     return [challenge for text in fields for challenge in _field(text)]
 

@@ -1,7 +1,7 @@
-"""What is checked out, and whether it is the commit and nothing else.
+"""Read the checkout, and whether it differs from its commit.
 
 Reads the repository. No writes, no network. A rule between steps: the version
-notes it, and whoever packs sees whether it is still so.
+records it, and packing compares.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pipelines.core.errors import ToolError
 from pipelines.tools import git
 from pipelines.tools.git import Head
 
-ROLLBACK = "Rollback-To"  # the trailer of a commit that takes an archived release
-AS_OF = "As-Of"  # the trailer of a commit that says which posts are due
-# What the steps read: an untracked file elsewhere changes nothing that is published.
+ROLLBACK = "Rollback-To"  # the trailer of a commit that restores an archived release
+AS_OF = "As-Of"  # the trailer of a commit that sets the time up to which posts are due
+# What the steps read: an untracked file outside of these changes nothing that is published.
 _INPUTS = ("api", "content", "helm", "images", "pipelines", "requirements", "theme",
            "pelicanconf.py", "site.toml")  # fmt: skip
 
 
 def read_checkout(project: Path, default: str = "") -> Head:
-    """Return what is checked out at *project*; *default* is the name of the default branch, "" unknown.
+    """Return the checkout at *project*; *default* is the name of the default branch, "" if unknown.
 
     Raises ToolError without Git or without a commit.
     """
@@ -31,11 +31,11 @@ def read_checkout(project: Path, default: str = "") -> Head:
 
 
 def is_dirty(head: Head) -> bool:
-    """Return whether what would be built is more, less or other than the commit."""
+    """Return whether the tree that would be built differs from the commit."""
     return bool(head.changed) or any(not is_ignorable(path) for path in head.untracked)
 
 
 def is_ignorable(path: str) -> bool:
-    """Return whether no step reads *path*: what editors leave, and what a name with a dot hides."""
+    """Return whether no step reads *path*: an editor's backup, or a hidden file."""
     parts = path.split("/")
     return any(part.startswith(".") and part != ".well-known" for part in parts) or path.endswith("~")

@@ -1,6 +1,7 @@
-"""Read what a commit holds, whether it is checked out or not.
+"""Read the contents of a commit, checked out or not.
 
-Reads the repository through ``pipelines.tools.git``. Only ``fetch`` asks the remote, and adds what it has.
+Reads the repository through ``pipelines.tools.git``. Only ``fetch_commits``
+contacts the remote, and writes the commits that it fetches.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from pathlib import Path
 
 from pipelines.tools.git import open_repository, trailers_of
 
-_FETCH = 30  # seconds that a remote may take
+_FETCH_TIMEOUT = 30  # seconds
 
 
 def commit_number(project: Path, commit: str) -> int:
-    """Return how many commits are reachable from *commit*; 0 where this clone does not have all of them."""
+    """Return how many commits are reachable from *commit*; 0 where this clone lacks some of them."""
     with open_repository(project) as found:
         if found is None:
             return 0
         repo, _ = found
         if repo.git.rev_parse("--is-shallow-repository") != "false":
             return 0
-        words = ("--count", commit, "--")
-        status, output, _ = repo.git.rev_list(*words, with_extended_output=True, with_exceptions=False)
+        options = ("--count", commit, "--")
+        status, output, _ = repo.git.rev_list(*options, with_extended_output=True, with_exceptions=False)
         return int(output) if status == 0 else 0
 
 
@@ -38,9 +39,9 @@ def file_at_commit(project: Path, commit: str, path: str) -> str | None:
         if found is None:
             return None
         repo, prefix = found
-        words = ("-p", f"{commit}:{prefix}{path}")
+        options = ("-p", f"{commit}:{prefix}{path}")
         status, output, _ = repo.git.cat_file(
-            *words, with_extended_output=True, with_exceptions=False, strip_newline_in_stdout=False
+            *options, with_extended_output=True, with_exceptions=False, strip_newline_in_stdout=False
         )
         return str(output) if status == 0 else None
 
@@ -48,7 +49,7 @@ def file_at_commit(project: Path, commit: str, path: str) -> str | None:
 def files_at_commit(project: Path, commit: str, folder: str) -> dict[str, bytes]:
     """Return the files below *folder* of *project* in *commit* by their path in it, as Git stores them.
 
-    Links and submodules are left out; nothing is checked out.
+    Symbolic links and submodules are omitted; nothing is checked out.
     """
     with open_repository(project) as found:
         if found is None:
@@ -56,7 +57,7 @@ def files_at_commit(project: Path, commit: str, folder: str) -> dict[str, bytes]
         repo, prefix = found
         output = repo.git.ls_tree("-r", "-z", f"{commit}:{prefix}{folder}", strip_newline_in_stdout=False)
         rows = [row.partition("\t") for row in str(output).split("\0") if row]
-        blobs = {path: about.split()[2] for about, _, path in rows if about.startswith("100")}
+        blobs = {path: entry.split()[2] for entry, _, path in rows if entry.startswith("100")}
         return {
             path: repo.git.cat_file("blob", blob, stdout_as_string=False, strip_newline_in_stdout=False)
             for path, blob in blobs.items()
@@ -73,28 +74,28 @@ def entries_at_commit(project: Path, commit: str) -> dict[str, str] | None:
         if found is None:
             return None
         repo, prefix = found
-        words = ("-z", f"{commit}:{prefix.rstrip('/')}")
-        status, output, _ = repo.git.ls_tree(*words, with_extended_output=True, with_exceptions=False)
+        options = ("-z", f"{commit}:{prefix.rstrip('/')}")
+        status, output, _ = repo.git.ls_tree(*options, with_extended_output=True, with_exceptions=False)
         if status != 0:
             return None
         rows = (row.partition("\t") for row in str(output).split("\0") if row)
-        return {name: about for about, _, name in rows}
+        return {name: entry for entry, _, name in rows}
 
 
-def changed_paths(project: Path, old: str, new: str, without: Sequence[str]) -> list[str]:
-    """Return the paths of *project* that differ between two commits, but those below *without*."""
+def changed_paths(project: Path, old: str, new: str, excluded: Sequence[str]) -> list[str]:
+    """Return the paths of *project* that differ between two commits, except those below *excluded*."""
     with open_repository(project) as found:
         if found is None:
             return []
         repo, prefix = found
-        excluded = [f":(exclude,top){prefix}{folder}" for folder in without]
-        words = ("-z", "--name-only", "--no-renames", old, new, "--", f":(top){prefix}", *excluded)
-        output = repo.git.diff(*words, strip_newline_in_stdout=False)
+        exclude = [f":(exclude,top){prefix}{folder}" for folder in excluded]
+        options = ("-z", "--name-only", "--no-renames", old, new, "--", f":(top){prefix}", *exclude)
+        output = repo.git.diff(*options, strip_newline_in_stdout=False)
         return [name.removeprefix(prefix) for name in str(output).split("\0") if name]
 
 
 def commit_trailers(project: Path, commit: str, key: str) -> tuple[str, ...]:
-    """Return the values of the trailer *key* of *commit*: what `git interpret-trailers --parse` finds."""
+    """Return the values of the trailer *key* of *commit*, as `git interpret-trailers --parse`."""
     with open_repository(project) as found:
         return trailers_of(found[0], commit, key) if found else ()
 
@@ -105,7 +106,7 @@ def commit_exists(project: Path, commit: str) -> bool:
 
 
 def fetch_commits(project: Path) -> None:
-    """Fetch the branches of the remote "origin"; a remote that does not answer changes nothing."""
+    """Fetch the branches of the remote "origin"; a failing remote is ignored."""
     with open_repository(project) as found:
         if found is not None and "origin" in {one.name for one in found[0].remotes}:
             with found[0].git.custom_environment(GIT_TERMINAL_PROMPT="0"):
@@ -114,5 +115,5 @@ def fetch_commits(project: Path) -> None:
                     "origin",
                     with_extended_output=True,
                     with_exceptions=False,
-                    kill_after_timeout=_FETCH,
+                    kill_after_timeout=_FETCH_TIMEOUT,
                 )

@@ -1,4 +1,4 @@
-"""How this pipeline logs in where it publishes, taken from variables that the command line passes.
+"""Read the credentials of publishing from environment variables.
 
 Reads the files that variables named *_FILE point to. No writes, no network.
 """
@@ -9,16 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.core.credentials import Credentials, Receiver, Signer
+from pipelines.core.credentials import (
+    RECEIVER_KINDS,
+    Credentials,
+    Login,
+    Receiver,
+    Signer,
+    login_from_auth_file,
+)
 from pipelines.core.errors import PipelineError, suggest
-from pipelines.core.login import Login, login_from_auth_file
 
-REGISTRY = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
-PULL = "SITE_PULL_USER and SITE_PULL_PASSWORD, or REGISTRY_AUTH_FILE"
-CHARTS = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
-ASSETS = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
-ARCHIVE = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
-SIGNING = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
+# The variables of each login, for messages.
+REGISTRY_VARIABLES = "SITE_REGISTRY_USER and SITE_REGISTRY_PASSWORD, or REGISTRY_AUTH_FILE"
+PULL_VARIABLES = "SITE_PULL_USER and SITE_PULL_PASSWORD, or REGISTRY_AUTH_FILE"
+CHARTS_VARIABLES = "SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"
+ASSETS_VARIABLES = "SITE_ASSETS_KEY and SITE_ASSETS_SECRET"
+ARCHIVE_VARIABLES = "SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET"
+SIGNING_VARIABLES = "SITE_SIGNING_KEY_FILE, or SITE_SIGNING_KEY"
 RECEIVERS = ("SITE_FLUX", "SITE_FLUX_STAGING", "SITE_FLUX_PRODUCTION")  # of one cluster, or of two
 # Every secret of publishing and of the cluster. Each may also be a file: NAME_FILE.
 PUBLISHING = (
@@ -26,29 +33,28 @@ PUBLISHING = (
     "SITE_ARCHIVE_SECRET", "SITE_SIGNING_KEY", "SITE_SIGNING_PASSWORD",
     *(f"{name}_{part}" for name in RECEIVERS for part in ("URL", "TOKEN")), "KUBECONFIG",
 )  # fmt: skip
-KINDS = ("generic-hmac", "gitlab")  # of Flux's Receivers: how a call proves who it is
 
 
 def credentials_from(environ: Mapping[str, str], registry: str, charts: str) -> Credentials:
-    """Return what the variables *told* say; raise PipelineError for one that does not fit.
+    """Return the credentials in *environ*; raise PipelineError for a variable with an invalid value.
 
-    *registry* and *charts* are the places of site.toml, which a file of
-    credentials is asked for.
+    *registry* and *charts* are the locations in site.toml that are looked up in
+    REGISTRY_AUTH_FILE.
     """
     file = environ.get("REGISTRY_AUTH_FILE")
-    found = _login(environ, "SITE_REGISTRY_USER", "SITE_REGISTRY_PASSWORD")
+    images = _login(environ, "SITE_REGISTRY_USER", "SITE_REGISTRY_PASSWORD")
     chart = _login(environ, "SITE_CHARTS_USER", "SITE_CHARTS_PASSWORD")
-    oci, _, place = charts.partition("oci://")
-    if file and not found and registry:
-        found = login_from_auth_file(Path(file), registry)
-    if file and not chart and place and not oci:
-        chart = login_from_auth_file(Path(file), place)
+    oci, _, location = charts.partition("oci://")
+    if file and not images and registry:
+        images = login_from_auth_file(Path(file), registry)
+    if file and not chart and location and not oci:
+        chart = login_from_auth_file(Path(file), location)
     return Credentials(
-        registry=found,
+        registry=images,
         charts=chart,
         assets=_login(environ, "SITE_ASSETS_KEY", "SITE_ASSETS_SECRET"),
         archive=_login(environ, "SITE_ARCHIVE_KEY", "SITE_ARCHIVE_SECRET"),
-        receivers=tuple(hook for name in RECEIVERS if (hook := _receiver(environ, name))),
+        receivers=tuple(one for name in RECEIVERS if (one := _receiver(environ, name))),
         authority=authority_file(environ),
         signer=_signer(environ),
         pull=pull_login(environ, registry),
@@ -56,7 +62,7 @@ def credentials_from(environ: Mapping[str, str], registry: str, charts: str) -> 
 
 
 def authority_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the file of certificates that are trusted besides the public ones, where one is named."""
+    """Return the PEM file of certificate authorities that SITE_CA_FILE names, or None."""
     file = environ.get("SITE_CA_FILE")
     if file and not Path(file).is_file():
         raise PipelineError("SITE_CA_FILE: no such file; name a file of certificates (PEM)")
@@ -64,7 +70,7 @@ def authority_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def pull_login(environ: Mapping[str, str], registry: str) -> Login | None:
-    """Return the login that only reads the bases of images; the one of publishing is never taken for that."""
+    """Return the login that only reads the bases of images; never the one of publishing."""
     file = environ.get("REGISTRY_AUTH_FILE")
     found = _login(environ, "SITE_PULL_USER", "SITE_PULL_PASSWORD")
     return login_from_auth_file(Path(file), registry) if file and registry and not found else found
@@ -73,66 +79,66 @@ def pull_login(environ: Mapping[str, str], registry: str) -> Login | None:
 def refuse_publishing_credentials(environ: Mapping[str, str]) -> None:
     """Raise PipelineError for a GitLab job that packs and has a secret of ``PUBLISHING`` in its environment.
 
-    It runs the code of a merge request before anybody has reviewed that.
-    REGISTRY_AUTH_FILE counts: its login may push, and nothing here can tell.
+    Such a job runs the code of a merge request before its review.
+    REGISTRY_AUTH_FILE counts: its login may have the right to push.
     """
     names = [name for name in PUBLISHING if environ.get(name) or environ.get(f"{name}_FILE")]
     if environ.get("GITLAB_CI") == "true" and names:
         raise PipelineError(
             f"{', '.join(names)}: this job packs, and must not be able to publish; scope the variable to the"
             " environment production, or previews, and set SITE_PULL_USER and SITE_PULL_PASSWORD"
-            " where bases want a login"
+            " where bases require a login"
         )
 
 
 def _login(environ: Mapping[str, str], user: str, password: str) -> Login | None:
-    one, two = _value(environ, user), _value(environ, password)
-    if bool(one) != bool(two):
-        there, lacking = (user, password) if one else (password, user)
-        raise PipelineError(f"{there} is set and {lacking} is not; set both, or neither")
-    return Login(one, two) if one else None
+    name, secret = _value(environ, user), _value(environ, password)
+    if bool(name) != bool(secret):
+        present, missing = (user, password) if name else (password, user)
+        raise PipelineError(f"{present} is set and {missing} is not; set both, or neither")
+    return Login(name, secret) if name else None
 
 
 def _signer(environ: Mapping[str, str]) -> Signer | None:
     pem, password = _text(environ, "SITE_SIGNING_KEY"), _value(environ, "SITE_SIGNING_PASSWORD")
     if not pem.strip():
         return None
-    from pipelines.tools.signing import load_signer  # cryptography is loaded where there is a key
+    from pipelines.tools.signing import load_private_key  # imports cryptography: only with a key
 
-    return load_signer(pem.encode(), password, "SITE_SIGNING_KEY")
+    return load_private_key(pem.encode(), password, "SITE_SIGNING_KEY")
 
 
 def _receiver(environ: Mapping[str, str], name: str) -> Receiver | None:
     """Return the Receiver of the variables that begin with *name*, one of RECEIVERS."""
     url, token = _value(environ, f"{name}_URL"), _value(environ, f"{name}_TOKEN")
-    kind = environ.get(f"{name}_KIND") or KINDS[0]
+    kind = environ.get(f"{name}_KIND") or RECEIVER_KINDS[0]
     if not url:
         return None
     if not token:
         raise PipelineError(f"{name}_URL is set and {name}_TOKEN is not; set both, or neither")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise PipelineError(f"{name}_URL: is no address; write https://host and the path of the Receiver")
-    if kind not in KINDS:
-        raise PipelineError(f"{name}_KIND: {kind!r} is no kind known here; {suggest(kind, KINDS)}")
+        raise PipelineError(f"{name}_URL: is not a URL; write https://host and the path of the Receiver")
+    if kind not in RECEIVER_KINDS:
+        raise PipelineError(f"{name}_KIND: {kind!r} is an unknown kind; {suggest(kind, RECEIVER_KINDS)}")
     return Receiver(url, token, kind, name)
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:
-    """Return the value of the variable *name*, or what stands in the file that *name*_FILE names."""
+    """Return the value of the variable *name*, or the text of the file that *name*_FILE names."""
     value = _text(environ, name).rstrip("\r\n") if environ.get(f"{name}_FILE") else _text(environ, name)
-    if any(ord(letter) < 32 for letter in value):
+    if any(ord(character) < 32 for character in value):
         raise PipelineError(f"{name}: holds a line break; write it in one line")
     return value
 
 
 def _text(environ: Mapping[str, str], name: str) -> str:
-    """Return the same in its lines: a key has several."""
+    """Return the same with its line breaks: a key has several lines."""
     file = environ.get(f"{name}_FILE")
     if file and environ.get(name):
         raise PipelineError(f"{name} and {name}_FILE are both set; set one")
     try:
         return Path(file).read_text(encoding="utf-8") if file else environ.get(name, "")
     except OSError as error:
-        raise PipelineError(f"{name}_FILE: cannot be read ({error.strerror}); mend the path") from None
+        raise PipelineError(f"{name}_FILE: cannot be read ({error.strerror}); fix the path") from None
     except UnicodeDecodeError:
-        raise PipelineError(f"{name}_FILE: is no text (UTF-8)") from None
+        raise PipelineError(f"{name}_FILE: is not UTF-8 text") from None

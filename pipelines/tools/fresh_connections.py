@@ -1,10 +1,10 @@
-"""Ask an address many times at once, each time as somebody who was never there.
+"""Request a URL many times at once, each time over a fresh connection.
 
-Network: the addresses that it is given. Reads the file of authorities that it is
+Network: the URLs that it is given. Reads the file of authorities that it is
 given. No writes.
 
-Each question has a connection of its own, a TLS session of its own, and an end: a
-server that sends a letter now and then is no way to keep this program.
+Each request has a connection, a TLS session and a deadline of its own: a server
+that sends a byte now and then cannot hold this program.
 """
 
 from __future__ import annotations
@@ -18,67 +18,69 @@ from pathlib import Path
 
 import httpx
 
-from pipelines.tools.http import trusted_authorities
+from pipelines.tools.http import DEFAULT_AGENT, trusted_authorities
 
-_LARGEST = 2**16  # bytes of an answer
+_MAX_BODY = 2**16  # bytes of a response
 _HEADERS = {
-    "User-Agent": "drglitch-status",
     "Accept": "application/json",
     "Accept-Encoding": "identity",
-    "Cache-Control": "no-cache",  # what stands between must not answer for the site
+    "Cache-Control": "no-cache",  # a cache in between must not answer for the site
     "Connection": "close",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResponse:
-    """What one connection brought: an answer, or the fault that kept it away."""
+    """The response to one connection, or why there is none."""
 
     status: int = 0
     body: bytes = field(default=b"", repr=False)
-    fault: str = ""  # "TLS: …", "no connection", "no answer within 10 s"
+    fault: str = ""  # "TLS: …", "no connection", "no response within 10 s"
 
 
 def probe(
-    urls: Sequence[str], times: int, retry_policy: float, authority: Path | None
+    urls: Sequence[str], connections: int, timeout: float, authority: Path | None, agent: str = DEFAULT_AGENT
 ) -> list[tuple[ProbeResponse, ...]]:
-    """Return what each of *urls* said to *times* connections, all of them opened at once.
+    """Return the responses of each of *urls* to *connections* connections, all opened at once.
 
-    *patience* is in seconds, for each connection from its first name to its last
-    byte. *authority* is a file of certificates that are trusted besides the
-    public ones. Redirects are answers. Raises ToolError for an *authority* that
-    is none; everything else is a fault that is told.
+    *timeout* is in seconds, for each connection from the lookup of its name to its
+    last byte. *authority* is a PEM file of authorities, trusted besides the public
+    ones. *agent* is the User-Agent. Redirects are not followed. Raises ToolError
+    for an invalid *authority*; every other fault is in the result.
     """
     context = trusted_authorities(authority)
+    headers = {"User-Agent": agent, **_HEADERS}
 
     async def gather() -> list[ProbeResponse]:
-        return await asyncio.gather(*(_one(url, context, retry_policy) for url in urls for _ in range(times)))
+        requests = (_request(url, context, headers, timeout) for url in urls for _ in range(connections))
+        return await asyncio.gather(*requests)
 
-    said = asyncio.run(gather())
-    return [tuple(said[at : at + times]) for at in range(0, len(said), times)]
+    responses = asyncio.run(gather())
+    return [tuple(responses[at : at + connections]) for at in range(0, len(responses), connections)]
 
 
-async def _one(url: str, context: ssl.SSLContext, retry_policy: float) -> ProbeResponse:
+async def _request(
+    url: str, context: ssl.SSLContext, headers: dict[str, str], timeout: float
+) -> ProbeResponse:
     try:
         async with (
-            asyncio.timeout(retry_policy),
-            httpx.AsyncClient(verify=context, headers=_HEADERS, timeout=retry_policy) as client,
+            asyncio.timeout(timeout),
+            httpx.AsyncClient(verify=context, headers=headers, timeout=timeout) as client,
             client.stream("GET", url) as response,
         ):
             body = b""
-            async for part in response.aiter_raw():
-                body += part
-                if len(body) > _LARGEST:
-                    return ProbeResponse(
-                        response.status_code, fault=f"an answer of more than {_LARGEST // 1024} KiB"
-                    )
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > _MAX_BODY:
+                    fault = f"a response of more than {_MAX_BODY // 1024} KiB"
+                    return ProbeResponse(response.status_code, fault=fault)
             return ProbeResponse(response.status_code, body)
     except (TimeoutError, httpx.TimeoutException):
-        return ProbeResponse(fault=f"no answer within {retry_policy:g} s")
+        return ProbeResponse(fault=f"no response within {timeout:g} s")
     except httpx.HTTPError as error:
         return ProbeResponse(fault=_fault(error))
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        return ProbeResponse(fault="is no address")
+        return ProbeResponse(fault="is not a URL")
 
 
 def _fault(error: httpx.HTTPError) -> str:
@@ -89,10 +91,10 @@ def _fault(error: httpx.HTTPError) -> str:
         if isinstance(cause, ssl.SSLError):
             return f"TLS: {(cause.reason or 'no handshake').replace('_', ' ').lower()}"
         if isinstance(cause, socket.gaierror):
-            return "its host name is not known"
+            return "its host name does not resolve"
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused"
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ProxyError):
-        return "the proxy lets nobody through"
+        return "the proxy refuses the connection"
     return "no connection" if isinstance(error, httpx.ConnectError) else "the connection broke"

@@ -1,7 +1,6 @@
-"""Ask other hosts, politely: whether an address answers.
+"""Request URLs of other hosts for their status, one request at a time for each host.
 
-Network: the addresses that it is given, and where they redirect to. Reads and
-writes nothing.
+Network: the URLs that it is given, and where they redirect to. No reads, no writes.
 """
 
 from __future__ import annotations
@@ -15,25 +14,25 @@ import httpx
 
 from pipelines.core.errors import ToolError
 
-_HOPS = 10  # redirects in a row
-_NO_HEAD = frozenset({405, 501})  # what servers say that know GET only
+_MAX_REDIRECTS = 10
+_NO_HEAD = frozenset({405, 501})  # statuses of servers that support GET only
 
 
 class UnreachableError(ToolError):
-    """An address that gives no answer, or only one that leads nowhere."""
+    """A URL without a response, or with redirects that do not end."""
 
 
 class LinkProbe:
-    """Asks addresses for their status, never two at once of one host; use from many threads.
+    """Requests URLs for their status, never two at once of one host; use from many threads.
 
-    *agent* is the User-Agent. *patience* is in seconds, for each step of an
-    answer. Proxies are taken from the environment, as every client does.
+    *agent* is the User-Agent. *timeout* is in seconds, for each step of a
+    response. Proxies are taken from the environment.
     """
 
-    def __init__(self, agent: str, retry_policy: float) -> None:
-        self._patience = retry_policy
+    def __init__(self, agent: str, timeout: float) -> None:
+        self._timeout = timeout
         headers = {"User-Agent": agent, "Accept": "*/*"}
-        self._client = httpx.Client(headers=headers, timeout=retry_policy)
+        self._client = httpx.Client(headers=headers, timeout=timeout)
         self._lock = Lock()
         self._hosts: defaultdict[str, Lock] = defaultdict(Lock)
 
@@ -46,30 +45,30 @@ class LinkProbe:
         self._client.close()
 
     def status(self, url: str) -> int:
-        """Return the status that *url* answers with in the end, having followed redirects.
+        """Return the status of *url* after its redirects.
 
-        Asks with HEAD, and with GET where the server knows no HEAD; reads no
-        body. Raises UnreachableError with the reason.
+        Sends HEAD, and GET where the server does not support HEAD; reads no body.
+        Raises UnreachableError with the reason.
         """
         try:
-            parts = urlsplit(url)  # stricter than the client, which looks any name up
+            parts = urlsplit(url)  # stricter than the client, which resolves any name
             if parts.port == 0 or not parts.hostname:
                 raise ValueError("it names no host")
             status = self._follow(self._client.build_request("HEAD", url))
             if status in _NO_HEAD:
                 status = self._follow(self._client.build_request("GET", url))
         except httpx.TimeoutException:
-            raise UnreachableError(f"no answer within {self._patience:g} s") from None
+            raise UnreachableError(f"no response within {self._timeout:g} s") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError, ValueError) as error:
-            raise UnreachableError(f"is no address: {error}") from None
+            raise UnreachableError(f"is not a URL: {error}") from None
         except httpx.HTTPError as error:
             raise UnreachableError(f"no connection: {error}") from None
         return status
 
     def _follow(self, request: httpx.Request) -> int:
         seen: set[str] = set()
-        for _ in range(_HOPS):
-            with self._turn(request.url.host):
+        for _ in range(_MAX_REDIRECTS):
+            with self._host_lock(request.url.host):
                 response = self._client.send(request, stream=True)
                 response.close()
             if response.next_request is None:
@@ -78,8 +77,8 @@ class LinkProbe:
             request = response.next_request
             if str(request.url) in seen:
                 raise UnreachableError("redirects in a circle")
-        raise UnreachableError(f"redirects more than {_HOPS} times")
+        raise UnreachableError(f"redirects more than {_MAX_REDIRECTS} times")
 
-    def _turn(self, host: str) -> Lock:
+    def _host_lock(self, host: str) -> Lock:
         with self._lock:
             return self._hosts[host]

@@ -1,4 +1,4 @@
-"""Do many waiting things at once, and stop all of them when one fails.
+"""Run I/O-bound calls in threads, and cancel the rest when one fails.
 
 Starts threads. No reads, no writes, no network.
 """
@@ -16,26 +16,25 @@ _Result = TypeVar("_Result")
 
 
 def run_parallel(
-    act: Callable[[_Item], _Result], items: Sequence[_Item], at_once: int, retry_policy: RetryPolicy
+    function: Callable[[_Item], _Result], items: Sequence[_Item], workers: int, retry_policy: RetryPolicy
 ) -> list[_Result]:
-    """Return ``[act(item) for item in items]``, *at_once* of them at a time.
+    """Return ``[function(item) for item in items]``, computed by *workers* threads.
 
-    The first that fails ends what waits by *patience*, and what has not begun;
-    its exception is raised.
+    The first failure stops *retry_policy* and cancels the calls that have not
+    begun; its exception is raised.
     """
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        futures = [pool.submit(act, item) for item in items]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        futures = [pool.submit(function, item) for item in items]
         try:
-            waiting = wait(futures, return_when=FIRST_EXCEPTION).not_done
+            unfinished = wait(futures, return_when=FIRST_EXCEPTION).not_done
         except BaseException:  # Ctrl-C
             retry_policy.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        if waiting:
+        if unfinished:
             retry_policy.stop()
             pool.shutdown(wait=True, cancel_futures=True)
-    faults = [one.exception() for one in futures if not one.cancelled() and one.exception()]
-    for fault in sorted(faults, key=lambda fault: isinstance(fault, CancelledError)):
-        assert fault is not None
-        raise fault
-    return [one.result() for one in futures]
+    errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, CancelledError)):
+        raise error
+    return [future.result() for future in futures]

@@ -1,8 +1,8 @@
 """Name the setting of a proxy that an unexpected response points to.
 
-A registry or Nexus usually stands behind a proxy, and what the proxy answers by
-itself says nothing of its cause to the client. Only responses whose sender is
-certain get a hint: by their status, or by the text that the server writes.
+A registry or Nexus usually runs behind a proxy, whose own error pages do not name
+their cause. Only a response whose sender is certain gets a hint: by its status, or
+by the text that the server writes.
 
 No reads, no writes, no network.
 """
@@ -22,11 +22,11 @@ FORWARDED = (
 _BAD_REQUESTS = (
     (
         b"The plain HTTP request was sent to HTTPS port",
-        "this port expects TLS; write its address with https://",
+        "this port expects TLS; write its URL with https://",
     ),
     (
         b"Client sent an HTTP request to an HTTPS server",
-        "this port expects TLS; write its address with https://",
+        "this port expects TLS; write its URL with https://",
     ),
     (b"Request Header Or Cookie Too Large", "raise large_client_header_buffers in the NGINX in front of it"),
     (
@@ -34,11 +34,11 @@ _BAD_REQUESTS = (
         "NGINX in front of it expects a client certificate (ssl_verify_client), and none can be sent",
     ),
 )
-_OWN = {
-    403: "NGINX in front of it refuses this itself; look for deny, limit_except or a filter (WAF) there",
-    404: "NGINX in front of it has no such path; look for its location and proxy_pass",
-    405: "NGINX in front of it does not pass this method on; look for a location without proxy_pass",
-    502: "NGINX in front of it does not reach the server behind; look at proxy_pass, and whether that runs",
+_NGINX_ERRORS = {
+    403: "NGINX in front of it refuses this itself; check for deny, limit_except or a filter (WAF)",
+    404: "NGINX in front of it has no such path; check its location and proxy_pass",
+    405: "NGINX in front of it does not pass this method on; check for a location without proxy_pass",
+    502: "NGINX in front of it does not reach the server behind; check proxy_pass, and that the server runs",
     504: "NGINX in front of it waited too long for the server behind; raise proxy_read_timeout",
 }
 
@@ -46,31 +46,31 @@ _OWN = {
 def proxy_hint(status: int, body: bytes, url: str, location: str = "") -> str:
     """Return the likely cause of a response and its fix, or "".
 
-    *url* is what was requested and *location* where the response sends to. Shows
-    hosts and no path: that of a webhook is a secret.
+    *url* is what was requested and *location* the target of a redirect. Shows hosts
+    only: the path of a webhook is a secret.
     """
     if status == 413:
         return "a proxy in front of it takes no body of this size; NGINX: client_max_body_size 0;"
     if status in _REDIRECTS and location:
         return _redirect(url, location)
     if status == 400:
-        return next((what for text, what in _BAD_REQUESTS if text in body), "")
-    return _OWN.get(status, "") if is_nginx_error(body) else ""
+        return next((hint for text, hint in _BAD_REQUESTS if text in body), "")
+    return _NGINX_ERRORS.get(status, "") if is_nginx_error(body) else ""
 
 
 def is_nginx_error(body: bytes) -> bool:
-    """Return whether NGINX made the error page *body* itself, and did not pass it on."""
-    return any(sign in body[-512:].lower() for sign in _NGINX)
+    """Return whether *body* is an error page of NGINX itself, not of the server behind it."""
+    return any(mark in body[-512:].lower() for mark in _NGINX)
 
 
 def _redirect(url: str, location: str) -> str:
     try:
         old, new = urlsplit(url), urlsplit(urljoin(url, location))
-        there = f"{new.scheme}://{new.netloc.rpartition('@')[2]}"
+        target = f"{new.scheme}://{new.netloc.rpartition('@')[2]}"
     except ValueError:
         return ""
     if (old.scheme, new.scheme) == ("https", "http"):
-        return f"it redirects to {there}, without TLS; {FORWARDED}"
+        return f"it redirects to {target}, without TLS; {FORWARDED}"
     if (old.scheme, old.netloc) != (new.scheme, new.netloc):
-        return f"it redirects to {there}; write that address"
-    return "it redirects to another path of the same host; write the address that it serves"
+        return f"it redirects to {target}; write that URL"
+    return "it redirects to another path of the same host; write the URL that it serves"

@@ -1,6 +1,6 @@
-"""Try a service again while that makes sense, and no longer.
+"""Retry a call after a transient error, with a deadline for all calls together.
 
-Waits. No reads, no writes, no network.
+Sleeps. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -15,37 +15,35 @@ from typing import TypeVar
 from pipelines.core.errors import ToolError
 
 _T = TypeVar("_T")
-_FIRST, _MOST = 0.5, 20.0  # seconds: the longest first pause, and the longest of all
+_FIRST_PAUSE, _MAX_PAUSE = 0.5, 20.0  # seconds: upper limits of the first pause, and of every pause
 
 
 class TransientError(ToolError):
-    """A fault that another try may not meet: no connection, a busy server."""
+    """An error that a retry may cure: no connection, a busy server."""
 
-    def __init__(self, text: str, after: float = 0.0) -> None:
-        super().__init__(text)
-        self.after = after  # seconds that the server asked to wait
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # seconds, as the server requests
 
 
 class CancelledError(ToolError):
-    """Another thread has failed, so that this one need not go on."""
+    """Another thread has failed, so this one is cancelled."""
 
 
 def is_retryable(status: int) -> bool:
-    """Return whether the answer *status* may be another one soon.
+    """Return whether the HTTP *status* is worth a retry.
 
-    Not those that say what the server cannot do (501, 505), that it is full
-    (507) or that somebody stands before it (511); and no other 4xx: the request
-    is wrong, and stays so.
+    Permanent are: not implemented (501, 505), a full disk (507), a captive portal
+    (511), and every other 4xx, which faults the request itself.
     """
     return status in (408, 425, 429) or (status >= 500 and status not in (501, 505, 507, 511))
 
 
 class RetryPolicy:
-    """How often a call is tried, and until when all of them must be done; use from many threads.
+    """Attempts for each call, and a deadline for all calls together; use from many threads.
 
-    *seconds* is for everything together. Pauses double, and are drawn by chance
-    from nothing to the full length, so that two who failed together do not come
-    back together. *say* gets a line before each pause.
+    *seconds* is the deadline. Pauses grow exponentially with full jitter, so that
+    clients that failed together retry apart. *log* gets a line before each pause.
     """
 
     def __init__(
@@ -62,43 +60,43 @@ class RetryPolicy:
 
     @property
     def tries(self) -> int:
-        """How often a call is tried."""
+        """The attempts for each call."""
         return self._tries
 
-    def left(self) -> float:
-        """Return the seconds that are left for everything; raise ToolError when there are none."""
+    def remaining(self) -> float:
+        """Return the seconds until the deadline; raise ToolError after it."""
         if self._stop.is_set():
-            raise CancelledError("ended, since another part has failed")
-        left = self._end - self._clock()
-        if left <= 0:
+            raise CancelledError("cancelled, since another part has failed")
+        remaining = self._end - self._clock()
+        if remaining <= 0:
             raise ToolError(
-                f"not done within {self._seconds:g} s; run it again, it goes on where it was, "
+                f"not done within {self._seconds:g} s; run it again, which continues where it stopped, "
                 "or allow more with --deadline"
             )
-        return left
+        return remaining
 
     def stop(self) -> None:
-        """Let every call that waits give up."""
+        """Cancel every call that waits."""
         self._stop.set()
 
     def pause(self, seconds: float) -> None:
-        """Wait *seconds*, or less when time is up; raise ToolError when it is."""
-        self._stop.wait(min(seconds, self.left()))
-        self.left()
+        """Sleep *seconds*, at most until the deadline; raise ToolError after it."""
+        self._stop.wait(min(seconds, self.remaining()))
+        self.remaining()
 
-    def call(self, act: Callable[[], _T]) -> _T:
-        """Return what *act* returns; try again while it raises Passing. Raises ToolError."""
-        for number in count(1):
-            self.left()
+    def call(self, operation: Callable[[], _T]) -> _T:
+        """Return what *operation* returns; retry while it raises TransientError. Raises ToolError."""
+        for attempt in count(1):
+            self.remaining()
             try:
-                return act()
-            except TransientError as fault:
-                if number >= self._tries:
-                    raise ToolError(f"{fault} ({number} tries)") from None
-                longest = min(_MOST, _FIRST * 2 ** (number - 1))
-                wait = max(fault.after, random.uniform(0, longest))
-                if wait >= self.left():
-                    raise ToolError(f"{fault} ({number} tries, and no time for another)") from None
-                self._log(f"{fault}; again in {wait:.1f} s")
-                self.pause(wait)
+                return operation()
+            except TransientError as error:
+                if attempt >= self._tries:
+                    raise ToolError(f"{error} ({attempt} tries)") from None
+                limit = min(_MAX_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
+                pause = max(error.retry_after, random.uniform(0, limit))
+                if pause >= self.remaining():
+                    raise ToolError(f"{error} ({attempt} tries, and no time for another)") from None
+                self._log(f"{error}; retry in {pause:.1f} s")
+                self.pause(pause)
         raise AssertionError

@@ -1,8 +1,8 @@
-"""Keep objects in a bucket (S3), by boto3: list, fetch, put what is not there, remove.
+"""A client for object storage (S3), by boto3: list, get, put if absent, remove.
 
 Network: the endpoint that it is given. Writes a temporary file of authorities
-where a private one is given. boto3's own retries are off: ``Patience`` decides
-for every service alike.
+where a private one is given. boto3's own retries are off: ``RetryPolicy`` is one
+for all services.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from pipelines.core.credentials import Login
 from pipelines.core.errors import ToolError
-from pipelines.core.login import Login
 from pipelines.tools.http import refuse_plain_http
 from pipelines.tools.proxy_hints import proxy_hint
 from pipelines.tools.retry import RetryPolicy, TransientError, is_retryable
 
 _T = TypeVar("_T")
-_PASSING = frozenset({"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable",
+_TRANSIENT = frozenset({"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable",
                       "OperationAborted", "ConditionalRequestConflict"})  # fmt: skip
-_UNKNOWN = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
+_BAD_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
 _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507"})
 _SKEWED = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
-_CLOCK = 600  # seconds: stores refuse signatures that are 15 minutes off
+_MAX_SKEW = 600  # seconds: stores refuse signatures that are 15 minutes off
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A bucket, and what it is for."""
+class BucketLocation:
+    """Where a bucket is, and what it is for."""
 
-    what: str  # "assets bucket", for messages
+    purpose: str  # "assets bucket", for messages
     endpoint: str  # absolute URL; "" for AWS
     region: str
     name: str
@@ -59,7 +59,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An object, as a listing tells of it."""
+    """An object in a listing."""
 
     key: str
     size: int  # bytes
@@ -68,52 +68,60 @@ class Entry:
 
 
 class Bucket:
-    """One bucket; use from many threads."""
+    """One bucket; use from many threads.
+
+    *authority* is a PEM file of all trusted authorities; see ``trusted_authorities_file``.
+    """
 
     def __init__(
         self,
-        place: Place,
+        location: BucketLocation,
         login: Login,
         retry_policy: RetryPolicy,
         authority: Path | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.place = place
+        self.location = location
+        self.name = location.name
         self.retry_policy = retry_policy
         self._clock = clock
-        if place.endpoint:
-            refuse_plain_http(place.endpoint)
+        if location.endpoint:
+            refuse_plain_http(location.endpoint)
         try:
             self._client: Any = _session().client(
                 "s3",
                 aws_access_key_id=login.user,
                 aws_secret_access_key=login.password,
-                region_name=place.region,
-                endpoint_url=place.endpoint or None,
+                region_name=location.region,
+                endpoint_url=location.endpoint or None,
                 verify=str(authority) if authority else None,
                 config=Config(
                     connect_timeout=10,
-                    read_timeout=min(60, retry_policy.left()),
+                    read_timeout=min(60, retry_policy.remaining()),
                     retries={"total_max_attempts": 1},
                     max_pool_connections=16,
-                    s3={"addressing_style": "path" if place.endpoint else "auto"},
+                    s3={"addressing_style": "path" if location.endpoint else "auto"},
                     request_checksum_calculation="when_required",
                     response_checksum_validation="when_required",
                 ),
             )
         except (BotoCoreError, ValueError) as error:
-            why = f"{place.what}: endpoint or region is wrong ({type(error).__name__})"
-            raise ToolError(f"{why}; mend [buckets] in site.toml") from None
-        if place.endpoint:
-            self._client.meta.events.register_last("before-parameter-build.s3", _stay)
+            what = f"{location.purpose}: endpoint or region is invalid ({type(error).__name__})"
+            raise ToolError(f"{what}; fix [buckets] in site.toml") from None
+        if location.endpoint:
+            self._client.meta.events.register_last("before-parameter-build.s3", _disable_region_redirect)
+
+    def __str__(self) -> str:
+        """Return purpose and name, for messages: archive bucket 'releases'."""
+        return f"{self.location.purpose} {self.name!r}"
 
     def list(self, prefix: str) -> dict[str, Entry]:
-        """Return what is there below *prefix*, by key."""
+        """Return the objects below *prefix*, by key."""
         found: dict[str, Entry] = {}
         token: dict[str, str] = {}
         while True:
-            ask = partial(self._client.list_objects_v2, Bucket=self.place.name, Prefix=prefix, **token)
-            page = self._call(ask)
+            list_page = partial(self._client.list_objects_v2, Bucket=self.name, Prefix=prefix, **token)
+            page = self._call(list_page)
             for row in page.get("Contents", ()):
                 entry = Entry(row["Key"], row["Size"], row["ETag"].strip('"'), row["LastModified"])
                 found[entry.key] = entry
@@ -122,153 +130,150 @@ class Bucket:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def size(self, key: str) -> int | None:
-        """Return the size of the object *key*, or None when it is not there."""
+        """Return the size of the object *key* in bytes, or None without such an object."""
         try:
-            head = self._call(partial(self._client.head_object, Bucket=self.place.name, Key=key))
+            head = self._call(partial(self._client.head_object, Bucket=self.name, Key=key))
             return int(head["ContentLength"])
-        except _Missing:
+        except _NotFoundError:
             return None
 
     def get(self, key: str) -> bytes | None:
-        """Return the object *key*, or None when it is not there."""
+        """Return the object *key*, or None without such an object."""
 
         def fetch() -> bytes:
-            return bytes(self._client.get_object(Bucket=self.place.name, Key=key)["Body"].read())
+            return bytes(self._client.get_object(Bucket=self.name, Key=key)["Body"].read())
 
         try:
             return self._call(fetch)
-        except _Missing:
+        except _NotFoundError:
             return None
 
     def put(self, key: str, data: bytes, headers: Mapping[str, str]) -> bool:
-        """Put *data* as *key* unless there is such an object; return whether it was put.
+        """Put *data* as *key* unless the object exists; return whether it was put.
 
-        *headers* are ContentType, CacheControl. The store is asked to take it only
-        where nothing is (If-None-Match: *); one that does not know this condition
-        takes it without.
+        *headers* are ContentType, CacheControl. The request is conditional
+        (If-None-Match: *); a store that does not support this gets it without.
         """
-        sent = {
+        arguments = {
             **headers,
-            "Bucket": self.place.name,
+            "Bucket": self.name,
             "Key": key,
             "ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
         }
         try:
-            self._call(lambda: self._client.put_object(Body=data, IfNoneMatch="*", **sent))
-        except _There:
+            self._call(lambda: self._client.put_object(Body=data, IfNoneMatch="*", **arguments))
+        except _ExistsError:
             return False
-        except _Unconditional:
-            self._call(lambda: self._client.put_object(Body=data, **sent))
+        except _NotImplementedError:
+            self._call(lambda: self._client.put_object(Body=data, **arguments))
         return True
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Remove the objects *keys*; what is not there is no fault."""
+        """Remove the objects *keys*; a missing one is not an error."""
         for key in keys:
-            self._call(partial(self._client.delete_object, Bucket=self.place.name, Key=key))
+            self._call(partial(self._client.delete_object, Bucket=self.name, Key=key))
 
-    def _call(self, act: Callable[[], _T]) -> _T:
-        return self.retry_policy.call(lambda: self._once(act))
+    def _call(self, operation: Callable[[], _T]) -> _T:
+        return self.retry_policy.call(lambda: self._send(operation))
 
-    def _once(self, act: Callable[[], _T]) -> _T:
-        what = self.place.what
+    def _send(self, operation: Callable[[], _T]) -> _T:
+        purpose = self.location.purpose
         try:
-            return act()
+            return operation()
         except ClientError as error:
             raise self._fault(error) from None
         except SSLError:
             raise ToolError(
-                f"{what}: its certificate is not trusted; name the authority's file in SITE_CA_FILE"
+                f"{purpose}: its certificate is not trusted; name the authority's file in SITE_CA_FILE"
             ) from None
         except ReadTimeoutError:
-            raise TransientError(f"{what}: no answer in time") from None
+            raise TransientError(f"{purpose}: response timed out") from None
         except (ConnectionError, HTTPClientError):
-            raise TransientError(f"{what}: no connection, or it broke") from None
+            raise TransientError(f"{purpose}: no connection, or it broke") from None
         except BotoCoreError as error:
-            # The kind alone: its words may hold what was sent.
-            raise ToolError(f"{what}: cannot be asked ({type(error).__name__})") from None
+            # The type only: the message may hold what was sent.
+            raise ToolError(f"{purpose}: the request failed ({type(error).__name__})") from None
 
     def _fault(self, error: ClientError) -> ToolError:
-        place = self.place
-        said = error.response.get("ResponseMetadata", {})
-        status = int(said.get("HTTPStatusCode", 0))
+        metadata = error.response.get("ResponseMetadata", {})
+        status = int(metadata.get("HTTPStatusCode", 0))
         code = str(error.response.get("Error", {}).get("Code", ""))
-        bucket = f"{place.what} {place.name!r}"
+        variables = self.location.variables
         if code == "NoSuchBucket":
-            return ToolError(f"{bucket}: does not exist; make it, or mend [buckets] in site.toml")
+            return ToolError(f"{self}: does not exist; make it, or fix [buckets] in site.toml")
         if code in ("NoSuchKey", "NotFound", "404"):
-            return _Missing(f"{bucket}: no such object")
-        seconds = self._skew(said)
-        if code in _SKEWED or (code == "AccessDenied" and abs(seconds) > _CLOCK):
-            way = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} it"
-            how = way if seconds else "off"
-            return ToolError(f"{bucket}: the clock of this machine is {how}; set it (NTP)")
-        if code in _UNKNOWN or status == 401:
-            return ToolError(f"{bucket}: does not know this login ({code}); mend {place.variables}")
+            return _NotFoundError(f"{self}: no such object")
+        seconds = self._skew(metadata)
+        if code in _SKEWED or (code == "AccessDenied" and abs(seconds) > _MAX_SKEW):
+            skew = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} it"
+            clock = skew if seconds else "off"
+            return ToolError(f"{self}: the clock of this machine is {clock}; set it (NTP)")
+        if code in _BAD_CREDENTIALS or status == 401:
+            return ToolError(f"{self}: does not know this login ({code}); fix {variables}")
         if status == 403:
             return ToolError(
-                f"{bucket}: gives this login no right (403); it wants to list, read and write;"
-                f" mend its policy, or {place.variables}"
+                f"{self}: gives this login no right (403); it needs to list, read and write;"
+                f" fix its policy, or {variables}"
             )
         if status == 412:
-            return _There(f"{bucket}: there is such an object")
+            return _ExistsError(f"{self}: the object exists")
         if code == "NotImplemented" or status == 501:
-            return _Unconditional(f"{bucket}: does not know how ({code})")
+            return _NotImplementedError(f"{self}: does not support the request ({code})")
         if status == 507 or code in _FULL:
-            return ToolError(f"{bucket}: is full; make room there, and run it again")
-        if is_retryable(status) or code in _PASSING:
-            after = str(said.get("HTTPHeaders", {}).get("retry-after", ""))
-            return TransientError(
-                f"{place.what}: answered {status}", float(after) if after.isdigit() else 0.0
-            )
-        location = str(said.get("HTTPHeaders", {}).get("location", ""))
-        known = proxy_hint(status, b"", self.place.endpoint, location)
-        return ToolError(f"{bucket}: answered {status} ({code}){'; ' if known else ''}{known}")
+            return ToolError(f"{self}: is full; free some space, and run it again")
+        if is_retryable(status) or code in _TRANSIENT:
+            after = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
+            message = f"{self.location.purpose}: answered {status}"
+            return TransientError(message, float(after) if after.isdigit() else 0.0)
+        redirect = str(metadata.get("HTTPHeaders", {}).get("location", ""))
+        hint = proxy_hint(status, b"", self.location.endpoint, redirect)
+        return ToolError(f"{self}: answered {status} ({code}){'; ' if hint else ''}{hint}")
 
-    def _skew(self, said: Mapping[str, Any]) -> float:
+    def _skew(self, metadata: Mapping[str, Any]) -> float:
         """Return how many seconds this machine's clock is ahead of the store's."""
         try:
-            theirs = parsedate_to_datetime(said["HTTPHeaders"]["date"])
+            date = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
         except (KeyError, ValueError, TypeError):
             return 0.0
-        return (self._clock() - theirs.astimezone(UTC)).total_seconds()
+        return (self._clock() - date.astimezone(UTC)).total_seconds()
 
 
 @cache
 def _session() -> Any:
-    """Return the one that keeps what boto3 has read of its models: 0.1 s for each further bucket."""
+    """Return the one session, which caches boto3's service models: 0.1 s for each further bucket."""
     return boto3.session.Session()
 
 
-def _stay(context: dict[str, Any], **_: object) -> None:
-    """Keep botocore from searching another region: a redirect of one endpoint is a fault of a proxy.
+def _disable_region_redirect(context: dict[str, Any], **_: object) -> None:
+    """Disable botocore's search for another region: one endpoint redirects only behind a faulty proxy.
 
-    It asks HEAD of the bucket for the region, and without end where that is redirected too.
+    botocore sends HEAD for the region, and loops where that is redirected too.
     """
     context.setdefault("s3_redirect", {})["redirected"] = True
 
 
-class _Missing(ToolError):
-    """There is no such object."""
+class _NotFoundError(ToolError):
+    """The object does not exist."""
 
 
-class _There(ToolError):
-    """There is an object of this key already."""
+class _ExistsError(ToolError):
+    """The object exists already."""
 
 
-class _Unconditional(ToolError):
-    """The store does not know conditions."""
+class _NotImplementedError(ToolError):
+    """The store does not support conditional requests."""
 
 
 @contextmanager
-def authorities(private: Path | None) -> Iterator[Path | None]:
-    """Yield a file with the public authorities and *private*, while the block lasts: boto3 takes one file."""
+def trusted_authorities_file(private: Path | None) -> Iterator[Path | None]:
+    """Yield a temporary file with the public authorities and *private*: boto3 takes one file only."""
     if private is None:
         yield None
         return
     try:
         own = private.read_bytes()
     except OSError:
-        raise ToolError(f"{private.name}: is no file of certificates (PEM)") from None
+        raise ToolError(f"{private.name}: is not a file of certificates (PEM)") from None
     with tempfile.NamedTemporaryFile(prefix="authorities-", suffix=".pem") as file:
         file.write(Path(certifi.where()).read_bytes() + b"\n" + own)
         file.flush()

@@ -1,6 +1,6 @@
-"""Run another program, without a shell, and say plainly when it fails.
+"""Run another program without a shell, and raise an error with its message when it fails.
 
-Starts the programs that it is given. Reads and writes nothing itself.
+Starts the programs that it is given. No reads, no writes of its own.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def run_program(
     """Run *argv* and return its standard output.
 
     *timeout* is in seconds. *env* is added to the environment of this process, or
-    with *clean_env* is all there is: for programs that must not see a credential.
-    Raises ToolError when the program is missing, takes longer, or exits with
-    another status than 0; the message ends with what it wrote to stderr.
+    with *clean_env* replaces it: for programs that must not see a credential.
+    Raises ToolError when the program is missing, takes longer, or exits with a
+    status other than 0; the message ends with its stderr.
     """
     name = Path(argv[0]).name
     try:
-        done = subprocess.run(
-            [str(word) for word in argv],
+        process = subprocess.run(
+            [str(argument) for argument in argv],
             input=stdin,
             capture_output=True,
             timeout=timeout,
@@ -50,7 +50,7 @@ def run_program(
         raise ToolError(f"{name}: not installed, or not on the PATH") from None
     except subprocess.TimeoutExpired:
         raise ToolError(f"{name}: gave no result within {timeout:g} s and was ended") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip() or "(it wrote no message)"
-        raise ToolError(f"{name}: exit status {done.returncode}: {said}")
-    return done.stdout
+    if process.returncode:
+        message = process.stderr.decode("utf-8", "replace").strip() or "(it wrote no message)"
+        raise ToolError(f"{name}: exit status {process.returncode}: {message}")
+    return process.stdout

@@ -1,4 +1,4 @@
-"""Sign and verify bytes with ECDSA over P-256 and SHA-256, the kind of key that cosign makes by default.
+"""Sign and verify bytes with ECDSA over P-256 and SHA-256: cosign's default kind of key.
 
 No reads, no writes, no network. A private key is in no message and no
 representation.
@@ -19,7 +19,7 @@ _MAKE = "make a pair with `python -m pipelines secrets signing`"
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
+class PublicKey:
     """A public key."""
 
     key: ec.EllipticCurvePublicKey
@@ -33,21 +33,21 @@ class Verifier:
         return True
 
     def pem(self) -> bytes:
-        """Return the key as cosign and Flux read it."""
+        """Return the key in the form that cosign and Flux read."""
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         return self.key.public_bytes(serialization.Encoding.PEM, form)
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class PrivateKey:
     """A private key."""
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
 
     @property
-    def public(self) -> Verifier:
+    def public(self) -> PublicKey:
         """Its public key."""
-        return Verifier(self.key.public_key())
+        return PublicKey(self.key.public_key())
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature of *data* in DER; the same bytes each time (RFC 6979)."""
@@ -62,39 +62,39 @@ class Signer:
         )
 
 
-def generate_key() -> Signer:
+def generate_key() -> PrivateKey:
     """Return a new private key."""
-    return Signer(ec.generate_private_key(ec.SECP256R1()))
+    return PrivateKey(ec.generate_private_key(ec.SECP256R1()))
 
 
-def load_signer(pem: bytes, password: str, name: str) -> Signer:
+def load_private_key(pem: bytes, password: str, name: str) -> PrivateKey:
     """Return the private key in *pem*: PKCS #8, encrypted by *password* unless that is "".
 
-    *name* says in messages where it comes from. Raises ToolError, never with a
-    part of the key in it.
+    *name* is its source in messages. Raises ToolError, never with a part of the
+    key in it.
     """
     if any(kind.encode() in pem for kind in _COSIGN):
-        raise ToolError(f"{name}: is encrypted as cosign does it, and only PKCS #8 is read here; {_MAKE}")
+        raise ToolError(f"{name}: is encrypted in cosign's format, and only PKCS #8 is supported; {_MAKE}")
     try:
         key = serialization.load_pem_private_key(pem, password.encode() or None)
-    except TypeError:  # one of key and password is encrypted or given, and the other is not
-        known = "a password is set, and the key is not encrypted" if password else "is encrypted"
+    except TypeError:  # encrypted without a password, or the other way round
+        what = "a password is set, and the key is not encrypted" if password else "is encrypted"
         fix = "unset" if password else "set its password in"
-        raise ToolError(f"{name}: {known}; {fix} SITE_SIGNING_PASSWORD") from None
+        raise ToolError(f"{name}: {what}; {fix} SITE_SIGNING_PASSWORD") from None
     except (ValueError, UnsupportedAlgorithm):
-        why = "cannot be read with this password" if password else "is not a private key (PEM, PKCS #8)"
-        raise ToolError(f"{name}: {why}; {_MAKE}") from None
+        what = "cannot be read with this password" if password else "is not a private key (PEM, PKCS #8)"
+        raise ToolError(f"{name}: {what}; {_MAKE}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ToolError(f"{name}: is not a key of ECDSA over P-256; {_MAKE}")
-    return Signer(key)
+        raise ToolError(f"{name}: is not an ECDSA key over P-256; {_MAKE}")
+    return PrivateKey(key)
 
 
-def load_verifier(pem: bytes, name: str) -> Verifier:
+def load_public_key(pem: bytes, name: str) -> PublicKey:
     """Return the public key in *pem*; raise ToolError, with *name*, for anything else."""
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise ToolError(f"{name}: is not a public key (PEM); {_MAKE}") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ToolError(f"{name}: is not a key of ECDSA over P-256; {_MAKE}")
-    return Verifier(key)
+        raise ToolError(f"{name}: is not an ECDSA key over P-256; {_MAKE}")
+    return PublicKey(key)

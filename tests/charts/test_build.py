@@ -238,12 +238,12 @@ def _moved_on(project: Path) -> None:
         (_swapped,                                  "image-web.json: is of the image api; run `make image`"),
         (_moved_on,                                 "run `make version`"),
         (_rebuilt,                                  "holds another site than out/site.json"),
-        (_says("out/site/public/new.html", "new"),  "is not what out/site.json tells of"),
+        (_says("out/site/public/new.html", "new"),  "has changed since out/site.json was written"),
         (_no_stylesheet,                            "has no hashed stylesheet"),
         (_no_registry,                              'write registry = "registry.example.org/me/site"'),
         (_http,                                     "write it with https://"),
         (_lost_line,                                "has no value release.asset"),
-        (_link,                                     "templates/more.yaml: is no plain file"),
+        (_link,                                     "templates/more.yaml: is not a regular file"),
     ],
     ids=lambda value: "" if callable(value) else None,
 )  # fmt: skip
@@ -351,7 +351,7 @@ def test_promoting_changes_the_version_and_nothing_else(project: Path) -> None:
 
 def test_only_candidates_are_promoted(project: Path) -> None:
     stable = promote_chart(packed(project)[1])[1]
-    with pytest.raises(PipelineError, match=r"chart 1\.0\.2: is no candidate"):
+    with pytest.raises(PipelineError, match=r"chart 1\.0\.2: is not a candidate"):
         promote_chart(stable)
 
 
@@ -371,12 +371,12 @@ HEAD = ("site/Chart.yaml", tarfile.REGTYPE, b"name: site\nversion: 1.0.2-rc\n")
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (b"",                                                      "is not a whole archive"),
-        (b"\x1f\x8b\x08 and no more",                              "is not a whole archive"),
-        (tarred(HEAD)[:-20],                                       "is not a whole archive"),
-        (tarred(),                                                 "not one of a chart"),
-        (tarred(("site/values.yaml", tarfile.REGTYPE, b"")),       "not one of a chart"),
-        (tarred(HEAD, ("other/x", tarfile.REGTYPE, b"")),          "not one of a chart"),
+        (b"",                                                      "is not a complete archive"),
+        (b"\x1f\x8b\x08 and no more",                              "is not a complete archive"),
+        (tarred(HEAD)[:-20],                                       "is not a complete archive"),
+        (tarred(),                                                 "but not of a chart"),
+        (tarred(("site/values.yaml", tarfile.REGTYPE, b"")),       "but not of a chart"),
+        (tarred(HEAD, ("other/x", tarfile.REGTYPE, b"")),          "but not of a chart"),
         (tarred(HEAD, ("site/x", tarfile.SYMTYPE, b"")),           "do not trust it"),
         (tarred(HEAD, ("site/../../x", tarfile.REGTYPE, b"")),     "do not trust it"),
         (tarred(HEAD, ("/site/x", tarfile.REGTYPE, b"")),          "do not trust it"),
@@ -391,7 +391,7 @@ def test_what_is_no_chart_is_not_unpacked(data: bytes, fault: str) -> None:
 
 @pytest.mark.parametrize("text", [b"a: 1\n", b"[", b"", b"\xff", b"release: {commit: x}\n"])
 def test_a_chart_of_somebody_else_is_not_promoted(text: bytes) -> None:
-    with pytest.raises(PipelineError, match="chart site: does not say what it rolls out"):
+    with pytest.raises(PipelineError, match="chart site: its values name no release"):
         promote_chart(tarred(HEAD, ("site/values.yaml", tarfile.REGTYPE, text)))
 
 

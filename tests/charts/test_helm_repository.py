@@ -130,7 +130,7 @@ def test_strangers_read_only_where_they_may(server: Nexus, helm: Helm) -> None:
 def test_who_may_read_may_not_write(server: Nexus, chart: bytes) -> None:
     assert put(server, "site-1.0.1.tgz", chart, credentials=("ci", "wrong")).status_code == 401
     assert put(server, "site-1.0.1.tgz", chart, credentials=server.reader).status_code == 403
-    assert server.shelves["charts"].files == {}
+    assert server.repositories["charts"].files == {}
 
 
 def test_now_and_then_it_is_busy(server: Nexus, helm: Helm) -> None:
@@ -164,7 +164,7 @@ def test_a_connection_that_breaks(server: Nexus, chart: bytes, toxic: Toxic, sto
     server.toxics.append(toxic)
     with pytest.raises(httpx.TransportError):
         put(server, "site-1.0.1.tgz", chart)
-    assert (server.shelves["charts"].files != {}) is stored
+    assert (server.repositories["charts"].files != {}) is stored
     assert put(server, "site-1.0.1.tgz", chart).status_code == (400 if stored else 200)
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.charts.build import release_of_chart
-from pipelines.core.login import Login
+from pipelines.core.credentials import Login
 from pipelines.image import base, base_lock
 from pipelines.image.base_registry import BaseRegistry, push_base
 from tests.support.delivery.helm import Helm
-from tests.support.delivery.targets import Place, Services
+from tests.support.delivery.targets import Publisher, Services
 from tests.support.project import COMMITTED, ROOT, SMALL_SITE, commit_all, git, write
 from tests.support.registry import LOGIN
 from tests.support.tools import need, need_base
@@ -73,7 +73,7 @@ def test_state() -> None:
 
 
 @pytest.fixture
-def place(running: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def publisher(servers: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
     """A place, and a project with the whole code, whose base lies in the registry."""
     need_base(ROOT, "web")
     project = tmp_path / "site"
@@ -85,20 +85,20 @@ def place(running: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     _add_packages(project)
     write(project / "tests/test_state.py", TESTS.replace("{began}", str(tmp_path / "began")).lstrip())
     write(project / CODE, 'STATE = "green"\n')
-    place = running.place(project)
+    publisher = servers.publisher(project)
     facts = (project / "site.toml").read_text()
     write(project / "site.toml", facts.replace("login    = true", "login    = false"))
     auth = base64.b64encode(":".join(LOGIN).encode()).decode()
-    host = running.front["registry"].host
+    host = servers.front["registry"].host
     write(tmp_path / "auth.json", json.dumps({"auths": {host: {"auth": auth}}}))
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(running.registry.authority))
-    there = BaseRegistry(f"{host}/{place.name}", Login(*LOGIN), authority=running.registry.authority)
+    monkeypatch.setenv("SSL_CERT_FILE", str(servers.registry.authority))
+    there = BaseRegistry(f"{host}/{publisher.name}", Login(*LOGIN), authority=servers.registry.authority)
     push_base(base.base_directory(ROOT, "web"), base_lock.read_base_lock(ROOT)["web", "amd64"], there)
     commit_all(project, COMMITTED)
     git(project, "update-ref", "refs/remotes/origin/main", "HEAD")
     git(project, "remote", "add", "origin", "git@gitlab.small.example:me/site.git")
-    return place
+    return publisher
 
 
 def _add_packages(project: Path) -> None:
@@ -117,13 +117,15 @@ REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": 
            "CI_DEFAULT_BRANCH": "main", "SITE_PREVIEWS": "yes"}  # fmt: skip
 
 
-def start(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN) -> subprocess.Popen[str]:
+def start(
+    publisher: Publisher, tmp_path: Path, *words: str, by: dict[str, str] = MAIN
+) -> subprocess.Popen[str]:
     for name in ("make", "bash", "rsync", "skopeo", "helm"):
         need(name)
     program = require_package("gitlab-ci-local/dist/index.js")
     told = dict(by)
     told |= {name: os.environ[name] for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE")}
-    told |= place.environment()
+    told |= publisher.environment()
     variables = [word for name, value in told.items() for word in ("--variable", f"{name}={value}")]
     env = {**os.environ, "HOME": str(tmp_path / "home"), "GIT_SSH_COMMAND": "false",
            "MAKEFLAGS": f"VENV={ROOT / '.venv'}"}  # fmt: skip
@@ -131,14 +133,14 @@ def start(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN) 
     return subprocess.Popen(
         [need("node"), program, *words, "--force-shell-executor", "--shell-isolation", *variables,
          "--ignore-predefined-vars", ",".join(told)],
-        cwd=place.project, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        cwd=publisher.project, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
 
 
-def run(place: Place, tmp_path: Path, *words: str, by: dict[str, str] = MAIN, code: int = 0) -> str:
+def run(publisher: Publisher, tmp_path: Path, *words: str, by: dict[str, str] = MAIN, code: int = 0) -> str:
     """Run jobs to their end, which has to be *code*; return what they printed."""
-    job = start(place, tmp_path, *words, by=by)
+    job = start(publisher, tmp_path, *words, by=by)
     said, _ = job.communicate(timeout=300)
     assert job.returncode == code, said
     return said
@@ -154,34 +156,36 @@ def ran(said: str) -> bool:
     return "pytest -n auto" in said
 
 
-def test_code_is_checked_until_it_is_published(place: Place, tmp_path: Path) -> None:
+def test_code_is_checked_until_it_is_published(publisher: Publisher, tmp_path: Path) -> None:
     """Red, then a word; green; a word; stopped, then a word; and a trailer on another content."""
-    project, charts = place.project, place.charts
+    project, charts = publisher.project, publisher.charts
     text = (project / "content/pages/about.md").read_text()
-    said = run(place, tmp_path, "--needs", "publish")
+    said = run(publisher, tmp_path, "--needs", "publish")
     assert (ran(said), list(charts())) == (True, ["site-0.1.1-rc.tgz"])
 
-    change(place, CODE, 'STATE = "red"\n')
-    run(place, tmp_path, "--needs", "publish", code=1)
-    change(place, ABOUT, text + "\nA word.\n")
-    said = run(place, tmp_path, "--needs", "publish", code=1)  # the word brings the code of the commit before
+    change(publisher, CODE, 'STATE = "red"\n')
+    run(publisher, tmp_path, "--needs", "publish", code=1)
+    change(publisher, ABOUT, text + "\nA word.\n")
+    said = run(
+        publisher, tmp_path, "--needs", "publish", code=1
+    )  # the word brings the code of the commit before
     assert ran(said)
     assert "publish" not in finished(said)
-    said = run(place, tmp_path, "publish", code=1)  # even where somebody starts it by hand
+    said = run(publisher, tmp_path, "publish", code=1)  # even where somebody starts it by hand
     assert "has not passed test: differs from commit" in said
     assert f"in {CODE}; run `make checks`" in said
     assert len(charts()) == 1
 
-    change(place, CODE, 'STATE = "fixed"\n')
-    assert ran(run(place, tmp_path, "--needs", "publish"))
-    change(place, ABOUT, text + "\nA word more.\n")
-    said = run(place, tmp_path, "--needs", "publish")
+    change(publisher, CODE, 'STATE = "fixed"\n')
+    assert ran(run(publisher, tmp_path, "--needs", "publish"))
+    change(publisher, ABOUT, text + "\nA word more.\n")
+    said = run(publisher, tmp_path, "--needs", "publish")
     assert not ran(said)
     assert finished(said) == {"plan", "pack", "lint", "typing", "test", "test-slow", "publish"}
     assert list(charts()) == [f"site-0.1.{number}-rc.tgz" for number in (1, 4, 5)]
 
-    change(place, CODE, 'STATE = "slow"\n')
-    stopped = start(place, tmp_path, "--needs", "publish")
+    change(publisher, CODE, 'STATE = "slow"\n')
+    stopped = start(publisher, tmp_path, "--needs", "publish")
     deadline = time.monotonic() + 200
     while not (tmp_path / "began").exists():
         assert time.monotonic() < deadline
@@ -189,54 +193,54 @@ def test_code_is_checked_until_it_is_published(place: Place, tmp_path: Path) -> 
         time.sleep(0.2)
     os.killpg(stopped.pid, signal.SIGKILL)
     stopped.communicate(timeout=60)
-    change(place, CODE, 'STATE = "green again"\n')
-    change(place, ABOUT, text + "\nA word after it.\n")
-    assert ran(run(place, tmp_path, "--needs", "publish"))
+    change(publisher, CODE, 'STATE = "green again"\n')
+    change(publisher, ABOUT, text + "\nA word after it.\n")
+    assert ran(run(publisher, tmp_path, "--needs", "publish"))
     assert "site-0.1.8-rc.tgz" in charts()
 
-    change(place, ABOUT, text + "\nA harmless word.\n", "Fix a typo\n\nRollback-To: 0.1.5-rc")
-    said = run(place, tmp_path, "--needs", "publish", code=1)
+    change(publisher, ABOUT, text + "\nA harmless word.\n", "Fix a typo\n\nRollback-To: 0.1.5-rc")
+    said = run(publisher, tmp_path, "--needs", "publish", code=1)
     assert "Rollback-To: 0.1.5-rc, and content is not as in commit" in said
     assert "site-0.1.9-rc.tgz" not in charts()
 
 
-def test_a_text_becomes_a_chart_and_goes_back(place: Place, tmp_path: Path) -> None:
+def test_a_text_becomes_a_chart_and_goes_back(publisher: Publisher, tmp_path: Path) -> None:
     """The artifacts are all that goes from one job to the next; going back builds nothing."""
-    text = (place.project / ABOUT).read_text()
-    change(place, ABOUT, text + "\nA word more.\n")
-    run(place, tmp_path, "--needs", "publish")
-    assert list(place.charts()) == ["site-0.1.2-rc.tgz"]
-    assert place.objects("assets")
-    nexus, helm = place.services.nexus, Helm(tmp_path / "helm")
-    assert helm.add(nexus, place.name)[0] == 0
-    assert helm.pull(f"{place.name}/site", ">=0.1.0-0", tmp_path / "got")[0] == 0
-    assert (tmp_path / "got/site-0.1.2-rc.tgz").read_bytes() == place.charts()["site-0.1.2-rc.tgz"]
+    text = (publisher.project / ABOUT).read_text()
+    change(publisher, ABOUT, text + "\nA word more.\n")
+    run(publisher, tmp_path, "--needs", "publish")
+    assert list(publisher.charts()) == ["site-0.1.2-rc.tgz"]
+    assert publisher.objects("assets")
+    nexus, helm = publisher.services.nexus, Helm(tmp_path / "helm")
+    assert helm.add(nexus, publisher.name)[0] == 0
+    assert helm.pull(f"{publisher.name}/site", ">=0.1.0-0", tmp_path / "got")[0] == 0
+    assert (tmp_path / "got/site-0.1.2-rc.tgz").read_bytes() == publisher.charts()["site-0.1.2-rc.tgz"]
 
-    change(place, CODE, 'STATE = "red"\n')  # what is broken now must not keep anybody from going back
-    git(place.project, "commit", "-q", "--allow-empty", "-m", "Go back\n\nRollback-To: 0.1.2-rc")
-    said = run(place, tmp_path, "--needs", "publish")
+    change(publisher, CODE, 'STATE = "red"\n')  # what is broken now must not keep anybody from going back
+    git(publisher.project, "commit", "-q", "--allow-empty", "-m", "Go back\n\nRollback-To: 0.1.2-rc")
+    said = run(publisher, tmp_path, "--needs", "publish")
     assert "a rollback to 0.1.2-rc: nothing to build" in said
     assert not ran(said)
-    first, second = (release_of_chart(place.charts()[f"site-0.1.{number}-rc.tgz"]) for number in (2, 4))
+    first, second = (release_of_chart(publisher.charts()[f"site-0.1.{number}-rc.tgz"]) for number in (2, 4))
     assert (second.web, second.site, second.asset) == (first.web, first.site, first.asset)
-    assert second.commit == git(place.project, "rev-parse", "HEAD").strip()
+    assert second.commit == git(publisher.project, "rev-parse", "HEAD").strip()
 
 
-def test_a_merge_request_has_a_chart_of_its_own(place: Place, tmp_path: Path) -> None:
+def test_a_merge_request_has_a_chart_of_its_own(publisher: Publisher, tmp_path: Path) -> None:
     """In a repository of its own, and in no bucket: no cluster that readers see takes it."""
-    facts = (place.project / "site.toml").read_text()
-    host = place.services.front["nexus"].host
-    own, elsewhere = f"{host}/repository/{place.name}", f"{host}/repository/charts"
+    facts = (publisher.project / "site.toml").read_text()
+    host = publisher.services.front["nexus"].host
+    own, elsewhere = f"{host}/repository/{publisher.name}", f"{host}/repository/charts"
     moved = facts.replace(own, elsewhere).replace('previews = ""', f'previews = "http://{own}"')
-    write(place.project / "site.toml", moved)
-    text = (place.project / ABOUT).read_text()
-    change(place, ABOUT, text + "\nA word more.\n")
-    said = run(place, tmp_path, "--needs", "preview", by=REQUEST)
+    write(publisher.project / "site.toml", moved)
+    text = (publisher.project / ABOUT).read_text()
+    change(publisher, ABOUT, text + "\nA word more.\n")
+    said = run(publisher, tmp_path, "--needs", "preview", by=REQUEST)
     assert finished(said) == {"pack", "preview"}
-    assert list(place.charts()) == ["site-0.0.0-mr.9.31.tgz"]
-    assert (place.objects("assets"), place.objects("archive")) == ({}, {})
+    assert list(publisher.charts()) == ["site-0.0.0-mr.9.31.tgz"]
+    assert (publisher.objects("assets"), publisher.objects("archive")) == ({}, {})
 
 
-def change(place: Place, path: str, text: str, message: str = "A change") -> None:
-    write(place.project / path, text)
-    commit_all(place.project, COMMITTED + 60, message)
+def change(publisher: Publisher, path: str, text: str, message: str = "A change") -> None:
+    write(publisher.project / path, text)
+    commit_all(publisher.project, COMMITTED + 60, message)

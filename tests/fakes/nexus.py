@@ -1,26 +1,26 @@
-"""A Nexus with hosted Helm repositories, as its public source promises it.
+"""A fake Nexus with hosted Helm repositories, with the behaviour of its public source.
 
-The real one wants two gigabytes and a licence to accept, so it does not run here.
-What is imitated, and where it is promised (github.com/sonatype/nexus-public, in
-plugins/nexus-repository-helm unless another place is named):
+The real one needs two gigabytes and an accepted licence, so it does not run here.
+The behaviour, and its source (github.com/sonatype/nexus-public, in
+plugins/nexus-repository-helm unless noted):
 
-- PUT and DELETE answer 200, DELETE 404 for what is not there, and a file is kept
+- PUT and DELETE answer 200, DELETE of a missing file 404, and a file is stored
   under the name of the URL: HostedHandlers.java.
 - A second PUT of a file answers 400 "Repository does not allow updating assets:
   NAME" under the write policy ALLOW_ONCE, whatever its bytes are: the message is
   in ContentFacetSupport.java of components/nexus-repository-content.
-- index.yaml is made anew an interval after a change, not at once; changes meanwhile
-  are in it: CreateIndexFacetImpl.java, `nexus.helm.createrepo.interval`, 1000 ms.
+- index.yaml is rebuilt an interval after a change, with the changes meanwhile:
+  CreateIndexFacetImpl.java, `nexus.helm.createrepo.interval`, 1000 ms.
 - An entry has the name and the version of Chart.yaml, and the relative URL
   NAME-VERSION.tgz made of them, whatever the file is called. It has these fields and
   no other, no apiVersion among them: CreateIndexServiceImpl.java, ChartEntry.java.
 - The digest is the file's SHA-256 in hex; it is null where a version of Nexus keeps
   other sums only (HelmContentFacetImpl.java names MD5 and SHA-1): ``digests``.
 - Basic authentication: 401 with a challenge for a wrong password, and for none
-  where strangers may not read; 403 for one who may not write: Sonatype's help,
+  without anonymous access; 403 without the privilege to write: Sonatype's help,
   "Anonymous Access" and "Privileges".
 
-What goes wrong on the way is told by ``Toxic``. Everything is kept in memory.
+A ``Toxic`` injects a fault. Everything is in memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from tests.fakes.upstream import Asked
+from tests.fakes.upstream import Request
 
 _BUSY = b"Nexus is starting, or has too much to do"
 _FIELDS = ("description", "name", "version", "appVersion", "icon", "sources", "maintainers")
@@ -51,65 +51,67 @@ _FIELDS = ("description", "name", "version", "appVersion", "icon", "sources", "m
 
 @dataclass
 class Toxic:
-    """What goes wrong with requests that fit; the first that fits is taken, and used up by ``times``."""
+    """A fault for the next ``times`` matching requests; the first match applies."""
 
-    method: str = ""  # "" fits all
-    ending: str = ""  # of the path: ".tgz", "/index.yaml"; "" fits all
+    method: str = ""  # "" matches all
+    ending: str = ""  # of the path: ".tgz", "/index.yaml"; "" matches all
     times: int = 1
-    delay: float = 0.0  # seconds before anything is answered
-    status: int = 0  # answered instead; nothing is stored
-    cut: int = -1  # bytes of the body (of a PUT what is read, else what is sent) before the connection breaks
-    mute: bool = False  # everything is done as asked, and the connection breaks before the answer
+    delay: float = 0.0  # seconds before the response
+    status: int = 0  # of the response instead; nothing is stored
+    cut: int = (
+        -1
+    )  # bytes of the request body of a PUT, else of the response body, before the connection breaks
+    mute: bool = False  # the request is served, and the connection breaks before the response
 
 
 @dataclass
-class Shelf:
+class HostedRepository:
     """One hosted repository."""
 
     files: dict[str, bytes] = field(default_factory=dict)  # by file name
     created: dict[str, float] = field(default_factory=dict)  # seconds since 1970
     index: bytes = b""
-    due: float | None = None  # when the index is made anew, by the monotonic clock
+    due: float | None = None  # when the index is rebuilt, by the monotonic clock
 
 
 @dataclass
 class Nexus:
-    """What the server has, how it behaves, and what it was asked."""
+    """Contents, behaviour and received requests of the server."""
 
     url: str = ""  # "http://127.0.0.1:8081"
     writer: tuple[str, str] = ("ci", "a long password")  # may read and write
     reader: tuple[str, str] = ("flux", "another password")  # may read
-    anonymous: bool = False  # strangers may read
+    anonymous: bool = False  # anonymous access for reading
     once: bool = True  # write policy ALLOW_ONCE; False is ALLOW
     digests: bool = True  # entries have a digest
-    lag: float = 1.0  # seconds until index.yaml is made anew
-    busy: int = 0  # every so-manieth request is answered 503; 0 for none
+    lag: float = 1.0  # seconds until index.yaml is rebuilt
+    busy: int = 0  # every n-th request gets a 503; 0 for none
     toxics: list[Toxic] = field(default_factory=list)
-    shelves: dict[str, Shelf] = field(default_factory=dict)  # by the name of the repository
-    asked: list[Asked] = field(default_factory=list)
+    repositories: dict[str, HostedRepository] = field(default_factory=dict)  # by the name of the repository
+    asked: list[Request] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock, repr=False)
 
     def repository(self, name: str = "charts") -> str:
-        """Return the URL of the repository *name*, as a client is told it."""
+        """Return the URL of the repository *name*."""
         return f"{self.url}/repository/{name}"
 
-    def requests(self, method: str, ending: str = "") -> list[Asked]:
-        """Return what was asked by *method* of paths that end so."""
+    def requests(self, method: str, ending: str = "") -> list[Request]:
+        """Return the received requests with *method* and a path with *ending*."""
         return [one for one in self.asked if one.method == method and one.path.endswith(ending)]
 
-    def settle(self) -> None:
-        """Make every index anew whose time has come."""
-        for shelf in self.shelves.values():
-            if shelf.due is not None and time.monotonic() >= shelf.due:
-                shelf.index, shelf.due = self._index(shelf), None
+    def rebuild_due_indexes(self) -> None:
+        """Rebuild every index that is due."""
+        for hosted in self.repositories.values():
+            if hosted.due is not None and time.monotonic() >= hosted.due:
+                hosted.index, hosted.due = self._index(hosted), None
 
-    def changed(self, shelf: Shelf) -> None:
-        """Note that the index of *shelf* is old; one that is due already stays due when it is."""
-        if shelf.due is None:
-            shelf.due = time.monotonic() + self.lag
+    def changed(self, hosted: HostedRepository) -> None:
+        """Schedule a rebuild of the index of *hosted*, unless one is scheduled."""
+        if hosted.due is None:
+            hosted.due = time.monotonic() + self.lag
 
-    def poison(self, method: str, path: str) -> Toxic:
-        """Return what goes wrong with this request, and use it up."""
+    def take_toxic(self, method: str, path: str) -> Toxic:
+        """Return the fault of this request, and count it."""
         for toxic in self.toxics:
             if toxic.times and toxic.method in ("", method) and path.endswith(toxic.ending):
                 toxic.times -= 1
@@ -118,13 +120,13 @@ class Nexus:
             return Toxic(status=503)
         return Toxic()
 
-    def _index(self, shelf: Shelf) -> bytes:
+    def _index(self, hosted: HostedRepository) -> bytes:
         entries: dict[str, list[dict[str, Any]]] = {}
-        for name, data in shelf.files.items():
+        for name, data in hosted.files.items():
             chart = chart_of(data)
             sha256 = hashlib.sha256(data).hexdigest() if self.digests else None
             entry = {key: chart.get(key) for key in _FIELDS}
-            entry |= {"created": _moment(shelf.created[name]), "digest": sha256}
+            entry |= {"created": _moment(hosted.created[name]), "digest": sha256}
             entry["urls"] = [f"{chart['name']}-{chart['version']}.tgz"]
             entries.setdefault(chart["name"], []).append(entry)
         index = {"apiVersion": "v1", "entries": entries, "generated": _moment(time.time())}
@@ -132,7 +134,7 @@ class Nexus:
 
 
 def chart_of(archive: bytes) -> dict[str, Any]:
-    """Return what Chart.yaml in *archive* says; raise ValueError when there is none."""
+    """Return Chart.yaml of *archive*; raise ValueError when it is missing."""
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for member in tar:
@@ -154,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     nexus: Nexus
 
-    def do_GET(self) -> None:  # the names that http.server asks for
+    def do_GET(self) -> None:  # the names that http.server calls
         self._serve()
 
     do_HEAD = do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815
@@ -163,8 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         nexus = self.nexus
         path = unquote(urlsplit(self.path).path)
         with nexus.lock:
-            nexus.asked.append(Asked(self.command, path, dict(self.headers.items()), b""))
-            toxic = nexus.poison(self.command, path)
+            nexus.asked.append(Request(self.command, path, dict(self.headers.items()), b""))
+            toxic = nexus.take_toxic(self.command, path)
         time.sleep(toxic.delay)
         length = int(self.headers.get("Content-Length") or 0)
         sent = self.command in ("PUT", "POST")
@@ -175,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         if toxic.status:
             return self._answer(toxic.status, _BUSY)
         with nexus.lock:
-            nexus.settle()
+            nexus.rebuild_due_indexes()
             status, answer, kind = self._do(path, body)
         if toxic.mute:
             return self._break()
@@ -200,31 +202,33 @@ class _Handler(BaseHTTPRequestHandler):
         if writes and who != nexus.writer:
             return 403, b"", plain
         words = path.strip("/").split("/")
-        if len(words) != 3 or words[0] != "repository" or words[1] not in nexus.shelves:
+        if len(words) != 3 or words[0] != "repository" or words[1] not in nexus.repositories:
             return 404, b"Not Found", plain
-        return self._file(words[1], nexus.shelves[words[1]], words[2], body)
+        return self._file(words[1], nexus.repositories[words[1]], words[2], body)
 
-    def _file(self, repository: str, shelf: Shelf, name: str, body: bytes) -> tuple[int, bytes, str]:
+    def _file(
+        self, repository: str, hosted: HostedRepository, name: str, body: bytes
+    ) -> tuple[int, bytes, str]:
         nexus, plain = self.nexus, "text/plain"
         if self.command in ("GET", "HEAD"):
             if name == "index.yaml":
-                return 200, shelf.index, "text/x-yaml"
-            found = shelf.files.get(name)
+                return 200, hosted.index, "text/x-yaml"
+            found = hosted.files.get(name)
             return (404, b"Not Found", plain) if found is None else (200, found, "application/x-tgz")
         if self.command == "DELETE":
-            known = shelf.files.pop(name, None) is not None
-            nexus.changed(shelf)
+            known = hosted.files.pop(name, None) is not None
+            nexus.changed(hosted)
             return 200 if known else 404, b"", plain
         if self.command != "PUT" or not name.endswith(".tgz"):
             return 404, b"Not Found", plain
-        if nexus.once and name in shelf.files:
+        if nexus.once and name in hosted.files:
             return 400, f"Repository does not allow updating assets: {repository}".encode(), plain
         try:
             chart_of(body)
-        except ValueError as error:  # its source promises no status here: a refusal in any case
+        except ValueError as error:  # its source names no status here, only a refusal
             return 400, str(error).encode(), plain
-        shelf.files[name], shelf.created[name] = body, time.time()
-        nexus.changed(shelf)
+        hosted.files[name], hosted.created[name] = body, time.time()
+        nexus.changed(hosted)
         return 200, b"", plain
 
     def _answer(self, status: int, body: bytes, kind: str = "text/plain", cut: int = -1) -> None:
@@ -240,14 +244,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._break()
 
     def _break(self) -> None:
-        """End the connection as a machine does that dies: with a reset, not with a farewell."""
+        """Reset the connection, as a dying machine does, instead of closing it."""
         self.wfile.flush()
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _credentials(header: str) -> tuple[str, str] | None:
@@ -261,20 +265,20 @@ def _credentials(header: str) -> tuple[str, str] | None:
 @contextmanager
 def nexus(*repositories: str, tls: SSLContext | None = None, port: int = 0) -> Iterator[Nexus]:
     """Run a Nexus with *repositories* (default: "charts") on 127.0.0.1 until the block ends."""
-    told = Nexus()
+    state = Nexus()
     for name in repositories or ("charts",):
-        told.shelves[name] = Shelf()
-        told.shelves[name].index = told._index(told.shelves[name])  # it begins with an empty one
-    handler = type("Handler", (_Handler,), {"nexus": told})
+        state.repositories[name] = HostedRepository()
+        state.repositories[name].index = state._index(state.repositories[name])  # empty at the start
+    handler = type("Handler", (_Handler,), {"nexus": state})
     server = _Server(("127.0.0.1", port), handler)
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    told.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield state
     finally:
         server.shutdown()
         thread.join()
@@ -282,7 +286,7 @@ def nexus(*repositories: str, tls: SSLContext | None = None, port: int = 0) -> I
 
 
 class _Server(ThreadingHTTPServer):
-    """Clients that go away are what some tests are about: no word on them."""
+    """Ignores clients that disconnect, which some tests do on purpose."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,9 +1,8 @@
-"""A network in which things go wrong: an HTTP proxy that stands before one server.
+"""An HTTP proxy in front of one server that records requests and injects faults.
 
-It passes whole requests on, counts them, and does what it is told with those
-that fit: answer by itself, wait, cut the connection in the middle of a body,
-keep the answer for itself. ``after`` is called when the server has done its
-part and the client does not know of it yet: the moment to kill the client.
+A ``Rule`` for matching requests can respond itself, delay, cut the connection
+within a body, or drop the response. ``after`` is called when the server has
+responded and the client has not received it: the moment to kill the client.
 """
 
 from __future__ import annotations
@@ -27,53 +26,53 @@ _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-leng
 
 @dataclass
 class Rule:
-    """What goes wrong with requests that fit; the first that fits is taken, and used up by ``times``."""
+    """A fault for the next ``times`` matching requests; the first match applies."""
 
-    method: str = ""  # "" fits all
+    method: str = ""  # "" matches all
     path: str = ""  # a regular expression, searched in path and query
-    least: int = 0  # bytes that the body has
+    least: int = 0  # minimum bytes of the body
     times: int = 1
     delay: float = 0.0  # seconds before anything else
-    status: int = 0  # answered instead, with ``body`` and ``headers``
+    status: int = 0  # of the response instead, with ``body`` and ``headers``
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = -1  # bytes of the body that reach the server before both connections break
-    mute: bool = False  # the server does its part, and the connection breaks before the answer
+    mute: bool = False  # the server responds, and the connection breaks before the client gets it
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came by."""
+    """A forwarded request."""
 
     method: str
     path: str
     sent: int  # bytes of its body that reached the server
-    status: int  # of the answer; 0 for none
+    status: int  # of the response; 0 for none
     headers: dict[str, str]  # names in lower case
-    at: float  # when the server had answered, by the monotonic clock
+    at: float  # when the server had responded, by the monotonic clock
 
 
 @dataclass
 class Proxy:
-    """What to do, and what came by."""
+    """The rules, and the recorded requests."""
 
     host: str = ""  # "127.0.0.1:4711"
     rules: list[Rule] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    after: Callable[[Call], bool] | None = None  # True: the client gets no answer
+    after: Callable[[Call], bool] | None = None  # True: the client gets no response
     lock: RLock = field(default_factory=RLock, repr=False)
 
     def sent(self, method: str = "", path: str = "") -> int:
-        """Return how many bytes of bodies went to the server."""
+        """Return how many bytes of request bodies the server got."""
         return sum(call.sent for call in self.made(method, path))
 
     def made(self, method: str = "", path: str = "") -> list[Call]:
-        """Return the calls of *method* whose path fits."""
+        """Return the calls with *method* whose path matches."""
         found = [call for call in self.calls if call.method == method or not method]
         return [call for call in found if re.search(path, call.path)]
 
     def rule(self, method: str, path: str, length: int) -> Rule:
-        """Return what goes wrong with this request, and use it up."""
+        """Return the rule for this request, and count it."""
         with self.lock:
             for rule in self.rules:
                 fits = rule.method in ("", method) and re.search(rule.path, path) and length >= rule.least
@@ -84,12 +83,12 @@ class Proxy:
 
 
 class _Broken(Exception):
-    """The connection to the client has to break."""
+    """Break the connection to the client."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body go by themselves: the second would wait 40 ms
+    disable_nagle_algorithm = True  # head and body are sent separately: the second would wait 40 ms
     proxy: Proxy
     target: str
     trusted: ssl.SSLContext | None
@@ -128,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(answer.status, headers, data, length)
 
     def _cut(self, count: int, length: int) -> None:
-        """Let the server have *count* bytes of the body, and break off."""
+        """Send *count* bytes of the body to the server, and break both connections."""
         server = self._connect()
         server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         self._put_headers(server)
@@ -169,50 +168,50 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _break(self) -> None:
-        """End the connection with a reset, as a machine does that dies."""
+        """Reset the connection, as a dying machine does."""
         self.close_connection = True
         raw = self.connection
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raw.close()
 
     def __getattr__(self, name: str) -> object:
-        if name.startswith("do_"):  # every method is passed on
+        if name.startswith("do_"):  # every method is forwarded
             return self._serve
         raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
-    """Clients that go away are what the tests are about: no word on them."""
+    """Ignores clients that disconnect, which tests do on purpose."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def proxy(target: str, tls: Path | None = None) -> Iterator[Proxy]:
     """Run a proxy before *target*, "host:port", until the block ends.
 
-    With *tls*, a folder with certificate.pem and key.pem for 127.0.0.1, both sides
-    speak TLS, and the server's certificate is that one.
+    *tls* is a directory with certificate.pem and key.pem for 127.0.0.1: both sides
+    use TLS with that certificate.
     """
-    told = Proxy()
+    state = Proxy()
     trusted = ssl.create_default_context(cafile=str(tls / "certificate.pem")) if tls else None
-    words = {"proxy": told, "target": target, "trusted": trusted}
+    words = {"proxy": state, "target": target, "trusted": trusted}
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), words))
     if tls:
         own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         own.load_cert_chain(tls / "certificate.pem", tls / "key.pem")
         server.socket = own.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    told.host = f"127.0.0.1:{server.server_port}"
+    state.host = f"127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield state
     finally:
         server.shutdown()
         thread.join()

@@ -1,8 +1,8 @@
-"""An upstream that answers as it is told, and remembers what it was asked.
+"""A fake upstream with configured responses, which records its requests.
 
-Stands for the login API while the gate's traps are tried: the real one cannot
-be told to answer 301 or 304. Also for a bucket, which answers 403 for what it
-does not have (S3: without the right to list, a missing key is AccessDenied).
+It replaces the login API in tests of the gate, as the real one never sends 301 or
+304. Also a bucket, which sends 403 for a missing object (S3: without the right to
+list, a missing key is AccessDenied).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from threading import Thread
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request as it arrived."""
+class Request:
+    """A received request."""
 
     method: str
     path: str  # as it was written, with its query
@@ -28,18 +28,20 @@ class Asked:
 
 @dataclass
 class Upstream:
-    """What to answer from now on, and what was asked."""
+    """The configured response, and the received requests."""
 
     port: int = 0
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    delay: float = 0.0  # seconds before the answer
-    pages: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # by path, before all else
-    asked: list[Asked] = field(default_factory=list)
+    delay: float = 0.0  # seconds before the response
+    pages: dict[str, tuple[int, bytes]] = field(
+        default_factory=dict
+    )  # by path; the default is *status* and *body*
+    asked: list[Request] = field(default_factory=list)
 
-    def answers(self, status: int, body: bytes = b"", delay: float = 0.0, **headers: str) -> None:
-        """Answer with *status* from now on, and forget what was asked; ``Set_Cookie`` is Set-Cookie."""
+    def respond(self, status: int, body: bytes = b"", delay: float = 0.0, **headers: str) -> None:
+        """Configure the response, and clear the received requests; ``Set_Cookie`` is Set-Cookie."""
         self.status, self.body, self.delay = status, body, delay
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self.pages.clear()
@@ -49,7 +51,7 @@ class Upstream:
 @contextmanager
 def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Upstream]:
     """Run an upstream on *port*, or a free one, of *host* until the block ends."""
-    told = Upstream()
+    state = Upstream()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -58,11 +60,11 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             names = {name.lower(): value for name, value in self.headers.items()}
-            told.asked.append(Asked(self.command, self.path, names, self.rfile.read(length)))
-            time.sleep(told.delay)
-            status, body = told.pages.get(self.path, (told.status, told.body))
+            state.asked.append(Request(self.command, self.path, names, self.rfile.read(length)))
+            time.sleep(state.delay)
+            status, body = state.pages.get(self.path, (state.status, state.body))
             self.send_response(status)
-            for name, value in told.headers.items():
+            for name, value in state.headers.items():
                 self.send_header(name, value)
             if status not in (204, 304):
                 self.send_header("Content-Length", str(len(body)))
@@ -71,22 +73,22 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
                 self.wfile.write(body)
 
         def __getattr__(self, name: str) -> object:
-            if name.startswith("do_"):  # every method is answered alike
+            if name.startswith("do_"):  # every method gets the same response
                 return self.answer
             raise AttributeError(name)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    told.port = server.server_port
+    state.port = server.server_port
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield state
     finally:
         server.shutdown()
         thread.join()

@@ -12,7 +12,7 @@ from pipelines.core.errors import PipelineError
 from pipelines.flow import check_records
 from tests.support.delivery.release import chart
 from tests.support.delivery.status_site import chart as packed
-from tests.support.delivery.targets import Place
+from tests.support.delivery.targets import Publisher
 from tests.support.project import commit_all, git, write
 
 PAGE, CODE = "content/pages/about.md", "pipelines/x.py"
@@ -21,8 +21,8 @@ PAGE, CODE = "content/pages/about.md", "pipelines/x.py"
 class Site:
     """A project with a history, whose releases are charts that name a commit and nothing more."""
 
-    def __init__(self, place: Place) -> None:
-        self.place, self.project = place, place.project
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher, self.project = publisher, publisher.project
         write(self.project / ".gitignore", "/out/\n/output-*\n")
 
     def commit(self, path: str, text: str, message: str = "A change") -> str:
@@ -32,21 +32,21 @@ class Site:
 
     def published(self, version: str, commit: str) -> None:
         """Put a chart on the shelf that carries *commit*."""
-        shelf = self.place.services.nexus.shelves[self.place.name]
-        shelf.files[f"site-{version}.tgz"] = packed(version, commit)
-        shelf.created[f"site-{version}.tgz"] = 0.0
-        shelf.index = self.place.services.nexus._index(shelf)
+        hosted = self.publisher.services.nexus.repositories[self.publisher.name]
+        hosted.files[f"site-{version}.tgz"] = packed(version, commit)
+        hosted.created[f"site-{version}.tgz"] = 0.0
+        hosted.index = self.publisher.services.nexus._index(hosted)
 
     def plan(self, **words: str) -> dict[str, Any]:
-        run = self.place.run("plan", "--json", env={"CI_DEFAULT_BRANCH": "main", **words})
+        run = self.publisher.run("plan", "--json", env={"CI_DEFAULT_BRANCH": "main", **words})
         assert run.code == 0, run.err
         assert run.result == json.loads((self.project / "out/plan.json").read_text())
         return dict(run.result)
 
 
 @pytest.fixture
-def site(place: Place) -> Site:
-    return Site(place)
+def site(publisher: Publisher) -> Site:
+    return Site(publisher)
 
 
 def test_a_text_on_published_code_needs_no_checks(site: Site) -> None:
@@ -135,13 +135,13 @@ def test_a_baseline_that_is_not_here_proves_nothing(site: Site) -> None:
 def check(site: Site, name: str) -> int:
     """Run a check that passes, and record it."""
     for action in ("begin", "passed"):
-        assert site.place.run("checks", action, name).code == 0
+        assert site.publisher.run("checks", action, name).code == 0
     return len(list((site.project / "out/checks").glob("*.json")))
 
 
 def test_publish_wants_a_record_of_each_check(site: Site) -> None:
     """Of this code: neither the order of jobs nor a plan that somebody wrote is believed."""
-    site.place.checked = True
+    site.publisher.checked = True
     head = site.commit(CODE, "one")
     version = {"version": "0.1.1-rc", "kind": "candidate", "commit": head, "time": 1, "dirty": False,
                "rollback": "", "as_of": 0}  # fmt: skip
@@ -151,7 +151,7 @@ def test_publish_wants_a_record_of_each_check(site: Site) -> None:
     chart(out, "0.1.1-rc", head, found["web"], found["api"], found["site"])
     forged = {"commit": head, "code": "", "baseline": "", "checks": False, "reason": ""}
     write(out / "plan.json", json.dumps(forged))
-    run = site.place.run("publish")
+    run = site.publisher.run("publish")
     assert run.code == 1
     assert (
         f"commit {head[:12]} has not passed lint, types, test, test-slow: nothing is published yet" in run.err
@@ -159,17 +159,17 @@ def test_publish_wants_a_record_of_each_check(site: Site) -> None:
     assert [check(site, name) for name in ("lint", "types")] == [1, 2]
     assert check(site, "test") == 3
     missing = "has not passed test-slow: nothing is published yet; run `make checks`"
-    assert missing in site.place.run("publish").err
-    assert site.place.charts() == {}
+    assert missing in site.publisher.run("publish").err
+    assert site.publisher.charts() == {}
     assert check(site, "test-slow") == 4
-    run = site.place.run("publish")
+    run = site.publisher.run("publish")
     assert run.code == 0, run.err
-    assert "site-0.1.1-rc.tgz" in site.place.charts()
+    assert "site-0.1.1-rc.tgz" in site.publisher.charts()
 
 
 def test_a_record_is_of_the_code_that_was_checked(site: Site) -> None:
     """A text in between changes nothing; other code, and a tree with changes, are not what was checked."""
-    project, names = site.project, list(check_records.NAMES)
+    project, names = site.project, list(check_records.CHECKS)
     first = site.commit(CODE, "one")
     for name in names:
         check_records.record_begin(project, name)
@@ -200,20 +200,22 @@ def test_a_merge_request_is_compared_with_its_merge_base(site: Site) -> None:
     first = site.commit(CODE, "one")
     site.commit(PAGE, "a word")
     base = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": first}
-    assert site.place.run("checks", "due").out == "yes\n"
-    assert site.place.run("checks", "due", env=base).out == "no\n"
-    assert site.place.run("checks", "due", env={"CI_MERGE_REQUEST_DIFF_BASE_SHA": "9" * 40}).out == "yes\n"
+    assert site.publisher.run("checks", "due").out == "yes\n"
+    assert site.publisher.run("checks", "due", env=base).out == "no\n"
+    assert (
+        site.publisher.run("checks", "due", env={"CI_MERGE_REQUEST_DIFF_BASE_SHA": "9" * 40}).out == "yes\n"
+    )
     site.commit(CODE, "two")
-    assert site.place.run("checks", "due", env=base).out == "yes\n"
+    assert site.publisher.run("checks", "due", env=base).out == "yes\n"
 
 
 def test_a_plan_of_another_commit_decides_nothing(site: Site) -> None:
     first = site.commit(CODE, "one")
     site.published("0.1.1", first)
     site.plan()
-    assert site.place.run("checks", "due").out == "no\n"
+    assert site.publisher.run("checks", "due").out == "no\n"
     site.commit(CODE, "two")
-    assert site.place.run("checks", "due").out == "yes\n"
+    assert site.publisher.run("checks", "due").out == "yes\n"
 
 
 def test_the_decision_is_fast(site: Site) -> None:
@@ -225,5 +227,5 @@ def test_the_decision_is_fast(site: Site) -> None:
     start = time.monotonic()
     site.plan()
     assert time.monotonic() - start < 5  # far above what it takes: the machine may be busy
-    asked = [call.path for call in site.place.services.front["nexus"].calls]
+    asked = [call.path for call in site.publisher.services.front["nexus"].calls]
     assert len(asked) == 4  # two for each plan

@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.charts.package import unpack_chart
 from tests.fakes.proxy import Call
-from tests.support.delivery.targets import Place, Services, services
+from tests.support.delivery.targets import Publisher, Services, services
 from tests.support.project import ROOT, git, tiny_site, write
 from tests.support.tools import need, need_base
 
@@ -41,7 +41,7 @@ url = "https://small.example"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with services(tmp_path_factory.mktemp("services")) as one:
         yield one
 
@@ -63,25 +63,25 @@ def post(text: str) -> str:
 
 
 @pytest.fixture
-def place(running: Services, template: Path, tmp_path: Path) -> Place:
+def publisher(servers: Services, template: Path, tmp_path: Path) -> Publisher:
     """A clone of the site on its default branch, whose remote is a bare repository, and its places."""
     project = tmp_path / "project"
     shutil.copytree(template, project, symlinks=True)
-    place = running.place(project)
-    settle(place)
+    publisher = servers.publisher(project)
+    configure(publisher)
     git(project, "init", "-q", "-b", "main")
     git(project, "add", "-A")
     git(project, "commit", "-q", "-m", "Begin")
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "remote.git")
     git(project, "remote", "add", "origin", str(tmp_path / "remote.git"))
     git(project, "push", "-q", "-u", "origin", "main")
-    return place
+    return publisher
 
 
-def settle(place: Place, more: str = "", **words: str) -> None:
+def configure(publisher: Publisher, more: str = "", **words: str) -> None:
     """Write site.toml of a site without a login, in version 1.0."""
-    place.write(**words)
-    file = place.project / "site.toml"
+    publisher.write(**words)
+    file = publisher.project / "site.toml"
     text = (
         file.read_text()
         .replace("login    = true", "login    = false")
@@ -91,52 +91,52 @@ def settle(place: Place, more: str = "", **words: str) -> None:
     file.write_text(text.replace("[chart]\n", '[chart]\nversion = "1.0"\n') + more)
 
 
-def commit(place: Place, text: str, message: str = "Write on") -> str:
+def commit(publisher: Publisher, text: str, message: str = "Write on") -> str:
     """Change a word, commit, push, and return the commit."""
-    write(place.project / POST, post(text))
-    git(place.project, "commit", "-q", "-am", message)
-    git(place.project, "push", "-q")
-    return git(place.project, "rev-parse", "HEAD").strip()
+    write(publisher.project / POST, post(text))
+    git(publisher.project, "commit", "-q", "-am", message)
+    git(publisher.project, "push", "-q")
+    return git(publisher.project, "rev-parse", "HEAD").strip()
 
 
-def done(place: Place, *words: str) -> dict[str, object]:
+def done(publisher: Publisher, *words: str) -> dict[str, object]:
     """Run a command that must work, and return its result."""
-    run = place.run(*words, "--json", env=MACHINE)
+    run = publisher.run(*words, "--json", env=MACHINE)
     assert run.code == 0, run.err
     found: dict[str, object] = run.result
     return found
 
 
-def refused(place: Place, *words: str) -> str:
+def refused(publisher: Publisher, *words: str) -> str:
     """Run a command that must refuse; it changes neither Git nor what is published."""
-    before = (heads(place), sorted(place.charts()))
-    run = place.run(*words, env=MACHINE)
+    before = (heads(publisher), sorted(publisher.charts()))
+    run = publisher.run(*words, env=MACHINE)
     assert run.code in (1, 2), run.out
     assert "Traceback" not in run.err
-    assert (heads(place), sorted(place.charts())) == before
+    assert (heads(publisher), sorted(publisher.charts())) == before
     return run.err
 
 
-def heads(place: Place) -> tuple[str, str, str]:
+def heads(publisher: Publisher) -> tuple[str, str, str]:
     """Return the newest commit here and there, and what is not committed."""
-    here = git(place.project, "rev-parse", "HEAD").strip()
-    there = git(place.project, "ls-remote", "origin", "main").split()[0]
-    return here, there, git(place.project, "status", "--porcelain")
+    here = git(publisher.project, "rev-parse", "HEAD").strip()
+    there = git(publisher.project, "ls-remote", "origin", "main").split()[0]
+    return here, there, git(publisher.project, "status", "--porcelain")
 
 
-def digests(place: Place) -> dict[str, str]:
+def digests(publisher: Publisher) -> dict[str, str]:
     """Return the web image of each published chart, by version."""
     from pipelines.charts.build import release_of_chart
 
-    found = (release_of_chart(data) for data in place.charts().values())
+    found = (release_of_chart(data) for data in publisher.charts().values())
     return {one.version: one.web for one in found}
 
 
-def test_run_goes_from_a_commit_to_a_stable_chart(place: Place) -> None:
+def test_run_goes_from_a_commit_to_a_stable_chart(publisher: Publisher) -> None:
     """There is no staging, so nothing waits; and once more moves no byte."""
-    first = done(place, "run")
+    first = done(publisher, "run")
     assert first["version"] == "1.0.1-rc"
-    found = digests(place)
+    found = digests(publisher)
     assert found.keys() == {"1.0.1-rc", "1.0.1"}
     assert found["1.0.1-rc"] == found["1.0.1"]
     steps = [(one["name"], one["what"]) for one in first["steps"]]  # type: ignore[attr-defined]
@@ -145,20 +145,20 @@ def test_run_goes_from_a_commit_to_a_stable_chart(place: Place) -> None:
     assert names[:5] == ["version", "build", "web image", "chart", "stable chart"]
     assert names[5:] == [*published, *published, "receiver"]
     assert steps[3:5] == [("chart", "site-1.0.1-rc.tgz"), ("stable chart", "site-1.0.1.tgz")]
-    assert [call.path for call in place.services.front["flux"].calls] == ["/hook/abc"]
-    for one in place.services.front.values():
+    assert [call.path for call in publisher.services.front["flux"].calls] == ["/hook/abc"]
+    for one in publisher.services.front.values():
         one.calls.clear()
-    again = done(place, "run")
+    again = done(publisher, "run")
     weights = {one["name"]: one["bytes"] for one in again["steps"]}  # type: ignore[attr-defined]
     assert [name for name in published if weights[name]] == []
-    assert place.uploaded() == 0
+    assert publisher.uploaded_bytes() == 0
 
 
 @pytest.mark.slow
-def test_a_candidate_and_its_stable_version_wait_for_one_index(place: Place) -> None:
+def test_a_candidate_and_its_stable_version_wait_for_one_index(publisher: Publisher) -> None:
     """It is made anew a second after each change: whoever asks between the two waits twice."""
-    done(place, "run")
-    calls = place.services.front["nexus"].calls
+    done(publisher, "run")
+    calls = publisher.services.front["nexus"].calls
     puts = [number for number, call in enumerate(calls) if call.method == "PUT"]
     looks = [number for number, call in enumerate(calls) if call.path.endswith("/index.yaml")]
     assert len(puts) == 2
@@ -168,9 +168,11 @@ def test_a_candidate_and_its_stable_version_wait_for_one_index(place: Place) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("charts", [1, 2])
-def test_a_run_that_is_killed_between_two_versions_is_finished_by_another(place: Place, charts: int) -> None:
+def test_a_run_that_is_killed_between_two_versions_is_finished_by_another(
+    publisher: Publisher, charts: int
+) -> None:
     """The candidate is out and its stable version is not; or both are, and nobody has seen the index."""
-    front, process = place.services.front["nexus"], list[int]()
+    front, process = publisher.services.front["nexus"], list[int]()
 
     def after(call: Call) -> bool:
         if call.method == "PUT" and len(front.made("PUT")) == charts:
@@ -179,19 +181,19 @@ def test_a_run_that_is_killed_between_two_versions_is_finished_by_another(place:
 
     front.calls.clear()
     front.after = after
-    run = place.start("run", env=MACHINE)
+    run = publisher.start("run", env=MACHINE)
     process.append(run.process.pid or 0)
     assert run.end().code == -signal.SIGKILL
     front.after = None
-    assert len(place.charts()) == charts
-    assert done(place, "run")["version"] == "1.0.1-rc"
-    assert digests(place).keys() == {"1.0.1-rc", "1.0.1"}
-    assert {"releases/1.0.1-rc.json", "releases/1.0.1.json"} <= place.objects("archive").keys()
+    assert len(publisher.charts()) == charts
+    assert done(publisher, "run")["version"] == "1.0.1-rc"
+    assert digests(publisher).keys() == {"1.0.1-rc", "1.0.1"}
+    assert {"releases/1.0.1-rc.json", "releases/1.0.1.json"} <= publisher.objects("archive").keys()
 
 
 @pytest.mark.slow
-def test_run_shows_a_table(place: Place) -> None:
-    run = place.run("run", env=MACHINE)
+def test_run_shows_a_table(publisher: Publisher) -> None:
+    run = publisher.run("run", env=MACHINE)
     assert run.code == 0, run.err
     lines = run.out.splitlines()
     assert lines[0].startswith("1.0.1-rc  commit ")
@@ -202,242 +204,249 @@ def test_run_shows_a_table(place: Place) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [ENVIRONMENTS, "promotion"])
-def test_a_candidate_waits_where_somebody_is_to_try_it(place: Place, more: str) -> None:
-    settle(place, more if more == ENVIRONMENTS else "")
-    file = place.project / "site.toml"
+def test_a_candidate_waits_where_somebody_is_to_try_it(publisher: Publisher, more: str) -> None:
+    configure(publisher, more if more == ENVIRONMENTS else "")
+    file = publisher.project / "site.toml"
     if more == "promotion":
         file.write_text(file.read_text().replace("[chart]\n", '[chart]\npromotion = "manual"\n'))
-    commit(place, "Words of the beginning.", "Wait")
-    done(place, "run")
-    assert digests(place).keys() == {"1.0.2-rc"}
-    done(place, "promote")
-    assert digests(place).keys() == {"1.0.2-rc", "1.0.2"}
-    before = dict(place.charts())
-    done(place, "promote", "1.0.2")
-    assert place.charts() == before
+    commit(publisher, "Words of the beginning.", "Wait")
+    done(publisher, "run")
+    assert digests(publisher).keys() == {"1.0.2-rc"}
+    done(publisher, "promote")
+    assert digests(publisher).keys() == {"1.0.2-rc", "1.0.2"}
+    before = dict(publisher.charts())
+    done(publisher, "promote", "1.0.2")
+    assert publisher.charts() == before
 
 
-def test_what_is_not_committed_is_not_run(place: Place) -> None:
-    write(place.project / POST, post("Not committed."))
-    said = refused(place, "run")
+def test_what_is_not_committed_is_not_run(publisher: Publisher) -> None:
+    write(publisher.project / POST, post("Not committed."))
+    said = refused(publisher, "run")
     assert "and only commits are published; commit, then run it again" in said
-    assert not (place.project / "out/site.json").exists()  # said before anything is built
+    assert not (publisher.project / "out/site.json").exists()  # said before anything is built
 
 
 @pytest.mark.slow
-def test_going_back_is_a_new_version_with_the_old_digests(place: Place, tmp_path: Path) -> None:
+def test_going_back_is_a_new_version_with_the_old_digests(publisher: Publisher, tmp_path: Path) -> None:
     """Published from here at once, then found by the pipeline of the commit, then left behind by the next."""
-    done(place, "run")
-    old = git(place.project, "show", f"HEAD:{POST}")
-    commit(place, "Words that nobody should have read.")
-    done(place, "run")
-    went = done(place, "rollback", "1.0.1", "--now")
-    here, there, status = heads(place)
+    done(publisher, "run")
+    old = git(publisher.project, "show", f"HEAD:{POST}")
+    commit(publisher, "Words that nobody should have read.")
+    done(publisher, "run")
+    went = done(publisher, "rollback", "1.0.1", "--now")
+    here, there, status = heads(publisher)
     assert (here, there, status) == (went["commit"], went["commit"], "")
     assert (
-        git(place.project, "log", "-1", "--format=%(trailers:key=Rollback-To,valueonly)").strip() == "1.0.1"
+        git(publisher.project, "log", "-1", "--format=%(trailers:key=Rollback-To,valueonly)").strip()
+        == "1.0.1"
     )
-    assert (place.project / POST).read_text() == old
-    found = digests(place)
+    assert (publisher.project / POST).read_text() == old
+    found = digests(publisher)
     assert found["1.0.3"] == found["1.0.3-rc"] == found["1.0.1"] != found["1.0.2"]
 
     # The pipeline of that commit: a fresh clone, which builds nothing.
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", "remote.git", "clone")
-    elsewhere = Place(place.services, clone, place.name)
-    before = dict(place.charts())
-    for one in place.services.front.values():
+    elsewhere = Publisher(publisher.services, clone, publisher.name)
+    before = dict(publisher.charts())
+    for one in publisher.services.front.values():
         one.calls.clear()
     for words in (("version",), ("publish",)):
         run = elsewhere.run(*words, env=MACHINE)
         assert run.code == 0, run.err
-    assert place.charts() == before
-    assert place.uploaded() == 0
+    assert publisher.charts() == before
+    assert publisher.uploaded_bytes() == 0
 
-    commit(place, "Words for everybody.")
-    done(place, "run")
-    found = digests(place)
+    commit(publisher, "Words for everybody.")
+    done(publisher, "run")
+    found = digests(publisher)
     assert found["1.0.4"] not in (found["1.0.1"], found["1.0.2"])
 
 
-def test_going_back_restores_what_reaches_readers_and_nothing_else(place: Place) -> None:
+def test_going_back_restores_what_reaches_readers_and_nothing_else(publisher: Publisher) -> None:
     """The site's name is on every page; where charts and images go to is what it is today."""
-    done(place, "run")
-    file = place.project / "site.toml"
+    done(publisher, "run")
+    file = publisher.project / "site.toml"
     before = file.read_text()
     now = before.replace('name     = "', 'name     = "A new ').replace('version = "1.0"', 'version = "1.1"')
     file.write_text(now)
-    write(place.project / "theme/css/more.css", "p { color: red }\n")
-    git(place.project, "add", "-A")
-    commit(place, "More words.")
-    assert done(place, "run")["version"] == "1.1.2-rc"
-    done(place, "rollback", "1.0.1", "--now")
+    write(publisher.project / "theme/css/more.css", "p { color: red }\n")
+    git(publisher.project, "add", "-A")
+    commit(publisher, "More words.")
+    assert done(publisher, "run")["version"] == "1.1.2-rc"
+    done(publisher, "rollback", "1.0.1", "--now")
     assert file.read_text() == before.replace('version = "1.0"', 'version = "1.1"')
-    assert not (place.project / "theme/css/more.css").exists()
-    assert digests(place)["1.1.3"] == digests(place)["1.0.1"]
+    assert not (publisher.project / "theme/css/more.css").exists()
+    assert digests(publisher)["1.1.3"] == digests(publisher)["1.0.1"]
 
 
 @pytest.mark.slow
-def test_a_trailer_on_another_content_is_refused(place: Place) -> None:
+def test_a_trailer_on_another_content_is_refused(publisher: Publisher) -> None:
     """A harmless diff must not roll out old images, whichever command publishes it."""
-    done(place, "run")
-    commit(place, "More words.")
-    done(place, "run")
-    commit(place, "A harmless word.", "Fix a typo\n\nRollback-To: 1.0.1")
-    assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(place, "run")
-    place.run("version", env=MACHINE)
-    assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(place, "publish")
+    done(publisher, "run")
+    commit(publisher, "More words.")
+    done(publisher, "run")
+    commit(publisher, "A harmless word.", "Fix a typo\n\nRollback-To: 1.0.1")
+    assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(publisher, "run")
+    publisher.run("version", env=MACHINE)
+    assert "Rollback-To: 1.0.1, and content is not as in commit" in refused(publisher, "publish")
 
 
 @pytest.mark.slow
-def test_the_clone_that_runs_a_commit_back_builds_nothing(place: Place) -> None:
-    done(place, "run")
-    commit(place, "More words.")
-    done(place, "run")
-    done(place, "rollback", "1.0.1")
-    assert "1.0.3-rc" not in digests(place)  # without --now it is the pipeline's to publish
-    names = [one["name"] for one in done(place, "run")["steps"]]  # type: ignore[attr-defined]
+def test_the_clone_that_runs_a_commit_back_builds_nothing(publisher: Publisher) -> None:
+    done(publisher, "run")
+    commit(publisher, "More words.")
+    done(publisher, "run")
+    done(publisher, "rollback", "1.0.1")
+    assert "1.0.3-rc" not in digests(publisher)  # without --now it is the pipeline's to publish
+    names = [one["name"] for one in done(publisher, "run")["steps"]]  # type: ignore[attr-defined]
     assert names[:3] == ["version", "archive", "chart"]
-    assert digests(place)["1.0.3"] == digests(place)["1.0.1"]
+    assert digests(publisher)["1.0.3"] == digests(publisher)["1.0.1"]
 
 
 @pytest.mark.slow
-def test_without_an_archive_the_old_chart_tells(place: Place) -> None:
+def test_without_an_archive_the_old_chart_tells(publisher: Publisher) -> None:
     """Both buckets may be missing."""
-    settle(place, assets="", archive="")
-    commit(place, "Words of the beginning.", "No buckets")
-    done(place, "run")
-    commit(place, "More words.")
-    done(place, "run")
-    done(place, "rollback", "1.0.2", "--now")
-    found = digests(place)
+    configure(publisher, assets="", archive="")
+    commit(publisher, "Words of the beginning.", "No buckets")
+    done(publisher, "run")
+    commit(publisher, "More words.")
+    done(publisher, "run")
+    done(publisher, "rollback", "1.0.2", "--now")
+    found = digests(publisher)
     assert found["1.0.4"] == found["1.0.2"] != found["1.0.3"]
-    assert "has no chart 1.0.9; run `make status`" in refused(place, "rollback", "1.0.9")
+    assert "has no chart 1.0.9; run `make status`" in refused(publisher, "rollback", "1.0.9")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("buckets", [True, False])
-def test_going_back_to_a_rollback_packs_the_chart_that_was_checked(place: Place, buckets: bool) -> None:
+def test_going_back_to_a_rollback_packs_the_chart_that_was_checked(
+    publisher: Publisher, buckets: bool
+) -> None:
     """What is broken in helm/site goes live neither by the first way back nor by the second."""
     if not buckets:
-        settle(place, assets="", archive="")
-    commit(place, "The first words.", "First")
-    done(place, "run")
-    built = git(place.project, "rev-parse", "HEAD").strip()
-    write(place.project / "helm/site/templates/unchecked.yaml", "kind: Unchecked\n")
-    git(place.project, "add", "-A")
-    commit(place, "Words over a chart that nobody has checked.")
-    done(place, "rollback", "1.0.2", "--now")
-    commit(place, "More words.")
-    done(place, "rollback", "1.0.4", "--now")
-    assert json.loads((place.project / "out/rollback.json").read_text())["commit"] == built
-    assert (place.project / "helm/site/templates/unchecked.yaml").exists()
-    found = digests(place)
+        configure(publisher, assets="", archive="")
+    commit(publisher, "The first words.", "First")
+    done(publisher, "run")
+    built = git(publisher.project, "rev-parse", "HEAD").strip()
+    write(publisher.project / "helm/site/templates/unchecked.yaml", "kind: Unchecked\n")
+    git(publisher.project, "add", "-A")
+    commit(publisher, "Words over a chart that nobody has checked.")
+    done(publisher, "rollback", "1.0.2", "--now")
+    commit(publisher, "More words.")
+    done(publisher, "rollback", "1.0.4", "--now")
+    assert json.loads((publisher.project / "out/rollback.json").read_text())["commit"] == built
+    assert (publisher.project / "helm/site/templates/unchecked.yaml").exists()
+    found = digests(publisher)
     assert found["1.0.6"] == found["1.0.4"] == found["1.0.2"]
     for version in ("1.0.4", "1.0.6"):
-        assert "templates/unchecked.yaml" not in unpack_chart(place.charts()[f"site-{version}.tgz"])[1]
+        assert "templates/unchecked.yaml" not in unpack_chart(publisher.charts()[f"site-{version}.tgz"])[1]
 
 
 @pytest.mark.slow
-def test_a_release_that_is_gone_is_refused(place: Place) -> None:
+def test_a_release_that_is_gone_is_refused(publisher: Publisher) -> None:
     """Before the commit: a chart whose images cannot be fetched would take the site down."""
-    done(place, "run")
-    commit(place, "More words.")
-    done(place, "run")
-    assert "has no release 1.0.7" in refused(place, "rollback", "1.0.7")
-    assert "is not a release; write it as 1.0.409" in refused(place, "rollback", "yesterday")
-    record = json.loads(place.objects("archive")["releases/1.0.1.json"])
+    done(publisher, "run")
+    commit(publisher, "More words.")
+    done(publisher, "run")
+    assert "has no release 1.0.7" in refused(publisher, "rollback", "1.0.7")
+    assert "is not a release; write it as 1.0.409" in refused(publisher, "rollback", "yesterday")
+    record = json.loads(publisher.objects("archive")["releases/1.0.1.json"])
     key = f"blobs/sha256/{record['parts'][0]['sha256']}"
-    place.services.storage.client().delete_object(Bucket=f"{place.name}-archive", Key=key)
-    assert "is not whole any more" in refused(place, "rollback", "1.0.1")
+    publisher.services.storage.client().delete_object(Bucket=f"{publisher.name}-archive", Key=key)
+    assert "is incomplete" in refused(publisher, "rollback", "1.0.1")
 
 
 @pytest.mark.slow
-def test_going_back_wants_a_clean_checkout_of_the_newest_commit(place: Place, tmp_path: Path) -> None:
-    done(place, "run")
-    commit(place, "More words.")
-    done(place, "run")
-    project = place.project
+def test_going_back_wants_a_clean_checkout_of_the_newest_commit(publisher: Publisher, tmp_path: Path) -> None:
+    done(publisher, "run")
+    commit(publisher, "More words.")
+    done(publisher, "run")
+    project = publisher.project
     write(project / POST, post("Not committed."))
-    assert "the tree has changes that are not committed" in refused(place, "rollback", "1.0.1")
+    assert "the tree has changes that are not committed" in refused(publisher, "rollback", "1.0.1")
     git(project, "checkout", "-q", "--", POST)
     git(project, "switch", "-q", "-c", "elsewhere")
-    assert "the branch main is not checked out; run `git switch main`" in refused(place, "rollback", "1.0.1")
+    assert "the branch main is not checked out; run `git switch main`" in refused(
+        publisher, "rollback", "1.0.1"
+    )
     git(project, "switch", "-q", "main")
     git(tmp_path, "clone", "-q", "remote.git", "colleague")
     write(tmp_path / "colleague" / POST, post("Of a colleague."))
     git(tmp_path / "colleague", "commit", "-q", "-am", "Meanwhile")
     git(tmp_path / "colleague", "push", "-q")
-    assert "main here is not main of origin; run `git pull --ff-only`" in refused(place, "rollback", "1.0.1")
+    assert "main here is not main of origin; run `git pull --ff-only`" in refused(
+        publisher, "rollback", "1.0.1"
+    )
 
 
 @pytest.mark.slow
-def test_a_remote_that_refuses_leaves_everything_as_it_was(place: Place, tmp_path: Path) -> None:
-    done(place, "run")
-    commit(place, "More words.")
-    done(place, "run")
+def test_a_remote_that_refuses_leaves_everything_as_it_was(publisher: Publisher, tmp_path: Path) -> None:
+    done(publisher, "run")
+    commit(publisher, "More words.")
+    done(publisher, "run")
     hook = tmp_path / "remote.git/hooks/pre-receive"
     write(hook, "#!/bin/sh\necho 'protected branch' >&2\nexit 1\n")
     hook.chmod(0o755)
-    assert "protected branch" in refused(place, "rollback", "1.0.1", "--now")
+    assert "protected branch" in refused(publisher, "rollback", "1.0.1", "--now")
 
 
-def test_what_cannot_be_promoted_is_told(place: Place) -> None:
-    assert "has no candidate; run `make publish`" in refused(place, "promote")
-    assert "is not a version; write it as 1.0.412" in refused(place, "promote", "newest")
-    assert "has no candidate 1.0.9-rc; run `make status`" in refused(place, "promote", "1.0.9")
+def test_what_cannot_be_promoted_is_told(publisher: Publisher) -> None:
+    assert "has no candidate; run `make publish`" in refused(publisher, "promote")
+    assert "is not a version; write it as 1.0.412" in refused(publisher, "promote", "newest")
+    assert "has no candidate 1.0.9-rc; run `make status`" in refused(publisher, "promote", "1.0.9")
 
 
 @pytest.mark.parametrize("words", [("staging",), ("production",)])
-def test_what_nobody_waits_for_is_passed_over(place: Place, words: tuple[str, ...]) -> None:
+def test_what_nobody_waits_for_is_passed_over(publisher: Publisher, words: tuple[str, ...]) -> None:
     """One pipeline for every site: without staging, and where a person promotes."""
-    file = place.project / "site.toml"
+    file = publisher.project / "site.toml"
     file.write_text(file.read_text().replace("[chart]\n", '[chart]\npromotion = "manual"\n'))
-    head = git(place.project, "rev-parse", "HEAD").strip()
-    run = place.run("status", "--wait", head, "--environment", *words, "--optional", env=MACHINE)
+    head = git(publisher.project, "rev-parse", "HEAD").strip()
+    run = publisher.run("status", "--wait", head, "--environment", *words, "--optional", env=MACHINE)
     assert (run.code, run.out) == (0, ""), run.err
     assert "nothing to wait for" in run.err
-    run = place.run("promote", "--optional", env=MACHINE)
-    assert (run.code, place.charts()) == (0, {}), run.err
+    run = publisher.run("promote", "--optional", env=MACHINE)
+    assert (run.code, publisher.charts()) == (0, {}), run.err
     assert "promotion is manual (site.toml)" in run.err
 
 
-def test_a_version_below_the_newest_is_not_published(place: Place) -> None:
+def test_a_version_below_the_newest_is_not_published(publisher: Publisher) -> None:
     """A branch that was pushed by force, or a clone that is behind: Flux would never take it."""
-    done(place, "run")
-    commit(place, "Words of somebody.")
-    commit(place, "More words of somebody.")
-    done(place, "run")
-    newest = git(place.project, "rev-parse", "HEAD").strip()
-    git(place.project, "reset", "-q", "--hard", "HEAD~2")
-    write(place.project / POST, post("Words of a clone that is behind."))
-    git(place.project, "commit", "-q", "-am", "Apart")
-    head = git(place.project, "rev-parse", "HEAD").strip()
-    said = refused(place, "run")
+    done(publisher, "run")
+    commit(publisher, "Words of somebody.")
+    commit(publisher, "More words of somebody.")
+    done(publisher, "run")
+    newest = git(publisher.project, "rev-parse", "HEAD").strip()
+    git(publisher.project, "reset", "-q", "--hard", "HEAD~2")
+    write(publisher.project / POST, post("Words of a clone that is behind."))
+    git(publisher.project, "commit", "-q", "-am", "Apart")
+    head = git(publisher.project, "rev-parse", "HEAD").strip()
+    said = refused(publisher, "run")
     assert f"version 1.0.2-rc: 1.0.3-rc (commit {newest[:12]}) is published, is newer" in said
     assert f"does not contain commit {head[:12]}; run `git pull --rebase`" in said
-    file = place.project / "site.toml"
+    file = publisher.project / "site.toml"
     file.write_text(file.read_text().replace('version = "1.0"', 'version = "1.1"'))
-    git(place.project, "commit", "-q", "-am", "Raise X.Y")
-    assert done(place, "run")["version"] == "1.1.3-rc"
+    git(publisher.project, "commit", "-q", "-am", "Raise X.Y")
+    assert done(publisher, "run")["version"] == "1.1.3-rc"
 
 
 @pytest.mark.slow
-def test_a_pipeline_that_was_overtaken_ends_well_and_changes_nothing(place: Place) -> None:
+def test_a_pipeline_that_was_overtaken_ends_well_and_changes_nothing(publisher: Publisher) -> None:
     """Of two pushes the second one was faster: what it published contains the first one."""
-    done(place, "run")
-    older = commit(place, "Words.")
-    commit(place, "More words.")
-    done(place, "run")
-    git(place.project, "checkout", "-q", "--detach", older)
-    before = dict(place.charts())
-    steps = done(place, "run")["steps"]
+    done(publisher, "run")
+    older = commit(publisher, "Words.")
+    commit(publisher, "More words.")
+    done(publisher, "run")
+    git(publisher.project, "checkout", "-q", "--detach", older)
+    before = dict(publisher.charts())
+    steps = done(publisher, "run")["steps"]
     assert [(one["name"], one["what"]) for one in steps if "superseded" in one["what"]] == [  # type: ignore[attr-defined]
         ("publish", "1.0.2-rc superseded by 1.0.3-rc"), ("publish", "1.0.2 superseded by 1.0.3")
     ]  # fmt: skip
-    published = done(place, "publish")
+    published = done(publisher, "publish")
     assert (published["superseded"], published["targets"]) == ("1.0.3-rc", [])
-    assert "superseded by 1.0.3-rc, which contains this commit" in place.run("publish", env=MACHINE).out
-    assert done(place, "promote", "1.0.2-rc", "--optional")["superseded"] == "1.0.3-rc"
-    assert place.charts() == before
-    assert "has no candidate 1.0.2-rc" in refused(place, "promote", "1.0.2-rc")
+    assert "superseded by 1.0.3-rc, which contains this commit" in publisher.run("publish", env=MACHINE).out
+    assert done(publisher, "promote", "1.0.2-rc", "--optional")["superseded"] == "1.0.3-rc"
+    assert publisher.charts() == before
+    assert "has no candidate 1.0.2-rc" in refused(publisher, "promote", "1.0.2-rc")

@@ -53,9 +53,9 @@ def test_a_range_takes(server: Nexus, tmp_path: Path, wanted: str, versions: lis
     helm = Helm(tmp_path / "helm")
     for version in reversed(versions):
         data = helm.packed(tmp_path, version)
-        server.shelves["charts"].files[f"site-{version}.tgz"] = data
-        server.shelves["charts"].created[f"site-{version}.tgz"] = 0.0
-    server.changed(server.shelves["charts"])
+        server.repositories["charts"].files[f"site-{version}.tgz"] = data
+        server.repositories["charts"].created[f"site-{version}.tgz"] = 0.0
+    server.changed(server.repositories["charts"])
     assert helm.run("repo", "add", "charts", server.repository())[0] == 0
     status, said = helm.pull("charts/site", wanted, tmp_path / "got")
     found = [re.sub(r"^site-|\.tgz$", "", file.name) for file in (tmp_path / "got").iterdir()]

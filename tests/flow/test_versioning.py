@@ -309,8 +309,8 @@ def test_a_commit_may_say_which_posts_are_due(repo: Path, message: str, as_of: i
     ("lines", "fault"),
     [
         ("As-Of: soon",                              "As-Of: 'soon' is not a time; write 2026-11-23"),
-        ("As-Of: 2026-11-23\nAs-Of: 2026-11-23",     "has 2 trailers As-Of; leave one"),
-        ("As-Of: 2026-11-23\nRollback-To: 1.0.1",    "a rollback builds nothing; leave one"),
+        ("As-Of: 2026-11-23\nAs-Of: 2026-11-23",     "has 2 trailers As-Of; keep one"),
+        ("As-Of: 2026-11-23\nRollback-To: 1.0.1",    "a rollback builds nothing; remove one"),
     ],
 )  # fmt: skip
 def test_a_time_that_is_none_is_refused(repo: Path, lines: str, fault: str) -> None:
@@ -322,7 +322,7 @@ def test_a_time_that_is_none_is_refused(repo: Path, lines: str, fault: str) -> N
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
-        ("Rollback-To: 1.0.1\nRollback-To: 1.0.2", "has 2 trailers Rollback-To; leave one"),
+        ("Rollback-To: 1.0.1\nRollback-To: 1.0.2", "has 2 trailers Rollback-To; keep one"),
         ("Rollback-To: yesterday",                 "'yesterday' is not a release"),
         ("Rollback-To: v1.0.1",                    "'v1.0.1' is not a release"),
         ("Rollback-To: 1.0.01",                    "'1.0.01' is not a release"),

@@ -242,8 +242,8 @@ def test_the_edge_passes_readers_on_to_a_node_that_answers(
     tried = subprocess.run([*argv, "-t"], capture_output=True, text=True, check=False)
     assert tried.returncode == 0, tried.stderr
     with upstream(ports["web"]) as web, upstream(ports["hooks"]) as hooks:
-        web.answers(200, b"a page")
-        hooks.answers(200)
+        web.respond(200, b"a page")
+        hooks.respond(200)
         nginx = subprocess.Popen(argv)
         try:
             listening(ports["tls"])

@@ -72,7 +72,7 @@ def test_only_its_owner_reads_the_file_and_it_is_never_replaced(
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     capsys.readouterr()
     assert run(tmp_path, "--out", out) == 1
-    assert "is there already; remove it, or name another file" in capsys.readouterr().err
+    assert "exists already; remove it, or name another file" in capsys.readouterr().err
     assert out.read_bytes() == first
 
 
@@ -82,7 +82,7 @@ def test_nothing_in_clear_is_written_below_flux(tmp_path: Path, capsys: pytest.C
     (tmp_path / "else").symlink_to(tmp_path / "flux")
     for folder in ("flux", "else", "flux/../flux"):
         assert run(tmp_path, "--out", tmp_path / folder / "keys.yaml") == 2
-        assert "flux/ is published, and this would be in clear; add --sops" in capsys.readouterr().err
+        assert "flux/ is published, and this Secret is not encrypted; add --sops" in capsys.readouterr().err
     assert list((tmp_path / "flux").iterdir()) == []
 
 
@@ -143,7 +143,7 @@ def test_what_is_missing_is_told(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert run(tmp_path, "mail", "--user", "login") == 2
-    assert "mail: its value is missing; write it on the standard input" in capsys.readouterr().err
+    assert "mail: its value is missing; write it to standard input" in capsys.readouterr().err
     assert run(tmp_path, "--step", "use") == 2
 
 
@@ -177,7 +177,7 @@ def test_a_key_is_believed_before_it_is_used_and_after(name: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "text", "said"),
     [
-        (["site-keys", "secret-key"], None, "'secret-key' is no set of keys; did you mean secret-keys?"),
+        (["site-keys", "secret-key"], None, "'secret-key' is an unknown key set; did you mean secret-keys?"),
         (["mail", "secret-keys"], None, "holds 'site-keys', not the Secret 'mail'; name the file"),
         (["site-keys", "secret-keys"], "a: [", "is not one manifest in YAML; name the file"),
         (["site-keys", "secret-keys"], "{kind: Secret, metadata: {name: site-keys}}", "stringData has no"),
@@ -208,7 +208,7 @@ def test_encrypting_to_nobody_is_a_fault_with_its_line(
     (tmp_path / ".sops.yaml").write_bytes(PLACEHOLDER)
     assert run(tmp_path, "--sops") == 1
     assert (
-        ".sops.yaml:6: names nobody to encrypt to; run `age-keygen -o ../site.agekey`,"
+        ".sops.yaml:6: names no recipient; run `age-keygen -o ../site.agekey`,"
         " and write the public key that it prints, age1…"
     ) in capsys.readouterr().err
 

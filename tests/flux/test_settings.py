@@ -58,9 +58,9 @@ def test_a_stale_file_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert run(project, "--check") == 1
     assert capsys.readouterr().err.splitlines()[:2] == [
-        "flux/clusters/production/settings.yaml: is not what site.toml says;"
+        "flux/clusters/production/settings.yaml: does not match site.toml;"
         " run `python -m pipelines settings`, and commit",
-        "flux/clusters/staging/kustomization.yaml: is not what site.toml says;"
+        "flux/clusters/staging/kustomization.yaml: does not match site.toml;"
         " run `python -m pipelines settings`, and commit",
     ]
 
@@ -114,11 +114,11 @@ def test_what_is_missing_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureF
         " name the networks of the bucket, or 0.0.0.0/0",
         f'{table} edge = "httproute" without an edge_gateway; name the Gateway, as "namespace/name"',
         f'{table} edge = "httproute" without an edge_namespace;'
-        " name the namespace in which its pods run: they may reach the site, others not",
+        " name the namespace of its pods: only they may reach the site",
         f"{table} mail_host is empty; without mail nobody can set a password",
         f"{table} mail_networks is empty; name the network of the mail server, as 192.0.2.25/32",
         f'{table} pods is empty; name the network of pods, as in pods = ["10.244.0.0/16"]',
-        f"{table} trusted is empty; name the networks of what ends TLS, as 192.0.2.7/32",
+        f"{table} trusted is empty; name the networks of the TLS edge, as 192.0.2.7/32",
         f"{table} url is not https; a cluster serves over TLS: write https://…",
     ]
     assert list((tmp_path / "flux").iterdir()) == []
@@ -280,7 +280,7 @@ def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
     project = project_of(tmp_path, SITES["oci"])
     assert run(project) == 1
     assert capsys.readouterr().err.splitlines()[0] == (
-        "site.toml: [chart] repository is oci://, where Flux takes signed charts alone, and flux/signers has"
+        "site.toml: [chart] repository is oci://, where Flux accepts signed charts only, and flux/signers has"
         " no key; run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
         " SITE_SIGNING_KEY_FILE, and commit the public key"
     )
@@ -291,7 +291,7 @@ def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
 BAD_KEYS = [
     ("", "is not a public key (PEM)"),
     (SIGNER.replace("PUBLIC", "PRIVATE"), "is not a public key (PEM)"),
-    (ED25519, "is not a key of ECDSA over P-256"),
+    (ED25519, "is not an ECDSA key over P-256"),
 ]
 
 

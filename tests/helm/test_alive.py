@@ -73,7 +73,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
         upstream(8080, host=peer_host) as peer,
         names(tmp_path, services) as dns,
     ):
-        peer.answers(404)
+        peer.respond(404)
         peer.pages[OLD] = (200, b"body { color: red }")
         more = {"cluster.dns.host": f"127.0.0.1:{dns}", "edge.trusted": ["127.0.0.0/8"], "web.bucket.url": ""}
         files = web_files(parse(template("nodeport", more)))
@@ -84,7 +84,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
             version.write_text(files["version.json"])
             assert web.get("/members/inside/").status == 200
             assert [one.path for one in api.asked] == ["/_gate"]
-            api.answers(401)
+            api.respond(401)
             assert web.get("/members/inside/").status == 401
             assert (web.get(OLD).status, web.get(OLD).body) == (200, b"body { color: red }")
             assert json.loads(web.get("/version.json", headers={"If-Version": "0.0.0"}).body) == json.loads(
@@ -174,8 +174,8 @@ def test_an_open_gate_fails_the_release(project: Path, site: Site) -> None:
     """No readiness probe detects this fault: everything responds."""
     with upstream() as api, upstream() as front:
         what = told(project, site)
-        api.answers(200)
-        front.answers(200, json.dumps(what["version"]).encode(), Content_Type="text/html",
+        api.respond(200)
+        front.respond(200, json.dumps(what["version"]).encode(), Content_Type="text/html",
                       Cache_Control="immutable")  # fmt: skip
         what |= {"site": f"http://127.0.0.1:{front.port}", "api": f"http://127.0.0.1:{api.port}"}
         code, lines = ask(what)

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipelines.cli import main
+from pipelines.core.credentials import Login
 from pipelines.core.errors import PipelineError, SourceError, ToolError
-from pipelines.core.login import Login
 from pipelines.image import base, base_lock, oci_layout
 from pipelines.image.base_lock import Base
 from pipelines.image.base_registry import BaseRegistry, push_base
@@ -98,9 +98,9 @@ def test_a_base_is_pushed_to_the_registry_and_pulled(project: Path, tmp_path: Pa
         push_base(base.base_directory(project, "web"), pinned, writer)
         push_base(base.base_directory(project, "web"), pinned, writer)  # again: nothing to send
         shutil.rmtree(project / "out/base")
-        with pytest.raises(ToolError, match=r"wants a login; set READER"):
+        with pytest.raises(ToolError, match=r"requires a login; set READER"):
             base.find_base(project, "web", replace(writer, login=None, variables="READER"))
-        with pytest.raises(ToolError, match=r"does not know this login \(401\); mend READER"):
+        with pytest.raises(ToolError, match=r"does not know this login \(401\); fix READER"):
             base.find_base(project, "web", replace(writer, login=Login("ci", "wrong"), variables="READER"))
         found = base.find_base(project, "web", writer)
         assert found.digest == pinned.digest
@@ -138,7 +138,7 @@ def test_a_token_for_packing_has_pull_scope_only(tmp_path: Path) -> None:
     authority = tmp_path / "edge/certificate.pem"
     tls.load_cert_chain(authority, tmp_path / "edge/key.pem")
     with upstream(tls=tls) as issuer:
-        issuer.answers(401, WWW_Authenticate=f'Bearer realm="https://127.0.0.1:{issuer.port}/token"')
+        issuer.respond(401, WWW_Authenticate=f'Bearer realm="https://127.0.0.1:{issuer.port}/token"')
         store = BaseRegistry(f"127.0.0.1:{issuer.port}/me", Login("reader", "x"), "V", authority)
         with pytest.raises(ToolError, match="does not know this login"):
             base.find_base(tmp_path, "web", store)

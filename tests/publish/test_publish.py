@@ -21,7 +21,7 @@ from pipelines.tools import signing
 from tests.support.delivery.helm import Helm
 from tests.support.delivery.release import CANARY, chart, release
 from tests.support.delivery.storage import SECRET, SERVERS
-from tests.support.delivery.targets import TOKEN, Place, Services, services
+from tests.support.delivery.targets import TOKEN, Publisher, Services, services
 from tests.support.project import ROOT
 from tests.support.registry import LOGIN
 from tests.support.tools import need
@@ -31,17 +31,17 @@ VERSION = "1.0.4-rc"
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """The servers, with each kind of object storage in turn."""
     with services(tmp_path_factory.mktemp("services"), request.param) as one:
         yield one
 
 
-def ask(place: Place, path: str, *, login: bool = True) -> httpx.Response:
+def ask(publisher: Publisher, path: str, *, login: bool = True) -> httpx.Response:
     """Ask the registry itself."""
-    registry = place.services.registry
+    registry = publisher.services.registry
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
-    url = f"https://{registry.host}/v2/{place.name}/{path}"
+    url = f"https://{registry.host}/v2/{publisher.name}/{path}"
     with httpx.Client(verify=trust(registry.authority), trust_env=False) as client:
         return client.get(url, auth=LOGIN if login else None, headers=accept)
 
@@ -57,11 +57,11 @@ def trust(authority: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(authority))
 
 
-def digests(place: Place, name: str) -> list[str]:
+def digests(publisher: Publisher, name: str) -> list[str]:
     """Return the blobs of an image in the registry, configuration first, each of which is there."""
-    manifest = ask(place, f"{name}/manifests/{VERSION}").json()
+    manifest = ask(publisher, f"{name}/manifests/{VERSION}").json()
     found = [row["digest"] for row in (manifest["config"], *manifest["layers"])]
-    assert [ask(place, f"{name}/blobs/{one}").status_code for one in found] == [200] * len(found)
+    assert [ask(publisher, f"{name}/blobs/{one}").status_code for one in found] == [200] * len(found)
     return found
 
 
@@ -69,31 +69,31 @@ def targets(run: PublishResult) -> dict[str, TargetResult]:
     return {one.name: one for one in run.targets}
 
 
-def read(place: Place) -> PublishResult:
-    data = json.loads((place.project / "out/publish.json").read_text())
+def read(publisher: Publisher) -> PublishResult:
+    data = json.loads((publisher.project / "out/publish.json").read_text())
     data["targets"] = tuple(TargetResult(**{**one, "sent": tuple(one["sent"])}) for one in data["targets"])
     return PublishResult(**{**data, "warnings": tuple(data["warnings"])})
 
 
-def test_everything_arrives(place: Place) -> None:
-    run = place.run("publish")
+def test_everything_arrives(publisher: Publisher) -> None:
+    run = publisher.run("publish")
     assert (run.code, run.err) == (0, "")
-    images = results.read_chart(place.project / "out/chart.json")
+    images = results.read_chart(publisher.project / "out/chart.json")
     for name, digest in (("web", images.web), ("api", images.api)):
-        assert ask(place, f"{name}/manifests/{VERSION}").headers["Docker-Content-Digest"] == digest
-    assert len(digests(place, "web")) == 5
-    assert sorted(place.objects("assets")) == KEYS
-    assert list(place.charts()) == [f"site-{VERSION}.tgz"]
-    assert f"releases/{VERSION}.json" in place.objects("archive")
-    assert len(place.services.flux.asked) == 1
+        assert ask(publisher, f"{name}/manifests/{VERSION}").headers["Docker-Content-Digest"] == digest
+    assert len(digests(publisher, "web")) == 5
+    assert sorted(publisher.objects("assets")) == KEYS
+    assert list(publisher.charts()) == [f"site-{VERSION}.tgz"]
+    assert f"releases/{VERSION}.json" in publisher.objects("archive")
+    assert len(publisher.services.flux.asked) == 1
     assert re.search(r"^assets +3 sent +0 there +\d+ B +\d+\.\d\d s", run.out, re.M)
 
 
-def test_things_are_sent_in_the_order_in_which_they_are_needed(place: Place) -> None:
+def test_things_are_sent_in_the_order_in_which_they_are_needed(publisher: Publisher) -> None:
     """Whoever finds the chart finds what it refers to; whoever is told finds the chart."""
-    place.run("publish")
-    front = place.services.front
-    assert [target.name for target in read(place).targets] == [
+    publisher.run("publish")
+    front = publisher.services.front
+    assert [target.name for target in read(publisher).targets] == [
         *("image web", "image api", "assets", "archive", "chart", "index", "receiver"),
     ]
     times = {name: [call.at for call in one.calls if call.method == "PUT"] for name, one in front.items()}
@@ -101,30 +101,30 @@ def test_things_are_sent_in_the_order_in_which_they_are_needed(place: Place) -> 
     assert max(times["storage"]) < min(times["nexus"])
     assert max(times["nexus"]) < front["flux"].calls[0].at
     manifests = [call.path for call in front["registry"].calls if call.method == "PUT"]
-    assert manifests[-1] == f"/v2/{place.name}/api/manifests/{VERSION}"  # the tag, after its blobs
+    assert manifests[-1] == f"/v2/{publisher.name}/api/manifests/{VERSION}"  # the tag, after its blobs
     stored = [call.path for call in front["storage"].calls if call.method == "PUT"]
-    assert stored[-1] == f"/{place.name}-archive/releases/{VERSION}.json"  # the record, after its parts
+    assert stored[-1] == f"/{publisher.name}-archive/releases/{VERSION}.json"  # the record, after its parts
 
 
-def test_no_change_moves_no_blob(place: Place) -> None:
-    first = place.run("publish")
+def test_no_change_moves_no_blob(publisher: Publisher) -> None:
+    first = publisher.run("publish")
     assert first.code == 0, first.err
-    for one in place.services.front.values():
+    for one in publisher.services.front.values():
         one.calls.clear()
-    second = place.run("publish", "--json")
+    second = publisher.run("publish", "--json")
     assert second.code == 0, second.err
-    assert place.uploaded() == 0
+    assert publisher.uploaded_bytes() == 0
     assert sum(one["bytes"] for one in second.result["targets"]) == 0
-    assert {call.method for call in place.calls() if "/hook/" not in call.path} == {"GET", "HEAD"}
+    assert {call.method for call in publisher.calls() if "/hook/" not in call.path} == {"GET", "HEAD"}
 
 
-def test_a_changed_page_moves_the_pages_and_what_names_them(place: Place) -> None:
-    assert place.run("publish").code == 0
-    release(place.project, version="1.0.5-rc", files={"public/index.html": "<p>Changed.</p>"})
-    before = results.read_image(place.project / "out/image-web.json")
-    run = place.run("publish")
+def test_a_changed_page_moves_the_pages_and_what_names_them(publisher: Publisher) -> None:
+    assert publisher.run("publish").code == 0
+    release(publisher.project, version="1.0.5-rc", files={"public/index.html": "<p>Changed.</p>"})
+    before = results.read_image(publisher.project / "out/image-web.json")
+    run = publisher.run("publish")
     assert run.code == 0, run.err
-    sent = {name: one.sent for name, one in targets(read(place)).items()}
+    sent = {name: one.sent for name, one in targets(read(publisher)).items()}
     pages = next(one.digest for one in before.layers if one.name == "pages")
     assert len(sent["image web"]) == 3  # the pages, the configuration that lists them, the tag
     assert pages in sent["image web"]
@@ -134,16 +134,16 @@ def test_a_changed_page_moves_the_pages_and_what_names_them(place: Place) -> Non
     assert len(sent["archive"]) == 8
 
 
-def test_what_was_counted_is_what_went_over_the_wire(place: Place) -> None:
-    run = place.run("publish", "--json")
-    assert sum(one["bytes"] for one in run.result["targets"]) == place.uploaded()
+def test_what_was_counted_is_what_went_over_the_wire(publisher: Publisher) -> None:
+    run = publisher.run("publish", "--json")
+    assert sum(one["bytes"] for one in run.result["targets"]) == publisher.uploaded_bytes()
 
 
-def test_assets_are_sent_as_nginx_asks_for_them(place: Place) -> None:
+def test_assets_are_sent_as_nginx_asks_for_them(publisher: Publisher) -> None:
     """Plain files alone (a pod asks with Accept-Encoding: identity), for ever, with the type of the image."""
-    place.run("publish")
-    client = place.services.storage.client()
-    heads = {key: client.head_object(Bucket=f"{place.name}-assets", Key=key) for key in KEYS}
+    publisher.run("publish")
+    client = publisher.services.storage.client()
+    heads = {key: client.head_object(Bucket=f"{publisher.name}-assets", Key=key) for key in KEYS}
     assert {head["CacheControl"] for head in heads.values()} == {"public, max-age=31536000, immutable"}
     assert [heads[key]["ContentType"] for key in KEYS] == [
         *("image/svg+xml; charset=utf-8", "text/javascript; charset=utf-8", "text/css; charset=utf-8"),
@@ -155,39 +155,39 @@ def test_types_are_those_of_the_web_image() -> None:
     """A file must be the same whether a pod or the bucket answers."""
     text = (ROOT / "images/web/nginx/http/types.conf").read_text()
     rows = re.findall(r'^\s+"([^"]+)"\s+([a-z0-9 ]+);', text, re.M)
-    assert {ending: kind for kind, endings in rows for ending in endings.split()} == content_types.KINDS
+    assert {ending: kind for kind, endings in rows for ending in endings.split()} == content_types.MEDIA_TYPES
 
 
-def test_nothing_of_members_is_where_strangers_read(place: Place) -> None:
+def test_nothing_of_members_is_where_strangers_read(publisher: Publisher) -> None:
     """Their pages are in the image and in the archive, which both want a login."""
-    place.run("publish")
-    public = {**place.objects("assets"), **place.charts()}
+    publisher.run("publish")
+    public = {**publisher.objects("assets"), **publisher.charts()}
     assert [name for name, data in public.items() if CANARY.encode() in data or "plan." in name] == []
     paths = [
         f"web/manifests/{VERSION}",
-        *(f"web/blobs/{one}" for one in digests(place, "web")),
+        *(f"web/blobs/{one}" for one in digests(publisher, "web")),
         "web/tags/list",
     ]
-    assert [ask(place, path, login=False).status_code for path in paths] == [401] * len(paths)
-    storage = place.services.storage
+    assert [ask(publisher, path, login=False).status_code for path in paths] == [401] * len(paths)
+    storage = publisher.services.storage
     if storage.name == "versitygw":  # moto asks nobody who he is
-        for key in place.objects("archive"):
-            answer = httpx.get(f"http://{storage.host}/{place.name}-archive/{key}", trust_env=False)
+        for key in publisher.objects("archive"):
+            answer = httpx.get(f"http://{storage.host}/{publisher.name}-archive/{key}", trust_env=False)
             assert answer.status_code == 403
-    told = [body.body for body in place.services.flux.asked]
-    shown = (place.project / "out/publish.json").read_bytes()
+    told = [body.body for body in publisher.services.flux.asked]
+    shown = (publisher.project / "out/publish.json").read_bytes()
     assert CANARY.encode() not in b"".join([*told, shown])
 
 
-def test_no_secret_is_told(place: Place) -> None:
+def test_no_secret_is_told(publisher: Publisher) -> None:
     """Not in what is printed, kept, or sent to somebody else."""
-    place.services.front["nexus"].rules.clear()
-    run = place.run("publish", "--json")
-    kept = [path.read_bytes() for path in (place.project / "out").rglob("*") if path.is_file()]
-    stored = [*place.objects("archive").values(), *place.objects("assets").values()]
-    flux = [one.body + json.dumps(one.headers).encode() for one in place.services.flux.asked]
+    publisher.services.front["nexus"].rules.clear()
+    run = publisher.run("publish", "--json")
+    kept = [path.read_bytes() for path in (publisher.project / "out").rglob("*") if path.is_file()]
+    stored = [*publisher.objects("archive").values(), *publisher.objects("assets").values()]
+    flux = [one.body + json.dumps(one.headers).encode() for one in publisher.services.flux.asked]
     everything = b"\n".join([run.out.encode(), run.err.encode(), *kept, *stored, *flux])
-    writer = place.services.nexus.writer[1]
+    writer = publisher.services.nexus.writer[1]
     for secret in (LOGIN[1], SECRET, TOKEN, writer, "/hook/abc"):
         plain = secret.encode()
         if secret != "/hook/abc":
@@ -195,89 +195,89 @@ def test_no_secret_is_told(place: Place) -> None:
         assert plain not in b"\n".join([run.out.encode(), run.err.encode(), *kept, *stored])
 
 
-def test_skopeo_finds_the_same_digest(place: Place, tmp_path: Path) -> None:
+def test_skopeo_finds_the_same_digest(publisher: Publisher, tmp_path: Path) -> None:
     """Another client's eye: what is there is a whole image, of the digest that the chart carries."""
-    place.run("publish")
-    registry = place.services.registry
+    publisher.run("publish")
+    registry = publisher.services.registry
     auth = {"auths": {registry.host: {"auth": base64.b64encode(":".join(LOGIN).encode()).decode()}}}
     (tmp_path / "auth.json").write_text(json.dumps(auth))
     (tmp_path / "certs").mkdir()
     (tmp_path / "certs/ca.crt").write_bytes(registry.authority.read_bytes())
     words = ["--insecure-policy", "copy", "--preserve-digests", "--src-cert-dir", tmp_path / "certs"]
-    source = f"docker://{registry.host}/{place.name}/web:{VERSION}"
+    source = f"docker://{registry.host}/{publisher.name}/web:{VERSION}"
     target = f"oci:{tmp_path / 'copy'}"
     subprocess.run(
         [need("skopeo"), *map(str, words), "--authfile", tmp_path / "auth.json", source, target],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     index = json.loads((tmp_path / "copy/index.json").read_text())
-    assert index["manifests"][0]["digest"] == results.read_chart(place.project / "out/chart.json").web
+    assert index["manifests"][0]["digest"] == results.read_chart(publisher.project / "out/chart.json").web
 
 
-def test_a_file_of_credentials_does_as_well(place: Place, tmp_path: Path) -> None:
+def test_a_file_of_credentials_does_as_well(publisher: Publisher, tmp_path: Path) -> None:
     """What `skopeo login` wrote; a more specific entry wins."""
-    host = place.services.front["registry"].host
-    entries = {host: "nobody:nothing", f"{host}/{place.name}": ":".join(LOGIN)}
+    host = publisher.services.front["registry"].host
+    entries = {host: "nobody:nothing", f"{host}/{publisher.name}": ":".join(LOGIN)}
     auth = {name: {"auth": base64.b64encode(value.encode()).decode()} for name, value in entries.items()}
     (tmp_path / "auth.json").write_text(json.dumps({"auths": auth}))
     lacking = {"SITE_REGISTRY_USER": None, "SITE_REGISTRY_PASSWORD": None}
-    run = place.run("publish", env={**lacking, "REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")})
+    run = publisher.run("publish", env={**lacking, "REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")})
     assert run.code == 0, run.err
 
 
-def test_the_real_helm_pulls_a_chart_from_a_registry(place: Place, tmp_path: Path) -> None:
+def test_the_real_helm_pulls_a_chart_from_a_registry(publisher: Publisher, tmp_path: Path) -> None:
     """The chart repository may be the registry: helm fetches the bytes that were packed."""
-    host = place.services.front["registry"].host
-    place.write(repository=f"oci://{host}/{place.name}/charts")
+    host = publisher.services.front["registry"].host
+    publisher.write(repository=f"oci://{host}/{publisher.name}/charts")
     env = oci()
-    assert place.run("publish", env=env).code == 0
-    for one in place.services.front.values():
+    assert publisher.run("publish", env=env).code == 0
+    for one in publisher.services.front.values():
         one.calls.clear()
-    assert place.run("publish", env=env).code == 0
-    assert place.uploaded() == 0
-    assert place.charts() == {}
+    assert publisher.run("publish", env=env).code == 0
+    assert publisher.uploaded_bytes() == 0
+    assert publisher.charts() == {}
     helm = Helm(tmp_path / "helm")
-    registry = place.services.registry
+    registry = publisher.services.registry
     words = ("--ca-file", registry.authority, "--username", LOGIN[0], "--password-stdin")
     status, said = helm.run("registry", "login", registry.host, *words, stdin=LOGIN[1])
     assert status == 0, said
-    source = f"oci://{registry.host}/{place.name}/charts/site"
+    source = f"oci://{registry.host}/{publisher.name}/charts/site"
     status, said = helm.run("pull", source, "--version", VERSION, "--ca-file", registry.authority,
                             "--destination", tmp_path)  # fmt: skip
     assert status == 0, said
-    packed = (place.project / f"out/charts/site-{VERSION}.tgz").read_bytes()
+    packed = (publisher.project / f"out/charts/site-{VERSION}.tgz").read_bytes()
     assert (tmp_path / f"site-{VERSION}.tgz").read_bytes() == packed
 
 
-def test_a_chart_that_helm_pushed_is_the_same_chart(place: Place, tmp_path: Path) -> None:
+def test_a_chart_that_helm_pushed_is_the_same_chart(publisher: Publisher, tmp_path: Path) -> None:
     """helm writes a time into the manifest; the chart in it is what counts."""
-    registry = place.services.registry
+    registry = publisher.services.registry
     helm = Helm(tmp_path / "helm")
     words = ("--ca-file", registry.authority)
     helm.run(
         "registry", "login", registry.host, *words, "--username", LOGIN[0], "--password-stdin", stdin=LOGIN[1]
     )
-    package = place.project / f"out/charts/site-{VERSION}.tgz"
-    status, said = helm.run("push", package, f"oci://{registry.host}/{place.name}/charts", *words)
+    package = publisher.project / f"out/charts/site-{VERSION}.tgz"
+    status, said = helm.run("push", package, f"oci://{registry.host}/{publisher.name}/charts", *words)
     assert status == 0, said
-    place.write(repository=f"oci://{place.services.front['registry'].host}/{place.name}/charts")
+    publisher.write(repository=f"oci://{publisher.services.front['registry'].host}/{publisher.name}/charts")
     env = oci()
-    run = place.run("publish", env=env)
+    run = publisher.run("publish", env=env)
     assert run.code == 0, run.err
-    assert targets(read(place))["chart"].sent == ()
-    release(place.project, files={"public/index.html": "<p>Other.</p>"})
-    other = place.run("publish", env=env)
+    assert targets(read(publisher))["chart"].sent == ()
+    release(publisher.project, files={"public/index.html": "<p>Other.</p>"})
+    other = publisher.run("publish", env=env)
     assert other.code == 1
     assert "a version is never changed" in other.err
 
 
-def test_helm_pulls_what_went_to_nexus(place: Place, tmp_path: Path) -> None:
-    place.run("publish")
+def test_helm_pulls_what_went_to_nexus(publisher: Publisher, tmp_path: Path) -> None:
+    publisher.run("publish")
     helm = Helm(tmp_path / "helm")
-    assert helm.add(place.services.nexus, place.name)[0] == 0
-    status, said = helm.pull(f"{place.name}/site", ">=1.0.0-0", tmp_path / "pulled")
+    assert helm.add(publisher.services.nexus, publisher.name)[0] == 0
+    status, said = helm.pull(f"{publisher.name}/site", ">=1.0.0-0", tmp_path / "pulled")
     assert status == 0, said
-    packed = (place.project / f"out/charts/site-{VERSION}.tgz").read_bytes()
+    packed = (publisher.project / f"out/charts/site-{VERSION}.tgz").read_bytes()
     assert (tmp_path / f"pulled/site-{VERSION}.tgz").read_bytes() == packed
 
 
@@ -288,10 +288,10 @@ def test_helm_pulls_what_went_to_nexus(place: Place, tmp_path: Path) -> None:
         ({"drafts": True}, "contains drafts"),
     ],
 )
-def test_what_is_not_fit_is_not_published(place: Place, words: dict[str, bool], fault: str) -> None:
-    release(place.project, **words)  # type: ignore[arg-type]
-    run = place.run("publish")
-    assert (run.code, place.calls()) == (1, [])
+def test_what_is_not_fit_is_not_published(publisher: Publisher, words: dict[str, bool], fault: str) -> None:
+    release(publisher.project, **words)  # type: ignore[arg-type]
+    run = publisher.run("publish")
+    assert (run.code, publisher.calls()) == (1, [])
     assert fault in run.err
 
 
@@ -300,94 +300,101 @@ def test_what_is_not_fit_is_not_published(place: Place, words: dict[str, bool], 
     [
         ("out/site/public/index.html", "out/site: is not the site of the web image"),
         (f"out/charts/site-{VERSION}.tgz", "does not have the digest in out/chart.json"),
-        ("out/images/web.cdx.json", "is not the bill of materials of the image"),
+        ("out/images/web.cdx.json", "is not the SBOM of the image"),
     ],
 )
-def test_what_does_not_belong_together_is_not_published(place: Place, name: str, fault: str) -> None:
-    (place.project / name).write_text("something else")
-    run = place.run("publish")
+def test_what_does_not_belong_together_is_not_published(publisher: Publisher, name: str, fault: str) -> None:
+    (publisher.project / name).write_text("something else")
+    run = publisher.run("publish")
     assert run.code == 1
     assert fault in run.err
-    assert place.charts() == {}
+    assert publisher.charts() == {}
 
 
-def test_an_image_of_another_build_is_refused(place: Place) -> None:
+def test_an_image_of_another_build_is_refused(publisher: Publisher) -> None:
     """The chart must carry what is pushed."""
-    out = place.project / "out"
+    out = publisher.project / "out"
     fresh = results.read_chart(out / "chart.json")
     chart(out, VERSION, fresh.commit, f"sha256:{'0' * 64}", fresh.api, fresh.site)
-    run = place.run("publish")
-    assert (run.code, place.calls()) == (1, [])
+    run = publisher.run("publish")
+    assert (run.code, publisher.calls()) == (1, [])
     assert "out/images/web: is not the image of the chart" in run.err
 
 
-def test_another_release_under_the_same_version_is_refused_before_anything_is_sent(place: Place) -> None:
-    assert place.run("publish").code == 0
-    before = {**place.charts()}, place.objects("assets"), place.objects("archive")
-    release(place.project, files={"public/assets/new.12121212.css": "b { color: red }"})
-    for one in place.services.front.values():
+def test_another_release_under_the_same_version_is_refused_before_anything_is_sent(
+    publisher: Publisher,
+) -> None:
+    assert publisher.run("publish").code == 0
+    before = {**publisher.charts()}, publisher.objects("assets"), publisher.objects("archive")
+    release(publisher.project, files={"public/assets/new.12121212.css": "b { color: red }"})
+    for one in publisher.services.front.values():
         one.calls.clear()
-    run = place.run("publish")
-    assert (run.code, place.uploaded()) == (1, 0)
+    run = publisher.run("publish")
+    assert (run.code, publisher.uploaded_bytes()) == (1, 0)
     assert f"has chart site {VERSION} as sha256:" in run.err
     assert "commit, which makes a new one" in run.err
-    assert ({**place.charts()}, place.objects("assets"), place.objects("archive")) == before
+    assert ({**publisher.charts()}, publisher.objects("assets"), publisher.objects("archive")) == before
 
 
-def test_another_image_under_the_tag_is_refused(place: Place) -> None:
+def test_another_image_under_the_tag_is_refused(publisher: Publisher) -> None:
     """The tag may be there before the chart is: somebody else's run was killed."""
-    assert place.run("publish").code == 0
-    place.charts().clear()
-    for key in place.objects("archive"):
-        place.services.storage.client().delete_object(Bucket=f"{place.name}-archive", Key=key)
-    there = ask(place, f"web/manifests/{VERSION}").content
-    release(place.project, files={"public/index.html": "<p>Other.</p>"})
-    run = place.run("publish")
+    assert publisher.run("publish").code == 0
+    publisher.charts().clear()
+    for key in publisher.objects("archive"):
+        publisher.services.storage.client().delete_object(Bucket=f"{publisher.name}-archive", Key=key)
+    there = ask(publisher, f"web/manifests/{VERSION}").content
+    release(publisher.project, files={"public/index.html": "<p>Other.</p>"})
+    run = publisher.run("publish")
     assert run.code == 1
-    assert f"{place.name}/web:{VERSION}: is sha256:" in run.err
-    assert (place.charts(), ask(place, f"web/manifests/{VERSION}").content) == ({}, there)
+    assert f"{publisher.name}/web:{VERSION}: is sha256:" in run.err
+    assert (publisher.charts(), ask(publisher, f"web/manifests/{VERSION}").content) == ({}, there)
 
 
-def test_another_asset_under_a_hashed_name_is_refused(place: Place) -> None:
-    place.services.storage.client().put_object(Bucket=f"{place.name}-assets", Key=KEYS[2], Body=b"other")
-    run = place.run("publish")
+def test_another_asset_under_a_hashed_name_is_refused(publisher: Publisher) -> None:
+    client = publisher.services.storage.client()
+    client.put_object(Bucket=f"{publisher.name}-assets", Key=KEYS[2], Body=b"other")
+    run = publisher.run("publish")
     assert run.code == 1
     assert f"has another file as {KEYS[2]}" in run.err
-    assert (place.charts(), place.objects("assets")[KEYS[2]]) == ({}, b"other")
+    assert (publisher.charts(), publisher.objects("assets")[KEYS[2]]) == ({}, b"other")
 
 
-def test_previews_go_to_a_repository_of_their_own_and_into_no_bucket(place: Place) -> None:
+def test_previews_go_to_a_repository_of_their_own_and_into_no_bucket(publisher: Publisher) -> None:
     """A merge request is not public, and nothing goes back to it."""
-    host = place.services.front["nexus"].host
-    place.write(
-        repository=f"http://{host}/repository/charts", previews=f"http://{host}/repository/{place.name}"
+    host = publisher.services.front["nexus"].host
+    publisher.write(
+        repository=f"http://{host}/repository/charts", previews=f"http://{host}/repository/{publisher.name}"
     )
-    release(place.project, version="0.0.0-mr.9.31", kind="preview")
-    run = place.run("publish")
+    release(publisher.project, version="0.0.0-mr.9.31", kind="preview")
+    run = publisher.run("publish")
     assert run.code == 0, run.err
-    assert list(place.charts()) == ["site-0.0.0-mr.9.31.tgz"]
-    assert (place.objects("assets"), place.objects("archive"), place.services.flux.asked) == ({}, {}, [])
+    assert list(publisher.charts()) == ["site-0.0.0-mr.9.31.tgz"]
+    assert (publisher.objects("assets"), publisher.objects("archive"), publisher.services.flux.asked) == (
+        {},
+        {},
+        [],
+    )
 
 
-def test_buckets_are_a_matter_of_choice(place: Place) -> None:
-    place.write(assets="", archive="")
-    run = place.run("publish", env={"SITE_ASSETS_KEY": None, "SITE_ASSETS_SECRET": None})
+def test_buckets_are_a_matter_of_choice(publisher: Publisher) -> None:
+    publisher.write(assets="", archive="")
+    run = publisher.run("publish", env={"SITE_ASSETS_KEY": None, "SITE_ASSETS_SECRET": None})
     assert run.code == 0, run.err
-    assert (place.services.front["storage"].calls, len(place.charts())) == ([], 1)
+    assert (publisher.services.front["storage"].calls, len(publisher.charts())) == ([], 1)
 
 
-def test_one_bucket_for_both_is_refused(place: Place) -> None:
+def test_one_bucket_for_both_is_refused(publisher: Publisher) -> None:
     """The archive holds members' pages, and the other one is public."""
-    place.write(assets=f"{place.name}-archive")
-    run = place.run("publish")
-    assert (run.code, place.calls()) == (1, [])
+    publisher.write(assets=f"{publisher.name}-archive")
+    run = publisher.run("publish")
+    assert (run.code, publisher.calls()) == (1, [])
     assert "are one bucket" in run.err
 
 
-def test_a_promoted_release_takes_the_images_of_its_candidate(place: Place) -> None:
+def test_a_promoted_release_takes_the_images_of_its_candidate(publisher: Publisher) -> None:
     """Another job publishes it, which has the chart and no image."""
-    assert place.run("publish").code == 0
-    out = place.project / "out"
+    assert publisher.run("publish").code == 0
+    out = publisher.project / "out"
     found = results.read_chart(out / "chart.json")
     for name in ("images", "site", "site.json", "image-web.json", "image-api.json"):
         path = out / name
@@ -395,30 +402,30 @@ def test_a_promoted_release_takes_the_images_of_its_candidate(place: Place) -> N
     version = results.VersionResult("1.0.4", "stable", found.commit, 1_775_000_000, False, "")
     results.write(out / "version.json", version)
     chart(out, "1.0.4", found.commit, found.web, found.api, found.site)
-    run = place.run("publish")
+    run = publisher.run("publish")
     assert run.code == 0, run.err
-    assert ask(place, "web/manifests/1.0.4").headers["Docker-Content-Digest"] == found.web
-    sent = {name: one.sent for name, one in targets(read(place)).items()}
+    assert ask(publisher, "web/manifests/1.0.4").headers["Docker-Content-Digest"] == found.web
+    sent = {name: one.sent for name, one in targets(read(publisher)).items()}
     assert (sent["image web"], sent["assets"]) == (("1.0.4",), ())
-    records = {key for key in place.objects("archive") if key.startswith("releases/")}
+    records = {key for key in publisher.objects("archive") if key.startswith("releases/")}
     assert records == {"releases/1.0.4-rc.json", "releases/1.0.4.json"}
-    assert place.run("archive", "restore", "1.0.4").code == 0
+    assert publisher.run("archive", "restore", "1.0.4").code == 0
 
 
-def test_assets_of_a_release_that_comes_back_are_put_again(place: Place) -> None:
+def test_assets_of_a_release_that_comes_back_are_put_again(publisher: Publisher) -> None:
     """They were removed with the releases of that time; the archive has them in the image's layers."""
-    assert place.run("publish").code == 0
-    client = place.services.storage.client()
-    before = place.objects("assets")
-    client.delete_object(Bucket=f"{place.name}-assets", Key=KEYS[0])
-    out = place.project / "out"
+    assert publisher.run("publish").code == 0
+    client = publisher.services.storage.client()
+    before = publisher.objects("assets")
+    client.delete_object(Bucket=f"{publisher.name}-assets", Key=KEYS[0])
+    out = publisher.project / "out"
     found = results.read_chart(out / "chart.json")
     subprocess.run(["rm", "-r", out / "images", out / "site", out / "image-web.json"], check=True)
     (out / "image-api.json").unlink()
     version = results.VersionResult("1.0.9-rc", "candidate", "2" * 40, 1_775_000_900, False, VERSION)
     results.write(out / "version.json", version)
     chart(out, "1.0.9-rc", "2" * 40, found.web, found.api, found.site)
-    run = place.run("publish")
+    run = publisher.run("publish")
     assert run.code == 0, run.err
-    assert place.objects("assets") == before
-    assert targets(read(place))["assets"].sent == (KEYS[0],)
+    assert publisher.objects("assets") == before
+    assert targets(read(publisher))["assets"].sent == (KEYS[0],)

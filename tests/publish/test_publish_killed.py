@@ -16,13 +16,13 @@ from pipelines.core import results
 from tests.fakes.proxy import Call, Rule
 from tests.publish.test_publish import ask
 from tests.support.delivery.release import release
-from tests.support.delivery.targets import Place, Run, Services
+from tests.support.delivery.targets import Publisher, Run, Services
 
 VERSION = "1.0.4-rc"
 PARTS = 6  # the loop over the calls, in pieces that run side by side
 
 
-def killed_after(place: Place, number: int) -> Run:
+def killed_after(publisher: Publisher, number: int) -> Run:
     """Start a publisher, and kill it once the servers have done *number* calls; the answer is lost."""
     ready, done = Event(), list[Call]()
     process: list[int] = []
@@ -36,10 +36,10 @@ def killed_after(place: Place, number: int) -> Run:
             os.kill(process[0], signal.SIGKILL)
             return True
 
-    front = place.services.front
+    front = publisher.services.front
     for one in front.values():
         one.after = after
-    run = place.start("publish")
+    run = publisher.start("publish")
     assert run.process.pid
     process.append(run.process.pid)
     ready.set()
@@ -49,60 +49,60 @@ def killed_after(place: Place, number: int) -> Run:
     return run
 
 
-def consistent(place: Place) -> None:
+def consistent(publisher: Publisher) -> None:
     """Whatever names something names what is there."""
-    archive, version = place.objects("archive"), VERSION
+    archive, version = publisher.objects("archive"), VERSION
     record = archive.get(f"releases/{version}.json")
     wrong = [
         key for key, data in archive.items()
         if key.startswith("blobs/") and hashlib.sha256(data).hexdigest() != key.rpartition("/")[2]
     ]  # fmt: skip
     assert wrong == []
-    web = results.read_chart(place.project / "out/chart.json").web
-    tagged = ask(place, f"web/manifests/{version}")
+    web = results.read_chart(publisher.project / "out/chart.json").web
+    tagged = ask(publisher, f"web/manifests/{version}")
     if tagged.status_code == 200:
         assert tagged.headers["Docker-Content-Digest"] == web
         manifest = tagged.json()
         blobs = [manifest["config"]["digest"], *(one["digest"] for one in manifest["layers"])]
-        assert [ask(place, f"web/blobs/{one}").status_code for one in blobs] == [200] * len(blobs)
+        assert [ask(publisher, f"web/blobs/{one}").status_code for one in blobs] == [200] * len(blobs)
     if record:
         said = json.loads(record)
         assert tagged.status_code == 200
         assert [one["path"] for one in said["parts"] if f"blobs/sha256/{one['sha256']}" not in archive] == []
-        assert [key for key in said["assets"] if key not in place.objects("assets")] == []
-    if place.charts():
+        assert [key for key in said["assets"] if key not in publisher.objects("assets")] == []
+    if publisher.charts():
         assert record, "the chart is out, and the release is not archived"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_a_kill_after_any_call_leaves_nothing_wrong(running: Services, tmp_path: Path, part: int) -> None:
+def test_a_kill_after_any_call_leaves_nothing_wrong(servers: Services, tmp_path: Path, part: int) -> None:
     """kill -9 when the server has done what it was asked and nobody knows; then a plain second run."""
     project = tmp_path / "project"
     project.mkdir()
     release(project, login=False)
-    whole = running.place(project)
+    whole = servers.publisher(project)
     assert whole.run("publish").code == 0
     total, want = len(whole.calls()), whole.charts()
     assert total > 40
     for number in range(1 + part, total + 1, PARTS):
-        place = running.place(project)
-        assert killed_after(place, number).code == -signal.SIGKILL, number
-        consistent(place)
-        second = place.run("publish")
+        publisher = servers.publisher(project)
+        assert killed_after(publisher, number).code == -signal.SIGKILL, number
+        consistent(publisher)
+        second = publisher.run("publish")
         assert second.code == 0, (number, second.err)
-        consistent(place)
-        assert place.charts() == want
-        assert place.objects("assets") == whole.objects("assets")
-        assert place.objects("archive") == whole.objects("archive")
+        consistent(publisher)
+        assert publisher.charts() == want
+        assert publisher.objects("assets") == whole.objects("assets")
+        assert publisher.objects("archive") == whole.objects("archive")
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("name", "method"), [("registry", "PATCH"), ("storage", "PUT"), ("nexus", "PUT")])
-def test_a_kill_within_a_body_leaves_nothing_wrong(place: Place, name: str, method: str) -> None:
+def test_a_kill_within_a_body_leaves_nothing_wrong(publisher: Publisher, name: str, method: str) -> None:
     """Half a layer, half an object, half a chart: none of them is there."""
-    release(place.project, login=False, heavy=400_000)
-    front = place.services.front[name]
+    release(publisher.project, login=False, heavy=400_000)
+    front = publisher.services.front[name]
     front.rules.append(Rule(method, cut=100))
     ready, process = Event(), list[int]()
 
@@ -113,53 +113,55 @@ def test_a_kill_within_a_body_leaves_nothing_wrong(place: Place, name: str, meth
         return False
 
     front.after = after
-    run = place.start("publish")
+    run = publisher.start("publish")
     assert run.process.pid
     process.append(run.process.pid)
     ready.set()
     assert run.end().code == -signal.SIGKILL
     front.after = None
-    consistent(place)
-    assert place.charts() == {}
-    second = place.run("publish")
+    consistent(publisher)
+    assert publisher.charts() == {}
+    second = publisher.run("publish")
     assert second.code == 0, second.err
-    consistent(place)
-    assert len(place.charts()) == 1
+    consistent(publisher)
+    assert len(publisher.charts()) == 1
 
 
-def twin(place: Place, tmp_path: Path) -> Place:
+def twin(publisher: Publisher, tmp_path: Path) -> Publisher:
     """Return the same place, to be published to from another folder."""
     project = tmp_path / "other"
-    shutil.copytree(place.project, project)
-    return Place(place.services, project, place.name)
+    shutil.copytree(publisher.project, project)
+    return Publisher(publisher.services, project, publisher.name)
 
 
-def test_two_at_once_with_the_same_release_both_succeed(place: Place, tmp_path: Path) -> None:
-    other = twin(place, tmp_path)
-    runs = [place.start("publish"), other.start("publish")]
+def test_two_at_once_with_the_same_release_both_succeed(publisher: Publisher, tmp_path: Path) -> None:
+    other = twin(publisher, tmp_path)
+    runs = [publisher.start("publish"), other.start("publish")]
     assert [run.end().code for run in runs] == [0, 0], [run.err for run in runs]
-    consistent(place)
-    assert len(place.charts()) == 1
+    consistent(publisher)
+    assert len(publisher.charts()) == 1
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("archive", [True, False])
-def test_of_two_at_once_with_other_bytes_one_is_refused(place: Place, tmp_path: Path, archive: bool) -> None:
+def test_of_two_at_once_with_other_bytes_one_is_refused(
+    publisher: Publisher, tmp_path: Path, archive: bool
+) -> None:
     """What is in the repository decides: images, record and chart are of one of them in the end."""
-    other = twin(place, tmp_path)
+    other = twin(publisher, tmp_path)
     release(other.project, files={"public/index.html": "<p>Other.</p>"})
     if not archive:
-        place.write(archive="")
+        publisher.write(archive="")
         other.write(archive="")
-    runs = [place.start("publish"), other.start("publish")]
+    runs = [publisher.start("publish"), other.start("publish")]
     codes = [run.end().code for run in runs]
     assert sorted(codes) == [0, 1], [run.err for run in runs]
-    winner, loser = (place, runs[1]) if codes[0] == 0 else (other, runs[0])
+    winner, loser = (publisher, runs[1]) if codes[0] == 0 else (other, runs[0])
     assert "a version is never" in loser.err
     chart = results.read_chart(winner.project / "out/chart.json")
-    (data,) = place.charts().values()
+    (data,) = publisher.charts().values()
     assert f"sha256:{hashlib.sha256(data).hexdigest()}" == chart.digest
     assert winner.run("publish").code == 0
-    assert ask(place, f"web/manifests/{VERSION}").headers["Docker-Content-Digest"] == chart.web
+    assert ask(publisher, f"web/manifests/{VERSION}").headers["Docker-Content-Digest"] == chart.web
     if archive:
         consistent(winner)

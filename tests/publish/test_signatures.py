@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from pipelines import cli
 from pipelines.core import results
-from pipelines.core.credentials import Credentials
+from pipelines.core.credentials import Credentials, Login
 from pipelines.core.errors import ToolError
-from pipelines.core.login import Login
 from pipelines.tools import signing
 from pipelines.tools.cosign import is_signed, sign_manifest, signature_tag
 from pipelines.tools.environment import credentials_from
@@ -25,7 +24,7 @@ from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy
 from tests.support.delivery.release import release
-from tests.support.delivery.targets import Place
+from tests.support.delivery.targets import Publisher
 from tests.support.registry import LOGIN
 from tests.support.tools import need
 
@@ -33,39 +32,40 @@ KEY, OTHER = signing.generate_key(), signing.generate_key()
 VERSION = "1.0.4-rc"
 
 
-def environment(key: signing.Signer = KEY) -> dict[str, str]:
+def environment(key: signing.PrivateKey = KEY) -> dict[str, str]:
     charts = {"SITE_CHARTS_USER": LOGIN[0], "SITE_CHARTS_PASSWORD": LOGIN[1]}
     return {**charts, "SITE_SIGNING_KEY": key.pem().decode()}
 
 
 @pytest.fixture
-def charts(place: Place) -> Place:
+def charts(publisher: Publisher) -> Publisher:
     """A place whose charts go to the registry."""
-    place.write(repository=f"oci://{place.services.front['registry'].host}/{place.name}/charts")
-    return place
+    publisher.write(repository=f"oci://{publisher.services.front['registry'].host}/{publisher.name}/charts")
+    return publisher
 
 
 @pytest.fixture
-def web(place: Place) -> Iterator[HttpClient]:
-    with HttpClient(RetryPolicy(60), place.services.registry.authority) as one:
+def web(publisher: Publisher) -> Iterator[HttpClient]:
+    with HttpClient(RetryPolicy(60), publisher.services.registry.authority) as one:
         yield one
 
 
-def repository(web: HttpClient, place: Place, name: str) -> Registry:
-    return Registry(web, f"{place.services.registry.host}/{place.name}/{name}", Login(*LOGIN), "VARIABLES")
+def repository(web: HttpClient, publisher: Publisher, name: str) -> Registry:
+    host, login = publisher.services.registry.host, Login(*LOGIN)
+    return Registry(web, f"{host}/{publisher.name}/{name}", login, "VARIABLES")
 
 
-def verify(place: Place, reference: str, key: signing.Signer, folder: Path) -> tuple[int, str]:
+def verify(publisher: Publisher, reference: str, key: signing.PrivateKey, folder: Path) -> tuple[int, str]:
     """Verify with cosign's library, as Flux calls it (.ci/cosign), and with its command where it is there.
 
     The command (`make cosign-command`) compiles for six minutes of CPU, too long for each run of the tests.
     """
-    registry = place.services.registry
+    registry = publisher.services.registry
     (folder / "key.pub").write_bytes(key.public.pem())
     login = base64.b64encode(":".join(LOGIN).encode()).decode()
     (folder / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": login}}}))
     where = {"SSL_CERT_FILE": str(registry.authority), "DOCKER_CONFIG": str(folder), "HOME": str(folder)}
-    argv = [need("cosign-verify"), str(folder / "key.pub"), f"{registry.host}/{place.name}/{reference}"]
+    argv = [need("cosign-verify"), str(folder / "key.pub"), f"{registry.host}/{publisher.name}/{reference}"]
     done = subprocess.run(argv, env=where, capture_output=True, text=True, timeout=60, check=False)
     if command := shutil.which("cosign"):
         words = ["verify", "--key", argv[1], "--insecure-ignore-tlog=true", argv[2]]
@@ -74,7 +74,7 @@ def verify(place: Place, reference: str, key: signing.Signer, folder: Path) -> t
     return done.returncode, done.stdout + done.stderr
 
 
-def test_cosign_verifies_what_publish_signed(charts: Place, tmp_path: Path) -> None:
+def test_cosign_verifies_what_publish_signed(charts: Publisher, tmp_path: Path) -> None:
     """Images and chart, by tag and by digest; another key verifies none of them."""
     run = charts.run("publish", env=environment())
     assert (run.code, run.err) == (0, "")
@@ -88,7 +88,7 @@ def test_cosign_verifies_what_publish_signed(charts: Place, tmp_path: Path) -> N
     assert "no matching signatures" in said
 
 
-def test_a_chart_has_its_signature_before_its_tag(charts: Place) -> None:
+def test_a_chart_has_its_signature_before_its_tag(charts: Publisher) -> None:
     """Flux follows tags: what it finds is signed."""
     assert charts.run("publish", env=environment()).code == 0
     calls = charts.services.front["registry"].calls
@@ -103,7 +103,7 @@ def test_a_chart_has_its_signature_before_its_tag(charts: Place) -> None:
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("path", ["charts/site/manifests/sha256-", "charts/site/manifests/sha256:"])
-def test_killed_before_its_signature_no_tag_is_there(charts: Place, web: HttpClient, path: str) -> None:
+def test_killed_before_its_signature_no_tag_is_there(charts: Publisher, web: HttpClient, path: str) -> None:
     """And the next run goes on."""
     front = charts.services.front["registry"]
     front.after = lambda call: call.method == "PUT" and path in call.path
@@ -117,20 +117,20 @@ def test_killed_before_its_signature_no_tag_is_there(charts: Place, web: HttpCli
     assert is_signed(there, found.digest, KEY.public)
 
 
-def test_what_is_signed_is_not_signed_again(charts: Place) -> None:
+def test_what_is_signed_is_not_signed_again(charts: Publisher) -> None:
     assert charts.run("publish", env=environment()).code == 0
     for one in charts.services.front.values():
         one.calls.clear()
     second = charts.run("publish", "--json", env=environment())
     assert second.code == 0, second.err
-    assert charts.uploaded() == 0
+    assert charts.uploaded_bytes() == 0
     assert {name: row["sent"] for row in second.result["targets"] if (name := row["name"]) != "receiver"} == {
         "image web": [], "image api": [], "assets": [], "archive": [], "chart": [],
     }  # fmt: skip
 
 
 @pytest.mark.slow
-def test_a_new_key_signs_besides_the_old_one(charts: Place, tmp_path: Path) -> None:
+def test_a_new_key_signs_besides_the_old_one(charts: Publisher, tmp_path: Path) -> None:
     """Clusters trust both until the old one is taken away."""
     assert charts.run("publish", env=environment()).code == 0
     assert charts.run("publish", env=environment(OTHER)).code == 0
@@ -140,7 +140,7 @@ def test_a_new_key_signs_besides_the_old_one(charts: Place, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_promoted_release_is_signed(charts: Place, tmp_path: Path) -> None:
+def test_a_promoted_release_is_signed(charts: Publisher, tmp_path: Path) -> None:
     """The images are those of the candidate and signed by now; the chart is another one."""
     assert charts.run("publish", env=environment()).code == 0
     found = results.read_chart(charts.project / "out/chart.json")
@@ -152,7 +152,7 @@ def test_a_promoted_release_is_signed(charts: Place, tmp_path: Path) -> None:
     assert results.read_chart(charts.project / "out/chart.json").web == found.web
 
 
-def test_a_signature_that_says_something_else_counts_for_nothing(charts: Place, web: HttpClient) -> None:
+def test_a_signature_that_says_something_else_counts_for_nothing(charts: Publisher, web: HttpClient) -> None:
     """Of another digest, of another key, of no form: each is signed over."""
     assert charts.run("publish", env=environment(OTHER)).code == 0
     chart = results.read_chart(charts.project / "out/chart.json")
@@ -174,21 +174,23 @@ def test_a_signature_that_says_something_else_counts_for_nothing(charts: Place, 
     assert is_signed(there, chart.web, OTHER.public)
 
 
-def test_a_chart_for_a_registry_is_not_sent_without_a_key(charts: Place) -> None:
+def test_a_chart_for_a_registry_is_not_sent_without_a_key(charts: Publisher) -> None:
     """Flux would refuse it for ever: nothing is sent at all."""
     run = charts.run("publish", env={**environment(), "SITE_SIGNING_KEY": ""})
     assert (run.code, charts.calls()) == (1, [])
-    assert "[chart] repository is oci://, and Flux takes signed charts alone from there; set SITE_" in run.err
+    assert "[chart] repository is oci://, from where Flux accepts signed charts only; set SITE_" in run.err
 
 
-def test_a_chart_for_nexus_needs_no_key_and_images_are_signed_with_one(place: Place, tmp_path: Path) -> None:
-    assert place.run("publish").code == 0
-    assert verify(place, f"web:{VERSION}", KEY, tmp_path)[0] != 0
-    assert place.run("publish", env={"SITE_SIGNING_KEY": KEY.pem().decode()}).code == 0
-    assert verify(place, f"web:{VERSION}", KEY, tmp_path)[0] == 0
+def test_a_chart_for_nexus_needs_no_key_and_images_are_signed_with_one(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    assert publisher.run("publish").code == 0
+    assert verify(publisher, f"web:{VERSION}", KEY, tmp_path)[0] != 0
+    assert publisher.run("publish", env={"SITE_SIGNING_KEY": KEY.pem().decode()}).code == 0
+    assert verify(publisher, f"web:{VERSION}", KEY, tmp_path)[0] == 0
 
 
-def test_no_private_key_is_told(charts: Place) -> None:
+def test_no_private_key_is_told(charts: Publisher) -> None:
     run = charts.run("publish", "--json", env=environment())
     kept = [path.read_bytes() for path in (charts.project / "out").rglob("*") if path.is_file()]
     lines = [line for line in KEY.pem().splitlines() if b"-----" not in line]
@@ -216,11 +218,11 @@ WRONG = [
     (pkcs8(KEY.key, "right"), "", "is encrypted; set its password in SITE_SIGNING_PASSWORD"),
     (pkcs8(KEY.key, "right"), "wrong", "cannot be read with this password"),
     (pkcs8(KEY.key), "right", "a password is set, and the key is not encrypted; unset SITE_SIGNING_PASSWORD"),
-    (COSIGN, "", "is encrypted as cosign does it, and only PKCS #8 is read here"),
+    (COSIGN, "", "is encrypted in cosign's format, and only PKCS #8 is supported"),
     (KEY.public.pem().decode(), "", "is not a private key (PEM, PKCS #8)"),
     ("a word", "", "is not a private key (PEM, PKCS #8)"),
-    (pkcs8(ec.generate_private_key(ec.SECP384R1())), "", "is not a key of ECDSA over P-256"),
-    (pkcs8(ed25519.Ed25519PrivateKey.generate()), "", "is not a key of ECDSA over P-256"),
+    (pkcs8(ec.generate_private_key(ec.SECP384R1())), "", "is not an ECDSA key over P-256"),
+    (pkcs8(ed25519.Ed25519PrivateKey.generate()), "", "is not an ECDSA key over P-256"),
 ]
 
 
@@ -235,7 +237,7 @@ def test_a_key_that_does_not_fit_is_named_and_not_shown(pem: str, password: str,
 def test_an_encrypted_key_is_read_with_its_password_and_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(pkcs8(KEY.key, "right"))
     found = credentials(SITE_SIGNING_KEY_FILE=str(tmp_path / "key"), SITE_SIGNING_PASSWORD="right").signer
-    assert found
+    assert isinstance(found, signing.PrivateKey)
     assert found.public.pem() == KEY.public.pem()
 
 
@@ -255,8 +257,8 @@ def test_a_pair_is_made_and_its_private_key_is_not_printed(
     assert (tmp_path / "flux/signers/site.pub").read_bytes() == derived
     before = out.read_bytes()
     for more, said in (
-        (["--out", str(out)], "flux/signers/site.pub: is there already; name another key with --name"),
-        (["--out", str(out), "--name", "new"], "is there already; remove it, or name another file"),
+        (["--out", str(out)], "flux/signers/site.pub: exists already; name another key with --name"),
+        (["--out", str(out), "--name", "new"], "exists already; remove it, or name another file"),
         ([], "a private key is not printed; add --out FILE"),
         (["--out", str(tmp_path / "flux/a.key"), "--name", "new"], "flux/ is published"),
         (["--out", str(tmp_path / "b.key"), "--name", "../a"], "is not a name"),

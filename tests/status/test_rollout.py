@@ -59,9 +59,7 @@ def test_published_and_not_rolled_out_with_what_flux_says(
     stage.publish(3)
     stage.door.pods = [stage.pod(2)]
     kube.release = release(stage.door.url, upgrading("1.0.3", "1.0.2"))
-    said = (
-        "1.0.3 is published, not rolled out: HelmRelease says Running 'upgrade' action with timeout of 5m0s"
-    )
+    said = "1.0.3 is published, not rolled out: HelmRelease: Running 'upgrade' action with timeout of 5m0s"
     assert said in status().row
 
 
@@ -73,7 +71,7 @@ def test_a_release_that_was_taken_back_is_told(stage: Stage, status: Runner, kub
     kube.release = release(stage.door.url, rolled_back("1.0.3", "1.0.2"))
     row = status().row
     assert f"commit {stage.commits[1][:7]} is live (rolled back: 1.0.3 has failed)" in row
-    assert "HelmRelease says Helm upgrade failed for release site/site.v5 with chart site@1.0.3" in row
+    assert "HelmRelease: Helm upgrade failed for release site/site.v5 with chart site@1.0.3" in row
     assert row.endswith("1 commit behind main")
 
 
@@ -93,7 +91,7 @@ def test_a_cluster_of_another_environment_tells_nothing_of_this_one(
     ("mute", "found", "fault"),
     [
         (False, None,          '"site" not found'),
-        (False, {"spec": []},  "what it gave is no HelmRelease"),
+        (False, {"spec": []},  "its output is not a HelmRelease"),
         (True,  None,          "kubectl: "),
     ],
 )  # fmt: skip
@@ -108,7 +106,7 @@ def test_a_cluster_that_does_not_help_is_told(
     one = done.result["environments"][0]
     assert (done.code, one["live"]) == (0, True)
     assert fault in one["rollout"]["fault"]
-    assert "Flux was not asked (" in one["says"]
+    assert "the HelmRelease is unknown (" in one["says"]
 
 
 def test_of_what_kubectl_logs_the_end_is_told(stage: Stage, status: Runner, tmp_path: Path) -> None:
@@ -194,5 +192,5 @@ def test_a_message_is_one_line_that_a_terminal_can_show() -> None:
                                   b'{"spec": {}, "status": {"history": 1}}',
                                   b'{"spec": {"values": {"site": 3}}}'])  # fmt: skip
 def test_what_is_no_helmrelease_is_refused(said: bytes) -> None:
-    with pytest.raises(ToolError, match="what it gave is no HelmRelease"):
+    with pytest.raises(ToolError, match="its output is not a HelmRelease"):
         parse_release(said)

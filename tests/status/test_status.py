@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.charts.newest import best_version
+from pipelines.charts.newest import newest_version
 from pipelines.flux import settings
 from tests.fakes.nexus import Toxic
 from tests.fakes.pods import Pod, front_door
@@ -119,13 +119,13 @@ def test_one_version_with_two_sites_is_not_live(stage: Stage, status: Runner) ->
         (Pod(status=503),                                   "503"),
         (Pod(status=301, headers=(("Location", "https://elsewhere.example/"),)), "301, a redirect"),
         (Pod(resets=True),                                  "the connection broke"),
-        (Pod(hangs=True),                                    "no answer within 3 s"),
-        (Pod(body=b"", trickles=True),                         "no answer within 3 s"),
-        (Pod(body=b"<html>"),                               "/version.json is none of this pipeline"),
-        (Pod(body=b"[" * 50_000),                           "/version.json is none of this pipeline"),
-        (Pod(body=b"x" * 70_000),                           "an answer of more than 64 KiB"),
-        (Pod(body=b'{"version": 1, "commit": [], "site": {}}'), "/version.json is none of this pipeline"),
-        (Pod("1.0.3", "\x1b[2J", "5" * 64),                 "/version.json is none of this pipeline"),
+        (Pod(hangs=True),                                    "no response within 3 s"),
+        (Pod(body=b"", trickles=True),                         "no response within 3 s"),
+        (Pod(body=b"<html>"),                               "/version.json is not of this pipeline"),
+        (Pod(body=b"[" * 50_000),                           "/version.json is not of this pipeline"),
+        (Pod(body=b"x" * 70_000),                           "a response of more than 64 KiB"),
+        (Pod(body=b'{"version": 1, "commit": [], "site": {}}'), "/version.json is not of this pipeline"),
+        (Pod("1.0.3", "\x1b[2J", "5" * 64),                 "/version.json is not of this pipeline"),
         (Pod(body=b'{"commit": null, "image": null, "site": null, "version": null}'),
          "/version.json names no version: these pods are not of the chart"),
     ],
@@ -240,7 +240,7 @@ def test_the_newest_chart_is_the_one_that_flux_takes(
     environment: str, major: int, versions: list[str], newest: str
 ) -> None:
     """Numbers as numbers, and only the range of the environment."""
-    assert best_version(versions, major, environment) == newest
+    assert newest_version(versions, major, environment) == newest
 
 
 @pytest.mark.parametrize("environment", ["production", "staging"])
@@ -253,7 +253,7 @@ def test_helm_takes_the_same_chart(stage: Stage, tmp_path: Path, environment: st
     assert helm.add(stage.nexus)[0] == 0
     assert helm.pull("charts/site", settings.version_range("1.0", environment), tmp_path / "got")[0] == 0
     taken = [file.name for file in (tmp_path / "got").iterdir()]
-    assert taken == [f"site-{best_version(versions, 1, environment)}.tgz"]
+    assert taken == [f"site-{newest_version(versions, 1, environment)}.tgz"]
 
 
 def test_a_chart_says_which_commit_it_carries(stage: Stage, status: Runner) -> None:
@@ -338,7 +338,7 @@ def test_charts_in_a_registry_are_found_too(stage: Stage, status: Runner, tmp_pa
         stranger = status().row
         stage.env |= {"SITE_CHARTS_USER": LOGIN[0], "SITE_CHARTS_PASSWORD": LOGIN[1]}
         known = status("--json").result["environments"][0]
-    assert "the chart repository wants a login; set SITE_CHARTS_USER" in stranger
+    assert "the chart repository requires a login; set SITE_CHARTS_USER" in stranger
     assert (known["version"], known["live"]) == ("1.0.2", True)
     assert known["published"]["version"] == "1.0.2"
     assert known["published"]["commit"] == stage.commits[1]
@@ -348,13 +348,13 @@ def test_tags_that_come_in_several_answers_are_all_read(stage: Stage, status: Ru
     """OCI distribution-spec 1.1, "Listing Tags": GitLab's registry gives a hundred at a time."""
     path = "/v2/charts/site/tags/list"
     with upstream(tls=private(tmp_path)) as pages:
-        pages.answers(404, Link=f'<{path}?last=1.0.2>; rel="next"')
+        pages.respond(404, Link=f'<{path}?last=1.0.2>; rel="next"')
         pages.pages[path] = (200, b'{"name": "charts/site", "tags": ["1.0.1", "1.0.2"]}')
         pages.pages[f"{path}?last=1.0.2"] = (200, b'{"name": "charts/site", "tags": ["1.0.3"]}')
         stage.configure(chart=f"oci://127.0.0.1:{pages.port}/charts")
         done = status("--json", env={"SITE_CA_FILE": str(tmp_path / "certificate.pem")})
     published = done.result["environments"][0]["published"]
-    assert (published["version"], published["fault"]) == ("1.0.3", "1.0.3 is no chart")
+    assert (published["version"], published["fault"]) == ("1.0.3", "1.0.3 is not a chart")
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_tags_that_come_in_several_answers_are_all_read(stage: Stage, status: Ru
         (Toxic(times=9, status=503),                           "answered 503 (2 tries)"),
         (Toxic(times=9, status=404),                           "has no index.yaml; is it a Helm repository?"),
         (Toxic(times=9, status=403),
-         "wants a login; set SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"),
+         "requires a login; set SITE_CHARTS_USER and SITE_CHARTS_PASSWORD"),
         (Toxic(times=9, ending="/index.yaml", cut=40),         "the connection broke (2 tries)"),
         (Toxic(times=9, ending=".tgz", status=404),            "names 1.0.3, and does not have it"),
         (Toxic(times=9, ending=".tgz", status=500),            "answered 500 (2 tries)"),
@@ -387,13 +387,13 @@ def test_a_slow_chart_repository_is_not_waited_for(stage: Stage, status: Runner)
     done = status("--deadline", "2", "--json")
     assert done.seconds < 15
     fault = done.result["environments"][0]["published"]["fault"]
-    assert fault.startswith(("no answer in time", "not done within 2 s"))
+    assert fault.startswith(("response timed out", "connection timed out", "not done within 2 s"))
 
 
 def test_an_archive_with_other_bytes_is_not_believed(stage: Stage, status: Runner) -> None:
     stage.publish(3)
-    shelf = stage.nexus.shelves["charts"]
-    shelf.files["site-1.0.3.tgz"] = chart("1.0.3", stage.commits[0])
+    hosted = stage.nexus.repositories["charts"]
+    hosted.files["site-1.0.3.tgz"] = chart("1.0.3", stage.commits[0])
     stage.door.pods = [stage.pod(3)]
     published = status("--json").result["environments"][0]["published"]
     assert published["commit"] == ""
@@ -409,16 +409,16 @@ def test_a_chart_of_another_commit_is_told(stage: Stage, status: Runner) -> None
 
 @pytest.mark.parametrize("index", [b"", b"[]", b"entries: 3", b"entries: {site: [3]}", b"\xff", b"{{{"])
 def test_an_index_that_is_none_is_told(stage: Stage, status: Runner, index: bytes) -> None:
-    stage.nexus.shelves["charts"].index = index
+    stage.nexus.repositories["charts"].index = index
     stage.door.pods = [stage.pod(3)]
     done = status()
     assert (done.code, done.err) == (0, "")
-    assert "the chart repository its index.yaml is none of Helm's" in done.out
+    assert "the chart repository its index.yaml is not a Helm index" in done.out
 
 
 def test_before_the_first_publication(stage: Stage, status: Runner) -> None:
     stage.configure(production=f"http://127.0.0.1:{free_port()}")
-    assert "no chart that it takes is published" in status().out
+    assert "no chart in its range is published" in status().out
     stage.configure(chart="")
     assert "site.toml names no chart repository" in status().out
 
@@ -468,7 +468,7 @@ def test_without_git_it_says_so(stage: Stage, status: Runner) -> None:
     shutil.rmtree(stage.project / ".git")
     done = status()
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[0].endswith("no Git here")
+    assert done.out.splitlines()[0].endswith("not a Git repository")
     assert "is live" in done.row
 
 
@@ -514,7 +514,7 @@ def test_one_environment_may_be_named(stage: Stage, status: Runner) -> None:
     ] == ["production"]
     done = status("--environment", "moon")
     assert done.code == 1
-    assert done.err == "error: site.toml: has no environment 'moon'; known: production, staging\n"
+    assert done.err == "error: site.toml: unknown environment 'moon'; known: production, staging\n"
 
 
 @pytest.mark.parametrize(
@@ -531,7 +531,7 @@ def test_an_authority_that_is_none_ends_it(stage: Stage, status: Runner, tmp_pat
     stage.door.pods = [stage.pod(3)]
     write(tmp_path / "ca.pem", "no certificate")
     done = status(env={"SITE_CA_FILE": str(tmp_path / "ca.pem")})
-    assert (done.code, done.err) == (1, "error: ca.pem: is no file of certificates (PEM)\n")
+    assert (done.code, done.err) == (1, "error: ca.pem: is not a file of certificates (PEM)\n")
 
 
 def test_it_writes_nothing(stage: Stage, status: Runner) -> None:

@@ -60,7 +60,7 @@ def test_an_abbreviation_that_nothing_answers_to_is_refused(stage: Stage, status
     stage.door.pods = [stage.pod(3)]
     done = status("--wait", "0123456")
     assert done.code == 1
-    assert done.err.startswith("error: commit 0123456: this clone has no such commit, or several")
+    assert done.err.startswith("error: commit 0123456: unknown or ambiguous in this clone")
     assert done.seconds < 30
     stage.door.pods = [Pod("1.0.9", "0123456" + "9" * 33)]  # not here, and live all the same
     assert status("--wait", "0123456").code == 0
@@ -77,9 +77,9 @@ def test_time_that_is_up_says_the_last_state_of_each_thing(stage: Stage, status:
     assert lines[1:] == [
         f"  production, {stage.door.url}",
         f"    front door   {lines[2].split('front door   ')[1]}",
-        f"    chart        1.0.3 carries it ({place}/repository/charts)",
-        "    HelmRelease  not asked: no kubeconfig",
-        "    next         ask the cluster, with its kubeconfig: kubectl describe helmrelease site -n site",
+        f"    chart        1.0.3 contains it ({place}/repository/charts)",
+        "    HelmRelease  unknown: no kubeconfig",
+        "    next         with a kubeconfig of the cluster: kubectl describe helmrelease site -n site",
     ]
     assert f"of 10 connections got 1.0.2 (commit {stage.commits[1][:7]})" in lines[2]
     assert "failed: 503" in lines[2]
@@ -91,9 +91,9 @@ def test_what_to_do_next_depends_on_how_far_it_came(stage: Stage, status: Runner
     words = ("--wait", stage.commits[2], "--timeout", "0.2")
     said = status(*words).err
     assert f"not published: the newest is 1.0.2, of commit {stage.commits[1][:7]}" in said
-    assert "next         look at the jobs that publish and promote it" in said
+    assert "next         check the jobs that publish and promote it" in said
     stage.door.pods = [Pod(status=502)]
-    assert "next         mend the front door: no connection was told a version" in status(*words).err
+    assert "next         fix the front door: no connection got a version" in status(*words).err
 
 
 def test_json_tells_the_last_look_of_a_wait_that_failed(stage: Stage, status: Runner) -> None:
@@ -123,8 +123,8 @@ def test_the_kubeconfig_of_another_cluster_helps_nobody(stage: Stage, status: Ru
         stage.env["KUBECONFIG"] = str(kube.kubeconfig(tmp_path))
         kube.release = release("https://elsewhere.example", rolled_back("1.0.3", "1.0.2"))
         done = status("--wait", stage.commits[2], "--timeout", "0.2")
-    assert "HelmRelease  not asked: the kubeconfig is of https://elsewhere.example" in done.err
-    assert "next         ask the cluster, with its kubeconfig" in done.err
+    assert "HelmRelease  unknown: the kubeconfig is of https://elsewhere.example" in done.err
+    assert "next         with a kubeconfig of the cluster" in done.err
 
 
 def test_it_ends_early_when_flux_has_given_the_commit_up(
@@ -142,7 +142,7 @@ def test_it_ends_early_when_flux_has_given_the_commit_up(
         assert done.code == 1
         assert done.seconds < 60
         assert f"commit {stage.commits[2][:7]} is not live in production: Flux has given it up" in done.err
-        assert "HelmRelease  1.0.3 was tried last; Helm upgrade failed for release" in done.err
+        assert "HelmRelease  last attempt: 1.0.3; Helm upgrade failed for release" in done.err
         assert "Failed to upgrade after 3 attempt(s)" in done.err
         assert "next         kubectl describe helmrelease site -n site" in done.err
         stage.commit()  # the fix: the chart that Flux gave up is the one before
@@ -163,7 +163,7 @@ def test_what_is_live_counts_when_flux_is_done_with_it(stage: Stage, status: Run
         kube.release = release(stage.door.url, upgrading("1.0.3", "1.0.2"))
         done = status(*wait)
         assert done.code == 1
-        assert "HelmRelease  1.0.3 was tried last; Running 'upgrade' action" in done.err
+        assert "HelmRelease  last attempt: 1.0.3; Running 'upgrade' action" in done.err
         kube.release = release(
             stage.door.url, rolled_back("1.0.3", "1.0.2")
         )  # failed; its pods are there yet

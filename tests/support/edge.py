@@ -1,4 +1,4 @@
-"""A real NGINX in front of a server, as operators put one there: it ends TLS and passes requests on."""
+"""A real NGINX in front of a server, as an operator would run it: a reverse proxy with TLS."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FORWARDED = "proxy_set_header X-Forwarded-Proto $scheme;"
 
 @dataclass(frozen=True)
 class Edge:
-    """An NGINX that runs."""
+    """A running NGINX."""
 
     host: str  # "127.0.0.1:8443"
     authority: Path  # the certificate that its clients must trust
@@ -80,9 +80,9 @@ def edge(folder: Path, target: str, settings: str = FORWARDED, *, tls: bool = Tr
         one = subprocess.Popen(argv, stdout=output, stderr=output)
     try:
         end = time.monotonic() + TIMEOUT
-        while not _answers(ready):
+        while not _responds(ready):
             assert one.poll() is None, (folder / "output").read_text() + (folder / "error.log").read_text()
-            assert time.monotonic() < end, "NGINX does not answer"
+            assert time.monotonic() < end, "NGINX does not respond"
             time.sleep(0.05)
         yield Edge(f"127.0.0.1:{port}", folder / "certificate.pem")
     finally:
@@ -90,7 +90,7 @@ def edge(folder: Path, target: str, settings: str = FORWARDED, *, tls: bool = Tr
         one.wait(TIMEOUT)
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", "/")

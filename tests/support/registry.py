@@ -23,13 +23,13 @@ http:
 TLS = "  tls: {{certificate: {folder}/certificate.pem, key: {folder}/key.pem}}\n"
 AUTH = "auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}\n"
 LOGIN = ("ci", "a long password")
-# `htpasswd -nbB` of it, at the least cost: it is asked at every request.
+# Output of `htpasswd -nbB`, with the lowest cost: it is checked at every request.
 HTPASSWD = f"{LOGIN[0]}:$2b$04$abcdefghijklmnopqrstuunJ0u00SLiuoTA7qEltWZhxMUdJFZu5q\n"
 
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry that runs."""
+    """A running registry."""
 
     host: str  # "127.0.0.1:5000"
     authority: Path  # the certificate that its clients must trust
@@ -55,9 +55,9 @@ def certificate(folder: Path) -> None:
 
 @contextmanager
 def registry(folder: Path, *, closed: bool = False, tls: bool = True) -> Iterator[Registry]:
-    """Run a registry with its data below *folder* until the block ends; a *closed* one wants ``LOGIN``.
+    """Run a registry with its data below *folder* until the block ends; a *closed* one requires ``LOGIN``.
 
-    Without *tls* it speaks plain HTTP, as behind a proxy that ends TLS.
+    Without *tls* it serves plain HTTP, as behind a reverse proxy with TLS.
     """
     port = free_port()
     certificate(folder)
@@ -75,7 +75,7 @@ def registry(folder: Path, *, closed: bool = False, tls: bool = True) -> Iterato
         end = time.monotonic() + TIMEOUT
         while True:
             assert one.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < end, "the registry does not answer"
+            assert time.monotonic() < end, "the registry does not respond"
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break

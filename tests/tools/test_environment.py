@@ -43,7 +43,7 @@ def test_no_secret_is_in_a_representation() -> None:
         ({"SITE_ASSETS_KEY_FILE": "/nowhere"}, "SITE_ASSETS_KEY_FILE: cannot be read"),
         ({"SITE_ASSETS_KEY": "a\nb"}, "holds a line break"),
         ({"SITE_FLUX_URL": "https://x.example/hook"}, "SITE_FLUX_TOKEN is not"),
-        ({"SITE_FLUX_URL": "x.example/hook", "SITE_FLUX_TOKEN": "t"}, "SITE_FLUX_URL: is no address"),
+        ({"SITE_FLUX_URL": "x.example/hook", "SITE_FLUX_TOKEN": "t"}, "SITE_FLUX_URL: is not a URL"),
         (
             {"SITE_FLUX_URL": "https://x.example", "SITE_FLUX_TOKEN": "t", "SITE_FLUX_KIND": "gitlap"},
             "did you mean gitlab?",
@@ -95,7 +95,7 @@ def test_a_call_that_would_wait_past_the_end_is_given_up_at_once() -> None:
 
     def act() -> None:
         asked.append(1)
-        raise TransientError("busy", after=3600)
+        raise TransientError("busy", retry_after=3600)
 
     with pytest.raises(ToolError, match="no time for another"):
         RetryPolicy(60).call(act)

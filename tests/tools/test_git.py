@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import SourceError
-from pipelines.tools.git import Change, read_history
+from pipelines.tools.git_history import Change, read_history
 from tests.support.project import build_site, commit_all, git, tiny_site, write
 
 POST = "---\ntitle: A post\ndate: 2026-01-02\ncategory: A\n---\nText.\n"
@@ -123,7 +123,7 @@ def test_a_whole_clone_gives_the_dates_of_its_origin(repo: Path, tmp_path: Path)
     found, origin = read_history(tmp_path / "whole", "content"), read_history(repo, "content")
     assert found == origin
     assert found is not None
-    assert found.changes["content/posts/one.md"] == Change(START, lies=False, added=True)
+    assert found.changes["content/posts/one.md"] == Change(START, is_cut=False, is_added=True)
 
 
 def test_dates_of_change_reach_the_pages(repo: Path) -> None:

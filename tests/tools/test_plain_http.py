@@ -11,18 +11,16 @@ from random import Random
 import pytest
 
 from pipelines.charts.helm_repository import HelmRepository
-from pipelines.charts.newest import chart_repository
-from pipelines.core.credentials import Receiver
+from pipelines.charts.repository import open_repository
+from pipelines.core.credentials import RECEIVER_KINDS, Login, Receiver
 from pipelines.core.errors import ToolError
-from pipelines.core.login import Login
 from pipelines.core.results import ChartResult
 from pipelines.publish import webhook
-from pipelines.tools.environment import KINDS
 from pipelines.tools.git import commit_rollback
 from pipelines.tools.http import HttpClient
 from pipelines.tools.registry import Registry
 from pipelines.tools.retry import RetryPolicy
-from pipelines.tools.s3 import Bucket, Place
+from pipelines.tools.s3 import Bucket, BucketLocation
 from tests.fakes.upstream import upstream
 from tests.fakes.wire import wire
 from tests.support.edge import FORWARDED, edge
@@ -54,9 +52,9 @@ def test_no_byte_of_a_layer_leaves_tls(behind: str, tmp_path: Path) -> None:
         web, there = client(network.host, front.authority, "clear/web")
         with web, pytest.raises(ToolError, match=rf"leads to http://{network.host}, without TLS.*{PROTO}"):
             there.upload(DIGEST, BLOB)
-    assert network.heard  # the handshake and what is encrypted
+    assert network.received  # the handshake and what is encrypted
     for text in (b"HTTP/1.1", b"Authorization", b"a members' page", BLOB[100:132]):
-        assert text not in network.heard
+        assert text not in network.received
 
 
 def test_with_the_header_the_same_upload_arrives(behind: str, tmp_path: Path) -> None:
@@ -65,7 +63,7 @@ def test_with_the_header_the_same_upload_arrives(behind: str, tmp_path: Path) ->
         with web:
             there.upload(DIGEST, BLOB)
             assert there.blob(DIGEST) == BLOB
-    assert b"a members' page" not in network.heard
+    assert b"a members' page" not in network.received
 
 
 REDIRECTS = [
@@ -106,10 +104,10 @@ def test_an_index_behind_tls_names_no_address_without(kind: str, tmp_path: Path)
             HttpClient(RetryPolicy(30), front.authority) as web,
         ):
             url, login = f"https://{front.host}/repository/charts", Login(*LOGIN)
-            charts = chart_repository(web, url, login)
+            charts = open_repository(web, url, login)
             assert charts.versions() == ["1.0.4"]
             acts: dict[str, Callable[[], object]] = {
-                "publish": lambda: HelmRepository(web, url, login, "VARIABLES").wait(CHART, 5),
+                "publish": lambda: HelmRepository(web, url, login, "VARIABLES", "site").wait_for(CHART, 5),
                 "status": lambda: charts.fetch("1.0.4"),
             }
             with pytest.raises(ToolError, match=rf"leads to http://{host}, without TLS.*{PROTO}"):
@@ -120,7 +118,7 @@ def test_an_index_behind_tls_names_no_address_without(kind: str, tmp_path: Path)
 def test_credentials_go_to_the_first_host_alone(tmp_path: Path) -> None:
     """Registries send readers of blobs to object storage, whose addresses are signed."""
     with upstream() as target:
-        target.answers(200, BLOB)
+        target.respond(200, BLOB)
         storage = edge(tmp_path / "storage", f"127.0.0.1:{target.port}")
         with storage as there:
             settings = f"return 307 https://{there.host}/bucket/blob?signature=abc;"
@@ -128,7 +126,9 @@ def test_credentials_go_to_the_first_host_alone(tmp_path: Path) -> None:
                 both = tmp_path / "both.pem"
                 both.write_bytes(there.authority.read_bytes() + front.authority.read_bytes())
                 with HttpClient(RetryPolicy(30), both) as web:
-                    answer = web.ask("GET", f"https://{front.host}/v2/x/blobs/{DIGEST}", login=Login(*LOGIN))
+                    answer = web.request(
+                        "GET", f"https://{front.host}/v2/x/blobs/{DIGEST}", login=Login(*LOGIN)
+                    )
         assert answer.body == BLOB
         (asked,) = target.asked
         assert asked.path.startswith("/bucket/blob")
@@ -148,7 +148,7 @@ HINTS = [
     ("if ($request_method = POST) { return 404; }", r"404; NGINX in front of it has no such path"),
     (
         "if ($request_method = POST) { return 301 https://registry.example.org$request_uri; }",
-        r"301; it redirects to https://registry\.example\.org; write that address$",
+        r"301; it redirects to https://registry\.example\.org; write that URL$",
     ),
     (
         "if ($request_method = POST) { return 308 http://$http_host$request_uri; }",
@@ -175,7 +175,7 @@ def test_a_server_that_is_away_or_slow_is_told_from_its_proxy(tmp_path: Path) ->
         with web, pytest.raises(ToolError, match=r"502; NGINX in front of it does not reach the server"):
             there.manifest("1.0.4")
     with upstream() as slow:
-        slow.answers(200, delay=3.0)
+        slow.respond(200, delay=3.0)
         with edge(tmp_path / "slow", f"127.0.0.1:{slow.port}", "proxy_read_timeout 200ms;") as front:
             web, there = client(front.host, front.authority, "x")
             with web, pytest.raises(ToolError, match=r"504; NGINX in front .*proxy_read_timeout"):
@@ -185,11 +185,11 @@ def test_a_server_that_is_away_or_slow_is_told_from_its_proxy(tmp_path: Path) ->
 def test_http_to_a_port_with_tls_and_the_other_way_round_are_named(tmp_path: Path) -> None:
     with edge(tmp_path / "tls", "127.0.0.1:9") as front, HttpClient(RetryPolicy(30)) as web:
         url = f"http://{front.host}/repository/charts"
-        with pytest.raises(ToolError, match="400; this port expects TLS; write its address with https://"):
-            HelmRepository(web, url, Login(*LOGIN), "VARIABLES").look(CHART)
+        with pytest.raises(ToolError, match="400; this port expects TLS; write its URL with https://"):
+            HelmRepository(web, url, Login(*LOGIN), "VARIABLES", "site").contains(CHART)
     with edge(tmp_path / "plain", "127.0.0.1:9", tls=False) as front:
         web, there = client(front.host, front.authority, "x", tries=6)
-        with web, pytest.raises(ToolError, match="does not speak TLS at this port"):
+        with web, pytest.raises(ToolError, match="has no TLS at this port"):
             there.manifest("1.0.4")
 
 
@@ -197,10 +197,12 @@ def test_an_answer_of_the_registry_itself_gets_no_hint(behind: str, tmp_path: Pa
     """What is not certain is not said."""
     with edge(tmp_path / "edge", behind) as front, HttpClient(RetryPolicy(30), front.authority) as web:
         wrong = Registry(web, f"{front.host}/x/web", Login("ci", "wrong"), "VARIABLES")
-        with pytest.raises(ToolError, match=r"does not know this login \(401\); mend VARIABLES$"):
+        with pytest.raises(ToolError, match=r"does not know this login \(401\); fix VARIABLES$"):
             wrong.manifest("1.0.4")
-        answer = web.ask("PUT", f"https://{front.host}/v2/x/web/manifests/a", body=b"{}", login=Login(*LOGIN))
-        assert (answer.status, answer.why) == (400, "400")
+        answer = web.request(
+            "PUT", f"https://{front.host}/v2/x/web/manifests/a", body=b"{}", login=Login(*LOGIN)
+        )
+        assert (answer.status, answer.reason) == (400, "400")
 
 
 def test_object_storage_behind_tls_sends_nobody_out_of_it(tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def test_object_storage_behind_tls_sends_nobody_out_of_it(tmp_path: Path) -> Non
     with upstream() as plain:
         settings = f"return 307 http://127.0.0.1:{plain.port}$request_uri;"
         with edge(tmp_path / "edge", f"127.0.0.1:{plain.port}", settings) as front:
-            place = Place("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
+            place = BucketLocation("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
             bucket = Bucket(place, Login("key", "secret"), RetryPolicy(30), front.authority)
             for act in (lambda: bucket.put("k", BLOB, {}), lambda: bucket.get("k"), lambda: bucket.list("")):
                 with pytest.raises(ToolError, match=rf"307.*without TLS; .*{PROTO}"):
@@ -218,13 +220,13 @@ def test_object_storage_behind_tls_sends_nobody_out_of_it(tmp_path: Path) -> Non
 
 def test_object_storage_behind_a_proxy_with_a_limit(tmp_path: Path) -> None:
     with edge(tmp_path / "edge", "127.0.0.1:9", "client_max_body_size 1k;") as front:
-        place = Place("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
+        place = BucketLocation("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
         bucket = Bucket(place, Login("key", "secret"), RetryPolicy(30), front.authority)
         with pytest.raises(ToolError, match=r"413.*client_max_body_size 0"):
             bucket.put("k", BLOB, {})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECEIVER_KINDS)
 def test_a_webhook_behind_tls_sends_nobody_out_of_it(kind: str, tmp_path: Path) -> None:
     with upstream() as plain:
         settings = f"return 308 http://127.0.0.1:{plain.port}$request_uri;"

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from pipelines.core.credentials import Login
 from pipelines.core.errors import ToolError
-from pipelines.core.login import Login
 from pipelines.tools.http import HttpClient, Response
 from pipelines.tools.registry import Denied, Registry
 from pipelines.tools.retry import RetryPolicy, TransientError
@@ -36,7 +36,7 @@ class Specified(HttpClient):
         self.whole: dict[str, bytes] = {}
         self.asked: list[tuple[str, str | None, int]] = []
 
-    def once(
+    def send(
         self, method: str, url: str, *, headers: Any = None, body: Any = None, login: Any = None
     ) -> Response:
         data = b"".join(body()) if body else b""
@@ -45,24 +45,24 @@ class Specified(HttpClient):
         here = {"location": "/v2/site/web/blobs/uploads/one?state=1"}
         if method == "POST":
             self.had = b""
-            return _answer(202, here)
+            return _response(202, here)
         if method == "GET":
             if self.forgets:
-                return _answer(404)
-            return _answer(204, {**here, "range": f"0-{len(self.had) - 1}"})
+                return _response(404)
+            return _response(204, {**here, "range": f"0-{len(self.had) - 1}"})
         if method == "PATCH":
             self.had += data[:part]
             if part < len(data):
                 raise TransientError("the connection broke")
-            return _answer(202, here)
+            return _response(202, here)
         (digest,) = parse_qs(urlsplit(url).query)["digest"]
         if f"sha256:{hashlib.sha256(self.had).hexdigest()}" != digest:
-            return _answer(400)
+            return _response(400)
         self.whole[digest] = self.had
-        return _answer(201)
+        return _response(201)
 
 
-def _answer(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
+def _response(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
     return Response(status, headers or {}, body, "")
 
 
@@ -93,17 +93,17 @@ class Issuer(HttpClient):
         self.realm = realm
         self.logins: list[tuple[str, Login | None]] = []
 
-    def once(
+    def send(
         self, method: str, url: str, *, headers: Any = None, body: Any = None, login: Any = None
     ) -> Response:
         if "/v2/" not in url:
             self.logins.append((url, login))
             known = login and login.password == "right"
-            return _answer(200, body=b'{"token": "abc"}') if known else _answer(401)
+            return _response(200, body=b'{"token": "abc"}') if known else _response(401)
         if (headers or {}).get("Authorization") == "Bearer abc":
-            return _answer(200)
+            return _response(200)
         challenge = f'Bearer realm="{self.realm}",service="registry",scope="repository:site/web:pull"'
-        return _answer(401, {"www-authenticate": challenge})
+        return _response(401, {"www-authenticate": challenge})
 
 
 def test_a_token_is_asked_for_with_the_right_to_push() -> None:
@@ -122,7 +122,7 @@ def test_a_login_that_the_issuer_does_not_know_is_said_with_the_remedy() -> None
         registry = Registry(
             web, "registry.example.org/site/web", Login("me", "wrong but secret"), "VARIABLES"
         )
-        with pytest.raises(Denied, match=r"does not know this login \(401\); mend VARIABLES") as raised:
+        with pytest.raises(Denied, match=r"does not know this login \(401\); fix VARIABLES") as raised:
             registry.has(DIGEST)
     assert "wrong but secret" not in str(raised.value)
 
@@ -158,15 +158,15 @@ class Offering(HttpClient):
         super().__init__(RetryPolicy(30))
         self.lines, self.taken, self.issuers = lines, "", list[str]()
 
-    def once(
+    def send(
         self, method: str, url: str, *, headers: Any = None, body: Any = None, login: Any = None
     ) -> Response:
         if "/v2/" not in url:
             self.issuers.append(urlsplit(url).hostname or "")
-            return _answer(200, body=b'{"token": "abc"}')
+            return _response(200, body=b'{"token": "abc"}')
         if taken := (headers or {}).get("Authorization", ""):
             self.taken = taken
-            return _answer(200)
+            return _response(200)
         return Response(401, httpx.Headers([("WWW-Authenticate", line) for line in self.lines]), b"", url)
 
 
@@ -182,5 +182,5 @@ def test_bearer_is_preferred_then_basic(lines: list[str], scheme: str) -> None:
 def test_ways_to_log_in_that_are_unknown_here_are_named() -> None:
     with Offering(["Negotiate", "NTLM TlRMTVNTUAAC="]) as web:
         registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
-        with pytest.raises(Denied, match=r"offers negotiate, ntlm; only Bearer and Basic are known$"):
+        with pytest.raises(Denied, match=r"offers negotiate, ntlm; only Bearer and Basic are supported$"):
             registry.has(DIGEST)

@@ -96,7 +96,7 @@ def _upstream() -> Iterator[Upstream]:
 @pytest.fixture
 def api(_upstream: Upstream) -> Upstream:
     """An upstream in place of the login API; by default its gate is open (204)."""
-    _upstream.answers(204)
+    _upstream.respond(204)
     return _upstream
 
 

@@ -91,12 +91,12 @@ def test_peers_check_their_own_gate_for_members_assets(
     assert answer.headers["cache-control"] == "private, no-store"
     assert [asked.headers["cookie"] for asked in api.asked] == ["sessionid=abc"] * 2
     for status in (401, 403, 500):
-        api.answers(status)
+        api.respond(status)
         for pod in pods:
             refused = pod.get(path, headers=cookie)
             assert refused.status in (401, 403, 503)
             assert CANARY not in refused.text
-    api.answers(403)
+    api.respond(403)
     assert pods[0].get(path, headers={**cookie, "X-Asset-Hop": "1"}).status == 403
 
 
@@ -119,14 +119,14 @@ def test_an_asset_that_no_pod_has_is_not_found(pods: tuple[WebServer, WebServer]
      "/assets/a%3fb.0123abcd.css", "/posts/assets/x.0123abcd.css"],
 )  # fmt: skip
 def test_only_hashed_names_are_fetched_from_peers(start: Start, api: Upstream, path: str) -> None:
-    api.answers(200, b"from elsewhere")
+    api.respond(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(path).status in (400, 404)
     assert api.asked == []
 
 
 def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream) -> None:
-    api.answers(200, b"a{}", Content_Type="text/css", Cache_Control="no-store", Set_Cookie="x=y")
+    api.respond(200, b"a{}", Content_Type="text/css", Cache_Control="no-store", Set_Cookie="x=y")
     with start(peers=f"127.0.0.1:{api.port}") as web:
         sent = {"Cookie": "sessionid=abc", "Authorization": "Basic eA==", "Accept-Encoding": "br"}
         answer = web.get(GONE + "?x=1", headers=sent)
@@ -141,7 +141,7 @@ def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream
 @pytest.mark.parametrize("hop", ["1", "0", "", ",x,", "a,b"])
 def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream, hop: str) -> None:
     """No value of the header causes a loop."""
-    api.answers(200, b"from elsewhere")
+    api.respond(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(GONE, headers={"X-Asset-Hop": hop}).status == (200 if hop == "" else 404)
     assert len(api.asked) == (1 if hop == "" else 0)
@@ -171,7 +171,7 @@ def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream,
 def test_peers_come_first_then_the_bucket(
     start: Start, api: Upstream, peer: int | None, bucket: int | None, status: int, asked: list[str]
 ) -> None:
-    api.answers(404)
+    api.respond(404)
     api.pages[GONE] = (peer or 404, b"of a peer")
     api.pages["/b" + GONE] = (bucket or 404, b"of the bucket")
     values = {}
@@ -192,7 +192,7 @@ def test_peers_come_first_then_the_bucket(
 
 
 def test_a_bucket_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream) -> None:
-    api.answers(200, b"a{}", Content_Type="text/css", x_amz_request_id="1", x_amz_id_2="2", Server="AmazonS3")
+    api.respond(200, b"a{}", Content_Type="text/css", x_amz_request_id="1", x_amz_id_2="2", Server="AmazonS3")
     with start(bucket=f"http://127.0.0.1:{api.port}/site/assets-bucket") as web:
         answer = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
     assert answer.status == 200
@@ -212,7 +212,7 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
     with upstream(tls=context) as told:
-        told.answers(200, b"evil")
+        told.respond(200, b"evil")
         with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:
             answer = web.get(GONE)
     assert (answer.status, told.asked) == (404, [])
@@ -220,12 +220,12 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
 
 def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:
     """A headless Service has one address for each pod."""
-    api.answers(404)
+    api.respond(404)
     with ExitStack() as stack:
         pods = [stack.enter_context(upstream()) for _ in range(6)]
         for pod in pods:
-            pod.answers(404)
-        pods[4].answers(200, b"a{}")
+            pod.respond(404)
+        pods[4].respond(200, b"a{}")
         group = " ".join(f"server 127.0.0.1:{pod.port};" for pod in pods)
         with start(f"{server.TRUSTED}upstream peers {{ {group} }}\n", peers="peers") as web:
             assert [web.get(GONE).status for _ in range(12)] == [200] * 12
@@ -235,7 +235,7 @@ def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 402, 406, 409, 416, 418, 423, 451, 501, 505, 511])
 def test_only_an_asset_is_cached_as_immutable(start: Start, api: Upstream, status: int) -> None:
     """Anything else must not be cached for a year."""
-    api.answers(status, b"<Error/>", Content_Type="application/xml")
+    api.respond(status, b"<Error/>", Content_Type="application/xml")
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
         answer = web.get(GONE)
     assert answer.headers["cache-control"] == "no-cache"
@@ -246,7 +246,7 @@ def test_only_an_asset_is_cached_as_immutable(start: Start, api: Upstream, statu
 @pytest.mark.parametrize("where", ["peers", "bucket"])
 def test_x_accel_redirect_of_an_upstream_is_ignored(start: Start, api: Upstream, where: str) -> None:
     """X-Accel-Redirect names a path of this server: that of a members' page, say."""
-    api.answers(200, b"a{}", X_Accel_Redirect="/members/inside/")
+    api.respond(200, b"a{}", X_Accel_Redirect="/members/inside/")
     address = f"127.0.0.1:{api.port}"
     with start(**{where: address if where == "peers" else f"http://{address}/b"}) as web:
         assert web.get(GONE).body == b"a{}"
@@ -263,7 +263,7 @@ def test_a_bucket_that_resolves_to_this_site_causes_no_loop(start: Start) -> Non
 
 def test_peer_fetches_of_one_reader_are_rate_limited(start: Start, api: Upstream) -> None:
     """Each miss is a request to every peer, and one to a bucket that bills by request."""
-    api.answers(404)
+    api.respond(404)
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
         one = {"X-Forwarded-For": "203.0.113.5"}
         found = Counter(web.get(f"/assets/x.{at:08x}.css", headers=one).status for at in range(300))

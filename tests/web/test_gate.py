@@ -43,7 +43,7 @@ def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Ups
         "x-original-uri": PAGE,
         "x-real-ip": "203.0.113.9",
     }
-    api.answers(401)
+    api.respond(401)
     assert web.get(PAGE).status == 401
 
 
@@ -70,7 +70,7 @@ def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Ups
 def test_any_status_but_204_keeps_the_gate_closed(
     web: WebServer, api: Upstream, said: int, status: int, page: str | None
 ) -> None:
-    api.answers(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
+    api.respond(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
     answer = web.get(PAGE)
     assert answer.status == status
     assert not shows(answer)
@@ -86,7 +86,7 @@ def test_a_redirect_of_the_api_does_not_bypass_the_gate(
     web: WebServer, api: Upstream, status: int, target: str
 ) -> None:
     """By default NGINX follows X-Accel-Redirect in the subrequest, and accepts the 200 of its target."""
-    api.answers(status, X_Accel_Redirect=target)
+    api.respond(status, X_Accel_Redirect=target)
     for path in (PAGE, "/admin/x"):
         api.asked.clear()
         answer = web.get(path)
@@ -97,14 +97,14 @@ def test_a_redirect_of_the_api_does_not_bypass_the_gate(
 def test_a_conditional_request_does_not_bypass_the_gate(web: WebServer, api: Upstream) -> None:
     """The ETag of a page that was open before grants nothing."""
     etag = web.get(PAGE).headers.get("etag", '"x"')
-    api.answers(401)
+    api.respond(401)
     assert web.get(PAGE, headers={"If-None-Match": etag}).status == 401
-    api.answers(500)
+    api.respond(500)
     assert web.get(PAGE, headers={"If-None-Match": "*", "Range": "bytes=0-10"}).status == 503
 
 
 def test_a_slow_api_is_a_closed_gate(web: WebServer, api: Upstream) -> None:
-    api.answers(204, delay=4)
+    api.respond(204, delay=4)
     start = time.monotonic()
     answer = web.get(PAGE)
     assert (answer.status, shows(answer)) == (503, False)
@@ -150,7 +150,7 @@ def test_an_api_that_comes_and_goes(start: Start) -> None:
 def test_no_gated_file_is_public_by_any_method(
     web: WebServer, api: Upstream, project: Path, status: int, method: str, accept: dict[str, str]
 ) -> None:
-    api.answers(status)
+    api.respond(status)
     for path in gated_paths(project):
         answer = web.get(path, method, headers=accept)
         assert answer.status in (401, 403, 405, 503), (path, answer.status)
@@ -171,12 +171,12 @@ DISGUISES = [
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_no_spelling_bypasses_the_gate(web: WebServer, api: Upstream, project: Path, disguise: str) -> None:
-    api.answers(403)
+    api.respond(403)
     for path in gated_paths(project):
         answer = web.get(disguise.format(path.removeprefix("/members/")))
         assert answer.status in (301, 400, 403, 404), answer.status
         assert not shows(answer)
-    api.answers(204)  # nor is anything there that the gate was not asked for
+    api.respond(204)  # nor is anything there that the gate was not asked for
     for path in gated_paths(project):
         api.asked.clear()
         if shows(web.get(disguise.format(path.removeprefix("/members/")))):
@@ -198,7 +198,7 @@ def test_a_closed_gate_reveals_no_page_name_by_any_spelling(
     web: WebServer, api: Upstream, said: int, status: int, method: str
 ) -> None:
     """Regression: /MEMBERS/oldname/ gave 301 with the new name, since keys of maps ignore case."""
-    api.answers(said)
+    api.respond(said)
     paths = [spelling.format(one) for spelling in SPELLINGS for one in WANTED] + ["/members", "/MEMBERS"]
     answers = {path: web.get(path, method) for path in paths}
     seen = {
@@ -224,7 +224,7 @@ def test_old_addresses_work_behind_the_gate_alone(web: WebServer, api: Upstream,
 
 
 def test_old_protocols_meet_the_same_gate(web: WebServer, api: Upstream) -> None:
-    api.answers(401)
+    api.respond(401)
     page, end = b"GET /members/inside/ HTTP/1.1\r\n", b"Host: x\r\nConnection: close\r\n\r\n"
     front = b"GET / HTTP/1.1\r\nHost: x\r\n"
     for request in (
@@ -246,7 +246,7 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: WebSer
     assert web.get("/members/nowhere").status == 404
     packed = web.get(PAGE, headers={"Accept-Encoding": "br"})
     assert (packed.headers["content-encoding"], shows(packed)) == ("br", True)
-    api.answers(401)  # before that, what is there and what is not look the same
+    api.respond(401)  # before that, what is there and what is not look the same
     answers = {
         path: web.get(path) for path in ("/members/inside", "/members/nowhere", "/members/inside/index.html")
     }
@@ -256,7 +256,7 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: WebSer
 
 def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) -> None:
     """The login of the Django admin has neither rate limits nor a second factor: it must be unreachable."""
-    api.answers(200, b"the admin")
+    api.respond(200, b"the admin")
     api.pages["/_gate/staff"] = (401, b"")
     answer = web.get("/admin/login/")
     assert answer.status == 401
@@ -303,6 +303,6 @@ def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) ->
 )  # fmt: skip
 def test_suspicious_paths_do_not_reach_the_api(web: WebServer, api: Upstream, path: str) -> None:
     """NGINX selects a location by the normalized path and passes on the raw one."""
-    api.answers(200, b"reached")
+    api.respond(200, b"reached")
     assert web.get(path).status in (400, 404)
     assert [asked.path for asked in api.asked if not asked.path.startswith("/_gate")] == []

@@ -71,7 +71,7 @@ def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstre
 
     505 and 501 are correct for an unknown version or transfer coding.
     """
-    api.answers(401)
+    api.respond(401)
     rng = random.Random(SEED)
     known = ["/", "/posts/one/", "/feed.atom", "/old", "/_allauth/x", "/admin/", "/assets/x.0123abcd.css",
              "/_gate", "/version.json", "/404.html", *gated_paths(project)]  # fmt: skip

@@ -94,7 +94,7 @@ def test_every_location_sends_security_headers_for_any_method_and_status(
     )
     assert set(re.findall(r"^location ([^{]+?) \{", text, re.M)) == set(LOCATIONS)
     address = f"127.0.0.1:{api.port}"
-    api.answers(said, b"x", Content_Type="text/plain")
+    api.respond(said, b"x", Content_Type="text/plain")
     with start(api=address, peers=address, bucket=f"http://{address}/b") as all_of_it:
         for path in LOCATIONS.values():
             for method in ("GET", "HEAD", "POST"):
@@ -110,9 +110,9 @@ def test_every_location_sends_security_headers_for_any_method_and_status(
 
 
 def test_allow_and_retry_after_of_the_api_are_sent_once(web: WebServer, api: Upstream) -> None:
-    api.answers(405, Allow="POST")
+    api.respond(405, Allow="POST")
     assert web.get("/_allauth/x").headers["allow"] == "POST"
-    api.answers(429, Retry_After="3600")
+    api.respond(429, Retry_After="3600")
     assert web.get("/_allauth/x").headers["retry-after"] == "3600"
     assert web.get("/_allauth/x", "OPTIONS").headers["allow"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
 
@@ -122,7 +122,7 @@ def test_allow_and_retry_after_of_the_api_are_sent_once(web: WebServer, api: Ups
 def test_responses_of_a_closed_gate_send_security_headers(
     web: WebServer, api: Upstream, path: str, said: int, status: int
 ) -> None:
-    api.answers(said)
+    api.respond(said)
     told(web, path, status)
 
 
@@ -144,7 +144,7 @@ def test_no_other_file_adds_headers() -> None:
 
 def test_headers_of_the_api_are_not_duplicated(web: WebServer, api: Upstream) -> None:
     """Browsers enforce both of two policies: pages would break."""
-    api.answers(
+    api.respond(
         200, b"{}",
         Content_Security_Policy="default-src *", Strict_Transport_Security="max-age=1", Referrer_Policy="x",
         X_Content_Type_Options="x", Cross_Origin_Opener_Policy="unsafe-none", Permissions_Policy="camera=*",
@@ -202,7 +202,7 @@ def test_an_unsatisfiable_range_is_not_cached(web: WebServer) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_a_refused_page_is_not_cached(web: WebServer, api: Upstream, status: int) -> None:
-    api.answers(status)
+    api.respond(status)
     for path in ("/members/", "/members/inside/", "/%6dembers/inside/"):
         answer = web.get(path)
         assert answer.headers["cache-control"] == "private, no-store"
@@ -210,7 +210,7 @@ def test_a_refused_page_is_not_cached(web: WebServer, api: Upstream, status: int
 
 
 def test_the_api_sets_its_own_cache_control(web: WebServer, api: Upstream) -> None:
-    api.answers(200, b"x", Cache_Control="max-age=60")
+    api.respond(200, b"x", Cache_Control="max-age=60")
     api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/static/x.css").headers["cache-control"] == "max-age=60"
 

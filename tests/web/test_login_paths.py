@@ -22,7 +22,7 @@ LOGIN = "/_allauth/browser/v1/auth/login"
 
 
 def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Upstream) -> None:
-    api.answers(200, b'{"status": 200}', Content_Type="application/json", Set_Cookie="sessionid=x; Secure")
+    api.respond(200, b'{"status": 200}', Content_Type="application/json", Set_Cookie="sessionid=x; Secure")
     answer = web.get(
         LOGIN + "?a=%2F&b",
         "POST",
@@ -87,7 +87,7 @@ def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 429, 500, 503])
 def test_errors_of_the_api_are_passed_on_unchanged(web: WebServer, api: Upstream, status: int) -> None:
     """Scripts parse allauth's 401 and 500: no error page replaces them."""
-    api.answers(status, b'{"x": 1}', Content_Type="application/json")
+    api.respond(status, b'{"x": 1}', Content_Type="application/json")
     answer = web.get("/_allauth/x")
     assert (answer.status, answer.body) == (status, b'{"x": 1}')
     assert answer.headers["content-type"] == "application/json"
@@ -287,7 +287,7 @@ def test_a_reader_of_ipv6_has_one_limit_for_a_64(
 
 def test_connections_of_one_reader_to_the_api_are_few(web: WebServer, api: Upstream) -> None:
     """One reader must not occupy a slow API: 50 members' pages at once."""
-    api.answers(204, delay=2)
+    api.respond(204, delay=2)
     found: Counter[int] = Counter()
 
     def ask() -> None:

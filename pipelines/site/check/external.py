@@ -18,6 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 from pipelines.core.progress import NoProgress, Progress
 from pipelines.core.site_tree import PUBLIC
 from pipelines.site.pelican.build_context import output_path
+from pipelines.tools.http import DEFAULT_AGENT
 from pipelines.tools.link_probe import LinkProbe, UnreachableError
 
 MAX_HOSTS = 8  # checked concurrently
@@ -41,11 +42,16 @@ class ExternalReport:
 
 
 def check_external_links(
-    out_site: Path, site_url: str, *, timeout: float = 10.0, progress: Progress | None = None
+    out_site: Path,
+    site_url: str,
+    *,
+    agent: str = DEFAULT_AGENT,
+    timeout: float = 10.0,
+    progress: Progress | None = None,
 ) -> ExternalReport:
     """Request each external URL that a public page below *out_site* links to.
 
-    Links to *site_url* are skipped; it is in the User-Agent as the contact.
+    Links to *site_url* are skipped. *agent* is the User-Agent.
     *timeout* is in seconds.
     """
     links = external_links(out_site / PUBLIC, site_url)
@@ -56,7 +62,6 @@ def check_external_links(
     progress.phase("links", len(links))
     failed: list[FailedLink] = []
     stopped = Event()
-    agent = f"link check of {site_url}"
     with LinkProbe(agent, timeout) as probe, ThreadPoolExecutor(MAX_HOSTS) as pool:
         try:
             work = [pool.submit(_probe_host, probe, urls, stopped) for urls in by_host.values()]

@@ -19,7 +19,7 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import front_matter, metadata, scan
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.content.read_policy import CONTENT, EXTRA, project_policy
-from pipelines.tools.git import History
+from pipelines.tools.git_history import History
 
 KIND_OF_FOLDER = {"posts": "post", "pages": "page", "members": "page"}
 # Never published: licences and notes.
@@ -240,11 +240,11 @@ def _modified_date(path: str, meta: Metadata, config: SiteConfig, history: Histo
     change = history.changes.get(path) if history else None
     if change is None:
         return None
-    if change.lies:
+    if change.is_cut:
         fix = "fetch the whole history (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI)"
         what = "its date of change is unknown: the clone is shallow"
         raise SourceError([Fault(path, 0, what, fix + ", or write `modified: …`")])
-    if meta.date and change.added:  # committed once: the date of that commit is not a change
+    if meta.date and change.is_added:  # committed once: the date of that commit is not a change
         return None
     moment = datetime.fromtimestamp(change.time, UTC).astimezone(ZoneInfo(config.timezone))
     return max(moment, meta.date) if meta.date else moment

@@ -36,7 +36,7 @@ _MAX_KEY_SEARCH = 1 << 20  # bytes that are searched for a private key
 
 
 class GitIndex(Protocol):
-    """The part of Git's index that the policy needs: pipelines.tools.git.Index."""
+    """The part of Git's index that the policy needs: pipelines.tools.git_history.Index."""
 
     @property
     def tracked(self) -> frozenset[str]:

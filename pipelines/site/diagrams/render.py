@@ -8,12 +8,12 @@ calls `inline_diagram`, which reads the committed SVG and rejects a stale one. N
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.core.errors import Fault, SourceError
+from pipelines.core.files import write_atomic
 from pipelines.site.content.read_policy import GitIndex
 from pipelines.site.diagrams import plantuml
 from pipelines.site.diagrams import svg as diagram_svg
@@ -98,7 +98,7 @@ def render_diagrams(
             if isinstance(text, Fault):
                 faults.append(text)
                 continue
-            _write(svg, text)
+            write_atomic(svg, text.encode())
             changed.append(svg)
     for svg in sorted((project / "content" / "diagrams" / "blocks").glob("*.svg")):
         if svg not in diagrams:
@@ -144,11 +144,3 @@ def _svg_problem(diagram: Diagram) -> str:
         "data-form": str(diagram_svg.FORMAT_VERSION),
     }
     return "" if attributes == expected else "the diagram's SVG is stale: its source has changed"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write *path* atomically: a killed run leaves the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, "utf-8", newline="\n")
-    os.replace(temporary, path)

@@ -16,6 +16,7 @@ import pytest
 from pipelines import cli
 from pipelines.commands.summaries import external_report
 from pipelines.site.check.external import ExternalReport, check_external_links, external_links
+from pipelines.tools.http import user_agent
 from pipelines.tools.link_probe import LinkProbe, UnreachableError
 from tests.support.previews import free_port, preview_site
 from tests.support.project import write
@@ -133,18 +134,20 @@ def test_every_external_link_is_found_once(tmp_path: Path) -> None:
         ("/getonly/405",    "",                        ["HEAD /getonly/405", "GET /getonly/405"]),
         ("/getonly/501",    "",                        ["HEAD /getonly/501", "GET /getonly/501"]),
         ("/405",            "405 Method Not Allowed",  ["HEAD /405", "GET /405"]),
-        ("/slow",           "no answer within 0.5 s",  ["HEAD /slow"]),
+        ("/slow",           "no response within 0.5 s",  ["HEAD /slow"]),
         ("/to/to/200",      "",                        ["HEAD /to/to/200", "HEAD /to/200", "HEAD /200"]),
     ],
 )  # fmt: skip
 def test_a_response_is_a_page_or_a_reason(
     tmp_path: Path, server: Server, path: str, reason: str, requests: list[str]
 ) -> None:
-    report = check_external_links(tree(tmp_path, a=[server.url + path]), SITE, timeout=0.5)
+    agent = user_agent("Small Site", SITE)
+    site = tree(tmp_path, a=[server.url + path])
+    report = check_external_links(site, SITE, agent=agent, timeout=0.5)
     assert report.checked == 1
     assert [one.reason for one in report.failed] == ([reason] if reason else [])
     assert [f"{method} {path}" for method, path, _ in server.requests] == requests
-    assert {agent for *_, agent in server.requests} == {f"link check of {SITE}"}
+    assert {agent for *_, agent in server.requests} == {f"small-site-pipeline (+{SITE})"}
 
 
 def test_redirects_are_limited(server: Server) -> None:
@@ -161,9 +164,9 @@ def test_redirects_are_limited(server: Server) -> None:
     ("url", "reason"),
     [
         ("http://127.0.0.1:{closed}/", "no connection: "),
-        ("http://[broken",             "is no address: "),
-        ("http://127.0.0.1:port/",     "is no address: "),
-        ("http://127.0.0.1:{open}/to/ftp://127.0.0.1/", "is no address: "),
+        ("http://[broken",             "is not a URL: "),
+        ("http://127.0.0.1:port/",     "is not a URL: "),
+        ("http://127.0.0.1:{open}/to/ftp://127.0.0.1/", "is not a URL: "),
     ],
 )  # fmt: skip
 def test_a_request_without_a_response_is_a_reason(

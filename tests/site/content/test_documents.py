@@ -11,13 +11,13 @@ import pytest
 from pipelines.core import config
 from pipelines.site.content import documents
 from pipelines.site.content.documents import Content, UrlPatterns
-from pipelines.tools.git import Change, History
+from pipelines.tools.git_history import Change, History
 from tests.support.project import SMALL_SITE, write
 
 SITE = config.load_config(SMALL_SITE)  # lang = "en", timezone = "Europe/Berlin", login = true
 URLS = UrlPatterns("posts/{slug}/", "{lang}/posts/{slug}/", "{slug}/", "{lang}/{slug}/", "basename")
 NOON = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp())
-CHANGED = Change(NOON, lies=False, added=False)
+CHANGED = Change(NOON, is_cut=False, is_added=False)
 
 
 def text(**keys: str) -> str:
@@ -256,8 +256,8 @@ def test_all_faults_are_told_and_the_good_pages_kept(tmp_path: Path) -> None:
     [
         ({}, None, None),
         ({}, CHANGED, "2026-05-01T14:00:00+02:00"),
-        ({}, replace(CHANGED, added=True), None),  # its first commit is no change
-        ({"modified": "2026-02-01"}, replace(CHANGED, lies=True), "2026-02-01T00:00:00+01:00"),
+        ({}, replace(CHANGED, is_added=True), None),  # its first commit is no change
+        ({"modified": "2026-02-01"}, replace(CHANGED, is_cut=True), "2026-02-01T00:00:00+01:00"),
         ({"date": "2026-05-01 20:00"}, CHANGED, "2026-05-01T20:00:00+02:00"),
     ],
 )
@@ -272,7 +272,7 @@ def test_the_date_of_change_is_the_author_s_or_git_s(
 
 def test_a_date_of_change_that_lies_is_a_fault(tmp_path: Path) -> None:
     """In a shallow clone every file seems to have changed at once."""
-    history = History(NOON, True, {"content/posts/a.md": replace(CHANGED, lies=True)})
+    history = History(NOON, True, {"content/posts/a.md": replace(CHANGED, is_cut=True)})
     found = read(tmp_path, {"posts/a.md": text()}, history=history)
     assert said(found) == ["content/posts/a.md:0: its date of change is unknown: the clone is shallow"]
 

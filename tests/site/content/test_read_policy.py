@@ -16,7 +16,7 @@ from pipelines.preview.watch import is_relevant
 from pipelines.site.content.read_policy import project_policy, secret_kind
 from pipelines.site.diagrams.render import render_diagrams
 from pipelines.site.less.compile import compile_less
-from pipelines.tools import git as tool
+from pipelines.tools import git_history as tool
 from tests.site.less.css_rules import need_npm
 from tests.support.project import COMMITTED, ROOT, build_site, commit_all, files_of, git, tiny_site, write
 
@@ -514,7 +514,8 @@ def test_a_page_in_a_submodule_changed_when_its_own_history_says(tmp_path: Path)
     commit_all_of(site)
     found = tool.read_history(site, "content", ["theme"])
     assert found is not None
-    assert found.changes["content/posts/shared/one.md"] == tool.Change(1_772_000_000, lies=False, added=False)
+    change = tool.Change(1_772_000_000, is_cut=False, is_added=False)
+    assert found.changes["content/posts/shared/one.md"] == change
     assert found.changes["content/posts/shared/two.md"].time == 1_770_000_000
     assert "content/posts/shared/a.txt" in found.index.tracked
     build_site(site)

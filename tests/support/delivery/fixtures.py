@@ -1,4 +1,4 @@
-"""Servers that many tests publish to; each test has places of its own there."""
+"""Servers that many tests publish to; each test has its own buckets and repositories."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import pytest
 from tests.support.delivery.release import release
 from tests.support.delivery.status_site import Runner, Stage
 from tests.support.delivery.status_site import stage as make_stage
-from tests.support.delivery.targets import Place, Services, services
+from tests.support.delivery.targets import Publisher, Services, services
 
-Make = Callable[..., Place]
+Make = Callable[..., Publisher]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """The servers, with moto for the buckets."""
     with services(tmp_path_factory.mktemp("services")) as one:
         yield one
 
 
 @pytest.fixture
-def place(running: Services, tmp_path: Path) -> Place:
-    """A place to publish to, and a release that lies in out/."""
+def publisher(servers: Services, tmp_path: Path) -> Publisher:
+    """A publisher of a project with a release in out/."""
     project = tmp_path / "project"
     project.mkdir()
     release(project)
-    return running.place(project)
+    return servers.publisher(project)
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A site of three commits that is looked at."""
-    with make_stage(tmp_path) as told:
-        yield told
+    """A site of three commits with a front door and a chart repository."""
+    with make_stage(tmp_path) as one:
+        yield one
 
 
 @pytest.fixture

@@ -73,9 +73,9 @@ def chart(out: Path, version: str, commit: str, web: str, api: str, site: str) -
     about = f"apiVersion: v2\nname: site\nversion: {version}\ndescription: A small chart\n"
     data = _archive({"site/Chart.yaml": about, "site/values.yaml": json.dumps(values)})
     found = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    place = out / "charts" / f"site-{version}.tgz"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(data)
+    publisher = out / "charts" / f"site-{version}.tgz"
+    publisher.parent.mkdir(parents=True, exist_ok=True)
+    publisher.write_bytes(data)
     result = ChartResult("site", version, commit, found, len(data), web, api, site, CSS)
     results.write(out / "chart.json", result)
     return result

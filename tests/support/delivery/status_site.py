@@ -68,11 +68,11 @@ class Stage:
     def publish(self, number: int, version: str = "", commit: str = "") -> None:
         """Put the chart of the *number*-th commit on the shelf."""
         version = version or f"1.0.{number}"
-        shelf = self.nexus.shelves["charts"]
+        hosted = self.nexus.repositories["charts"]
         name = f"site-{version}.tgz"
-        shelf.files[name] = chart(version, commit or self.commits[number - 1])
-        shelf.created[name] = 0.0
-        shelf.index = self.nexus._index(shelf)
+        hosted.files[name] = chart(version, commit or self.commits[number - 1])
+        hosted.created[name] = 0.0
+        hosted.index = self.nexus._index(hosted)
 
     def configure(self, **places: str) -> None:
         """Write site.toml; *places* are the address of each environment, and chart for the repository."""

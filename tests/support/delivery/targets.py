@@ -1,4 +1,4 @@
-"""Where tests publish to: a real registry, real object storage and Nexus, each behind a proxy."""
+"""The targets of publishing in tests: a real registry, real object storage and Nexus, each behind a proxy."""
 
 from __future__ import annotations
 
@@ -34,40 +34,40 @@ class Services:
     nexus: Nexus
     flux: Upstream
     front: dict[str, Proxy]  # "registry", "storage", "nexus", "flux"
-    taken: int = 0  # places that were made
+    publisher_count: int = 0
     folder: Path = field(default_factory=Path)
 
-    def place(self, project: Path, **words: str) -> Place:
-        """Return a place of its own for *project*: buckets, repositories, shelves; writes its site.toml."""
-        self.taken += 1
+    def publisher(self, project: Path, **words: str) -> Publisher:
+        """Return a publisher of *project* with its own buckets and repositories; writes its site.toml."""
+        self.publisher_count += 1
         for one in self.front.values():
             one.rules.clear()
             one.calls.clear()
             one.after = None
-        self.flux.answers(200)
+        self.flux.respond(200)
         self.nexus.toxics.clear()
         self.nexus.lag = 0.0
-        name = f"run{self.taken}"
-        fresh = type(next(iter(self.nexus.shelves.values())))()
+        name = f"run{self.publisher_count}"
+        fresh = type(next(iter(self.nexus.repositories.values())))()
         fresh.index = b"apiVersion: v1\nentries: {}\n"
-        self.nexus.shelves[name] = fresh
+        self.nexus.repositories[name] = fresh
         self.storage.make(f"{name}-assets", f"{name}-archive")
-        place = Place(self, project, name)
-        place.write(**words)
-        return place
+        publisher = Publisher(self, project, name)
+        publisher.write(**words)
+        return publisher
 
 
 @dataclass
-class Place:
-    """One place that is published to."""
+class Publisher:
+    """Runs the command line on a project with its own buckets and repositories."""
 
     services: Services
     project: Path
     name: str
-    checked: bool = False  # the code that is published has to pass its checks; most tests are of other things
+    checked: bool = False  # True: without --unchecked
 
     def write(self, **words: str) -> None:
-        """Write site.toml; *words* are assets, archive and repository, when they are others."""
+        """Write site.toml; *words* overrides assets, archive and repository."""
         front = self.services.front
         buckets = {"endpoint": f"http://{front['storage'].host}", "region": REGION}
         buckets |= {kind: words.get(kind, f"{self.name}-{kind}") for kind in ("assets", "archive")}
@@ -76,7 +76,7 @@ class Place:
         write(self.project / "site.toml", site_toml(where, repository, buckets, words.get("previews", "")))
 
     def environment(self) -> dict[str, str]:
-        """Return what a pipeline is told."""
+        """Return the environment variables of a pipeline."""
         services = self.services
         return {
             "SITE_REGISTRY_USER": LOGIN[0],
@@ -92,11 +92,11 @@ class Place:
 
     def start(self, *words: str, env: Mapping[str, str | None] | None = None) -> Run:
         """Start ``python -m pipelines`` with *words*, in a process of its own."""
-        told = {name: value for name, value in {**self.environment(), **(env or {})}.items() if value}
+        environ = {name: value for name, value in {**self.environment(), **(env or {})}.items() if value}
         output = self.project / f"output-{len(list(self.project.glob('output-*')))}"
-        free = words[0] in ("publish", "run") and not self.checked
-        argv = ["--project", str(self.project), *words, *(["--unchecked"] if free else [])]
-        process = _SERVER.Process(target=run_command, args=(argv, told, str(output)))
+        unchecked = words[0] in ("publish", "run") and not self.checked
+        argv = ["--project", str(self.project), *words, *(["--unchecked"] if unchecked else [])]
+        process = _SERVER.Process(target=run_command, args=(argv, environ, str(output)))
         process.start()
         return Run(process, output)
 
@@ -105,19 +105,19 @@ class Place:
         return self.start(*(words or ("publish",)), env=env).end()
 
     def calls(self) -> list[Call]:
-        """Return every call that was made, through whichever proxy."""
+        """Return the requests to all proxies."""
         return [call for one in self.services.front.values() for call in one.calls]
 
-    def uploaded(self) -> int:
-        """Return how many bytes of bodies went to the servers, without that for Flux."""
+    def uploaded_bytes(self) -> int:
+        """Return how many bytes of request bodies the servers got, without Flux."""
         return sum(one.sent() for name, one in self.services.front.items() if name != "flux")
 
     def charts(self) -> dict[str, bytes]:
-        """Return what is on the shelf of Nexus."""
-        return self.services.nexus.shelves[self.name].files
+        """Return the charts in Nexus, by file name."""
+        return self.services.nexus.repositories[self.name].files
 
     def objects(self, kind: str) -> dict[str, bytes]:
-        """Return what is in the bucket "assets" or "archive"."""
+        """Return the objects of the bucket "assets" or "archive"."""
         return self.services.storage.objects(f"{self.name}-{kind}")
 
 
@@ -128,10 +128,10 @@ class Run:
     process: BaseProcess
     output: Path
 
-    def end(self, retry_policy: float = 120) -> Run:
+    def end(self, timeout: float = 120) -> Run:
         """Wait for its end."""
-        self.process.join(retry_policy)
-        assert self.process.exitcode is not None, "it does not end"
+        self.process.join(timeout)
+        assert self.process.exitcode is not None, "the command does not end"
         return self
 
     @property
@@ -160,15 +160,15 @@ class Run:
 def services(folder: Path, store: str = "moto") -> Iterator[Services]:
     """Run all servers until the block ends."""
     with ExitStack() as stack:
-        rooms = {name: folder / name for name in ("registry", "storage")}
-        for room in rooms.values():
-            room.mkdir()
-        images = stack.enter_context(registry(rooms["registry"], closed=True))
-        objects = stack.enter_context(storage(rooms["storage"], store))
+        directories = {name: folder / name for name in ("registry", "storage")}
+        for directory in directories.values():
+            directory.mkdir()
+        images = stack.enter_context(registry(directories["registry"], closed=True))
+        objects = stack.enter_context(storage(directories["storage"], store))
         charts = stack.enter_context(nexus())
         flux = stack.enter_context(upstream())
         front = {
-            "registry": stack.enter_context(proxy(images.host, rooms["registry"])),
+            "registry": stack.enter_context(proxy(images.host, directories["registry"])),
             "storage": stack.enter_context(proxy(objects.host)),
             "nexus": stack.enter_context(proxy(charts.url.partition("://")[2])),
             "flux": stack.enter_context(proxy(f"127.0.0.1:{flux.port}")),

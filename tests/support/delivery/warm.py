@@ -16,12 +16,12 @@ from pipelines.commands import archive as archive_command
 from pipelines.commands import promote as promote_command
 from pipelines.commands import publish, run, status, tables
 from pipelines.commands import rollback as rollback_command
-from pipelines.core.login import Login
+from pipelines.core.credentials import Login
 from pipelines.flow import archive, check_records, plan, promote, release, rollback
 from pipelines.tools import s3, terminal
 from pipelines.tools.retry import RetryPolicy
 
-PLACE = s3.Place("warm bucket", "http://127.0.0.1:9", "us-east-1", "warm", "")
+PLACE = s3.BucketLocation("warm bucket", "http://127.0.0.1:9", "us-east-1", "warm", "")
 BUCKET = s3.Bucket(PLACE, Login("nobody", "nothing"), RetryPolicy(60))
 LOADED = (
     *(archive, check_records, plan, promote, release, rollback, terminal, h11, httpcore),
