@@ -27,7 +27,7 @@ _NO_PROGRESS = NoProgress()
 
 @dataclass(frozen=True)
 class Context:
-    """What the command line knows; a command reads neither clock nor environment by itself."""
+    """The options, project, clocks and environment of one command, which reads no other."""
 
     options: argparse.Namespace  # of the command
     project: Path  # absolute
