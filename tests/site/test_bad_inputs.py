@@ -1,10 +1,10 @@
-"""A folder of bad inputs, one fault each, laid over a good project: what is said, and what is kept.
+"""Bad inputs, one fault in each folder, copied over a good project: the message and the unchanged tree.
 
 ``tests/bad/good`` is the project. ``tests/bad/<fault>/`` holds the files that
-replace or join its own, ``remove.txt`` the paths to take away, and
-``expected.txt`` all of stderr. ``fine-*`` look bad and are not: their
-``fine.txt`` says what the tree holds (``+ path: text``) and what it must not
-(``- path: text``). ``less-*`` belong to the tests of LESS.
+replace or add to its own, ``remove.txt`` the paths to delete, and
+``expected.txt`` the whole stderr. ``fine-*`` are valid edge cases: their
+``fine.txt`` lists what the tree contains (``+ path: text``) and what it must
+not (``- path: text``). ``less-*`` belong to the tests of LESS.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ FAULTS = [folder for folder in FOLDERS if (folder / "expected.txt").exists()]
 FINE = [folder for folder in FOLDERS if (folder / "fine.txt").exists()]
 
 
-def named(folder: Path) -> str:
+def folder_name(folder: Path) -> str:
     return folder.name
 
 
-def laid(folder: Path, site: Path) -> Path:
-    """Lay *folder* over the project *site*; return *site*."""
+def overlay(folder: Path, site: Path) -> Path:
+    """Copy *folder* over the project *site*; return *site*."""
     ignored = shutil.ignore_patterns(*NOTES)
     shutil.copytree(folder, site, dirs_exist_ok=True, ignore=ignored)
     gone = folder / "remove.txt"
@@ -49,8 +49,8 @@ def run(site: Path, *words: str) -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_memo() -> Iterator[None]:
-    """All builds of this module share what they compile, as those of a preview do."""
+def shared_cache() -> Iterator[None]:
+    """All builds of this module share one cache, as those of a preview do."""
     cache = Cache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "Cache", lambda: cache)
@@ -61,7 +61,7 @@ def one_memo() -> Iterator[None]:
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The good project, built: it has an out/site."""
     site = project.tiny_site(tmp_path_factory.mktemp("good"), {})
-    laid(BAD / "good", site)
+    overlay(BAD / "good", site)
     assert run(site) == 0
     return site
 
@@ -72,33 +72,33 @@ def site(good: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(good, tmp_path / "site", symlinks=True))
 
 
-def test_every_folder_says_what_is_expected_of_it() -> None:
-    """A folder without a note would be skipped without a word."""
+def test_every_folder_has_an_expectation() -> None:
+    """A folder without expected.txt or fine.txt would be skipped silently."""
     assert [f.name for f in FOLDERS if f not in FAULTS and f not in FINE] == ["good"]
     assert len(FAULTS) > 100
 
 
-@pytest.mark.parametrize("folder", FAULTS, ids=named)
-def test_a_fault_is_told_and_the_last_tree_kept(
+@pytest.mark.parametrize("folder", FAULTS, ids=folder_name)
+def test_a_fault_is_printed_and_the_last_tree_unchanged(
     folder: Path, site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message is all that an author has; the tree that is served must not suffer."""
+    """An author sees only the message; the served tree must not change."""
     before = project.files_of(site / "out")
-    laid(folder, site)
+    overlay(folder, site)
     status = run(site)
-    said = capsys.readouterr()
-    assert said.err == (folder / "expected.txt").read_text("utf-8")
-    assert (status, said.out) == (1, "")
+    printed = capsys.readouterr()
+    assert printed.err == (folder / "expected.txt").read_text("utf-8")
+    assert (status, printed.out) == (1, "")
     assert project.files_of(site / "out") == before
 
 
-@pytest.mark.parametrize("folder", FAULTS[::8], ids=named)
-def test_a_fault_in_the_first_build_leaves_no_tree(
+@pytest.mark.parametrize("folder", FAULTS[::8], ids=folder_name)
+def test_a_fault_in_the_first_build_writes_no_tree(
     folder: Path, site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A tree that exists is a tree that may be published."""
     shutil.rmtree(site / "out")
-    laid(folder, site)
+    overlay(folder, site)
     assert run(site) == 1
     assert capsys.readouterr().err == (folder / "expected.txt").read_text("utf-8")
     assert not (site / "out" / "site").exists()
@@ -106,16 +106,16 @@ def test_a_fault_in_the_first_build_leaves_no_tree(
 
 
 @pytest.mark.parametrize("name", ["many-at-once", "template-type-error", "config-not-toml"])
-def test_the_command_says_the_same(name: str, site: Path) -> None:
-    """What is tested in this process holds for the one that people start."""
-    laid(BAD / name, site)
+def test_the_command_prints_the_same(name: str, site: Path) -> None:
+    """The command behaves as the function that the other tests call."""
+    overlay(BAD / name, site)
     done = project.run_cli(site, "build", "--as-of", AS_OF)
     expected = (BAD / name / "expected.txt").read_text("utf-8")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 
 
 def secret(site: Path) -> Path:
-    """A file outside of the project, which nothing inside may publish."""
+    """A file outside of the project, which must not be published."""
     outside = site.parent / "secret"
     outside.mkdir()
     (outside / "key.txt").write_text("secret")
@@ -132,7 +132,7 @@ def link_to_a_folder_outside(site: Path) -> None:
     secret(site)
 
 
-def link_by_the_way_of_another(site: Path) -> None:
+def link_through_another_link(site: Path) -> None:
     (site / "way").symlink_to(secret(site))
     (site / "content" / "pages" / "new.md").symlink_to("../../way/page.md")
 
@@ -194,7 +194,7 @@ def strings_that_lack_one(site: Path) -> None:
     project.write(file, "".join(line for line in lines if not line.startswith("skip ")))
 
 
-def strings_that_want_another_name(site: Path) -> None:
+def strings_with_another_placeholder(site: Path) -> None:
     file = site / "theme" / "strings" / "de.toml"
     project.write(file, file.read_text("utf-8").replace("{site}", "{seite}", 1))
 
@@ -209,7 +209,7 @@ def strings_with_a_brace(site: Path) -> None:
     [
         (link_to_a_file_outside, ["content/pages/new.md: is a link that leads out of the project; "]),
         (link_to_a_folder_outside, ["content/extra: is a link that leads out of the project; "]),
-        (link_by_the_way_of_another, ["content/pages/new.md: is a link that leads out of the project; "]),
+        (link_through_another_link, ["content/pages/new.md: is a link that leads out of the project; "]),
         (link_to_nothing, ["content/pages/new.md: is a link that leads nowhere; "]),
         (link_to_itself, ["content/pages/new.md: is a link that leads nowhere; "]),
         (link_in_a_circle, ["content/posts/all: is a link to one of its parent directories; "]),
@@ -231,19 +231,19 @@ def strings_with_a_brace(site: Path) -> None:
         (content_that_is_a_file, ["content: no such folder; "]),
         (config_that_is_a_folder, ["site.toml: cannot be read (Is a directory); "]),
         (strings_that_lack_one, ["theme/strings/de.toml: has no skip; "]),
-        (strings_that_want_another_name, ["theme/strings/de.toml: 'home_of' requires {seite}; "]),
+        (strings_with_another_placeholder, ["theme/strings/de.toml: 'home_of' requires {seite}; "]),
         (strings_with_a_brace, ["theme/strings/en.toml:"]),
     ],
 )
-def test_what_no_folder_can_hold(
+def test_links_and_names_that_are_refused(
     prepare: Callable[[Path], None], faults: list[str], site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Links and names that a repository cannot keep, or should not."""
     before = project.files_of(site / "out")
     prepare(site)
     assert run(site) == 1
-    told = capsys.readouterr().err.splitlines()[:-2]
-    assert [line[: len(start)] for line, start in zip(told, faults, strict=True)] == faults
+    printed = capsys.readouterr().err.splitlines()[:-2]
+    assert [line[: len(start)] for line, start in zip(printed, faults, strict=True)] == faults
     assert project.files_of(site / "out") == before
 
 
@@ -262,7 +262,7 @@ def test_links_inside_of_the_project_are_followed(site: Path) -> None:
 
 
 def test_a_project_may_lie_in_any_folder(good: Path, tmp_path: Path) -> None:
-    """Nobody chooses the name of a home."""
+    """Home directories may have any name."""
     site = Path(shutil.copytree(good, tmp_path / "Größe & Co. 100 %" / "a #1 [x] {y}", symlinks=True))
     shutil.rmtree(site / "out")
     assert run(site) == 0
@@ -281,7 +281,7 @@ def test_a_file_that_may_not_be_read_is_a_fault(
     assert capsys.readouterr().err.startswith(expected)
 
 
-def test_what_editors_leave_behind_is_no_fault(site: Path) -> None:
+def test_files_of_editors_are_ignored(site: Path) -> None:
     """A preview builds while an editor holds a file open; its lock is a link to nothing."""
     for folder in ("posts", "extra"):
         project.write(site / "content" / folder / ".one.md.swp", b"\0")
@@ -292,12 +292,10 @@ def test_what_editors_leave_behind_is_no_fault(site: Path) -> None:
 
 
 @pytest.mark.quick_cases(10)
-@pytest.mark.parametrize("folder", FINE, ids=named)
-def test_what_looks_bad_and_is_fine_is_published(
-    folder: Path, site: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("folder", FINE, ids=folder_name)
+def test_valid_edge_cases_are_published(folder: Path, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A build that refuses good pages is as bad as one that loses them."""
-    laid(folder, site)
+    overlay(folder, site)
     status = run(site)
     faults = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("warning: ")]
     assert (status, faults) == (0, [])

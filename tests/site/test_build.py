@@ -14,8 +14,7 @@ from pathlib import Path
 import brotli
 import pytest
 
-from pipelines.core import digests as seal
-from pipelines.core import results
+from pipelines.core import digests, results
 from pipelines.core.errors import SourceError
 from pipelines.site.cache import Cache
 from tests import golden
@@ -28,10 +27,10 @@ def test_the_small_site_is_the_golden_tree(built: Path) -> None:
     assert golden.golden_form(built / "out" / "site") == golden.read_golden()
 
 
-def test_the_result_tells_what_was_built(built: Path) -> None:
+def test_the_result_describes_the_build(built: Path) -> None:
     result = results.read_site(built / "out" / "site.json")
     public, gated = (built / "out/site" / name for name in ("public", "gated"))
-    assert result.digest == seal.tree_digest(built / "out" / "site")
+    assert result.digest == digests.tree_digest(built / "out" / "site")
     assert result.pages == len(list(public.rglob("*.html"))) + len(list(gated.rglob("*.html")))
     assert result.gated == len(list(gated.rglob("*.html"))) == 3
     assert (result.as_of, result.drafts) == (AS_OF, False)
@@ -43,19 +42,19 @@ def test_the_result_tells_what_was_built(built: Path) -> None:
     assert "pipelines.site.pelican.plugin" in result.plugins
 
 
-def everything(text: bytes, name: str) -> bytes:
+def decompressed(data: bytes, name: str) -> bytes:
     """Return the bytes of a file, unpacked if it is a compressed twin."""
     if name.endswith(".gz"):
-        return gzip.decompress(text)
-    return brotli.decompress(text) if name.endswith(".br") else text
+        return gzip.decompress(data)
+    return brotli.decompress(data) if name.endswith(".br") else data
 
 
 @pytest.mark.parametrize("canary", ["CANARY", "canary"])
 def test_drafts_and_members_leave_no_trace_in_public(built: Path, canary: str) -> None:
-    """Neither a page nor a name, feed, list, alias, summary or picture of what is not for everybody."""
+    """No page, name, feed, list, alias, summary or image of an unpublished page is public."""
     public = built / "out" / "site" / "public"
     names = [name for name in files_of(public) if canary in name]
-    holders = [name for name, data in files_of(public).items() if canary.encode() in everything(data, name)]
+    holders = [name for name, data in files_of(public).items() if canary.encode() in decompressed(data, name)]
     assert (names, holders) == ([], [])
 
 
@@ -73,7 +72,7 @@ def test_members_pages_and_their_files_are_in_the_gated_tree(built: Path) -> Non
     assert picture.startswith("members/assets/canary-members.")
 
 
-def test_drafts_are_shown_when_asked_for(tmp_path: Path) -> None:
+def test_drafts_are_included_on_request(tmp_path: Path) -> None:
     site = small_site(tmp_path)
     result = build_site(site, drafts=True)
     public = files_of(site / "out" / "site" / "public")
@@ -103,8 +102,8 @@ def test_without_login_there_is_no_trace_of_it(tmp_path: Path) -> None:
     assert "content/members/inside.md: for members, and login = false in site.toml" in result.left_out
 
 
-FAR = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8"}
-NEAR = {"TZ": "America/New_York", "LC_ALL": "POSIX", "PYTHONHASHSEED": "77", "LANG": "de_DE"}
+ENVIRONMENT_A = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8"}
+ENVIRONMENT_B = {"TZ": "America/New_York", "LC_ALL": "POSIX", "PYTHONHASHSEED": "77", "LANG": "de_DE"}
 
 
 def mtimes(folder: Path) -> dict[str, int]:
@@ -118,7 +117,10 @@ def mtimes(folder: Path) -> dict[str, int]:
 def test_two_builds_give_equal_bytes_and_times(tmp_path: Path) -> None:
     """Folder, time zone, locale, umask, hash seed and number of processes are no inputs."""
     digests, times, modes = [], [], []
-    for name, env, umask, workers in (("a", FAR, 0o077, "1"), ("b/deeper", NEAR, 0o002, "2")):
+    for name, env, umask, workers in (
+        ("a", ENVIRONMENT_A, 0o077, "1"),
+        ("b/deeper", ENVIRONMENT_B, 0o002, "2"),
+    ):
         folder = tmp_path / name
         folder.mkdir(parents=True)
         before = os.umask(umask)
@@ -139,7 +141,7 @@ def test_two_builds_give_equal_bytes_and_times(tmp_path: Path) -> None:
 
 
 def test_an_edit_of_equal_length_changes_digest_and_time(tmp_path: Path) -> None:
-    """NGINX makes its ETag of time and size: a changed page must never be called unchanged."""
+    """NGINX makes its ETag of mtime and size: a changed page needs another ETag."""
     site = small_site(tmp_path)
     before = build_site(site)
     page, other = (
@@ -191,7 +193,7 @@ def test_a_tree_without_git_takes_the_dates_that_authors_wrote(tmp_path: Path) -
 def test_an_incremental_build_gives_the_bytes_of_a_clean_one(
     tmp_path: Path, name: str, change: object
 ) -> None:
-    """What is kept between builds is keyed by all of its inputs."""
+    """Cached results are keyed by all of their inputs."""
     site = small_site(tmp_path)
     cache = Cache()
     build_site(site, cache=cache)
@@ -236,7 +238,7 @@ def test_every_author_is_named_on_the_page(tmp_path: Path) -> None:
     )
 
 
-def test_an_out_that_is_no_folder_is_told_in_a_line(tmp_path: Path) -> None:
+def test_an_out_that_is_not_a_directory_is_a_fault(tmp_path: Path) -> None:
     site = small_site(tmp_path, history=False)
     write(site / "out", "")
     done = project.run_cli(site, "build", "--as-of", str(AS_OF))
@@ -252,8 +254,8 @@ def test_a_link_from_extra_publishes_no_source(tmp_path: Path) -> None:
         build_site(site)
 
 
-def test_faults_of_all_kinds_are_told_at_once(tmp_path: Path) -> None:
-    """An author who mends one fault must not be sent back for the next one of the same build."""
+def test_faults_of_all_kinds_are_reported_at_once(tmp_path: Path) -> None:
+    """An author fixes all faults after one build, not one after each."""
     site = small_site(tmp_path)
     write(site / "content/posts/bad-date.md", "---\ntitle: x\ndate: soon\n---\n")
     write(site / "content/posts/bad-link.md", "---\ntitle: x\ndate: 2026-01-01\n---\n[x](nowhere.md)\n")
@@ -272,7 +274,7 @@ def test_faults_of_all_kinds_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_entry_ids_survive_a_new_title_slug_and_date(tmp_path: Path) -> None:
-    """A feed reader must not show an old post as a new one because its author mended something."""
+    """A feed reader must not show an old post as new because its author fixed something."""
     site = small_site(tmp_path)
     source = site / "content/posts/second.md"
 
@@ -285,7 +287,7 @@ def test_entry_ids_survive_a_new_title_slug_and_date(tmp_path: Path) -> None:
     text = source.read_text("utf-8")
     for old, new in (
         ("The second post", "A better title"),
-        ("date: 2026-02-02", "date: 2026-02-01\nslug: mended"),
+        ("date: 2026-02-02", "date: 2026-02-01\nslug: fixed"),
     ):
         assert old in text
         text = text.replace(old, new)
@@ -293,7 +295,7 @@ def test_entry_ids_survive_a_new_title_slug_and_date(tmp_path: Path) -> None:
     assert before == re.findall("<id>(.*?)</id>", entry()) == ["tag:small.example,2026:posts/second"]
 
 
-KILLER = """
+KILLED_BUILD = """
 import os, random, signal, sys, threading, time
 from pathlib import Path
 from tests.support.project import build_site
@@ -310,23 +312,26 @@ for turn in range(1000):
 
 @pytest.mark.slow
 def test_a_killed_build_leaves_a_whole_tree(tmp_path: Path) -> None:
-    """kill -9 at random moments: what lies in out/site is always one build, whole, and the next one works."""
+    """kill -9 at random moments: out/site is always one complete build, and the next build works."""
     site = small_site(tmp_path, history=False)
     build_site(site)
     for seed in range(6):
         done = subprocess.run(
-            [sys.executable, "-c", KILLER, str(seed), str(site)], cwd=ROOT, capture_output=True, timeout=60
+            [sys.executable, "-c", KILLED_BUILD, str(seed), str(site)],
+            cwd=ROOT,
+            capture_output=True,
+            timeout=60,
         )
         assert done.returncode == -9, done.stderr.decode()
         result = results.read_site(site / "out" / "site.json")
-        assert seal.tree_digest(site / "out" / "site") == result.digest
+        assert digests.tree_digest(site / "out" / "site") == result.digest
     final = build_site(site)
-    assert seal.tree_digest(site / "out" / "site") == final.digest
+    assert digests.tree_digest(site / "out" / "site") == final.digest
     assert [path.name for path in (site / "out").glob(".site-*")] == []
 
 
 def test_two_builds_at_once_do_not_mix(tmp_path: Path) -> None:
-    """Two authors in one checkout: one of the two trees is there afterwards, whole."""
+    """Two authors in one checkout: one of the two trees is there afterwards, complete."""
     site = small_site(tmp_path)
     words = [sys.executable, "-m", "pipelines", "--project", str(site), "build", "--json"]
     runs = [
@@ -337,10 +342,10 @@ def test_two_builds_at_once_do_not_mix(tmp_path: Path) -> None:
     ]
     outputs = [run.communicate(timeout=120) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outputs
-    digests = [json.loads(output)["digest"] for output, _ in outputs]
-    assert digests[0] != digests[1]
-    assert seal.tree_digest(site / "out" / "site") in digests
-    assert results.read_site(site / "out" / "site.json").digest == seal.tree_digest(site / "out" / "site")
+    built_digests = [json.loads(output)["digest"] for output, _ in outputs]
+    assert built_digests[0] != built_digests[1]
+    assert digests.tree_digest(site / "out" / "site") in built_digests
+    assert results.read_site(site / "out" / "site.json").digest == digests.tree_digest(site / "out" / "site")
 
 
 def test_a_folder_may_be_replaced_by_a_fork(tmp_path: Path) -> None:

@@ -106,13 +106,13 @@ def lost(site: Site, base: str, reference: str) -> str | None:
     return None
 
 
-def test_every_reference_leads_somewhere(site: Site) -> None:
+def test_every_reference_resolves(site: Site) -> None:
     """Links, fragments, pictures, scripts, stylesheets, feeds: found here by other means than the build's."""
     faults = [lost(site, url, one) for url, page in site.pages.items() for one in page.references()]
     assert [fault for fault in faults if fault] == []
 
 
-def test_every_reference_of_a_stylesheet_leads_somewhere(site: Site) -> None:
+def test_every_reference_of_a_stylesheet_resolves(site: Site) -> None:
     for path, file in site.files.items():
         if file.suffix == ".css":
             urls = re.findall(r"url\(\s*[\"']?([^\"')]+)", file.read_text("utf-8"))
@@ -120,7 +120,7 @@ def test_every_reference_of_a_stylesheet_leads_somewhere(site: Site) -> None:
             assert [fault for fault in faults if fault] == []
 
 
-def test_pages_that_stand_in_for_others_refer_from_the_root(site: Site) -> None:
+def test_error_pages_use_root_relative_references(site: Site) -> None:
     """An error page is shown at any depth, and so is the login: "../x" would lead astray."""
     shown = [page for url, page in site.pages.items() if url.endswith(".html") or url == "/account/login/"]
     assert len(shown) == (4 if site.config.login else 3)
@@ -185,7 +185,7 @@ def statements(page: Page) -> list[dict[str, Any]]:
     return [json.loads(block.text) for block in blocks]
 
 
-def test_json_ld_says_what_schema_org_asks_for(site: Site) -> None:
+def test_json_ld_has_the_properties_of_schema_org(site: Site) -> None:
     kinds: Counter[str] = Counter()
     for url, page in site.pages.items():
         for said in statements(page):
@@ -215,16 +215,16 @@ def test_json_ld_says_what_schema_org_asks_for(site: Site) -> None:
     assert kinds["WebSite"] == 1
 
 
-def test_hidden_pages_say_nothing_to_machines(site: Site) -> None:
+def test_hidden_pages_have_no_machine_readable_data(site: Site) -> None:
     hidden = [page for page in site.pages.values() if page.hidden]
     assert [page.url for page in hidden if statements(page) or page.meta("og:title")] == []
 
 
-def test_every_page_tells_its_language(site: Site) -> None:
+def test_every_page_declares_its_language(site: Site) -> None:
     assert [url for url, page in site.pages.items() if not re.fullmatch(_LANGUAGE, page.lang)] == []
 
 
-def test_a_title_in_another_language_tells_so_wherever_it_stands(built: Path) -> None:
+def test_a_title_in_another_language_declares_it_everywhere(built: Path) -> None:
     """A screen reader speaks it right in lists, in the menu and beside a post."""
     site = Site(built, AS_OF)
     titles = {url: page.meta("og:title") for url, page in site.pages.items()}

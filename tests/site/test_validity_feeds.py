@@ -111,7 +111,7 @@ def test_entries_are_few_new_and_ordered(site: Site) -> None:
         assert all(first.timestamp() <= site.as_of for first in published)
 
 
-def test_ids_tell_entries_apart_for_ever(site: Site) -> None:
+def test_entry_ids_are_unique_and_permanent(site: Site) -> None:
     """Unique within a feed; one post has one id in every feed, made of the authority in site.toml."""
     addresses: dict[str, str] = {}
     for path, feed in feeds(site).items():
@@ -176,7 +176,7 @@ def test_the_sitemap_lists_what_may_be_found_and_nothing_else(site: Site) -> Non
     assert site.files["/sitemap.xml"].stat().st_size <= 50 * 2**20
 
 
-def test_the_sitemap_tells_the_date_that_the_page_tells(site: Site) -> None:
+def test_the_sitemap_has_the_date_of_the_page(site: Site) -> None:
     dates = rows(site)
     for url, page in site.indexed.items():
         found = re.search(r'"dateModified": ?"([^"]+)"', "".join(block.text for block in page.all("script")))

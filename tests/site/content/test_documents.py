@@ -43,7 +43,7 @@ def read(
     return documents.read_documents(project, site, urls, history, as_of=as_of, drafts=drafts)
 
 
-def said(content: Content) -> list[str]:
+def fault_lines(content: Content) -> list[str]:
     return [f"{fault.path}:{fault.line}: {fault.text}" for fault in content.faults]
 
 
@@ -83,7 +83,7 @@ def said(content: Content) -> list[str]:
 def test_a_document_has_its_url(name: str, keys: dict[str, str], url: str, kind: str, tmp_path: Path) -> None:
     """The folder says what it is, the file name what it is called."""
     found = read(tmp_path, {name: text(**keys)})
-    assert said(found) == []
+    assert fault_lines(found) == []
     [document] = found.documents
     assert (document.url, document.kind, document.gated) == (url, kind, url.startswith("/members/"))
     assert document.save_as == f"{url[1:]}index.html"
@@ -138,12 +138,12 @@ def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: P
         ("extra/.htaccess", "x", "content/extra/.htaccess:0: files with a leading dot are not published"),
     ],
 )  # fmt: skip
-def test_what_would_vanish_or_hide_something_is_a_fault(
+def test_metadata_or_files_without_effect_are_a_fault(
     name: str, body: str, fault: str, tmp_path: Path
 ) -> None:
     """Nothing that an author writes is lost without a word."""
     found = read(tmp_path, {name: body})
-    assert said(found) == [fault]
+    assert fault_lines(found) == [fault]
     assert found.broken == {f"content/{name}"}
 
 
@@ -168,7 +168,7 @@ def test_what_would_vanish_or_hide_something_is_a_fault(
 def test_files_that_are_no_documents(name: str, listed: bool, tmp_path: Path) -> None:
     """Licences, notes and what editors leave behind are not published; everything else may be."""
     found = read(tmp_path, {name: "x"})
-    assert (found.files, said(found)) == (frozenset([f"content/{name}"] if listed else []), [])
+    assert (found.files, fault_lines(found)) == (frozenset([f"content/{name}"] if listed else []), [])
 
 
 @pytest.mark.parametrize(
@@ -239,10 +239,10 @@ def test_a_site_without_login_has_no_members(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_two_claims_to_one_url_are_a_fault(files: dict[str, str], faults: list[str], tmp_path: Path) -> None:
     """One of the two would be published over the other."""
-    assert sorted(said(read(tmp_path, files))) == faults
+    assert sorted(fault_lines(read(tmp_path, files))) == faults
 
 
-def test_all_faults_are_told_and_the_good_pages_kept(tmp_path: Path) -> None:
+def test_all_faults_are_reported_with_the_valid_pages(tmp_path: Path) -> None:
     """A build adds the faults of its later phases, so reading raises nothing."""
     files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "no keys", "d.md": ""}
     found = read(tmp_path, files)
@@ -270,11 +270,11 @@ def test_the_date_of_change_is_the_author_s_or_git_s(
     assert (document.modified.isoformat() if document.modified else None) == modified
 
 
-def test_a_date_of_change_that_lies_is_a_fault(tmp_path: Path) -> None:
+def test_a_date_of_change_from_a_shallow_clone_is_a_fault(tmp_path: Path) -> None:
     """In a shallow clone every file seems to have changed at once."""
     history = History(NOON, True, {"content/posts/a.md": replace(CHANGED, is_cut=True)})
     found = read(tmp_path, {"posts/a.md": text()}, history=history)
-    assert said(found) == ["content/posts/a.md:0: its date of change is unknown: the clone is shallow"]
+    assert fault_lines(found) == ["content/posts/a.md:0: its date of change is unknown: the clone is shallow"]
 
 
 def test_files_are_read_in_one_order_everywhere(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> N
     assert [fault[: len(said)] for fault in faults(text)] == [said]
 
 
-def test_all_faults_of_a_front_matter_are_told_at_once() -> None:
+def test_all_faults_of_a_front_matter_are_reported_at_once() -> None:
     """Whoever mends one fault should not meet the next one after another build."""
     told = faults("---\na: {b: c}\nd: e #f\ng: [[h]]\n---\n")
     assert [fault.split(":")[1] for fault in told] == ["2", "3", "4"]
@@ -184,7 +184,7 @@ def test_splitting_is_total(text: str) -> None:
 
 @steady
 @given(st.dictionaries(KEYS, VALUES), TEXTS)
-def test_what_yaml_says_is_read_as_it_was_meant(values: dict[str, str | tuple[str, ...]], body: str) -> None:
+def test_yaml_values_stay_strings(values: dict[str, str | tuple[str, ...]], body: str) -> None:
     """No word of an author becomes false, 7, 1200 or a date."""
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
     block = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False) if plain else ""
@@ -195,7 +195,7 @@ def test_what_yaml_says_is_read_as_it_was_meant(values: dict[str, str | tuple[st
 
 @steady
 @given(st.lists(st.tuples(KEYS, LINES | TRAPS), min_size=1), TEXTS)
-def test_what_lines_say_is_read_as_it_was_meant(pairs: list[tuple[str, str]], body: str) -> None:
+def test_values_of_key_lines_stay_strings(pairs: list[tuple[str, str]], body: str) -> None:
     """The other form: a key, a colon, the rest of the line."""
     block = "".join(f"{key.title()}: {value}\n" for key, value in pairs)
     found = split(f"{block}\n{body}")

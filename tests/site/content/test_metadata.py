@@ -129,20 +129,20 @@ def test_a_bad_value_is_refused_with_a_way_out(key: str, value: Value, said: str
     assert fault({key: value})[: len(said) + 8] == f"a.md:3: {said}"
 
 
-def test_all_faults_of_a_page_are_told_at_once() -> None:
+def test_all_faults_of_a_page_are_reported_at_once() -> None:
     """Whoever mends one fault should not meet the next one after another build."""
     told = fault({"titel": "a", "date": "x", "tags": ("!", "b", "b"), "status": "y"}).splitlines()
     assert [line.split(":")[1] for line in told] == ["3", "4", "5", "5", "6"]
 
 
-def test_a_key_that_stands_twice_is_refused() -> None:
+def test_a_repeated_key_is_refused() -> None:
     """Which of the two would win is a matter of luck."""
     entries = [MetadataEntry("title", "a", 2), MetadataEntry("tags", "b", 3), MetadataEntry("tags", "c", 5)]
     with pytest.raises(SourceError, match=r"^a\.md:5: 'tags' is set twice, first on line 3; "):
         metadata.parse_metadata(entries, "a.md", timezone=BERLIN)
 
 
-def test_the_keys_of_the_site_are_admitted_and_kept_as_written() -> None:
+def test_extra_keys_of_the_site_are_allowed_and_unchanged() -> None:
     """[metadata] extra in site.toml is the only way to more keys."""
     assert parse({"scene": " NO "}).extra == (("scene", " NO "),)
 
@@ -238,7 +238,7 @@ def test_a_slug_is_ascii_and_its_own_slug(text: str) -> None:
         ("…", ""),
     ],
 )
-def test_slugs_of_words(text: str, slug: str) -> None:
+def test_text_is_slugified(text: str, slug: str) -> None:
     """URLs that people have linked to must not change."""
     assert slugify(text) == slug
 

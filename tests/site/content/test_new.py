@@ -111,7 +111,7 @@ def test_a_link_that_leads_away_is_not_followed(site: Path, tmp_path: Path) -> N
     assert not (tmp_path / "elsewhere.md").exists()
 
 
-def test_urls_of_the_server_and_closed_rooms_are_refused(site: Path) -> None:
+def test_reserved_urls_and_members_pages_without_login_are_refused(site: Path) -> None:
     with pytest.raises(UsageError, match="/members/ is reserved for the server"):
         begin(site, "Members", "page")
     text = (site / "site.toml").read_text("utf-8").replace("login    = true", "login    = false")

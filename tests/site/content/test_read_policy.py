@@ -301,7 +301,7 @@ def test_names_that_look_like_secrets_and_are_none(site: Path) -> None:
     assert [name for name in ("a.md", "id_rsa.txt", "database.csv") if secret_kind(name)] == []
 
 
-def test_a_link_with_a_dot_is_read_by_nobody(site: Path) -> None:
+def test_a_link_with_a_leading_dot_is_ignored(site: Path) -> None:
     """Jinja opens what a template names, and Pelican copies theme/static as it is."""
     for name in ("theme/static/.v", "theme/static/.gitv", "theme/templates/.v", "theme/js/.v", "content/.v"):
         link(site, name, "var")

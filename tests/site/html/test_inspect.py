@@ -74,7 +74,7 @@ def found(body: str, head: str = "") -> list[str]:
         ('<a href="/" ping="https://example.org/">x</a>', ["sends to https://example.org/ on another host"]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_page_is_found(body: str, said: list[str]) -> None:
+def test_faults_of_a_page_are_found(body: str, said: list[str]) -> None:
     """Each check once on what is wrong, and once on what only looks like it."""
     assert found(body) == said
 
@@ -153,7 +153,7 @@ def test_leftovers_are_not_found_in_code(text: str, tag: str) -> None:
         "a - b\n  and --- c",
     ],
 )
-def test_prose_that_looks_odd_is_left_alone(text: str) -> None:
+def test_prose_that_resembles_markup_is_allowed(text: str) -> None:
     """A check that cries wolf is switched off."""
     assert found(f"<p>x {text}</p>") == []
 
@@ -164,7 +164,7 @@ def test_a_list_of_titles_is_no_list_without_a_blank_line() -> None:
     assert found(body) == ["unparsed list item: '- by me'"]
 
 
-def test_all_leftovers_of_a_page_are_told() -> None:
+def test_all_unparsed_markup_of_a_page_is_reported() -> None:
     """Not the first of each kind."""
     assert found("<p>{{ a }} and {{ b }}, [c][d] and [e][f]</p>") == [
         "unparsed Jinja: '{{ a }}'",
@@ -212,7 +212,7 @@ def test_the_facts_of_a_page() -> None:
         ("", False),
     ],
 )
-def test_a_hidden_page_is_known(head: str, hidden: bool) -> None:
+def test_a_noindex_page_is_hidden(head: str, hidden: bool) -> None:
     """It stands in no sitemap."""
     assert inspect.inspect_page(page("<p>x</p>", head)).hidden is hidden
 
@@ -230,7 +230,7 @@ def test_a_hidden_page_is_known(head: str, hidden: bool) -> None:
         "<textarea>\n a </textarea>",
     ],
 )
-def test_minified_pages_say_the_same(body: str) -> None:
+def test_minified_pages_have_the_same_tree(body: str) -> None:
     """Fewer bytes, the same words and the same elements."""
     before, after = page(body), inspect.minify_page(page(body))
     assert len(after) < len(before)

@@ -99,7 +99,7 @@ def document(path: str = HERE, *, gated: bool = False, url: str = "/posts/here/"
         ("broken.md", "#", ""),
     ],
 )
-def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> None:
+def test_a_link_resolves_to_its_url(href: str, url: str, file: str) -> None:
     """Authors link to files; readers follow URLs."""
     assert resolve_link(href, document(), CONTEXT) == LinkTarget(url, file)
 
@@ -147,7 +147,7 @@ def test_a_link_leads_where_its_author_means(href: str, url: str, file: str) -> 
          "(Port could not be cast to integer value as 'b')", "fix it"),
     ],
 )  # fmt: skip
-def test_a_link_that_leads_nowhere_is_refused(href: str, what: str, fix: str) -> None:
+def test_a_link_without_a_target_is_refused(href: str, what: str, fix: str) -> None:
     """A broken link that is published is found by a reader."""
     with pytest.raises(BrokenLink) as caught:
         resolve_link(href, document(), CONTEXT)

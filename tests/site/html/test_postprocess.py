@@ -132,7 +132,7 @@ def test_a_table_may_scroll_and_has_no_inline_style() -> None:
     assert "\ue000" not in found
 
 
-def test_tasks_are_named_for_those_who_do_not_see_their_boxes() -> None:
+def test_task_checkboxes_have_labels() -> None:
     """A box without a name is read as nothing."""
     found = html("- [x] one\n- [ ] two\n- three")
     assert re.findall(r'aria-label="([^"]*)"', found) == ["done", "to do"]
@@ -146,7 +146,7 @@ def test_math_becomes_mathml() -> None:
     assert "$5 and $6" in found
 
 
-def test_code_takes_the_keyboard_and_headings_say_what_their_sign_is() -> None:
+def test_code_is_focusable_and_permalinks_have_labels() -> None:
     """What scrolls must be reachable without a mouse; a lone # says nothing."""
     found = html("## Part\n\n```python\nx = 1\n```")
     assert '<pre tabindex="0">' in found
@@ -180,7 +180,7 @@ def test_code_takes_the_keyboard_and_headings_say_what_their_sign_is() -> None:
         ("![a](../files/b.png)", ["5: links to content/files/b.png, which does not exist"]),
     ],
 )  # fmt: skip
-def test_what_would_vanish_is_a_fault_on_its_line(body: str, said: list[str]) -> None:
+def test_dropped_markup_is_a_fault_on_its_line(body: str, said: list[str]) -> None:
     """Markdown and HTML both drop in silence what they do not understand."""
     assert faults(body) == said
 
@@ -291,7 +291,7 @@ def test_a_description_is_cut_between_words(text: str, limit: int, expected: str
     assert len(expected) <= limit or limit > len(text)
 
 
-def test_the_files_and_lines_of_a_page_are_known() -> None:
+def test_a_page_has_its_files_and_lines() -> None:
     """Files are published because a page needs them; faults of the whole site want lines."""
     found = finish("A [pdf](../files/a.pdf).\n\n![x](../images/a.png)\n\n[one](one.md#y)")
     assert found.files == ("content/files/a.pdf", "content/images/a.png")
@@ -323,7 +323,7 @@ def test_a_picture_that_is_none_is_a_fault(image: str) -> None:
         cover_url(document, CONTEXT)
 
 
-def test_labels_come_from_the_theme_where_it_has_them() -> None:
+def test_labels_come_from_the_theme_with_defaults() -> None:
     """They are read aloud in the language of the page."""
     assert labels_from({"table": "Tabelle", "task_done": "erledigt", "other": 1}) == Labels(
         table="Tabelle", done="erledigt"
@@ -344,7 +344,7 @@ SIGNS = st.sampled_from(
 
 @steady
 @given(st.lists(WORD | SIGNS, max_size=40).map("".join))
-def test_every_word_is_kept_or_its_loss_is_told(body: str) -> None:
+def test_every_word_is_published_or_a_fault(body: str) -> None:
     """Random Markdown, unclosed and crossed: words in are words out, or the build stops."""
     try:
         found = finish(body)
@@ -398,7 +398,7 @@ def test_briefs_are_total(html: str) -> None:
         ('<p itemscope itemprop="a" spellcheck="false" inert>a</p>', 'itemprop="a"'),
     ],
 )
-def test_markup_that_readers_gain_from_is_kept(body: str, expected: str) -> None:
+def test_semantic_markup_is_unchanged(body: str, expected: str) -> None:
     assert expected in html(body)
 
 

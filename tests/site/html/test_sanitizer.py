@@ -91,7 +91,7 @@ def test_what_is_allowed_is_published_and_runs_nothing(body: str) -> None:
     assert active(minify_page(page)) == []
 
 
-def test_a_script_is_loaded_where_the_site_names_it() -> None:
+def test_a_script_named_in_site_toml_is_allowed() -> None:
     """The Content-Security-Policy allows scripts of this site; which of them is for site.toml to say."""
     around = replace(
         CONTEXT, files=CONTEXT.files | {"content/files/chart.js"}, scripts=frozenset(["/files/chart.js"])

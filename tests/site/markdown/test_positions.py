@@ -80,7 +80,7 @@ EVERYWHERE = [(f, c) for f in FAULTS for c in CONTEXTS if (f, c) != ("reference"
 
 
 @pytest.mark.parametrize(("fault", "context"), EVERYWHERE)
-def test_a_fault_is_told_on_its_line(fault: str, context: str) -> None:
+def test_a_fault_has_its_source_line(fault: str, context: str) -> None:
     """The same words stand in code and in comments around it, where they are no fault."""
     written, said = FAULTS[fault]
     body = CONTEXTS[context]
@@ -92,7 +92,7 @@ def test_a_fault_is_told_on_its_line(fault: str, context: str) -> None:
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "reference"])
 @pytest.mark.parametrize("context", ["paragraph", "nested item", "quotation", "footnote", "definition"])
-def test_a_fault_that_is_there_twice_is_told_twice(fault: str, context: str) -> None:
+def test_a_repeated_fault_is_reported_twice(fault: str, context: str) -> None:
     """Once for each line; a search for its words would find the first alone."""
     written, said = FAULTS[fault]
     body = CONTEXTS[context].replace("@", written)
@@ -122,12 +122,12 @@ def test_a_fault_that_is_there_twice_is_told_twice(fault: str, context: str) -> 
         ("!!! note\n    B\n\n!!! note \"T\"\n\nC", ["8: admonition 'T' has no text"]),
     ],
 )  # fmt: skip
-def test_what_stands_on_lines_of_its_own(body: str, said: list[str]) -> None:
+def test_blocks_have_their_own_lines(body: str, said: list[str]) -> None:
     """Headings, fences, definitions: the same words stand before them, where they mean nothing."""
     assert faults(body) == said
 
 
-def test_a_diagram_knows_where_its_source_begins() -> None:
+def test_a_diagram_has_the_first_line_of_its_source() -> None:
     """PlantUML counts the lines of the block; the same block may stand in a page twice."""
     seen: list[int] = []
     text = "```plantuml\n@startuml\n@enduml\n```"
@@ -167,9 +167,7 @@ FILES = {
         ),
     ],
 )
-def test_a_document_is_blamed_for_what_it_wrote_itself(
-    front: str, body: str, said: str, tmp_path: Path
-) -> None:
+def test_a_fault_of_a_document_names_the_document(front: str, body: str, said: str, tmp_path: Path) -> None:
     """Other documents, earlier in the alphabet, hold the same words, and so do templates."""
     text = f"---\ntitle: New\ndate: 2026-03-01\n{front}\n---\n{body}\n"
     pages = {
@@ -183,7 +181,7 @@ def test_a_document_is_blamed_for_what_it_wrote_itself(
     assert [one for one in told if not one.startswith("content/posts/new.md:")] == []
 
 
-def test_a_template_is_blamed_for_what_it_wrote_itself(tmp_path: Path) -> None:
+def test_a_fault_of_a_template_names_the_template(tmp_path: Path) -> None:
     """Though a document holds the same words in code."""
     pages = {
         f"content/pages/{name}.md": "---\ntitle: P\n---\nP.\n" for name in ("about", "imprint", "privacy")
@@ -258,7 +256,7 @@ def test_lines_change_nothing_and_are_in_order(pieces: list[str], between: str) 
     assert all(1 <= first <= last <= count + 2 for first, last in spans)
 
 
-def test_without_lines_the_text_is_blamed() -> None:
+def test_without_a_line_span_a_fault_has_the_first_line() -> None:
     """Whatever a converter does not tell, the fault has a place in the file."""
     assert Positions("a\nb", 5, {}).line_of(None, "b") == 5
     assert finish("a").lines == ()
