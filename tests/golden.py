@@ -1,7 +1,7 @@
-"""The golden tree: what the small site becomes, in a form that reads well as a diff.
+"""The golden tree: the built small site, in a form that gives readable diffs.
 
-``python -m tests.golden`` writes tests/golden/site anew. HTML and XML are
-shown with one tag a line; every other file by its size and digest.
+``python -m tests.golden`` rewrites tests/golden/site. HTML and XML have one tag
+a line; the list of files has the digest and size of each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEXT = (".html", ".atom", ".xml", ".txt", ".map", ".csv")
 
 
 def golden_form(site: Path) -> dict[str, str]:
-    """Return the golden form of a finished tree: texts by path, and the list of all files."""
+    """Return the golden form of a built tree: texts by path, and the list of all files."""
     found: dict[str, str] = {}
     rows = []
     for name, data in files_of(site).items():

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import brotli
@@ -19,7 +17,7 @@ from pipelines.core.errors import SourceError
 from pipelines.site.cache import Cache
 from tests import golden
 from tests.support import project
-from tests.support.project import AS_OF, ROOT, build_site, commit_all, files_of, small_site, write
+from tests.support.project import AS_OF, build_site, commit_all, files_of, small_site, write
 
 
 def test_the_small_site_is_the_golden_tree(built: Path) -> None:
@@ -102,8 +100,8 @@ def test_without_login_there_is_no_trace_of_it(tmp_path: Path) -> None:
     assert "content/members/inside.md: for members, and login = false in site.toml" in result.left_out
 
 
-ENVIRONMENT_A = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8"}
-ENVIRONMENT_B = {"TZ": "America/New_York", "LC_ALL": "POSIX", "PYTHONHASHSEED": "77", "LANG": "de_DE"}
+ENV_A = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8"}
+ENV_B = {"TZ": "America/New_York", "LC_ALL": "POSIX", "PYTHONHASHSEED": "77", "LANG": "de_DE"}
 
 
 def mtimes(folder: Path) -> dict[str, int]:
@@ -118,8 +116,8 @@ def test_two_builds_give_equal_bytes_and_times(tmp_path: Path) -> None:
     """Folder, time zone, locale, umask, hash seed and number of processes are no inputs."""
     digests, times, modes = [], [], []
     for name, env, umask, workers in (
-        ("a", ENVIRONMENT_A, 0o077, "1"),
-        ("b/deeper", ENVIRONMENT_B, 0o002, "2"),
+        ("a", ENV_A, 0o077, "1"),
+        ("b/deeper", ENV_B, 0o002, "2"),
     ):
         folder = tmp_path / name
         folder.mkdir(parents=True)
@@ -293,59 +291,6 @@ def test_entry_ids_survive_a_new_title_slug_and_date(tmp_path: Path) -> None:
         text = text.replace(old, new)
     write(source, text)
     assert before == re.findall("<id>(.*?)</id>", entry()) == ["tag:small.example,2026:posts/second"]
-
-
-KILLED_BUILD = """
-import os, random, signal, sys, threading, time
-from pathlib import Path
-from tests.support.project import build_site
-seed, site = int(sys.argv[1]), Path(sys.argv[2])
-build_site(site)  # warm: the delay below shall fall into the next one
-delay = random.Random(seed).uniform(0, 0.9)
-threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
-source = site / "content/pages/about.md"
-for turn in range(1000):
-    source.write_text(source.read_text() + "\\n\\nKilled %d %d.\\n" % (seed, turn))
-    build_site(site)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_build_leaves_a_whole_tree(tmp_path: Path) -> None:
-    """kill -9 at random moments: out/site is always one complete build, and the next build works."""
-    site = small_site(tmp_path, history=False)
-    build_site(site)
-    for seed in range(6):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED_BUILD, str(seed), str(site)],
-            cwd=ROOT,
-            capture_output=True,
-            timeout=60,
-        )
-        assert done.returncode == -9, done.stderr.decode()
-        result = results.read_site(site / "out" / "site.json")
-        assert digests.tree_digest(site / "out" / "site") == result.digest
-    final = build_site(site)
-    assert digests.tree_digest(site / "out" / "site") == final.digest
-    assert [path.name for path in (site / "out").glob(".site-*")] == []
-
-
-def test_two_builds_at_once_do_not_mix(tmp_path: Path) -> None:
-    """Two authors in one checkout: one of the two trees is there afterwards, complete."""
-    site = small_site(tmp_path)
-    words = [sys.executable, "-m", "pipelines", "--project", str(site), "build", "--json"]
-    runs = [
-        subprocess.Popen(
-            [*words, "--as-of", str(AS_OF), *extra], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for extra in ((), ("--drafts",))
-    ]
-    outputs = [run.communicate(timeout=120) for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], outputs
-    built_digests = [json.loads(output)["digest"] for output, _ in outputs]
-    assert built_digests[0] != built_digests[1]
-    assert digests.tree_digest(site / "out" / "site") in built_digests
-    assert results.read_site(site / "out" / "site.json").digest == digests.tree_digest(site / "out" / "site")
 
 
 def test_a_folder_may_be_replaced_by_a_fork(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.support.tools import need
 from tests.support.trees import Page, Site, feed_entries, owner_site, require_package
 
 # What schema.org, and the search engines that read it, want to find in each kind of page.
-SAID = {
+SCHEMA_PROPERTIES = {
     "BlogPosting": {
         "headline",
         "datePublished",
@@ -188,24 +188,24 @@ def statements(page: Page) -> list[dict[str, Any]]:
 def test_json_ld_has_the_properties_of_schema_org(site: Site) -> None:
     kinds: Counter[str] = Counter()
     for url, page in site.pages.items():
-        for said in statements(page):
-            kinds[said["@type"]] += 1
-            assert said["@context"] == "https://schema.org"
-            wanted = SAID[said["@type"]]
-            assert {name for name in wanted | said.keys() if not said.get(name)} == set(), url
-            assert said.get("url", said.get("mainEntityOfPage")) == site.config.url + url
-            assert said["inLanguage"] == page.lang
-            if "image" in said:
-                assert [said["image"]] == page.meta("og:image")
-            if said["@type"] == "BlogPosting":
-                people = said["author"] if isinstance(said["author"], list) else [said["author"]]
+        for data in statements(page):
+            kinds[data["@type"]] += 1
+            assert data["@context"] == "https://schema.org"
+            wanted = SCHEMA_PROPERTIES[data["@type"]]
+            assert {name for name in wanted | data.keys() if not data.get(name)} == set(), url
+            assert data.get("url", data.get("mainEntityOfPage")) == site.config.url + url
+            assert data["inLanguage"] == page.lang
+            if "image" in data:
+                assert [data["image"]] == page.meta("og:image")
+            if data["@type"] == "BlogPosting":
+                people = data["author"] if isinstance(data["author"], list) else [data["author"]]
                 assert [(one["@type"], bool(one["name"])) for one in people] == [("Person", True)] * len(
                     people
                 )
                 assert people
-                assert [said["headline"]] == page.meta("og:title")
+                assert [data["headline"]] == page.meta("og:title")
                 first, last = (
-                    datetime.fromisoformat(said[f"date{name}"]) for name in ("Published", "Modified")
+                    datetime.fromisoformat(data[f"date{name}"]) for name in ("Published", "Modified")
                 )
                 assert first <= last
                 assert first.tzinfo

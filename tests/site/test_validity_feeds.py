@@ -95,8 +95,8 @@ def test_there_is_a_feed_of_everything_and_one_of_each_tag(site: Site) -> None:
     tags = {url for url in site.pages if re.fullmatch(r"/tags/[^/]+/", url)}
     assert feeds(site).keys() == {"/feed.atom"} | {f"{tag}feed.atom" for tag in tags}
     for url, page in site.pages.items():
-        told = {link.attrs["href"] for link in page.all("link", type="application/atom+xml")}
-        assert told == {"/feed.atom"} | ({f"{url}feed.atom"} if url in tags else set())
+        links = {link.attrs["href"] for link in page.all("link", type="application/atom+xml")}
+        assert links == {"/feed.atom"} | ({f"{url}feed.atom"} if url in tags else set())
 
 
 def test_entries_are_few_new_and_ordered(site: Site) -> None:

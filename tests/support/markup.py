@@ -1,9 +1,9 @@
-"""Markup that a text may not hold, markup that it may, and pieces of both: facts for several tests."""
+"""Refused markup, allowed markup, and fragments of both, for several tests."""
 
 from __future__ import annotations
 
 SCRIPT = "alert(1)"
-# Ways to run code, to load a page or to lead away from it; each begins on line 5.
+# Ways to run code, to load a page or to navigate away; each begins on line 5.
 REFUSED = [
     # Comments that end earlier, or later, than they look.
     "<!--><meta http-equiv=refresh content='0;url=https://evil.example/'>-->",
@@ -112,7 +112,7 @@ REFUSED = [
     "<p contenteditable autofocus onfocus=alert(1)>x</p>",
     "<p slot=x>x</p>",
 ]
-# What authors write, and may.
+# Markup that authors may write.
 ALLOWED = [
     "<!-- <script>alert(1)</script> -->x",
     "<p title='<!--'>a</p>\n\n<p title='--><img src=x onerror=alert(1)>'>b</p>",
@@ -145,7 +145,7 @@ ALLOWED = [
     "1 < 2 > 0 & <3",
 ]  # fmt: skip
 
-# Signs that parsers disagree about.
+# Tokens on which parsers disagree.
 FRAGMENTS = (
     *(
         "<",

@@ -1,7 +1,7 @@
-"""Projects for tests: the small site, or a folder of files, with the repository's theme.
+"""Projects for tests: the small site, or given files, with the repository's theme.
 
-Each is a copy, so that no test sees what another one did. History is real Git
-with fixed dates.
+Each is a copy, so that tests are independent. The history is real Git with
+fixed dates.
 """
 
 from __future__ import annotations

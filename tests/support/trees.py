@@ -1,8 +1,8 @@
-"""Finished sites as tests look at them: every page by its URL, and what stands in it.
+"""Built sites for tests: every page by its URL, with its elements.
 
-Written against html.parser, so that a fault of the parser that the build uses
-does not hide itself. Reads what was built; `owner` builds the repository's own
-site in a temporary folder. No network.
+Uses html.parser, not the parser of the build, so that a fault of that parser
+shows. Reads the built tree; `owner_site` builds the repository's own site in a
+temporary directory. No network.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ URL_ATTRIBUTES = ("href", "src", "poster", "data", "action")
 
 @dataclass(slots=True)
 class Element:
-    """One element and the text that stands directly in it."""
+    """One element and its own text."""
 
     tag: str
     attrs: dict[str, str]
-    lang: str  # in force here: its own, or that of what it stands in
+    lang: str  # its own, or that of its nearest ancestor
     text: str = ""
 
 
@@ -42,7 +42,7 @@ class _ElementParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.elements: list[Element] = []
-        self.path: list[Element] = []  # from the root to where we are
+        self.path: list[Element] = []  # the open elements, from the root on
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         around = self.path[-1].lang if self.path else ""
@@ -92,7 +92,7 @@ class Page:
 
     @property
     def hidden(self) -> bool:
-        """Whether search engines are asked to leave the page alone."""
+        """Whether the page has robots: noindex."""
         return any("noindex" in content for content in self.meta("robots"))
 
     @property
@@ -115,7 +115,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Site:
-    """A project that was built; tests change nothing in it."""
+    """A built project; tests must not change it."""
 
     project: Path
     as_of: int
@@ -148,7 +148,7 @@ class Site:
 
     @cached_property
     def pages(self) -> dict[str, Page]:
-        """Every page by its URL, but for HTML that the author serves as it is."""
+        """Every page by its URL, without HTML files of content/extra."""
         found = {}
         for path, file in self.files.items():
             if file.suffix == ".html" and not self.given(path):
@@ -157,7 +157,7 @@ class Site:
         return found
 
     def given(self, path: str) -> bool:
-        """Whether the author wrote the file at *path* and the build only copied it."""
+        """Whether the file at *path* is a verbatim copy of a file in content/extra."""
         return (self.project / f"content/extra{path}").exists()
 
     @property
@@ -171,7 +171,7 @@ class Site:
         return {line.split('"')[1] for line in lines}
 
     def resolve(self, base: str, reference: str) -> tuple[str, str] | None:
-        """Return (path, fragment) that *reference* on the page *base* leads to, None if elsewhere."""
+        """Return the (path, fragment) of *reference* on the page *base*; None on another host."""
         here = self.config.url
         whole, fragment = urldefrag(urljoin(here + base, reference))
         parts = urlsplit(whole)
@@ -196,7 +196,7 @@ class Entry:
 
 
 def feed_entries(site: Site) -> list[Entry]:
-    """Return what the feed of all posts holds."""
+    """Return the entries of the feed of all posts."""
     feed = ElementTree.fromstring(site.files["/feed.atom"].read_bytes())
     found = []
     for entry in feed.iter(f"{_ATOM}entry"):

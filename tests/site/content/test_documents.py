@@ -141,7 +141,7 @@ def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: P
 def test_metadata_or_files_without_effect_are_a_fault(
     name: str, body: str, fault: str, tmp_path: Path
 ) -> None:
-    """Nothing that an author writes is lost without a word."""
+    """No file and no key is dropped silently."""
     found = read(tmp_path, {name: body})
     assert fault_lines(found) == [fault]
     assert found.broken == {f"content/{name}"}

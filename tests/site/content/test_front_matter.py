@@ -82,7 +82,7 @@ def test_a_file_is_split_into_entries_and_body(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "a.md:1: has no front matter; "),
         ("\nA: b\n", "a.md:1: has no front matter; "),
@@ -109,15 +109,15 @@ def test_a_file_is_split_into_entries_and_body(
         ("A: b\nc d\n", "a.md:2: is not a `Key: value` line: 'c d'; "),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> None:
+def test_what_cannot_be_read_is_refused_with_its_line(text: str, message: str) -> None:
     """A front matter that is read in part would publish a page that its author did not write."""
-    assert [fault[: len(said)] for fault in faults(text)] == [said]
+    assert [fault[: len(message)] for fault in faults(text)] == [message]
 
 
 def test_all_faults_of_a_front_matter_are_reported_at_once() -> None:
-    """Whoever mends one fault should not meet the next one after another build."""
-    told = faults("---\na: {b: c}\nd: e #f\ng: [[h]]\n---\n")
-    assert [fault.split(":")[1] for fault in told] == ["2", "3", "4"]
+    """An author fixes all faults after one build, not one after each."""
+    reported = faults("---\na: {b: c}\nd: e #f\ng: [[h]]\n---\n")
+    assert [fault.split(":")[1] for fault in reported] == ["2", "3", "4"]
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -144,7 +144,7 @@ def test_line_ends_and_byte_order_marks_do_not_matter(data: bytes, text: str, tm
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"a\nb\n\xfc", "a.md:3: is not UTF-8 (byte 0xfc); "),
         (b"\xff\xfea\0", "a.md:1: is not UTF-8 (byte 0xff); "),
@@ -155,13 +155,13 @@ def test_line_ends_and_byte_order_marks_do_not_matter(data: bytes, text: str, tm
         (b"\xef\xbf\xbf", "a.md:1: has a control character (U+FFFF); "),
     ],
 )
-def test_bytes_that_are_no_text_are_refused_with_their_line(data: bytes, said: str, tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused(data: bytes, message: str, tmp_path: Path) -> None:
     """A feed is XML, which may hold none of them; a reader would see boxes."""
     file = tmp_path / "a.md"
     file.write_bytes(data)
     with pytest.raises(SourceError) as caught:
         front_matter.read_text(file, "a.md")
-    assert str(caught.value)[: len(said)] == said
+    assert str(caught.value)[: len(message)] == message
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("title", "", "has no title; add a line `title: …`"),
         ("title", ("a",), "'title' must not be a list; write one text"),
@@ -124,15 +124,15 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
         ("modified", "soon", "modified 'soon' is not a date; "),
     ],
 )
-def test_a_bad_value_is_refused_with_a_way_out(key: str, value: Value, said: str) -> None:
+def test_a_bad_value_is_refused_with_a_way_out(key: str, value: Value, message: str) -> None:
     """The message stands on the line of the key."""
-    assert fault({key: value})[: len(said) + 8] == f"a.md:3: {said}"
+    assert fault({key: value})[: len(message) + 8] == f"a.md:3: {message}"
 
 
 def test_all_faults_of_a_page_are_reported_at_once() -> None:
-    """Whoever mends one fault should not meet the next one after another build."""
-    told = fault({"titel": "a", "date": "x", "tags": ("!", "b", "b"), "status": "y"}).splitlines()
-    assert [line.split(":")[1] for line in told] == ["3", "4", "5", "5", "6"]
+    """An author fixes all faults after one build, not one after each."""
+    reported = fault({"titel": "a", "date": "x", "tags": ("!", "b", "b"), "status": "y"}).splitlines()
+    assert [line.split(":")[1] for line in reported] == ["3", "4", "5", "5", "6"]
 
 
 def test_a_repeated_key_is_refused() -> None:
@@ -149,8 +149,8 @@ def test_extra_keys_of_the_site_are_allowed_and_unchanged() -> None:
 
 def test_a_change_before_the_beginning_is_refused() -> None:
     """A feed with such an entry is not valid."""
-    said = "a.md:4: modified is earlier than date; "
-    assert fault({"date": "2026-05-01", "modified": "2026-04-30"})[: len(said)] == said
+    message = "a.md:4: modified is earlier than date; "
+    assert fault({"date": "2026-05-01", "modified": "2026-04-30"})[: len(message)] == message
     assert parse({"date": "2026-05-01", "modified": "2026-05-01"}).modified is not None
 
 
@@ -185,8 +185,8 @@ def test_a_date_without_an_offset_is_of_the_site_s_zone(written: str, moment: st
 )
 def test_a_time_that_the_clocks_jump_over_is_refused(zone: str, before: str, gone: str, after: str) -> None:
     """It would be published an hour away from where its author put it."""
-    said = f"a.md:3: date '{gone}' does not exist in {zone}; "
-    assert fault({"date": gone}, zone)[: len(said)] == said
+    message = f"a.md:3: date '{gone}' does not exist in {zone}; "
+    assert fault({"date": gone}, zone)[: len(message)] == message
     for fine in (before, after):
         assert parse({"date": fine}, zone).date is not None
 
@@ -254,12 +254,12 @@ ENTRIES = st.lists(st.builds(MetadataEntry, NAMES, VALUES, st.integers(1, 99)))
 def test_parsing_is_total(entries: list[MetadataEntry], zone: str) -> None:
     """Whatever stands in front matter, it is metadata or a fault on one of its lines."""
     lines = {entry.line for entry in entries} | {1}
-    told: set[int] = set()
+    reported: set[int] = set()
     try:
         assert metadata.parse_metadata(entries, "a.md", timezone=zone).title
     except SourceError as error:
-        told = {fault.line for fault in error.faults}
-    assert told <= lines
+        reported = {fault.line for fault in error.faults}
+    assert reported <= lines
 
 
 WORD = st.from_regex(r"[a-zäöü]{1,8}", fullmatch=True)

@@ -503,7 +503,7 @@ def test_a_submodule_that_was_removed_is_a_fault_too(tmp_path: Path) -> None:
 
 
 def test_a_page_in_a_submodule_changed_when_its_own_history_says(tmp_path: Path) -> None:
-    """The repository around it knows one commit of the submodule, and no date of its files."""
+    """The outer repository has one commit of the submodule, and no dates of its files."""
     site = site_with(tmp_path)
     inner = tmp_path / "inner"
     module(inner, {"one.md": POST, "two.md": POST.replace("Shared", "Two"), "a.txt": "shared"})

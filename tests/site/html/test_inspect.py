@@ -27,7 +27,7 @@ def found(body: str, head: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         # ids
         ('<p id="a">x</p><p id="b">y</p>', []),
@@ -74,13 +74,13 @@ def found(body: str, head: str = "") -> list[str]:
         ('<a href="/" ping="https://example.org/">x</a>', ["sends to https://example.org/ on another host"]),
     ],
 )  # fmt: skip
-def test_faults_of_a_page_are_found(body: str, said: list[str]) -> None:
+def test_faults_of_a_page_are_found(body: str, message: list[str]) -> None:
     """Each check once on what is wrong, and once on what only looks like it."""
-    assert found(body) == said
+    assert found(body) == message
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("head", "message"),
     [
         ('<link rel="canonical" href="https://example.org/">', []),
         ('<link rel="alternate" href="https://example.org/">', []),
@@ -91,9 +91,9 @@ def test_faults_of_a_page_are_found(body: str, said: list[str]) -> None:
         ('<link rel="shortcut icon" href="//example.org/i">', ["embeds //example.org/i from another host"]),
     ],
 )  # fmt: skip
-def test_what_a_head_asks_for_is_looked_at(head: str, said: list[str]) -> None:
+def test_what_a_head_asks_for_is_looked_at(head: str, message: list[str]) -> None:
     """A font or an icon of another host tells it who reads here."""
-    assert found("<p>x</p>", head) == said
+    assert found("<p>x</p>", head) == message
 
 
 LEFT = [
@@ -121,10 +121,10 @@ LEFT = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), LEFT)
-def test_leftovers_are_found_in_prose(text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), LEFT)
+def test_leftovers_are_found_in_prose(text: str, message: str) -> None:
     """What Markdown or Jinja did not understand stands on the page as it was written."""
-    assert found(f"<p>{text}</p>") == [said]
+    assert found(f"<p>{text}</p>") == [message]
 
 
 @pytest.mark.parametrize("text", [text for text, _ in LEFT])

@@ -81,7 +81,7 @@ def document(path: str = HERE, *, gated: bool = False, url: str = "/posts/here/"
         ("{category}Ein Fach", "/categories/ein-fach/", ""),
         ("{index}", "/", ""),
         ("{index}#x", "/#x", ""),
-        # elsewhere, and inside of the page
+        # other hosts, and fragments of the page
         ("https://example.org/a?b#c", "https://example.org/a?b#c", ""),
         ("HTTP://example.org", "HTTP://example.org", ""),
         ("//example.org/a", "//example.org/a", ""),
@@ -95,7 +95,7 @@ def document(path: str = HERE, *, gated: bool = False, url: str = "/posts/here/"
         ("..", "/posts/", ""),
         ("../..", "/", ""),
         ("../../../..", "/", ""),
-        # its own fault is told: a second one would only confuse
+        # reported with its own fault
         ("broken.md", "#", ""),
     ],
 )

@@ -154,7 +154,7 @@ def test_code_is_focusable_and_permalinks_have_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("A\n\n[x](nowhere.md)", ["7: links to content/posts/nowhere.md, which does not exist"]),
         ("[x](a.md)\n[y](b.md)", ["5: links to content/posts/a.md, which does not exist",
@@ -180,9 +180,9 @@ def test_code_is_focusable_and_permalinks_have_labels() -> None:
         ("![a](../files/b.png)", ["5: links to content/files/b.png, which does not exist"]),
     ],
 )  # fmt: skip
-def test_dropped_markup_is_a_fault_on_its_line(body: str, said: list[str]) -> None:
+def test_dropped_markup_is_a_fault_on_its_line(body: str, message: list[str]) -> None:
     """Markdown and HTML both drop in silence what they do not understand."""
-    assert faults(body) == said
+    assert faults(body) == message
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_summary_is_text_without_links_or_ids(summary: str, expected: str, des
 
 
 @pytest.mark.parametrize(
-    ("summary", "said"),
+    ("summary", "message"),
     [
         ("[a](nowhere.md)", ["3: links to content/posts/nowhere.md, which does not exist"]),
         ("a\n\nb", ["3: the summary is not one paragraph of text"]),
@@ -246,9 +246,9 @@ def test_a_summary_is_text_without_links_or_ids(summary: str, expected: str, des
         ("a &#1; b", ["3: has a character that is not allowed in a page (U+0001)"]),
     ],
 )
-def test_a_summary_that_no_list_can_show_is_a_fault(summary: str, said: list[str]) -> None:
+def test_a_summary_that_no_list_can_show_is_a_fault(summary: str, message: list[str]) -> None:
     """The fault stands on the line of the key."""
-    assert faults("Words.", summary) == said
+    assert faults("Words.", summary) == message
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_page_may_have_a_picture_for_others_to_show(image: str, gated: bool, u
 
 @pytest.mark.parametrize("image", ["nowhere.png", "../files/a.pdf", "https://example.org/a.png", "one.md"])
 def test_a_picture_that_is_none_is_a_fault(image: str) -> None:
-    """A preview without its picture is found by nobody but those who share it."""
+    """A missing preview image shows only where a page is shared."""
     meta = Metadata("T", image=image, lines=(("image", 4),))
     document = Document("content/posts/here.md", "post", False, meta, "", 5, "", "h", "en", "/h/", None, "")
     with pytest.raises(SourceError, match=r"^content/posts/here\.md:4: "):

@@ -62,8 +62,8 @@ def test_what_is_not_allowed_stops_the_build(body: str) -> None:
     """On the line where it stands, though text stands before it."""
     assert faults(body) != []
     lines = body.count("\n")
-    told = [int(one.partition(":")[0]) for one in faults(f"Words.\n\n{body}")]
-    assert [line for line in told if not 7 <= line <= 7 + lines] == []
+    reported = [int(one.partition(":")[0]) for one in faults(f"Words.\n\n{body}")]
+    assert [line for line in reported if not 7 <= line <= 7 + lines] == []
 
 
 @pytest.mark.parametrize("body", [body for body in REFUSED if "\n" not in body and not body.startswith("#")])

@@ -132,7 +132,7 @@ EXPENSIVE = ("backslashes", "brackets", "columns", "headings", "notes", "open ta
     "name", [pytest.param(name, marks=pytest.mark.slow if name in EXPENSIVE else ()) for name in BELOW]
 )
 def test_a_page_at_a_limit_comes_to_its_end(name: str) -> None:
-    """No limit refuses it; markup that was not understood, as of links in links, is another fault."""
+    """No limit refuses it; unparsed markup, as of links in links, is another fault."""
     assert converted(BELOW[name]).html
     with suppress(SourceError):
         page(BELOW[name])
@@ -207,8 +207,8 @@ def test_what_would_take_minutes_is_refused_with_its_line(name: str) -> None:
     """The limit is found before the work is done, and the next page is as if it had never begun."""
     good = "* a\n\n    b `c` [d](https://example.org/) $e$\n\n[^1]\n\n[^1]: f\n"
     before = converted(good)
-    text, said = TOO_MUCH[name]
-    assert said in fault("\n\n" + text(LARGE))
+    text, message = TOO_MUCH[name]
+    assert message in fault("\n\n" + text(LARGE))
     assert converted(good) == before
 
 

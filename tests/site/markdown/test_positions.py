@@ -1,4 +1,4 @@
-"""A fault is told on the line that its author wrote it on: for each kind of fault, wherever it stands."""
+"""Each kind of fault has its source line, in every kind of block."""
 
 from __future__ import annotations
 
@@ -82,30 +82,30 @@ EVERYWHERE = [(f, c) for f in FAULTS for c in CONTEXTS if (f, c) != ("reference"
 @pytest.mark.parametrize(("fault", "context"), EVERYWHERE)
 def test_a_fault_has_its_source_line(fault: str, context: str) -> None:
     """The same words stand in code and in comments around it, where they are no fault."""
-    written, said = FAULTS[fault]
+    written, message = FAULTS[fault]
     body = CONTEXTS[context]
     [line] = lines_of(body, "@")
-    told = faults(body.replace("@", written))
-    assert [one for one in told if not one.startswith(f"{line}: {said}")] == []
-    assert told
+    reported = faults(body.replace("@", written))
+    assert [one for one in reported if not one.startswith(f"{line}: {message}")] == []
+    assert reported
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "reference"])
 @pytest.mark.parametrize("context", ["paragraph", "nested item", "quotation", "footnote", "definition"])
 def test_a_repeated_fault_is_reported_twice(fault: str, context: str) -> None:
     """Once for each line; a search for its words would find the first alone."""
-    written, said = FAULTS[fault]
+    written, message = FAULTS[fault]
     body = CONTEXTS[context].replace("@", written)
     both = f"{body}\n\nBetween.\n\nWords {written}\nand {written}"
-    told = faults(both)
+    reported = faults(both)
     wanted = [*lines_of(both, written)]
-    assert told == [f"{line}: {told[0].partition(': ')[2]}" for line in wanted]
+    assert reported == [f"{line}: {reported[0].partition(': ')[2]}" for line in wanted]
     assert len(wanted) == 3
-    assert said in told[0]
+    assert message in reported[0]
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("## One\n\n```text\n##\n```\n\n##\n\nWords.", ["11: empty heading <h2>"]),
         ("## One {#x}\n\n`{#x}`\n\n## Two {#x}", ["9: id 'x' is used twice"]),
@@ -122,9 +122,9 @@ def test_a_repeated_fault_is_reported_twice(fault: str, context: str) -> None:
         ("!!! note\n    B\n\n!!! note \"T\"\n\nC", ["8: admonition 'T' has no text"]),
     ],
 )  # fmt: skip
-def test_blocks_have_their_own_lines(body: str, said: list[str]) -> None:
+def test_blocks_have_their_own_lines(body: str, message: list[str]) -> None:
     """Headings, fences, definitions: the same words stand before them, where they mean nothing."""
-    assert faults(body) == said
+    assert faults(body) == message
 
 
 def test_a_diagram_has_the_first_line_of_its_source() -> None:
@@ -148,7 +148,7 @@ FILES = {
 
 
 @pytest.mark.parametrize(
-    ("front", "body", "said"),
+    ("front", "body", "message"),
     [
         ("summary: See {{ name }}", "Words.", "4: unparsed Jinja: '{{ name }}'"),
         ("summary: See [x](no.md)", "[x](/)", "4: links to content/posts/no.md, which does not exist"),
@@ -167,7 +167,9 @@ FILES = {
         ),
     ],
 )
-def test_a_fault_of_a_document_names_the_document(front: str, body: str, said: str, tmp_path: Path) -> None:
+def test_a_fault_of_a_document_names_the_document(
+    front: str, body: str, message: str, tmp_path: Path
+) -> None:
     """Other documents, earlier in the alphabet, hold the same words, and so do templates."""
     text = f"---\ntitle: New\ndate: 2026-03-01\n{front}\n---\n{body}\n"
     pages = {
@@ -176,9 +178,9 @@ def test_a_fault_of_a_document_names_the_document(front: str, body: str, said: s
     site = project.tiny_site(tmp_path, {**FILES, **pages, "content/posts/new.md": text})
     with pytest.raises(SourceError) as caught:
         project.build_site(site)
-    told = [str(fault).partition("; ")[0] for fault in caught.value.faults]
-    assert f"content/posts/new.md:{said}" in told
-    assert [one for one in told if not one.startswith("content/posts/new.md:")] == []
+    reported = [str(fault).partition("; ")[0] for fault in caught.value.faults]
+    assert f"content/posts/new.md:{message}" in reported
+    assert [one for one in reported if not one.startswith("content/posts/new.md:")] == []
 
 
 def test_a_fault_of_a_template_names_the_template(tmp_path: Path) -> None:
