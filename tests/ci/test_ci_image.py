@@ -44,8 +44,8 @@ def test_the_image_of_the_jobs_is_pinned_by_its_digest(
         before = re.sub(r"(SITE_CI_IMAGE: ).*", rf"\g<1>{there.host}/ci/python:3.13-trixie", text)
         write(tmp_path / "ci.yml", before)
         for number in (1, 2):
-            digest = image(client, b'{"number": %d}' % number)
-            done = pin(tmp_path / "ci.yml")
+            digest = push_image(client, b'{"number": %d}' % number)
+            done = pin_image(tmp_path / "ci.yml")
             assert (done.returncode, done.stderr) == (0, "")
             pinned = f"{there.host}/ci/python:3.13-trixie@{digest}"
             assert done.stdout == f"{pinned}\n"
@@ -53,7 +53,7 @@ def test_the_image_of_the_jobs_is_pinned_by_its_digest(
                 f"{there.host}/ci/python:3.13-trixie", pinned
             )
             assert PINNED.fullmatch(pinned)
-    done = pin(tmp_path / "ci.yml")  # the registry is gone: the line stays
+    done = pin_image(tmp_path / "ci.yml")  # the registry is gone: the line stays
     assert done.returncode == 1
     assert "the registry returns no digest" in done.stderr
     assert pinned in (tmp_path / "ci.yml").read_text()
@@ -89,12 +89,12 @@ def test_the_first_job_refuses_an_image_without_a_digest(
         assert "has to pass the checks: nothing is published yet" in said.out
 
 
-def pin(file: Path) -> subprocess.CompletedProcess[str]:
+def pin_image(file: Path) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, str(ROOT / ".ci/image.py"), str(file)]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
-def image(client: Registry, config: bytes) -> str:
+def push_image(client: Registry, config: bytes) -> str:
     """Put an image of no layers under the tag; return its digest."""
     digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
     client.upload(digest, config)

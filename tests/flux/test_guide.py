@@ -246,25 +246,25 @@ def test_the_edge_passes_readers_on_to_a_node_that_answers(
         hooks.respond(200)
         nginx = subprocess.Popen(argv)
         try:
-            listening(ports["tls"])
+            wait_until_listening(ports["tls"])
             for _ in range(6):
-                assert asked(ports["tls"], "/posts/", tmp_path) == (200, "a page", "")
+                assert get(ports["tls"], "/posts/", tmp_path) == (200, "a page", "")
             assert {one.path for one in web.asked} == {"/posts/"}
             seen = web.asked[0].headers
             assert (seen["host"], seen["x-forwarded-proto"]) == ("example.org", "https")
             assert seen["x-forwarded-for"] == "127.0.0.1"  # not what the reader wrote
-            codes = [asked(ports["tls"], "/hook/abc", tmp_path)[0] for _ in range(14)]
+            codes = [get(ports["tls"], "/hook/abc", tmp_path)[0] for _ in range(14)]
             assert codes[0] == 200
             assert 503 in codes  # the limit
             assert {one.path for one in hooks.asked} == {"/hook/abc"}
-            status, _, place = asked(ports["plain"], "/a?b")
+            status, _, place = get(ports["plain"], "/a?b")
             assert (status, place) == (301, "https://example.org/a?b")
         finally:
             nginx.terminate()
             nginx.wait(10)
 
 
-def listening(port: int) -> None:
+def wait_until_listening(port: int) -> None:
     for _ in range(100):
         with closing(socket.socket()) as probe:
             probe.settimeout(0.2)
@@ -274,7 +274,7 @@ def listening(port: int) -> None:
     raise AssertionError("the edge does not listen")
 
 
-def asked(port: int, path: str, authority: Path | None = None) -> tuple[int, str, str]:
+def get(port: int, path: str, authority: Path | None = None) -> tuple[int, str, str]:
     """Return status, body and Location of what a reader gets, by TLS where *authority* has a certificate.
 
     The reader says that he is somebody else.
@@ -287,5 +287,5 @@ def asked(port: int, path: str, authority: Path | None = None) -> tuple[int, str
         connection.sock = context.wrap_socket(plain, server_hostname="example.org")
     with closing(connection):
         connection.request("GET", path, headers={"X-Forwarded-For": "203.0.113.9"})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(), answer.getheader("Location", "")
+        response = connection.getresponse()
+        return response.status, response.read().decode(), response.getheader("Location", "")

@@ -24,7 +24,7 @@ def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "change", "said"),
+    ("kind", "name", "change", "error"),
     [
         ("HelmRelease", "site", {"upgrade": {"remedation": {}}}, "'remedation' was unexpected"),
         ("HelmRelease", "site", {"driftDetection": {"mode": "on"}}, "'on' is not one of"),
@@ -36,11 +36,11 @@ def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -
         ("NetworkPolicy", "database", {"podSelectors": {}}, "podSelectors"),
     ],
 )
-def test_the_schemas_detect_errors(kind: str, name: str, change: dict[str, object], said: str) -> None:
+def test_the_schemas_detect_errors(kind: str, name: str, change: dict[str, object], error: str) -> None:
     """A check that cannot fail proves nothing."""
     one = deepcopy(cluster("full", "production").the(kind, name))
     one["spec"] |= change
-    assert said in "\n".join(schemas.schema_errors(one))
+    assert error in "\n".join(schemas.schema_errors(one))
 
 
 def test_a_kind_without_a_schema_is_a_fault() -> None:

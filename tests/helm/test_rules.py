@@ -132,7 +132,7 @@ def test_every_volume_is_mounted_and_every_mount_is_a_volume(mode: str) -> None:
                 assert "secret" in volume or "sizeLimit" in volume["emptyDir"], name
 
 
-def secrets(found: list[Object]) -> set[tuple[str, str]]:
+def secrets_of_pods(found: list[Object]) -> set[tuple[str, str]]:
     """Return each Secret that pods read, with the key."""
     read = set()
     for _, pod in pod_templates(found):
@@ -179,7 +179,7 @@ def secrets(found: list[Object]) -> set[tuple[str, str]]:
 def test_pods_read_the_secrets_of_the_values_only(mode: str, expected: set[tuple[str, str]]) -> None:
     """The chart creates no Secret: nothing random is rendered."""
     found = objects(mode)
-    assert secrets(found) == expected
+    assert secrets_of_pods(found) == expected
     assert of_kind("Secret", found) == []
 
 

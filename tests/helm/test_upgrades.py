@@ -63,7 +63,7 @@ def test_each_release_resets_a_number_of_replicas(api: ApiServer, upgrade: Upgra
     assert api.replicas("site-web") == 3
 
 
-def owners(api: ApiServer, name: str = "site-web") -> set[tuple[str, str]]:
+def replicas_owners(api: ApiServer, name: str = "site-web") -> set[tuple[str, str]]:
     """Return the owners of `replicas`: manager and subresource."""
     owned = api.objects["deployments", name].owned
     return {who for who, fields in owned.items() if ("spec", "replicas") in fields}
@@ -79,18 +79,18 @@ def test_replicas_are_omitted_only_after_another_manager_owns_them(
 ) -> None:
     """A field that its only owner omits is removed, and the API server defaults it to 1."""
     upgrade(NUMBER)
-    said = upgrade(values, version="0.0.1", code=1)
-    assert "Helm alone owns spec.replicas of the Deployment site-web" in said
-    assert f"{next(iter(values))}: Helm" in said
-    assert (api.replicas("site-web"), owners(api)) == (3, {("helm", "")})
-    (command,) = re.findall("(echo .*) [|] kubectl apply --server-side --field-manager=handover", said)
+    error = upgrade(values, version="0.0.1", code=1)
+    assert "Helm alone owns spec.replicas of the Deployment site-web" in error
+    assert f"{next(iter(values))}: Helm" in error
+    assert (api.replicas("site-web"), replicas_owners(api)) == (3, {("helm", "")})
+    (command,) = re.findall("(echo .*) [|] kubectl apply --server-side --field-manager=handover", error)
     wanted = json.loads(shlex.split(command)[1])
     assert wanted["metadata"] == {"name": "site-web", "namespace": "site"}
     assert wanted["spec"] == {"replicas": 3}
     api.apply("deployments", "site-web", wanted, "handover")
     for version in ("0.0.1", "0.0.2"):
         upgrade(values, version=version)
-        assert (api.replicas("site-web"), owners(api)) == (3, {("handover", "")})
+        assert (api.replicas("site-web"), replicas_owners(api)) == (3, {("handover", "")})
 
 
 @pytest.mark.quick_cases(1)
@@ -107,7 +107,7 @@ def test_a_rollback_does_not_scale_unmanaged_replicas(
     rollback(2)
     assert api.replicas("site-web") == 8
     rollback(1)  # with a number
-    assert (api.replicas("site-web"), owners(api)) == (3, {("helm", "")})
+    assert (api.replicas("site-web"), replicas_owners(api)) == (3, {("helm", "")})
     upgrade(values, version="0.0.3", code=1)
     assert api.replicas("site-web") == 3
 
@@ -121,7 +121,7 @@ def test_a_rollback_from_the_running_number_does_not_scale(
     upgrade(values)
     api.scale("site-web", 8, "kube-controller-manager")
     upgrade({"web.replicas": 8}, version="0.0.1")
-    assert owners(api) == {("helm", ""), ("kube-controller-manager", "scale")}
+    assert replicas_owners(api) == {("helm", ""), ("kube-controller-manager", "scale")}
     rollback(1)
     assert api.replicas("site-web") == 8
 
@@ -134,7 +134,7 @@ def test_a_first_installation_does_not_own_unmanaged_replicas(
     """The API server's default of 1 has no owner."""
     for version in ("0.0.0", "0.0.1"):
         upgrade(values, version=version)
-        assert (api.replicas("site-web"), owners(api)) == (1, set())
+        assert (api.replicas("site-web"), replicas_owners(api)) == (1, set())
     api.scale("site-web", 8, "kube-controller-manager")
     rollback(1)
     assert api.replicas("site-web") == 8
@@ -151,7 +151,7 @@ def test_replicas_of_another_manager_are_unchanged(
         api.scale("site-web", replicas, "kube-controller-manager")
         upgrade(values, version=version)
         assert api.replicas("site-web") == replicas
-        assert owners(api) == {("kube-controller-manager", "scale")}
+        assert replicas_owners(api) == {("kube-controller-manager", "scale")}
 
 
 @pytest.mark.parametrize("manager", ["helm4", "helm-controller"])
@@ -161,14 +161,14 @@ def test_helm_is_recognized_by_its_annotation(manager: str, api: ApiServer, upgr
     one = api.objects["deployments", "site-web"]
     one.owned[manager, ""] = one.owned.pop(("helm", ""))
     upgrade(UNMANAGED, version="0.0.1", code=1)
-    assert (api.replicas("site-web"), owners(api)) == (3, {(manager, "")})
+    assert (api.replicas("site-web"), replicas_owners(api)) == (3, {(manager, "")})
 
 
 def test_replicas_of_the_api_can_be_unmanaged(api: ApiServer, upgrade: Upgrade, rollback: Rollback) -> None:
     upgrade({"api.replicas": 3})
-    said = upgrade({"api.replicas": "unmanaged"} | UNMANAGED, version="0.0.1", code=1)
-    assert "api.replicas: Helm alone" in said
-    assert "2 fault(s)" in said
+    error = upgrade({"api.replicas": "unmanaged"} | UNMANAGED, version="0.0.1", code=1)
+    assert "api.replicas: Helm alone" in error
+    assert "2 fault(s)" in error
     api.hand_over("site-api")
     upgrade({"api.replicas": "unmanaged"}, version="0.0.1")
     assert api.replicas("site-api") == 3
@@ -178,7 +178,7 @@ def test_replicas_of_the_api_can_be_unmanaged(api: ApiServer, upgrade: Upgrade, 
     assert api.replicas("site-api") == 6
 
 
-def names(pod: Any) -> set[tuple[str, str]]:
+def required_objects(pod: Any) -> set[tuple[str, str]]:
     """Return the objects of the release that a pod requires to start."""
     spec = pod["spec"]
     found = {("serviceaccounts", spec["serviceAccountName"])}
@@ -211,7 +211,7 @@ def test_a_pod_of_an_old_release_can_start_after_newer_ones(
         for (resource, _), one in api.objects.items():
             pod = pod_template(one.body) if resource == "deployments" else None
             if pod:
-                needed |= names(pod)
+                needed |= required_objects(pod)
                 templates.append(json.dumps(pod, sort_keys=True))
         assert sorted(needed - api.objects.keys()) == [], version
     assert len(set(templates)) >= 5  # each of these releases has web pods of its own

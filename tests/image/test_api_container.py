@@ -98,8 +98,8 @@ class Running:
         line = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             line.request("GET", path, headers={"Host": HOST, "X-Forwarded-Proto": "https"})
-            answer = line.getresponse()
-            return answer.status, answer.read()
+            response = line.getresponse()
+            return response.status, response.read()
         finally:
             line.close()
 

@@ -162,7 +162,7 @@ def test_another_machine_day_user_and_umask_give_the_same_digest(
         assert (one / "out" / name).read_bytes() == (made / "out" / name).read_bytes()
 
 
-def changed(before: oci_layout.OciImage, after: oci_layout.OciImage) -> set[str]:
+def changed_layers(before: oci_layout.OciImage, after: oci_layout.OciImage) -> set[str]:
     pairs = zip(before.layers, after.layers, strict=True)
     return {one.name for one, two in pairs if one.digest != two.digest}
 
@@ -175,7 +175,7 @@ def test_a_change_of_the_code_is_one_small_layer(
     write(one / "api/health/more.py", '"""Nothing."""\n')
     pack(one)
     after = oci_layout.read_layout(one / "out/images/api")
-    assert changed(image, after) == {"code"}
+    assert changed_layers(image, after) == {"code"}
     assert after.layers[-1].size < 200_000
 
 
@@ -191,7 +191,7 @@ def test_a_change_of_a_package_changes_the_packages_layer_only(
     shutil.move(before, wheels.wheel_directory(one, target))
     pack(one)
     after = oci_layout.read_layout(one / "out/images/api")
-    assert changed(image, after) == {"packages"}
+    assert changed_layers(image, after) == {"packages"}
     names = {row["name"] for row in json.loads((one / "out/images/api.cdx.json").read_text())["components"]}
     assert "qrcode" not in names
 

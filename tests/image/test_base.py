@@ -150,7 +150,7 @@ NOT_SECRET = {"SITE_REGISTRY_USER", "SITE_CHARTS_USER", "SITE_ASSETS_KEY", "SITE
               "SITE_FLUX_KIND", "SITE_CA_FILE"}  # fmt: skip
 
 
-def secrets() -> list[str]:
+def publishing_secrets() -> list[str]:
     """Return the secrets of publishing that the guide's table has, each also as a file."""
     guide = (ROOT / "docs/operator.md").read_text("utf-8")
     rows = guide.partition("Set these as protected variables")[2].partition("\n\n`pack` runs")[0]
@@ -163,12 +163,16 @@ def secrets() -> list[str]:
 def test_the_secrets_of_publishing_are_those_of_the_guide() -> None:
     """One that is in neither list would reach the code of a merge request unnoticed."""
     clusters = {name for name in environment.PUBLISHING if re.match("SITE_FLUX_(STAGING|PRODUCTION)_", name)}
-    plain = {name if name == "REGISTRY_AUTH_FILE" else name.removesuffix("_FILE") for name in secrets()}
+    plain = {
+        name if name == "REGISTRY_AUTH_FILE" else name.removesuffix("_FILE") for name in publishing_secrets()
+    }
     assert plain == set(environment.PUBLISHING) - clusters
     assert len(plain) == 10
 
 
-@pytest.mark.parametrize("name", [*secrets(), "SITE_FLUX_STAGING_TOKEN", "SITE_FLUX_PRODUCTION_TOKEN_FILE"])
+@pytest.mark.parametrize(
+    "name", [*publishing_secrets(), "SITE_FLUX_STAGING_TOKEN", "SITE_FLUX_PRODUCTION_TOKEN_FILE"]
+)
 def test_a_packing_job_refuses_credentials_of_publishing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

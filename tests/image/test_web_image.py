@@ -22,7 +22,7 @@ from tests.support.project import ROOT, build_site, write
 from tests.support.tools import need
 
 
-def names(one: oci_layout.OciImage, layer: str) -> list[str]:
+def file_names(one: oci_layout.OciImage, layer: str) -> list[str]:
     (data,) = [row.data for row in one.layers if row.name == layer]
     with tarfile.open(fileobj=BytesIO(data)) as tar:
         return [info.name for info in tar if not info.isdir()]
@@ -36,10 +36,10 @@ def test_the_image_is_a_layout_of_four_layers(packed: Path) -> None:
     assert result["site"] == results.read_site(packed / "out/site.json").digest
     assert result["base"] == base_lock.read_base_lock(packed)["web", "amd64"].digest
     assert [row["digest"] for row in result["layers"]] == [layer.digest for layer in image.layers]
-    assert {name.split("/")[0] for name in names(image, "configuration")} == {"etc", "srv"}
-    assert all("/assets/" in name for name in names(image, "assets"))
-    assert "srv/site-digest" in names(image, "pages")
-    assert "srv/gated/members/index.html" in names(image, "pages")
+    assert {name.split("/")[0] for name in file_names(image, "configuration")} == {"etc", "srv"}
+    assert all("/assets/" in name for name in file_names(image, "assets"))
+    assert "srv/site-digest" in file_names(image, "pages")
+    assert "srv/gated/members/index.html" in file_names(image, "pages")
 
 
 def test_it_runs_unprivileged_and_has_no_label_of_its_commit(packed: Path) -> None:
@@ -69,7 +69,7 @@ def test_skopeo_reads_it(packed: Path, tmp_path: Path) -> None:
 
 
 def test_the_image_has_no_shell(packed: Path) -> None:
-    files = names(oci_layout.read_layout(packed / "out/images/web"), "base")
+    files = file_names(oci_layout.read_layout(packed / "out/images/web"), "base")
     programs = [name for name in files if name.startswith(("usr/bin/", "usr/sbin/", "bin/", "sbin/"))]
     assert programs == ["usr/sbin/nginx"]
     assert [name for name in files if "apt" in name.split("/")[:3]] == []
@@ -155,7 +155,7 @@ def test_the_sbom_lists_every_package(packed: Path) -> None:
 
 def test_every_program_and_library_is_of_a_package_that_is_named(packed: Path) -> None:
     """What is in the image and not in the bill would be forgotten at the next security update."""
-    files = names(oci_layout.read_layout(packed / "out/images/web"), "base")
+    files = file_names(oci_layout.read_layout(packed / "out/images/web"), "base")
     packages = {row.split("=")[0] for row in base_lock.read_base_lock(packed)["web", "amd64"].packages}
     licences = {name.split("/")[3] for name in files if name.startswith("usr/share/doc/")}
     assert licences == packages

@@ -88,12 +88,12 @@ class WebServer:
             for name, value in {"Host": "small.example", **reader, **length, **(headers or {})}.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
-            answer = connection.getresponse()
+            response = connection.getresponse()
             fields: dict[str, str] = {}
-            for name, value in answer.getheaders():
+            for name, value in response.getheaders():
                 known = fields.get(name.lower())
                 fields[name.lower()] = value if known is None else f"{known}, {value}"
-            return Response(answer.status, fields, answer.read())
+            return Response(response.status, fields, response.read())
         finally:
             connection.close()
 

@@ -68,11 +68,11 @@ def test_pods_of_two_releases_serve_each_others_assets(
         for path in sorted(lacking):
             owner = other if having is project else project
             data = (owner / "out/site/public" / path[1:]).read_bytes()
-            answer = pod.get(path)
-            assert (answer.status, answer.body) == (200, data)
-            assert answer.headers["cache-control"] == FOREVER
+            response = pod.get(path)
+            assert (response.status, response.body) == (200, data)
+            assert response.headers["cache-control"] == FOREVER
             there = pods[1 if pod is pods[0] else 0].get(path)  # the same answer, each header once
-            assert {name: value for name, value in answer.headers.items() if name != "date"} == {
+            assert {name: value for name, value in response.headers.items() if name != "date"} == {
                 name: value for name, value in there.headers.items() if name != "date"
             }
             packed = pod.get(path, headers={"Accept-Encoding": "br"})
@@ -86,9 +86,9 @@ def test_peers_check_their_own_gate_for_members_assets(
 ) -> None:
     (path,) = {p for p in assets(other, "gated") - assets(project, "gated") if p.endswith(".svg")}
     cookie = {"Cookie": "sessionid=abc"}
-    answer = pods[0].get(path, headers=cookie)
-    assert (answer.status, CANARY in answer.text) == (200, True)
-    assert answer.headers["cache-control"] == "private, no-store"
+    response = pods[0].get(path, headers=cookie)
+    assert (response.status, CANARY in response.text) == (200, True)
+    assert response.headers["cache-control"] == "private, no-store"
     assert [asked.headers["cookie"] for asked in api.asked] == ["sessionid=abc"] * 2
     for status in (401, 403, 500):
         api.respond(status)
@@ -102,10 +102,10 @@ def test_peers_check_their_own_gate_for_members_assets(
 
 def test_an_asset_that_no_pod_has_is_not_found(pods: tuple[WebServer, WebServer]) -> None:
     """One hop: a peer does not forward a peer fetch."""
-    answer = pods[0].get(GONE)
-    assert answer.status == 404
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-cache"
+    response = pods[0].get(GONE)
+    assert response.status == 404
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["cache-control"] == "no-cache"
     line = pods[1].logged(GONE)
     assert (line["status"], line["upstream_status"]) == (404, "")
     assert [line["path"] for line in pods[1].log].count(GONE) == 1
@@ -129,9 +129,9 @@ def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream
     api.respond(200, b"a{}", Content_Type="text/css", Cache_Control="no-store", Set_Cookie="x=y")
     with start(peers=f"127.0.0.1:{api.port}") as web:
         sent = {"Cookie": "sessionid=abc", "Authorization": "Basic eA==", "Accept-Encoding": "br"}
-        answer = web.get(GONE + "?x=1", headers=sent)
-    assert (answer.status, answer.body, answer.headers["cache-control"]) == (200, b"a{}", FOREVER)
-    assert "set-cookie" not in answer.headers
+        response = web.get(GONE + "?x=1", headers=sent)
+    assert (response.status, response.body, response.headers["cache-control"]) == (200, b"a{}", FOREVER)
+    assert "set-cookie" not in response.headers
     assert [(asked.method, asked.path) for asked in api.asked] == [("GET", GONE)]
     assert api.asked[0].headers == {
         "accept-encoding": "br", "connection": "close", "host": "small.example", "x-asset-hop": "1",
@@ -180,28 +180,28 @@ def test_peers_come_first_then_the_bucket(
     if bucket is not None:
         values["bucket"] = f"http://127.0.0.1:{api.port if bucket else 1}/b"
     with start(**values) as web:
-        answer = web.get(GONE)
+        response = web.get(GONE)
     assert ["bucket" if one.path.startswith("/b/") else "peer" for one in api.asked] == asked
-    assert answer.status == status
+    assert response.status == status
     if status == 200:
-        assert answer.body == (b"of a peer" if peer == 200 else b"of the bucket")
-        assert answer.headers["cache-control"] == FOREVER
+        assert response.body == (b"of a peer" if peer == 200 else b"of the bucket")
+        assert response.headers["cache-control"] == FOREVER
     else:
-        assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert answer.headers["cache-control"] == "no-cache"
+        assert response.headers["content-type"] == "text/html; charset=utf-8"
+        assert response.headers["cache-control"] == "no-cache"
 
 
 def test_a_bucket_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream) -> None:
     api.respond(200, b"a{}", Content_Type="text/css", x_amz_request_id="1", x_amz_id_2="2", Server="AmazonS3")
     with start(bucket=f"http://127.0.0.1:{api.port}/site/assets-bucket") as web:
-        answer = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
-    assert answer.status == 200
+        response = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
+    assert response.status == 200
     assert [asked.path for asked in api.asked] == ["/site/assets-bucket" + GONE]
     assert api.asked[0].headers == {
         "accept-encoding": "identity", "connection": "close", "host": f"127.0.0.1:{api.port}",
         "x-asset-hop": "1",
     }  # fmt: skip
-    assert not [name for name in answer.headers if name.startswith("x-amz")]
+    assert not [name for name in response.headers if name.startswith("x-amz")]
 
 
 def test_a_bucket_with_an_untrusted_certificate_is_not_used(
@@ -214,8 +214,8 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
     with upstream(tls=context) as told:
         told.respond(200, b"evil")
         with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:
-            answer = web.get(GONE)
-    assert (answer.status, told.asked) == (404, [])
+            response = web.get(GONE)
+    assert (response.status, told.asked) == (404, [])
 
 
 def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:
@@ -237,10 +237,10 @@ def test_only_an_asset_is_cached_as_immutable(start: Start, api: Upstream, statu
     """Anything else must not be cached for a year."""
     api.respond(status, b"<Error/>", Content_Type="application/xml")
     with start(bucket=f"http://127.0.0.1:{api.port}/b") as web:
-        answer = web.get(GONE)
-    assert answer.headers["cache-control"] == "no-cache"
+        response = web.get(GONE)
+    assert response.headers["cache-control"] == "no-cache"
     if status >= 300:
-        assert (answer.status, b"<Error/>" in answer.body) == (404, False)
+        assert (response.status, b"<Error/>" in response.body) == (404, False)
 
 
 @pytest.mark.parametrize("where", ["peers", "bucket"])

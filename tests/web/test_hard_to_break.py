@@ -36,10 +36,10 @@ SEED, REQUESTS = 20_261_123, 10_000
 )  # fmt: skip
 def test_nothing_outside_the_tree_is_served(web: WebServer, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
-    answer = web.raw(request)
-    assert answer[9:12] in (b"400", b"404"), answer[:60]
-    assert OUTSIDE not in answer
-    assert b"worker_processes" not in answer
+    response = web.raw(request)
+    assert response[9:12] in (b"400", b"404"), response[:60]
+    assert OUTSIDE not in response
+    assert b"worker_processes" not in response
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_nothing_outside_the_tree_is_served(web: WebServer, path: str) -> None:
     ],
 )  # fmt: skip
 def test_an_invalid_request_is_refused(web: WebServer, request_line: bytes, status: bytes) -> None:
-    answer = web.raw(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert answer[9:12] == status, answer[:60]
-    assert b"nginx/" not in answer  # no version
+    response = web.raw(request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert response[9:12] == status, response[:60]
+    assert b"nginx/" not in response  # no version
 
 
 def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstream, project: Path) -> None:
@@ -78,10 +78,10 @@ def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstre
     requests = [_odd(rng, known) for _ in range(REQUESTS)]
     found: Counter[bytes] = Counter()
     with ThreadPoolExecutor(8) as pool:
-        for request, answer in zip(requests, pool.map(lambda one: _send(web, one), requests), strict=True):
-            assert CANARY.encode() not in answer, request
-            assert OUTSIDE not in answer, request
-            for status in (answer[at + 9 : at + 12] for at in _starts(answer)):
+        for request, response in zip(requests, pool.map(lambda one: _send(web, one), requests), strict=True):
+            assert CANARY.encode() not in response, request
+            assert OUTSIDE not in response, request
+            for status in (response[at + 9 : at + 12] for at in _starts(response)):
                 found[status] += 1
                 assert status not in (b"500", b"502", b"504"), request
     # Whoever asks so has hung up half: NGINX does not always wait for the gate's answer then.
@@ -140,9 +140,9 @@ def _send(web: WebServer, data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _starts(answer: bytes) -> list[int]:
+def _starts(response: bytes) -> list[int]:
     at, found = 0, []
-    while (at := answer.find(b"HTTP/1.1 ", at)) >= 0:
+    while (at := response.find(b"HTTP/1.1 ", at)) >= 0:
         found.append(at)
         at += 9
     return found

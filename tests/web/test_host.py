@@ -33,10 +33,10 @@ def test_another_host_gets_421_before_the_api_is_requested(
     named: WebServer, api: Upstream, host: str
 ) -> None:
     for path in PATHS:
-        answer = named.get(path, headers={"Host": host})
-        assert (answer.status, "x-content-type-options" in answer.headers) == (421, True), path
-        assert answer.headers.get("cache-control", "") in ("no-cache", "no-store", "private, no-store")
-        assert "421 Misdirected Request" in answer.text
+        response = named.get(path, headers={"Host": host})
+        assert (response.status, "x-content-type-options" in response.headers) == (421, True), path
+        assert response.headers.get("cache-control", "") in ("no-cache", "no-store", "private, no-store")
+        assert "421 Misdirected Request" in response.text
     assert api.asked == []
 
 

@@ -22,13 +22,13 @@ from tests.web.server import WebServer
 
 
 def test_a_log_line_describes_the_request(web: WebServer) -> None:
-    answer = web.get(
+    response = web.get(
         "/posts/one/?a=b",
         headers={"User-Agent": 'A "browser"\\', "Referer": "https://small.example/x?key=hunter2#y"},
     )
     line = web.logged("/posts/one/?a=b")
-    assert answer.status == line["status"] == 200
-    assert line["bytes"] > len(answer.body)
+    assert response.status == line["status"] == 200
+    assert line["bytes"] > len(response.body)
     assert (line["method"], line["zone"], line["referrer"]) == ("GET", "page", "https://small.example/x")
     assert line["agent"] == 'A "browser"\\'
     assert 0 <= line["seconds"] < 10

@@ -65,10 +65,10 @@ class Load:
     def _read(self) -> None:
         while not self._over.is_set():
             try:
-                answer = self._web.get("/posts/long/")
+                response = self._web.get("/posts/long/")
                 self.done += 1
-                if answer.status != 200 or len(answer.body) != int(answer.headers["content-length"]):
-                    self.failed.append(answer.status)
+                if response.status != 200 or len(response.body) != int(response.headers["content-length"]):
+                    self.failed.append(response.status)
             except OSError as error:
                 self.failed.append(error)
 
