@@ -43,7 +43,7 @@ def loopback() -> str:
 
 
 @contextmanager
-def names(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
+def dns_server(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
     """Run a DNS server with *addresses*; yield its port."""
     port = free_port()
     # NODATA for AAAA, as in a cluster.
@@ -71,7 +71,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
     with (
         upstream(8000, host=api_host) as api,
         upstream(8080, host=peer_host) as peer,
-        names(tmp_path, services) as dns,
+        dns_server(tmp_path, services) as dns,
     ):
         peer.respond(404)
         peer.pages[OLD] = (200, b"body { color: red }")
@@ -115,7 +115,7 @@ def asset_of(project: Path) -> str:
     return "/" + min(public.glob("assets/*.css")).relative_to(public).as_posix()
 
 
-def told(project: Path, site: Site) -> dict[str, Any]:
+def smoke_test_arguments(project: Path, site: Site) -> dict[str, Any]:
     """Return the arguments of the chart's test, with addresses of this machine."""
     pod = only("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
     words = pod["spec"]["containers"][0]["command"]
@@ -132,7 +132,7 @@ def told(project: Path, site: Site) -> dict[str, Any]:
     }
 
 
-def ask(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
+def run_smoke_test(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
     """Run the test's command; return its status, and its line for each check."""
     argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
     done = subprocess.run(argv, cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60)
@@ -141,10 +141,10 @@ def ask(what: dict[str, Any]) -> tuple[int, dict[str, str]]:
 
 
 def test_a_working_release_passes_helm_test(project: Path, site: Site) -> None:
-    what = told(project, site)
+    what = smoke_test_arguments(project, site)
     write_version(site, what["version"])
     questions = ("page", "asset", "version", "gate", "login")
-    assert ask(what) == (0, dict.fromkeys(questions, "ok"))
+    assert run_smoke_test(what) == (0, dict.fromkeys(questions, "ok"))
 
 
 def write_version(site: Site, version: dict[str, Any]) -> None:
@@ -162,9 +162,9 @@ def write_version(site: Site, version: dict[str, Any]) -> None:
 def test_a_broken_release_fails_helm_test_with_the_reason(
     project: Path, site: Site, broken: dict[str, Any], question: str, said: str
 ) -> None:
-    what = told(project, site)
+    what = smoke_test_arguments(project, site)
     write_version(site, what["version"])
-    code, lines = ask(what | broken)
+    code, lines = run_smoke_test(what | broken)
     assert code == 1
     assert lines[question].startswith(said)
     assert [name for name, line in lines.items() if line != "ok" and name != question] == []
@@ -173,19 +173,19 @@ def test_a_broken_release_fails_helm_test_with_the_reason(
 def test_an_open_gate_fails_the_release(project: Path, site: Site) -> None:
     """No readiness probe detects this fault: everything responds."""
     with upstream() as api, upstream() as front:
-        what = told(project, site)
+        what = smoke_test_arguments(project, site)
         api.respond(200)
         front.respond(200, json.dumps(what["version"]).encode(), Content_Type="text/html",
                       Cache_Control="immutable")  # fmt: skip
         what |= {"site": f"http://127.0.0.1:{front.port}", "api": f"http://127.0.0.1:{api.port}"}
-        code, lines = ask(what)
+        code, lines = run_smoke_test(what)
     assert code == 1
     assert [name for name, line in lines.items() if line != "ok"] == ["gate"]
     assert lines["gate"] == "/members/: status 200 without a login; expected 401"
 
 
 def test_helm_test_waits_for_old_pods_to_stop(project: Path, site: Site) -> None:
-    what = told(project, site) | {"timeout": 30}
+    what = smoke_test_arguments(project, site) | {"timeout": 30}
     write_version(site, {"version": "old"})
     argv = [sys.executable, "-m", "api.health.smoke_test", json.dumps(what)]
     one = subprocess.Popen(argv, cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
@@ -227,7 +227,7 @@ def test_without_a_login_probes_of_the_kubelet_run_the_checks(
         with (tmp_path / "probe.log").open("wb") as log:
             one = subprocess.Popen(argv, stdout=log, stderr=log)
         try:
-            wait_until(lambda: listens(port))
+            wait_until(lambda: port_is_open(port))
             status = web.get(probe["path"], headers=headers, port=port).status
             assert (200 <= status < 400) == passes, status  # as the kubelet judges
         finally:
@@ -235,7 +235,7 @@ def test_without_a_login_probes_of_the_kubelet_run_the_checks(
             one.wait(10)
 
 
-def listens(port: int) -> bool:
+def port_is_open(port: int) -> bool:
     """Return whether *port* of this machine accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()

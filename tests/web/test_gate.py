@@ -18,7 +18,7 @@ from tests.web.server import Response, WebServer
 PAGE = "/members/inside/"
 
 
-def shows(answer: Response) -> bool:
+def contains_gated(answer: Response) -> bool:
     """Return whether *answer* contains gated content, in any encoding."""
     body = answer.body
     coding = answer.headers.get("content-encoding") if body else None
@@ -32,7 +32,7 @@ def shows(answer: Response) -> bool:
 def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Upstream) -> None:
     answer = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
     assert answer.status == 200
-    assert shows(answer)
+    assert contains_gated(answer)
     (asked,) = api.asked
     assert (asked.method, asked.path, asked.body) == ("GET", "/_gate", b"")
     assert asked.headers == {
@@ -73,7 +73,7 @@ def test_any_status_but_204_keeps_the_gate_closed(
     api.respond(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
     answer = web.get(PAGE)
     assert answer.status == status
-    assert not shows(answer)
+    assert not contains_gated(answer)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "location" not in answer.headers
     if page:
@@ -90,7 +90,7 @@ def test_a_redirect_of_the_api_does_not_bypass_the_gate(
     for path in (PAGE, "/admin/x"):
         api.asked.clear()
         answer = web.get(path)
-        assert not shows(answer) or (status, path) == (204, PAGE)
+        assert not contains_gated(answer) or (status, path) == (204, PAGE)
         assert len(api.asked) <= 1 or status == 204
 
 
@@ -107,7 +107,7 @@ def test_a_slow_api_is_a_closed_gate(web: WebServer, api: Upstream) -> None:
     api.respond(204, delay=4)
     start = time.monotonic()
     answer = web.get(PAGE)
-    assert (answer.status, shows(answer)) == (503, False)
+    assert (answer.status, contains_gated(answer)) == (503, False)
     assert 1.5 < time.monotonic() - start < 4
 
 
@@ -116,7 +116,7 @@ def test_an_api_that_does_not_respond_is_a_closed_gate(start: Start) -> None:
         port = listener.getsockname()[1]
         with start(api=f"127.0.0.1:{port}") as web:
             answer = web.get(PAGE)  # it is accepted by the system and never answered
-    assert (answer.status, shows(answer)) == (503, False)
+    assert (answer.status, contains_gated(answer)) == (503, False)
 
 
 @pytest.mark.parametrize("api", ["", "127.0.0.1:1", "no-such-host:8000"])
@@ -126,7 +126,7 @@ def test_without_an_api_the_site_works_and_the_gate_is_closed(start: Start, api:
         assert web.get("/").status == 200
         for path in (PAGE, "/members/", "/admin/", "/_allauth/browser/v1/config", "/accounts/x/"):
             answer = web.get(path)
-            assert (answer.status, shows(answer)) == (503, False), path
+            assert (answer.status, contains_gated(answer)) == (503, False), path
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
             assert answer.headers["retry-after"] == "10"
 
@@ -154,7 +154,7 @@ def test_no_gated_file_is_public_by_any_method(
     for path in gated_paths(project):
         answer = web.get(path, method, headers=accept)
         assert answer.status in (401, 403, 405, 503), (path, answer.status)
-        assert not shows(answer)
+        assert not contains_gated(answer)
 
 
 DISGUISES = [
@@ -175,11 +175,11 @@ def test_no_spelling_bypasses_the_gate(web: WebServer, api: Upstream, project: P
     for path in gated_paths(project):
         answer = web.get(disguise.format(path.removeprefix("/members/")))
         assert answer.status in (301, 400, 403, 404), answer.status
-        assert not shows(answer)
+        assert not contains_gated(answer)
     api.respond(204)  # nor is anything there that the gate was not asked for
     for path in gated_paths(project):
         api.asked.clear()
-        if shows(web.get(disguise.format(path.removeprefix("/members/")))):
+        if contains_gated(web.get(disguise.format(path.removeprefix("/members/")))):
             assert [asked.path for asked in api.asked] == ["/_gate"]
 
 
@@ -245,7 +245,7 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: WebSer
     assert web.get("/members/inside/index.html").headers["location"] == "/members/inside/"
     assert web.get("/members/nowhere").status == 404
     packed = web.get(PAGE, headers={"Accept-Encoding": "br"})
-    assert (packed.headers["content-encoding"], shows(packed)) == ("br", True)
+    assert (packed.headers["content-encoding"], contains_gated(packed)) == ("br", True)
     api.respond(401)  # before that, what is there and what is not look the same
     answers = {
         path: web.get(path) for path in ("/members/inside", "/members/nowhere", "/members/inside/index.html")

@@ -30,7 +30,7 @@ def asset(web: WebServer) -> str:
     return found[0]
 
 
-def told(web: WebServer, path: str, status: int, **more: object) -> None:
+def assert_security_headers(web: WebServer, path: str, status: int, **more: object) -> None:
     """Assert that *path* is answered with *status* and with all of ALWAYS, each once."""
     answer = web.get(path, **more)  # type: ignore[arg-type]
     assert answer.status == status, path
@@ -67,7 +67,7 @@ def told(web: WebServer, path: str, status: int, **more: object) -> None:
 def test_every_location_sends_the_security_headers(
     web: WebServer, api: Upstream, path: str, status: int
 ) -> None:
-    told(web, path, status)
+    assert_security_headers(web, path, status)
 
 
 LOGIN = "/_allauth/browser/v1/auth/login"
@@ -123,13 +123,13 @@ def test_responses_of_a_closed_gate_send_security_headers(
     web: WebServer, api: Upstream, path: str, said: int, status: int
 ) -> None:
     api.respond(said)
-    told(web, path, status)
+    assert_security_headers(web, path, status)
 
 
 def test_responses_to_invalid_requests_send_security_headers(web: WebServer, api: Upstream) -> None:
-    told(web, "/", 405, method="DELETE")
-    told(web, "/_allauth/x", 413, method="POST", body=b"x" * 16385)
-    told(web, "/", 400, headers={"Host": "a b"})
+    assert_security_headers(web, "/", 405, method="DELETE")
+    assert_security_headers(web, "/_allauth/x", 413, method="POST", body=b"x" * 16385)
+    assert_security_headers(web, "/", 400, headers={"Host": "a b"})
 
 
 def test_no_other_file_adds_headers() -> None:
@@ -151,7 +151,7 @@ def test_headers_of_the_api_are_not_duplicated(web: WebServer, api: Upstream) ->
         X_Powered_By="Python", Server="gunicorn", Last_Modified="Thu, 01 Jan 1970 00:00:00 GMT",
         Cross_Origin_Resource_Policy="cross-origin",
     )  # fmt: skip
-    told(web, "/_allauth/x", 200)
+    assert_security_headers(web, "/_allauth/x", 200)
     answer = web.get("/_allauth/x")
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "x-powered-by" not in answer.headers
