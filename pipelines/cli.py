@@ -32,10 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parser(arguments).parse_args(arguments)
-        clocks = (time.time, time.monotonic, time.sleep)
-        status = options.run(
-            Context(options, options.project.resolve(), os.environ, Path.home(), *clocks, _log)
-        )
+        project, clocks = options.project.resolve(), (time.time, time.monotonic, time.sleep)
+        status = options.run(Context(options, project, os.environ, Path.home(), *clocks, _log))
         sys.stdout.flush()  # here, where a closed pipe can be handled
         return int(status)
     except SourceError as error:
@@ -59,9 +57,8 @@ def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     Modules of other commands are not imported: each would delay every command.
     """
     prog = SCRIPT if Path(sys.argv[0]).name == SCRIPT else "python -m pipelines"
-    found = argparse.ArgumentParser(
-        prog=prog, description="From Markdown to a live page, one step a command."
-    )
+    about = "From Markdown to a live page, one step a command."
+    found = argparse.ArgumentParser(prog=prog, description=about)
     found.add_argument("--project", type=Path, default=Path(), help="the directory of site.toml (default: .)")
     found.set_defaults(run=lambda _: _print_usage(found))
     commands = found.add_subparsers(title="commands", metavar="COMMAND")
