@@ -13,7 +13,7 @@ from pipelines.site.content.metadata import KEYS
 from tests.support import project
 from tests.support.project import ROOT, write
 
-DOCS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 GUIDES = ROOT / "docs" / "author.md", ROOT / "docs" / "operator.md", ROOT / "README.md"
 
 

@@ -16,10 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.core import results
+from pipelines.core.digests import sha256_digest
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import ImageResult
 from pipelines.image import oci_layout
-from pipelines.image.layer import File, sha256
+from pipelines.image.layer import File
 
 _PIPELINES = Path(__file__).resolve().parent.parent
 _PACKAGES = ("core", "image", "tools")  # whose code decides the bytes of an image
@@ -45,7 +46,7 @@ def find_cached(out: Path, name: str, key: str) -> ImageResult | None:
         if (
             _key_file(out, name).read_text("utf-8") == _key_line(key, record)
             and oci_layout.read_layout(out / "images" / name).digest == record.digest
-            and sha256((out / "images" / f"{name}.cdx.json").read_bytes()) == record.bill
+            and sha256_digest((out / "images" / f"{name}.cdx.json").read_bytes()) == record.bill
         ):
             return record
     return None
@@ -63,4 +64,4 @@ def _key_file(out: Path, name: str) -> Path:
 
 def _key_line(key: str, record: ImageResult) -> str:
     # With the digest of the record: an edited record, or that of another image, does not match.
-    return f"{key} {sha256(results.to_json(record).encode())}\n"
+    return f"{key} {sha256_digest(results.to_json(record).encode())}\n"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipelines.core import digests
+from pipelines.core.digests import sha256_digest
 from pipelines.core.errors import Fault, SourceError
 from pipelines.tools import gzip
 
@@ -55,12 +56,7 @@ def make_layer(name: str, files: Iterable[File], level: int = 6) -> Layer:
     """
     archive = pack_files(files)
     data = gzip.gzip_bytes(archive, level)
-    return Layer(name, sha256(data), sha256(archive), data)
-
-
-def sha256(data: bytes) -> str:
-    """Return the digest of *data* as OCI writes it."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return Layer(name, sha256_digest(data), sha256_digest(archive), data)
 
 
 def pack_files(files: Iterable[File]) -> bytes:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.core.digests import sha256_digest
 from pipelines.core.errors import PipelineError
-from pipelines.image.layer import GZIP, Layer, sha256
+from pipelines.image.layer import GZIP, Layer
 from pipelines.tools.atomic_exchange import exchange, recover_exchange
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -112,7 +113,7 @@ def store_manifest(folder: Path, manifest: bytes, blob: Callable[[str], bytes]) 
     blobs.mkdir(parents=True)
     for digest in dict.fromkeys(digests):
         data = blob(digest)
-        if sha256(data) != digest:
+        if sha256_digest(data) != digest:
             raise PipelineError(f"{folder.name}: blob {digest[:19]} does not match its digest")
         (blobs / digest.removeprefix("sha256:")).write_bytes(data)
     index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [_write_blob(blobs, MANIFEST, manifest)]}
@@ -138,13 +139,13 @@ def publish_layout(staged: Path, target: Path) -> None:
 def _read_blob(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
     digest = str(descriptor["digest"])
     data = (folder / "blobs" / digest.replace(":", "/")).read_bytes()
-    if sha256(data) != digest:
+    if sha256_digest(data) != digest:
         raise PipelineError(f"{folder.name}: blob {digest[:19]} does not match its digest; pack it again")
     return data
 
 
 def _write_blob(blobs: Path, kind: str, data: bytes) -> dict[str, Any]:
-    digest = sha256(data)
+    digest = sha256_digest(data)
     (blobs / digest.removeprefix("sha256:")).write_bytes(data)
     return {"mediaType": kind, "digest": digest, "size": len(data)}
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from pipelines.core import results
 from pipelines.core.config import SiteConfig
+from pipelines.core.digests import sha256_digest
 from pipelines.core.errors import PipelineError
 from pipelines.core.files import write_atomic
 from pipelines.core.results import ImageResult, LayerResult
 from pipelines.image import oci_layout, sbom
-from pipelines.image.layer import File, make_layer, sha256, unpack_files
+from pipelines.image.layer import File, make_layer, unpack_files
 from pipelines.image.staging import staging_directory
 
 
@@ -54,7 +55,7 @@ def pack_image(
             base=base_image.digest,
             site=content.site,
             size=image.size,
-            bill=sha256(document),
+            bill=sha256_digest(document),
             layers=tuple(LayerResult(one.name, one.digest, one.diff_id, one.size) for one in image.layers),
         )
         sbom_file.parent.mkdir(exist_ok=True)
@@ -92,7 +93,7 @@ def _sbom(
     previous = None
     with suppress(PipelineError, OSError):
         data = sbom_file.read_bytes()
-        if sha256(data) == results.read_image(record).bill:
+        if sha256_digest(data) == results.read_image(record).bill:
             previous = data
     files = (file for one in base_image.layers for file in unpack_files(one.data))
     arch = platform(base_image)["architecture"]

@@ -10,7 +10,6 @@ Python of the base: pip evaluates them for the Python that runs it, whatever
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
@@ -22,6 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, PipelineError, SourceError, ToolError
 from pipelines.core.progress import Log
 from pipelines.image import oci_layout
@@ -56,7 +56,7 @@ class Wheel:
     @property
     def sha256(self) -> str:
         """Return the SHA-256 of its bytes, hex."""
-        return hashlib.sha256(self.data).hexdigest()
+        return sha256_hex(self.data)
 
 
 def pinned_wheels(project: Path, target: PythonTarget) -> list[Pin]:
@@ -91,7 +91,7 @@ def wheel_directory(project: Path, target: PythonTarget) -> Path:
     about = (
         f"{target.arch} {target.python} {target.glibc}\n{_pip_requirements(pinned_wheels(project, target))}"
     )
-    return project / "out" / "wheels" / hashlib.sha256(about.encode()).hexdigest()[:16]
+    return project / "out" / "wheels" / sha256_hex(about.encode())[:16]
 
 
 def fetch_wheels(project: Path, target: PythonTarget, log: Log) -> None:

@@ -5,11 +5,11 @@ Functions of bytes and states. No reads, no writes, no network.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from html import escape
 
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault
 from pipelines.preview.build_state import BuildState
 
@@ -38,11 +38,11 @@ def add_reload_script(html: bytes, note: str = "") -> PreviewPage:
     if note:
         added = f'<link rel="stylesheet" href="{STYLE}"><p class="preview-note">{escape(note)}</p>'
         html = re.sub(rb"<body[^>]*>", lambda found: found[0] + added.encode(), html, count=1)
-    version = hashlib.sha256(_STYLESHEET.sub(b"", html)).hexdigest()[:16]
+    version = sha256_hex(_STYLESHEET.sub(b"", html))[:16]
     script = f'<script src="{SCRIPT}" data-version="{version}" defer></script>'.encode()
     head, end, rest = html.rpartition(b"</body>")
     body = head + script + end + rest if end else html + script
-    return PreviewPage(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"', version, " ".join(styles))
+    return PreviewPage(body, f'"{sha256_hex(body)[:16]}"', version, " ".join(styles))
 
 
 def faults_page(state: BuildState) -> bytes:

@@ -6,7 +6,6 @@ passes the time that decides which posts are due.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
 from pipelines.core.config import SiteConfig
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import front_matter, metadata, scan
 from pipelines.site.content.metadata import Metadata
@@ -156,7 +156,7 @@ def _read_document(
         meta=meta,
         body=source.body,
         body_line=source.body_line,
-        digest=hashlib.sha256(text.encode()).hexdigest(),
+        digest=sha256_hex(text.encode()),
         slug=_document_slug(pure, meta, urls),
         lang=meta.lang or config.lang,
         url="",

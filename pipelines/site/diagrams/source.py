@@ -5,13 +5,13 @@ Reads content/. Writes nothing. No network.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import scan
 from pipelines.site.content.read_policy import CONTENT, GitIndex, missing_submodules, project_policy
@@ -77,7 +77,7 @@ def source_digest(source: str) -> str:
     ignored: a fence keeps its SVG when it moves into a list.
     """
     lines = [line.rstrip() for line in source.expandtabs(4).splitlines()]
-    return hashlib.sha256(textwrap.dedent("\n".join(lines)).strip("\n").encode()).hexdigest()
+    return sha256_hex(textwrap.dedent("\n".join(lines)).strip("\n").encode())
 
 
 def fence_svg(project: Path, source: str) -> Path:

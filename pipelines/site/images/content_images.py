@@ -5,12 +5,12 @@ Reads content/. No writes, no network.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.cache import Cache
 from pipelines.site.html.links import ImageFacts
@@ -39,7 +39,7 @@ def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> Co
         if _is_rendered_diagram(project / path) or path.startswith("content/diagrams/blocks/"):
             continue  # a rendered diagram, which is inlined
         try:
-            key = hashlib.sha256((project / path).read_bytes()).hexdigest()
+            key = sha256_hex((project / path).read_bytes())
             image = cache.get_or_compute("image", (path, key), partial(read_image, project / path, path))
         except SourceError as error:
             faults.extend(error.faults)

@@ -5,10 +5,10 @@ Functions of bytes. No reads, no writes, no network.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pipelines.core.digests import sha256_hex
 from pipelines.site.content.metadata import slugify
 
 
@@ -28,4 +28,4 @@ def hashed_name(path: str, data: bytes) -> str:
     """
     pure = PurePosixPath(path)
     stem = slugify(pure.stem)[:100].rstrip("-") or "file"  # transliteration can lengthen a name
-    return f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}{pure.suffix.lower()}"
+    return f"{stem}.{sha256_hex(data)[:8]}{pure.suffix.lower()}"
