@@ -1,4 +1,4 @@
-"""The archive: every release whole, brought back by its version, and nothing removed that one needs."""
+"""Tests of the archive: releases are stored complete, restored by version, and pruned."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipelines.flow.archive import prune_assets
 from pipelines.tools import environment
 from pipelines.tools.retry import RetryPolicy
 from pipelines.tools.s3 import Bucket, BucketLocation
-from tests.publish.test_publish import ask
+from tests.support.delivery.published import registry_get
 from tests.support.delivery.release import CSS, release
 from tests.support.delivery.storage import KEY, REGION, SECRET, SERVERS
 from tests.support.delivery.targets import Publisher, Services, services
@@ -51,7 +51,7 @@ def record_of(publisher: Publisher, version: str = VERSION) -> Record:
     return record_from_bytes(publisher.objects("archive")[f"releases/{version}.json"], version)
 
 
-def lose(publisher: Publisher, key: str) -> None:
+def delete_object(publisher: Publisher, key: str) -> None:
     publisher.services.storage.client().delete_object(Bucket=f"{publisher.name}-archive", Key=key)
 
 
@@ -70,7 +70,7 @@ def test_a_record_names_every_part_with_its_sha256(publisher: Publisher) -> None
     assert CSS.removeprefix("/") in found.assets
 
 
-def test_a_release_comes_back_whole(publisher: Publisher) -> None:
+def test_a_release_is_restored_completely(publisher: Publisher) -> None:
     """Its site has the digest of its record, members' pages in it; its images are layouts."""
     assert publisher.run("publish").code == 0
     before = files_of(publisher.project / "out/site")
@@ -86,7 +86,7 @@ def test_a_release_comes_back_whole(publisher: Publisher) -> None:
 
 
 def test_a_part_that_is_damaged_is_refused(publisher: Publisher) -> None:
-    """And what was restored before stays."""
+    """The files of an earlier restore are kept."""
     assert publisher.run("publish").code == 0
     pages = next(part for part in record_of(publisher).parts if part.path.startswith("charts/"))
     publisher.services.storage.client().put_object(
@@ -99,7 +99,7 @@ def test_a_part_that_is_damaged_is_refused(publisher: Publisher) -> None:
     assert list((publisher.project / "out/releases").iterdir()) == []
 
 
-def test_a_rollback_is_told_what_was_rolled_out(publisher: Publisher) -> None:
+def test_a_rollback_gets_the_digests_of_the_release(publisher: Publisher) -> None:
     assert publisher.run("publish").code == 0
     run = publisher.run("archive", "fetch", VERSION, "--json")
     chart = results.read_chart(publisher.project / "out/chart.json")
@@ -118,9 +118,11 @@ def test_a_version_that_is_not_archived_is_refused(publisher: Publisher) -> None
     assert "has no release 1.0.3; run `python -m pipelines archive list` to see what it has" in run.err
 
 
-def test_a_version_with_lost_parts_is_refused(publisher: Publisher) -> None:
+def test_a_version_with_missing_parts_is_refused(publisher: Publisher) -> None:
     assert publisher.run("publish").code == 0
-    lose(publisher, next(part.key for part in record_of(publisher).parts if part.path.startswith("charts/")))
+    delete_object(
+        publisher, next(part.key for part in record_of(publisher).parts if part.path.startswith("charts/"))
+    )
     run = publisher.run("archive", "fetch", VERSION)
     assert run.code == 1
     assert "is incomplete, 1 of 17 parts are missing, as charts/site-1.0.4-rc.tgz" in run.err
@@ -128,8 +130,8 @@ def test_a_version_with_lost_parts_is_refused(publisher: Publisher) -> None:
 
 
 @pytest.mark.slow
-def test_a_version_whose_image_is_gone_is_refused_until_it_is_brought_back(publisher: Publisher) -> None:
-    """Registries collect; the archive has every layer."""
+def test_a_version_without_its_image_is_refused_until_it_is_restored(publisher: Publisher) -> None:
+    """Registries collect garbage; the archive has every layer."""
     assert publisher.run("publish").code == 0
     text = (publisher.project / "site.toml").read_text()
     (publisher.project / "site.toml").write_text(
@@ -141,7 +143,7 @@ def test_a_version_whose_image_is_gone_is_refused_until_it_is_brought_back(publi
     assert publisher.run("archive", "restore", VERSION, "--push").code == 0
     again = publisher.run("archive", "fetch", VERSION)
     assert again.code == 0, again.err
-    assert ask(publisher, f"new/web/manifests/{VERSION}").status_code == 200
+    assert registry_get(publisher, f"new/web/manifests/{VERSION}").status_code == 200
 
 
 @pytest.mark.slow
@@ -151,22 +153,24 @@ def test_releases_are_listed_the_newest_first(publisher: Publisher) -> None:
         assert publisher.run("publish").code == 0
     run = publisher.run("archive", "list")
     assert [line.split()[0] for line in run.out.splitlines()] == ["1.0.5-rc", "1.0.4-rc"]
-    told = publisher.run("archive", "list", "--json").result
-    assert told == [json.loads(publisher.objects("archive")[f"releases/1.0.{one}-rc.json"]) for one in (5, 4)]
+    listed = publisher.run("archive", "list", "--json").result
+    assert listed == [
+        json.loads(publisher.objects("archive")[f"releases/1.0.{one}-rc.json"]) for one in (5, 4)
+    ]
 
 
-def test_archiving_by_itself_puts_what_publishing_would(publisher: Publisher) -> None:
+def test_archive_uploads_the_same_objects_as_publish(publisher: Publisher) -> None:
     assert publisher.run("publish").code == 0
     run = publisher.run("archive")
     assert (run.code, run.out) == (0, "")
-    lose(publisher, record_of(publisher).parts[0].key)
+    delete_object(publisher, record_of(publisher).parts[0].key)
     run = publisher.run("archive", "--json")
     assert run.result == {"sent": [record_of(publisher).parts[0].key]}
 
 
 @pytest.mark.slow
-def test_only_what_no_kept_release_needs_is_removed(publisher: Publisher) -> None:
-    """A candidate and what it became count once; a day passes before anything goes."""
+def test_only_unreferenced_objects_are_removed(publisher: Publisher) -> None:
+    """A candidate and its stable version count once; objects are kept for at least a day."""
     old = "assets/old.11111111.css"
     release(publisher.project, files={f"public/{old}": "i { color: red }"})
     assert publisher.run("publish").code == 0
@@ -191,7 +195,7 @@ def test_only_what_no_kept_release_needs_is_removed(publisher: Publisher) -> Non
     assert publisher.run("publish").code == 0  # of the release that stays: nothing is missing
 
 
-def test_nothing_is_removed_where_nothing_is_archived(publisher: Publisher) -> None:
+def test_an_empty_archive_removes_nothing(publisher: Publisher) -> None:
     publisher.services.storage.client().put_object(
         Bucket=f"{publisher.name}-assets", Key="assets/a.11111111.css", Body=b""
     )
@@ -201,8 +205,8 @@ def test_nothing_is_removed_where_nothing_is_archived(publisher: Publisher) -> N
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "images/../../x"])
-def test_a_record_that_leads_out_of_its_folder_is_refused(path: str, tmp_path: Path) -> None:
-    """Whoever can write the bucket must not write this machine."""
+def test_a_record_with_paths_outside_its_directory_is_refused(path: str, tmp_path: Path) -> None:
+    """Write access to the bucket must not give write access to the machine."""
     part = {"path": path, "sha256": "0" * 64, "size": 1}
     whole = {"version": "1.0.4", "kind": "stable", "commit": "1" * 40, "time": 0, "chart": "", "assets": []}
     rolled = {"version": "1.0.4", "commit": "", "web": "", "api": "", "site": "", "asset": ""}

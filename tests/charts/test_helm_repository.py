@@ -1,4 +1,4 @@
-"""The Nexus of the tests behaves as the real one promises, in the eyes of the real helm."""
+"""Tests of the fake Nexus, with the real helm: it behaves as Nexus documents."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.support.registry import certificate
 
 @pytest.fixture
 def server() -> Iterator[Nexus]:
-    with nexus() as told:
-        told.lag = 0.0
-        yield told
+    with nexus() as fake:
+        fake.lag = 0.0
+        yield fake
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def index(server: Nexus) -> dict[str, list[dict[str, object]]]:
     return dict(yaml.safe_load(text)["entries"])
 
 
-def test_a_chart_that_was_put_is_pulled(server: Nexus, helm: Helm, chart: bytes, tmp_path: Path) -> None:
-    """The whole way, with a password that is in no argument; the URLs of the index are relative."""
+def test_an_uploaded_chart_is_pulled(server: Nexus, helm: Helm, chart: bytes, tmp_path: Path) -> None:
+    """Upload, add and pull, without a password in an argument; the URLs of the index are relative."""
     assert put(server, "site-1.0.1.tgz", chart).status_code == 200
     assert helm.add(server)[0] == 0
     assert helm.pull("charts/site", "1.0.1", tmp_path / "got")[0] == 0
@@ -54,8 +54,8 @@ def test_a_chart_that_was_put_is_pulled(server: Nexus, helm: Helm, chart: bytes,
     assert index(server)["site"][0]["urls"] == ["site-1.0.1.tgz"]
 
 
-def test_the_index_carries_the_digest(server: Nexus, chart: bytes) -> None:
-    """helm 4.2 does not compare it with what it fetched: whoever publishes has to."""
+def test_the_index_contains_the_digest(server: Nexus, chart: bytes) -> None:
+    """helm 4.2 does not compare it with the fetched chart, so the publisher must."""
     put(server, "site-1.0.1.tgz", chart)
     assert index(server)["site"][0]["digest"] == hashlib.sha256(chart).hexdigest()
 
@@ -71,7 +71,7 @@ def test_an_index_without_digests_is_an_index(
 
 
 def test_a_second_upload_is_refused_even_of_the_same_bytes(server: Nexus, chart: bytes) -> None:
-    """The client cannot tell "mine, already there" from "another's" by the status alone."""
+    """By the status alone a client cannot distinguish its own chart from another one."""
     put(server, "site-1.0.1.tgz", chart)
     again = put(server, "site-1.0.1.tgz", chart)
     assert (again.status_code, again.text) == (400, "Repository does not allow updating assets: charts")
@@ -79,20 +79,20 @@ def test_a_second_upload_is_refused_even_of_the_same_bytes(server: Nexus, chart:
     assert put(server, "site-1.0.1.tgz", chart).status_code == 200
 
 
-def test_a_file_of_another_name_gives_a_link_that_leads_nowhere(
+def test_a_file_of_another_name_gets_a_broken_url(
     server: Nexus, helm: Helm, chart: bytes, tmp_path: Path
 ) -> None:
-    """The index is made of Chart.yaml, the shelf of the URL."""
+    """The index has the name of Chart.yaml, and the file that of the URL."""
     assert put(server, "mistaken-9.tgz", chart).status_code == 200
     assert index(server)["site"][0]["urls"] == ["site-1.0.1.tgz"]
     assert helm.add(server)[0] == 0
-    status, said = helm.pull("charts/site", "1.0.1", tmp_path / "got")
+    status, output = helm.pull("charts/site", "1.0.1", tmp_path / "got")
     assert status != 0
-    assert "404" in said
+    assert "404" in output
 
 
-def test_the_index_comes_late(server: Nexus, helm: Helm, chart: bytes, tmp_path: Path) -> None:
-    """200 for the chart is not yet a chart that Flux finds."""
+def test_the_index_is_updated_later(server: Nexus, helm: Helm, chart: bytes, tmp_path: Path) -> None:
+    """After the 200 of the upload, Flux does not find the chart yet."""
     server.lag = 0.5
     put(server, "site-1.0.1.tgz", chart)
     assert helm.add(server)[0] == 0
@@ -102,7 +102,7 @@ def test_the_index_comes_late(server: Nexus, helm: Helm, chart: bytes, tmp_path:
     assert helm.pull("charts/site", "1.0.1", tmp_path / "got")[0] == 0
 
 
-def test_what_is_put_meanwhile_is_in_the_same_index(server: Nexus, helm: Helm, tmp_path: Path) -> None:
+def test_concurrent_uploads_are_in_the_same_index(server: Nexus, helm: Helm, tmp_path: Path) -> None:
     server.lag = 0.5
     put(server, "site-1.0.1.tgz", helm.packed(tmp_path, "1.0.1"))
     put(server, "site-1.0.2.tgz", helm.packed(tmp_path, "1.0.2"))
@@ -115,33 +115,33 @@ def test_a_wrong_password_is_refused(server: Nexus, helm: Helm, chart: bytes) ->
     put(server, "site-1.0.1.tgz", chart)
     server.reader = ("flux", "right")
     right = helm.add(server)
-    status, said = helm.run("repo", "add", "other", server.repository(), "--username", "flux",
+    status, output = helm.run("repo", "add", "other", server.repository(), "--username", "flux",
                             "--password-stdin", stdin="wrong")  # fmt: skip
     assert (right[0], status != 0) == (0, True)
-    assert "401" in said
+    assert "401" in output
 
 
-def test_strangers_read_only_where_they_may(server: Nexus, helm: Helm) -> None:
+def test_anonymous_reads_need_a_public_repository(server: Nexus, helm: Helm) -> None:
     assert helm.run("repo", "add", "open", server.repository())[0] != 0
     server.anonymous = True
     assert helm.run("repo", "add", "open", server.repository())[0] == 0
 
 
-def test_who_may_read_may_not_write(server: Nexus, chart: bytes) -> None:
+def test_the_reader_must_not_write(server: Nexus, chart: bytes) -> None:
     assert put(server, "site-1.0.1.tgz", chart, credentials=("ci", "wrong")).status_code == 401
     assert put(server, "site-1.0.1.tgz", chart, credentials=server.reader).status_code == 403
     assert server.repositories["charts"].files == {}
 
 
-def test_now_and_then_it_is_busy(server: Nexus, helm: Helm) -> None:
-    """helm gives up at once; whoever publishes must not."""
+def test_busy_responses_are_injected(server: Nexus, helm: Helm) -> None:
+    """helm fails at once; a publisher must retry."""
     server.busy = 2
     answers = [helm.add(server) for _ in range(4)]
     assert [status for status, _ in answers] == [0, 1, 0, 1]
     assert "503" in answers[1][1]
 
 
-def test_over_tls_with_an_authority_of_its_own(helm: Helm, chart: bytes, tmp_path: Path) -> None:
+def test_tls_with_a_private_ca(helm: Helm, chart: bytes, tmp_path: Path) -> None:
     certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
@@ -160,7 +160,7 @@ def test_over_tls_with_an_authority_of_its_own(helm: Helm, chart: bytes, tmp_pat
     ids=["in the middle", "before a byte", "after all was stored"],
 )  # fmt: skip
 def test_a_connection_that_breaks(server: Nexus, chart: bytes, toxic: Toxic, stored: bool) -> None:
-    """Without an answer nobody knows whether the chart is there: it may be."""
+    """Without a response the chart may be stored or not."""
     server.toxics.append(toxic)
     with pytest.raises(httpx.TransportError):
         put(server, "site-1.0.1.tgz", chart)
@@ -168,9 +168,7 @@ def test_a_connection_that_breaks(server: Nexus, chart: bytes, toxic: Toxic, sto
     assert put(server, "site-1.0.1.tgz", chart).status_code == (400 if stored else 200)
 
 
-def test_an_answer_that_breaks_off_is_no_chart(
-    server: Nexus, helm: Helm, chart: bytes, tmp_path: Path
-) -> None:
+def test_a_truncated_response_is_not_a_chart(server: Nexus, helm: Helm, chart: bytes, tmp_path: Path) -> None:
     put(server, "site-1.0.1.tgz", chart)
     helm.add(server)
     server.toxics.append(Toxic("GET", ".tgz", cut=50))
@@ -178,22 +176,22 @@ def test_an_answer_that_breaks_off_is_no_chart(
     assert helm.pull("charts/site", "1.0.1", tmp_path / "got")[0] == 0
 
 
-def test_errors_pass_after_the_times_that_were_told(server: Nexus, chart: bytes) -> None:
+def test_injected_errors_end_after_their_count(server: Nexus, chart: bytes) -> None:
     server.toxics.append(Toxic("PUT", status=500, times=2))
     codes = [put(server, "site-1.0.1.tgz", chart).status_code for _ in range(3)]
     assert codes == [500, 500, 200]
     assert len(server.requests("PUT", ".tgz")) == 3
 
 
-def test_a_slow_answer_comes_when_it_comes(server: Nexus, chart: bytes) -> None:
+def test_a_slow_response_is_delivered(server: Nexus, chart: bytes) -> None:
     server.toxics.append(Toxic("PUT", delay=0.3))
     start = time.monotonic()
     assert put(server, "site-1.0.1.tgz", chart).status_code == 200
     assert time.monotonic() - start >= 0.3
 
 
-def test_a_version_that_is_removed_leaves_the_index(server: Nexus, helm: Helm, chart: bytes) -> None:
-    """Flux loads the whole index each time: old versions are pruned."""
+def test_a_removed_version_leaves_the_index(server: Nexus, helm: Helm, chart: bytes) -> None:
+    """Flux loads the whole index each time, so old versions are pruned."""
     put(server, "site-1.0.1.tgz", chart)
     with httpx.Client(trust_env=False, auth=server.writer) as client:
         url = f"{server.repository()}/site-1.0.1.tgz"

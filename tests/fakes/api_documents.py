@@ -1,4 +1,4 @@
-"""What a Kubernetes API server says of itself, and the one message of protobuf that Helm sends it.
+"""The discovery documents of a Kubernetes API server, and Helm's one protobuf message.
 
 Paths and documents are those of "Kubernetes API Concepts"; the numbers of fields are those of generated.proto
 in k8s.io/api/core/v1 and k8s.io/apimachinery/pkg/apis/meta/v1.
@@ -28,7 +28,7 @@ KINDS = {  # group and version -> resource -> kind
 
 
 def _openapi(path: str) -> Object:
-    """Return what tells a client that this server checks fields (the parameter `fieldValidation`)."""
+    """Return the document that announces field validation (the parameter `fieldValidation`)."""
     group, _, version = path.partition("/")[2].rpartition("/")
     return {"openapi": "3.0.0", "paths": {
         f"/{path}/namespaces/{{namespace}}/{resource}/{{name}}": {"patch": {

@@ -47,7 +47,7 @@ class StoredObject:
 
 @dataclass
 class ApiServer:
-    """What the API server keeps, and what it was asked for."""
+    """The stored objects of the API server, and its requests."""
 
     port: int = 0
     objects: dict[tuple[str, str], StoredObject] = field(
@@ -58,7 +58,7 @@ class ApiServer:
     clock: int = 1  # resourceVersion
 
     def replicas(self, name: str) -> int:
-        """Return the number of pods that the Deployment *name* wants."""
+        """Return the number of pods that the Deployment *name* requires."""
         return int(self.objects["deployments", name].body["spec"]["replicas"])
 
     def scale(self, name: str, replicas: int, manager: str) -> None:
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,
                     "message": f"{self.path}: {reason}", "code": status}, status)  # fmt: skip
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         api, url = self.server.api, urlsplit(self.path)
         version, _, rest = (
             url.path.removeprefix("/apis/").removeprefix("/api/").partition("/namespaces/site/")
@@ -268,19 +268,19 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def do_GET(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_POST(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_PUT(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_PATCH(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_DELETE(self) -> None:
-        self._answer()
+        self._respond()
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""

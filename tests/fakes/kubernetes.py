@@ -1,7 +1,7 @@
-"""As much of a Kubernetes API as the real kubectl asks before it shows one HelmRelease.
+"""The part of a Kubernetes API that the real kubectl requests to show one HelmRelease.
 
 No cluster runs where the tests do. Paths and lists are those of Kubernetes'
-"API Concepts"; the object is as Flux's "HelmRelease" tells it (helm-controller,
+"API Concepts"; the object is as Flux's "HelmRelease" documents it (helm-controller,
 docs/spec/v2/helmreleases.md: "History", "Conditions", "Failed HelmRelease", "Last
 Attempted Revision"), its messages as that page's examples have them.
 """
@@ -129,11 +129,11 @@ def upgrading(version: str, old: str) -> dict[str, Any]:
 
 @dataclass
 class Cluster:
-    """What the API has, and whether it answers."""
+    """The HelmRelease of the API, and its received requests."""
 
     port: int = 0
     release: dict[str, Any] | None = None  # None is 404
-    hangs: bool = False  # no answer until it ends
+    hangs: bool = False  # no response until it ends
     requests: list[str] = field(default_factory=list)
     ended: Event = field(default_factory=Event, repr=False)
 
@@ -155,18 +155,18 @@ class Cluster:
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """Run such an API on 127.0.0.1 until the block ends."""
-    told = Cluster()
+    fake = Cluster()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:  # the name that http.server asks for
+        def do_GET(self) -> None:  # the name that http.server requires
             path = urlsplit(self.path).path
-            told.requests.append(path)
-            if told.hangs:
-                told.ended.wait()
-            found = told.release if path == _OBJECT else _LISTS.get(path)
+            fake.requests.append(path)
+            if fake.hangs:
+                fake.ended.wait()
+            found = fake.release if path == _OBJECT else _LISTS.get(path)
             missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
                        "message": f'helmreleases.{GROUP} "site" not found', "code": 404}  # fmt: skip
             body = json.dumps(missing if found is None else found).encode()
@@ -186,13 +186,13 @@ def cluster() -> Iterator[Cluster]:
             """Say nothing: kubectl goes away when its time is up."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    told.port = server.server_port
+    fake.port = server.server_port
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield fake
     finally:
-        told.ended.set()
+        fake.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -88,7 +88,7 @@ class Nexus:
     busy: int = 0  # every n-th request gets a 503; 0 for none
     toxics: list[Toxic] = field(default_factory=list)
     repositories: dict[str, HostedRepository] = field(default_factory=dict)  # by the name of the repository
-    asked: list[Request] = field(default_factory=list)
+    request_log: list[Request] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock, repr=False)
 
     def repository(self, name: str = "charts") -> str:
@@ -97,7 +97,7 @@ class Nexus:
 
     def requests(self, method: str, ending: str = "") -> list[Request]:
         """Return the received requests with *method* and a path with *ending*."""
-        return [one for one in self.asked if one.method == method and one.path.endswith(ending)]
+        return [one for one in self.request_log if one.method == method and one.path.endswith(ending)]
 
     def rebuild_due_indexes(self) -> None:
         """Rebuild every index that is due."""
@@ -116,7 +116,7 @@ class Nexus:
             if toxic.times and toxic.method in ("", method) and path.endswith(toxic.ending):
                 toxic.times -= 1
                 return toxic
-        if self.busy and len(self.asked) % self.busy == 0:
+        if self.busy and len(self.request_log) % self.busy == 0:
             return Toxic(status=503)
         return Toxic()
 
@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         nexus = self.nexus
         path = unquote(urlsplit(self.path).path)
         with nexus.lock:
-            nexus.asked.append(Request(self.command, path, dict(self.headers.items()), b""))
+            nexus.request_log.append(Request(self.command, path, dict(self.headers.items()), b""))
             toxic = nexus.take_toxic(self.command, path)
         time.sleep(toxic.delay)
         length = int(self.headers.get("Content-Length") or 0)
@@ -175,13 +175,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self._break()
         body = self._body(length)
         if toxic.status:
-            return self._answer(toxic.status, _BUSY)
+            return self._respond(toxic.status, _BUSY)
         with nexus.lock:
             nexus.rebuild_due_indexes()
-            status, answer, kind = self._do(path, body)
+            status, content, kind = self._do(path, body)
         if toxic.mute:
             return self._break()
-        return self._answer(status, answer, kind, toxic.cut)
+        return self._respond(status, content, kind, toxic.cut)
 
     def _body(self, length: int) -> bytes:
         if self.headers.get("Transfer-Encoding", "") != "chunked":
@@ -201,10 +201,10 @@ class _Handler(BaseHTTPRequestHandler):
             return 401, b"", plain
         if writes and who != nexus.writer:
             return 403, b"", plain
-        words = path.strip("/").split("/")
-        if len(words) != 3 or words[0] != "repository" or words[1] not in nexus.repositories:
+        parts = path.strip("/").split("/")
+        if len(parts) != 3 or parts[0] != "repository" or parts[1] not in nexus.repositories:
             return 404, b"Not Found", plain
-        return self._file(words[1], nexus.repositories[words[1]], words[2], body)
+        return self._file(parts[1], nexus.repositories[parts[1]], parts[2], body)
 
     def _file(
         self, repository: str, hosted: HostedRepository, name: str, body: bytes
@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         nexus.changed(hosted)
         return 200, b"", plain
 
-    def _answer(self, status: int, body: bytes, kind: str = "text/plain", cut: int = -1) -> None:
+    def _respond(self, status: int, body: bytes, kind: str = "text/plain", cut: int = -1) -> None:
         self.send_response(status)
         if status == 401:
             self.send_header("WWW-Authenticate", 'BASIC realm="Sonatype Nexus Repository Manager"')
@@ -255,10 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _credentials(header: str) -> tuple[str, str] | None:
-    kind, _, words = header.partition(" ")
+    kind, _, encoded = header.partition(" ")
     if kind.lower() != "basic":
         return None
-    name, _, password = base64.b64decode(words).decode().partition(":")
+    name, _, password = base64.b64decode(encoded).decode().partition(":")
     return name, password
 
 

@@ -1,7 +1,7 @@
-"""A front door on loopback with pods behind it: each connection comes to the next one in turn.
+"""A front door on loopback with pods behind it: each connection goes to the next one in turn.
 
-Remembers what a server sees of its clients: how many connections there were, what
-each asked, how many were open at once, whether a TLS session was taken up again.
+Records the connections and requests, how many were open at once, and whether a TLS
+session was resumed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Pod:
-    """What one pod answers."""
+    """The response of one pod."""
 
     version: str = ""
     commit: str = ""
@@ -29,22 +29,22 @@ class Pod:
     status: int = 200
     body: bytes | None = None  # instead of a /version.json
     headers: tuple[tuple[str, str], ...] = ()
-    resets: bool = False  # the connection is reset before an answer
-    hangs: bool = False  # no answer until the door is closed
+    resets: bool = False  # the connection is reset before a response
+    hangs: bool = False  # no response until the front door is closed
     trickles: bool = False  # a byte now and then, without end
 
-    def answer(self) -> bytes:
+    def response(self) -> bytes:
         """Return the body, as the chart writes it (helm/site/templates/_nginx.tpl)."""
         if self.body is not None:
             return self.body
         images = {"web": f"sha256:{'a' * 64}"}
-        told = {"version": self.version, "commit": self.commit, "site": self.site, "images": images}
-        return json.dumps(told, separators=(",", ":")).encode()
+        document = {"version": self.version, "commit": self.commit, "site": self.site, "images": images}
+        return json.dumps(document, separators=(",", ":")).encode()
 
 
 @dataclass
 class FrontDoor:
-    """The pods, and what was seen of those who came."""
+    """The pods, and the received connections and requests."""
 
     pods: Sequence[Pod] = ()
     later: dict[int, Sequence[Pod]] = field(default_factory=dict)  # other pods from this connection on
@@ -54,13 +54,13 @@ class FrontDoor:
     open: int = 0
     max_open: int = 0  # open at once
     reused: list[bool] = field(default_factory=list)  # TLS sessions
-    barrier: int = 0  # so many connections wait for one another before the first is answered
+    barrier: int = 0  # no response before as many connections are open
     closed: Event = field(default_factory=Event, repr=False)
     barrier_reached: Event = field(default_factory=Event, repr=False)
     lock: Any = field(default_factory=Lock, repr=False)
 
     def connect(self) -> tuple[int, Pod]:
-        """Return the number of a connection that comes, and the pod it comes to."""
+        """Return the number of a new connection, and its pod."""
         with self.lock:
             number = self.connections
             self.connections += 1
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.door.disconnect()
 
-    def do_GET(self) -> None:  # the name that http.server asks for
+    def do_GET(self) -> None:  # the name that http.server requires
         door, pod = self.door, self.pod
         names = {name.lower(): value for name, value in self.headers.items()}
         door.requests.append((self.number, self.path, names))
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        body = pod.answer()
+        body = pod.response()
         self.send_response(pod.status)
         for name, value in pod.headers:
             self.send_header(name, value)
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b" ")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -136,25 +136,25 @@ class _Server(ThreadingHTTPServer):
         return client, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that go away are what some tests are about."""
+        """Log nothing: some tests break connections on purpose."""
 
 
 @contextmanager
 def front_door(*pods: Pod, tls: ssl.SSLContext | None = None) -> Iterator[FrontDoor]:
     """Open a front door to *pods* on 127.0.0.1 until the block ends."""
-    told = FrontDoor(pods)
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"door": told}))
+    front = FrontDoor(pods)
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"door": front}))
     server.tls = tls
-    told.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    front.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield told
+        yield front
     finally:
-        told.closed.set()
+        front.closed.set()
         server.shutdown()
         thread.join()
         server.server_close()
         end = time.monotonic() + 5
-        while told.open and time.monotonic() < end:
+        while front.open and time.monotonic() < end:
             time.sleep(0.01)

@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = self.rfile.read(length)
             if rule.status:
                 self._note(0, rule.status)
-                self._answer(rule.status, rule.headers, rule.body)
+                self._respond(rule.status, rule.headers, rule.body)
                 return
             self._pass(body, rule)
         except (_Broken, OSError, HTTPException):
@@ -115,16 +115,16 @@ class _Handler(BaseHTTPRequestHandler):
             server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             self._put_headers(server)
             server.send(body)
-            answer = server.getresponse()
-            data = answer.read()
+            response = server.getresponse()
+            data = response.read()
         finally:
             server.close()
-        call = self._note(len(body), answer.status)
+        call = self._note(len(body), response.status)
         if rule.mute or (self.proxy.after and self.proxy.after(call)):
             raise _Broken
-        headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else None
-        self._answer(answer.status, headers, data, length)
+        headers = {name: value for name, value in response.getheaders() if name.lower() not in _HOP}
+        length = response.getheader("Content-Length") if self.command == "HEAD" else None
+        self._respond(response.status, headers, data, length)
 
     def _cut(self, count: int, length: int) -> None:
         """Send *count* bytes of the body to the server, and break both connections."""
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.proxy.calls.append(call)
         return call
 
-    def _answer(self, status: int, headers: dict[str, str], body: bytes, length: str | None = None) -> None:
+    def _respond(self, status: int, headers: dict[str, str], body: bytes, length: str | None = None) -> None:
         self.send_response_only(status)
         for name, value in {"Date": self.date_time_string(), **headers}.items():
             self.send_header(name, value)
@@ -201,8 +201,8 @@ def proxy(target: str, tls: Path | None = None) -> Iterator[Proxy]:
     """
     state = Proxy()
     trusted = ssl.create_default_context(cafile=str(tls / "certificate.pem")) if tls else None
-    words = {"proxy": state, "target": target, "trusted": trusted}
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), words))
+    attributes = {"proxy": state, "target": target, "trusted": trusted}
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), attributes))
     if tls:
         own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         own.load_cert_chain(tls / "certificate.pem", tls / "key.pem")

@@ -38,14 +38,14 @@ class Upstream:
     pages: dict[str, tuple[int, bytes]] = field(
         default_factory=dict
     )  # by path; the default is *status* and *body*
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
     def respond(self, status: int, body: bytes = b"", delay: float = 0.0, **headers: str) -> None:
         """Configure the response, and clear the received requests; ``Set_Cookie`` is Set-Cookie."""
         self.status, self.body, self.delay = status, body, delay
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self.pages.clear()
-        self.asked.clear()
+        self.requests.clear()
 
 
 @contextmanager
@@ -57,10 +57,10 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-        def answer(self) -> None:
+        def respond_to_request(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             names = {name.lower(): value for name, value in self.headers.items()}
-            state.asked.append(Request(self.command, self.path, names, self.rfile.read(length)))
+            state.requests.append(Request(self.command, self.path, names, self.rfile.read(length)))
             time.sleep(state.delay)
             status, body = state.pages.get(self.path, (state.status, state.body))
             self.send_response(status)
@@ -74,7 +74,7 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
 
         def __getattr__(self, name: str) -> object:
             if name.startswith("do_"):  # every method gets the same response
-                return self.answer
+                return self.respond_to_request
             raise AttributeError(name)
 
         def log_message(self, format: str, *args: object) -> None:

@@ -1,5 +1,6 @@
-"""Fixtures of a release and of the targets that it is published to."""
+"""Fixtures of a release, its targets, and a project whose commits get versions."""
 
-from tests.support.delivery.fixtures import publisher, servers, stage, status
+from tests.support.delivery.fixtures import publisher, servers, status, status_site
+from tests.support.delivery.versions import repo
 
-__all__ = ["publisher", "servers", "stage", "status"]
+__all__ = ["publisher", "repo", "servers", "status", "status_site"]

@@ -1,4 +1,4 @@
-"""Code is published once it has passed its checks; a text on published code needs none."""
+"""Tests of the check records: new code requires passed checks, a text on published code does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE, CODE = "content/pages/about.md", "pipelines/x.py"
 
 
 class Site:
-    """A project with a history, whose releases are charts that name a commit and nothing more."""
+    """A project with a history, and charts that contain the commit alone as its releases."""
 
     def __init__(self, publisher: Publisher) -> None:
         self.publisher, self.project = publisher, publisher.project
@@ -31,14 +31,14 @@ class Site:
         return git(self.project, "rev-parse", "HEAD").strip()
 
     def published(self, version: str, commit: str) -> None:
-        """Put a chart on the shelf that carries *commit*."""
+        """Publish a chart of *commit* to the fake Nexus."""
         hosted = self.publisher.services.nexus.repositories[self.publisher.name]
         hosted.files[f"site-{version}.tgz"] = packed(version, commit)
         hosted.created[f"site-{version}.tgz"] = 0.0
         hosted.index = self.publisher.services.nexus._index(hosted)
 
-    def plan(self, **words: str) -> dict[str, Any]:
-        run = self.publisher.run("plan", "--json", env={"CI_DEFAULT_BRANCH": "main", **words})
+    def plan(self, **environ: str) -> dict[str, Any]:
+        run = self.publisher.run("plan", "--json", env={"CI_DEFAULT_BRANCH": "main", **environ})
         assert run.code == 0, run.err
         assert run.result == json.loads((self.project / "out/plan.json").read_text())
         return dict(run.result)
@@ -74,22 +74,22 @@ def test_everything_but_content_is_code(site: Site, path: str) -> None:
     assert plan["reason"] == f"differs from commit {first[:12]} of 0.1.1-rc, which is published, in {path}"
 
 
-def test_untested_code_is_seen_through_every_text_after_it(site: Site) -> None:
-    """Its own pipeline was red, or was stopped: the next push brings a word, and its code."""
+def test_untested_code_requires_checks_in_every_later_text(site: Site) -> None:
+    """After a failed or cancelled pipeline, the next push publishes that code, too."""
     first = site.commit(PAGE, "one")
     site.published("0.1.1", first)
     site.commit(CODE, "red")
     for number in range(3):
-        site.commit(PAGE, f"a word {number}")
+        site.commit(PAGE, f"a text {number}")
         assert site.plan()["checks"] is True
     site.commit(CODE, "")
     git(site.project, "rm", "-q", CODE)
-    git(site.project, "commit", "-q", "-m", "Take it back")
+    git(site.project, "commit", "-q", "-m", "Revert")
     assert site.plan()["checks"] is False  # the code is that of the release again
 
 
 def test_a_merge_is_compared_with_what_is_published(site: Site) -> None:
-    """Whichever parent is the first one: the trees decide."""
+    """Trees are compared, so the order of the parents has no effect."""
     site.commit(PAGE, "one")
     git(site.project, "checkout", "-q", "-b", "side")
     site.commit(CODE, "two")
@@ -100,8 +100,8 @@ def test_a_merge_is_compared_with_what_is_published(site: Site) -> None:
     assert site.plan()["checks"] is True
 
 
-def test_a_rollback_needs_no_checks_and_vouches_for_nothing(site: Site) -> None:
-    """It builds nothing, so it goes out on code that is red; that code is not published by it."""
+def test_a_rollback_needs_no_checks_and_is_not_a_baseline(site: Site) -> None:
+    """A rollback builds nothing, so it may be published on failed code, and does not publish that code."""
     first = site.commit(PAGE, "one")
     site.published("0.1.1", first)
     site.commit(CODE, "red")
@@ -115,8 +115,8 @@ def test_a_rollback_needs_no_checks_and_vouches_for_nothing(site: Site) -> None:
     assert (plan["checks"], plan["baseline"]) == (True, first)
 
 
-def test_a_tag_is_held_against_its_own_candidate(site: Site) -> None:
-    """Candidates after it have other code; what was published as 0.1.1-rc has passed."""
+def test_a_tag_is_compared_with_its_own_candidate(site: Site) -> None:
+    """Later candidates have other code, and 0.1.1-rc has passed its checks."""
     first = site.commit(PAGE, "one")
     site.published("0.1.1-rc", first)
     site.published("0.1.2-rc", site.commit(CODE, "two"))
@@ -124,7 +124,7 @@ def test_a_tag_is_held_against_its_own_candidate(site: Site) -> None:
     assert site.plan(CI_COMMIT_TAG="v0.1.1")["checks"] is False
 
 
-def test_a_baseline_that_is_not_here_proves_nothing(site: Site) -> None:
+def test_an_unknown_baseline_requires_checks(site: Site) -> None:
     site.commit(PAGE, "one")
     site.published("0.1.9", "9" * 40)
     plan = site.plan()
@@ -139,8 +139,8 @@ def check(site: Site, name: str) -> int:
     return len(list((site.project / "out/checks").glob("*.json")))
 
 
-def test_publish_wants_a_record_of_each_check(site: Site) -> None:
-    """Of this code: neither the order of jobs nor a plan that somebody wrote is believed."""
+def test_publish_requires_a_record_of_each_check(site: Site) -> None:
+    """Neither the order of jobs nor a forged plan replaces the records of this code."""
     site.publisher.checked = True
     head = site.commit(CODE, "one")
     version = {"version": "0.1.1-rc", "kind": "candidate", "commit": head, "time": 1, "dirty": False,
@@ -168,14 +168,14 @@ def test_publish_wants_a_record_of_each_check(site: Site) -> None:
 
 
 def test_a_record_is_of_the_code_that_was_checked(site: Site) -> None:
-    """A text in between changes nothing; other code, and a tree with changes, are not what was checked."""
+    """A text keeps the records valid; other code and uncommitted changes do not."""
     project, names = site.project, list(check_records.CHECKS)
     first = site.commit(CODE, "one")
     for name in names:
         check_records.record_begin(project, name)
         assert check_records.record_passed(project, name)
     assert check_records.missing_checks(project, first) == []
-    assert check_records.missing_checks(project, site.commit(PAGE, "a word")) == []
+    assert check_records.missing_checks(project, site.commit(PAGE, "a text")) == []
     second = site.commit(CODE, "two")
     assert check_records.missing_checks(project, second) == names
     check_records.record_begin(project, "lint")
@@ -196,9 +196,9 @@ def test_a_record_is_of_the_code_that_was_checked(site: Site) -> None:
 
 
 def test_a_merge_request_is_compared_with_its_merge_base(site: Site) -> None:
-    """It has no credentials to ask what is published; without a base, everything runs."""
+    """It has no credentials for the chart repository; without a base, all checks run."""
     first = site.commit(CODE, "one")
-    site.commit(PAGE, "a word")
+    site.commit(PAGE, "a text")
     base = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": first}
     assert site.publisher.run("checks", "due").out == "yes\n"
     assert site.publisher.run("checks", "due", env=base).out == "no\n"
@@ -209,7 +209,7 @@ def test_a_merge_request_is_compared_with_its_merge_base(site: Site) -> None:
     assert site.publisher.run("checks", "due", env=base).out == "yes\n"
 
 
-def test_a_plan_of_another_commit_decides_nothing(site: Site) -> None:
+def test_a_plan_of_another_commit_is_ignored(site: Site) -> None:
     first = site.commit(CODE, "one")
     site.published("0.1.1", first)
     site.plan()
@@ -219,13 +219,13 @@ def test_a_plan_of_another_commit_decides_nothing(site: Site) -> None:
 
 
 def test_the_decision_is_fast(site: Site) -> None:
-    """A text waits for it: two questions to the chart repository, and Git's own object ids."""
+    """A text waits for it, so it makes two requests and compares Git's object ids."""
     first = site.commit(PAGE, "one")
     site.published("0.1.1", first)
     site.commit(PAGE, "two")
     site.plan()
     start = time.monotonic()
     site.plan()
-    assert time.monotonic() - start < 5  # far above what it takes: the machine may be busy
-    asked = [call.path for call in site.publisher.services.front["nexus"].calls]
-    assert len(asked) == 4  # two for each plan
+    assert time.monotonic() - start < 5  # generous, for a busy machine
+    paths = [call.path for call in site.publisher.services.front["nexus"].calls]
+    assert len(paths) == 4  # two for each plan

@@ -1,4 +1,4 @@
-"""A rollback rolls out what its commit shows: content, theme and tables of site.toml of the release."""
+"""Tests of a rollback's commit: content, theme and tables of site.toml are those of the release."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEB = "sha256:" + "e" * 64
 
 @pytest.fixture
 def back(built: Path, tmp_path: Path) -> Path:
-    """A project whose HEAD goes back to 1.0.1, with what the archive has of that."""
+    """A project whose HEAD is a rollback to 1.0.1, with the archived record of that release."""
     need("helm")
     project = ready(built, tmp_path)
     first = git(project, "rev-parse", "HEAD").strip()
@@ -48,7 +48,7 @@ def back(built: Path, tmp_path: Path) -> Path:
 def test_a_rollback_with_another_content_is_refused(
     back: Path, path: str, old: str, new: str, differs: str
 ) -> None:
-    """Its diff would show one thing, and readers would get another one."""
+    """Readers would get another content than its diff shows."""
     text = (back / path).read_text()
     write(back / path, text.replace(old, new, 1) if old else text + new)
     recommit(back, "A harmless change\n\nRollback-To: 1.0.1")
@@ -61,7 +61,7 @@ def test_a_rollback_with_another_content_is_refused(
 
 
 def test_a_rollback_packs_the_chart_of_its_release(back: Path) -> None:
-    """The templates of HEAD may never have passed a check: nothing of them goes out without one."""
+    """The templates of HEAD may not have passed a check, so none of them is packed."""
     before = chart(back)
     files = dict(before)
     write(back / "helm/site/templates/broken.yaml", "{{ fail `unchecked` }}\n")
@@ -87,7 +87,7 @@ def chart(project: Path) -> dict[str, bytes]:
 
 
 def test_a_rollback_to_the_commit_of_a_rollback_is_refused(back: Path) -> None:
-    """The tree of that commit is not what its release rolled out."""
+    """The tree of that commit differs from the release that it rolled out."""
     between = git(back, "rev-parse", "HEAD").strip()
     recommit(back, "Go back\n\nRollback-To: 1.0.2")
     old = results.read_release(back / "out/rollback.json")
@@ -102,12 +102,12 @@ def test_a_commit_without_a_chart_is_named(back: Path) -> None:
 
 
 def test_a_rollback_to_another_branch_is_refused(back: Path) -> None:
-    """Nobody sees it in the history of this one; and what a clone does not have cannot be compared."""
+    """It is not in the history of this branch, and a missing commit cannot be compared."""
     old = results.read_release(back / "out/rollback.json")
     tree = git(back, "rev-parse", "HEAD^{tree}").strip()
-    elsewhere = git(back, "commit-tree", tree, "-m", "Elsewhere").strip()
-    results.write(back / "out/rollback.json", replace(old, commit=elsewhere))
-    with pytest.raises(PipelineError, match=f"is of commit {elsewhere[:12]}, which is on another branch"):
+    other = git(back, "commit-tree", tree, "-m", "Other").strip()
+    results.write(back / "out/rollback.json", replace(old, commit=other))
+    with pytest.raises(PipelineError, match=f"is of commit {other[:12]}, which is on another branch"):
         build_chart(back, config.load_config(back))
     results.write(back / "out/rollback.json", replace(old, commit="d" * 40))
     with pytest.raises(
@@ -117,7 +117,7 @@ def test_a_rollback_to_another_branch_is_refused(back: Path) -> None:
 
 
 def test_every_table_of_site_toml_is_restored_or_not() -> None:
-    """A new table must be decided on: does it reach the built tree?"""
+    """Each new table needs a decision: a rollback restores it if it changes the built tree."""
     delivery = {"images", "chart", "buckets", "environment"}
     assert set(rollback_scope.TABLES) | delivery == set(config.declared_tables())
     assert not set(rollback_scope.TABLES) & delivery
@@ -163,11 +163,11 @@ version = "1.1"  # raised
 """
 
 
-def test_tables_are_restored_and_all_else_stays() -> None:
-    """Text for text, with the comments above each table; those of delivery keep what they have today."""
+def test_tables_of_the_site_are_restored_and_others_are_kept() -> None:
+    """Verbatim, with the comments above each table; tables of delivery keep their values."""
     assert rollback_scope.restored_site_toml(NOW, OLD) == RESTORED
     assert rollback_scope.restored_site_toml(NOW, NOW) == NOW
-    assert rollback_scope.restored_site_toml(NOW, NOW.replace("# Facts.", "# Other words.")) == NOW
+    assert rollback_scope.restored_site_toml(NOW, NOW.replace("# Facts.", "# Other facts.")) == NOW
     with pytest.raises(PipelineError, match="cannot be restored by moving lines"):
         rollback_scope.restored_site_toml(NOW, 'site.name = "Old"\n')
 

@@ -19,9 +19,9 @@ STABLE, CANDIDATES, PREVIEWS = ">=1.0.0 <2.0.0", ">=1.0.0-0", ">=0.0.0-0"
 
 @pytest.fixture
 def server() -> Iterator[Nexus]:
-    with nexus() as told:
-        told.lag, told.anonymous = 0.0, True
-        yield told
+    with nexus() as fake:
+        fake.lag, fake.anonymous = 0.0, True
+        yield fake
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def server() -> Iterator[Nexus]:
     ],
 )  # fmt: skip
 def test_a_range_takes(server: Nexus, tmp_path: Path, wanted: str, versions: list[str], taken: str) -> None:
-    """The newest by its numbers, in whatever order they were published; "" is none."""
+    """The newest by number, in any order of publication; "" stands for none."""
     helm = Helm(tmp_path / "helm")
     for version in reversed(versions):
         data = helm.packed(tmp_path, version)
@@ -57,7 +57,7 @@ def test_a_range_takes(server: Nexus, tmp_path: Path, wanted: str, versions: lis
         server.repositories["charts"].created[f"site-{version}.tgz"] = 0.0
     server.changed(server.repositories["charts"])
     assert helm.run("repo", "add", "charts", server.repository())[0] == 0
-    status, said = helm.pull("charts/site", wanted, tmp_path / "got")
+    status, output = helm.pull("charts/site", wanted, tmp_path / "got")
     found = [re.sub(r"^site-|\.tgz$", "", file.name) for file in (tmp_path / "got").iterdir()]
-    assert found == ([taken] if taken else []), said
+    assert found == ([taken] if taken else []), output
     assert (status == 0) is bool(taken)

@@ -118,7 +118,7 @@ esac
 
 
 def test_the_kubeconfig_of_the_pipeline_is_made(checkout: Path) -> None:
-    """What only a cluster can answer is given; the real kubectl reads the file, and only its owner may."""
+    """Values of a cluster are given; the real kubectl reads the file, which is private."""
     (block,) = blocks(chapter("6. Let the pipeline see the release"), "sh")
     authority = checkout.parent / "authority"
     authority.write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
@@ -143,7 +143,7 @@ def test_the_command_of_the_guide_adds_an_owner_of_replicas(tmp_path: Path) -> N
     (command, _) = blocks(chapter("Scale, and drain a node"), "sh")
     with api_server() as api:
         config = api.kubeconfig(tmp_path)
-        place: list[str | Path] = [
+        options: list[str | Path] = [
             "--kubeconfig",
             config,
             "--namespace",
@@ -151,7 +151,7 @@ def test_the_command_of_the_guide_adds_an_owner_of_replicas(tmp_path: Path) -> N
             "--server-side=true",
             "--force-conflicts",
         ]
-        helm("upgrade", "site", CHART, "--install", *place, *values_options("nodeport"))
+        helm("upgrade", "site", CHART, "--install", *options, *values_options("nodeport"))
         run(f"export KUBECONFIG={config}\n{command}", tmp_path)
         owners = {
             who
@@ -160,10 +160,10 @@ def test_the_command_of_the_guide_adds_an_owner_of_replicas(tmp_path: Path) -> N
         }
         assert owners == {("helm", ""), ("handover", "")}
         both = ['--set-json=web.replicas="unmanaged"', '--set-json=api.replicas="unmanaged"']
-        said = helm("upgrade", "site", CHART, *place, *values_options("nodeport"), *both, code=1)
-        (command,) = re.findall(r"api[.]replicas: .*release again: (.*)", said)
-        run(f"export KUBECONFIG={config}\n{command}", tmp_path)  # the chart's own words, for the login
-        helm("upgrade", "site", CHART, *place, *values_options("nodeport"), *both)
+        output = helm("upgrade", "site", CHART, *options, *values_options("nodeport"), *both, code=1)
+        (command,) = re.findall(r"api[.]replicas: .*release again: (.*)", output)
+        run(f"export KUBECONFIG={config}\n{command}", tmp_path)  # the command of the chart's hint
+        helm("upgrade", "site", CHART, *options, *values_options("nodeport"), *both)
         assert (api.replicas("site-web"), api.replicas("site-api")) == (3, 3)
         assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
 
@@ -214,7 +214,7 @@ def edge(tmp_path: Path) -> tuple[str, dict[str, int]]:
          "-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")],
         check=True, capture_output=True,
     )  # fmt: skip
-    # One node answers; nobody listens at the addresses of the other two.
+    # One node responds; the other two addresses refuse connections.
     for node, host in (("192.0.2.11", "127.0.0.2"), ("192.0.2.12", "127.0.0.3"), ("192.0.2.13", "127.0.0.1")):
         text = text.replace(f"{node}:30080", f"{host}:{ports['web']}")
         text = text.replace(f"{node}:30090", f"{host}:{ports['hooks']}")
@@ -224,10 +224,10 @@ def edge(tmp_path: Path) -> tuple[str, dict[str, int]]:
     return text, ports
 
 
-def test_the_edge_passes_readers_on_to_a_node_that_answers(
+def test_the_edge_forwards_requests_to_a_working_node(
     edge: tuple[str, dict[str, int]], tmp_path: Path
 ) -> None:
-    """Complete as it stands: nginx -t, TLS, headers that pods believe, nodes that do not answer, webhooks."""
+    """The example runs unchanged: nginx -t, TLS, trusted headers, failed nodes, webhooks."""
     text, ports = edge
     main = tmp_path / "nginx.conf"
     temporary = "".join(
@@ -249,16 +249,16 @@ def test_the_edge_passes_readers_on_to_a_node_that_answers(
             wait_until_listening(ports["tls"])
             for _ in range(6):
                 assert get(ports["tls"], "/posts/", tmp_path) == (200, "a page", "")
-            assert {one.path for one in web.asked} == {"/posts/"}
-            seen = web.asked[0].headers
+            assert {one.path for one in web.requests} == {"/posts/"}
+            seen = web.requests[0].headers
             assert (seen["host"], seen["x-forwarded-proto"]) == ("example.org", "https")
             assert seen["x-forwarded-for"] == "127.0.0.1"  # not what the reader wrote
             codes = [get(ports["tls"], "/hook/abc", tmp_path)[0] for _ in range(14)]
             assert codes[0] == 200
             assert 503 in codes  # the limit
-            assert {one.path for one in hooks.asked} == {"/hook/abc"}
-            status, _, place = get(ports["plain"], "/a?b")
-            assert (status, place) == (301, "https://example.org/a?b")
+            assert {one.path for one in hooks.requests} == {"/hook/abc"}
+            status, _, location = get(ports["plain"], "/a?b")
+            assert (status, location) == (301, "https://example.org/a?b")
         finally:
             nginx.terminate()
             nginx.wait(10)
@@ -277,7 +277,7 @@ def wait_until_listening(port: int) -> None:
 def get(port: int, path: str, authority: Path | None = None) -> tuple[int, str, str]:
     """Return status, body and Location of what a reader gets, by TLS where *authority* has a certificate.
 
-    The reader says that he is somebody else.
+    The client sends a forged address.
     """
     connection = HTTPConnection("example.org", timeout=20)
     plain = socket.create_connection(("127.0.0.1", port), timeout=20)

@@ -47,10 +47,10 @@ def dns_server(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
     """Run a DNS server with *addresses*; yield its port."""
     port = free_port()
     # NODATA for AAAA, as in a cluster.
-    words = [f"--host-record={name},{address}" for name, address in addresses.items()]
+    command = [f"--host-record={name},{address}" for name, address in addresses.items()]
     argv = [need("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
             f"--port={port}", "--local=/cluster.local/", "--listen-address=127.0.0.1", "--bind-interfaces",
-            "--user=", "--pid-file=", *words]  # fmt: skip
+            "--user=", "--pid-file=", *command]  # fmt: skip
     with (folder / "dnsmasq.log").open("wb") as log:
         one = subprocess.Popen(argv, stdout=log, stderr=log)
     try:
@@ -83,7 +83,7 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
             version = folder / "root/srv/version/version.json"
             version.write_text(files["version.json"])
             assert web.get("/members/inside/").status == 200
-            assert [one.path for one in api.asked] == ["/_gate"]
+            assert [one.path for one in api.requests] == ["/_gate"]
             api.respond(401)
             assert web.get("/members/inside/").status == 401
             assert (web.get(OLD).status, web.get(OLD).body) == (200, b"body { color: red }")
@@ -104,7 +104,7 @@ def children(number: int) -> list[str]:
 @pytest.fixture(scope="module")
 def site(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site with its login."""
-    folder = tmp_path_factory.mktemp("asked")
+    folder = tmp_path_factory.mktemp("site")
     with run_site(folder, project, f"sqlite:///{folder}/login.sqlite3") as one:
         yield one
 
@@ -118,9 +118,9 @@ def asset_of(project: Path) -> str:
 def smoke_test_arguments(project: Path, site: Site) -> dict[str, Any]:
     """Return the arguments of the chart's test, with addresses of this machine."""
     pod = only("Pod", parse(template("nodeport", {"release.asset": asset_of(project)})))
-    words = pod["spec"]["containers"][0]["command"]
-    assert words[:3] == ["python3", "-m", "api.health.smoke_test"]
-    found: dict[str, Any] = json.loads(words[3])
+    command = pod["spec"]["containers"][0]["command"]
+    assert command[:3] == ["python3", "-m", "api.health.smoke_test"]
+    found: dict[str, Any] = json.loads(command[3])
     assert (found["site"], found["api"], found["host"]) == (
         "http://site-web", "http://site-api:8000", "small.example",
     )  # fmt: skip
@@ -152,7 +152,7 @@ def write_version(site: Site, version: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "question", "said"),
+    ("broken", "check", "expected"),
     [
         ({"version": {"version": "0.0.1"}}, "version", "/version.json: {'commit': '0123"),
         ({"asset": "/assets/site.00000000.css"}, "asset", "/assets/site.00000000.css: status 404"),
@@ -160,14 +160,14 @@ def write_version(site: Site, version: dict[str, Any]) -> None:
     ],
 )
 def test_a_broken_release_fails_helm_test_with_the_reason(
-    project: Path, site: Site, broken: dict[str, Any], question: str, said: str
+    project: Path, site: Site, broken: dict[str, Any], check: str, expected: str
 ) -> None:
     what = smoke_test_arguments(project, site)
     write_version(site, what["version"])
     code, lines = run_smoke_test(what | broken)
     assert code == 1
-    assert lines[question].startswith(said)
-    assert [name for name, line in lines.items() if line != "ok" and name != question] == []
+    assert lines[check].startswith(expected)
+    assert [name for name, line in lines.items() if line != "ok" and name != check] == []
 
 
 def test_an_open_gate_fails_the_release(project: Path, site: Site) -> None:
@@ -191,8 +191,8 @@ def test_helm_test_waits_for_old_pods_to_stop(project: Path, site: Site) -> None
     one = subprocess.Popen(argv, cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
     wait_until(lambda: any(line["path"] == "/version.json" for line in site.web.log))
     write_version(site, what["version"])
-    said, _ = one.communicate(timeout=60)
-    assert (one.returncode, "version: ok" in said) == (0, True)
+    output, _ = one.communicate(timeout=60)
+    assert (one.returncode, "version: ok" in output) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_token_for_packing_has_pull_scope_only(tmp_path: Path) -> None:
         store = BaseRegistry(f"127.0.0.1:{issuer.port}/me", Login("reader", "x"), "V", authority)
         with pytest.raises(ToolError, match="does not know this login"):
             base.find_base(tmp_path, "web", store)
-        (asked,) = [one.path for one in issuer.asked if one.path.startswith("/token")]
+        (asked,) = [one.path for one in issuer.requests if one.path.startswith("/token")]
     assert parse_qs(urlsplit(asked).query)["scope"] == ["repository:me/base-web:pull"]
 
 

@@ -1,4 +1,4 @@
-"""Publishing while things go wrong: what passes is tried again, what does not is said once."""
+"""Tests of publishing with faults: transient errors are retried, permanent ones fail at once."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tests.support.registry import LOGIN
 
 SERVICES = ("registry", "storage", "nexus")
 WRITES = {"registry": ("PATCH", "/blobs/uploads/"), "storage": ("PUT", ""), "nexus": ("PUT", "")}
-SLOW = ("publish", "--deadline", "4")  # seconds, where the test is about time
+SHORT_DEADLINE = ("publish", "--deadline", "4")  # seconds
 
 
 def front(publisher: Publisher, name: str) -> Proxy:
     return publisher.services.front[name]
 
 
-def finishes(publisher: Publisher) -> None:
-    """A plain run, with nothing wrong any more, does the rest."""
+def assert_completes(publisher: Publisher) -> None:
+    """Assert that a run without faults completes the publication."""
     for one in publisher.services.front.values():
         one.rules.clear()
     run = publisher.run("publish")
@@ -43,7 +43,7 @@ def secrets(publisher: Publisher) -> list[str]:
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_server_that_fails_twice_is_asked_again(publisher: Publisher, name: str) -> None:
+def test_a_request_is_retried_after_two_server_errors(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, times=2, status=500))
     run = publisher.run("publish")
@@ -54,7 +54,7 @@ def test_a_server_that_fails_twice_is_asked_again(publisher: Publisher, name: st
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_server_that_asks_to_wait_is_waited_for(publisher: Publisher, name: str) -> None:
+def test_retry_after_is_respected(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, status=429, headers={"Retry-After": "1"}))
     run = publisher.run("publish")
@@ -64,46 +64,46 @@ def test_a_server_that_asks_to_wait_is_waited_for(publisher: Publisher, name: st
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_tries_have_an_end(publisher: Publisher, name: str) -> None:
+def test_retries_end_at_the_deadline(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, times=1000, status=503))
-    run = publisher.run(*SLOW)
+    run = publisher.run(*SHORT_DEADLINE)
     assert run.code == 1
     assert "answered 503" in run.err or "not done within 4 s" in run.err
     assert publisher.charts() == {}
-    finishes(publisher)
+    assert_completes(publisher)
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_server_that_is_down_is_named(publisher: Publisher, name: str) -> None:
-    """What is needed before it is there then; the chart is not."""
+def test_a_refused_connection_is_an_error(publisher: Publisher, name: str) -> None:
+    """Earlier targets are published then, and the chart is not."""
     host = front(publisher, name).host
     text = (publisher.project / "site.toml").read_text()
     (publisher.project / "site.toml").write_text(text.replace(host, f"127.0.0.1:{free_port()}"))
-    run = publisher.run(*SLOW)
+    run = publisher.run(*SHORT_DEADLINE)
     assert run.code == 1
     assert "no connection" in run.err
     assert publisher.charts() == {}
     publisher.write()
-    finishes(publisher)
+    assert_completes(publisher)
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_server_that_is_silent_is_left_in_time(publisher: Publisher, name: str) -> None:
+def test_a_hanging_server_fails_at_the_deadline(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, times=1000, delay=8))
-    run = publisher.run(*SLOW)
+    run = publisher.run(*SHORT_DEADLINE)
     assert run.code == 1
     assert "in time" in run.err or "not done within 4 s" in run.err
     assert publisher.charts() == {}
-    finishes(publisher)
+    assert_completes(publisher)
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_server_that_is_full_is_not_asked_again(publisher: Publisher, name: str) -> None:
+def test_a_full_server_is_not_retried(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, times=1000, status=507))
     run = publisher.run("publish")
@@ -111,15 +111,13 @@ def test_a_server_that_is_full_is_not_asked_again(publisher: Publisher, name: st
     assert "is full" in run.err
     assert "retry in" not in run.err
     assert publisher.charts() == {}
-    finishes(publisher)
+    assert_completes(publisher)
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_connection_that_breaks_within_a_body_is_taken_up(
-    publisher: Publisher, name: str, times: int
-) -> None:
+def test_an_upload_continues_after_a_broken_connection(publisher: Publisher, name: str, times: int) -> None:
     release(publisher.project, heavy=400_000)
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, times=times, cut=100))
@@ -127,15 +125,15 @@ def test_a_connection_that_breaks_within_a_body_is_taken_up(
     assert run.code == 0, run.err
     assert len(publisher.charts()) == 1
     assert {key: hashlib.sha256(data).hexdigest() for key, data in publisher.objects("archive").items()
-            if key.startswith("blobs/")} == {  # whole, under the names of their bytes
+            if key.startswith("blobs/")} == {  # complete: each name is the digest of its content
         key: key.rpartition("/")[2] for key in publisher.objects("archive") if key.startswith("blobs/")
     }  # fmt: skip
 
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", SERVICES)
-def test_an_answer_that_is_lost_does_no_harm(publisher: Publisher, name: str) -> None:
-    """The server has done its part: the second try finds that, and takes it for done."""
+def test_a_lost_response_does_no_harm(publisher: Publisher, name: str) -> None:
+    """The server has stored the upload, and the retry finds it."""
     method, path = WRITES[name]
     front(publisher, name).rules.append(Rule(method, path, mute=True, times=2))
     front(publisher, "registry").rules.append(Rule("PUT", "/manifests/", mute=True))
@@ -144,16 +142,16 @@ def test_an_answer_that_is_lost_does_no_harm(publisher: Publisher, name: str) ->
     assert len(publisher.charts()) == 1
 
 
-WRONG: dict[str, tuple[Mapping[str, str], str]] = {
+WRONG_PASSWORDS: dict[str, tuple[Mapping[str, str], str]] = {
     "registry": ({"SITE_REGISTRY_PASSWORD": "wrong but secret"}, "fix SITE_REGISTRY_USER"),
     "nexus": ({"SITE_CHARTS_PASSWORD": "wrong but secret"}, "fix SITE_CHARTS_USER"),
 }
 CALLS = {"registry": 2, "nexus": 1}
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_password_is_said_once_with_the_remedy(publisher: Publisher, name: str) -> None:
-    env, fix = WRONG[name]
+@pytest.mark.parametrize("name", WRONG_PASSWORDS)
+def test_a_wrong_password_fails_once_with_a_hint(publisher: Publisher, name: str) -> None:
+    env, fix = WRONG_PASSWORDS[name]
     run = publisher.run("publish", env=env)
     assert run.code == 1
     assert "does not know this login (401)" in run.err
@@ -175,7 +173,9 @@ def test_a_wrong_password_is_said_once_with_the_remedy(publisher: Publisher, nam
         (("SITE_FLUX_TOKEN",), "SITE_FLUX_URL is set and SITE_FLUX_TOKEN is not"),
     ],
 )
-def test_a_login_that_is_not_set_is_asked_for(publisher: Publisher, names: tuple[str, ...], fix: str) -> None:
+def test_a_missing_login_is_an_error_with_its_variables(
+    publisher: Publisher, names: tuple[str, ...], fix: str
+) -> None:
     run = publisher.run("publish", env=dict.fromkeys(names))
     assert run.code == 1
     assert fix in run.err
@@ -192,7 +192,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("code", "status", "text"), REFUSALS)
-def test_what_a_store_refuses_is_not_tried_again(
+def test_a_refusal_of_the_store_is_not_retried(
     publisher: Publisher, code: str, status: int, text: str
 ) -> None:
     body = f"<Error><Code>{code}</Code><Message>{SECRET}</Message></Error>".encode()
@@ -204,20 +204,20 @@ def test_what_a_store_refuses_is_not_tried_again(
     assert "retry in" not in run.err
 
 
-def test_a_clock_that_is_off_is_named(publisher: Publisher) -> None:
-    """Stores refuse signatures that are a quarter of an hour off; the answer tells their time."""
+def test_a_wrong_clock_is_reported(publisher: Publisher) -> None:
+    """Stores refuse signatures that are 15 minutes off; the Date of the response has their time."""
     body = b"<Error><Code>RequestTimeTooSkewed</Code><Message>off</Message></Error>"
-    theirs = format_datetime(datetime.now(UTC) - timedelta(hours=2), usegmt=True)
-    rule = Rule("PUT", "", times=1000, status=403, body=body, headers={"Date": theirs})
+    server_time = format_datetime(datetime.now(UTC) - timedelta(hours=2), usegmt=True)
+    rule = Rule("PUT", "", times=1000, status=403, body=body, headers={"Date": server_time})
     front(publisher, "storage").rules.append(rule)
     run = publisher.run("publish")
     assert run.code == 1
     assert re.search(r"the clock of this machine is 72\d\d s ahead of it; set it \(NTP\)", run.err)
     assert "retry in" not in run.err
-    finishes(publisher)
+    assert_completes(publisher)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(publisher: Publisher) -> None:
+def test_an_untrusted_certificate_is_refused(publisher: Publisher) -> None:
     run = publisher.run("publish", env={"SITE_CA_FILE": None})
     assert run.code == 1
     assert "its certificate is not trusted" in run.err
@@ -225,7 +225,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(publisher: Publisher) 
     assert front(publisher, "registry").calls == []
 
 
-def test_the_index_is_waited_for(publisher: Publisher) -> None:
+def test_publish_waits_for_the_index(publisher: Publisher) -> None:
     publisher.services.nexus.lag = 1.0
     run = publisher.run("publish", "--json")
     assert run.code == 0, run.err
@@ -233,17 +233,17 @@ def test_the_index_is_waited_for(publisher: Publisher) -> None:
     assert waited >= 0.9
 
 
-def test_an_index_that_never_comes_is_no_success(publisher: Publisher) -> None:
-    """Flux would not find the chart, and is not told of it."""
+def test_an_index_without_the_chart_is_an_error(publisher: Publisher) -> None:
+    """Flux would not find the chart, so it is not notified."""
     publisher.services.nexus.lag = 1000.0
     run = publisher.run("publish", "--index-wait", "1.5")
     assert run.code == 1
     assert "its index does not name site 1.0.4-rc after 1.5 s" in run.err
-    assert publisher.services.flux.asked == []
+    assert publisher.services.flux.requests == []
 
 
-def test_an_index_without_digests_will_do(publisher: Publisher) -> None:
-    """Some versions of Nexus keep no SHA-256: the file that the index leads to is compared."""
+def test_an_index_without_digests_is_accepted(publisher: Publisher) -> None:
+    """Some versions of Nexus write no SHA-256, so the file of the index is compared."""
     publisher.services.nexus.digests = False
     try:
         run = publisher.run("publish")
@@ -252,7 +252,7 @@ def test_an_index_without_digests_will_do(publisher: Publisher) -> None:
     assert run.code == 0, run.err
 
 
-def test_a_nexus_that_is_busy_now_and_then_does_no_harm(publisher: Publisher) -> None:
+def test_transient_faults_of_nexus_do_no_harm(publisher: Publisher) -> None:
     publisher.services.nexus.toxics += [
         Toxic(status=503),
         Toxic("PUT", ".tgz", mute=True),
@@ -265,7 +265,7 @@ def test_a_nexus_that_is_busy_now_and_then_does_no_harm(publisher: Publisher) ->
 
 @pytest.mark.parametrize(("status", "text"), [(404, "no Receiver there (404)"), (400, "refused the call")])
 def test_a_receiver_that_fails_is_a_warning(publisher: Publisher, status: int, text: str) -> None:
-    """The chart is out, and Flux looks for itself every minute."""
+    """The chart is published, and Flux polls every minute."""
     publisher.services.flux.respond(status)
     run = publisher.run("publish")
     assert run.code == 0
@@ -274,7 +274,7 @@ def test_a_receiver_that_fails_is_a_warning(publisher: Publisher, status: int, t
     assert "/hook/abc" not in run.err
 
 
-def test_each_cluster_is_told_and_the_warning_names_the_one_that_was_not(publisher: Publisher) -> None:
+def test_each_cluster_is_notified_and_the_warning_names_the_failed_one(publisher: Publisher) -> None:
     """Staging and production may be two clusters, each with a Receiver and a token of its own."""
     flux = f"http://{publisher.services.front['flux'].host}/hook"
     publisher.services.flux.pages["/hook/staging"] = (404, b"")
@@ -285,21 +285,21 @@ def test_each_cluster_is_told_and_the_warning_names_the_one_that_was_not(publish
     assert run.code == 0
     assert run.err.count("warning: Flux was not notified") == 1
     assert "take SITE_FLUX_STAGING_URL from its status.webhookPath" in run.err
-    assert [(one.path, one.headers["x-signature"]) for one in publisher.services.flux.asked] == [
+    assert [(one.path, one.headers["x-signature"]) for one in publisher.services.flux.requests] == [
         (path, "sha256=" + hmac.new(token, one.body, hashlib.sha256).hexdigest())
         for (path, token), one in zip(
             (("/hook/staging", b"one"), ("/hook/production", b"two")),
-            publisher.services.flux.asked,
+            publisher.services.flux.requests,
             strict=True,
         )
     ]
 
 
 @pytest.mark.parametrize("kind", ["generic-hmac", "gitlab"])
-def test_the_receiver_can_tell_who_calls(publisher: Publisher, kind: str) -> None:
+def test_notifications_are_authenticated(publisher: Publisher, kind: str) -> None:
     publisher.run("publish", env={"SITE_FLUX_KIND": kind})
-    (asked,) = publisher.services.flux.asked
-    digest = hmac.new(TOKEN.encode(), asked.body, hashlib.sha256).hexdigest()
-    proof = {"generic-hmac": ("x-signature", f"sha256={digest}"), "gitlab": ("x-gitlab-token", TOKEN)}[kind]
-    assert asked.headers[proof[0]] == proof[1]
-    assert (asked.method, asked.path) == ("POST", "/hook/abc")
+    (request,) = publisher.services.flux.requests
+    digest = hmac.new(TOKEN.encode(), request.body, hashlib.sha256).hexdigest()
+    header = {"generic-hmac": ("x-signature", f"sha256={digest}"), "gitlab": ("x-gitlab-token", TOKEN)}[kind]
+    assert request.headers[header[0]] == header[1]
+    assert (request.method, request.path) == ("POST", "/hook/abc")

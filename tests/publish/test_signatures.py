@@ -1,4 +1,4 @@
-"""Signatures of images and charts: the real cosign reads them, and Flux never meets a chart without one."""
+"""Tests of the signatures of images and charts, verified with the real cosign."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environment(key: signing.PrivateKey = KEY) -> dict[str, str]:
 
 @pytest.fixture
 def charts(publisher: Publisher) -> Publisher:
-    """A place whose charts go to the registry."""
+    """A publisher with its charts in the registry."""
     publisher.write(repository=f"oci://{publisher.services.front['registry'].host}/{publisher.name}/charts")
     return publisher
 
@@ -56,7 +56,7 @@ def repository(web: HttpClient, publisher: Publisher, name: str) -> Registry:
 
 
 def verify(publisher: Publisher, reference: str, key: signing.PrivateKey, folder: Path) -> tuple[int, str]:
-    """Verify with cosign's library, as Flux calls it (.ci/cosign), and with its command where it is there.
+    """Verify with cosign's library, as Flux does (.ci/cosign), and with its command if it is installed.
 
     The command (`make cosign-command`) compiles for six minutes of CPU, too long for each run of the tests.
     """
@@ -68,8 +68,8 @@ def verify(publisher: Publisher, reference: str, key: signing.PrivateKey, folder
     argv = [need("cosign-verify"), str(folder / "key.pub"), f"{registry.host}/{publisher.name}/{reference}"]
     done = subprocess.run(argv, env=where, capture_output=True, text=True, timeout=60, check=False)
     if command := shutil.which("cosign"):
-        words = ["verify", "--key", argv[1], "--insecure-ignore-tlog=true", argv[2]]
-        real = subprocess.run([command, *words], env=where, capture_output=True, timeout=60, check=False)
+        argv = ["verify", "--key", argv[1], "--insecure-ignore-tlog=true", argv[2]]
+        real = subprocess.run([command, *argv], env=where, capture_output=True, timeout=60, check=False)
         assert (real.returncode == 0) == (done.returncode == 0), real.stderr.decode()
     return done.returncode, done.stdout + done.stderr
 
@@ -80,12 +80,12 @@ def test_cosign_verifies_what_publish_signed(charts: Publisher, tmp_path: Path) 
     assert (run.code, run.err) == (0, "")
     chart = results.read_chart(charts.project / "out/chart.json")
     for reference in (f"web:{VERSION}", f"web@{chart.web}", f"api:{VERSION}", f"charts/site:{VERSION}"):
-        code, said = verify(charts, reference, KEY, tmp_path)
-        assert code == 0, said
-        assert "cosign container image signature" in said
-    code, said = verify(charts, f"charts/site:{VERSION}", OTHER, tmp_path)
+        code, output = verify(charts, reference, KEY, tmp_path)
+        assert code == 0, output
+        assert "cosign container image signature" in output
+    code, output = verify(charts, f"charts/site:{VERSION}", OTHER, tmp_path)
     assert code != 0
-    assert "no matching signatures" in said
+    assert "no matching signatures" in output
 
 
 def test_a_chart_has_its_signature_before_its_tag(charts: Publisher) -> None:
@@ -109,15 +109,15 @@ def test_killed_before_its_signature_no_tag_is_there(charts: Publisher, web: Htt
     front.after = lambda call: call.method == "PUT" and path in call.path
     assert charts.run("publish", "--deadline", "3", env=environment()).code == 1
     front.after = None
-    there = repository(web, charts, "charts/site")
-    assert there.manifest(VERSION) is None
+    registry = repository(web, charts, "charts/site")
+    assert registry.manifest(VERSION) is None
     assert charts.run("publish", env=environment()).code == 0
-    found = there.manifest(VERSION)
+    found = registry.manifest(VERSION)
     assert found
-    assert is_signed(there, found.digest, KEY.public)
+    assert is_signed(registry, found.digest, KEY.public)
 
 
-def test_what_is_signed_is_not_signed_again(charts: Publisher) -> None:
+def test_a_signed_release_is_not_signed_again(charts: Publisher) -> None:
     assert charts.run("publish", env=environment()).code == 0
     for one in charts.services.front.values():
         one.calls.clear()
@@ -131,51 +131,51 @@ def test_what_is_signed_is_not_signed_again(charts: Publisher) -> None:
 
 @pytest.mark.slow
 def test_a_new_key_signs_besides_the_old_one(charts: Publisher, tmp_path: Path) -> None:
-    """Clusters trust both until the old one is taken away."""
+    """Clusters trust both keys until the old one is removed."""
     assert charts.run("publish", env=environment()).code == 0
     assert charts.run("publish", env=environment(OTHER)).code == 0
     for key in (KEY, OTHER):
-        code, said = verify(charts, f"charts/site:{VERSION}", key, tmp_path)
-        assert code == 0, said
+        code, output = verify(charts, f"charts/site:{VERSION}", key, tmp_path)
+        assert code == 0, output
 
 
 @pytest.mark.slow
 def test_a_promoted_release_is_signed(charts: Publisher, tmp_path: Path) -> None:
-    """The images are those of the candidate and signed by now; the chart is another one."""
+    """The images are those of the candidate, already signed; the chart is a new one."""
     assert charts.run("publish", env=environment()).code == 0
     found = results.read_chart(charts.project / "out/chart.json")
     release(charts.project, version="1.0.4", kind="stable")
     assert charts.run("publish", env=environment()).code == 0
     for reference in ("web:1.0.4", "charts/site:1.0.4"):
-        code, said = verify(charts, reference, KEY, tmp_path)
-        assert code == 0, said
+        code, output = verify(charts, reference, KEY, tmp_path)
+        assert code == 0, output
     assert results.read_chart(charts.project / "out/chart.json").web == found.web
 
 
-def test_a_signature_that_says_something_else_counts_for_nothing(charts: Publisher, web: HttpClient) -> None:
-    """Of another digest, of another key, of no form: each is signed over."""
+def test_a_signature_of_something_else_is_ignored(charts: Publisher, web: HttpClient) -> None:
+    """Signatures of another digest, of another key or of an invalid form are replaced."""
     assert charts.run("publish", env=environment(OTHER)).code == 0
     chart = results.read_chart(charts.project / "out/chart.json")
-    there = repository(web, charts, "web")
-    assert not is_signed(there, chart.web, KEY.public)
-    other = there.manifest(signature_tag(chart.web))
+    registry = repository(web, charts, "web")
+    assert not is_signed(registry, chart.web, KEY.public)
+    other = registry.manifest(signature_tag(chart.web))
     assert other
     assert chart.api
     for data in (other.data, other.data.replace(b"simplesigning", b"simplesignin9"), b'{"layers": [{}, 1]}'):
-        strange = f"sha256:{'ab' * 32}"
+        other_digest = f"sha256:{'ab' * 32}"
         try:
-            there.put_manifest(signature_tag(strange), data)
-        except ToolError:  # the registry takes no manifest of this form either
+            registry.put_manifest(signature_tag(other_digest), data)
+        except ToolError:  # the registry itself refuses an invalid manifest
             continue
-        assert not is_signed(there, strange, OTHER.public)
-    assert sign_manifest(there, chart.web, KEY)
-    assert not sign_manifest(there, chart.web, KEY)
-    assert is_signed(there, chart.web, KEY.public)
-    assert is_signed(there, chart.web, OTHER.public)
+        assert not is_signed(registry, other_digest, OTHER.public)
+    assert sign_manifest(registry, chart.web, KEY)
+    assert not sign_manifest(registry, chart.web, KEY)
+    assert is_signed(registry, chart.web, KEY.public)
+    assert is_signed(registry, chart.web, OTHER.public)
 
 
-def test_a_chart_for_a_registry_is_not_sent_without_a_key(charts: Publisher) -> None:
-    """Flux would refuse it for ever: nothing is sent at all."""
+def test_a_chart_for_a_registry_is_not_uploaded_without_a_key(charts: Publisher) -> None:
+    """Flux would always refuse it, so nothing is uploaded."""
     run = charts.run("publish", env={**environment(), "SITE_SIGNING_KEY": ""})
     assert (run.code, charts.calls()) == (1, [])
     assert "[chart] repository is oci://, from where Flux accepts signed charts only; set SITE_" in run.err
@@ -190,17 +190,17 @@ def test_a_chart_for_nexus_needs_no_key_and_images_are_signed_with_one(
     assert verify(publisher, f"web:{VERSION}", KEY, tmp_path)[0] == 0
 
 
-def test_no_private_key_is_told(charts: Publisher) -> None:
+def test_no_private_key_is_printed_or_stored(charts: Publisher) -> None:
     run = charts.run("publish", "--json", env=environment())
-    kept = [path.read_bytes() for path in (charts.project / "out").rglob("*") if path.is_file()]
+    files = [path.read_bytes() for path in (charts.project / "out").rglob("*") if path.is_file()]
     lines = [line for line in KEY.pem().splitlines() if b"-----" not in line]
-    everything = b"\n".join([run.out.encode(), run.err.encode(), *kept, *charts.objects("archive").values()])
+    everything = b"\n".join([run.out.encode(), run.err.encode(), *files, *charts.objects("archive").values()])
     assert [line for line in lines if line in everything] == []
     assert "PRIVATE" not in repr(credentials(SITE_SIGNING_KEY=KEY.pem().decode()))
 
 
-def credentials(**told: str) -> Credentials:
-    return credentials_from(told, "registry.example.org/site", "https://nexus.example.org")
+def credentials(**environ: str) -> Credentials:
+    return credentials_from(environ, "registry.example.org/site", "https://nexus.example.org")
 
 
 def pkcs8(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, password: str = "") -> str:
@@ -220,7 +220,7 @@ WRONG = [
     (pkcs8(KEY.key), "right", "a password is set, and the key is not encrypted; unset SITE_SIGNING_PASSWORD"),
     (COSIGN, "", "is encrypted in cosign's format, and only PKCS #8 is supported"),
     (KEY.public.pem().decode(), "", "is not a private key (PEM, PKCS #8)"),
-    ("a word", "", "is not a private key (PEM, PKCS #8)"),
+    ("text", "", "is not a private key (PEM, PKCS #8)"),
     (pkcs8(ec.generate_private_key(ec.SECP384R1())), "", "is not an ECDSA key over P-256"),
     (pkcs8(ed25519.Ed25519PrivateKey.generate()), "", "is not an ECDSA key over P-256"),
 ]
@@ -247,8 +247,8 @@ def test_a_pair_is_made_and_its_private_key_is_not_printed(
     """OpenSSL reads both; a second pair never replaces the first."""
     (tmp_path / "flux").mkdir()
     out = tmp_path / "signing.key"
-    words = ["--project", str(tmp_path), "secrets", "signing"]
-    assert cli.main([*words, "--out", str(out)]) == 0
+    argv = ["--project", str(tmp_path), "secrets", "signing"]
+    assert cli.main([*argv, "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(out), "flux/signers/site.pub"]
     assert out.stat().st_mode & 0o777 == 0o600
     derived = subprocess.run(
@@ -256,14 +256,14 @@ def test_a_pair_is_made_and_its_private_key_is_not_printed(
     ).stdout
     assert (tmp_path / "flux/signers/site.pub").read_bytes() == derived
     before = out.read_bytes()
-    for more, said in (
+    for options, expected in (
         (["--out", str(out)], "flux/signers/site.pub: exists already; name another key with --name"),
         (["--out", str(out), "--name", "new"], "exists already; remove it, or name another file"),
         ([], "a private key is not printed; add --out FILE"),
         (["--out", str(tmp_path / "flux/a.key"), "--name", "new"], "flux/ is published"),
         (["--out", str(tmp_path / "b.key"), "--name", "../a"], "is not a name"),
     ):
-        assert cli.main([*words, *more]) in (1, 2)
-        assert said in capsys.readouterr().err
+        assert cli.main([*argv, *options]) in (1, 2)
+        assert expected in capsys.readouterr().err
     assert out.read_bytes() == before
     assert [path.name for path in (tmp_path / "flux/signers").iterdir()] == ["site.pub"]

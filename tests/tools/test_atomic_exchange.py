@@ -25,8 +25,8 @@ from tests.site.output.generated_site import (
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
     """Return two directories: a new one, and the published one."""
-    write(tmp_path, {"fresh/name": b"new", "place/name": b"old"})
-    return tmp_path / "fresh", tmp_path / "place"
+    write(tmp_path, {"new/name": b"new", "current/name": b"old"})
+    return tmp_path / "new", tmp_path / "current"
 
 
 @pytest.fixture(params=["atomic", "in steps"])
@@ -41,10 +41,10 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.mark.usefixtures("way")
 def test_exchange_swaps_two_directories(pair: tuple[Path, Path]) -> None:
-    """The old one is kept: the caller deletes it."""
+    """The old directory remains, since the caller deletes it."""
     exchange(*pair)
     assert [(path / "name").read_bytes() for path in pair] == [b"old", b"new"]
-    assert visible(pair[0].parent) == ["fresh", "place"]
+    assert visible(pair[0].parent) == ["current", "new"]
     assert not recover_exchange(pair[1])
 
 
@@ -112,7 +112,7 @@ def test_a_failed_step_is_rolled_back(
     with pytest.raises(type(error)):
         exchange(*pair)
     assert [(path / "name").read_bytes() for path in pair] == [b"new", b"old"]
-    assert visible(pair[0].parent) == ["fresh", "place"]
+    assert visible(pair[0].parent) == ["current", "new"]
 
 
 KILLED = """
@@ -138,7 +138,7 @@ def half(path, text, **kwargs):
     write(path, text[:3], **kwargs)
     killing(write)(path, text, **kwargs)
 Path.write_text = half
-module.exchange(Path("fresh"), Path("place"))
+module.exchange(Path("new"), Path("current"))
 """
 
 
@@ -152,15 +152,15 @@ def test_recovery_completes_an_exchange_killed_before_any_step(pair: tuple[Path,
     assert recover_exchange(pair[1]) == (steps < 5)
     names = [(path / "name").read_bytes() for path in pair]
     assert names == ([b"new", b"old"] if steps < 2 else [b"old", b"new"])
-    assert visible(pair[0].parent) == ["fresh", "place"]
+    assert visible(pair[0].parent) == ["current", "new"]
     assert not recover_exchange(pair[1])
 
 
 def test_recovery_rolls_back_if_the_new_directory_is_missing(pair: tuple[Path, Path]) -> None:
     """Someone removed it by hand: the old site is restored."""
     pair[1].rename(pair[1].with_name("fresh.old"))
-    pair[1].with_name(".place.swap").write_text("fresh\n")
+    pair[1].with_name(".current.swap").write_text("new\n")
     pair[0].rename(pair[0].with_name("moved"))
     assert recover_exchange(pair[1])
     assert (pair[1] / "name").read_bytes() == b"old"
-    assert visible(pair[0].parent) == ["moved", "place"]
+    assert visible(pair[0].parent) == ["current", "moved"]

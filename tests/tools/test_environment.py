@@ -53,7 +53,7 @@ def test_no_secret_is_in_a_representation() -> None:
         ({"REGISTRY_AUTH_FILE": "/nowhere"}, "nowhere: credentials cannot be read"),
     ],
 )
-def test_what_does_not_fit_is_said(environ: dict[str, str], fault: str) -> None:
+def test_incomplete_variables_are_reported(environ: dict[str, str], fault: str) -> None:
     with pytest.raises(PipelineError, match=fault.replace("?", r"\?")):
         read(**environ)
 
@@ -90,24 +90,24 @@ def test_passwords_cross_no_open_network() -> None:
 
 
 def test_a_call_that_would_wait_past_the_end_is_given_up_at_once() -> None:
-    """A server that asks for an hour is not waited for."""
-    asked: list[int] = []
+    """A Retry-After of an hour is not waited for."""
+    runs: list[int] = []
 
     def act() -> None:
-        asked.append(1)
+        runs.append(1)
         raise TransientError("busy", retry_after=3600)
 
     with pytest.raises(ToolError, match="no time for another"):
         RetryPolicy(60).call(act)
-    assert len(asked) == 1
+    assert len(runs) == 1
 
 
-def test_tries_are_counted_and_said() -> None:
-    said: list[str] = []
+def test_tries_are_counted_and_logged() -> None:
+    messages: list[str] = []
 
     def act() -> None:
         raise TransientError("busy")
 
     with pytest.raises(ToolError, match=r"busy \(3 tries\)"):
-        RetryPolicy(60, tries=3, log=said.append).call(act)
-    assert len(said) == 2
+        RetryPolicy(60, tries=3, log=messages.append).call(act)
+    assert len(messages) == 2

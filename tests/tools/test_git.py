@@ -1,4 +1,4 @@
-"""When each file last changed, told by real repositories."""
+"""Tests of the last change of each file, on real repositories."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def changes(project: Path) -> dict[str, int]:
     return {name: change.time for name, change in found.changes.items() if name.endswith(".md")}
 
 
-def test_a_file_changed_when_its_newest_commit_says(repo: Path) -> None:
+def test_a_file_changed_at_the_time_of_its_newest_commit(repo: Path) -> None:
     write(repo / "content/posts/one.md", POST + "More.\n")
     commit_all(repo, START + DAY)
     assert changes(repo) == {"content/posts/one.md": START + DAY, "content/pages/about.md": START}
 
 
 def test_a_pure_rename_is_no_change(repo: Path) -> None:
-    """Moving a file must not make an old post look new."""
+    """A renamed post must keep its old date."""
     git(repo, "mv", "content/posts/one.md", "content/posts/renamed.md")
     commit_all(repo, START + DAY, "Rename")
     assert changes(repo)["content/posts/renamed.md"] == START
@@ -74,7 +74,7 @@ def test_a_site_in_a_folder_of_a_repository(tmp_path: Path) -> None:
     assert changes(project) == {"content/pages/about.md": START}
 
 
-def test_a_folder_inside_of_a_strange_repository_has_no_history(tmp_path: Path) -> None:
+def test_a_directory_inside_another_repository_has_no_history(tmp_path: Path) -> None:
     """An unpacked archive inside of another checkout must not take that one's dates."""
     write(tmp_path / "README", "other")
     git(tmp_path, "init", "-q", "-b", "main")
@@ -96,7 +96,7 @@ def shallow(repo: Path, folder: Path) -> Path:
 
 
 def test_a_shallow_clone_is_refused_where_dates_would_lie(repo: Path, tmp_path: Path) -> None:
-    """Cut off after one commit, every older file would look as if it had changed in it."""
+    """With one commit alone, every older file would get the date of that commit."""
     write(repo / "content/posts/one.md", POST + "More.\n")
     commit_all(repo, START + DAY)
     with pytest.raises(SourceError) as caught:
@@ -141,7 +141,7 @@ def test_dates_of_change_reach_the_pages(repo: Path) -> None:
 
 
 def test_a_post_that_came_to_git_late_was_not_changed_by_that(repo: Path) -> None:
-    """Moving old posts into a repository must not make them all look revised that day."""
+    """Old posts that move into a repository must not get that day as their revision."""
     build_site(repo)
     sitemap = (repo / "out/site/public/sitemap.xml").read_text()
     assert (

@@ -67,8 +67,8 @@ def test_with_the_header_the_same_upload_arrives(behind: str, tmp_path: Path) ->
 
 
 REDIRECTS = [
-    ("if ($request_method = GET) { return 307 http://%s/elsewhere; }", "a blob that lies in clear"),
-    ("if ($request_method = HEAD) { return 301 http://%s/elsewhere; }", "a question for a blob"),
+    ("if ($request_method = GET) { return 307 http://%s/other; }", "a blob over plain HTTP"),
+    ("if ($request_method = HEAD) { return 301 http://%s/other; }", "a request for a blob"),
     ("if ($request_method = POST) { add_header Location http://%s/up always; return 202; }", "an upload"),
     ("add_header WWW-Authenticate 'Bearer realm=\"http://%s/token\"' always; return 401;", "a token"),
     ("add_header Link '<http://%s/v2/x/tags/list?n=2>; rel=\"next\"'; return 200 '{\"tags\": []}';", "tags"),
@@ -82,15 +82,15 @@ def test_nothing_is_sent_to_an_address_without_tls(settings: str, what: str, tmp
         with edge(tmp_path / "edge", host, settings % host) as front:
             web, there = client(front.host, front.authority, "x")
             acts: dict[str, Callable[[], object]] = {
-                "a blob that lies in clear": lambda: there.blob(DIGEST),
-                "a question for a blob": lambda: there.has(DIGEST),
+                "a blob over plain HTTP": lambda: there.blob(DIGEST),
+                "a request for a blob": lambda: there.has(DIGEST),
                 "an upload": lambda: there.upload(DIGEST, BLOB),
                 "a token": lambda: there.has(DIGEST),
                 "tags": there.tags,
             }
             with web, pytest.raises(ToolError, match=rf"leads to http://{host}, without TLS.*{PROTO}"):
                 acts[what]()
-        assert plain.asked == []
+        assert plain.requests == []
 
 
 @pytest.mark.parametrize("kind", ["publish", "status"])
@@ -112,7 +112,7 @@ def test_an_index_behind_tls_names_no_address_without(kind: str, tmp_path: Path)
             }
             with pytest.raises(ToolError, match=rf"leads to http://{host}, without TLS.*{PROTO}"):
                 acts[kind]()
-        assert plain.asked == []
+        assert plain.requests == []
 
 
 def test_credentials_go_to_the_first_host_alone(tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ def test_credentials_go_to_the_first_host_alone(tmp_path: Path) -> None:
                 both = tmp_path / "both.pem"
                 both.write_bytes(there.authority.read_bytes() + front.authority.read_bytes())
                 with HttpClient(RetryPolicy(30), both) as web:
-                    answer = web.request(
+                    response = web.request(
                         "GET", f"https://{front.host}/v2/x/blobs/{DIGEST}", login=Login(*LOGIN)
                     )
-        assert answer.body == BLOB
-        (asked,) = target.asked
-        assert asked.path.startswith("/bucket/blob")
-        assert "authorization" not in {name.lower() for name in asked.headers}
+        assert response.body == BLOB
+        (request,) = target.requests
+        assert request.path.startswith("/bucket/blob")
+        assert "authorization" not in {name.lower() for name in request.headers}
 
 
 HINTS = [
@@ -158,18 +158,18 @@ HINTS = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "said"), HINTS, ids=[said[:3] for _, said in HINTS])
+@pytest.mark.parametrize(("settings", "expected"), HINTS, ids=[text[:3] for _, text in HINTS])
 def test_an_upload_that_a_proxy_refuses_names_its_setting(
-    settings: str, said: str, behind: str, tmp_path: Path
+    settings: str, expected: str, behind: str, tmp_path: Path
 ) -> None:
     with edge(tmp_path / "edge", behind, f"{FORWARDED} {settings}") as front:
         web, there = client(front.host, front.authority, "refused/web")
-        with web, pytest.raises(ToolError, match=said) as raised:
+        with web, pytest.raises(ToolError, match=expected) as raised:
             there.upload(DIGEST, BLOB)
-    assert "VARIABLES" not in str(raised.value)  # it is no fault of the login
+    assert "VARIABLES" not in str(raised.value)  # the login is not at fault
 
 
-def test_a_server_that_is_away_or_slow_is_told_from_its_proxy(tmp_path: Path) -> None:
+def test_a_stopped_or_slow_server_is_distinguished_from_its_proxy(tmp_path: Path) -> None:
     with edge(tmp_path / "away", "127.0.0.1:9") as front:
         web, there = client(front.host, front.authority, "x")
         with web, pytest.raises(ToolError, match=r"502; NGINX in front of it does not reach the server"):
@@ -193,53 +193,55 @@ def test_http_to_a_port_with_tls_and_the_other_way_round_are_named(tmp_path: Pat
             there.manifest("1.0.4")
 
 
-def test_an_answer_of_the_registry_itself_gets_no_hint(behind: str, tmp_path: Path) -> None:
-    """What is not certain is not said."""
+def test_a_response_of_the_registry_itself_gets_no_hint(behind: str, tmp_path: Path) -> None:
+    """A hint needs certainty."""
     with edge(tmp_path / "edge", behind) as front, HttpClient(RetryPolicy(30), front.authority) as web:
         wrong = Registry(web, f"{front.host}/x/web", Login("ci", "wrong"), "VARIABLES")
         with pytest.raises(ToolError, match=r"does not know this login \(401\); fix VARIABLES$"):
             wrong.manifest("1.0.4")
-        answer = web.request(
+        response = web.request(
             "PUT", f"https://{front.host}/v2/x/web/manifests/a", body=b"{}", login=Login(*LOGIN)
         )
-        assert (answer.status, answer.reason) == (400, "400")
+        assert (response.status, response.reason) == (400, "400")
 
 
-def test_object_storage_behind_tls_sends_nobody_out_of_it(tmp_path: Path) -> None:
+def test_object_storage_does_not_redirect_to_plain_http(tmp_path: Path) -> None:
     """boto3 does the transport: it follows no such redirect, with PUT or GET."""
     with upstream() as plain:
         settings = f"return 307 http://127.0.0.1:{plain.port}$request_uri;"
         with edge(tmp_path / "edge", f"127.0.0.1:{plain.port}", settings) as front:
-            place = BucketLocation("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
-            bucket = Bucket(place, Login("key", "secret"), RetryPolicy(30), front.authority)
+            location = BucketLocation(
+                "archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES"
+            )
+            bucket = Bucket(location, Login("key", "secret"), RetryPolicy(30), front.authority)
             for act in (lambda: bucket.put("k", BLOB, {}), lambda: bucket.get("k"), lambda: bucket.list("")):
                 with pytest.raises(ToolError, match=rf"307.*without TLS; .*{PROTO}"):
                     act()
-        assert plain.asked == []
+        assert plain.requests == []
 
 
 def test_object_storage_behind_a_proxy_with_a_limit(tmp_path: Path) -> None:
     with edge(tmp_path / "edge", "127.0.0.1:9", "client_max_body_size 1k;") as front:
-        place = BucketLocation("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
-        bucket = Bucket(place, Login("key", "secret"), RetryPolicy(30), front.authority)
+        location = BucketLocation("archive bucket", f"https://{front.host}", "us-east-1", "a", "VARIABLES")
+        bucket = Bucket(location, Login("key", "secret"), RetryPolicy(30), front.authority)
         with pytest.raises(ToolError, match=r"413.*client_max_body_size 0"):
             bucket.put("k", BLOB, {})
 
 
 @pytest.mark.parametrize("kind", RECEIVER_KINDS)
-def test_a_webhook_behind_tls_sends_nobody_out_of_it(kind: str, tmp_path: Path) -> None:
+def test_a_webhook_does_not_redirect_to_plain_http(kind: str, tmp_path: Path) -> None:
     with upstream() as plain:
         settings = f"return 308 http://127.0.0.1:{plain.port}$request_uri;"
         with edge(tmp_path / "edge", f"127.0.0.1:{plain.port}", settings) as front:
             hook = Receiver(f"https://{front.host}/hook/secret", "a token", kind)
             with HttpClient(RetryPolicy(30), front.authority) as web:
-                environ = webhook.notify_receiver(web, hook, CHART)
-        assert plain.asked == []
-    assert re.search(rf"308; it redirects to http://127\.0\.0\.1:\d+, without TLS; .*{PROTO}", environ)
-    assert "/hook" not in environ
+                error = webhook.notify_receiver(web, hook, CHART)
+        assert plain.requests == []
+    assert re.search(rf"308; it redirects to http://127\.0\.0\.1:\d+, without TLS; .*{PROTO}", error)
+    assert "/hook" not in error
 
 
-def test_git_behind_tls_sends_nobody_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_does_not_redirect_to_plain_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Git does the transport of a rollback: by itself it follows such a redirect, with the credentials."""
     project = tmp_path / "site"
     write(project / "content/a.md", "a\n")
@@ -253,5 +255,5 @@ def test_git_behind_tls_sends_nobody_out_of_it(tmp_path: Path, monkeypatch: pyte
             old = git(project, "rev-parse", "HEAD").strip()
             with pytest.raises(ToolError, match='Protocol "http" not supported or disabled') as raised:
                 commit_rollback(project, ["content"], {}, old, "Go back", "main")
-        assert plain.asked == []
+        assert plain.requests == []
     assert "secret" not in str(raised.value)

@@ -34,14 +34,14 @@ class Specified(HttpClient):
         self.cuts, self.forgets = cuts, forgets
         self.had = b""
         self.whole: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str | None, int]] = []
+        self.requests: list[tuple[str, str | None, int]] = []
 
     def send(
         self, method: str, url: str, *, headers: Any = None, body: Any = None, login: Any = None
     ) -> Response:
         data = b"".join(body()) if body else b""
         part = self.cuts.pop(0) if method == "PATCH" and self.cuts else len(data)
-        self.asked.append((method, (headers or {}).get("Content-Range"), len(data[:part])))
+        self.requests.append((method, (headers or {}).get("Content-Range"), len(data[:part])))
         here = {"location": "/v2/site/web/blobs/uploads/one?state=1"}
         if method == "POST":
             self.had = b""
@@ -71,7 +71,7 @@ def test_a_blob_goes_on_where_it_broke() -> None:
     with Specified(cuts=[1_000_000, 500_000]) as web:
         Registry(web, "registry.example.org/site/web", None, "VARIABLES").upload(DIGEST, BLOB)
     assert web.whole == {DIGEST: BLOB}
-    assert [row for row in web.asked if row[0] == "PATCH"] == [
+    assert [row for row in web.requests if row[0] == "PATCH"] == [
         ("PATCH", None, 1_000_000),
         ("PATCH", f"1000000-{len(BLOB) - 1}", 500_000),
         ("PATCH", f"1500000-{len(BLOB) - 1}", len(BLOB) - 1_500_000),
@@ -82,7 +82,7 @@ def test_a_blob_that_the_registry_forgot_begins_anew() -> None:
     with Specified(cuts=[1_000_000], forgets=True) as web:
         Registry(web, "registry.example.org/site/web", None, "VARIABLES").upload(DIGEST, BLOB)
     assert web.whole == {DIGEST: BLOB}
-    assert [row[1:] for row in web.asked if row[0] == "PATCH"] == [(None, 1_000_000), (None, len(BLOB))]
+    assert [row[1:] for row in web.requests if row[0] == "PATCH"] == [(None, 1_000_000), (None, len(BLOB))]
 
 
 class Issuer(HttpClient):
@@ -106,7 +106,7 @@ class Issuer(HttpClient):
         return _response(401, {"www-authenticate": challenge})
 
 
-def test_a_token_is_asked_for_with_the_right_to_push() -> None:
+def test_a_token_is_requested_with_the_right_to_push() -> None:
     with Issuer("https://gitlab.example.org/jwt/auth") as web:
         registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
         assert [registry.has(DIGEST), registry.has(DIGEST)] == [True, True]
@@ -117,7 +117,7 @@ def test_a_token_is_asked_for_with_the_right_to_push() -> None:
     }
 
 
-def test_a_login_that_the_issuer_does_not_know_is_said_with_the_remedy() -> None:
+def test_a_login_that_the_issuer_refuses_is_an_error_with_a_hint() -> None:
     with Issuer("https://gitlab.example.org/jwt/auth") as web:
         registry = Registry(
             web, "registry.example.org/site/web", Login("me", "wrong but secret"), "VARIABLES"

@@ -78,7 +78,7 @@ def test_pods_of_two_releases_serve_each_others_assets(
             packed = pod.get(path, headers={"Accept-Encoding": "br"})
             assert packed.status == 200
             assert pod.get(path, "HEAD").body == b""
-    assert api.asked == []
+    assert api.requests == []
 
 
 def test_peers_check_their_own_gate_for_members_assets(
@@ -89,7 +89,7 @@ def test_peers_check_their_own_gate_for_members_assets(
     response = pods[0].get(path, headers=cookie)
     assert (response.status, CANARY in response.text) == (200, True)
     assert response.headers["cache-control"] == "private, no-store"
-    assert [asked.headers["cookie"] for asked in api.asked] == ["sessionid=abc"] * 2
+    assert [asked.headers["cookie"] for asked in api.requests] == ["sessionid=abc"] * 2
     for status in (401, 403, 500):
         api.respond(status)
         for pod in pods:
@@ -122,7 +122,7 @@ def test_only_hashed_names_are_fetched_from_peers(start: Start, api: Upstream, p
     api.respond(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(path).status in (400, 404)
-    assert api.asked == []
+    assert api.requests == []
 
 
 def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream) -> None:
@@ -132,8 +132,8 @@ def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream
         response = web.get(GONE + "?x=1", headers=sent)
     assert (response.status, response.body, response.headers["cache-control"]) == (200, b"a{}", FOREVER)
     assert "set-cookie" not in response.headers
-    assert [(asked.method, asked.path) for asked in api.asked] == [("GET", GONE)]
-    assert api.asked[0].headers == {
+    assert [(asked.method, asked.path) for asked in api.requests] == [("GET", GONE)]
+    assert api.requests[0].headers == {
         "accept-encoding": "br", "connection": "close", "host": "small.example", "x-asset-hop": "1",
     }  # fmt: skip
 
@@ -144,7 +144,7 @@ def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream,
     api.respond(200, b"from elsewhere")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(GONE, headers={"X-Asset-Hop": hop}).status == (200 if hop == "" else 404)
-    assert len(api.asked) == (1 if hop == "" else 0)
+    assert len(api.requests) == (1 if hop == "" else 0)
 
 
 @pytest.mark.quick_cases(8)
@@ -181,7 +181,7 @@ def test_peers_come_first_then_the_bucket(
         values["bucket"] = f"http://127.0.0.1:{api.port if bucket else 1}/b"
     with start(**values) as web:
         response = web.get(GONE)
-    assert ["bucket" if one.path.startswith("/b/") else "peer" for one in api.asked] == asked
+    assert ["bucket" if one.path.startswith("/b/") else "peer" for one in api.requests] == asked
     assert response.status == status
     if status == 200:
         assert response.body == (b"of a peer" if peer == 200 else b"of the bucket")
@@ -196,8 +196,8 @@ def test_a_bucket_fetch_sends_nothing_about_the_reader(start: Start, api: Upstre
     with start(bucket=f"http://127.0.0.1:{api.port}/site/assets-bucket") as web:
         response = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
     assert response.status == 200
-    assert [asked.path for asked in api.asked] == ["/site/assets-bucket" + GONE]
-    assert api.asked[0].headers == {
+    assert [asked.path for asked in api.requests] == ["/site/assets-bucket" + GONE]
+    assert api.requests[0].headers == {
         "accept-encoding": "identity", "connection": "close", "host": f"127.0.0.1:{api.port}",
         "x-asset-hop": "1",
     }  # fmt: skip
@@ -215,7 +215,7 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
         told.respond(200, b"evil")
         with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:
             response = web.get(GONE)
-    assert (response.status, told.asked) == (404, [])
+    assert (response.status, told.requests) == (404, [])
 
 
 def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:
@@ -268,5 +268,5 @@ def test_peer_fetches_of_one_reader_are_rate_limited(start: Start, api: Upstream
         one = {"X-Forwarded-For": "203.0.113.5"}
         found = Counter(web.get(f"/assets/x.{at:08x}.css", headers=one).status for at in range(300))
         assert set(found) == {404, 429}
-        assert len(api.asked) == found[404] < 200
+        assert len(api.requests) == found[404] < 200
         assert web.get("/assets/x.0123abcd.css").status == 404

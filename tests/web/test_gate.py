@@ -33,7 +33,7 @@ def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Ups
     answer = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
     assert answer.status == 200
     assert contains_gated(answer)
-    (asked,) = api.asked
+    (asked,) = api.requests
     assert (asked.method, asked.path, asked.body) == ("GET", "/_gate", b"")
     assert asked.headers == {
         "connection": "close",
@@ -88,10 +88,10 @@ def test_a_redirect_of_the_api_does_not_bypass_the_gate(
     """By default NGINX follows X-Accel-Redirect in the subrequest, and accepts the 200 of its target."""
     api.respond(status, X_Accel_Redirect=target)
     for path in (PAGE, "/admin/x"):
-        api.asked.clear()
+        api.requests.clear()
         answer = web.get(path)
         assert not contains_gated(answer) or (status, path) == (204, PAGE)
-        assert len(api.asked) <= 1 or status == 204
+        assert len(api.requests) <= 1 or status == 204
 
 
 def test_a_conditional_request_does_not_bypass_the_gate(web: WebServer, api: Upstream) -> None:
@@ -178,9 +178,9 @@ def test_no_spelling_bypasses_the_gate(web: WebServer, api: Upstream, project: P
         assert not contains_gated(answer)
     api.respond(204)  # nor is anything there that the gate was not asked for
     for path in gated_paths(project):
-        api.asked.clear()
+        api.requests.clear()
         if contains_gated(web.get(disguise.format(path.removeprefix("/members/")))):
-            assert [asked.path for asked in api.asked] == ["/_gate"]
+            assert [asked.path for asked in api.requests] == ["/_gate"]
 
 
 SPELLINGS = [
@@ -261,17 +261,17 @@ def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) ->
     answer = web.get("/admin/login/")
     assert answer.status == 401
     assert "id=login" in answer.text
-    assert [asked.path for asked in api.asked] == ["/_gate/staff"]
+    assert [asked.path for asked in api.requests] == ["/_gate/staff"]
     api.pages["/_gate/staff"] = (403, b"")
     assert web.get("/admin/").status == 403
     api.pages["/_gate/staff"] = (200, b"")  # a yes is 204 and nothing else
     assert web.get("/admin/").status == 503
-    assert [asked.path for asked in api.asked] == ["/_gate/staff"] * 3
+    assert [asked.path for asked in api.requests] == ["/_gate/staff"] * 3
     api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/").body == b"the admin"
     posted = web.get("/admin/x/", "POST", body=b"a=b")
     assert posted.status == 200
-    assert [(asked.method, asked.path, asked.body) for asked in api.asked[-2:]] == [
+    assert [(asked.method, asked.path, asked.body) for asked in api.requests[-2:]] == [
         ("GET", "/_gate/staff", b""),
         ("POST", "/admin/x/", b"a=b"),
     ]
@@ -305,4 +305,4 @@ def test_suspicious_paths_do_not_reach_the_api(web: WebServer, api: Upstream, pa
     """NGINX selects a location by the normalized path and passes on the raw one."""
     api.respond(200, b"reached")
     assert web.get(path).status in (400, 404)
-    assert [asked.path for asked in api.asked if not asked.path.startswith("/_gate")] == []
+    assert [asked.path for asked in api.requests if not asked.path.startswith("/_gate")] == []

@@ -37,7 +37,7 @@ def test_another_host_gets_421_before_the_api_is_requested(
         assert (response.status, "x-content-type-options" in response.headers) == (421, True), path
         assert response.headers.get("cache-control", "") in ("no-cache", "no-store", "private, no-store")
         assert "421 Misdirected Request" in response.text
-    assert api.asked == []
+    assert api.requests == []
 
 
 def test_no_host_is_another_host(named: WebServer, api: Upstream) -> None:
@@ -45,7 +45,7 @@ def test_no_host_is_another_host(named: WebServer, api: Upstream) -> None:
     for path in PATHS:
         assert named.raw(f"GET {path} HTTP/1.0\r\n\r\n".encode()).startswith(b"HTTP/1.1 421 ")
         assert named.raw(f"GET {path} HTTP/1.1\r\n\r\n".encode()).startswith(b"HTTP/1.1 400 ")
-    assert api.asked == []
+    assert api.requests == []
 
 
 @pytest.mark.parametrize("host", ["small.example", "SMALL.example", "small.example.", "small.example:8443"])

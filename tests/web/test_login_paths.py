@@ -45,7 +45,7 @@ def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Up
     )
     assert (answer.status, answer.body) == (200, b'{"status": 200}')
     assert answer.headers["set-cookie"] == "sessionid=x; Secure"
-    (asked,) = api.asked
+    (asked,) = api.requests
     assert (asked.method, asked.path, asked.body) == ("POST", LOGIN + "?a=%2F&b", b'{"email": "a"}')
     assert asked.headers == {
         "connection": "close",
@@ -80,8 +80,8 @@ def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
     """Entries of the client stand before those of the proxies."""
     with start(extra=trust, api=f"127.0.0.1:{api.port}") as web:
         web.get("/_allauth/x", headers={"X-Forwarded-For": told})
-    assert [asked.headers["x-real-ip"] for asked in api.asked] == [seen]
-    assert "x-forwarded-for" not in api.asked[0].headers
+    assert [asked.headers["x-real-ip"] for asked in api.requests] == [seen]
+    assert "x-forwarded-for" not in api.requests[0].headers
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 429, 500, 503])
@@ -96,26 +96,26 @@ def test_errors_of_the_api_are_passed_on_unchanged(web: WebServer, api: Upstream
 @pytest.mark.parametrize("path", ["/_gate", "/_gate/staff", "/livez", "/readyz", "/metrics"])
 def test_other_paths_of_the_api_are_not_reachable(web: WebServer, api: Upstream, path: str) -> None:
     assert web.get(path).status == 404
-    assert api.asked == []
+    assert api.requests == []
 
 
 @pytest.mark.parametrize("path", ["/_allauth/x", "/accounts/x", "/admin/x"])
 def test_bodies_are_small(web: WebServer, api: Upstream, path: str) -> None:
     assert web.get(path, "POST", body=b"x" * 16384).status == 204
-    api.asked.clear()
+    api.requests.clear()
     for size in (16385, 17 * 1024, 3 * 1024 * 1024):
         request = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
         assert web.raw(request).startswith(b"HTTP/1.1 413 ")
     chunk = b"4001\r\n" + b"x" * 0x4001 + b"\r\n0\r\n\r\n"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     assert web.raw(head + chunk).startswith(b"HTTP/1.1 413 ")
-    assert [asked for asked in api.asked if asked.path == path] == []
+    assert [asked for asked in api.requests if asked.path == path] == []
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "PROPFIND", "BREW", "get"])
 def test_unknown_methods_do_not_reach_the_api(web: WebServer, api: Upstream, method: str) -> None:
     assert web.get("/_allauth/x", method).status in (400, 405)
-    assert api.asked == []
+    assert api.requests == []
 
 
 GUESSES = [
@@ -143,7 +143,7 @@ def test_login_attempts_of_one_network_are_rate_limited(start: Start, api: Upstr
         found = Counter(answer.status for answer in answers)
         assert found.keys() == {204, 429}
         assert 20 <= found[204] <= 30  # NGINX spreads what passes over all: this takes some seconds
-        assert len(api.asked) == found[204]
+        assert len(api.requests) == found[204]
         refused = next(answer for answer in answers if answer.status == 429)
         assert refused.headers["retry-after"] == "5"
         assert refused.headers["content-type"] == "application/json"
@@ -320,4 +320,4 @@ def test_a_slow_header_or_body_times_out(web: WebServer, api: Upstream) -> None:
         assert answer[:13] in (b"", b"HTTP/1.1 408 ")
         assert 8 < time.monotonic() - begin < 15
         line.close()
-    assert api.asked == []
+    assert api.requests == []

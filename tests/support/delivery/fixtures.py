@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.delivery.release import release
-from tests.support.delivery.status_site import Runner, Stage
-from tests.support.delivery.status_site import stage as make_stage
+from tests.support.delivery.status_site import Runner, StatusSite, serve_status_site
 from tests.support.delivery.targets import Publisher, Services, services
 
 Make = Callable[..., Publisher]
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """The servers, with moto for the buckets."""
-    with services(tmp_path_factory.mktemp("services")) as one:
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """The servers, with moto for the buckets unless a test is parametrized with another store."""
+    with services(tmp_path_factory.mktemp("services"), getattr(request, "param", "moto")) as one:
         yield one
 
 
@@ -32,15 +31,15 @@ def publisher(servers: Services, tmp_path: Path) -> Publisher:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def status_site(tmp_path: Path) -> Iterator[StatusSite]:
     """A site of three commits with a front door and a chart repository."""
-    with make_stage(tmp_path) as one:
+    with serve_status_site(tmp_path) as one:
         yield one
 
 
 @pytest.fixture
 def status(
-    stage: Stage,
+    status_site: StatusSite,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -48,4 +47,4 @@ def status(
     """Runs `status` on that site."""
     home = tmp_path / "home"
     home.mkdir()
-    return Runner(stage, home, monkeypatch, capsys)
+    return Runner(status_site, home, monkeypatch, capsys)

@@ -18,11 +18,11 @@ class Helm:
 
     home: Path
 
-    def run(self, *words: str | Path, stdin: str = "", cwd: Path | None = None) -> tuple[int, str]:
+    def run(self, *argv: str | Path, stdin: str = "", cwd: Path | None = None) -> tuple[int, str]:
         """Run helm; return its exit status and what it printed."""
         homes = {f"HELM_{name}_HOME": str(self.home / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
         done = subprocess.run(
-            [need("helm"), *map(str, words)], cwd=cwd, input=stdin, env={**os.environ, **homes},
+            [need("helm"), *map(str, argv)], cwd=cwd, input=stdin, env={**os.environ, **homes},
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
@@ -30,9 +30,9 @@ class Helm:
     def add(self, nexus: Nexus, repository: str = "charts", ca: Path | None = None) -> tuple[int, str]:
         """Make *repository* known under its name, with the reader's password from stdin."""
         user, password = nexus.reader
-        words = ("--ca-file", ca) if ca else ()
+        argv = ("--ca-file", ca) if ca else ()
         return self.run("repo", "add", repository, nexus.repository(repository), "--force-update",
-                        "--username", user, "--password-stdin", *words, stdin=password)  # fmt: skip
+                        "--username", user, "--password-stdin", *argv, stdin=password)  # fmt: skip
 
     def pull(self, chart: str, wanted: str, target: Path) -> tuple[int, str]:
         """Fetch the newest of *chart* in the range *wanted* into *target*."""
@@ -47,6 +47,6 @@ class Helm:
             chart / "Chart.yaml", f"{head}description: A small chart\nicon: https://small.example/icon.svg\n"
         )
         write(chart / "values.yaml", content)
-        status, said = self.run("package", chart, "--destination", folder)
-        assert status == 0, said
+        status, output = self.run("package", chart, "--destination", folder)
+        assert status == 0, output
         return (folder / f"{name}-{version}.tgz").read_bytes()

@@ -1,4 +1,4 @@
-"""A project as it lies on a disk when its chart is packed: built, its images recorded, committed."""
+"""A project that is ready for its chart: built, committed, and with the records of its images."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def release(
     login: bool = True,
     heavy: int = 3000,
 ) -> ChartResult:
-    """Write out/ of *project*: a site, its images, its chart; equal words give equal bytes.
+    """Write out/ of *project*: a site, its images, its chart; equal arguments give equal bytes.
 
     *files* are more than those of ``SITE``; *heavy* is how many bytes the base of
     the images weighs.
@@ -82,7 +82,7 @@ def chart(out: Path, version: str, commit: str, web: str, api: str, site: str) -
 
 
 def site_toml(registry: str, repository: str, buckets: Mapping[str, str], previews: str = "") -> str:
-    """Return the small site's facts with these places."""
+    """Return site.toml of the small site with these targets."""
     text = (SMALL_SITE / "site.toml").read_text("utf-8")
     rows = "".join(f'{name} = "{value}"\n' for name, value in buckets.items())
     where = f'repository = "{repository}"\npreviews = "{previews}"\n'

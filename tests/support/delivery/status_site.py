@@ -1,4 +1,4 @@
-"""A site that is looked at: a real repository, a front door, a Nexus, perhaps a cluster."""
+"""A site for `status`: a real repository, a front door, a Nexus, and optionally a cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VARIABLES = ("KUBECONFIG", "CI_DEFAULT_BRANCH", "SITE_CA_FILE", "SITE_CHARTS_USE
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did."""
+    """The exit status, output and duration of a command."""
 
     code: int
     out: str
@@ -45,8 +45,8 @@ class Outcome:
 
 
 @dataclass
-class Stage:
-    """The site, and what it is made of."""
+class StatusSite:
+    """The project, its front door and its chart repository."""
 
     project: Path
     door: FrontDoor
@@ -61,12 +61,12 @@ class Stage:
             commit_all(self.project, COMMITTED)
             self.commits.append(git(self.project, "rev-parse", "HEAD").strip())
 
-    def pod(self, number: int, version: str = "", **words: Any) -> Pod:
-        """Return a pod of the *number*-th commit, as production has it."""
-        return Pod(version or f"1.0.{number}", self.commits[number - 1], **words)
+    def pod(self, number: int, version: str = "", **options: Any) -> Pod:
+        """Return a pod that serves the *number*-th commit."""
+        return Pod(version or f"1.0.{number}", self.commits[number - 1], **options)
 
     def publish(self, number: int, version: str = "", commit: str = "") -> None:
-        """Put the chart of the *number*-th commit on the shelf."""
+        """Publish the chart of the *number*-th commit to the fake Nexus."""
         version = version or f"1.0.{number}"
         hosted = self.nexus.repositories["charts"]
         name = f"site-{version}.tgz"
@@ -74,10 +74,10 @@ class Stage:
         hosted.created[name] = 0.0
         hosted.index = self.nexus._index(hosted)
 
-    def configure(self, **places: str) -> None:
-        """Write site.toml; *places* are the address of each environment, and chart for the repository."""
-        repository = places.pop("chart", f"{self.nexus.url}/repository/charts")
-        rows = places or {"production": self.door.url}
+    def configure(self, **urls: str) -> None:
+        """Write site.toml; *urls* are the URL of each environment, and of the repository as `chart`."""
+        repository = urls.pop("chart", f"{self.nexus.url}/repository/charts")
+        rows = urls or {"production": self.door.url}
         text = (SMALL_SITE / "site.toml").read_text("utf-8")
         text += f'\n[chart]\nversion = "1.0"\nrepository = "{repository}"\n'
         for name, url in rows.items():
@@ -101,35 +101,35 @@ def chart(version: str, commit: str) -> bytes:
 
 
 @contextmanager
-def stage(folder: Path, commits: int = 3) -> Iterator[Stage]:
-    """Set up a site of *commits* commits; nothing of it is published, and its front door is shut."""
+def serve_status_site(folder: Path, commits: int = 3) -> Iterator[StatusSite]:
+    """Set up a site of *commits* commits; it has no chart and no pods."""
     with ExitStack() as stack:
-        told = Stage(folder / "site", stack.enter_context(front_door()), stack.enter_context(nexus()))
-        told.nexus.lag, told.nexus.anonymous = 0.0, True
-        told.configure()
-        write(told.project / ".gitignore", "/out/\n")
-        told.commit(commits)
-        yield told
+        site = StatusSite(folder / "site", stack.enter_context(front_door()), stack.enter_context(nexus()))
+        site.nexus.lag, site.nexus.anonymous = 0.0, True
+        site.configure()
+        write(site.project / ".gitignore", "/out/\n")
+        site.commit(commits)
+        yield site
 
 
 class Runner:
-    """Runs the command line in this process, with an environment of its own."""
+    """Runs `status` in this process with its own environment variables."""
 
     def __init__(
-        self, told: Stage, home: Path, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+        self, site: StatusSite, home: Path, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
     ) -> None:
-        self.stage, self.capture, self.patch = told, capture, patch
+        self.status_site, self.capture, self.patch = site, capture, patch
         patch.setenv("HOME", str(home))
         for name in VARIABLES:
             patch.delenv(name, raising=False)
 
-    def __call__(self, *words: str, env: Mapping[str, str] | None = None) -> Outcome:
+    def __call__(self, *options: str, env: Mapping[str, str] | None = None) -> Outcome:
         with self.patch.context() as patch:
-            for name, value in {**self.stage.env, **(env or {})}.items():
+            for name, value in {**self.status_site.env, **(env or {})}.items():
                 patch.setenv(name, value)
             self.capture.readouterr()
             start = time.monotonic()
-            code = cli.main(["--project", str(self.stage.project), "status", *words])
+            code = cli.main(["--project", str(self.status_site.project), "status", *options])
             seconds = time.monotonic() - start
-        said = self.capture.readouterr()
-        return Outcome(code, said.out, said.err, seconds)
+        output = self.capture.readouterr()
+        return Outcome(code, output.out, output.err, seconds)

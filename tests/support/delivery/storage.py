@@ -36,7 +36,7 @@ class Storage:
     name: str  # "moto" or "versitygw"
 
     def client(self) -> Any:
-        """Return a client of boto3, for what a test wants to know."""
+        """Return a boto3 client for the assertions of a test."""
         return _client(self.host)
 
     def make(self, *buckets: str) -> None:
@@ -54,11 +54,11 @@ class Storage:
 
 @cache
 def _client(host: str) -> Any:
-    words = {"addressing_style": "path"}
+    options = {"addressing_style": "path"}
     return boto3.session.Session(KEY, SECRET, region_name=REGION).client(
         "s3",
         endpoint_url=f"http://{host}",
-        config=Config(s3=words, request_checksum_calculation="when_required"),
+        config=Config(s3=options, request_checksum_calculation="when_required"),
     )
 
 
@@ -81,7 +81,7 @@ def storage(folder: Path, name: str) -> Iterator[Storage]:
         end = time.monotonic() + TIMEOUT
         while True:
             assert one.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < end, "the object storage does not answer"
+            assert time.monotonic() < end, "the object storage does not respond"
             try:
                 httpx.get(f"http://127.0.0.1:{port}/", timeout=1, trust_env=False)
                 break

@@ -37,7 +37,7 @@ class Services:
     publisher_count: int = 0
     folder: Path = field(default_factory=Path)
 
-    def publisher(self, project: Path, **words: str) -> Publisher:
+    def publisher(self, project: Path, **options: str) -> Publisher:
         """Return a publisher of *project* with its own buckets and repositories; writes its site.toml."""
         self.publisher_count += 1
         for one in self.front.values():
@@ -53,7 +53,7 @@ class Services:
         self.nexus.repositories[name] = fresh
         self.storage.make(f"{name}-assets", f"{name}-archive")
         publisher = Publisher(self, project, name)
-        publisher.write(**words)
+        publisher.write(**options)
         return publisher
 
 
@@ -66,14 +66,14 @@ class Publisher:
     name: str
     checked: bool = False  # True: without --unchecked
 
-    def write(self, **words: str) -> None:
-        """Write site.toml; *words* overrides assets, archive and repository."""
+    def write(self, **options: str) -> None:
+        """Write site.toml; *options* override assets, archive and repository."""
         front = self.services.front
         buckets = {"endpoint": f"http://{front['storage'].host}", "region": REGION}
-        buckets |= {kind: words.get(kind, f"{self.name}-{kind}") for kind in ("assets", "archive")}
-        repository = words.get("repository", f"http://{front['nexus'].host}/repository/{self.name}")
+        buckets |= {kind: options.get(kind, f"{self.name}-{kind}") for kind in ("assets", "archive")}
+        repository = options.get("repository", f"http://{front['nexus'].host}/repository/{self.name}")
         where = f"{front['registry'].host}/{self.name}"
-        write(self.project / "site.toml", site_toml(where, repository, buckets, words.get("previews", "")))
+        write(self.project / "site.toml", site_toml(where, repository, buckets, options.get("previews", "")))
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of a pipeline."""
@@ -90,19 +90,19 @@ class Publisher:
             "SITE_CA_FILE": str(services.registry.authority),
         }
 
-    def start(self, *words: str, env: Mapping[str, str | None] | None = None) -> Run:
-        """Start ``python -m pipelines`` with *words*, in a process of its own."""
+    def start(self, *argv: str, env: Mapping[str, str | None] | None = None) -> Run:
+        """Start ``python -m pipelines`` with *argv* in a process of its own."""
         environ = {name: value for name, value in {**self.environment(), **(env or {})}.items() if value}
         output = self.project / f"output-{len(list(self.project.glob('output-*')))}"
-        unchecked = words[0] in ("publish", "run") and not self.checked
-        argv = ["--project", str(self.project), *words, *(["--unchecked"] if unchecked else [])]
-        process = _SERVER.Process(target=run_command, args=(argv, environ, str(output)))
+        unchecked = argv[0] in ("publish", "run") and not self.checked
+        options = ["--project", str(self.project), *argv, *(["--unchecked"] if unchecked else [])]
+        process = _SERVER.Process(target=run_command, args=(options, environ, str(output)))
         process.start()
         return Run(process, output)
 
-    def run(self, *words: str, env: Mapping[str, str | None] | None = None) -> Run:
-        """Run ``python -m pipelines`` with *words* to its end."""
-        return self.start(*(words or ("publish",)), env=env).end()
+    def run(self, *argv: str, env: Mapping[str, str | None] | None = None) -> Run:
+        """Run ``python -m pipelines`` with *argv* to its end."""
+        return self.start(*(argv or ("publish",)), env=env).end()
 
     def calls(self) -> list[Call]:
         """Return the requests to all proxies."""
@@ -123,7 +123,7 @@ class Publisher:
 
 @dataclass
 class Run:
-    """A command that runs, or has run."""
+    """A running or finished command."""
 
     process: BaseProcess
     output: Path
@@ -142,17 +142,17 @@ class Run:
 
     @property
     def out(self) -> str:
-        """What it wrote to stdout."""
+        """Its stdout."""
         return Path(f"{self.output}.out").read_text("utf-8")
 
     @property
     def err(self) -> str:
-        """What it wrote to stderr."""
+        """Its stderr."""
         return Path(f"{self.output}.err").read_text("utf-8")
 
     @property
     def result(self) -> Any:
-        """What --json printed."""
+        """The JSON that it printed."""
         return json.loads(self.out)
 
 
