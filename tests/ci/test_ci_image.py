@@ -1,4 +1,4 @@
-"""The image that CI jobs run in: named in one place, and pinned there by its digest."""
+"""The image of CI jobs: named once, and pinned by its digest."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_the_first_job_refuses_an_image_without_a_digest(
     monkeypatch.setenv("SITE_CI_IMAGE", image)
     monkeypatch.setenv("GITLAB_CI", gitlab)
     assert main(["--project", str(project), "plan"]) == code
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     if code:
-        assert f"SITE_CI_IMAGE: {image} has no digest" in said.err
-        assert "run `make ci-image` and commit .gitlab-ci.yml" in said.err
+        assert f"SITE_CI_IMAGE: {image} has no digest" in output.err
+        assert "run `make ci-image` and commit .gitlab-ci.yml" in output.err
     else:
-        assert "has to pass the checks: nothing is published yet" in said.out
+        assert "has to pass the checks: nothing is published yet" in output.out
 
 
 def pin_image(file: Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""What GitLab would run for which change, told by gitlab-ci-local, which knows GitLab's schema and rules."""
+"""Tests of the jobs that GitLab runs for a change, with gitlab-ci-local, which has GitLab's schema."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def extended(name: str) -> dict[str, Any]:
 
 
 def jobs() -> dict[str, dict[str, Any]]:
-    words = {"workflow", "stages", "variables", "default"}
-    return {name: extended(name) for name in file() if name not in words and not name.startswith(".")}
+    keywords = {"workflow", "stages", "variables", "default"}
+    return {name: extended(name) for name in file() if name not in keywords and not name.startswith(".")}
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A clone of a project, as gitlab-ci-local wants it: with a remote that it asks for main."""
+    """A clone of a project with a remote, which gitlab-ci-local requires."""
     origin = tmp_path / "origin"
     write(origin / "content/pages/about.md", "one")
     write(origin / "pipelines/x.py", "one")
@@ -65,41 +65,47 @@ def repo(tmp_path: Path) -> Path:
     shutil.copy(FILE, origin)
     commit_all(origin, 1_775_000_000)
     git(tmp_path, "clone", "-q", str(origin), "clone")
-    # It reads the project's name out of the address, and fetches nothing.
+    # It reads the project's name from the URL, and fetches nothing.
     git(tmp_path / "clone", "remote", "set-url", "origin", "git@gitlab.small.example:me/site.git")
     return tmp_path / "clone"
 
 
-def local(repo: Path, *words: str) -> str:
+def local(repo: Path, *argv: str) -> str:
     program = require_package("gitlab-ci-local/dist/index.js")
     env = {**os.environ, "GIT_SSH_COMMAND": "false"}  # nothing leaves this machine
     done = subprocess.run(
-        [need("node"), program, *words], cwd=repo, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        [need("node"), program, *argv], cwd=repo, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=120, check=False, env=env,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def run_by(repo: Path, told: dict[str, str]) -> list[str]:
-    """Return the jobs of the pipeline that GitLab would start with the variables *told*."""
+def run_by(repo: Path, variables: dict[str, str]) -> list[str]:
+    """Return the jobs of the pipeline that GitLab would start with *variables*."""
     empty = dict.fromkeys(("CI_COMMIT_BRANCH", "CI_COMMIT_TAG", "CI_MERGE_REQUEST_IID"), "")
-    if "CI_COMMIT_BRANCH" in told:
-        del empty["CI_COMMIT_TAG"]  # an empty one is still one, to `if: $CI_COMMIT_TAG` of the program
-    words = [
-        word for name, value in (empty | told).items() if value for word in ("--variable", f"{name}={value}")
+    if "CI_COMMIT_BRANCH" in variables:
+        del empty["CI_COMMIT_TAG"]  # gitlab-ci-local takes an empty variable as set in `if: $CI_COMMIT_TAG`
+    argv = [
+        word
+        for name, value in (empty | variables).items()
+        if value
+        for word in ("--variable", f"{name}={value}")
     ]
     unset = [
-        word for name, value in (empty | told).items() if not value for word in ("--unset-variable", name)
+        word
+        for name, value in (empty | variables).items()
+        if not value
+        for word in ("--unset-variable", name)
     ]
-    said = local(repo, "--list-csv", *words, *unset, "--ignore-predefined-vars", ",".join(empty | told))
-    rows = said.partition("name;stage;when")[2].splitlines()[1:]
+    output = local(repo, "--list-csv", *argv, *unset, "--ignore-predefined-vars", ",".join(empty | variables))
+    rows = output.partition("name;stage;when")[2].splitlines()[1:]
     return sorted(row.split(";")[0] for row in rows if row.count(";") >= 5)
 
 
 @pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
-    ("told", "path", "message", "expected"),
+    ("variables", "path", "message", "expected"),
     [
         (MAIN,    "content/pages/about.md",        "A change", [*CHECKS, *OUT, "pack", "plan"]),
         (REQUEST, "content/pages/about.md",        "A change", [*CHECKS, "pack"]),
@@ -113,12 +119,12 @@ def run_by(repo: Path, told: dict[str, str]) -> list[str]:
     ],
 )  # fmt: skip
 def test_no_message_and_no_path_decides_which_jobs_run(
-    repo: Path, told: dict[str, str], path: str, message: str, expected: list[str]
+    repo: Path, variables: dict[str, str], path: str, message: str, expected: list[str]
 ) -> None:
     write(repo / path, "two")
     commit_all(repo, 1_775_000_000, message)
     # The program compares with the remote's main, GitLab with the commit before the push.
-    assert run_by(repo, told | {"CI_COMMIT_MESSAGE": message}) == sorted(expected)
+    assert run_by(repo, variables | {"CI_COMMIT_MESSAGE": message}) == sorted(expected)
 
 
 def test_the_schedule_runs_updates_and_link_checks(repo: Path) -> None:
@@ -149,14 +155,14 @@ def test_a_check_of_the_default_branch_is_not_cancelled_by_the_next_commit() -> 
         assert name in jobs()["publish"]["needs"]
 
 
-def test_the_file_is_as_gitlab_wants_it(repo: Path) -> None:
-    said = local(repo, "--list-csv-all")
-    assert "json schema validated" in said
-    assert "reserved" not in said
+def test_the_file_follows_the_schema_of_gitlab(repo: Path) -> None:
+    output = local(repo, "--list-csv-all")
+    assert "json schema validated" in output
+    assert "reserved" not in output
 
 
 def test_a_job_is_one_target_that_exists() -> None:
-    """Whatever the pipeline does can be done here, with one word."""
+    """Each job is one make target, which also runs locally."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for name, job in jobs().items():
         found = re.fullmatch(r"make ([a-z]+)", str(job["script"]))
@@ -166,16 +172,18 @@ def test_a_job_is_one_target_that_exists() -> None:
 
 def test_artifacts_are_for_members_of_the_project() -> None:
     """Those of a public project are public, and pages behind the login lie in them."""
-    kept = {name: job["artifacts"] for name, job in jobs().items() if "artifacts" in job}
-    assert {name: one.get("access") for name, one in kept.items()} == dict.fromkeys(kept, "developer")
-    assert all("expire_in" in one for one in kept.values())
+    artifacts = {name: job["artifacts"] for name, job in jobs().items() if "artifacts" in job}
+    assert {name: one.get("access") for name, one in artifacts.items()} == dict.fromkeys(
+        artifacts, "developer"
+    )
+    assert all("expire_in" in one for one in artifacts.values())
 
 
 def test_jobs_with_credentials_are_scoped_and_not_interruptible() -> None:
     """A job without an environment sees no variable that is scoped to one."""
     holders = {name for name, job in jobs().items() if "environment" in job}
     assert holders == {"bases", "plan", "publish", "rollout", "preview"}
-    assert not any("environment" in jobs()[name] for name in (*CHECKS, "pack"))  # they run what a commit says
+    assert not any("environment" in jobs()[name] for name in (*CHECKS, "pack"))  # they run code of any commit
     for name in ("publish", "preview"):
         assert jobs()[name]["resource_group"]
         assert jobs()[name]["interruptible"] is False

@@ -39,7 +39,7 @@ NAMES = (
 
 
 ABOUT, CODE = "content/pages/about.md", "pipelines/state.py"
-# What the checks of the project check: fast, and red or slow when its code says so.
+# The checks of the test project: fast, unless its code makes them fail or wait.
 SETTINGS = """
 [tool.ruff]
 line-length = 320
@@ -74,7 +74,7 @@ def test_state() -> None:
 
 @pytest.fixture
 def publisher(servers: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    """A place, and a project with the whole code, whose base lies in the registry."""
+    """A publisher of a project with the whole code, whose base image is in the registry."""
     need_base(ROOT, "web")
     project = tmp_path / "site"
     project.mkdir()
@@ -118,70 +118,70 @@ REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": 
 
 
 def start(
-    publisher: Publisher, tmp_path: Path, *words: str, by: dict[str, str] = MAIN
+    publisher: Publisher, tmp_path: Path, *argv: str, by: dict[str, str] = MAIN
 ) -> subprocess.Popen[str]:
     for name in ("make", "bash", "rsync", "skopeo", "helm"):
         need(name)
     program = require_package("gitlab-ci-local/dist/index.js")
-    told = dict(by)
-    told |= {name: os.environ[name] for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE")}
-    told |= publisher.environment()
-    variables = [word for name, value in told.items() for word in ("--variable", f"{name}={value}")]
+    environ = dict(by)
+    environ |= {name: os.environ[name] for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE")}
+    environ |= publisher.environment()
+    variables = [word for name, value in environ.items() for word in ("--variable", f"{name}={value}")]
     env = {**os.environ, "HOME": str(tmp_path / "home"), "GIT_SSH_COMMAND": "false",
            "MAKEFLAGS": f"VENV={ROOT / '.venv'}"}  # fmt: skip
     (tmp_path / "home").mkdir(exist_ok=True)
     return subprocess.Popen(
-        [need("node"), program, *words, "--force-shell-executor", "--shell-isolation", *variables,
-         "--ignore-predefined-vars", ",".join(told)],
+        [need("node"), program, *argv, "--force-shell-executor", "--shell-isolation", *variables,
+         "--ignore-predefined-vars", ",".join(environ)],
         cwd=publisher.project, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
 
 
-def run(publisher: Publisher, tmp_path: Path, *words: str, by: dict[str, str] = MAIN, code: int = 0) -> str:
+def run(publisher: Publisher, tmp_path: Path, *argv: str, by: dict[str, str] = MAIN, code: int = 0) -> str:
     """Run jobs to their end, which has to be *code*; return what they printed."""
-    job = start(publisher, tmp_path, *words, by=by)
-    said, _ = job.communicate(timeout=300)
-    assert job.returncode == code, said
-    return said
+    job = start(publisher, tmp_path, *argv, by=by)
+    output, _ = job.communicate(timeout=300)
+    assert job.returncode == code, output
+    return output
 
 
-def finished(said: str) -> set[str]:
+def finished(output: str) -> set[str]:
     """Return the jobs that have finished well."""
-    return set(re.findall(r"^([\w-]+) +finished in [^\n]*$", said, re.M)) - {"pipeline"}
+    return set(re.findall(r"^([\w-]+) +finished in [^\n]*$", output, re.M)) - {"pipeline"}
 
 
-def ran(said: str) -> bool:
+def ran(output: str) -> bool:
     """Return whether the tests of the project have run."""
-    return "pytest -n auto" in said
+    return "pytest -n auto" in output
 
 
 def test_code_is_checked_until_it_is_published(publisher: Publisher, tmp_path: Path) -> None:
-    """Red, then a word; green; a word; stopped, then a word; and a trailer on another content."""
+    """A failed and a cancelled check block later texts; a trailer on another content is refused."""
     project, charts = publisher.project, publisher.charts
     text = (project / "content/pages/about.md").read_text()
-    said = run(publisher, tmp_path, "--needs", "publish")
-    assert (ran(said), list(charts())) == (True, ["site-0.1.1-rc.tgz"])
+    output = run(publisher, tmp_path, "--needs", "publish")
+    assert (ran(output), list(charts())) == (True, ["site-0.1.1-rc.tgz"])
 
     change(publisher, CODE, 'STATE = "red"\n')
     run(publisher, tmp_path, "--needs", "publish", code=1)
     change(publisher, ABOUT, text + "\nA word.\n")
-    said = run(
+    output = run(
         publisher, tmp_path, "--needs", "publish", code=1
-    )  # the word brings the code of the commit before
-    assert ran(said)
-    assert "publish" not in finished(said)
-    said = run(publisher, tmp_path, "publish", code=1)  # even where somebody starts it by hand
-    assert "has not passed test: differs from commit" in said
-    assert f"in {CODE}; run `make checks`" in said
+    )  # this push also brings the code of the commit before
+    assert ran(output)
+    assert "publish" not in finished(output)
+    output = run(publisher, tmp_path, "publish", code=1)  # even when started manually
+    assert "has not passed test: differs from commit" in output
+    assert f"in {CODE}; run `make checks`" in output
     assert len(charts()) == 1
 
     change(publisher, CODE, 'STATE = "fixed"\n')
     assert ran(run(publisher, tmp_path, "--needs", "publish"))
     change(publisher, ABOUT, text + "\nA word more.\n")
-    said = run(publisher, tmp_path, "--needs", "publish")
-    assert not ran(said)
-    assert finished(said) == {"plan", "pack", "lint", "typing", "test", "test-slow", "publish"}
+    output = run(publisher, tmp_path, "--needs", "publish")
+    assert not ran(output)
+    assert finished(output) == {"plan", "pack", "lint", "typing", "test", "test-slow", "publish"}
     assert list(charts()) == [f"site-0.1.{number}-rc.tgz" for number in (1, 4, 5)]
 
     change(publisher, CODE, 'STATE = "slow"\n')
@@ -199,8 +199,8 @@ def test_code_is_checked_until_it_is_published(publisher: Publisher, tmp_path: P
     assert "site-0.1.8-rc.tgz" in charts()
 
     change(publisher, ABOUT, text + "\nA harmless word.\n", "Fix a typo\n\nRollback-To: 0.1.5-rc")
-    said = run(publisher, tmp_path, "--needs", "publish", code=1)
-    assert "Rollback-To: 0.1.5-rc, and content is not as in commit" in said
+    output = run(publisher, tmp_path, "--needs", "publish", code=1)
+    assert "Rollback-To: 0.1.5-rc, and content is not as in commit" in output
     assert "site-0.1.9-rc.tgz" not in charts()
 
 
@@ -218,25 +218,25 @@ def test_a_text_becomes_a_chart_and_goes_back(publisher: Publisher, tmp_path: Pa
 
     change(publisher, CODE, 'STATE = "red"\n')  # what is broken now must not keep anybody from going back
     git(publisher.project, "commit", "-q", "--allow-empty", "-m", "Go back\n\nRollback-To: 0.1.2-rc")
-    said = run(publisher, tmp_path, "--needs", "publish")
-    assert "a rollback to 0.1.2-rc: nothing to build" in said
-    assert not ran(said)
+    output = run(publisher, tmp_path, "--needs", "publish")
+    assert "a rollback to 0.1.2-rc: nothing to build" in output
+    assert not ran(output)
     first, second = (release_of_chart(publisher.charts()[f"site-0.1.{number}-rc.tgz"]) for number in (2, 4))
     assert (second.web, second.site, second.asset) == (first.web, first.site, first.asset)
     assert second.commit == git(publisher.project, "rev-parse", "HEAD").strip()
 
 
 def test_a_merge_request_has_a_chart_of_its_own(publisher: Publisher, tmp_path: Path) -> None:
-    """In a repository of its own, and in no bucket: no cluster that readers see takes it."""
+    """In a repository of its own and in no bucket, so that no cluster of readers takes it."""
     facts = (publisher.project / "site.toml").read_text()
     host = publisher.services.front["nexus"].host
-    own, elsewhere = f"{host}/repository/{publisher.name}", f"{host}/repository/charts"
-    moved = facts.replace(own, elsewhere).replace('previews = ""', f'previews = "http://{own}"')
+    own, public = f"{host}/repository/{publisher.name}", f"{host}/repository/charts"
+    moved = facts.replace(own, public).replace('previews = ""', f'previews = "http://{own}"')
     write(publisher.project / "site.toml", moved)
     text = (publisher.project / ABOUT).read_text()
     change(publisher, ABOUT, text + "\nA word more.\n")
-    said = run(publisher, tmp_path, "--needs", "preview", by=REQUEST)
-    assert finished(said) == {"pack", "preview"}
+    output = run(publisher, tmp_path, "--needs", "preview", by=REQUEST)
+    assert finished(output) == {"pack", "preview"}
     assert list(publisher.charts()) == ["site-0.0.0-mr.9.31.tgz"]
     assert (publisher.objects("assets"), publisher.objects("archive")) == ({}, {})
 

@@ -93,7 +93,7 @@ def dependencies(kustomization: Object) -> list[str]:
 
 
 def kustomize(folder: Path, *components: str) -> list[Object]:
-    """Run the real kustomize on *folder*, with Flux's own `components` added as its documentation says.
+    """Run the real kustomize on *folder*, with Flux's own `components` added as its documentation describes.
 
     Where a folder has no kustomization.yaml, Flux makes one that names every manifest in it
     ("Generating a kustomization.yaml file" in the specification of Kustomization).

@@ -1,4 +1,4 @@
-"""Which chart each environment takes: asked of the real helm, with an index served on this machine."""
+"""Tests of the version ranges, with the real helm and an index served on loopback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PREVIEWS = ("0.0.0-mr.9.31", "0.0.0-mr.10.7")
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a test prints what matters."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def taken(charts: Path, tmp_path: Path) -> Iterator[object]:
     served.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
     Thread(target=server.serve_forever, daemon=True).start()
-    place = f"http://127.0.0.1:{server.server_port}"
+    url = f"http://127.0.0.1:{server.server_port}"
 
     def take(wanted: str, *versions: str) -> str:
         for version in versions:
             name = f"site-{version}.tgz"
             (served / name).write_bytes((charts / name).read_bytes())
         helm("repo", "index", served)
-        shown = helm("show", "chart", "site", "--repo", place, "--version", wanted,
+        shown = helm("show", "chart", "site", "--repo", url, "--version", wanted,
                      "--repository-cache", tmp_path / "cache")  # fmt: skip
         return str(yaml.safe_load(shown)["version"])
 
@@ -77,10 +77,10 @@ def taken(charts: Path, tmp_path: Path) -> Iterator[object]:
         ("production", (STABLE, "2.0.1-rc", "2.0.1"), STABLE),
     ],
 )
-def test_an_environment_takes_the_newest_that_is_meant_for_it(
+def test_an_environment_takes_the_newest_version_of_its_range(
     environment: str, versions: tuple[str, ...], expected: str, taken: object
 ) -> None:
-    """Production never takes a candidate, nobody a merge request, and a new X is a decision."""
+    """Production takes no candidate, no environment takes a merge request, and a new X needs a decision."""
     assert callable(taken)
     assert taken(version_range("1.4", environment), *versions) == expected
 

@@ -1,4 +1,4 @@
-"""The HelmRelease and the chart fit: the values that Flux gives render with the real helm."""
+"""Tests of the HelmRelease: its values render with the chart, by the real helm."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def render_release(tmp_path: Path, site: str, environment: str) -> list[dict[str
 @pytest.mark.quick_cases(3)
 @ALL
 def test_every_value_is_one_of_the_charts(site: str, environment: str) -> None:
-    """A value that the chart does not know would be refused by its schema, on the cluster."""
+    """The chart's schema would refuse an unknown value, but only on the cluster."""
     known = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
     assert sorted(paths(values(site, environment)) - paths(known)) == []
 
 
 @ALL
-def test_the_chart_renders_with_what_flux_gives(site: str, environment: str, tmp_path: Path) -> None:
+def test_the_chart_renders_with_the_values_of_flux(site: str, environment: str, tmp_path: Path) -> None:
     found = render_release(tmp_path, site, environment)
     kinds = {one["kind"] for one in found}
     edge = values(site, environment)["edge"]["mode"]
@@ -64,7 +64,7 @@ def test_the_chart_renders_with_what_flux_gives(site: str, environment: str, tmp
     assert ("Ingress" in kinds, "HTTPRoute" in kinds) == (edge == "ingress", edge == "httproute")
 
 
-def test_a_cluster_of_another_kind_gets_what_site_toml_says(tmp_path: Path) -> None:
+def test_a_cluster_of_another_kind_gets_the_settings_of_site_toml(tmp_path: Path) -> None:
     """DNS of another name and port, a certificate by cert-manager, an autoscaler, volumes, an authority."""
     found = {
         (one["kind"], one["metadata"]["name"]): one for one in render_release(tmp_path, "small", "staging")
@@ -121,7 +121,7 @@ def test_the_api_is_there_when_the_site_has_a_login(site: str, api: bool, tmp_pa
     assert ("acid-site" in text) == api
 
 
-def test_the_chart_asks_for_the_secrets_that_are_made(tmp_path: Path) -> None:
+def test_the_chart_reads_the_secrets_that_are_generated(tmp_path: Path) -> None:
     """Names agree between the tree, the chart and `pipelines secrets`; the operator writes the last one."""
     text = json.dumps(render_release(tmp_path, "full", "production"))
     for name in (

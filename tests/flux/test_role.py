@@ -1,4 +1,4 @@
-"""What Flux may do when it installs the chart: all that helm needs, and nothing else."""
+"""Tests of the role of helm-controller: it allows what helm needs, and nothing else."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def resources(found: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
     return {(group, RESOURCES[group, kind]) for group, kind in groups}
 
 
-def test_the_role_allows_what_the_table_says_and_no_more() -> None:
+def test_the_role_allows_exactly_the_rules_of_the_table() -> None:
     expected = {(verb, *target) for target, verbs in ALLOWED.items() for verb in verbs}
     assert role() == expected
     assert not {"*", "bind", "escalate", "impersonate", "deletecollection"} & {verb for verb, _, _ in role()}
@@ -124,18 +124,18 @@ def test_every_request_of_the_real_helm_is_allowed(first: str, second: str, tmp_
 
 
 def lifecycle(api: ApiServer, folder: Path, first: str, second: str) -> None:
-    """Do with helm what Flux does with a release in its life."""
-    place: list[str | Path] = ["--kubeconfig", api.kubeconfig(folder), "--namespace", "site"]
+    """Run helm through the lifecycle of a release, as Flux does."""
+    options: list[str | Path] = ["--kubeconfig", api.kubeconfig(folder), "--namespace", "site"]
     apply = ["--server-side=true", "--force-conflicts", "--wait=watcher", "--timeout=60s"]
     autoscale = f"--set-json=web.autoscale={json.dumps({'max': 5})}"
-    helm("upgrade", "site", CHART, "--install", *place, *apply, *values_options(first))
-    helm("test", "site", *place, "--timeout=60s")
+    helm("upgrade", "site", CHART, "--install", *options, *apply, *values_options(first))
+    helm("test", "site", *options, "--timeout=60s")
     for name in [name for kind, name in api.objects if kind == "deployments"]:
         api.hand_over(name)
-    helm("upgrade", "site", CHART, *place, *apply, *values_options(second), autoscale)
-    helm("test", "site", *place, "--timeout=60s")
-    helm("rollback", "site", "1", *place, "--wait=watcher", "--timeout=60s")
-    helm("uninstall", "site", *place, "--timeout=60s")
+    helm("upgrade", "site", CHART, *options, *apply, *values_options(second), autoscale)
+    helm("test", "site", *options, "--timeout=60s")
+    helm("rollback", "site", "1", *options, "--wait=watcher", "--timeout=60s")
+    helm("uninstall", "site", *options, "--timeout=60s")
 
 
 def test_the_pipeline_may_read_one_object() -> None:

@@ -1,4 +1,4 @@
-"""What Flux would apply is what the API server takes: every object by the schema of its kind."""
+"""Tests of every object that Flux applies, by the schema of its kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.tools import need
 
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -> None:
-    """A field that Flux does not know stops all that comes after it, on the cluster and not before."""
+    """A field that Flux does not know would stop the reconciliation only on the cluster."""
     found = cluster(site, environment).objects
     assert [fault for one in found for fault in schemas.schema_errors(one)] == []
 
@@ -44,7 +44,7 @@ def test_the_schemas_detect_errors(kind: str, name: str, change: dict[str, objec
 
 
 def test_a_kind_without_a_schema_is_a_fault() -> None:
-    """Flux's old versions are not served any more, and the schemas know none of them."""
+    """Flux does not serve its old API versions any more, and the schemas lack them."""
     one = deepcopy(cluster("full", "production").the("HelmRelease", "site"))
     one["apiVersion"] = "helm.toolkit.fluxcd.io/v2beta2"
     assert schemas.schema_errors(one)
@@ -69,13 +69,16 @@ def test_the_values_of_the_operator_match_its_chart() -> None:
     )
     rendered = [one for one in yaml.safe_load_all(done.stdout) if one]
     (configuration,) = (one for one in rendered if one["kind"] == "OperatorConfiguration")
-    told = configuration["configuration"]["kubernetes"]
-    assert told["enable_pod_antiaffinity"] is True
-    assert told["enable_cross_namespace_secret"] is True
-    assert told["pod_environment_secret"] == "backup"
-    assert told["pdb_master_label_selector"] is False
+    kubernetes = configuration["configuration"]["kubernetes"]
+    assert kubernetes["enable_pod_antiaffinity"] is True
+    assert kubernetes["enable_cross_namespace_secret"] is True
+    assert kubernetes["pod_environment_secret"] == "backup"
+    assert kubernetes["pdb_master_label_selector"] is False
     schema = schemas.crds()["acid.zalan.do/v1", "OperatorConfiguration"]
     options = schema["properties"]["configuration"]["properties"]["kubernetes"]["properties"]
     assert values["configKubernetes"].keys() <= options.keys()
     checker = jsonschema.Draft202012Validator(schemas.strict(options["pdb_master_label_selector"]))
-    assert [checker.is_valid(told["pdb_master_label_selector"]), checker.is_valid("false")] == [True, False]
+    assert [checker.is_valid(kubernetes["pdb_master_label_selector"]), checker.is_valid("false")] == [
+        True,
+        False,
+    ]

@@ -1,4 +1,4 @@
-"""`pipelines secrets` makes what the login takes, writes it where nobody else reads it, and rotates it."""
+"""Tests of `pipelines secrets`: it generates the login's secrets, writes them privately, and rotates them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def not_in_a_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
 
 
-def run(project: Path, *words: str | Path) -> int:
-    return cli.main(["--project", str(project), "secrets", *map(str, words)])
+def run(project: Path, *argv: str | Path) -> int:
+    return cli.main(["--project", str(project), "secrets", *map(str, argv)])
 
 
 def body(text: str | bytes) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def keys_of(file: Path, name: str) -> list[str]:
 
 
 def test_the_login_takes_the_keys(tmp_path: Path) -> None:
-    """Its own reader is asked: too short a key would stop the pods, after the commit."""
+    """The login's own parser reads them, since a key that is too short would stop the pods."""
     assert run(tmp_path, "--out", tmp_path / "keys.yaml") == 0
     data = body((tmp_path / "keys.yaml").read_text())["stringData"]
     read = environment.load_environment({
@@ -65,7 +65,7 @@ def test_no_two_are_alike() -> None:
 def test_only_its_owner_reads_the_file_and_it_is_never_replaced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Keys that are written over are lost, and with them every second factor."""
+    """Overwriting the keys would make every second factor unreadable."""
     out = tmp_path / "keys.yaml"
     assert run(tmp_path, "--out", out) == 0
     first = out.read_bytes()
@@ -77,7 +77,7 @@ def test_only_its_owner_reads_the_file_and_it_is_never_replaced(
 
 
 def test_nothing_in_clear_is_written_below_flux(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also not by another name of the folder."""
+    """Nor through another path of the directory."""
     (tmp_path / "flux").mkdir()
     (tmp_path / "else").symlink_to(tmp_path / "flux")
     for folder in ("flux", "else", "flux/../flux"):
@@ -91,35 +91,35 @@ def test_the_log_of_a_pipeline_gets_no_secret(
 ) -> None:
     monkeypatch.setenv("CI", "true")
     assert run(tmp_path, "keys") == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "a Secret must not be printed to the log of a CI job" in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "a Secret must not be printed to the log of a CI job" in output.err
 
 
-def test_what_a_secret_holds_is_in_no_representation() -> None:
-    """A traceback and a log show representations."""
+def test_the_repr_of_a_secret_hides_its_data() -> None:
+    """Tracebacks and logs show the repr."""
     given = secrets.SecretInput(user="u", value="hush")
     assert "hush" not in repr(given)
     assert "hush" not in repr(secrets.make_secret("mail", given))
 
 
 @pytest.mark.parametrize(
-    ("kind", "words", "place", "data"),
+    ("kind", "argv", "name", "data"),
     [
         ("mail", ["--user", "login"], ("site", "mail"), {"user": "login", "password": "0123"}),
         ("charts", ["--user", "ci"], ("site", "charts"), {"username": "ci", "password": "0123"}),
         ("alerts", [], ("flux-system", "alerts"), {"address": "0123"}),
     ],
 )
-def test_what_was_given_comes_from_standard_input(
-    kind: str, words: list[str], place: tuple[str, str], data: dict[str, str],
+def test_passwords_are_read_from_standard_input(
+    kind: str, argv: list[str], name: tuple[str, str], data: dict[str, str],
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Arguments are seen by every user of a machine. A password of digits stays a text."""
+    """Every user of a machine can read arguments. A numeric password stays a string."""
     monkeypatch.setattr("sys.stdin", io.StringIO("0123\n"))
-    assert run(tmp_path, kind, *words) == 0
+    assert run(tmp_path, kind, *argv) == 0
     found = body(capsys.readouterr().out)
-    assert (found["metadata"]["namespace"], found["metadata"]["name"]) == place
+    assert (found["metadata"]["namespace"], found["metadata"]["name"]) == name
     assert found["stringData"] == data
 
 
@@ -138,7 +138,7 @@ def test_the_backups_secret_serves_a_restore_too() -> None:
     assert found["CLONE_AWS_SECRET_ACCESS_KEY"] == found["AWS_SECRET_ACCESS_KEY"] == "key"
 
 
-def test_what_is_missing_is_told(
+def test_a_missing_option_is_an_error_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
@@ -147,22 +147,22 @@ def test_what_is_missing_is_told(
     assert run(tmp_path, "--step", "use") == 2
 
 
-def test_the_command_line_knows_every_kind() -> None:
+def test_the_command_line_offers_every_kind() -> None:
     assert tuple(secrets.KINDS) == command.KINDS
     assert secrets.STEPS == command.STEPS
 
 
 @pytest.mark.parametrize("name", ["secret-keys", "encryption-keys"])
-def test_a_key_is_believed_before_it_is_used_and_after(name: str, tmp_path: Path) -> None:
-    """The first signs. In a rollout old pods meet what new ones have signed: they know the key."""
+def test_a_key_is_trusted_before_and_after_it_signs(name: str, tmp_path: Path) -> None:
+    """The first key signs. During a rollout old pods verify signatures of new ones with the same keys."""
     file = tmp_path / "keys.yaml"
     run(tmp_path, "--out", file)
     (first,) = keys_of(file, name)
     before = body(file.read_bytes())
     rotate = ("--rotate", "site-keys", name, file)
     assert run(tmp_path, *rotate) == 0
-    kept, second = keys_of(file, name)
-    assert kept == first
+    unchanged, second = keys_of(file, name)
+    assert unchanged == first
     assert second != first
     assert run(tmp_path, *rotate, "--step", "use") == 0
     assert keys_of(file, name) == [second, first]
@@ -175,7 +175,7 @@ def test_a_key_is_believed_before_it_is_used_and_after(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "text", "said"),
+    ("argv", "text", "expected"),
     [
         (["site-keys", "secret-key"], None, "'secret-key' is an unknown key set; did you mean secret-keys?"),
         (["mail", "secret-keys"], None, "holds 'site-keys', not the Secret 'mail'; name the file"),
@@ -185,8 +185,8 @@ def test_a_key_is_believed_before_it_is_used_and_after(name: str, tmp_path: Path
         (["site-keys", "secret-keys", "--step", "use"], None, "needed; introduce another, and roll out"),
     ],
 )  # fmt: skip
-def test_a_rotation_that_cannot_be_leaves_the_file(
-    words: list[str], text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_invalid_rotation_keeps_the_file(
+    argv: list[str], text: str | None, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "keys.yaml"
     run(tmp_path, "--out", file)
@@ -194,17 +194,17 @@ def test_a_rotation_that_cannot_be_leaves_the_file(
         file.write_text(text)
     before = file.read_bytes()
     capsys.readouterr()
-    assert run(tmp_path, "--rotate", *words[:2], file, *words[2:]) in (1, 2)
-    heard = capsys.readouterr()
-    assert said in heard.err
-    assert not re.search(r"[A-Za-z0-9_-]{40,}", heard.out + heard.err)
+    assert run(tmp_path, "--rotate", *argv[:2], file, *argv[2:]) in (1, 2)
+    output = capsys.readouterr()
+    assert expected in output.err
+    assert not re.search(r"[A-Za-z0-9_-]{40,}", output.out + output.err)
     assert file.read_bytes() == before
 
 
-def test_encrypting_to_nobody_is_a_fault_with_its_line(
+def test_encryption_without_recipients_is_an_error_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A fork starts with a placeholder: what to do stands in the message."""
+    """A fork starts with a placeholder, and the message names the fix."""
     (tmp_path / ".sops.yaml").write_bytes(PLACEHOLDER)
     assert run(tmp_path, "--sops") == 1
     assert (
@@ -249,7 +249,7 @@ def test_sops_encrypts_the_values_and_nothing_else(with_age: Path) -> None:
 
 
 def test_a_rotation_behind_a_link_reaches_the_file(tmp_path: Path) -> None:
-    """Else the link would become a file of its own, and what the cluster gets would keep the old keys."""
+    """Otherwise a file would replace the link, and the cluster would keep the old keys."""
     file, link = tmp_path / "keys.yaml", tmp_path / "link.yaml"
     assert run(tmp_path, "--out", file) == 0
     link.symlink_to(file)
@@ -261,7 +261,7 @@ def test_a_rotation_behind_a_link_reaches_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", ["metadata: site-keys", "metadata: [1]", "stringData: a", "stringData: [1]"]
 )
-def test_a_file_of_another_shape_is_told_in_words(
+def test_an_invalid_manifest_is_an_error_with_its_file(
     wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "keys.yaml"
@@ -271,30 +271,30 @@ def test_a_file_of_another_shape_is_told_in_words(
     assert "keys.yaml: " in capsys.readouterr().err
 
 
-def test_a_sealed_file_is_rotated_without_being_opened_on_disk(
+def test_an_encrypted_file_is_rotated_without_plain_text_on_disk(
     with_age: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = with_age / "flux/secrets/production/keys.yaml"
     assert run(with_age, "--sops", "--out", out) == 0
     (first,) = opened(out)["stringData"]["secret-keys"].split()
     assert run(with_age, "--rotate", "site-keys", "secret-keys", out) == 0
-    kept, second = opened(out)["stringData"]["secret-keys"].split()
-    assert kept == first
+    unchanged, second = opened(out)["stringData"]["secret-keys"].split()
+    assert unchanged == first
     assert sorted(os.listdir(out.parent)) == ["keys.yaml"]
-    heard = capsys.readouterr()
-    assert first not in heard.out + heard.err
-    assert second not in heard.out + heard.err
+    output = capsys.readouterr()
+    assert first not in output.out + output.err
+    assert second not in output.out + output.err
 
 
 def test_nothing_secret_is_among_the_arguments_of_sops(
     with_age: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`ps` shows them to everybody; a program in the place of sops writes them down, and calls it."""
-    place = tmp_path / "bin"
-    place.mkdir()
-    (place / "sops").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/seen\nexec {need("sops")} "$@"\n')
-    (place / "sops").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    """`ps` shows arguments to every user; a wrapper of sops records them."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sops").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/seen\nexec {need("sops")} "$@"\n')
+    (programs / "sops").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     out = with_age / "flux/secrets/production/keys.yaml"
     assert run(with_age, "--sops", "--out", out) == 0
     assert run(with_age, "--rotate", "site-keys", "encryption-keys", out) == 0
@@ -304,7 +304,7 @@ def test_nothing_secret_is_among_the_arguments_of_sops(
         assert all(key not in seen for key in value.split())
 
 
-def test_without_the_key_a_sealed_file_stays_as_it_is(
+def test_without_the_key_an_encrypted_file_is_unchanged(
     with_age: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = with_age / "flux/secrets/production/keys.yaml"

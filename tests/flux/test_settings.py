@@ -1,4 +1,4 @@
-"""`pipelines settings` writes what site.toml says, the same each time, and says what it lacks."""
+"""Tests of `pipelines settings`: reproducible files from site.toml, and errors for missing values."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def project_of(folder: Path, text: str) -> Path:
     return folder
 
 
-def run(project: Path, *words: str) -> int:
-    return cli.main(["--project", str(project), "settings", *words])
+def run(project: Path, *argv: str) -> int:
+    return cli.main(["--project", str(project), "settings", *argv])
 
 
 def test_the_settings_of_this_site_are_those_of_its_site_toml(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +50,7 @@ def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
     assert {file: file.read_bytes() for file in first} == first
 
 
-def test_a_stale_file_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stale_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = project_of(tmp_path, SITES["full"])
     assert run(project) == 0
     (project / "site.toml").write_text(SITES["full"].replace("31000", "31001"), encoding="utf-8")
@@ -103,12 +103,12 @@ edge = "httproute"
 """
 
 
-def test_what_is_missing_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One round of mending, not nine."""
+def test_all_missing_values_are_reported_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One run reports every fault, so that one edit fixes them."""
     assert run(project_of(tmp_path, MISSING)) == 1
-    said = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     table = 'site.toml:12: [[environment]] "production":'
-    assert [line for line in said if line.startswith("site.toml")] == [
+    assert [line for line in lines if line.startswith("site.toml")] == [
         "site.toml: [chart] has no repository; write where Flux finds charts: https://… or oci://…",
         f"{table} bucket_networks is empty, and [buckets] has assets;"
         " name the networks of the bucket, or 0.0.0.0/0",
@@ -125,7 +125,7 @@ def test_what_is_missing_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('"nodeport"', '"loadbalancer"', 'edge: must be "ingress", "httproute" or "nodeport", not '),
         ("31000", "8080", "edge_port: must be an integer from 30000 to 32767, not 8080; "),
@@ -206,16 +206,16 @@ def test_what_is_missing_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureF
         ('class = "nginx"', 'clas = "nginx"', "edge_clas: unknown key; did you mean edge_class?"),
     ],
 )
-def test_a_wrong_value_is_a_fault(old: str, new: str, said: str) -> None:
-    """It would be found by the cluster else, after the commit."""
+def test_a_wrong_value_is_a_fault(old: str, new: str, message: str) -> None:
+    """Otherwise only the cluster would report it, after the commit."""
     assert SITES["full"].count(old) >= 1
     with pytest.raises(SourceError) as caught:
         config.parse_config(SITES["full"].replace(old, new, 1))
-    assert any(said in str(fault) and fault.line for fault in caught.value.faults), str(caught.value)
+    assert any(message in str(fault) and fault.line for fault in caught.value.faults), str(caught.value)
 
 
-def test_what_does_not_belong_together_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A certificate that no Ingress shows, and a range of pods that is none."""
+def test_contradictory_settings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A certificate without an Ingress, and a minimum of pods above the maximum."""
     text = SITES["unmanaged"].replace("edge_port", 'edge_tls_secret = "x"\nedge_port')
     assert run(project_of(tmp_path, text.replace("autoscale_min = 2", "autoscale_min = 7"))) == 1
     assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("site.toml")] == [
@@ -226,17 +226,17 @@ def test_what_does_not_belong_together_is_told(tmp_path: Path, capsys: pytest.Ca
     ]
 
 
-def test_every_switch_is_thrown_by_a_site_of_these_tests(tmp_path: Path) -> None:
-    """A component that no test builds would be tried on a cluster first."""
+def test_every_component_is_enabled_by_a_site_of_these_tests(tmp_path: Path) -> None:
+    """A component that no test builds would be built on a cluster first."""
     folders = {folder.name for folder in (ROOT / "flux" / "clusters" / "components").iterdir()}
     write_signer_key(tmp_path)
-    thrown = {
+    enabled = {
         name
         for text in SITES.values()
         for one in settings.site_settings(tmp_path, config.parse_config(text))
         for name in one.components
     }
-    assert thrown | {"secrets"} == folders  # the last one is thrown below
+    assert enabled | {"secrets"} == folders  # `secrets` is enabled below
 
 
 def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
@@ -260,8 +260,8 @@ def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
     assert "secrets" not in build_cluster(tmp_path, "staging").parts
 
 
-def test_flux_keeps_itself_once_it_is_bootstrapped(tmp_path: Path) -> None:
-    """`flux bootstrap` lays its own manifests beside ours; ours must not hide them."""
+def test_the_manifests_of_flux_bootstrap_are_included(tmp_path: Path) -> None:
+    """`flux bootstrap` writes its own manifests beside these, which must include them."""
     project = project_of(tmp_path, SITES["full"])
     assert run(project) == 0
     own = project / "flux/clusters/production/flux-system"
@@ -276,7 +276,7 @@ def test_flux_keeps_itself_once_it_is_bootstrapped(tmp_path: Path) -> None:
 def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without one it could never go live: Flux refuses what nobody signed."""
+    """Flux refuses an unsigned chart, so the release could never go live."""
     project = project_of(tmp_path, SITES["oci"])
     assert run(project) == 1
     assert capsys.readouterr().err.splitlines()[0] == (
@@ -296,7 +296,7 @@ BAD_KEYS = [
 
 
 @pytest.mark.parametrize(("text", "what"), BAD_KEYS)
-def test_a_key_that_verifies_nothing_is_named(
+def test_an_invalid_public_key_is_named(
     text: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = project_of(tmp_path, SITES["oci"])

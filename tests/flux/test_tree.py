@@ -1,4 +1,4 @@
-"""Rules in words about the whole tree of a cluster, as Flux builds it."""
+"""Rules of the whole tree of a cluster, as Flux builds it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def documents(file: Path) -> list[dict[str, Any]]:
 
 @ALL
 def test_every_kustomization_sets_its_lifecycle(site: str, environment: str) -> None:
-    """What is left to a default changes with the next Flux."""
+    """A default may change with the next version of Flux."""
     wanted = {"interval", "retryInterval", "timeout", "prune", "wait", "sourceRef", "path"}
     for name, one in cluster(site, environment).kustomizations.items():
         assert wanted - one["spec"].keys() == set(), name
@@ -56,7 +56,7 @@ def test_every_dependency_exists_and_none_is_circular(site: str, environment: st
 
 @ALL
 def test_a_timeout_is_longer_than_those_inside_it(site: str, environment: str) -> None:
-    """Else a Kustomization gives up while Helm still works, and reports a failure that is none."""
+    """Otherwise a Kustomization fails while Helm still runs, and reports a false error."""
     found = cluster(site, environment)
     for name, objects in found.parts.items():
         outer = minutes(found.kustomizations[name]["spec"]["timeout"])
@@ -71,7 +71,7 @@ def minutes(duration: str) -> float:
 
 @ALL
 def test_each_object_is_applied_by_one_kustomization(site: str, environment: str) -> None:
-    """Two that apply the same object undo each other for ever."""
+    """Two that apply the same object would revert each other for ever."""
     names = [
         (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
         for one in cluster(site, environment).objects
@@ -81,7 +81,7 @@ def test_each_object_is_applied_by_one_kustomization(site: str, environment: str
 
 @ALL
 def test_every_setting_is_used(site: str, environment: str) -> None:
-    """A setting that nothing reads is a promise that is not kept."""
+    """A setting that nothing reads has no effect on the cluster."""
     text = "".join(file.read_text("utf-8") for file in files())
     used = set(re.findall(r"\$\{(\w+)\}", text))
     assert sorted(cluster(site, environment).variables.keys() - used) == []
@@ -280,7 +280,7 @@ def test_every_secret_is_in_the_operators_guide(site: str, environment: str) -> 
     assert sorted(found - rows) == []
 
 
-# What keys and tokens look like: of age, PEM files, clouds, GitLab and Slack.
+# Patterns of keys and tokens: of age, PEM files, clouds, GitLab and Slack.
 LEAKS = re.compile(
     r"AGE-SECRET-KEY-|-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|glpat-[\w-]{20}|xox[abp]-"
     r"|hooks\.slack\.com"
@@ -302,7 +302,7 @@ def in_clear(file: Path) -> list[str]:
 
 
 def test_the_tree_can_be_published() -> None:
-    """No Secret in clear, and nothing that looks like one, in any file of flux/ and of .sops.yaml."""
+    """No file of flux/ nor .sops.yaml contains a Secret in clear text or a string of such a pattern."""
     assert {str(file): in_clear(file) for file in [*files(), ROOT / ".sops.yaml"] if in_clear(file)} == {}
 
 

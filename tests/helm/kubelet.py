@@ -45,7 +45,7 @@ class Node:
                 mode = "ro" if mount.get("readOnly") else "rw"
                 words += ["--volume", f"{self._volume(pod, mount['name'])}:{mount['mountPath']}:{mode}"]
         command = list(box.get("command", []))
-        if command:  # as Kubernetes: it takes the place of the image's entry point
+        if command:  # as in Kubernetes: it replaces the image's entry point
             words += ["--entrypoint", command[0]]
         return [*image.podman, *words, image.name, *command[1:], *box.get("args", []), *more]
 

@@ -1,4 +1,4 @@
-"""Each container of the chart in its real image, run as the manifest says."""
+"""Each container of the chart in its real image, run with the settings of its manifest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.web.server import PodmanImage, WebServer
 pytestmark = pytest.mark.slow
 
 KEYS = {
-    "secret-keys": "a text of these tests alone that signs nothing in any other place",
+    "secret-keys": "a signing key of these tests alone, used for nothing else",
     "encryption-keys": base64.urlsafe_b64encode(os.urandom(32)).decode(),
 }
 
@@ -40,7 +40,7 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImageResul
     """The login's image."""
     project = api_project(tmp_path_factory.mktemp("login"))
     result = pack_api_image(
-        project, config.load_config(project), lambda line: pytest.fail(f"asked for more: {line}")
+        project, config.load_config(project), lambda line: pytest.fail(f"unexpected progress line: {line}")
     )
     with server.podman_image(project / "out/images/api") as found:
         yield result, found
@@ -106,8 +106,8 @@ def test_web_pods_serve_under_the_rights_of_the_manifest(
         ours = WebServer(port, health, subprocess.Popen(["true"]), tmp_path)
         assert ours.process.wait() == 0
         assert ours.get("/").status == 200
-        told = json.loads(ours.get("/version.json").body)
-        assert told["images"] == {"web": result.digest}
+        version_json = json.loads(ours.get("/version.json").body)
+        assert version_json["images"] == {"web": result.digest}
     done = node.run({"metadata": {}, "spec": next(one for one in of_kind("Pod", found))["spec"]}, "done")
     assert (done.returncode, "nginx version" in done.stderr) == (0, True)
 
@@ -118,7 +118,7 @@ def database() -> Iterator[Postgres]:
         yield one
 
 
-def test_the_login_migrates_serves_and_is_asked(
+def test_the_login_migrates_serves_and_passes_helm_test(
     login: tuple[ImageResult, PodmanImage], database: Postgres, tmp_path: Path
 ) -> None:
     """Job, waiting, serving, chores and the test, in that order, with the operator's Secret."""
@@ -160,11 +160,11 @@ def test_the_login_migrates_serves_and_is_asked(
         for name in ("readinessProbe", "livenessProbe"):
             path = probes[name]["httpGet"]["path"]
             assert one.get(path, port=port, headers={"Host": f"10.244.0.9:{port}"}).status == 200
-        asked = only("Pod", found, "test")
-        what = json.loads(asked["spec"]["containers"][0]["command"][3])
+        test_pod = only("Pod", found, "test")
+        what = json.loads(test_pod["spec"]["containers"][0]["command"][3])
         what |= {"api": f"http://127.0.0.1:{port}", "site": "http://127.0.0.1:1", "timeout": 0}
-        asked["spec"]["containers"][0]["command"][3] = json.dumps(what)
-        done = node.run(asked, "probe")
+        test_pod["spec"]["containers"][0]["command"][3] = json.dumps(what)
+        done = node.run(test_pod, "probe")
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
     assert (done.returncode, lines["login"]) == (1, "ok"), done.stderr  # no web pod runs here
     assert lines["page"].startswith("no response: ")

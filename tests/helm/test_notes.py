@@ -19,8 +19,8 @@ EDGES = {
 
 def notes(mode: str, release: str = "site") -> str:
     """Return the notes of an installation with the values of *mode*."""
-    words = ["--namespace", "site", "--dry-run=client", *values_options(mode)]
-    return helm("install", release, CHART, *words).partition("\nNOTES:\n")[2]
+    argv = ["--namespace", "site", "--dry-run=client", *values_options(mode)]
+    return helm("install", release, CHART, *argv).partition("\nNOTES:\n")[2]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -58,10 +58,10 @@ def scanned(mode: str, folder: Path) -> list[tuple[str, str]]:
     """Return (rule, kind) of every finding of checkov, without network."""
     file = folder / f"{mode}.yaml"
     file.write_text(rendered(mode))
-    words = ["--file", str(file), "--framework", "kubernetes", "--output", "json", "--quiet", "--compact",
+    argv = ["--file", str(file), "--framework", "kubernetes", "--output", "json", "--quiet", "--compact",
              "--skip-download", "--soft-fail"]  # fmt: skip
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
-    done = subprocess.run([need("checkov"), *words], env=env, capture_output=True, check=True, timeout=300)
+    done = subprocess.run([need("checkov"), *argv], env=env, capture_output=True, check=True, timeout=300)
     report = json.loads(done.stdout)
     assert report["summary"]["passed"] > 200
     assert report["summary"]["parsing_errors"] == 0

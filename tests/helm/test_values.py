@@ -31,7 +31,7 @@ def test_networks_of_both_kinds_are_taken(networks: list[str]) -> None:
     assert networks[0] in template("nodeport", {"edge.trusted": networks})
 
 
-def test_a_string_that_looks_like_a_number_stays_a_string() -> None:
+def test_a_numeric_string_stays_a_string() -> None:
     """YAML parses 123 and true as other types, which Kubernetes refuses as names."""
     more = {"images.pullSecrets": ["123"], "api.secret": "1e3", "database.operator.namespace": "1"}
     found = parse(helm("template", "true", CHART, *values_options("nodeport")))
@@ -51,7 +51,7 @@ def test_helm_lint_passes_in_strict_mode(mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_equal_values_give_equal_bytes(mode: str, tmp_path: Path) -> None:
     """In another directory, with another time zone, locale, umask and home."""
-    chart = tmp_path / "elsewhere" / "site"
+    chart = tmp_path / "other" / "site"
     shutil.copytree(CHART, chart)
     words = [need("helm"), "template", "site", str(chart), "--namespace", "site", *values_options(mode)]
     argv = ["sh", "-c", 'umask 077; exec "$@"', "-", *words]
