@@ -23,7 +23,7 @@ FILE = ROOT / ".gitlab-ci.yml"
 PINNED = re.compile(r"[a-z0-9][a-z0-9.:/_-]*:[A-Za-z0-9_][A-Za-z0-9_.-]*(@sha256:[0-9a-f]{64})?")
 
 
-def test_the_image_of_the_jobs_has_a_form_that_can_be_pinned() -> None:
+def test_the_image_of_the_jobs_has_a_tag_that_can_be_pinned() -> None:
     (value,) = re.findall(r"^ +SITE_CI_IMAGE: *(\S+)", FILE.read_text("utf-8"), re.M)
     assert PINNED.fullmatch(value)
 
@@ -75,7 +75,7 @@ def test_the_first_job_refuses_an_image_without_a_digest(
     image: str, gitlab: str, code: int, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """The jobs that follow hold the credentials of publishing."""
+    """Later jobs have the credentials of publishing."""
     project = tiny_site(tmp_path, {})
     commit_all(project, COMMITTED)
     monkeypatch.setenv("SITE_CI_IMAGE", image)
@@ -95,7 +95,7 @@ def pin_image(file: Path) -> subprocess.CompletedProcess[str]:
 
 
 def push_image(client: Registry, config: bytes) -> str:
-    """Put an image of no layers under the tag; return its digest."""
+    """Push an image without layers under the tag; return its digest."""
     digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
     client.upload(digest, config)
     kind = "application/vnd.oci.image.config.v1+json"

@@ -29,7 +29,7 @@ OUT = ("publish", "rollout")  # and until it is seen
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads !reference as the list that it is."""
+    """Loads !reference as a list."""
 
 
 def _reference(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[object]:
@@ -113,7 +113,7 @@ def run_by(repo: Path, variables: dict[str, str]) -> list[str]:
         (REQUEST, "pipelines/x.py",                "A change", [*CHECKS, "pack"]),
         (MAIN,    "images/base/web.Containerfile", "A change", ["bases", *CHECKS, *OUT, "pack", "plan"]),
         (PREVIEWS, "content/pages/about.md",       "A change", [*CHECKS, "pack", "preview"]),
-        # What goes back is decided by `make version`, and not by a rule that reads the message.
+        # `make version` detects a rollback; no rule reads the message.
         (MAIN,    "content/pages/about.md",        BACK,       [*CHECKS, *OUT, "pack", "plan"]),
         (REQUEST, "content/pages/about.md",        BACK,       [*CHECKS, "pack"]),
     ],
@@ -128,19 +128,19 @@ def test_no_message_and_no_path_decides_which_jobs_run(
 
 
 def test_the_schedule_runs_updates_and_link_checks(repo: Path) -> None:
-    """Debian's updates and links to others; it publishes nothing."""
+    """It checks Debian's updates and external links, and publishes nothing."""
     found = run_by(repo, WEEKLY)
     assert {"bases", "links"} <= set(found)
     assert not {"publish", "preview", "rollout"} & set(found)
 
 
 def test_a_tag_packs_and_publishes(repo: Path) -> None:
-    """Its commit was published as a candidate, or is checked now."""
+    """Its commit was published as a candidate, or is checked by this pipeline."""
     assert run_by(repo, TAG) == sorted([*CHECKS, "pack", "plan", "publish"])
 
 
 def test_no_rule_reads_the_message_of_a_commit() -> None:
-    """Whoever writes a line into a message must not choose what runs."""
+    """A commit message must not select the jobs."""
     assert "CI_COMMIT_MESSAGE" not in FILE.read_text()
     assert "CI_COMMIT_DESCRIPTION" not in FILE.read_text()
 
@@ -161,7 +161,7 @@ def test_the_file_follows_the_schema_of_gitlab(repo: Path) -> None:
     assert "reserved" not in output
 
 
-def test_a_job_is_one_target_that_exists() -> None:
+def test_each_job_is_one_existing_make_target() -> None:
     """Each job is one make target, which also runs locally."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for name, job in jobs().items():
@@ -171,7 +171,7 @@ def test_a_job_is_one_target_that_exists() -> None:
 
 
 def test_artifacts_are_for_members_of_the_project() -> None:
-    """Those of a public project are public, and pages behind the login lie in them."""
+    """Artifacts of a public project are public, and these contain members' pages."""
     artifacts = {name: job["artifacts"] for name, job in jobs().items() if "artifacts" in job}
     assert {name: one.get("access") for name, one in artifacts.items()} == dict.fromkeys(
         artifacts, "developer"
@@ -180,7 +180,7 @@ def test_artifacts_are_for_members_of_the_project() -> None:
 
 
 def test_jobs_with_credentials_are_scoped_and_not_interruptible() -> None:
-    """A job without an environment sees no variable that is scoped to one."""
+    """A job without an environment gets no variable that is scoped to one."""
     holders = {name for name, job in jobs().items() if "environment" in job}
     assert holders == {"bases", "plan", "publish", "rollout", "preview"}
     assert not any("environment" in jobs()[name] for name in (*CHECKS, "pack"))  # they run code of any commit
@@ -196,7 +196,7 @@ def test_the_whole_history_is_cloned_and_nothing_is_privileged() -> None:
     assert "dind" not in text
 
 
-def test_caches_are_named_after_what_pins_their_contents() -> None:
+def test_cache_keys_are_the_files_that_pin_the_contents() -> None:
     keys = [cache["key"] for job in jobs().values() for cache in job.get("cache", [])]
     assert keys
     assert [path for key in keys for path in key["files"] if not (ROOT / path).is_file()] == []

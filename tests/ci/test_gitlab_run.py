@@ -102,7 +102,7 @@ def publisher(servers: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def _add_packages(project: Path) -> None:
-    """Let `npm ci` install one empty package, out of the project: nothing of it is needed here."""
+    """Let `npm ci` install one empty package of the project, since the tests need none."""
     head = {"name": "site", "version": "1.0.0"}
     needed = {"dependencies": {"nothing": "file:nothing"}}
     packages = {"": head | needed, "nothing": {"version": "1.0.0"},
@@ -139,7 +139,7 @@ def start(
 
 
 def run(publisher: Publisher, tmp_path: Path, *argv: str, by: dict[str, str] = MAIN, code: int = 0) -> str:
-    """Run jobs to their end, which has to be *code*; return what they printed."""
+    """Run jobs, assert the exit status *code*, and return their output."""
     job = start(publisher, tmp_path, *argv, by=by)
     output, _ = job.communicate(timeout=300)
     assert job.returncode == code, output
@@ -147,7 +147,7 @@ def run(publisher: Publisher, tmp_path: Path, *argv: str, by: dict[str, str] = M
 
 
 def finished(output: str) -> set[str]:
-    """Return the jobs that have finished well."""
+    """Return the jobs that have succeeded."""
     return set(re.findall(r"^([\w-]+) +finished in [^\n]*$", output, re.M)) - {"pipeline"}
 
 
@@ -204,8 +204,8 @@ def test_code_is_checked_until_it_is_published(publisher: Publisher, tmp_path: P
     assert "site-0.1.9-rc.tgz" not in charts()
 
 
-def test_a_text_becomes_a_chart_and_goes_back(publisher: Publisher, tmp_path: Path) -> None:
-    """The artifacts are all that goes from one job to the next; going back builds nothing."""
+def test_a_text_becomes_a_chart_and_is_rolled_back(publisher: Publisher, tmp_path: Path) -> None:
+    """Jobs pass artifacts alone to one another; a rollback builds nothing."""
     text = (publisher.project / ABOUT).read_text()
     change(publisher, ABOUT, text + "\nA word more.\n")
     run(publisher, tmp_path, "--needs", "publish")

@@ -58,7 +58,7 @@ def test_the_image_of_the_ci_jobs_is_matched() -> None:
     assert value == f"{row['depName']}:{row['currentValue']}{digest}"
 
 
-def test_the_bases_are_left_to_make_base() -> None:
+def test_the_bases_are_excluded_for_make_base() -> None:
     """Renovate has no data source for Debian's packages in base.lock."""
     assert "dockerfile" not in CONFIG["enabledManagers"]
     assert "make base" in " ".join(CONFIG["description"])

@@ -47,7 +47,7 @@ def test_every_kustomization_sets_its_lifecycle(site: str, environment: str) -> 
 
 @ALL
 def test_every_dependency_exists_and_none_is_circular(site: str, environment: str) -> None:
-    """Building it has shown that already: the order is made of dependsOn, and fails where there is none."""
+    """The fixture orders the tree by dependsOn, which fails for a missing or circular dependency."""
     found = cluster(site, environment)
     assert list(found.parts) != []
     for name, one in found.kustomizations.items():
@@ -88,8 +88,8 @@ def test_every_setting_is_used(site: str, environment: str) -> None:
 
 
 @ALL
-def test_every_namespace_is_made_before_it_is_used(site: str, environment: str) -> None:
-    """The namespace of Flux itself is there before anything else."""
+def test_every_namespace_is_created_before_it_is_used(site: str, environment: str) -> None:
+    """The namespace of Flux itself exists before the tree is applied."""
     found = cluster(site, environment)
     made = {"flux-system"}
     for objects in found.parts.values():
@@ -119,7 +119,7 @@ def test_every_version_of_an_api_is_a_current_one(site: str, environment: str) -
 
 
 @pytest.mark.parametrize("environment", ["production", "staging"])
-def test_a_site_without_login_has_nothing_of_one(environment: str) -> None:
+def test_a_site_without_login_has_no_object_of_the_login(environment: str) -> None:
     """No operator, no database, no namespace for them, no wait for them, and no API in the chart's values."""
     found = cluster("plain", environment)
     assert set(found.kustomizations) == {"namespaces", "apps", "notifications"}
@@ -165,7 +165,7 @@ def test_backups_require_a_bucket(site: str, there: bool) -> None:
 
 @ALL
 def test_a_failed_release_is_rolled_back(site: str, environment: str) -> None:
-    """Every choice by name: a feature gate of the controller must not decide whether a rollback happens."""
+    """Each setting is explicit, since a feature gate of the controller may change the defaults."""
     spec = cluster(site, environment).the("HelmRelease", "site")["spec"]
     assert spec["upgrade"]["strategy"] == {"name": "RemediateOnFailure"}
     assert spec["upgrade"]["remediation"] == {
@@ -190,7 +190,7 @@ def test_field_ownership_uses_server_side_apply(site: str, environment: str) -> 
 
 @pytest.mark.parametrize("name", ["site", "postgres-operator"])
 def test_a_first_installation_is_retried_until_it_works(name: str) -> None:
-    """The second try of RetryOnFailure is an upgrade: where it fails too, nothing is there to roll back to.
+    """The second try of RetryOnFailure is an upgrade: if it fails, too, there is no release to roll back to.
 
     Flux stalls then: "MissingRollbackTarget" (helm-controller 1.6.3, internal/reconcile/atomic_release.go).
     """
@@ -272,7 +272,7 @@ def pairs(value: Any) -> list[tuple[str, Any]]:
 
 @ALL
 def test_every_secret_is_in_the_operators_guide(site: str, environment: str) -> None:
-    """Who meets a Secret that is missing finds there who makes it, and how."""
+    """The guide explains who creates a missing Secret, and how."""
     guide = (ROOT / "docs" / "operator.md").read_text("utf-8")
     rows = set(re.findall(r"^\| `([a-z-]+)/([a-z-]+)` \|", guide, re.M))
     found = referenced(cluster(site, environment))
@@ -289,7 +289,7 @@ LEAKS = re.compile(
 
 
 def in_clear(file: Path) -> list[str]:
-    """Return what *file* would give away."""
+    """Return the strings of *file* that match a pattern of a secret."""
     text = file.read_text("utf-8")
     leaks = [match[0][:20] for match in LEAKS.finditer(text)] if "\nsops:" not in text else []
     secrets = [one for one in documents(file) if one.get("kind") == "Secret"]
@@ -325,7 +325,7 @@ def test_the_scanner_detects_secrets(text: str, tmp_path: Path) -> None:
     assert in_clear(file)
 
 
-def test_no_file_of_the_tree_is_forgotten() -> None:
+def test_every_file_of_the_tree_is_used() -> None:
     """Every manifest is named by a kustomization, or it is one."""
     for file in files():
         if file.name == "kustomization.yaml" or "secrets" in file.relative_to(TREE).parts[:1]:

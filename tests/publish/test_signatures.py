@@ -103,8 +103,10 @@ def test_a_chart_has_its_signature_before_its_tag(charts: Publisher) -> None:
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("path", ["charts/site/manifests/sha256-", "charts/site/manifests/sha256:"])
-def test_killed_before_its_signature_no_tag_is_there(charts: Publisher, web: HttpClient, path: str) -> None:
-    """And the next run goes on."""
+def test_a_publisher_killed_before_the_signature_leaves_no_tag(
+    charts: Publisher, web: HttpClient, path: str
+) -> None:
+    """The next run completes the publication."""
     front = charts.services.front["registry"]
     front.after = lambda call: call.method == "PUT" and path in call.path
     assert charts.run("publish", "--deadline", "3", env=environment()).code == 1

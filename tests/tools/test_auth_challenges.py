@@ -1,4 +1,4 @@
-"""WWW-Authenticate, as RFC 9110 writes it and as servers do."""
+"""Tests of WWW-Authenticate, by RFC 9110 and as real servers send it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_challenges_are_parsed_one_by_one(
 
 @st.composite
 def challenges(draw: st.DrawFn) -> tuple[str, Challenge]:
-    """Return a challenge as a server may write it, and what it means."""
+    """Return a challenge as a server may send it, and its parsed value."""
     scheme = draw(TOKEN)
     if draw(st.booleans()):
         token68 = draw(st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True))
@@ -73,19 +73,17 @@ def challenges(draw: st.DrawFn) -> tuple[str, Challenge]:
 
 
 @given(st.lists(challenges(), max_size=4), GAP, st.booleans())
-def test_what_a_server_writes_is_what_is_read(
-    rows: list[tuple[str, Challenge]], gap: str, together: bool
-) -> None:
-    """In one field or in several, the same challenges come out."""
+def test_generated_challenges_are_parsed(rows: list[tuple[str, Challenge]], gap: str, together: bool) -> None:
+    """One field or several give the same challenges."""
     fields = [text for text, _ in rows]
     assert parse_challenges([gap.join(fields)] if together else fields) == [one for _, one in rows]
 
 
 @given(st.lists(st.text(max_size=40), max_size=3))
-def test_nothing_that_a_server_writes_is_a_traceback(fields: list[str]) -> None:
+def test_no_field_raises(fields: list[str]) -> None:
     assert all(one.scheme for one in parse_challenges(fields))
 
 
-def test_a_long_field_is_read_in_linear_time() -> None:
+def test_a_long_field_is_parsed_in_linear_time() -> None:
     assert len(parse_challenges([", ".join(["a"] * 20_000)])) == 20_000
     assert parse_challenges(['Basic realm="' + "\\" * 60_001]) != []

@@ -1,4 +1,4 @@
-"""Logins come from variables or files, and are never shown."""
+"""Tests of logins: from variables or files, and never printed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def read(**environ: str) -> Credentials:
     return environment.credentials_from(environ, REGISTRY, CHARTS)
 
 
-def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
-    """Kubernetes and GitLab hand out files; editors end them with a newline."""
+def test_a_value_may_be_in_a_file(tmp_path: Path) -> None:
+    """Kubernetes and GitLab provide files, and editors end them with a newline."""
     (tmp_path / "password").write_text("secret\n")
     found = read(SITE_CHARTS_USER="me", SITE_CHARTS_PASSWORD_FILE=str(tmp_path / "password"))
     assert found.charts
     assert found.charts.password == "secret"
 
 
-def test_no_secret_is_in_a_representation() -> None:
+def test_no_secret_is_in_a_repr() -> None:
     found = read(
         SITE_ASSETS_KEY="key", SITE_ASSETS_SECRET="secret", SITE_FLUX_URL="https://x.example/hook/secret",
         SITE_FLUX_TOKEN="secret",
@@ -62,9 +62,7 @@ BAD = '{"auths": {"registry.example.org": {"auth": "?secret"}}}'
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"auths": 4}', BAD])
-def test_a_file_of_credentials_that_is_none_is_refused_without_a_word_of_it(
-    tmp_path: Path, text: str
-) -> None:
+def test_an_invalid_file_of_credentials_is_refused_without_its_content(tmp_path: Path, text: str) -> None:
     (tmp_path / "auth.json").write_text(text)
     with pytest.raises(PipelineError, match="not a credentials file") as raised:
         read(REGISTRY_AUTH_FILE=str(tmp_path / "auth.json"))
@@ -72,24 +70,24 @@ def test_a_file_of_credentials_that_is_none_is_refused_without_a_word_of_it(
 
 
 @pytest.mark.parametrize(
-    ("status", "again"),
+    ("status", "retryable"),
     [
         *((status, False) for status in (200, 400, 401, 403, 404, 409, 501, 505, 507)),
         *((status, True) for status in (408, 425, 429, 500, 502, 503, 504, 522)),
     ],
 )
-def test_only_what_may_pass_is_worth_another_try(status: int, again: bool) -> None:
-    assert is_retryable(status) == again
+def test_only_transient_statuses_are_retryable(status: int, retryable: bool) -> None:
+    assert is_retryable(status) == retryable
 
 
-def test_passwords_cross_no_open_network() -> None:
+def test_passwords_are_not_sent_over_plain_http() -> None:
     for url in ("https://nexus.example.org/x", "http://127.0.0.1:8081/x", "http://localhost/x"):
         refuse_plain_http(url)
     with pytest.raises(ToolError, match="no password is sent without TLS"):
         refuse_plain_http("http://nexus.example.org/x")
 
 
-def test_a_call_that_would_wait_past_the_end_is_given_up_at_once() -> None:
+def test_a_wait_past_the_deadline_fails_at_once() -> None:
     """A Retry-After of an hour is not waited for."""
     runs: list[int] = []
 

@@ -35,7 +35,7 @@ def test_a_file_changed_at_the_time_of_its_newest_commit(repo: Path) -> None:
     assert changes(repo) == {"content/posts/one.md": START + DAY, "content/pages/about.md": START}
 
 
-def test_a_pure_rename_is_no_change(repo: Path) -> None:
+def test_a_pure_rename_is_not_a_change(repo: Path) -> None:
     """A renamed post must keep its old date."""
     git(repo, "mv", "content/posts/one.md", "content/posts/renamed.md")
     commit_all(repo, START + DAY, "Rename")
@@ -75,7 +75,7 @@ def test_a_site_in_a_folder_of_a_repository(tmp_path: Path) -> None:
 
 
 def test_a_directory_inside_another_repository_has_no_history(tmp_path: Path) -> None:
-    """An unpacked archive inside of another checkout must not take that one's dates."""
+    """An unpacked archive inside another checkout must not get its dates."""
     write(tmp_path / "README", "other")
     git(tmp_path, "init", "-q", "-b", "main")
     git(tmp_path, "add", "-A")
@@ -95,7 +95,7 @@ def shallow(repo: Path, folder: Path) -> Path:
     return folder / "shallow"
 
 
-def test_a_shallow_clone_is_refused_where_dates_would_lie(repo: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_is_refused_when_dates_would_be_wrong(repo: Path, tmp_path: Path) -> None:
     """With one commit alone, every older file would get the date of that commit."""
     write(repo / "content/posts/one.md", POST + "More.\n")
     commit_all(repo, START + DAY)
@@ -109,7 +109,7 @@ def test_a_shallow_clone_is_refused_where_dates_would_lie(repo: Path, tmp_path: 
     ]
 
 
-def test_a_shallow_clone_builds_where_authors_wrote_the_dates(tmp_path: Path) -> None:
+def test_a_shallow_clone_builds_with_the_dates_of_authors(tmp_path: Path) -> None:
     modified = PAGE.replace("---\nText", "modified: 2026-01-05\n---\nText")
     project = tiny_site(tmp_path, {"content/pages/about.md": modified})
     commit_all(project, START)
@@ -127,7 +127,7 @@ def test_a_whole_clone_gives_the_dates_of_its_origin(repo: Path, tmp_path: Path)
 
 
 def test_dates_of_change_reach_the_pages(repo: Path) -> None:
-    """Sitemap and feed carry the time of the commit, in the site's own time zone."""
+    """Sitemap and feed have the time of the commit, in the site's time zone."""
     write(repo / "content/posts/one.md", POST + "More.\n")
     commit_all(repo, START + DAY)
     build_site(repo)
@@ -140,7 +140,7 @@ def test_dates_of_change_reach_the_pages(repo: Path) -> None:
     assert "<updated>2026-02-03T03:40:00+01:00</updated>" in feed
 
 
-def test_a_post_that_came_to_git_late_was_not_changed_by_that(repo: Path) -> None:
+def test_the_first_commit_of_an_old_post_is_not_a_revision(repo: Path) -> None:
     """Old posts that move into a repository must not get that day as their revision."""
     build_site(repo)
     sitemap = (repo / "out/site/public/sitemap.xml").read_text()
@@ -149,7 +149,7 @@ def test_a_post_that_came_to_git_late_was_not_changed_by_that(repo: Path) -> Non
     )
 
 
-def test_a_date_by_the_author_beats_the_one_of_git(tmp_path: Path) -> None:
+def test_a_date_of_the_author_overrides_that_of_git(tmp_path: Path) -> None:
     modified = PAGE.replace("---\nText", "modified: 2026-01-05 12:00\n---\nText")
     project = tiny_site(tmp_path, {"content/pages/about.md": modified})
     commit_all(project, START)

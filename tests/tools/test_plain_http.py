@@ -1,4 +1,4 @@
-"""A proxy in front of a registry, Nexus or webhook: nothing leaves TLS, and its mistakes are named."""
+"""Tests behind a TLS proxy: no request falls back to plain HTTP, and proxy faults get a hint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROTO = r"X-Forwarded-Proto \(NGINX: proxy_set_header X-Forwarded-Proto \$scheme
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A registry without TLS, which a proxy has to bring."""
+    """A registry without TLS, which needs a proxy with it."""
     with registry(tmp_path_factory.mktemp("registry"), closed=True, tls=False) as one:
         yield one.host
 
@@ -45,8 +45,8 @@ def client(host: str, authority: Path, name: str, tries: int = 1) -> tuple[HttpC
     return web, Registry(web, f"{host}/{name}", Login(*LOGIN), "VARIABLES")
 
 
-def test_no_byte_of_a_layer_leaves_tls(behind: str, tmp_path: Path) -> None:
-    """Without X-Forwarded-Proto the registry sends uploads to http://, on the same host and port."""
+def test_no_layer_is_sent_over_plain_http(behind: str, tmp_path: Path) -> None:
+    """Without X-Forwarded-Proto the registry redirects uploads to http:// on the same host and port."""
     settings = ""
     with edge(tmp_path / "edge", behind, settings) as front, wire(front.port) as network:
         web, there = client(network.host, front.authority, "clear/web")
@@ -57,7 +57,7 @@ def test_no_byte_of_a_layer_leaves_tls(behind: str, tmp_path: Path) -> None:
         assert text not in network.received
 
 
-def test_with_the_header_the_same_upload_arrives(behind: str, tmp_path: Path) -> None:
+def test_with_x_forwarded_proto_the_upload_succeeds(behind: str, tmp_path: Path) -> None:
     with edge(tmp_path / "edge", behind, FORWARDED) as front, wire(front.port) as network:
         web, there = client(network.host, front.authority, "sealed/web")
         with web:
@@ -76,7 +76,7 @@ REDIRECTS = [
 
 
 @pytest.mark.parametrize(("settings", "what"), REDIRECTS, ids=[what for _, what in REDIRECTS])
-def test_nothing_is_sent_to_an_address_without_tls(settings: str, what: str, tmp_path: Path) -> None:
+def test_no_redirect_to_plain_http_is_followed(settings: str, what: str, tmp_path: Path) -> None:
     with upstream() as plain:
         host = f"127.0.0.1:{plain.port}"
         with edge(tmp_path / "edge", host, settings % host) as front:
@@ -94,7 +94,7 @@ def test_nothing_is_sent_to_an_address_without_tls(settings: str, what: str, tmp
 
 
 @pytest.mark.parametrize("kind", ["publish", "status"])
-def test_an_index_behind_tls_names_no_address_without(kind: str, tmp_path: Path) -> None:
+def test_an_index_behind_tls_must_not_name_plain_http_urls(kind: str, tmp_path: Path) -> None:
     with upstream() as plain:
         host = f"127.0.0.1:{plain.port}"
         row = f'{{"name": "site", "version": "1.0.4", "digest": "{DIGEST[7:]}", "urls": ["http://{host}/a.tgz"]}}'
@@ -116,7 +116,7 @@ def test_an_index_behind_tls_names_no_address_without(kind: str, tmp_path: Path)
 
 
 def test_credentials_go_to_the_first_host_alone(tmp_path: Path) -> None:
-    """Registries send readers of blobs to object storage, whose addresses are signed."""
+    """Registries redirect blob requests to signed URLs of object storage."""
     with upstream() as target:
         target.respond(200, BLOB)
         storage = edge(tmp_path / "storage", f"127.0.0.1:{target.port}")
@@ -182,7 +182,7 @@ def test_a_stopped_or_slow_server_is_distinguished_from_its_proxy(tmp_path: Path
                 there.manifest("1.0.4")
 
 
-def test_http_to_a_port_with_tls_and_the_other_way_round_are_named(tmp_path: Path) -> None:
+def test_http_to_a_tls_port_and_the_reverse_are_reported(tmp_path: Path) -> None:
     with edge(tmp_path / "tls", "127.0.0.1:9") as front, HttpClient(RetryPolicy(30)) as web:
         url = f"http://{front.host}/repository/charts"
         with pytest.raises(ToolError, match="400; this port expects TLS; write its URL with https://"):
@@ -206,7 +206,7 @@ def test_a_response_of_the_registry_itself_gets_no_hint(behind: str, tmp_path: P
 
 
 def test_object_storage_does_not_redirect_to_plain_http(tmp_path: Path) -> None:
-    """boto3 does the transport: it follows no such redirect, with PUT or GET."""
+    """boto3 must not follow such a redirect, neither of PUT nor of GET."""
     with upstream() as plain:
         settings = f"return 307 http://127.0.0.1:{plain.port}$request_uri;"
         with edge(tmp_path / "edge", f"127.0.0.1:{plain.port}", settings) as front:
@@ -242,7 +242,7 @@ def test_a_webhook_does_not_redirect_to_plain_http(kind: str, tmp_path: Path) ->
 
 
 def test_git_does_not_redirect_to_plain_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git does the transport of a rollback: by itself it follows such a redirect, with the credentials."""
+    """By default Git follows such a redirect with the credentials."""
     project = tmp_path / "site"
     write(project / "content/a.md", "a\n")
     git(project, "init", "-q", "-b", "main")

@@ -1,4 +1,4 @@
-"""The client of registries: blobs that go on where they broke, and tokens."""
+"""Tests of the registry client: resumed uploads, and tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
 
 
 class Specified(HttpClient):
-    """A registry that keeps what it has of an upload that broke.
+    """A registry that keeps the received part of a broken upload.
 
     Distribution-spec 1.1, "Pushing a blob in chunks": GET on an upload answers 204
     with the Range that is there. Debian's docker-registry 2.8 does not: it answers
@@ -66,8 +66,8 @@ def _response(status: int, headers: Mapping[str, str] | None = None, body: bytes
     return Response(status, headers or {}, body, "")
 
 
-def test_a_blob_goes_on_where_it_broke() -> None:
-    """Megabytes that a registry has are not sent again."""
+def test_a_broken_upload_is_resumed() -> None:
+    """Bytes that the registry has received are not sent again."""
     with Specified(cuts=[1_000_000, 500_000]) as web:
         Registry(web, "registry.example.org/site/web", None, "VARIABLES").upload(DIGEST, BLOB)
     assert web.whole == {DIGEST: BLOB}
@@ -78,7 +78,7 @@ def test_a_blob_goes_on_where_it_broke() -> None:
     ]
 
 
-def test_a_blob_that_the_registry_forgot_begins_anew() -> None:
+def test_an_upload_that_the_registry_dropped_starts_again() -> None:
     with Specified(cuts=[1_000_000], forgets=True) as web:
         Registry(web, "registry.example.org/site/web", None, "VARIABLES").upload(DIGEST, BLOB)
     assert web.whole == {DIGEST: BLOB}
@@ -86,7 +86,7 @@ def test_a_blob_that_the_registry_forgot_begins_anew() -> None:
 
 
 class Issuer(HttpClient):
-    """A registry that sends its clients to an issuer of tokens (GitLab's, Docker Hub's)."""
+    """A registry with an issuer of tokens (as GitLab's, Docker Hub's)."""
 
     def __init__(self, realm: str) -> None:
         super().__init__(RetryPolicy(30))
@@ -127,7 +127,7 @@ def test_a_login_that_the_issuer_refuses_is_an_error_with_a_hint() -> None:
     assert "wrong but secret" not in str(raised.value)
 
 
-def test_a_password_goes_to_no_issuer_without_tls() -> None:
+def test_a_password_is_not_sent_to_an_issuer_without_tls() -> None:
     with Issuer("http://gitlab.example.org/jwt/auth") as web:
         registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
         with pytest.raises(
@@ -152,7 +152,7 @@ OFFERS = [
 
 
 class Offering(HttpClient):
-    """A registry that offers several ways to log in, in one header or in many."""
+    """A registry with several authentication schemes, in one header or in many."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__(RetryPolicy(30))
@@ -179,7 +179,7 @@ def test_bearer_is_preferred_then_basic(lines: list[str], scheme: str) -> None:
     assert web.issuers == (["issuer.example.org"] if scheme == "Bearer" else [])
 
 
-def test_ways_to_log_in_that_are_unknown_here_are_named() -> None:
+def test_unknown_authentication_schemes_are_reported() -> None:
     with Offering(["Negotiate", "NTLM TlRMTVNTUAAC="]) as web:
         registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
         with pytest.raises(Denied, match=r"offers negotiate, ntlm; only Bearer and Basic are supported$"):

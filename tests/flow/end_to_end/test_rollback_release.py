@@ -61,7 +61,7 @@ def test_a_rollback_is_a_new_version_with_the_old_digests(publisher: Publisher, 
 
 
 def test_a_rollback_restores_what_reaches_readers_and_nothing_else(publisher: Publisher) -> None:
-    """The site's name is on every page and goes back; the addresses of charts and images stay."""
+    """The site's name, on every page, is restored; the addresses of charts and images are kept."""
     done(publisher, "run")
     file = publisher.project / "site.toml"
     before = file.read_text()

@@ -1,6 +1,6 @@
 """The process of a publisher: preloaded once per worker, then forked for each command.
 
-A forked process unpickles its target, so ``run_command`` lies here and imports
+A forked process unpickles its target, so ``run_command`` is here and imports
 none of the tests' servers: those take half a second of CPU time.
 """
 
