@@ -158,7 +158,7 @@ def test_recovery_completes_an_exchange_killed_before_any_step(pair: tuple[Path,
 
 def test_recovery_rolls_back_if_the_new_directory_is_missing(pair: tuple[Path, Path]) -> None:
     """Someone removed it by hand: the old site is restored."""
-    pair[1].rename(pair[1].with_name("fresh.old"))
+    pair[1].rename(pair[1].with_name("new.old"))
     pair[1].with_name(".current.swap").write_text("new\n")
     pair[0].rename(pair[0].with_name("moved"))
     assert recover_exchange(pair[1])

@@ -102,7 +102,9 @@ def test_a_shallow_clone_is_refused_when_dates_would_be_wrong(repo: Path, tmp_pa
     with pytest.raises(SourceError) as caught:
         build_site(shallow(repo, tmp_path))
     lines = str(caught.value).splitlines()
-    fix = "fetch it whole (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI), or write `modified: …`"
+    fix = (
+        "fetch the whole history (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI), or write `modified: …`"
+    )
     assert lines == [
         f"content/{name}: its date of change is unknown: the clone is shallow; {fix}"
         for name in ("pages/about.md", "posts/one.md")
