@@ -45,7 +45,7 @@ def test_the_result_is_json_for_machines(site: Path) -> None:
 
 @pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
-    ("words", "env", "as_of"),
+    ("arguments", "env", "as_of"),
     [
         (["--as-of", "2026-11-23"], {}, 1_795_392_000),
         (["--as-of", "2026-11-23T01:00:00+01:00"], {}, 1_795_392_000),
@@ -60,14 +60,14 @@ def test_the_time_that_decides_what_is_due(
     site: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    words: list[str],
+    arguments: list[str],
     env: dict[str, str],
     as_of: int,
 ) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert cli.main(["--project", str(site), "build", "--json", *words]) == 0
+    assert cli.main(["--project", str(site), "build", "--json", *arguments]) == 0
     assert json.loads(capsys.readouterr().out)["as_of"] == as_of
 
 
@@ -84,7 +84,7 @@ def test_without_git_the_clock_decides_and_is_logged(
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "message"),
+    ("arguments", "status", "message"),
     [
         ([], 2, "usage: "),
         (["nonsense"], 2, "invalid choice: 'nonsense'"),
@@ -95,10 +95,10 @@ def test_without_git_the_clock_decides_and_is_logged(
     ],
 )
 def test_wrong_usage_exits_with_2_and_a_fix(
-    site: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, message: str
+    site: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, message: str
 ) -> None:
     try:
-        ended = cli.main(["--project", str(site), *words])
+        ended = cli.main(["--project", str(site), *arguments])
     except SystemExit as exit_:  # argparse's own
         ended = int(exit_.code or 0)
     assert (ended, message in capsys.readouterr().err) == (status, True)
@@ -128,9 +128,9 @@ def test_a_closed_pipe_is_no_fault(site: Path) -> None:
     assert build.stdout is not None
     build.stdout.close()
     assert build.stderr is not None
-    said = build.stderr.read()
+    stderr = build.stderr.read()
     build.stderr.close()
-    assert (build.wait(timeout=60), said) == (0, b"")
+    assert (build.wait(timeout=60), stderr) == (0, b"")
 
 
 def test_faults_are_sorted_and_unique() -> None:

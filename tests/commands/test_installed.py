@@ -1,4 +1,4 @@
-"""The wheel of the pipeline, installed, on a checkout that lies elsewhere."""
+"""The installed wheel of the pipeline, run on a checkout in another directory."""
 
 from __future__ import annotations
 

@@ -267,7 +267,7 @@ def test_every_library_finds_what_it_loads(sqlite: Box) -> None:
 
 
 def test_it_stops_gracefully(sqlite: Box) -> None:
-    """A request that has begun is answered, and then it ends with 0."""
+    """It finishes a request that has begun, and then exits with 0."""
     with sqlite.serving() as one:
         line = HTTPConnection("127.0.0.1", one.port, timeout=TIMEOUT)
         line.putrequest("POST", "/_allauth/browser/v1/auth/login", skip_host=True)

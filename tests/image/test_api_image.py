@@ -262,7 +262,7 @@ def test_the_result_is_for_people_or_for_machines(
 
 
 def test_only_plain_code_gets_into_an_image(made: Path, tmp_path: Path) -> None:
-    """An editor's copy would be in it; a link would be another file elsewhere."""
+    """An image must not hold an editor's backup, or a link to another file."""
     one = copy_project(made, tmp_path)
     write(one / "api/gate/views.py~", "# a copy")
     write(one / "api/secret.env", "KEY=1")
@@ -275,7 +275,7 @@ def test_only_plain_code_gets_into_an_image(made: Path, tmp_path: Path) -> None:
 
 
 def test_another_architecture_is_refused(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without bytecode it would be another image, and a slow one."""
+    """Without bytecode the image would differ, and start slowly."""
     one = copy_project(made, tmp_path)
     shutil.rmtree(one / "out/images")  # one that is packed is not compiled again
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
@@ -304,9 +304,11 @@ def test_an_image_that_was_damaged_is_packed_again(
 
 
 def test_skopeo_reads_it(made: Path, image: oci_layout.OciImage, tmp_path: Path) -> None:
-    """A stranger's eye: another implementation copies it and finds the same digest."""
-    words = ["--insecure-policy", "copy", "-q", "--preserve-digests"]
-    subprocess.run([need("skopeo"), *words, f"oci:{made}/out/images/api", f"oci:{tmp_path}/copy"], check=True)
+    """An independent implementation copies the image and finds the same digest."""
+    options = ["--insecure-policy", "copy", "-q", "--preserve-digests"]
+    subprocess.run(
+        [need("skopeo"), *options, f"oci:{made}/out/images/api", f"oci:{tmp_path}/copy"], check=True
+    )
     assert oci_layout.read_layout(tmp_path / "copy").digest == image.digest
 
 

@@ -68,17 +68,17 @@ def test_every_line_without_a_pin_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["web", "api"])
 def test_the_pinned_base_is_what_its_packages_make(name: str) -> None:
-    """Another machine, another day: equal packages of Debian, equal digest.
+    """Equal Debian packages give an equal digest on any machine and day.
 
     `make base` has written out/base and the lock here; the lock of the last
-    commit was made elsewhere. Where Debian has newer packages by now, there is
-    nothing to compare but the names.
+    commit was made on another machine. If Debian has newer packages by now, the
+    test compares only their names.
     """
     need_base(ROOT, name)
-    said = subprocess.run(
+    shown = subprocess.run(
         [need("git"), "show", f"HEAD:{base_lock.FILE}"], cwd=ROOT, capture_output=True, check=False
     )
-    committed = [line.split() for line in said.stdout.decode().splitlines() if line.startswith(f"{name} ")]
+    committed = [line.split() for line in shown.stdout.decode().splitlines() if line.startswith(f"{name} ")]
     if not committed:  # no history, as in an unpacked archive
         committed = [str(base_lock.read_base_lock(ROOT)[name, "amd64"]).split()]
     now = base_lock.read_base_lock(ROOT)[name, "amd64"]
@@ -176,16 +176,16 @@ def test_the_secrets_of_publishing_are_those_of_the_guide() -> None:
 def test_a_packing_job_refuses_credentials_of_publishing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It runs the code of merge requests; on a machine of one's own there is nobody to hide from."""
+    """The job runs code of merge requests; a build outside of CI has no such limit."""
     project = tiny_site(tmp_path, {})
     monkeypatch.setenv(name, str(tmp_path / "secret"))
     monkeypatch.setenv("GITLAB_CI", "true")
     assert main(["--project", str(project), "image", "web"]) == 1
-    said = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     plain = name if name == "REGISTRY_AUTH_FILE" else name.removesuffix("_FILE")
-    assert f"{plain}: this job packs, and must not be able to publish; scope the variable to" in said
-    assert "set SITE_PULL_USER and SITE_PULL_PASSWORD" in said
-    assert str(tmp_path / "secret") not in said
+    assert f"{plain}: this job packs, and must not be able to publish; scope the variable to" in stderr
+    assert "set SITE_PULL_USER and SITE_PULL_PASSWORD" in stderr
+    assert str(tmp_path / "secret") not in stderr
     monkeypatch.setenv("GITLAB_CI", "false")
     assert main(["--project", str(project), "image", "web"]) == 1
     assert "this job packs" not in capsys.readouterr().err

@@ -108,10 +108,10 @@ def test_a_missing_mirror_is_reported_with_the_setting(tmp_path: Path) -> None:
 
 
 def test_debootstrap_gets_the_mirror_and_the_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the registry of Debian's image is out of reach."""
+    """For a machine that cannot reach the registry of Debian's image."""
     scripts = {
         "buildah": "exit 1",
-        "debootstrap": f'echo "$http_proxy $*" > {tmp_path}/told; exit 1',
+        "debootstrap": f'echo "$http_proxy $*" > {tmp_path}/called; exit 1',
         "apt-config": """echo 'Acquire::http::Proxy "http://proxy.example:3142";'""",
     }
     for name, text in scripts.items():
@@ -120,8 +120,8 @@ def test_debootstrap_gets_the_mirror_and_the_proxies(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/bin")
     with pytest.raises(ToolError, match="debootstrap: exit status 1"):
         base.make_bases(tmp_path, ["web"], None, lambda line: None, "http://a.example/debian")
-    proxy, *words, url = (tmp_path / "told").read_text().split()
-    assert (proxy, words[:2], url) == (
+    proxy, *arguments, url = (tmp_path / "called").read_text().split()
+    assert (proxy, arguments[:2], url) == (
         "http://proxy.example:3142",
         ["--variant=minbase", "trixie"],
         "http://a.example/debian",

@@ -1,4 +1,4 @@
-"""What is made beside its place, and what is told when it cannot be."""
+"""Staging directories, and the error for a path that cannot be written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.project import write
     ("place", "named"), [("images/web/index.json", "out/images/web/index.json"), ("", "out/blobs")]
 )
 def test_an_unwritable_path_is_reported_relative_to_out(tmp_path: Path, place: str, named: str) -> None:
-    """Also where it is in the folder that goes again, whose name means nothing to anybody."""
+    """The error does not name the temporary directory."""
     out = tmp_path / "out" / "out"
     write(out / "images", "a file in the way")
     with pytest.raises(PipelineError) as fault, staging_directory(out, "web") as staging:

@@ -56,7 +56,7 @@ def test_it_runs_unprivileged_and_has_no_label_of_its_commit(packed: Path) -> No
 
 
 def test_skopeo_reads_it(packed: Path, tmp_path: Path) -> None:
-    """A stranger's eye: another implementation copies it and finds the same digest."""
+    """An independent implementation copies the image and finds the same digest."""
     skopeo = [need("skopeo"), "--insecure-policy"]
     layout = f"oci:{packed}/out/images/web"
     subprocess.run([*skopeo, "copy", "-q", "--preserve-digests", layout, f"oci:{tmp_path}/copy"], check=True)
@@ -64,8 +64,8 @@ def test_skopeo_reads_it(packed: Path, tmp_path: Path) -> None:
         oci_layout.read_layout(tmp_path / "copy").digest
         == oci_layout.read_layout(packed / "out/images/web").digest
     )
-    environ = subprocess.run([*skopeo, "inspect", layout], check=True, capture_output=True, text=True)
-    assert json.loads(environ.stdout)["Architecture"] == "amd64"
+    inspected = subprocess.run([*skopeo, "inspect", layout], check=True, capture_output=True, text=True)
+    assert json.loads(inspected.stdout)["Architecture"] == "amd64"
 
 
 def test_the_image_has_no_shell(packed: Path) -> None:

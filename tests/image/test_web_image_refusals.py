@@ -171,7 +171,7 @@ def test_a_kill_between_image_and_record_leaves_no_record_of_another(
 
 
 def test_only_plain_configuration_gets_into_an_image(packed: Path, tmp_path: Path) -> None:
-    """An editor's copy would be in it; a link would be another file elsewhere."""
+    """An image must not hold an editor's backup, or a link to another file."""
     one = tmp_path / "site"
     shutil.copytree(packed, one, symlinks=True)
     folder = one / "images/web/nginx/http"

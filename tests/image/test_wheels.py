@@ -187,28 +187,28 @@ def test_the_best_wheel_is_selected(tmp_path: Path) -> None:
 
 
 def test_pip_downloads_for_the_target_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real pip, an index that is a folder: what has no wheel for the base is one clear error."""
+    """Real pip with a folder as its index: a package without a wheel for the base is an error."""
     project = listed(tmp_path / "site", "some-thing==1.0", "colorama==1.0 ; sys_platform == 'win32'")
     index = tmp_path / "index"
     write(index / "some_thing-1.0-cp313-cp313-win_amd64.whl", b"")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(
         PipelineError, match=r"api\.txt: some-thing==1\.0 has no wheel for Python 3\.13 on linux/amd64"
     ):
-        wheels.fetch_wheels(project, TARGET, said.append)
-    assert said == ["pip: 1 wheels for Python 3.13 on linux/amd64"]
+        wheels.fetch_wheels(project, TARGET, lines.append)
+    assert lines == ["pip: 1 wheels for Python 3.13 on linux/amd64"]
     write(index / "some_thing-1.0-cp312-abi3-manylinux_2_39_x86_64.whl", b"")
     with pytest.raises(ToolError, match=r"DO NOT MATCH THE HASHES"):  # found, and not the pinned bytes
-        wheels.fetch_wheels(project, TARGET, said.append)
+        wheels.fetch_wheels(project, TARGET, lines.append)
     assert not (project / "out/wheels").exists()
 
 
 def test_a_download_replaces_damaged_wheels(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make wheels` is the remedy that faults name; here its index is a folder."""
+    """Faults name `make wheels` as the fix; its index is a folder here."""
     one = copy_project(made, tmp_path)
     target = target_of_project(one)
     folder = wheels.wheel_directory(one, target)
@@ -220,5 +220,5 @@ def test_a_download_replaces_damaged_wheels(
     assert [one.name for one in wheels.read_wheels(one, target)] == [
         two.name for two in wheels.read_wheels(made, target)
     ]
-    done = run_cli(one, "wheels", env={**env, "PIP_FIND_LINKS": str(tmp_path)})  # whole: nobody is asked
+    done = run_cli(one, "wheels", env={**env, "PIP_FIND_LINKS": str(tmp_path)})  # complete: no download
     assert (done.returncode, done.stderr) == (0, "")

@@ -33,7 +33,7 @@ class Mode:
 
 @pytest.fixture(scope="module", params=["alone", "nginx"])
 def mode(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mode]:
-    """The same site twice: answered by the preview itself, and by the real NGINX before it."""
+    """The same site twice: served by the preview itself, and by the real NGINX before it."""
     words = ["--nginx"] if request.param == "nginx" else []
     if words:
         need("nginx")
@@ -66,8 +66,8 @@ def test_a_member_reads_from_login_to_logout(mode: Mode) -> None:
 def test_the_admin_is_for_the_owner_with_a_second_factor(mode: Mode) -> None:
     one = mode.one
     for path in ("/admin/", "/admin/login/", "/admin/static/admin/css/base.css"):
-        answer = one.get(path)
-        assert (answer.status, "id=login" in answer.text) == (401, True), path
+        response = one.get(path)
+        assert (response.status, "id=login" in response.text) == (401, True), path
     assert one.get("/admin/login/", "POST").status == 401
     owner = logged_in_browser(one, "olga@example.org", "admin")
     assert owner.send("GET", "/admin/").status == 403
@@ -87,19 +87,19 @@ def test_no_encoding_of_a_path_bypasses_the_gate(mode: Mode, disguise: str) -> N
     assert "inside/index.html" in names
     for name in [*names, "inside/", ""]:
         for method in ("GET", "HEAD", "POST"):
-            answer = mode.one.get(disguise.format(name), method, Range="bytes=0-900")
-            assert CANARY.encode() not in answer.body
-            assert answer.status in (301, 307, 400, 401, 404, 405), (disguise, name)
+            response = mode.one.get(disguise.format(name), method, Range="bytes=0-900")
+            assert CANARY.encode() not in response.body
+            assert response.status in (301, 307, 400, 401, 404, 405), (disguise, name)
 
 
 def get_after_rate_limit(one: DevServer, path: str) -> Response:
-    """Return what *one* answers once the rate limit of one reader lets it."""
+    """Return the response of *one* once the rate limit of one reader allows it."""
     for _ in range(100):
-        answer = one.get(path)
-        if answer.status != 429:
+        response = one.get(path)
+        if response.status != 429:
             break
         time.sleep(0.05)
-    return answer
+    return response
 
 
 def test_an_anonymous_reader_cannot_probe_names_by_any_encoding(mode: Mode) -> None:
@@ -108,11 +108,11 @@ def test_an_anonymous_reader_cannot_probe_names_by_any_encoding(mode: Mode) -> N
     paths = [spelling.format(one) for spelling in SPELLINGS for one in wanted] + ["/members", "/MEMBERS"]
     dotted = [path for path in paths if "/." in path or "%2e" in path]
     for group, status in ((dotted, 401 if mode.nginx else 400), ([*{*paths} - {*dotted}], 401)):
-        answers = [get_after_rate_limit(mode.one, path) for path in group]
-        assert {answer.status for answer in answers} == {status}
+        responses = [get_after_rate_limit(mode.one, path) for path in group]
+        assert {response.status for response in responses} == {status}
         seen = {
-            (tuple(sorted(item for item in answer.headers.items() if item[0] != "date")), answer.body)
-            for answer in answers
+            (tuple(sorted(item for item in response.headers.items() if item[0] != "date")), response.body)
+            for response in responses
         }
         assert len(seen) == 1
     reader = logged_in_browser(mode.one, "otto@example.org")
@@ -182,9 +182,9 @@ def test_large_bodies_are_refused(mode: Mode) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:{0}", "[::1]:{0}", "127.0.0.1"])
 @pytest.mark.parametrize("path", [f"{API}/config", "/admin/", INSIDE, "/account/login/?a=b"])
 def test_a_login_path_redirects_to_localhost(mode: Mode, host: str, path: str) -> None:
-    """Passkeys refuse 127.0.0.1, and a cookie of one name is none of the other."""
-    answer = mode.one.get(path, Host=host.format(mode.one.port))
-    assert (answer.status, answer.headers["location"]) == (307, mode.one.url + path)
+    """Passkeys refuse 127.0.0.1, and browsers do not share cookies between the two names."""
+    response = mode.one.get(path, Host=host.format(mode.one.port))
+    assert (response.status, response.headers["location"]) == (307, mode.one.url + path)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.168.0.10:8000"])
@@ -194,14 +194,14 @@ def test_foreign_host_names_are_refused(mode: Mode, host: str, path: str) -> Non
 
 
 def test_a_failing_database_denies_access(mode: Mode) -> None:
-    """Last of all: an API that cannot answer is no yes."""
+    """The last test of this file: an API that does not respond denies access."""
     one = mode.one
     reader = logged_in_browser(one, "eve@example.org")
     assert reader.send("GET", INSIDE).status == 200
     for file in (one.project / "var").glob("login.sqlite3*"):
         file.unlink()
     (one.project / "var/login.sqlite3").write_bytes(b"no database " * 1000)
-    answer = reader.send("GET", INSIDE)
-    assert (answer.status, CANARY.encode() in answer.body) == (503, False)
+    response = reader.send("GET", INSIDE)
+    assert (response.status, CANARY.encode() in response.body) == (503, False)
     assert reader.send("GET", "/admin/").status == 503
     assert reader.send("GET", "/").status == 200

@@ -80,20 +80,20 @@ def test_several_processes_may_start_at_once(tmp_path: Path) -> None:
 
 
 def test_environment_variables_override_defaults(tmp_path: Path) -> None:
-    """To try another database, a mail server, keys of one's own."""
+    """For example another database, a mail server, other keys."""
     site = project_with_login(tmp_path)
-    with run_mail_server() as kept:
+    with run_mail_server() as mail_server:
         done = run_pipelines(
             site, "admin", "olga@example.org", "--name", "Olga",
             LOGIN_SITE_URL="https://small.example", LOGIN_SITE_NAME="Another Name",
-            LOGIN_MAIL_HOST="127.0.0.1", LOGIN_MAIL_PORT=str(kept.port), LOGIN_MAIL_TLS="none",
-            LOGIN_SECRET_KEYS="0123456789" * 6, DATABASE_URL=f"sqlite:///{tmp_path}/elsewhere.sqlite3",
+            LOGIN_MAIL_HOST="127.0.0.1", LOGIN_MAIL_PORT=str(mail_server.port), LOGIN_MAIL_TLS="none",
+            LOGIN_SECRET_KEYS="0123456789" * 6, DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite3",
         )  # fmt: skip
         assert done.stdout == "created the owner olga@example.org; the mail to set a password was sent\n"
-        mail = kept.to("olga@example.org")
+        mail = mail_server.to("olga@example.org")
     assert mail["Subject"] == "[Another Name] You are invited"
     assert "https://small.example/account/reset/new/#" in mail.get_content()
-    assert (tmp_path / "elsewhere.sqlite3").exists()
+    assert (tmp_path / "other.sqlite3").exists()
     assert sorted(file.name for file in (site / "var").iterdir()) == ["login-encryption-keys", "login.lock"]
 
 
@@ -107,7 +107,7 @@ def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
 
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
-    ("words", "env", "said"),
+    ("arguments", "env", "stderr"),
     [
         (["nonsense"], {}, "error: 'nonsense' is not a mail address; write it as name@example.org\n"),
         (["--", "-x@"], {}, "error: '-x@' is not a mail address; write it as name@example.org\n"),
@@ -127,21 +127,23 @@ def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_login_fault_is_one_line(tmp_path: Path, words: list[str], env: dict[str, str], said: str) -> None:
-    done = run_pipelines(project_with_login(tmp_path), "user", *words, **env)
+def test_a_login_fault_is_one_line(
+    tmp_path: Path, arguments: list[str], env: dict[str, str], stderr: str
+) -> None:
+    done = run_pipelines(project_with_login(tmp_path), "user", *arguments, **env)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == said or re.fullmatch(said, done.stderr), done.stderr
+    assert done.stderr == stderr or re.fullmatch(stderr, done.stderr), done.stderr
     assert "geheim" not in done.stderr
 
 
 def test_a_failing_login_denies_members_pages_and_serves_the_site(tmp_path: Path) -> None:
-    """The terminal is told once, each page says it, and it is tried anew."""
+    """The terminal logs the error once, each page shows it, and each request tries again."""
     site = project_with_login(tmp_path)
     with run_dev_server(site, DATABASE_URL="postgresql://me:geheim@127.0.0.1:1/x") as one:
         for _ in range(2):
             for path in (INSIDE, f"{API}/config", "/admin/", "/accounts/"):
-                answer = one.get(path)
-                assert (answer.status, CANARY in answer.text) == (503, False)
+                response = one.get(path)
+                assert (response.status, CANARY in response.text) == (503, False)
             assert "The login API does not run: the database of the login" in one.get(INSIDE).text
         assert one.get("/").status == one.get("/account/login/").status == 200
         assert one.log.count("the login does not run: ") == 1

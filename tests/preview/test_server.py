@@ -129,14 +129,14 @@ def same(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 
 @pytest.mark.parametrize(("path", "status", "kind"), loopback_addresses.RESPONSES)
 def test_a_path_has_the_response_of_the_web_image(same: DevServer, path: str, status: int, kind: str) -> None:
-    answer = same.get(path)
-    assert (answer.status, answer.headers["content-type"]) == (status, kind)
+    response = same.get(path)
+    assert (response.status, response.headers["content-type"]) == (status, kind)
 
 
 @pytest.mark.parametrize(("path", "location"), loopback_addresses.REDIRECTS)
 def test_a_path_redirects_as_in_the_web_image(same: DevServer, path: str, location: str) -> None:
-    answer = same.get(path)
-    assert (answer.status, answer.headers["location"]) == (301, location)
+    response = same.get(path)
+    assert (response.status, response.headers["location"]) == (301, location)
 
 
 # --- A preview that runs ---------------------------------------------------------------------
@@ -182,9 +182,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     ],
 )  # fmt: skip
 def test_each_address_has_its_status_and_type(shown: DevServer, path: str, status: int, kind: str) -> None:
-    answer = shown.get(path)
-    assert (answer.status, answer.headers["content-type"]) == (status, kind)
-    assert {name: answer.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    response = shown.get(path)
+    assert (response.status, response.headers["content-type"]) == (status, kind)
+    assert {name: response.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 @pytest.mark.parametrize(
@@ -203,12 +203,12 @@ def test_redirects_stay_on_the_site_and_are_not_cached(
     shown: DevServer, path: str, location: str | None
 ) -> None:
     """Browsers keep a 301 for years, and an author changes an alias in a minute."""
-    answer = shown.get(path)
+    response = shown.get(path)
     if location is None:
-        assert answer.status == 400
+        assert response.status == 400
         return
-    assert (answer.status, answer.headers["location"]) == (301, location)
-    assert answer.headers["cache-control"] == "no-store"
+    assert (response.status, response.headers["location"]) == (301, location)
+    assert response.headers["cache-control"] == "no-store"
 
 
 def test_pages_revalidate_and_hashed_names_never(shown: DevServer) -> None:
@@ -239,8 +239,8 @@ def test_head_has_the_headers_of_get_and_no_body(shown: DevServer) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/nowhere/", "/_preview/events"])
 def test_pages_can_only_be_read(shown: DevServer, method: str, path: str) -> None:
-    answer = shown.get(path, method)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    response = shown.get(path, method)
+    assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize(("range_", "status", "body", "content_range"), loopback_addresses.RANGES)
@@ -292,8 +292,8 @@ def test_several_ranges_are_sent_as_multipart(shown: DevServer) -> None:
 @pytest.mark.parametrize("path", ["/", "/_preview/events", "/_allauth/browser/v1/config"])
 def test_foreign_host_headers_are_refused(shown: DevServer, host: str, status: int, path: str) -> None:
     """A stranger's page may give its own name our address and read along (DNS rebinding)."""
-    answer = shown.get(path, "HEAD", Host=host)
-    assert (answer.status == 421) == (status == 421)
+    response = shown.get(path, "HEAD", Host=host)
+    assert (response.status == 421) == (status == 421)
 
 
 def test_the_script_is_in_what_is_sent_and_not_in_the_tree(shown: DevServer) -> None:
@@ -365,10 +365,10 @@ class FailingLogin(LoginApi):
 def test_a_failing_login_is_503_and_denies_access(tmp_path: Path, broadcaster: Broadcasts, path: str) -> None:
     write(tmp_path / "public/503.html", "<body>down</body>")
     write(tmp_path / "gated/members/x/index.html", "secret")
-    answer = ask(App(tmp_path, broadcaster(login=True), FailingLogin()), path)
-    assert answer.status_code == 503
-    assert "The login API does not run: the database sleeps; wake it" in answer.text
-    assert "secret" not in answer.text
+    response = ask(App(tmp_path, broadcaster(login=True), FailingLogin()), path)
+    assert response.status_code == 503
+    assert "The login API does not run: the database sleeps; wake it" in response.text
+    assert "secret" not in response.text
     assert ask(App(tmp_path, broadcaster(login=False), FailingLogin()), path).status_code == 404
 
 
@@ -377,28 +377,30 @@ class LoginWithStatus(FailingLogin):
 
     def __init__(self, status: int) -> None:
         super().__init__()
-        self.status, self.asked = status, list[tuple[str, dict[bytes, bytes]]]()
+        self.status, self.received = status, list[tuple[str, dict[bytes, bytes]]]()
 
     async def application(self, site: SiteConfig) -> ASGIApp:
         """Return what answers."""
 
         async def one(scope: Scope, receive: Receive, send: Send) -> None:
-            self.asked.append((scope["path"], dict(scope["headers"])))
+            self.received.append((scope["path"], dict(scope["headers"])))
             await Response(status_code=self.status)(scope, receive, send)
 
         return one
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("gate_status", "status"),
     [(204, 200), (200, 503), (301, 503), (304, 503), (401, 401), (403, 403), (404, 503), (500, 503)],
 )
-def test_only_204_allows_access(tmp_path: Path, broadcaster: Broadcasts, said: int, status: int) -> None:
+def test_only_204_allows_access(
+    tmp_path: Path, broadcaster: Broadcasts, gate_status: int, status: int
+) -> None:
     write(tmp_path / "gated/members/x/index.html", "secret")
-    login = LoginWithStatus(said)
-    answer = ask(App(tmp_path, broadcaster(login=True), login), "/members/x/")
-    assert (answer.status_code, "secret" in answer.text) == (status, status == 200)
-    assert [path for path, _ in login.asked] == ["/_gate"]
+    login = LoginWithStatus(gate_status)
+    response = ask(App(tmp_path, broadcaster(login=True), login), "/members/x/")
+    assert (response.status_code, "secret" in response.text) == (status, status == 200)
+    assert [path for path, _ in login.received] == ["/_gate"]
 
 
 def test_forwarded_headers_cannot_be_forged(tmp_path: Path, broadcaster: Broadcasts) -> None:
@@ -410,17 +412,17 @@ def test_forwarded_headers_cannot_be_forged(tmp_path: Path, broadcaster: Broadca
         "Forwarded": "x",
     }
     ask(App(tmp_path, broadcaster(login=True), login), "/admin/", headers={**forged, "Cookie": "a=b"})
-    (question, asked), (path, environ) = login.asked
-    assert (question, path) == ("/_gate/staff", "/admin/")
-    assert asked == {b"host": b"localhost", b"cookie": b"a=b"}
-    assert environ[b"x-real-ip"] == b"127.0.0.1"
-    assert {name.lower().encode() for name in forged} & set(environ) == {b"x-real-ip"}
+    (gate, gate_headers), (path, headers) = login.received
+    assert (gate, path) == ("/_gate/staff", "/admin/")
+    assert gate_headers == {b"host": b"localhost", b"cookie": b"a=b"}
+    assert headers[b"x-real-ip"] == b"127.0.0.1"
+    assert {name.lower().encode() for name in forged} & set(headers) == {b"x-real-ip"}
 
 
 def test_a_removed_tree_is_not_found(tmp_path: Path, broadcaster: Broadcasts) -> None:
     """make clean, while the preview runs."""
-    answer = ask(App(tmp_path / "gone", broadcaster(), FailingLogin()), "/")
-    assert (answer.status_code, answer.text) == (404, "not found\n")
+    response = ask(App(tmp_path / "gone", broadcaster(), FailingLogin()), "/")
+    assert (response.status_code, response.text) == (404, "not found\n")
 
 
 def test_faults_are_escaped_in_html() -> None:

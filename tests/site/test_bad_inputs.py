@@ -39,8 +39,8 @@ def overlay(folder: Path, site: Path) -> Path:
     shutil.copytree(folder, site, dirs_exist_ok=True, ignore=ignored)
     gone = folder / "remove.txt"
     for name in gone.read_text("utf-8").split() if gone.exists() else ():
-        lost = site / name
-        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+        path = site / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return site
 
 

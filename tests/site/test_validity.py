@@ -89,8 +89,8 @@ def test_every_svg_is_well_formed(site: Site) -> None:
         assert root.tag == "{http://www.w3.org/2000/svg}svg", file.name
 
 
-def lost(site: Site, base: str, reference: str) -> str | None:
-    """Say what is wrong with a *reference* on the page *base*; None if it leads somewhere."""
+def reference_fault(site: Site, base: str, reference: str) -> str | None:
+    """Return what is wrong with a *reference* on the page *base*; None if it resolves."""
     target = site.resolve(base, reference)
     if target is None:
         return None  # another site
@@ -108,7 +108,9 @@ def lost(site: Site, base: str, reference: str) -> str | None:
 
 def test_every_reference_resolves(site: Site) -> None:
     """Links, fragments, pictures, scripts, stylesheets, feeds: found here by other means than the build's."""
-    faults = [lost(site, url, one) for url, page in site.pages.items() for one in page.references()]
+    faults = [
+        reference_fault(site, url, one) for url, page in site.pages.items() for one in page.references()
+    ]
     assert [fault for fault in faults if fault] == []
 
 
@@ -116,7 +118,7 @@ def test_every_reference_of_a_stylesheet_resolves(site: Site) -> None:
     for path, file in site.files.items():
         if file.suffix == ".css":
             urls = re.findall(r"url\(\s*[\"']?([^\"')]+)", file.read_text("utf-8"))
-            faults = [lost(site, path, url) for url in urls if not url.startswith(("data:", "#"))]
+            faults = [reference_fault(site, path, url) for url in urls if not url.startswith(("data:", "#"))]
             assert [fault for fault in faults if fault] == []
 
 
@@ -171,7 +173,7 @@ def test_cards_are_complete(site: Site) -> None:
         assert card["og:type"] in (["website"], ["article"])
         picture = card["og:image"][0]
         assert picture.startswith(site.config.url + "/")
-        assert lost(site, url, picture) is None
+        assert reference_fault(site, url, picture) is None
         assert card["og:locale"][0].replace("_", "-").split("-")[0] == page.lang.split("-")[0]
         if card["og:type"] == ["article"]:
             moments = page.meta("article:published_time") + page.meta("article:modified_time")

@@ -89,8 +89,8 @@ def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytes
 
 @pytest.fixture(scope="session")
 def _upstream() -> Iterator[Upstream]:
-    with upstream() as told:
-        yield told
+    with upstream() as fake:
+        yield fake
 
 
 @pytest.fixture

@@ -32,22 +32,22 @@ from tests.web.server import NGINX, WebServer
 def test_each_address_has_its_status_and_type(
     default_web: WebServer, path: str, status: int, kind: str
 ) -> None:
-    answer = default_web.get(path)
-    assert (answer.status, answer.headers["content-type"]) == (status, kind)
+    response = default_web.get(path)
+    assert (response.status, response.headers["content-type"]) == (status, kind)
 
 
 @pytest.mark.parametrize(("path", "location"), REDIRECTS)
 def test_a_page_has_one_address(default_web: WebServer, path: str, location: str) -> None:
-    answer = default_web.get(path)
-    assert (answer.status, answer.headers["location"]) == (301, location)
-    assert answer.headers["cache-control"] == "no-cache"  # browsers keep a bare 301 for good
+    response = default_web.get(path)
+    assert (response.status, response.headers["location"]) == (301, location)
+    assert response.headers["cache-control"] == "no-cache"  # browsers keep a bare 301 for good
 
 
 @pytest.mark.parametrize("method", REFUSED_METHODS)
 @pytest.mark.parametrize("path", ["/", "/nowhere/", "/old", "/members/", "/feed.atom"])
 def test_pages_can_only_be_read(default_web: WebServer, method: str, path: str) -> None:
-    answer = default_web.get(path, method)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    response = default_web.get(path, method)
+    assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_head_has_the_headers_of_get_and_no_body(default_web: WebServer) -> None:
@@ -96,8 +96,8 @@ def test_precompressed_files_are_sent_where_accepted(
 
 def test_precompressed_files_are_sent_through_proxies(default_web: WebServer) -> None:
     """By default NGINX does not compress for requests with Via."""
-    answer = default_web.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
-    assert answer.headers["content-encoding"] == "gzip"
+    response = default_web.get("/posts/long/", headers={"Accept-Encoding": "gzip", "Via": "1.1 x"})
+    assert response.headers["content-encoding"] == "gzip"
 
 
 def test_precompressed_files_are_not_served_by_name(default_web: WebServer, project: Path) -> None:
@@ -141,13 +141,16 @@ def test_an_edit_of_equal_length_is_seen_and_nothing_else_is(tmp_path: Path) -> 
             folder, {"content/pages/edited.md": f"---\ntitle: A page\n---\n{word * 400}\n"}
         )
         releases.append((folder, site))
-    asked = [(path, accept) for path in ("/edited/", "/about/") for accept in ("identity", "gzip", "br")]
+    variants = [(path, accept) for path in ("/edited/", "/about/") for accept in ("identity", "gzip", "br")]
     with server.run_process(*releases[0]) as web:
-        before = {key: web.get(key[0], headers={"Accept-Encoding": key[1]}) for key in asked}
+        before = {key: web.get(key[0], headers={"Accept-Encoding": key[1]}) for key in variants}
     with server.run_process(*releases[1]) as web:
         for (path, accept), old in before.items():
-            told = {"Accept-Encoding": accept, "If-None-Match": old.headers["etag"]}
-            assert web.get(path, headers=told).status == (200 if path == "/edited/" else 304), (path, accept)
+            request_headers = {"Accept-Encoding": accept, "If-None-Match": old.headers["etag"]}
+            assert web.get(path, headers=request_headers).status == (200 if path == "/edited/" else 304), (
+                path,
+                accept,
+            )
         now = web.get("/edited/")
         assert len(now.body) == len(before["/edited/", "identity"].body)
 
@@ -212,11 +215,11 @@ def test_a_site_without_login_has_no_trace_of_it(tmp_path: Path) -> None:
 
 
 def test_version_json_is_a_mounted_file_that_is_not_cached(default_web: WebServer) -> None:
-    answer = default_web.get("/version.json")
-    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.headers["cache-control"] == "no-store"
-    assert "etag" not in answer.headers
-    assert b'"version": null' in answer.body
+    response = default_web.get("/version.json")
+    assert (response.status, response.headers["content-type"]) == (200, "application/json")
+    assert response.headers["cache-control"] == "no-store"
+    assert "etag" not in response.headers
+    assert b'"version": null' in response.body
 
 
 @pytest.mark.parametrize(
@@ -230,9 +233,9 @@ def test_version_json_is_a_mounted_file_that_is_not_cached(default_web: WebServe
     ],
 )  # fmt: skip
 def test_probes_have_a_port_of_their_own(default_web: WebServer, path: str, status: int, text: str) -> None:
-    answer = default_web.get(path, port=default_web.health)
-    assert answer.status == status
-    assert answer.text.startswith(text)
+    response = default_web.get(path, port=default_web.health)
+    assert response.status == status
+    assert response.text.startswith(text)
     if path.startswith(("/livez", "/readyz", "/stub")):
         assert default_web.get(path).status == 404
 
@@ -240,8 +243,8 @@ def test_probes_have_a_port_of_their_own(default_web: WebServer, path: str, stat
 def test_if_version_selects_a_version(start: Start) -> None:
     """Probes see the status only, and must distinguish an old pod from a new one."""
     with start(version="1.4.12") as web:
-        asked = ["1.4.12", "1.4.1", "1.4.123", "1x4.12", ""]
-        found = [web.get("/version.json", headers={"If-Version": one}).status for one in asked]
+        versions = ["1.4.12", "1.4.1", "1.4.123", "1x4.12", ""]
+        found = [web.get("/version.json", headers={"If-Version": one}).status for one in versions]
         assert found == [200, 412, 412, 412, 200]
         assert web.get("/", headers={"If-Version": "1.4.1"}).status == 200  # the condition is of that file
 

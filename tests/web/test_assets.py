@@ -71,7 +71,7 @@ def test_pods_of_two_releases_serve_each_others_assets(
             response = pod.get(path)
             assert (response.status, response.body) == (200, data)
             assert response.headers["cache-control"] == FOREVER
-            there = pods[1 if pod is pods[0] else 0].get(path)  # the same answer, each header once
+            there = pods[1 if pod is pods[0] else 0].get(path)  # the same response, each header once
             assert {name: value for name, value in response.headers.items() if name != "date"} == {
                 name: value for name, value in there.headers.items() if name != "date"
             }
@@ -89,7 +89,7 @@ def test_peers_check_their_own_gate_for_members_assets(
     response = pods[0].get(path, headers=cookie)
     assert (response.status, CANARY in response.text) == (200, True)
     assert response.headers["cache-control"] == "private, no-store"
-    assert [asked.headers["cookie"] for asked in api.requests] == ["sessionid=abc"] * 2
+    assert [request.headers["cookie"] for request in api.requests] == ["sessionid=abc"] * 2
     for status in (401, 403, 500):
         api.respond(status)
         for pod in pods:
@@ -119,7 +119,7 @@ def test_an_asset_that_no_pod_has_is_not_found(pods: tuple[WebServer, WebServer]
      "/assets/a%3fb.0123abcd.css", "/posts/assets/x.0123abcd.css"],
 )  # fmt: skip
 def test_only_hashed_names_are_fetched_from_peers(start: Start, api: Upstream, path: str) -> None:
-    api.respond(200, b"from elsewhere")
+    api.respond(200, b"from a peer")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(path).status in (400, 404)
     assert api.requests == []
@@ -132,7 +132,7 @@ def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream
         response = web.get(GONE + "?x=1", headers=sent)
     assert (response.status, response.body, response.headers["cache-control"]) == (200, b"a{}", FOREVER)
     assert "set-cookie" not in response.headers
-    assert [(asked.method, asked.path) for asked in api.requests] == [("GET", GONE)]
+    assert [(request.method, request.path) for request in api.requests] == [("GET", GONE)]
     assert api.requests[0].headers == {
         "accept-encoding": "br", "connection": "close", "host": "small.example", "x-asset-hop": "1",
     }  # fmt: skip
@@ -141,7 +141,7 @@ def test_a_peer_fetch_sends_nothing_about_the_reader(start: Start, api: Upstream
 @pytest.mark.parametrize("hop", ["1", "0", "", ",x,", "a,b"])
 def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream, hop: str) -> None:
     """No value of the header causes a loop."""
-    api.respond(200, b"from elsewhere")
+    api.respond(200, b"from a peer")
     with start(peers=f"127.0.0.1:{api.port}", bucket=f"http://127.0.0.1:{api.port}/b") as web:
         assert web.get(GONE, headers={"X-Asset-Hop": hop}).status == (200 if hop == "" else 404)
     assert len(api.requests) == (1 if hop == "" else 0)
@@ -149,7 +149,7 @@ def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream,
 
 @pytest.mark.quick_cases(8)
 @pytest.mark.parametrize(
-    ("peer", "bucket", "status", "asked"),
+    ("peer", "bucket", "status", "upstreams"),
     [
         (200, None, 200, ["peer"]),
         (200, 200,  200, ["peer"]),
@@ -169,7 +169,7 @@ def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream,
     ],
 )  # fmt: skip
 def test_peers_come_first_then_the_bucket(
-    start: Start, api: Upstream, peer: int | None, bucket: int | None, status: int, asked: list[str]
+    start: Start, api: Upstream, peer: int | None, bucket: int | None, status: int, upstreams: list[str]
 ) -> None:
     api.respond(404)
     api.pages[GONE] = (peer or 404, b"of a peer")
@@ -181,7 +181,7 @@ def test_peers_come_first_then_the_bucket(
         values["bucket"] = f"http://127.0.0.1:{api.port if bucket else 1}/b"
     with start(**values) as web:
         response = web.get(GONE)
-    assert ["bucket" if one.path.startswith("/b/") else "peer" for one in api.requests] == asked
+    assert ["bucket" if one.path.startswith("/b/") else "peer" for one in api.requests] == upstreams
     assert response.status == status
     if status == 200:
         assert response.body == (b"of a peer" if peer == 200 else b"of the bucket")
@@ -196,7 +196,7 @@ def test_a_bucket_fetch_sends_nothing_about_the_reader(start: Start, api: Upstre
     with start(bucket=f"http://127.0.0.1:{api.port}/site/assets-bucket") as web:
         response = web.get(GONE, headers={"Cookie": "sessionid=abc", "Referer": "https://x/"})
     assert response.status == 200
-    assert [asked.path for asked in api.requests] == ["/site/assets-bucket" + GONE]
+    assert [request.path for request in api.requests] == ["/site/assets-bucket" + GONE]
     assert api.requests[0].headers == {
         "accept-encoding": "identity", "connection": "close", "host": f"127.0.0.1:{api.port}",
         "x-asset-hop": "1",
@@ -211,11 +211,11 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
     certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
-    with upstream(tls=context) as told:
-        told.respond(200, b"evil")
-        with start(bucket=f"https://127.0.0.1:{told.port}/b") as web:
+    with upstream(tls=context) as untrusted:
+        untrusted.respond(200, b"evil")
+        with start(bucket=f"https://127.0.0.1:{untrusted.port}/b") as web:
             response = web.get(GONE)
-    assert (response.status, told.requests) == (404, [])
+    assert (response.status, untrusted.requests) == (404, [])
 
 
 def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:

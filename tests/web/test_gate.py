@@ -18,24 +18,24 @@ from tests.web.server import Response, WebServer
 PAGE = "/members/inside/"
 
 
-def contains_gated(answer: Response) -> bool:
-    """Return whether *answer* contains gated content, in any encoding."""
-    body = answer.body
-    coding = answer.headers.get("content-encoding") if body else None
+def contains_gated(response: Response) -> bool:
+    """Return whether *response* contains gated content, in any encoding."""
+    body = response.body
+    coding = response.headers.get("content-encoding") if body else None
     if coding == "br":
         body = brotli.decompress(body)
     elif coding == "gzip" or body[:2] == b"\x1f\x8b":
         body = gzip.decompress(body)
-    return CANARY.encode() in body or CANARY in str(answer.headers)
+    return CANARY.encode() in body or CANARY in str(response.headers)
 
 
 def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Upstream) -> None:
-    answer = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
-    assert answer.status == 200
-    assert contains_gated(answer)
-    (asked,) = api.requests
-    assert (asked.method, asked.path, asked.body) == ("GET", "/_gate", b"")
-    assert asked.headers == {
+    response = web.get(PAGE, headers={"Cookie": "sessionid=abc", "X-Forwarded-For": "203.0.113.9"})
+    assert response.status == 200
+    assert contains_gated(response)
+    (request,) = api.requests
+    assert (request.method, request.path, request.body) == ("GET", "/_gate", b"")
+    assert request.headers == {
         "connection": "close",
         "cookie": "sessionid=abc",
         "host": "small.example",
@@ -48,7 +48,7 @@ def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Ups
 
 
 @pytest.mark.parametrize(
-    ("said", "status", "page"),
+    ("gate_status", "status", "page"),
     [
         (200, 503, None),                                # auth_request accepts any 2xx
         (201, 503, None),
@@ -68,16 +68,16 @@ def test_204_opens_the_gate_and_every_request_checks_it(web: WebServer, api: Ups
     ],
 )  # fmt: skip
 def test_any_status_but_204_keeps_the_gate_closed(
-    web: WebServer, api: Upstream, said: int, status: int, page: str | None
+    web: WebServer, api: Upstream, gate_status: int, status: int, page: str | None
 ) -> None:
-    api.respond(said, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
-    answer = web.get(PAGE)
-    assert answer.status == status
-    assert not contains_gated(answer)
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "location" not in answer.headers
+    api.respond(gate_status, Location="/members/inside/", ETag='"x"', Set_Cookie="a=b")
+    response = web.get(PAGE)
+    assert response.status == status
+    assert not contains_gated(response)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "location" not in response.headers
     if page:
-        assert page in answer.text
+        assert page in response.text
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 401, 403, 500])
@@ -89,8 +89,8 @@ def test_a_redirect_of_the_api_does_not_bypass_the_gate(
     api.respond(status, X_Accel_Redirect=target)
     for path in (PAGE, "/admin/x"):
         api.requests.clear()
-        answer = web.get(path)
-        assert not contains_gated(answer) or (status, path) == (204, PAGE)
+        response = web.get(path)
+        assert not contains_gated(response) or (status, path) == (204, PAGE)
         assert len(api.requests) <= 1 or status == 204
 
 
@@ -106,8 +106,8 @@ def test_a_conditional_request_does_not_bypass_the_gate(web: WebServer, api: Ups
 def test_a_slow_api_is_a_closed_gate(web: WebServer, api: Upstream) -> None:
     api.respond(204, delay=4)
     start = time.monotonic()
-    answer = web.get(PAGE)
-    assert (answer.status, contains_gated(answer)) == (503, False)
+    response = web.get(PAGE)
+    assert (response.status, contains_gated(response)) == (503, False)
     assert 1.5 < time.monotonic() - start < 4
 
 
@@ -115,8 +115,8 @@ def test_an_api_that_does_not_respond_is_a_closed_gate(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with start(api=f"127.0.0.1:{port}") as web:
-            answer = web.get(PAGE)  # it is accepted by the system and never answered
-    assert (answer.status, contains_gated(answer)) == (503, False)
+            response = web.get(PAGE)  # the kernel accepts it, and nothing responds
+    assert (response.status, contains_gated(response)) == (503, False)
 
 
 @pytest.mark.parametrize("api", ["", "127.0.0.1:1", "no-such-host:8000"])
@@ -125,10 +125,10 @@ def test_without_an_api_the_site_works_and_the_gate_is_closed(start: Start, api:
     with start(api=api) as web:
         assert web.get("/").status == 200
         for path in (PAGE, "/members/", "/admin/", "/_allauth/browser/v1/config", "/accounts/x/"):
-            answer = web.get(path)
-            assert (answer.status, contains_gated(answer)) == (503, False), path
-            assert answer.headers["content-type"] == "text/html; charset=utf-8"
-            assert answer.headers["retry-after"] == "10"
+            response = web.get(path)
+            assert (response.status, contains_gated(response)) == (503, False), path
+            assert response.headers["content-type"] == "text/html; charset=utf-8"
+            assert response.headers["retry-after"] == "10"
 
 
 def test_an_api_that_comes_and_goes(start: Start) -> None:
@@ -152,9 +152,9 @@ def test_no_gated_file_is_public_by_any_method(
 ) -> None:
     api.respond(status)
     for path in gated_paths(project):
-        answer = web.get(path, method, headers=accept)
-        assert answer.status in (401, 403, 405, 503), (path, answer.status)
-        assert not contains_gated(answer)
+        response = web.get(path, method, headers=accept)
+        assert response.status in (401, 403, 405, 503), (path, response.status)
+        assert not contains_gated(response)
 
 
 DISGUISES = [
@@ -173,14 +173,14 @@ DISGUISES = [
 def test_no_spelling_bypasses_the_gate(web: WebServer, api: Upstream, project: Path, disguise: str) -> None:
     api.respond(403)
     for path in gated_paths(project):
-        answer = web.get(disguise.format(path.removeprefix("/members/")))
-        assert answer.status in (301, 400, 403, 404), answer.status
-        assert not contains_gated(answer)
-    api.respond(204)  # nor is anything there that the gate was not asked for
+        response = web.get(disguise.format(path.removeprefix("/members/")))
+        assert response.status in (301, 400, 403, 404), response.status
+        assert not contains_gated(response)
+    api.respond(204)  # no page without a request to the gate
     for path in gated_paths(project):
         api.requests.clear()
         if contains_gated(web.get(disguise.format(path.removeprefix("/members/")))):
-            assert [asked.path for asked in api.requests] == ["/_gate"]
+            assert [request.path for request in api.requests] == ["/_gate"]
 
 
 SPELLINGS = [
@@ -192,31 +192,31 @@ WANTED = ["inside/", "inside", "inside/index.html", "INSIDE/", "oldname/", "oldn
           "nowhere/", "nowhere", "", "assets/none.12345678.svg", "files/list.csv"]  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503)])
+@pytest.mark.parametrize(("gate_status", "status"), [(401, 401), (403, 403), (500, 503)])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_a_closed_gate_reveals_no_page_name_by_any_spelling(
-    web: WebServer, api: Upstream, said: int, status: int, method: str
+    web: WebServer, api: Upstream, gate_status: int, status: int, method: str
 ) -> None:
     """Regression: /MEMBERS/oldname/ gave 301 with the new name, since keys of maps ignore case."""
-    api.respond(said)
+    api.respond(gate_status)
     paths = [spelling.format(one) for spelling in SPELLINGS for one in WANTED] + ["/members", "/MEMBERS"]
-    answers = {path: web.get(path, method) for path in paths}
+    responses = {path: web.get(path, method) for path in paths}
     seen = {
         (
-            answer.status,
-            tuple(sorted(item for item in answer.headers.items() if item[0] != "date")),
-            answer.body,
+            response.status,
+            tuple(sorted(item for item in response.headers.items() if item[0] != "date")),
+            response.body,
         )
-        for answer in answers.values()
+        for response in responses.values()
     }
-    assert {answer.status for answer in answers.values()} == {405 if method == "POST" else status}
+    assert {response.status for response in responses.values()} == {405 if method == "POST" else status}
     assert len(seen) == 1
 
 
 def test_old_addresses_work_behind_the_gate_alone(web: WebServer, api: Upstream, project: Path) -> None:
     for path in ("/members/oldname/", "/members/oldname", "/MEMBERS/OLDNAME/"):
-        answer = web.get(path)
-        assert (answer.status, answer.headers["location"]) == (301, "/members/inside/")
+        response = web.get(path)
+        assert (response.status, response.headers["location"]) == (301, "/members/inside/")
     assert web.get("/MEMBERS/inside/").status == 404  # a file has one spelling
     lines = (project / "out/site/aliases.map").read_text("utf-8").splitlines()
     assert [line for line in lines if line.startswith('"/members')] == []
@@ -247,31 +247,31 @@ def test_members_pages_have_the_addresses_of_other_pages_once_inside(web: WebSer
     packed = web.get(PAGE, headers={"Accept-Encoding": "br"})
     assert (packed.headers["content-encoding"], contains_gated(packed)) == ("br", True)
     api.respond(401)  # before that, what is there and what is not look the same
-    answers = {
+    responses = {
         path: web.get(path) for path in ("/members/inside", "/members/nowhere", "/members/inside/index.html")
     }
-    assert {answer.status for answer in answers.values()} == {401}
-    assert len({answer.body for answer in answers.values()}) == 1
+    assert {response.status for response in responses.values()} == {401}
+    assert len({response.body for response in responses.values()}) == 1
 
 
 def test_the_admin_is_behind_a_gate_of_its_own(web: WebServer, api: Upstream) -> None:
     """The login of the Django admin has neither rate limits nor a second factor: it must be unreachable."""
     api.respond(200, b"the admin")
     api.pages["/_gate/staff"] = (401, b"")
-    answer = web.get("/admin/login/")
-    assert answer.status == 401
-    assert "id=login" in answer.text
-    assert [asked.path for asked in api.requests] == ["/_gate/staff"]
+    response = web.get("/admin/login/")
+    assert response.status == 401
+    assert "id=login" in response.text
+    assert [request.path for request in api.requests] == ["/_gate/staff"]
     api.pages["/_gate/staff"] = (403, b"")
     assert web.get("/admin/").status == 403
     api.pages["/_gate/staff"] = (200, b"")  # a yes is 204 and nothing else
     assert web.get("/admin/").status == 503
-    assert [asked.path for asked in api.requests] == ["/_gate/staff"] * 3
+    assert [request.path for request in api.requests] == ["/_gate/staff"] * 3
     api.pages["/_gate/staff"] = (204, b"")
     assert web.get("/admin/").body == b"the admin"
     posted = web.get("/admin/x/", "POST", body=b"a=b")
     assert posted.status == 200
-    assert [(asked.method, asked.path, asked.body) for asked in api.requests[-2:]] == [
+    assert [(request.method, request.path, request.body) for request in api.requests[-2:]] == [
         ("GET", "/_gate/staff", b""),
         ("POST", "/admin/x/", b"a=b"),
     ]
@@ -305,4 +305,4 @@ def test_suspicious_paths_do_not_reach_the_api(web: WebServer, api: Upstream, pa
     """NGINX selects a location by the normalized path and passes on the raw one."""
     api.respond(200, b"reached")
     assert web.get(path).status in (400, 404)
-    assert [asked.path for asked in api.requests if not asked.path.startswith("/_gate")] == []
+    assert [request.path for request in api.requests if not request.path.startswith("/_gate")] == []

@@ -84,7 +84,7 @@ def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstre
             for status in (response[at + 9 : at + 12] for at in _starts(response)):
                 found[status] += 1
                 assert status not in (b"500", b"502", b"504"), request
-    # Whoever asks so has hung up half: NGINX does not always wait for the gate's answer then.
+    # The client has closed its half: NGINX does not always wait for the gate's response.
     assert {b"200", b"400", b"404", b"405"} <= found.keys()
     assert web.process.poll() is None
     assert web.get("/").status == 200

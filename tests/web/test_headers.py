@@ -32,10 +32,10 @@ def asset(web: WebServer) -> str:
 
 def assert_security_headers(web: WebServer, path: str, status: int, **more: object) -> None:
     """Assert that *path* is answered with *status* and with all of ALWAYS, each once."""
-    answer = web.get(path, **more)  # type: ignore[arg-type]
-    assert answer.status == status, path
-    assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, path
-    assert "last-modified" not in answer.headers
+    response = web.get(path, **more)  # type: ignore[arg-type]
+    assert response.status == status, path
+    assert {name: response.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, path
+    assert "last-modified" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ LOCATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("said", [200, 204, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize("api_status", [200, 204, 401, 403, 404, 429, 500])
 def test_every_location_sends_security_headers_for_any_method_and_status(
-    start: Start, api: Upstream, said: int
+    start: Start, api: Upstream, api_status: int
 ) -> None:
     """The table must list every location of the configuration."""
     text = "".join(
@@ -94,19 +94,19 @@ def test_every_location_sends_security_headers_for_any_method_and_status(
     )
     assert set(re.findall(r"^location ([^{]+?) \{", text, re.M)) == set(LOCATIONS)
     address = f"127.0.0.1:{api.port}"
-    api.respond(said, b"x", Content_Type="text/plain")
+    api.respond(api_status, b"x", Content_Type="text/plain")
     with start(api=address, peers=address, bucket=f"http://{address}/b") as all_of_it:
         for path in LOCATIONS.values():
             for method in ("GET", "HEAD", "POST"):
-                answer = all_of_it.get(path, method)
-                assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, (path, method)
-        # The API speaks text here: JSON is NGINX's own answer to the 22nd login.
+                response = all_of_it.get(path, method)
+                assert {name: response.headers.get(name.lower()) for name in ALWAYS} == ALWAYS, (path, method)
+        # The API sends text here; JSON is NGINX's own response to the 22nd login.
         one_reader = {"X-Forwarded-For": "203.0.113.9"}
         many = [all_of_it.get(LOGIN, "POST", headers=one_reader) for _ in range(40)]
         refused = [one for one in many if one.headers.get("content-type") == "application/json"]
         assert refused
-        for answer in refused:
-            assert {name: answer.headers.get(name.lower()) for name in ALWAYS} == ALWAYS
+        for response in refused:
+            assert {name: response.headers.get(name.lower()) for name in ALWAYS} == ALWAYS
 
 
 def test_allow_and_retry_after_of_the_api_are_sent_once(web: WebServer, api: Upstream) -> None:
@@ -118,11 +118,11 @@ def test_allow_and_retry_after_of_the_api_are_sent_once(web: WebServer, api: Ups
 
 
 @pytest.mark.parametrize("path", ["/members/inside/", "/admin/"])
-@pytest.mark.parametrize(("said", "status"), [(401, 401), (403, 403), (500, 503), (301, 503)])
+@pytest.mark.parametrize(("api_status", "status"), [(401, 401), (403, 403), (500, 503), (301, 503)])
 def test_responses_of_a_closed_gate_send_security_headers(
-    web: WebServer, api: Upstream, path: str, said: int, status: int
+    web: WebServer, api: Upstream, path: str, api_status: int, status: int
 ) -> None:
-    api.respond(said)
+    api.respond(api_status)
     assert_security_headers(web, path, status)
 
 
@@ -152,9 +152,9 @@ def test_headers_of_the_api_are_not_duplicated(web: WebServer, api: Upstream) ->
         Cross_Origin_Resource_Policy="cross-origin",
     )  # fmt: skip
     assert_security_headers(web, "/_allauth/x", 200)
-    answer = web.get("/_allauth/x")
-    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    assert "x-powered-by" not in answer.headers
+    response = web.get("/_allauth/x")
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "x-powered-by" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_only_hashed_names_are_immutable(
     web: WebServer, api: Upstream, path: str, policy: str, vary: str | None
 ) -> None:
     """No cache may keep a page beyond the next release, or a members' page at all."""
-    answer = web.get(path)
-    assert (answer.headers["cache-control"], answer.headers.get("vary")) == (policy, vary)
+    response = web.get(path)
+    assert (response.headers["cache-control"], response.headers.get("vary")) == (policy, vary)
 
 
 def test_hashed_names_are_immutable_and_only_when_they_are_there(web: WebServer) -> None:
@@ -193,20 +193,20 @@ def test_hashed_names_are_immutable_and_only_when_they_are_there(web: WebServer)
 
 def test_an_unsatisfiable_range_is_not_cached(web: WebServer) -> None:
     """NGINX adds headers twice to a 416: first those of the file, then those of the refusal."""
-    answer = web.get(asset(web), headers={"Range": "bytes=9999999-"})
-    assert answer.status == 416
-    assert answer.headers["cache-control"].endswith(", no-cache")
+    response = web.get(asset(web), headers={"Range": "bytes=9999999-"})
+    assert response.status == 416
+    assert response.headers["cache-control"].endswith(", no-cache")
     for name, value in ALWAYS.items():
-        assert answer.headers[name.lower()] in (value, f"{value}, {value}")
+        assert response.headers[name.lower()] in (value, f"{value}, {value}")
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_a_refused_page_is_not_cached(web: WebServer, api: Upstream, status: int) -> None:
     api.respond(status)
     for path in ("/members/", "/members/inside/", "/%6dembers/inside/"):
-        answer = web.get(path)
-        assert answer.headers["cache-control"] == "private, no-store"
-        assert "Cookie" in answer.headers["vary"]
+        response = web.get(path)
+        assert response.headers["cache-control"] == "private, no-store"
+        assert "Cookie" in response.headers["vary"]
 
 
 def test_the_api_sets_its_own_cache_control(web: WebServer, api: Upstream) -> None:
@@ -240,7 +240,7 @@ def test_members_images_may_not(web: WebServer, api: Upstream, project: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("trusted", "headers", "told"),
+    ("trusted", "headers", "sends_hsts"),
     [
         (True,  {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}, True),
         (True,  {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"},  False),
@@ -250,11 +250,11 @@ def test_members_images_may_not(web: WebServer, api: Upstream, project: Path) ->
     ],
 )  # fmt: skip
 def test_hsts_is_sent_over_tls_alone(
-    web: WebServer, default_web: WebServer, trusted: bool, headers: dict[str, str], told: bool
+    web: WebServer, default_web: WebServer, trusted: bool, headers: dict[str, str], sends_hsts: bool
 ) -> None:
     """RFC 6797, 7.2. Only a trusted proxy can assert TLS."""
-    answer = (web if trusted else default_web).get("/", headers=headers)
-    assert ("strict-transport-security" in answer.headers) is told
+    response = (web if trusted else default_web).get("/", headers=headers)
+    assert ("strict-transport-security" in response.headers) is sends_hsts
 
 
 def test_a_cluster_may_add_to_the_policy(start: Start) -> None:

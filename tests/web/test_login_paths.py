@@ -23,7 +23,7 @@ LOGIN = "/_allauth/browser/v1/auth/login"
 
 def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Upstream) -> None:
     api.respond(200, b'{"status": 200}', Content_Type="application/json", Set_Cookie="sessionid=x; Secure")
-    answer = web.get(
+    response = web.get(
         LOGIN + "?a=%2F&b",
         "POST",
         headers={
@@ -43,11 +43,11 @@ def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Up
         },
         body=b'{"email": "a"}',
     )
-    assert (answer.status, answer.body) == (200, b'{"status": 200}')
-    assert answer.headers["set-cookie"] == "sessionid=x; Secure"
-    (asked,) = api.requests
-    assert (asked.method, asked.path, asked.body) == ("POST", LOGIN + "?a=%2F&b", b'{"email": "a"}')
-    assert asked.headers == {
+    assert (response.status, response.body) == (200, b'{"status": 200}')
+    assert response.headers["set-cookie"] == "sessionid=x; Secure"
+    (request,) = api.requests
+    assert (request.method, request.path, request.body) == ("POST", LOGIN + "?a=%2F&b", b'{"email": "a"}')
+    assert request.headers == {
         "connection": "close",
         "content-length": "14",
         "content-type": "application/json",
@@ -61,7 +61,7 @@ def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Up
 
 
 @pytest.mark.parametrize(
-    ("trust", "told", "seen"),
+    ("trust", "forwarded_for", "client"),
     [
         (TRUSTED,                                "203.0.113.9",                       "203.0.113.9"),
         (TRUSTED,                                "10.0.0.1, 203.0.113.9",             "203.0.113.9"),
@@ -75,12 +75,12 @@ def test_the_api_gets_the_request_and_the_client_address(web: WebServer, api: Up
     ],
 )  # fmt: skip
 def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
-    start: Start, api: Upstream, trust: str, told: str, seen: str
+    start: Start, api: Upstream, trust: str, forwarded_for: str, client: str
 ) -> None:
     """Entries of the client stand before those of the proxies."""
     with start(extra=trust, api=f"127.0.0.1:{api.port}") as web:
-        web.get("/_allauth/x", headers={"X-Forwarded-For": told})
-    assert [asked.headers["x-real-ip"] for asked in api.requests] == [seen]
+        web.get("/_allauth/x", headers={"X-Forwarded-For": forwarded_for})
+    assert [request.headers["x-real-ip"] for request in api.requests] == [client]
     assert "x-forwarded-for" not in api.requests[0].headers
 
 
@@ -88,9 +88,9 @@ def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(
 def test_errors_of_the_api_are_passed_on_unchanged(web: WebServer, api: Upstream, status: int) -> None:
     """Scripts parse allauth's 401 and 500: no error page replaces them."""
     api.respond(status, b'{"x": 1}', Content_Type="application/json")
-    answer = web.get("/_allauth/x")
-    assert (answer.status, answer.body) == (status, b'{"x": 1}')
-    assert answer.headers["content-type"] == "application/json"
+    response = web.get("/_allauth/x")
+    assert (response.status, response.body) == (status, b'{"x": 1}')
+    assert response.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("path", ["/_gate", "/_gate/staff", "/livez", "/readyz", "/metrics"])
@@ -109,7 +109,7 @@ def test_bodies_are_small(web: WebServer, api: Upstream, path: str) -> None:
     chunk = b"4001\r\n" + b"x" * 0x4001 + b"\r\n0\r\n\r\n"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     assert web.raw(head + chunk).startswith(b"HTTP/1.1 413 ")
-    assert [asked for asked in api.requests if asked.path == path] == []
+    assert [request for request in api.requests if request.path == path] == []
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "PROPFIND", "BREW", "get"])
@@ -139,12 +139,12 @@ def network(number: int) -> str:
 def test_login_attempts_of_one_network_are_rate_limited(start: Start, api: Upstream, path: str) -> None:
     """One a second and a burst of 20 for an IPv4 /24, before the API."""
     with start(api=f"127.0.0.1:{api.port}") as web:
-        answers = [web.get(path, "POST", headers=at(f"203.0.113.{number}")) for number in range(60)]
-        found = Counter(answer.status for answer in answers)
+        responses = [web.get(path, "POST", headers=at(f"203.0.113.{number}")) for number in range(60)]
+        found = Counter(response.status for response in responses)
         assert found.keys() == {204, 429}
         assert 20 <= found[204] <= 30  # NGINX spreads what passes over all: this takes some seconds
         assert len(api.requests) == found[204]
-        refused = next(answer for answer in answers if answer.status == 429)
+        refused = next(response for response in responses if response.status == 429)
         assert refused.headers["retry-after"] == "5"
         assert refused.headers["content-type"] == "application/json"
         assert json.loads(refused.body)["errors"][0]["code"] == "rate_limited"
@@ -182,15 +182,15 @@ def test_a_network_of_many_readers_has_a_limit(start: Start, path: str) -> None:
         socket.create_connection(("127.0.0.1", web.port), timeout=30) as line,
     ):
         begun = time.monotonic()
-        for number in range(900):  # in one go: an answer need not be waited for (RFC 9112, 9.3.2)
+        for number in range(900):  # pipelined (RFC 9112, 9.3.2)
             end = "close" if number == 899 else "keep-alive"
             line.sendall(
                 f"GET {path} HTTP/1.1\r\nHost: small.example\r\nConnection: {end}\r\n"
                 f"X-Forwarded-For: 2001:db8:7:{number:x}::1\r\n\r\n".encode()
             )
-        answers = b"".join(iter(lambda: line.recv(1 << 16), b""))
+        responses = b"".join(iter(lambda: line.recv(1 << 16), b""))
         lasted = time.monotonic() - begun
-        found = Counter(re.findall(rb"HTTP/1\.1 (\d+) ", answers))
+        found = Counter(re.findall(rb"HTTP/1\.1 (\d+) ", responses))
         assert found.keys() == {b"503", b"429"}
         assert 400 <= found[b"503"] <= 402 + 200 * lasted
         assert web.get(path, headers=at("2001:db8:8::1")).status == 503
@@ -198,7 +198,7 @@ def test_a_network_of_many_readers_has_a_limit(start: Start, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["api.conf", "gate.conf"])
 def test_every_location_of_the_api_limits_the_network(name: str) -> None:
-    """NGINX closes the connection where the gate does not answer, so that the test above cannot try these."""
+    """NGINX closes the connection if the gate does not respond, so the test above cannot send these."""
     text = (ROOT / "images/web/nginx/login/server" / name).read_text("utf-8")
     limited = [block for block in re.split(r"^location ", text, flags=re.M) if "limit_conn" in block]
     assert limited
@@ -314,10 +314,10 @@ def test_a_slow_header_or_body_times_out(web: WebServer, api: Upstream) -> None:
         line.sendall(requests[name])
     for line in lines.values():
         try:
-            answer = line.recv(1000)
+            response = line.recv(1000)
         except ConnectionResetError:
-            answer = b""
-        assert answer[:13] in (b"", b"HTTP/1.1 408 ")
+            response = b""
+        assert response[:13] in (b"", b"HTTP/1.1 408 ")
         assert 8 < time.monotonic() - begin < 15
         line.close()
     assert api.requests == []

@@ -105,10 +105,10 @@ def test_nothing_is_written_over(site: Path) -> None:
 
 
 def test_a_link_that_leads_away_is_not_followed(site: Path, tmp_path: Path) -> None:
-    (site / "content/posts/a-title.md").symlink_to(tmp_path / "elsewhere.md")
+    (site / "content/posts/a-title.md").symlink_to(tmp_path / "other.md")
     with pytest.raises(PipelineError, match="already exists"):
         begin(site, "A title")
-    assert not (tmp_path / "elsewhere.md").exists()
+    assert not (tmp_path / "other.md").exists()
 
 
 def test_reserved_urls_and_members_pages_without_login_are_refused(site: Path) -> None:

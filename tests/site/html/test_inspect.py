@@ -247,7 +247,7 @@ def test_minified_pages_have_the_same_tree(body: str) -> None:
 
 
 def test_minified_pages_keep_code_as_it_is() -> None:
-    """A blank that is lost in a listing may break what a reader copies."""
+    """A space dropped from a listing may break code that a reader copies."""
     code = "def f():\n    return 1\n\n\n# \ttab  two\n"
     after = LexborHTMLParser(inspect.minify_page(page(f"<pre><code>{code}</code></pre>")))
     node = after.css_first("code")

@@ -165,7 +165,7 @@ def test_rotated_pngs_are_lossless(folder: ImageFolder, mode: str) -> None:
         b"II*\0\x08\0\0\0\xff\xff",
         b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0",  # orientation 9
         b"II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x01\0\0\0\x06\0\0\0",  # type ASCII
-        b"rubbish of 16 b.",
+        b"garbage of 16 b.",
     ],
 )
 def test_a_damaged_exif_block_is_ignored(folder: ImageFolder, block: bytes) -> None:

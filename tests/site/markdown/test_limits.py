@@ -167,7 +167,7 @@ def test_large_honest_pages_are_converted() -> None:
     ],
 )
 def test_code_that_no_lexer_reads_in_time_is_shown_plain(language: str, code: str) -> None:
-    """Nothing of it is lost but its colours."""
+    """The listing keeps its text, without colours."""
     html = re.sub(' data-at="[^"]*"', "", converted(f"```{language}\n{code}\n```\n").html)
     assert html == f'<div class="highlight"><pre><code>{code}\n</code></pre></div>'
 

@@ -111,7 +111,7 @@ def test_only_smaller_variants_are_written(tmp_path: Path) -> None:
         tmp_path,
         {
             "page.html": PROSE,
-            "LOUD.SVG": PROSE,
+            "UPPER.SVG": PROSE,
             "just-enough.txt": PROSE[:MINIMUM_SIZE],
             "too-small.txt": PROSE[: MINIMUM_SIZE - 1],
             "noise.json": NOISE,
@@ -125,7 +125,7 @@ def test_only_smaller_variants_are_written(tmp_path: Path) -> None:
     compress_tree(root, 2)
     assert names(root) - before == {
         f"{name}.{variant}"
-        for name in ("page.html", "LOUD.SVG", "just-enough.txt")
+        for name in ("page.html", "UPPER.SVG", "just-enough.txt")
         for variant in ("gz", "br")
     }
 
