@@ -15,7 +15,7 @@ from pipelines.core.errors import SourceError
 from pipelines.site.html import allowlist
 from pipelines.site.html.inspect import inspect_page, minify_page
 from pipelines.site.html.sanitizer import find_violations
-from tests.site.html.test_postprocess import CONTEXT, faults, finish, html
+from tests.site.html.fragments import CONTEXT, faults, finish, html
 from tests.support import project
 from tests.support.markup import ALLOWED, FRAGMENTS, REFUSED
 
@@ -52,7 +52,7 @@ def active(page: str) -> list[str]:
 def published(body: str) -> str:
     """A page with *body* in it, as a template would place it."""
     around = replace(CONTEXT, urls={**CONTEXT.urls, "content/posts/a": "/a/"})
-    made = finish(body, around=around)
+    made = finish(body, context=around)
     head = "<!DOCTYPE html><html lang=en><head><title>x</title></head><body><h1>x</h1>"
     return f"{head}<div>{made.html}{made.toc}</div><p>{made.summary}</p></body></html>"
 
@@ -97,7 +97,7 @@ def test_a_script_named_in_site_toml_is_allowed() -> None:
         CONTEXT, files=CONTEXT.files | {"content/files/chart.js"}, scripts=frozenset(["/files/chart.js"])
     )
     written = '<script src="../files/chart.js" defer></script>'
-    made = finish(f"Words.\n\n{written}", around=around)
+    made = finish(f"Words.\n\n{written}", context=around)
     assert '<script src="/files/chart.js" defer=""></script>' in made.html
     assert made.files == ("content/files/chart.js",)
     for wrong in (
@@ -108,7 +108,7 @@ def test_a_script_named_in_site_toml_is_allowed() -> None:
         '<svg><script href="../files/chart.js"/></svg>',
     ):
         with pytest.raises(SourceError):
-            finish(wrong, around=around)
+            finish(wrong, context=around)
     assert faults("<script src='/files/chart.js'></script>") == [
         "5: loads the script /files/chart.js, which site.toml does not name"
     ]

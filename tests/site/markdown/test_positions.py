@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.core.errors import SourceError
 from pipelines.site.markdown import python_markdown
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, SPAN_PREFIX, Positions
-from tests.site.html.test_postprocess import faults, finish
+from tests.site.html.fragments import faults, finish
 from tests.support import project
 
 # What is wrong, and how the message begins. Each may stand anywhere in a line of text.

@@ -1,0 +1,62 @@
+"""Convert and postprocess the Markdown of one page."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.core.errors import SourceError
+from pipelines.site.content.documents import Document
+from pipelines.site.content.metadata import Metadata
+from pipelines.site.html import postprocess
+from pipelines.site.html.links import ImageFacts, LinkContext
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels
+from pipelines.site.markdown import python_markdown
+
+CONTEXT = LinkContext(
+    urls={"content/posts/here.md": "/posts/here/", "content/posts/one.md": "/posts/one/"},
+    hidden={},
+    files=frozenset(
+        (
+            *("content/images/a.png", "content/images/b.png", "content/files/film.mp4"),
+            *("content/files/a.pdf", "content/diagrams/parts.puml"),
+        )
+    ),
+    images={
+        "content/images/a.png": ImageFacts("a.11111111.png", 40, 30),
+        "content/images/b.png": ImageFacts("b.22222222.png", 80, 60),
+    },
+)
+
+A = 'src="/assets/a.11111111.png"'
+
+
+def diagram_figure(path: str, source: str, line: int) -> str:
+    """Return the figure of a diagram."""
+    return f"<figure>{path or source.split()[0]}</figure>"
+
+
+def finish(
+    body: str,
+    summary: str = "",
+    *,
+    image: str = "",
+    gated: bool = False,
+    diagram: DiagramRenderer = diagram_figure,
+    context: LinkContext = CONTEXT,
+) -> Fragment:
+    """Convert and postprocess *body*, which begins on line 5; the summary is on line 3."""
+    meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
+    path = "content/posts/here.md"
+    document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
+    converted = python_markdown.convert_markdown(body, summary, path, 5)
+    return postprocess.postprocess(document, converted, context, diagram, Labels())
+
+
+def html(body: str) -> str:
+    return finish(body).html.strip()
+
+
+def faults(body: str, summary: str = "") -> list[str]:
+    with pytest.raises(SourceError) as caught:
+        finish(body, summary)
+    return [f"{fault.line}: {fault.text}" for fault in caught.value.faults]
