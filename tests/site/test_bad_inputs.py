@@ -105,7 +105,7 @@ def test_a_fault_in_the_first_build_writes_no_tree(
     assert [name for name in project.files_of(site / "out") if not name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("name", ["many-at-once", "template-type-error", "config-not-toml"])
+@pytest.mark.parametrize("name", ["many-faults", "template-type-error", "config-not-toml"])
 def test_the_command_prints_the_same(name: str, site: Path) -> None:
     """The command behaves as the function that the other tests call."""
     overlay(BAD / name, site)
