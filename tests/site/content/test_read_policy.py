@@ -147,7 +147,7 @@ def key_and_database(site: Path) -> None:
             ],
         ),
         (members_in_the_theme, ["theme/images/x.svg: is a link that leads into content/members"]),
-        (tree_that_is_a_link, ["theme: is a link, and Git has no history behind it"]),
+        (tree_that_is_a_link, ["theme: is a link: Git has no history of its target"]),
         (
             key_and_database,
             [
