@@ -30,7 +30,7 @@ from tests.web.server import PodmanImage, WebServer
 pytestmark = pytest.mark.slow
 
 KEYS = {
-    "secret-keys": "a signing key of these tests alone, used for nothing else",
+    "secret-keys": "a signing key of these tests alone and used for nothing else",
     "encryption-keys": base64.urlsafe_b64encode(os.urandom(32)).decode(),
 }
 
