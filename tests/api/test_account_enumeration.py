@@ -72,7 +72,10 @@ def profile_request(email):
             sys.setprofile(None)
             transaction.set_rollback(True)
     queries = [re.sub(r"'[^']*'|[0-9]+(\\.[0-9]+)?", "?", one["sql"]) for one in captured.captured_queries]
-    return response.status_code, response.content.decode().replace(email, "?"), queries, calls
+    body = json.loads(response.content.decode().replace(email, "?"))
+    if isinstance(body.get("data"), list):  # of addresses, which PostgreSQL returns in any order
+        body["data"].sort(key=json.dumps)
+    return response.status_code, json.dumps(body), queries, calls
 
 emails = {emails!r}
 gc.disable()  # it would call finalizers of previous requests

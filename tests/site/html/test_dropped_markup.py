@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import SourceError
@@ -115,6 +115,7 @@ SIGNS = st.sampled_from(
 
 
 @steady
+@example("$w0w$")
 @given(st.lists(WORD | SIGNS, max_size=40).map("".join))
 def test_every_word_is_published_or_a_fault(body: str) -> None:
     """Random Markdown, unclosed and crossed: each word is published, or the build fails."""
@@ -123,7 +124,9 @@ def test_every_word_is_published_or_a_fault(body: str) -> None:
     except SourceError:
         return
     written = re.findall(r"w\d+w", body)
-    published = set(re.findall(r"w\d+w", found.html.replace("&shy;", "")))
+    # MathML puts each letter of a formula into an element of its own.
+    html = re.sub(r"</?m[a-z]*[^>]*>", "", found.html.replace("&shy;", ""))
+    published = set(re.findall(r"w\d+w", html))
     assert [word for word in written if word not in published] == []
 
 
