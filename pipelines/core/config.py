@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from pipelines.core import config_validators as valid
+from pipelines.core.checks import SETTINGS, Severities
 from pipelines.core.errors import Fault, SourceError
-from pipelines.core.setting import Table, from_tables, line_of, nested, setting, tables_of
+from pipelines.core.setting import Table, declared, from_tables, line_of, nested, setting, tables_of
 from pipelines.core.toml_reader import TomlReader
 from pipelines.core.validators import valid_flag, valid_text
 
@@ -248,6 +249,17 @@ class SiteConfig:
     )
     chart: ChartConfig = field(metadata=nested("chart", ChartConfig))
     buckets: BucketConfig = field(metadata=nested("buckets", BucketConfig))
+    checks: Severities = field(
+        metadata=declared(
+            "checks",
+            SETTINGS,
+            Severities.from_row,
+            doc="Severity of each check of the site: `error` fails the build, `warning` is reported, `off` is"
+            ' not. A table `[checks."content/old/**"]` with the same keys applies to the files that match'
+            " (`*` within a directory, `**` across directories); the last one that matches decides.",
+        ),
+        default=Severities(),
+    )
     environments: tuple[Environment, ...] = field(
         metadata=nested(
             "environment",

@@ -88,6 +88,9 @@ def json_schema() -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     keys = _object({key: _property(setting) for key, setting in table.settings.items()})
+    if table.by_path:
+        choices = {key: setting.validator.schema for key, setting in table.settings.items()}
+        keys["patternProperties"] = {"[/*.]": _object(choices)}
     if required := _required(table):
         keys["required"] = required
     doc = {"description": table.doc} if table.doc else {}

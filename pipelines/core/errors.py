@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One fault in a file, and its fix."""
+    """One finding in a file, and its fix."""
 
     path: str  # relative to the project, with forward slashes
     line: int  # counted from 1; 0 means the whole file
     text: str  # what is wrong, without a full stop
     fix: str  # in the imperative, without a full stop
+    check: str = "project"  # a name of checks.py
+    severity: str = "error"  # or "warning"
 
     def __str__(self) -> str:
         position = f"{self.path}:{self.line}" if self.line else self.path

@@ -7,7 +7,7 @@ The parser, the reference table and the JSON Schema are derived from the fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ class Table(NamedTuple):
     array: bool
     doc: str  # Markdown, sentences; "" where the keys say it
     settings: Mapping[str, Setting]
+    by_path: bool = False  # tables in it, named by patterns of paths, may set the same keys
 
     @property
     def header(self) -> str:
@@ -55,6 +56,16 @@ def nested(table: str, rows: type, *, doc: str = "", array: bool = False) -> dic
     return {"rows": rows, "doc": doc, "table": table, "array": array}
 
 
+def declared(
+    table: str, settings: Iterable[Setting], build: Callable[[dict[str, Any]], Any], *, doc: str
+) -> dict[str, Any]:
+    """Return the metadata of a dataclass field that *build* makes of *table*, which has *settings*.
+
+    The row of ``TomlReader`` has the tables by path under the key "".
+    """
+    return {"table": table, "settings": tuple(settings), "build": build, "doc": doc}
+
+
 def line_of(key: str = "") -> Any:
     """Return a dataclass field for the line of *key*, or of the table's header; 0 where it is unknown."""
     return field(default=0, compare=False, metadata={"line_of": key})
@@ -69,6 +80,8 @@ def tables_of(root: type) -> dict[str, Table]:
             declared = [_setting(column) for column in fields(rows) if "validator" in column.metadata]
             settings = {item.key: item for item in declared}
             found[name] = Table(name, one.metadata["array"], doc, settings)
+        elif listed := one.metadata.get("settings"):
+            found[name] = Table(name, False, doc, {item.key: item for item in listed}, by_path=True)
         else:
             table = found.get(name, Table(name, array=False, doc="", settings={}))
             item = _setting(one)
@@ -94,6 +107,8 @@ def from_tables(
         if kind := one.metadata.get("rows"):
             built = [_row(kind, name, index, row, lines) for index, row in enumerate(rows[name])]
             values[one.name] = tuple(built) if one.metadata["array"] else built[0]
+        elif build := one.metadata.get("build"):
+            values[one.name] = build(rows[name][0])
         else:
             values[one.name] = rows[name][0][one.metadata["key"] or one.name]
     return values

@@ -25,8 +25,8 @@ def line_numbers(text: str) -> dict[tuple[str, int, str], int]:
     counts: dict[str, int] = {}
     table, index = "", 0
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
-            table = header[2]
+        if header := re.match(r"""\s*(\[\[?)\s*([\w-]+(?:\.(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*\]""", line):
+            table = re.sub(r"""["']""", "", header[2])
             index = counts.get(table, 0) if header[1] == "[[" else 0
             counts[table] = index + 1
             lines.setdefault((table, index, ""), number)
@@ -82,9 +82,29 @@ class TomlReader:
 
     def _row(self, table: Table, index: int, row: dict[str, Any]) -> dict[str, Any]:
         """Return the value or the default of each key of *table*; leave out what has a fault."""
+        inner = {key: value for key, value in row.items() if table.by_path and isinstance(value, dict)}
+        own = {key: value for key, value in row.items() if key not in inner}
+        values = self._chosen(table, table.name, table.header, index, own)
+        for key, setting in table.settings.items():
+            if key not in row and setting.required:
+                add = f"add {key} = …" if table.name in self._data else f"add {table.header} with {key} = …"
+                self.add_fault(table.name, index, "", f"{table.header} {key}: missing", add)
+            elif key not in row:
+                values[key] = setting.default
+        if table.by_path:
+            values[""] = tuple(
+                (path, self._chosen(table, f"{table.name}.{path}", f'[{table.name}."{path}"]', 0, chosen))
+                for path, chosen in inner.items()
+            )
+        return values
+
+    def _chosen(
+        self, table: Table, name: str, header: str, index: int, row: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the valid values of *row*, whose keys are those of *table*; *name* finds its lines."""
         for key in row.keys() - table.settings.keys():
-            text = f"{table.header} {key}: unknown key"
-            self.add_fault(table.name, index, key, text, suggest(key, table.settings))
+            text = f"{header} {key}: unknown key"
+            self.add_fault(name, index, key, text, suggest(key, table.settings))
         values: dict[str, Any] = {}
         for key, setting in table.settings.items():
             if key in row:
@@ -92,11 +112,5 @@ class TomlReader:
                     values[key] = setting.validator(row[key])
                 except InvalidValue as error:
                     must, fix = error.args
-                    text = f"{table.header} {key}: {must}, not {row[key]!r}"
-                    self.add_fault(table.name, index, key, text, fix)
-            elif setting.required:
-                add = f"add {key} = …" if table.name in self._data else f"add {table.header} with {key} = …"
-                self.add_fault(table.name, index, "", f"{table.header} {key}: missing", add)
-            else:
-                values[key] = setting.default
+                    self.add_fault(name, index, key, f"{header} {key}: {must}, not {row[key]!r}", fix)
         return values

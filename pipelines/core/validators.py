@@ -90,7 +90,8 @@ class Choice:
     def __call__(self, value: Any, /) -> str:
         if value not in self.names:
             *first, last = (f'"{name}"' for name in self.names)
-            raise InvalidValue(f"must be {', '.join(first)} or {last}", "write one of them")
+            rest = f"{', '.join(first)} or " if first else ""
+            raise InvalidValue(f"must be {rest}{last}", "write one of them" if first else f"write {last}")
         return str(value)
 
 

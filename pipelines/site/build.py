@@ -288,7 +288,7 @@ def _check_site(
     for alias in sorted(alias for alias in aliases if alias.lower() in page_urls):
         owner = next(p.document for p in pages if alias in machine_files.alias_targets([p.document]))
         what = f"alias {alias} is a page already"
-        faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias"))
+        faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias", "alias"))
     if faults:
         raise SourceError(faults)
     if not content.hidden:  # an unpublished document may use them

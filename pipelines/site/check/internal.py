@@ -22,7 +22,7 @@ from pipelines.site.theme import strings
 # Paths of the API; they exist if login = true.
 API_PATHS = ("/_allauth/", "/accounts/", "/admin/")
 _FRAGMENTS_WITHOUT_ID = ("top", ":~:text=")  # fragments that need no id
-_LinkProblem = tuple[str, str, bool]  # text, fix, whether it is an error
+_LinkProblem = tuple[str, str, str]  # text, fix, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> tuple[list
             if absolute not in problems:
                 problems[absolute] = _link_problem(absolute, link, site)
             if problem := problems[absolute]:
-                text, fix, is_error = problem
-                located = locator.faults(url, Finding(text, fix, (link,), link))
-                (faults if is_error else warnings).extend(located)
+                text, fix, check = problem
+                located = locator.faults(url, Finding(text, fix, (link,), link, check=check))
+                (warnings if check == "alias-link" else faults).extend(located)
         for load in facts.loads:
             if _path(url, load) not in site.files:
                 what = f"shows {load}, which does not exist"
                 fix = "add the file to content/, or fix the path"
-                faults += locator.faults(url, Finding(what, fix, (load,), load))
+                faults += locator.faults(url, Finding(what, fix, (load,), load, check="broken-image"))
     return sorted(set(faults)), sorted(set(warnings))
 
 
@@ -85,7 +85,7 @@ def _absolute(base: str, link: str) -> str:
 def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | None:
     """Return the problem of one link, or None."""
     if not absolute:
-        return f"links to {link}, which is not a URL", "fix the link", True
+        return f"links to {link}, which is not a URL", "fix the link", "broken-link"
     if not absolute.startswith(site.url + "/"):
         return None
     parts = urlsplit(absolute)
@@ -100,13 +100,13 @@ def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | N
         ):
             closest = suggest(fragment, site.pages[path].ids)
             fix = closest if closest.startswith("did") else "fix the fragment"
-            return f"links to {path}#{fragment}, and that page has no such id", fix, True
+            return f"links to {path}#{fragment}, and that page has no such id", fix, "broken-link"
         return None
     if target := site.aliases.get(path):
-        return f"links to {path}, an alias", f"link to {target}", False
+        return f"links to {path}, an alias", f"link to {target}", "alias-link"
     closest = _closest_path(path, [*site.pages, *site.files])
     fix = f"did you mean {closest}?" if closest else "fix the link"
-    return f"links to {link}, which does not exist", fix, True
+    return f"links to {link}, which does not exist", fix, "broken-link"
 
 
 def _closest_path(path: str, known: Iterable[str]) -> str:
@@ -140,11 +140,13 @@ class _FaultLocator:
         page = self.site.documents.get(url)
         lines = self._lines(page, url, finding) if page else []
         if page and lines:
-            return [Fault(page.document.path, line, finding.text, finding.fix) for line in lines]
+            path, rest = page.document.path, (finding.text, finding.fix, finding.check)
+            return [Fault(path, line, *rest) for line in lines]
         if place := self._in_theme(finding.needles):
-            return [Fault(*place, finding.text, finding.fix)]
+            return [Fault(*place, finding.text, finding.fix, finding.check)]
         first = self.unlocated.setdefault(finding.text, url)
-        return [Fault("theme/templates", 0, f"{finding.text} (on {first})", finding.fix)]
+        text = f"{finding.text} (on {first})"
+        return [Fault("theme/templates", 0, text, finding.fix, finding.check)]
 
     def _lines(self, page: Page, url: str, finding: Finding) -> list[int]:
         """Return the lines of the page's document that caused *finding*."""
@@ -174,7 +176,7 @@ def check_menus(site: SiteLinks, config: SiteConfig) -> list[Fault]:
     found = []
     for item in (*config.menu, *config.footer):
         if problem := _link_problem(site.url + item.path, item.path, site):
-            found.append(Fault("site.toml", item.line, f"{item.label!r} {problem[0]}", problem[1]))
+            found.append(Fault("site.toml", item.line, f"{item.label!r} {problem[0]}", problem[1], "project"))
     return found
 
 
@@ -182,7 +184,13 @@ def _check_aliases(site: SiteLinks) -> list[Fault]:
     """Return a fault for each alias that shadows a file."""
     files = {file.lower() for file in site.files}  # NGINX maps are case-insensitive
     return [
-        Fault(document.path, document.meta.line("aliases"), f"alias {alias} is a file already", "remove it")
+        Fault(
+            document.path,
+            document.meta.line("aliases"),
+            f"alias {alias} is a file already",
+            "remove it",
+            "alias",
+        )
         for document in (page.document for page in site.documents.values())
         for alias in document.meta.aliases
         if alias.lower() in files or alias.lower().rstrip("/") in files
@@ -193,7 +201,7 @@ def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault
     """Return a warning for each file of content/ that no page refers to."""
     fix = "link to it, move it to content/extra, or remove it"
     return [
-        Fault(path, 0, "not used by any page", fix)
+        Fault(path, 0, "not used by any page", fix, "unused-file")
         for path in sorted(files)
         if path not in used and not path.startswith(("content/extra/", "content/diagrams/"))
     ]
@@ -213,5 +221,7 @@ def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
             written, where = first.setdefault((key, slugify(name)), (name, page.document.path))
             if written != name:
                 what = f"{name!r} is written {written!r} in {where}"
-                found.append(Fault(page.document.path, meta.line(key), what, "use one spelling"))
+                found.append(
+                    Fault(page.document.path, meta.line(key), what, "use one spelling", "tag-spelling")
+                )
     return found

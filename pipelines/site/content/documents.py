@@ -128,17 +128,21 @@ def _read_document(
         return None
     if folder.lower() in RESERVED_NAMES and folder != "members":
         fix = f"rename {CONTENT}/{folder}"
-        raise SourceError([Fault(path, 0, f"the URLs below /{folder}/ are reserved for the server", fix)])
+        raise SourceError(
+            [Fault(path, 0, f"the URLs below /{folder}/ are reserved for the server", fix, "address")]
+        )
     if pure.suffix.lower() in _UNSUPPORTED_SUFFIXES or (
         pure.suffix != ".md" and pure.suffix.lower() == ".md"
     ):
         fix = "write Markdown and name it .md, or move it out of content/"
-        raise SourceError([Fault(path, 0, f"{pure.suffix} files are not supported", fix)])
+        raise SourceError([Fault(path, 0, f"{pure.suffix} files are not supported", fix, "unread-file")])
     if pure.suffix != ".md" or pure.name in IGNORED_NAMES:
         return None
     if folder not in KIND_OF_FOLDER:
         fix = "move it below content/posts, content/pages or content/members"
-        raise SourceError([Fault(path, 0, "Markdown outside of posts, pages and members", fix)])
+        raise SourceError(
+            [Fault(path, 0, "Markdown outside of posts, pages and members", fix, "misplaced-file")]
+        )
     text = front_matter.read_text(project / path, path)
     source = front_matter.split_front_matter(text, path)
     meta = metadata.parse_metadata(
@@ -147,7 +151,9 @@ def _read_document(
     _check_keys_after_end(source, path, config)
     _check_folder(meta, path, folder)
     if folder == "posts" and meta.date is None:
-        raise SourceError([Fault(path, 1, "a post must have a date", "add a line `date: 2026-05-01`")])
+        raise SourceError(
+            [Fault(path, 1, "a post must have a date", "add a line `date: 2026-05-01`", "metadata")]
+        )
     gated = folder == "members" or meta.access == "members"
     draft = Document(
         path=path,
@@ -170,7 +176,9 @@ def _check_extra_name(path: str) -> None:
     name = path.split("/")[2]
     if name.lower() in RESERVED_NAMES:  # NGINX matches /members/ in any letter case
         fix = f"rename {EXTRA}/{name}"
-        raise SourceError([Fault(path, 0, f"the URLs below /{name}/ are reserved for the server", fix)])
+        raise SourceError(
+            [Fault(path, 0, f"the URLs below /{name}/ are reserved for the server", fix, "address")]
+        )
 
 
 def _check_keys_after_end(source: front_matter.SourceText, path: str, config: SiteConfig) -> None:
@@ -184,7 +192,9 @@ def _check_keys_after_end(source: front_matter.SourceText, path: str, config: Si
     if all(line.partition(":")[1] and line.partition(":")[0].strip().lower() in known for line in first):
         line = source.body_line + len(source.body) - len(source.body.lstrip("\n"))
         fix = "move it up, without a blank line between; if it is text, begin it with another word"
-        raise SourceError([Fault(path, line, f"{first[0][:40]!r} comes after the front matter", fix)])
+        raise SourceError(
+            [Fault(path, line, f"{first[0][:40]!r} comes after the front matter", fix, "metadata")]
+        )
 
 
 def _check_folder(meta: Metadata, path: str, folder: str) -> None:
@@ -192,14 +202,16 @@ def _check_folder(meta: Metadata, path: str, folder: str) -> None:
     faults = []
     if folder != "members" and "members" in PurePosixPath(path).parts[2:-1] and meta.access != "members":
         fix = "move the file to content/members, write `access: members`, or rename the directory"
-        faults.append(Fault(path, 0, "a directory members protects pages only in content/", fix))
+        faults.append(Fault(path, 0, "a directory members protects pages only in content/", fix, "metadata"))
     if folder == "members" and meta.access == "public":
         fix = "move the file out of content/members, or remove the line"
-        faults.append(Fault(path, meta.line("access"), "access: public in content/members", fix))
+        faults.append(Fault(path, meta.line("access"), "access: public in content/members", fix, "metadata"))
     for key in ("tags", "category", "series"):
         if folder != "posts" and getattr(meta, key):
             fix = "move the file to content/posts, or remove the line"
-            faults.append(Fault(path, meta.line(key), f"{key} on a page: only posts are listed", fix))
+            faults.append(
+                Fault(path, meta.line(key), f"{key} on a page: only posts are listed", fix, "metadata")
+            )
     if faults:
         raise SourceError(faults)
 
@@ -209,7 +221,7 @@ def _document_slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> st
     stem = path.parent.name if is_index else path.stem
     slug = meta.slug or metadata.slugify(meta.title if urls.slug_from == "title" else stem)
     if wrong := metadata.slug_fault(slug):
-        raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`")])
+        raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`", "metadata")])
     return slug
 
 
@@ -230,7 +242,9 @@ def _document_url(document: Document, path: PurePosixPath, config: SiteConfig, u
     if reserved or _LIST_URL.fullmatch(url):
         what = f"the URL {url} is reserved for {'the server' if reserved else 'a list of posts'}"
         line = document.meta.line("slug")
-        raise SourceError([Fault(str(path), line, what, "give the page another name, as in `slug: …`")])
+        raise SourceError(
+            [Fault(str(path), line, what, "give the page another name, as in `slug: …`", "address")]
+        )
     return url
 
 
@@ -243,7 +257,7 @@ def _modified_date(path: str, meta: Metadata, config: SiteConfig, history: Histo
     if change.is_cut:
         fix = "fetch the whole history (`git fetch --unshallow`, GIT_DEPTH: 0 in GitLab CI)"
         what = "its date of change is unknown: the clone is shallow"
-        raise SourceError([Fault(path, 0, what, fix + ", or write `modified: …`")])
+        raise SourceError([Fault(path, 0, what, fix + ", or write `modified: …`", "metadata")])
     if meta.date and change.is_added:  # committed once: the date of that commit is not a change
         return None
     moment = datetime.fromtimestamp(change.time, UTC).astimezone(ZoneInfo(config.timezone))
@@ -287,7 +301,7 @@ def _url_conflicts(documents: Iterable[Document]) -> Iterator[Fault]:
         if first := owner.get(document.url.lower()):
             line = document.meta.line("slug")
             what = f"has the URL {document.url}, as {first.path} has"
-            yield Fault(document.path, line, what, "give one of them another slug")
+            yield Fault(document.path, line, what, "give one of them another slug", "address")
         owner.setdefault(document.url.lower(), document)
     for document in documents:
         for alias in document.meta.aliases:
@@ -295,10 +309,12 @@ def _url_conflicts(documents: Iterable[Document]) -> Iterator[Fault]:
             key = alias.rstrip("/").lower() + "/"
             if document.gated and not alias.startswith("/members/"):
                 what = f"alias {alias} of a members' page is public"
-                yield Fault(document.path, line, what, "put it below /members/")
+                yield Fault(document.path, line, what, "put it below /members/", "alias")
             elif alias.split("/")[1].lower() in RESERVED_NAMES - {"members"}:
-                yield Fault(document.path, line, f"alias {alias} is reserved for the server", "remove it")
+                yield Fault(
+                    document.path, line, f"alias {alias} is reserved for the server", "remove it", "address"
+                )
             if first := owner.get(key):
                 what = f"alias {alias} is claimed by {first.path}"
-                yield Fault(document.path, line, what, "remove one of the two")
+                yield Fault(document.path, line, what, "remove one of the two", "alias")
             owner.setdefault(key, document)

@@ -52,17 +52,19 @@ def read_text(file: Path, name: str) -> str:
         data = file.read_bytes()
     except OSError as error:
         fix = "make it a readable file"
-        raise SourceError([Fault(name, 0, f"cannot be read ({error.strerror})", fix)]) from None
+        raise SourceError([Fault(name, 0, f"cannot be read ({error.strerror})", fix, "encoding")]) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        fault = Fault(name, line, f"is not UTF-8 (byte 0x{data[error.start]:02x})", "save it as UTF-8")
+        fault = Fault(
+            name, line, f"is not UTF-8 (byte 0x{data[error.start]:02x})", "save it as UTF-8", "encoding"
+        )
         raise SourceError([fault]) from None
     if bad := CONTROL_CHARACTER.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         what = f"has a control character (U+{ord(bad[0]):04X})"
-        raise SourceError([Fault(name, line, what, "remove it, or save the file as UTF-8")])
+        raise SourceError([Fault(name, line, what, "remove it, or save the file as UTF-8", "encoding")])
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -74,14 +76,14 @@ def split_front_matter(text: str, name: str) -> SourceText:
     if _KEY_LINE.match(lines[0]):
         return _split_key_lines(lines, name)
     fix = "start the file with --- and lines such as `title: …`"
-    raise SourceError([Fault(name, 1, "has no front matter", fix)])
+    raise SourceError([Fault(name, 1, "has no front matter", fix, "front-matter")])
 
 
 def _split_yaml(lines: list[str], name: str) -> SourceText:
     end = next((n for n, line in enumerate(lines[1:], 1) if _DELIMITER.fullmatch(line)), None)
     if end is None:
         fix = "put a line --- after the last key"
-        raise SourceError([Fault(name, 1, "front matter is not closed", fix)])
+        raise SourceError([Fault(name, 1, "front matter is not closed", fix, "front-matter")])
     block = "\n".join(lines[1:end]) + "\n"
     if len(block) > MAX_FRONT_MATTER:
         raise _too_long(name, len(block))
@@ -93,10 +95,12 @@ def _split_yaml(lines: list[str], name: str) -> SourceText:
         mark = error.problem_mark or error.context_mark
         line = _line_of(block, mark) if mark else 1
         fix = "put the value in double quotes if it holds : # [ ] { } & * ! | > or %"
-        raise SourceError([Fault(name, line, f"is not YAML: {error.problem}", fix)]) from None
+        raise SourceError([Fault(name, line, f"is not YAML: {error.problem}", fix, "front-matter")]) from None
     except yaml.YAMLError as error:
         what = " ".join(str(error).split())
-        raise SourceError([Fault(name, 1, f"is not YAML: {what}", "write plain text")]) from None
+        raise SourceError(
+            [Fault(name, 1, f"is not YAML: {what}", "write plain text", "front-matter")]
+        ) from None
     entries = tuple(_yaml_entries(node, name, block)) if node is not None else ()
     return SourceText(entries, "\n".join(lines[end + 1 :]), end + 2)
 
@@ -113,13 +117,15 @@ def _check_depth(block: str, name: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
             line = _line_of(block, event.start_mark)
-            raise SourceError([Fault(name, line, "is nested too deeply", "write texts and flat lists")])
+            raise SourceError(
+                [Fault(name, line, "is nested too deeply", "write texts and flat lists", "front-matter")]
+            )
 
 
 def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]:
     if not isinstance(node, yaml.MappingNode):
         fix = "write lines such as `title: …`"
-        raise SourceError([Fault(name, 2, "front matter has no keys", fix)])
+        raise SourceError([Fault(name, 2, "front matter has no keys", fix, "front-matter")])
     entries: list[MetadataEntry] = []
     faults: list[Fault] = []
     for key, value in node.value:
@@ -127,7 +133,7 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
         scalars = value.value if isinstance(value, yaml.SequenceNode) else [value]
         faults.extend(fault for scalar in scalars if (fault := _scalar_fault(scalar, name, block)))
         if not isinstance(key, yaml.ScalarNode):
-            faults.append(Fault(name, line, "a key is not a string", "write `key: value`"))
+            faults.append(Fault(name, line, "a key is not a string", "write `key: value`", "front-matter"))
         elif isinstance(value, yaml.ScalarNode):
             entries.append(MetadataEntry(key.value.strip().lower(), value.value, line))
         elif isinstance(value, yaml.SequenceNode) and all(
@@ -137,7 +143,7 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
             entries.append(MetadataEntry(key.value.strip().lower(), items, line))
         else:
             fix = "write a text or a flat list; a text with [ ] { } or : needs double quotes"
-            faults.append(Fault(name, line, f"{key.value!r} has a nested value", fix))
+            faults.append(Fault(name, line, f"{key.value!r} has a nested value", fix, "front-matter"))
     if faults:
         raise SourceError(faults)
     return entries
@@ -149,20 +155,22 @@ def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
         return None
     if bad := CONTROL_CHARACTER.search(node.value):  # written as an escape, as in "\x01"
         what = f"has a control character (U+{ord(bad[0]):04X})"
-        return Fault(name, _line_of(block, node.start_mark), what, "remove the escape")
+        return Fault(name, _line_of(block, node.start_mark), what, "remove the escape", "encoding")
     end: Any = node.end_mark
     rest = block[end.index :].partition("\n")[0]
     comment = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
     # YAML reads `title: Issue #12` as "Issue"; an intended comment has two spaces before and one after its #.
     if not node.style and comment and (comment["next"] or (node.value and comment["gap"] == " ")):
         fix = "put the value in double quotes, or two spaces before the comment and one after its #"
-        return Fault(name, _line_of(block, end), f"YAML reads {rest.strip()[:40]!r} as a comment", fix)
+        return Fault(
+            name, _line_of(block, end), f"YAML reads {rest.strip()[:40]!r} as a comment", fix, "front-matter"
+        )
     return None
 
 
 def _too_long(name: str, length: int) -> SourceError:
     what = f"front matter has {length} characters or more; the limit is {MAX_FRONT_MATTER}"
-    return SourceError([Fault(name, 1, what, "move text into the page")])
+    return SourceError([Fault(name, 1, what, "move text into the page", "front-matter")])
 
 
 def _split_key_lines(lines: list[str], name: str) -> SourceText:
@@ -184,5 +192,5 @@ def _split_key_lines(lines: list[str], name: str) -> SourceText:
         else:
             fix = "write `Key: value`, or leave a blank line before the text"
             what = f"is not a `Key: value` line: {line[:40]!r}"
-            raise SourceError([Fault(name, number, what, fix)])
+            raise SourceError([Fault(name, number, what, fix, "front-matter")])
     return SourceText(tuple(entries), "", len(lines) + 1)

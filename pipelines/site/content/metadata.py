@@ -114,13 +114,13 @@ class _Validator:
         self.lines: dict[str, int] = {}
         self.faults: list[Fault] = []
 
-    def add_fault(self, line: int, text: str, fix: str) -> None:
-        self.faults.append(Fault(self.name, line, text, fix))
+    def add_fault(self, line: int, text: str, fix: str, check: str = "metadata") -> None:
+        self.faults.append(Fault(self.name, line, text, fix, check))
 
     def add(self, entry: MetadataEntry) -> None:
         key, line = entry.key, entry.line
         if key not in self.known:
-            self.add_fault(line, f"unknown key {key!r}", suggest(key, self.known))
+            self.add_fault(line, f"unknown key {key!r}", suggest(key, self.known), "unknown-key")
             return
         if key in self.lines:
             self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
@@ -161,14 +161,13 @@ class _Validator:
         parts = alias[1:].split("/")
         if "%" in alias and alias.startswith("/"):  # NGINX compares decoded paths
             fix = f"write the letters themselves, as in {unquote(alias)!r}"
-            self.add_fault(line, f"alias {alias!r} has a percent-escape", fix)
+            self.add_fault(line, f"alias {alias!r} has a percent-escape", fix, "alias")
         elif len(alias.encode()) > MAX_ALIAS:
             what = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes"
-            self.add_fault(line, what, "shorten it, or remove it")
+            self.add_fault(line, what, "shorten it, or remove it", "alias")
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
-            self.add_fault(
-                line, f"alias {alias!r} is not a path", "write a path of this site, as in /old/page/"
-            )
+            fix = "write a path of this site, as in /old/page/"
+            self.add_fault(line, f"alias {alias!r} is not a path", fix, "alias")
 
     def _parse_value(self, key: str, value: str, line: int) -> object:
         if key in ("date", "modified"):

@@ -145,4 +145,4 @@ def missing_submodules(index: GitIndex | None) -> Iterable[Fault]:
     """Yield a fault for each Git submodule that was not fetched: its pages would be missing."""
     for path in index.missing if index else ():
         fix = f"run `git submodule update --init --recursive {path}`"
-        yield Fault(path, 0, "is a Git submodule that was not fetched", fix)
+        yield Fault(path, 0, "is a Git submodule that was not fetched", fix, "read-policy")

@@ -28,7 +28,7 @@ class _Scanner:
 
     def add_fault(self, path: str, text: str, fix: str) -> None:
         shown = path.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
-        self.faults.append(Fault(shown, 0, text, fix))
+        self.faults.append(Fault(shown, 0, text, fix, "read-policy"))
 
     def refuse(self, path: str, refusal: Refusal, is_link: bool) -> None:
         link = "is a link that" if is_link else "is below a link and"

@@ -49,7 +49,7 @@ def inline_diagram(diagram: Diagram, nth: int = 1) -> str:
     parsed_diagram = parse_diagram(diagram)
     problem = _svg_problem(diagram)
     if problem:
-        raise SourceError([Fault(diagram.path, diagram.line, problem, _RENDER_FIX)])
+        raise SourceError([Fault(diagram.path, diagram.line, problem, _RENDER_FIX, "diagram")])
     svg = diagram.svg.read_text("utf-8").strip()
     label = parsed_diagram.name
     if nth > 1:  # ids and region labels must be unique on a page
@@ -114,7 +114,7 @@ def _convert(
 ) -> str | Fault:
     if isinstance(result, plantuml.PlantUmlError):
         line = max(result.line + parsed_diagram.offset, 1) if result.line else 1
-        return Fault(diagram.path, diagram.line + line - 1, result.text, "fix the source")
+        return Fault(diagram.path, diagram.line + line - 1, result.text, "fix the source", "diagram")
     try:
         return diagram_svg.convert_svg(
             result,
@@ -125,7 +125,7 @@ def _convert(
     except diagram_svg.DiagramSvgError as problem:
         lines = diagram.source.split("\n") if problem.pattern else []
         found = (number for number, line in enumerate(lines) if re.search(problem.pattern, line))
-        return Fault(diagram.path, diagram.line + next(found, 0), problem.text, problem.fix)
+        return Fault(diagram.path, diagram.line + next(found, 0), problem.text, problem.fix, "diagram")
 
 
 def _svg_problem(diagram: Diagram) -> str:

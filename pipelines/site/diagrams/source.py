@@ -96,7 +96,7 @@ def diagram_of_file(project: Path, puml: Path) -> Diagram:
     try:
         source = puml.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise SourceError([Fault(path, 0, "not UTF-8", "save the file as UTF-8")]) from None
+        raise SourceError([Fault(path, 0, "not UTF-8", "save the file as UTF-8", "diagram")]) from None
     return Diagram(source, path, 1, file_svg(puml))
 
 
@@ -176,7 +176,7 @@ def parse_diagram(diagram: Diagram) -> ParsedDiagram:
     faults: list[Fault] = []
 
     def fault(number: int, text: str, fix: str) -> None:
-        faults.append(Fault(diagram.path, diagram.line + number, text, fix))
+        faults.append(Fault(diagram.path, diagram.line + number, text, fix, "diagram"))
 
     metadata: dict[str, str] = {}
     starts: list[int] = []

@@ -37,23 +37,25 @@ def check_structure(tree: LexborHTMLParser, report: FaultReport) -> Structure:
     for box in tree.css("div.admonition"):
         if not _has_content(box, "p.admonition-title"):
             what = f"admonition {box.text().strip()!r} has no text"
-            report.add_fault(what, "indent its text by four spaces", box, "!!!")
+            report.add_fault("admonition", what, "indent its text by four spaces", box, "!!!")
     for node in tree.css("img:not([alt])"):
         fix = 'write ![what it shows](…), or alt="" for a decoration'
-        report.add_fault("image without an alt text", fix, node, node.attributes.get("src") or "")
+        report.add_fault(
+            "image-alt", "image without an alt text", fix, node, node.attributes.get("src") or ""
+        )
     headings = []
     for node in tree.css("h1, h2, h3, h4, h5, h6"):
         level, text = int((node.tag or "h0")[1]), heading_text(node)
         line = report.line(node, "#" * level, f"<h{level}", text)
         if not text:
-            report.add_fault_at(line, f"empty heading <h{level}>", "write its text")
+            report.add_fault_at("heading-order", line, f"empty heading <h{level}>", "write its text")
         headings.append((level, text, line))
     ids: dict[str, int] = {}
     for node in tree.css("[id]"):
         name = node.attributes["id"] or ""
         line = report.line(node, f"#{name}", f"id={name}", f'id="{name}"', f"id='{name}'")
         if name in ids:
-            report.add_fault_at(line, f"id {name!r} is used twice", "rename one")
+            report.add_fault_at("duplicate-id", line, f"id {name!r} is used twice", "rename one")
         ids.setdefault(name, line)
     return Structure(tuple(headings), tuple(ids.items()))
 
@@ -85,7 +87,7 @@ def check_published(
         refused += find_violations(LexborHTMLParser(toc, is_fragment=True), scripts)
     unparsed = find_unparsed(body)
     if refused or unparsed:
-        texts = {one.text: one.fix for one in refused if one.url not in report.refused}
+        texts = {one.text: one for one in refused if one.url not in report.refused}
         _report_at_source(texts, unparsed, report, written(), scripts)
     report.at = meta.line("summary") if meta.summary else report.document.body_line
     has_blocks = any(fault.line == report.at for fault in report.faults)  # a fault of its own
@@ -93,19 +95,19 @@ def check_published(
     for tree in trees if meta.summary or not refused else ():  # else reported for the first paragraph
         for one in find_violations(tree, scripts, inline=not has_blocks):
             if one.url not in report.refused:
-                report.add_fault(_as_written(one, meta.summary), one.fix)
+                report.add_fault(one.check, _as_written(one, meta.summary), one.fix)
     for key, found in (
         ("summary", find_unparsed(trees[0]) if meta.summary else []),
         *_unparsed_metadata(meta),
     ):
         report.at = meta.line(key)
         for markup in found:
-            report.add_fault(markup.text, markup.fix)
+            report.add_fault("unparsed-markup", markup.text, markup.fix)
     report.at = 0
 
 
 def _report_at_source(
-    refused: Mapping[str, str],
+    refused: Mapping[str, Violation],
     unparsed: Sequence[UnparsedMarkup],
     report: FaultReport,
     tree: LexborHTMLParser,
@@ -117,10 +119,12 @@ def _report_at_source(
         if one.text in refused:
             line = report.line(one.node, one.needle)
             lines_by_text.setdefault(one.text, line)
-            report.add_fault_at(line, _as_written(one, report.positions.line_text(line)), one.fix)
-    for text, fix in refused.items():
+            shown = _as_written(one, report.positions.line_text(line))
+            report.add_fault_at(one.check, line, shown, one.fix)
+    for text, one in refused.items():
         if text not in lines_by_text:  # in the result only: within a refused element
-            report.add_fault_at(min(lines_by_text.values(), default=report.document.body_line), text, fix)
+            line = min(lines_by_text.values(), default=report.document.body_line)
+            report.add_fault_at(one.check, line, text, one.fix)
     for node in strip_code(tree).css(".arithmatex"):
         node.decompose()
     blocks = tree.css(f"[{SPAN_ATTRIBUTE}]")
@@ -136,7 +140,7 @@ def _report_at_source(
             texts = (node for node in tree.root.traverse(include_text=True) if node.is_text_node)
             lines = {report.line(node, typed, shown) for node in texts if shown in node.text()}
         for line in lines or {report.document.body_line}:
-            report.add_fault_at(line, markup.text, markup.fix)
+            report.add_fault_at("unparsed-markup", line, markup.text, markup.fix)
 
 
 def _as_written(one: Violation, source: str) -> str:

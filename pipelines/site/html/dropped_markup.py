@@ -48,6 +48,7 @@ class DroppedMarkup:
     fix: str
     needle: str  # the source text
     at: int = 0  # its offset in the searched text
+    check: str = "dropped-markup"
 
 
 def find_forbidden_character(html: str, taken: str, *, references: bool = True) -> DroppedMarkup | None:
@@ -64,7 +65,7 @@ def find_forbidden_character(html: str, taken: str, *, references: bool = True) 
         number = int(digits[:9], base) if digits else ord(found[0])
         if number in _FORBIDDEN_CODE_POINTS or number in map(ord, taken):
             what = f"has a character that is not allowed in a page (U+{number:04X})"
-            return DroppedMarkup(what, "remove it", found[0], found.start())
+            return DroppedMarkup(what, "remove it", found[0], found.start(), "encoding")
     return None
 
 
@@ -106,7 +107,13 @@ def find_dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
         seen = one["name"].strip() and one["name"].strip() in rest
         if not seen and f"*[{one['name']}]" not in text:
             what = f"abbreviation *[{one['name']}] is not used"
-            yield DroppedMarkup(what, "fix its name, or remove it", one[0].strip(), _definition_offset(one))
+            yield DroppedMarkup(
+                what,
+                "fix its name, or remove it",
+                one[0].strip(),
+                _definition_offset(one),
+                "unused-definition",
+            )
     found = [
         (_reference_key(one["name"]), one["target"], one[0].strip(), _definition_offset(one))
         for one in _DEFINITION.finditer(prose)
@@ -118,13 +125,15 @@ def find_dropped_definitions(body: str, text: str) -> Iterator[DroppedMarkup]:
     for name, target, written, at in found:
         shown = f"[{written.partition(']:')[0].removeprefix('[')}]"
         is_footnote = name.startswith("^")
+        check = "dropped-markup" if is_footnote else "unused-definition"
         if name in first and (is_footnote or first[name] != target):
             what = "footnote" if is_footnote else "link"
-            yield DroppedMarkup(f"{what} {shown} is defined twice: one is dropped", "rename one", written, at)
+            text_of = f"{what} {shown} is defined twice: one is dropped"
+            yield DroppedMarkup(text_of, "rename one", written, at, check)
         elif name not in used and f"{shown}:" not in text:
             what = "footnote" if is_footnote else "link definition"
             fix = f"write {shown} in the text" + ("" if is_footnote else ", or \\[ if it is text")
-            yield DroppedMarkup(f"{what} {shown} is not used", fix, written, at)
+            yield DroppedMarkup(f"{what} {shown} is not used", fix, written, at, check)
         first.setdefault(name, target)
 
 

@@ -28,10 +28,12 @@ class FaultReport:
         """Return the source line of *node*; *needles* are its possible spellings in the source."""
         return self.at or self.positions.line_of(node, *needles)
 
-    def add_fault(self, text: str, fix: str, node: LexborNode | None = None, *needles: str) -> None:
-        """Add a fault of *node*, or of the whole text."""
-        self.add_fault_at(self.line(node, *needles), text, fix)
+    def add_fault(
+        self, check: str, text: str, fix: str, node: LexborNode | None = None, *needles: str
+    ) -> None:
+        """Add a fault of *check* in *node*, or of the whole text."""
+        self.add_fault_at(check, self.line(node, *needles), text, fix)
 
-    def add_fault_at(self, line: int, text: str, fix: str) -> None:
+    def add_fault_at(self, check: str, line: int, text: str, fix: str) -> None:
         """Add a fault of one line of the file."""
-        self.faults.append(Fault(self.document.path, line, text, fix))
+        self.faults.append(Fault(self.document.path, line, text, fix, check))

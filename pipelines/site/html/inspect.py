@@ -40,6 +40,7 @@ class Finding:
     url: str = ""  # the embedded URL
     heading: int = -1  # index of the heading
     id: str = ""
+    check: str = "rendered-page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ def inspect_page(html: str) -> PageFacts:
     ids = Counter(node.attributes["id"] or "" for node in tree.css("[id]"))
     for name in sorted(name for name, count in ids.items() if count > 1):
         needles = (f"#{name}", f'id="{name}"', f"id={name}", f"id='{name}'")
-        findings.append(Finding(f"id {name!r} is used twice", "rename one", needles, id=name))
+        findings.append(
+            Finding(f"id {name!r} is used twice", "rename one", needles, id=name, check="duplicate-id")
+        )
     findings.extend(_images_without_alt(tree))
     headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADING))
     findings.extend(_check_headings(headings))
@@ -82,7 +85,8 @@ def inspect_page(html: str) -> PageFacts:
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
     for markup in find_unparsed(tree):  # last: it removes nodes from the tree
-        findings.append(Finding(markup.text, markup.fix, (markup.shown, markup.typed)))
+        shown = (markup.shown, markup.typed)
+        findings.append(Finding(markup.text, markup.fix, shown, check="unparsed-markup"))
     return PageFacts(
         ids=frozenset(ids),
         links=tuple(dict.fromkeys(links)),
@@ -96,7 +100,7 @@ def inspect_page(html: str) -> PageFacts:
 def _images_without_alt(tree: LexborHTMLParser) -> list[Finding]:
     fix = 'write ![what it shows](…), or alt="" for a decoration'
     return [
-        Finding("image without an alt text", fix, (url,), url)
+        Finding("image without an alt text", fix, (url,), url, check="image-alt")
         for url in (node.attributes.get("src") or "" for node in tree.css("img:not([alt])"))
     ]
 
@@ -108,13 +112,16 @@ def _check_headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
         needles = (text, f"<h{level}")
         if level == 1 and before:
             fix = "begin with ##: the title is the <h1>"
-            found.append(Finding(f"a second <h1>: {text!r}", fix, needles, heading=index))
+            what = f"a second <h1>: {text!r}"
+            found.append(Finding(what, fix, needles, heading=index, check="heading-level-1"))
         elif level > before + 1:
             what = f"heading {text!r} has level {level} after level {before}"
-            found.append(Finding(what, f"make it level {before + 1}", needles, heading=index))
+            fix = f"make it level {before + 1}"
+            found.append(Finding(what, fix, needles, heading=index, check="heading-order"))
         if not text:
             what = f"empty heading <h{level}>"
-            found.append(Finding(what, "write its text", (f"<h{level}",), heading=index))
+            tag = (f"<h{level}",)
+            found.append(Finding(what, "write its text", tag, heading=index, check="heading-order"))
         before = level
     if not before:
         found.append(Finding("a page without a heading", "write an <h1> in the template"))
@@ -167,7 +174,8 @@ def _loaded_urls(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
     for url in urls:
         if _OTHER_HOST.match(url):
             fix = "put the file into content/, or link to it"
-            findings.append(Finding(f"embeds {url} from another host", fix, (url,), url))
+            what = f"embeds {url} from another host"
+            findings.append(Finding(what, fix, (url,), url, check="external-image"))
     for node in tree.css("form[action], [formaction], a[ping]"):
         for attribute in ("action", "formaction", "ping"):
             url = node.attributes.get(attribute) or ""

@@ -49,7 +49,7 @@ class LinkRewriter:
             return ""
         if not file:
             text = "shows a diagram of another host"
-            self._report.add_fault(text, "copy its source into content/", node, src)
+            self._report.add_fault("diagram", text, "copy its source into content/", node, src)
         return file
 
     def _resolve(self, node: LexborNode, href: str) -> LinkTarget | None:
@@ -65,7 +65,9 @@ class LinkRewriter:
 
     def _refuse(self, broken: BrokenLink, node: LexborNode, href: str) -> None:
         text, fix = broken.args
-        self._report.add_fault(text, fix, node, f"({href}", href)
+        is_image = node.tag in ("img", "source", "video", "audio") and broken.check == "broken-link"
+        check = "broken-image" if is_image else broken.check
+        self._report.add_fault(check, text, fix, node, f"({href}", href)
         self._report.refused.add(href)
 
     def _resolve_srcset(self, node: LexborNode, srcset: str) -> str:
@@ -97,8 +99,12 @@ def cover_url(document: Document, context: LinkContext) -> tuple[str, str]:
     try:
         target = resolve_link(written, document, context)
     except BrokenLink as broken:
-        raise SourceError([Fault(document.path, line, *broken.args)]) from None
+        raise SourceError(
+            [Fault(document.path, line, broken.args[0], broken.args[1], "broken-image")]
+        ) from None
     if target.file not in context.images:
         fix = "name an image of content/, as in ../images/desert.jpg"
-        raise SourceError([Fault(document.path, line, f"image {written!r} is not an image", fix)])
+        raise SourceError(
+            [Fault(document.path, line, f"image {written!r} is not an image", fix, "broken-image")]
+        )
     return file_url(target.file, document.gated, context), target.file

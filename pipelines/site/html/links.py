@@ -61,6 +61,10 @@ class LinkTarget:
 class BrokenLink(Exception):
     """A link without a valid target: (what is wrong, the fix)."""
 
+    def __init__(self, text: str, fix: str, check: str = "broken-link") -> None:
+        super().__init__(text, fix)
+        self.check = check
+
 
 def resolve_link(href: str, document: Document, context: LinkContext) -> LinkTarget:
     """Return the target of *href* as written in *document*; raise BrokenLink.
@@ -70,7 +74,7 @@ def resolve_link(href: str, document: Document, context: LinkContext) -> LinkTar
     """
     href = allowlist.normalize_url(href).strip()
     if not href:
-        raise BrokenLink("links to nothing", "write where the link leads")
+        raise BrokenLink("links to nothing", "write where the link leads", "empty-link")
     try:
         parts = urlsplit(href)
         parts.port  # noqa: B018  # urlsplit parses it lazily
@@ -97,7 +101,7 @@ def resolve_link(href: str, document: Document, context: LinkContext) -> LinkTar
 
 def _check_external(href: str, scheme: str, host: str) -> LinkTarget:
     if scheme in _FORBIDDEN_SCHEMES:
-        raise BrokenLink(f"links to a {scheme}: URL", "use https:, mailto: or a path")
+        raise BrokenLink(f"links to a {scheme}: URL", "use https:, mailto: or a path", "unsafe-html")
     if scheme not in allowlist.LINK_SCHEMES:  # a typing error, or a scheme that browsers do not open
         near = suggest(scheme, allowlist.LINK_SCHEMES - {""})
         fix = near if near.startswith("did") else "use https:, mailto: or a path"
@@ -154,10 +158,12 @@ def _resolve_file(path: str, tail: str, document: Document, context: LinkContext
         raise BrokenLink(f"links to {path}, which does not exist", fix)
     if PurePosixPath(path).suffix.lower() in _UNSUPPORTED_IMAGES:
         fix = "export it as JPEG, PNG, WebP or AVIF"
-        raise BrokenLink(f"shows {path}, whose location and camera data cannot be removed", fix)
+        raise BrokenLink(
+            f"shows {path}, whose location and camera data cannot be removed", fix, "broken-image"
+        )
     if path.startswith(f"{CONTENT}/members/") and not document.gated:
         fix = "move the file out of content/members, or the page into it"
-        raise BrokenLink(f"shows {path}, which is for members only", fix)
+        raise BrokenLink(f"shows {path}, which is for members only", fix, "read-policy")
     return LinkTarget(file_url(path, document.gated, context) + tail, path)
 
 

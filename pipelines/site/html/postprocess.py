@@ -87,7 +87,7 @@ def postprocess(
     summary = summary_html(own or processor.first_paragraph)
     for dropped in find_dropped_definitions(document.body, text):
         line = document.body_line + document.body.count("\n", 0, dropped.at)
-        report.add_fault_at(line, dropped.text, dropped.fix)
+        report.add_fault_at(dropped.check, line, dropped.text, dropped.fix)
 
     def written() -> LexborHTMLParser:
         other = _Postprocessor(document, converted, context, diagram, labels)
@@ -162,7 +162,7 @@ class _Postprocessor:
             positions.strip_comments(tree)
         for dropped in find_dropped_tags(html, tree):
             line = self.report.at or self.report.positions.line_at(html, dropped.at, dropped.needle)
-            self.report.add_fault_at(line, dropped.text, dropped.fix)
+            self.report.add_fault_at(dropped.check, line, dropped.text, dropped.fix)
         return tree
 
     def forbidden_character(self, html: str) -> Fault | None:
@@ -174,7 +174,7 @@ class _Postprocessor:
             line = self.report.at or self.report.positions.line_at(html, dropped.at, dropped.needle)
         else:
             return None
-        return Fault(self.document.path, line, dropped.text, dropped.fix)
+        return Fault(self.document.path, line, dropped.text, dropped.fix, "encoding")
 
     def summary(self, html: str) -> str:
         """Return the summary of the front matter as inline HTML; it must be one paragraph of text."""
@@ -183,9 +183,11 @@ class _Postprocessor:
         self.report.at = self.document.meta.line("summary")
         tree = self.parse(html)
         if tree.css_first("p, ul, ol, dl, h1, h2, h3, h4, h5, h6, pre, div, blockquote, table, hr"):
-            self.add_fault("the summary is not one paragraph of text", "write one, without lists or code")
+            self.add_fault(
+                "summary", "the summary is not one paragraph of text", "write one, without lists or code"
+            )
         if tree.css_first("img"):
-            self.add_fault("the summary has an image", "name it in a line `image: …`")
+            self.add_fault("summary", "the summary has an image", "name it in a line `image: …`")
         self.math(tree)
         self.links.rewrite(tree)
         self.report.at = 0
@@ -217,17 +219,17 @@ class _Postprocessor:
             tex = tex.removesuffix("\\)").removesuffix("\\]").strip()
             if _text_beside(node.prev).endswith("$") and _text_beside(node.next).startswith("$"):
                 fix = "give it a paragraph of its own, or write one $ on each side"
-                self.add_fault("math in $$ is within a line of text", fix, node, f"$${tex}")
+                self.add_fault("math", "math in $$ is within a line of text", fix, node, f"$${tex}")
             try:
                 block = node.tag == "div"
                 markup = to_mathml(tex, block=block)
             except ValueError as error:
-                self.add_fault(f"math {error}", f"fix {' '.join(tex.split())[:60]}", node, tex)
+                self.add_fault("math", f"math {error}", f"fix {' '.join(tex.split())[:60]}", node, tex)
                 self.put(node, "")  # else its braces are reported as unparsed markup
                 continue
             violations = list(find_violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
             for one in violations:
-                self.add_fault(f"math: {one.text}", one.fix, node, tex)
+                self.add_fault("math", f"math: {one.text}", one.fix, node, tex)
             if not violations:
                 self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
 

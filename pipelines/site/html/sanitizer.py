@@ -43,6 +43,7 @@ class Violation:
     node: LexborNode
     needle: str  # its possible spelling in the source
     url: str = ""  # the refused value, where it is a URL
+    check: str = "unsafe-html"
 
 
 def find_violations(
@@ -74,7 +75,7 @@ def find_violations(
         for node in tree.css(f"{selector} *"):
             if (node.tag or "").lower() in _FOREIGN[outer][0]:  # the loop above reports others
                 what = f"<{node.tag}> is in a <{parent_tag}>, which may contain text only"
-                yield Violation(what, "remove it", node, f"<{node.tag}")
+                yield Violation(what, "remove it", node, f"<{node.tag}", check="html-structure")
 
 
 def _check_special_node(
@@ -126,10 +127,10 @@ def _refused_element(node: LexborNode, tag: str, scripts: frozenset[str]) -> Vio
     if instead := allowlist.REFUSED_ELEMENTS.get(tag):
         return Violation(f"<{tag}> is not allowed in content", instead, node, needle)
     if tag in HTML_ELEMENTS or tag in ("svg", "math"):
-        return Violation(
-            f"<{tag}> is not allowed here", "remove it, or close the element around it", node, needle
-        )
-    return Violation(f"<{tag}> is not an HTML element of content", _BACKTICKS, node, needle)
+        fix = "remove it, or close the element around it"
+        return Violation(f"<{tag}> is not allowed here", fix, node, needle, check="html-structure")
+    what = f"<{tag}> is not an HTML element of content"
+    return Violation(what, _BACKTICKS, node, needle, check="dropped-markup")
 
 
 def _check_attributes(node: LexborNode, tag: str, known: frozenset[str] | None) -> Iterator[Violation]:
@@ -144,10 +145,17 @@ def _check_attributes(node: LexborNode, tag: str, known: frozenset[str] | None) 
         elif name.startswith("on"):
             yield Violation(f"inline handler {name}", "move it to theme/js", node, f"{name}=")
         elif name == "style":
-            yield Violation(f"inline style {value or ''!r}", "give it a class", node, value or "style")
+            yield Violation(
+                f"inline style {value or ''!r}",
+                "give it a class",
+                node,
+                value or "style",
+                check="inline-style",
+            )
         elif known is not None:
             fix = "give it a class" if name in _PRESENTATIONAL else _suggest_attribute(name, known)
-            yield Violation(f"<{tag}> has the attribute {name}, which is not allowed", fix, node, name)
+            what = f"<{tag}> has the attribute {name}, which is not allowed"
+            yield Violation(what, fix, node, name, check="html-attribute")
 
 
 def _suggest_attribute(name: str, known: frozenset[str]) -> str:

@@ -9,7 +9,7 @@ REEXPORT_FIX = "export it again, or restore it from its source"
 
 def image_fault(text: str, fix: str) -> SourceError:
     """Return a fault of the whole file."""
-    return SourceError([Fault("", 0, text, fix)])
+    return SourceError([Fault("", 0, text, fix, "broken-image")])
 
 
 def truncated_image() -> SourceError:

@@ -229,4 +229,4 @@ def read_image(path: Path, name: str) -> CleanImage:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         fix = "restore the image, or fix the reference"
-        raise SourceError([Fault(name, 0, f"cannot be read ({reason})", fix)]) from None
+        raise SourceError([Fault(name, 0, f"cannot be read ({reason})", fix, "broken-image")]) from None

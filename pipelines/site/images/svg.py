@@ -44,10 +44,12 @@ class _SvgChecker:
         try:
             parser.Parse(data, True)
         except expat.ExpatError as error:
-            self.add_fault(f"is not XML ({expat.ErrorString(error.code)})", "export it again as SVG")
+            self.add_fault(
+                f"is not XML ({expat.ErrorString(error.code)})", "export it again as SVG", "broken-image"
+            )
 
-    def add_fault(self, text: str, fix: str) -> None:
-        self.faults.append(Fault("", self.parser.CurrentLineNumber, text, fix))
+    def add_fault(self, text: str, fix: str, check: str = "unsafe-html") -> None:
+        self.faults.append(Fault("", self.parser.CurrentLineNumber, text, fix, check))
 
     def doctype(self, *_: object) -> None:
         self.add_fault("has a DOCTYPE", "delete the <!DOCTYPE …>; SVG needs none")
@@ -63,7 +65,7 @@ class _SvgChecker:
             self.root = attributes
             if name != f"{_SVG} svg":
                 fix = f'begin it with <svg xmlns="{_SVG}" …>'
-                self.add_fault(f"begins with <{local}>, which is not an SVG image", fix)
+                self.add_fault(f"begins with <{local}>, which is not an SVG image", fix, "broken-image")
         if local in ("script", "handler", "listener"):
             self.add_fault(f"has a <{local}>", "delete it; images run no code")
         elif local == "foreignObject" or space == _XHTML:

@@ -114,7 +114,7 @@ class _Emitter:
         self.emitted.positions.append(position)
 
     def fault(self, position: SourcePosition, text: str, fix: str) -> None:
-        self.emitted.faults.append(Fault(position.path, position.line, text, fix))
+        self.emitted.faults.append(Fault(position.path, position.line, text, fix, "theme"))
 
     # --- Blocks ---
 

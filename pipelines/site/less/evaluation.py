@@ -110,7 +110,7 @@ class _Evaluator:
         self.constants: dict[Binding, EvaluatedValue] = {}
 
     def fault(self, position: SourcePosition, text: str, fix: str) -> None:
-        self.faults.append(Fault(position.path, position.line, text, fix))
+        self.faults.append(Fault(position.path, position.line, text, fix, "theme"))
 
     def calls(self, mixin: MixinDefinition | None) -> list[Arguments]:
         """Return the evaluated arguments of each call of *mixin*, direct or through other mixins."""

@@ -55,11 +55,11 @@ def _load_file(file: Path, state: LoadState, importers: tuple[str, ...]) -> list
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        state.faults.append(Fault(path, 0, "no such file", "write the theme's LESS there"))
+        state.faults.append(Fault(path, 0, "no such file", "write the theme's LESS there", "theme"))
         return []
     except UnicodeDecodeError as error:
         text = f"byte {error.start} is not UTF-8"
-        state.faults.append(Fault(path, 0, text, "save the file as UTF-8"))
+        state.faults.append(Fault(path, 0, text, "save the file as UTF-8", "theme"))
         return []
     # CSS Syntax 3, section 3.3: normalize line ends.
     parser = Parser(text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"), path)
@@ -80,7 +80,7 @@ def _load_file(file: Path, state: LoadState, importers: tuple[str, ...]) -> list
 
 def _load_import(node: Import, file: Path, state: LoadState, importers: tuple[str, ...]) -> list[Node]:
     def reject(text: str, fix: str) -> list[Node]:
-        state.faults.append(Fault(node.position.path, node.position.line, text, fix))
+        state.faults.append(Fault(node.position.path, node.position.line, text, fix, "theme"))
         return []
 
     name = node.target if node.target.endswith(".less") else f"{node.target}.less"

@@ -51,7 +51,7 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
             raise
         text = _SEARCHED_PATHS.sub("", found["text"])
         path = _relative(Path(found["file"]), project)
-        raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "fix it")]) from None
+        raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "fix it", "theme")]) from None
     return css.decode("utf-8"), sources
 
 
@@ -63,7 +63,7 @@ def _policy_faults(
         file = project / path
         if refusal := policy.check_import(path, os.path.realpath(file)):
             what = f"imports {path}: it {refusal.text}"
-            yield Fault(_relative(entry, project), 0, what, "copy the file into theme/less/")
+            yield Fault(_relative(entry, project), 0, what, "copy the file into theme/less/", "theme")
             continue
         text = file.read_text("utf-8", errors="replace")
         for found in _EMBEDDING.finditer(text):
@@ -71,7 +71,11 @@ def _policy_faults(
                 line = text.count("\n", 0, found.start()) + 1
                 what = "@import" if found[0].startswith("@") else "data-uri"
                 yield Fault(
-                    path, line, f"{what} {refused}", "write the path of a file below theme/ in quotes"
+                    path,
+                    line,
+                    f"{what} {refused}",
+                    "write the path of a file below theme/ in quotes",
+                    "theme",
                 )
 
 

@@ -112,7 +112,7 @@ def _message_fault(emitted: EmittedLess, message: str) -> Fault:
     if position is None:
         position = SourcePosition(emitted.positions[0].path, 0)
     text = f"lesscpy: {_restore_placeholders(emitted, message)}"
-    return Fault(position.path, position.line, text, LESSCPY_FIX)
+    return Fault(position.path, position.line, text, LESSCPY_FIX, "theme")
 
 
 def _restore_placeholders(emitted: EmittedLess, text: str) -> str:

@@ -80,7 +80,7 @@ class _Resolver:
         self.references: list[tuple[VariableRef, list[Scope]]] = []  # and its enclosing scopes
 
     def fault(self, position: SourcePosition, text: str, fix: str) -> None:
-        self.names.faults.append(Fault(position.path, position.line, text, fix))
+        self.names.faults.append(Fault(position.path, position.line, text, fix, "theme"))
 
     def run(self) -> ResolvedNames:
         for node in self.sheet.body:

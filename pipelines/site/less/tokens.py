@@ -22,7 +22,7 @@ class UnsupportedError(Exception):
         self.line, self.text, self.fix = line, text, fix
 
     def fault(self, path: str) -> Fault:
-        return Fault(path, self.line, self.text, self.fix)
+        return Fault(path, self.line, self.text, self.fix, "theme")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,9 @@ def tokenize(text: str, path: str) -> tuple[list[Token], list[Fault]]:
         start = text[match.start() : match.start() + 2]
         unterminated = _UNTERMINATED.get(start) or _UNTERMINATED.get(lexeme)
         if kind == "delim" and unterminated:
-            faults.append(Fault(path, line, f"unterminated {unterminated}", f"close the {unterminated}"))
+            faults.append(
+                Fault(path, line, f"unterminated {unterminated}", f"close the {unterminated}", "theme")
+            )
             break
         tokens.append(Token(kind, lexeme, line))
         line += lexeme.count("\n")

@@ -44,7 +44,7 @@ def verify_result(css: str, emitted: EmittedLess, evaluation: Evaluation) -> tup
         rules = _parse_output(emitted, css)
     except CompilerMismatchError as error:
         text = f"lesscpy compiles the theme wrong: {error}"
-        return "", [Fault(emitted.positions[0].path, 0, text, LESSCPY_FIX)]
+        return "", [Fault(emitted.positions[0].path, 0, text, LESSCPY_FIX, "theme")]
     rules, faults = _compare_values(emitted, evaluation, rules)
     return ("" if faults else _format_css(emitted, evaluation, rules)), faults
 
@@ -161,7 +161,7 @@ def _mismatch_fault(
         text = f"lesscpy drops {declaration.name}: {_value_text(expected)}"
     else:
         text = f"lesscpy writes {declaration.name}: {_value_text(actual)}, not {_value_text(expected)}"
-    return Fault(position.path, position.line, text, LESSCPY_FIX)
+    return Fault(position.path, position.line, text, LESSCPY_FIX, "theme")
 
 
 def _format_css(emitted: EmittedLess, evaluation: Evaluation, rules: list[CompiledRule]) -> str:

@@ -60,7 +60,7 @@ def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Conv
     converter, lines = _converter()
     converter.reset()
     lines.reset(enabled=True)
-    faults: list[tuple[int, str, str]] = []  # (line of the body, what is wrong, fix)
+    faults: list[tuple[int, str, str, str]] = []  # (line of the body, what is wrong, fix, check)
     converter.code_faults = faults  # type: ignore[attr-defined]  # _format_fence appends to it
     try:
         limits.check_page(body)
@@ -78,13 +78,13 @@ def convert_markdown(body: str, summary: str, name: str, body_line: int) -> Conv
         _converter.cache_clear()  # an interrupted converter would convert the next page wrongly
         what, fix, start = error.args
         line = body_line + body.count("\n", 0, max(body.find(start), 0))
-        raise SourceError([Fault(name, line, what, fix)]) from None
+        raise SourceError([Fault(name, line, what, fix, "limit")]) from None
     except RecursionError:
         _converter.cache_clear()
-        fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists")
+        fault = Fault(name, body_line, "is nested too deeply", "use fewer levels of > or lists", "limit")
         raise SourceError([fault]) from None
     if faults:
-        raise SourceError(Fault(name, body_line + line - 1, what, fix) for line, what, fix in faults)
+        raise SourceError(Fault(name, body_line + line - 1, *rest) for line, *rest in faults)
     summary_html = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary_html, flags=re.DOTALL)
     toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
     return Converted(html, summary_html, toc if sections else "", sections, definitions)
@@ -165,7 +165,7 @@ def _format_fence(
     first, last = md.fence_lines()
     for key in options.get("unknown", ()):
         fix = suggest(key, ("title", "hl_lines"))
-        md.code_faults.append((first, f"code block with an unknown option {key!r}", fix))
+        md.code_faults.append((first, f"code block with an unknown option {key!r}", fix, "code-option"))
     try:
         at = f'{SPAN_ATTRIBUTE}="{line_span(first, last)}"'
         return _code_block(source, language or "", options, md, first).replace(" ", f" {at} ", 1)
@@ -183,7 +183,7 @@ def _code_block(source: str, language: str, options: dict[str, Any], md: Any, li
     lexer = _lexer(language)
     if lexer is None:
         what = f"code block in an unknown language {language!r}"
-        md.code_faults.append((line, what, _language_fix(language)))
+        md.code_faults.append((line, what, _language_fix(language), "code-language"))
         return ""
     if not limits.may_highlight(source):
         return _plain_code(source, caption)

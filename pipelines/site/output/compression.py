@@ -81,7 +81,8 @@ def compress_tree(root: Path, workers: int) -> CompressionStats:
     files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
     faults = [
         Fault(path.relative_to(root).as_posix(), 0,
-              "has the name of a compressed variant and is never served", "rename it, as in data-json.gz")
+              "has the name of a compressed variant and is never served", "rename it, as in data-json.gz",
+              "address")
         for path in every
         if path.suffix in (".gz", ".br")
         and PurePath(path.stem).suffix.lower() in COMPRESSIBLE
@@ -110,7 +111,7 @@ def _compress_file(root: Path, path: Path, faults: list[Fault]) -> tuple[int, in
             if not smaller or target.read_bytes() != variant:
                 name = relative.with_name(target.name).as_posix()
                 text = f"has the name of the compressed {relative.name} and would be served instead"
-                faults.append(Fault(name, 0, text, "rename it"))
+                faults.append(Fault(name, 0, text, "rename it", "address"))
         elif smaller:
             target.write_bytes(variant)
         sizes.append(len(variant) if smaller else 0)

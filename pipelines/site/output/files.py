@@ -30,7 +30,9 @@ class OutputFiles:
         """Add the file *url*; raises SourceError at *source* if its path is taken."""
         self._sources.setdefault(url, source)
         if self._files.setdefault(url, data) != data:
-            raise SourceError([Fault(source, 0, f"a second file has the URL {url}", "rename one of them")])
+            raise SourceError(
+                [Fault(source, 0, f"a second file has the URL {url}", "rename one of them", "address")]
+            )
 
     def add_default(self, url: str, text: str) -> None:
         """Add the file *url* unless the author provides one."""
@@ -47,7 +49,9 @@ class OutputFiles:
                     stream.write(data)
             except (FileExistsError, NotADirectoryError):
                 source = self._sources.get(url, CONTENT)
-                faults.append(Fault(source, 0, f"another page or file has the URL {url}", "rename it"))
+                faults.append(
+                    Fault(source, 0, f"another page or file has the URL {url}", "rename it", "address")
+                )
         if faults:
             raise SourceError(faults)
         return frozenset(self._files)

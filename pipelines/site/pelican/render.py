@@ -68,10 +68,14 @@ def pelican_settings(project: Path) -> dict[str, Any]:
     file = project / SETTINGS
     faults = []
     if not file.exists():
-        faults.append(Fault(SETTINGS, 0, "no such file", "copy the one that comes with this program"))
+        faults.append(
+            Fault(SETTINGS, 0, "no such file", "copy the one that comes with this program", "project")
+        )
     for folder in (CONTENT, TEMPLATES):
         if not (project / folder).is_dir():
-            faults.append(Fault(folder, 0, "no such folder", "restore it, or name another --project"))
+            faults.append(
+                Fault(folder, 0, "no such folder", "restore it, or name another --project", "project")
+            )
     if faults:
         raise SourceError(faults)
     try:
@@ -80,7 +84,7 @@ def pelican_settings(project: Path) -> dict[str, Any]:
     except PipelineError:
         raise
     except SyntaxError as error:
-        fault = Fault(SETTINGS, error.lineno or 0, f"is not Python: {error.msg}", "fix it")
+        fault = Fault(SETTINGS, error.lineno or 0, f"is not Python: {error.msg}", "fix it", "project")
         raise SourceError([fault]) from None
     except (Exception, SystemExit) as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
@@ -88,11 +92,15 @@ def pelican_settings(project: Path) -> dict[str, Any]:
             raise
         what = f"{type(error).__name__}: {error}"
         line = (lines[-1] or 0) if lines else 0
-        raise SourceError([Fault(SETTINGS, line, what, "fix that line" if line else "fix it")]) from None
+        raise SourceError(
+            [Fault(SETTINGS, line, what, "fix that line" if line else "fix it", "project")]
+        ) from None
     if PLUGIN not in map(str, found["PLUGINS"] or ()):
         messages.append(f"PLUGINS lacks {PLUGIN!r}")
     if messages:
-        raise SourceError(Fault(SETTINGS, 0, text.removeprefix("pelican: "), "fix it") for text in messages)
+        raise SourceError(
+            Fault(SETTINGS, 0, text.removeprefix("pelican: "), "fix it", "project") for text in messages
+        )
     return found
 
 
@@ -104,24 +112,26 @@ def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
         pattern = str(found[key])
         if not pattern.endswith("/") or pattern.startswith("/") or "{slug" not in pattern:
             fix = 'write it as "posts/{slug}/", with a slash at its end alone'
-            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is not a clean URL", fix))
+            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is not a clean URL", fix, "project"))
             continue
         values = {"slug": "a", "lang": "en"} | ({"date": _EXAMPLE_DATE} if key.startswith("ARTICLE") else {})
         try:
             pattern.format(**values)
         except (LookupError, ValueError, AttributeError):
             fix = f"use {', '.join(f'{{{name}}}' for name in values)}"
-            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} has an unknown placeholder", fix))
+            faults.append(
+                Fault(SETTINGS, 0, f"{key} = {pattern!r} has an unknown placeholder", fix, "project")
+            )
     for path in found["THEME_STATIC_PATHS"]:
         if Path(path).is_absolute() or ".." in Path(path).parts:
             what = f"THEME_STATIC_PATHS: {str(path)!r} is outside of {THEME}/"
-            faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/"))
+            faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/", "project"))
         elif Path(path).parts[:1] == ("node_modules",):
             what = f"THEME_STATIC_PATHS: {str(path)!r} is not read"
-            faults.append(Fault(SETTINGS, 0, what, f"copy what readers need into {THEME}/static/"))
+            faults.append(Fault(SETTINGS, 0, what, f"copy what readers need into {THEME}/static/", "project"))
     if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
         what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is unknown"
-        faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"'))
+        faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"', "project"))
     if faults:
         raise SourceError(faults)
     return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
@@ -261,7 +271,7 @@ def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, A
     ):
         if not (project / TEMPLATES / f"{name}.html").exists():
             faults.append(
-                Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: the build requires it")
+                Fault(f"{TEMPLATES}/{name}.html", 0, "no such file", "add it: the build requires it", "theme")
             )
     if faults:
         raise SourceError(faults)
@@ -295,7 +305,7 @@ def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -
         return None
     path = Path(name).relative_to(project).as_posix() if name.startswith(str(project)) else name
     text, _, fix = re.sub(r"\s+", " ", what).rstrip(".").partition("; ")
-    return Fault(path, line, text, fix or "fix the template")
+    return Fault(path, line, text, fix or "fix the template", "theme")
 
 
 @contextmanager

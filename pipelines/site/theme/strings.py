@@ -78,7 +78,7 @@ def load_strings(project: Path, paths: Iterable[str], default: str) -> Strings:
             faults.extend(error.faults)
     if not (project / STRINGS_DIRECTORY / f"{default}.toml").exists():
         fix = "write that file, or change lang in site.toml"
-        faults.append(Fault(f"{STRINGS_DIRECTORY}/{default}.toml", 0, "no such file", fix))
+        faults.append(Fault(f"{STRINGS_DIRECTORY}/{default}.toml", 0, "no such file", fix, "theme"))
     if not faults:
         faults.extend(_translation_faults(found, default))
     if faults:
@@ -95,13 +95,17 @@ def _value_faults(strings: Mapping[str, object], text: str, name: str) -> Iterat
         line = lines.get(key, 0)
         if key == "months":
             if not (isinstance(value, list) and len(value) == 12 and all(isinstance(v, str) for v in value)):
-                yield Fault(name, line, "months is not a list of 12 strings", "write the names of the months")
+                yield Fault(
+                    name, line, "months is not a list of 12 strings", "write the names of the months", "theme"
+                )
         elif not isinstance(value, str):
-            yield Fault(name, line, f"{key!r} is not a string", 'write it as "…"')
+            yield Fault(name, line, f"{key!r} is not a string", 'write it as "…"', "theme")
         elif _placeholders(value) is None:
-            yield Fault(name, line, f"{key!r} has an unmatched brace", "write {name}, or {{ for a brace")
+            yield Fault(
+                name, line, f"{key!r} has an unmatched brace", "write {name}, or {{ for a brace", "theme"
+            )
         elif key == "date" and not _placeholders(value) <= {"day", "month", "year"}:  # type: ignore[operator]
-            yield Fault(name, line, "unknown name in date", "use {day}, {month} and {year}")
+            yield Fault(name, line, "unknown name in date", "use {day}, {month} and {year}", "theme")
 
 
 def _translation_faults(found: Mapping[str, Mapping[str, object]], default: str) -> Iterator[Fault]:
@@ -112,12 +116,12 @@ def _translation_faults(found: Mapping[str, Mapping[str, object]], default: str)
         if untranslated := sorted(keys - strings.keys()):
             rest = f" and {len(untranslated) - 5} more" if len(untranslated) > 5 else ""
             what = f"has no {', '.join(untranslated[:5])}{rest}"
-            yield Fault(name, 0, what, "translate the strings of the other files")
+            yield Fault(name, 0, what, "translate the strings of the other files", "theme")
         for key in sorted(strings.keys() & found[default].keys()):
             expected = _placeholders(found[default][key]) or set()
             if extra := sorted((_placeholders(strings[key]) or set()) - expected):
                 fix = f"write {', '.join(sorted(expected)) or 'no name'}, as {default}.toml does"
-                yield Fault(name, 0, f"{key!r} requires {{{extra[0]}}}", fix)
+                yield Fault(name, 0, f"{key!r} requires {{{extra[0]}}}", fix, "theme")
 
 
 def _placeholders(text: object) -> set[str] | None:

@@ -83,18 +83,18 @@ def _syntax_faults(css: str, path: str) -> Iterator[Fault]:
     if last is None or tinycss2.serialize(open_prelude).strip() != "#end":
         opened = css.count("\n", 0, max(css.rfind("/*"), 0)) + 1
         line = max(opened, last.source_line if last else 1)
-        yield Fault(path, line, "a block or comment that begins here is not closed", "close it")
+        yield Fault(path, line, "a block or comment that begins here is not closed", "close it", "theme")
         return
     while nodes:
         rule = nodes.pop()
         if rule.type == "at-rule" and rule.lower_at_keyword in ("import", "charset"):
             what = f"@{rule.at_keyword} is valid only at the top of a stylesheet"
-            yield Fault(path, rule.source_line, what, "put the rules themselves here")
+            yield Fault(path, rule.source_line, what, "put the rules themselves here", "theme")
         parts = rule.value if rule.type == "declaration" else getattr(rule, "prelude", None) or []
         for error in [rule, *parts]:
             if error.type == "error":
                 what = re.sub(r"(EOF|Stop token) reached .*", "a declaration without a colon", error.message)
-                yield Fault(path, error.source_line, f"is not CSS: {what}", "fix it")
+                yield Fault(path, error.source_line, f"is not CSS: {what}", "fix it", "theme")
         if getattr(rule, "content", None):
             nodes += tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
 
@@ -123,12 +123,12 @@ def _rewrite_urls(css: str, path: str, assets: Mapping[str, Asset], faults: list
         line = css.count("\n", 0, found.start()) + 1 if path.endswith(".css") else 0
         if re.match(r"[A-Za-z][\w+.-]*:|//", url):
             fix = "put the file below theme/images or theme/fonts"
-            faults.append(Fault(path, line, f"url({url}) loads from another host", fix))
+            faults.append(Fault(path, line, f"url({url}) loads from another host", fix, "theme"))
             return found[0]
         name = posixpath.normpath(posixpath.join(posixpath.dirname(path), url))
         name = name.removeprefix("theme/")
         if name not in assets:
-            faults.append(Fault(path, line, f"url({url}): unknown file", suggest(name, assets)))
+            faults.append(Fault(path, line, f"url({url}): unknown file", suggest(name, assets), "theme"))
             return found[0]
         return f'url("/assets/{assets[name].name}")'
 
