@@ -18,11 +18,12 @@ from pipelines.core.errors import PipelineError
 from pipelines.tools import commits
 
 PATHS = ("content", "theme")
-# Tables of site.toml whose keys reach out/site; the others configure delivery and clusters.
-TABLES = ("site", "menu", "footer", "feed", "security", "metadata", "build")
+# Tables of site.toml whose keys reach out/site, or decide whether it is built; the others configure
+# delivery and clusters.
+TABLES = ("site", "menu", "footer", "feed", "security", "metadata", "build", "checks")
 FILE = "site.toml"
 MISSING = "run `git fetch origin` (with --unshallow where it is shallow), or name another release"
-_HEADER = re.compile(r"\[\[?\s*([\w-]+)[\w.\s-]*\]")
+_HEADER = re.compile(r"""\[\[?\s*([\w-]+)(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*\s*\]""")
 
 
 def differing_paths(project: Path, old: str, new: str) -> list[str]:

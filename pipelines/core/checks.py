@@ -117,7 +117,8 @@ class Severities:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Severities:
         """Return the severities of a checked row of ``[checks]``."""
-        chosen = tuple((name, value) for name, value in row.items() if name)
+        own = {name: value for name, value in row.items() if name in CHECKS}
+        chosen = tuple((name, value) for name, value in own.items() if value != CHECKS[name].severity)
         return cls(chosen, tuple((path, tuple(choices.items())) for path, choices in row[""]))
 
     def severity(self, check: str, path: str) -> Severity:

@@ -145,6 +145,9 @@ name = "Old"
 [[menu]]
 path = "/a/"
 
+[checks."content/old/**"]
+math = "warning"
+
 [chart]
 version = "1.0"
 """
@@ -157,6 +160,9 @@ name = "Old"
 # The header.
 [[menu]]
 path = "/a/"
+
+[checks."content/old/**"]
+math = "warning"
 
 [chart]
 version = "1.1"  # raised
