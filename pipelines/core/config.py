@@ -228,6 +228,21 @@ class SiteConfig:
         table="security",
         doc="Scripts that a text may load with `<script src>`: paths of this site.",
     )
+    image_hosts: tuple[str, ...] = setting(
+        valid.valid_origins,
+        (),
+        table="security",
+        key="images",
+        doc="Other hosts whose images a page may show; the Content-Security-Policy names them. Each host"
+        " learns the address of every reader.",
+    )
+    frame_hosts: tuple[str, ...] = setting(
+        valid.valid_origins,
+        (),
+        table="security",
+        key="frames",
+        doc="Hosts whose `<iframe>` becomes a link without a warning. No page view contacts them.",
+    )
     metadata_extra: tuple[str, ...] = setting(
         valid.valid_metadata_keys,
         (),

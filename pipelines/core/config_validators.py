@@ -60,6 +60,8 @@ valid_contacts = PatternList(
 valid_scripts = PatternList(
     r"/[A-Za-z0-9._~-][A-Za-z0-9._~/-]*", "must be a list of paths of this site", 'write ["/files/chart.js"]'
 )
+_ORIGINS_MUST = "must be a list of origins: scheme and host, without a path"
+valid_origins = PatternList(rf"https://{_HOST}{_PORT}", _ORIGINS_MUST, 'write ["https://img.example"]')
 
 # Attributes of a page that Pelican, the build or the templates set: an extra key would overwrite them.
 _PAGE_ATTRIBUTES = frozenset(

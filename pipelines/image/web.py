@@ -12,7 +12,7 @@ that one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.core import digests, results
@@ -25,6 +25,7 @@ from pipelines.image.layer import File
 from pipelines.image.pack import ImageContent, pack_image
 
 NGINX = "images/web/nginx"
+IMAGE_HOSTS = "http/image-hosts.conf"  # below NGINX; the image has its own
 # Placeholder of /version.json: the chart mounts its own file over it.
 _UNKNOWN_VERSION = {"commit": None, "image": None, "site": None, "version": None}
 
@@ -61,7 +62,7 @@ def web_files(project: Path, site: SiteConfig) -> tuple[str, dict[str, list[File
         )
     files = [File(_image_path(name), data) for name, data in found.items()]
     return digest, {
-        "configuration": list(_nginx_files(project, login=site.login)),
+        "configuration": list(_nginx_files(project, site)),
         "assets": [file for file in files if "/assets/" in file.path],
         "pages": [
             *(file for file in files if "/assets/" not in file.path),
@@ -75,8 +76,13 @@ def _image_path(name: str) -> str:
     return "etc/nginx/site/aliases.map" if name == "aliases.map" else f"srv/{name}"
 
 
-def _nginx_files(project: Path, *, login: bool) -> Iterator[File]:
-    """Yield the configuration of NGINX; without *login*, none of members, gate and API."""
+def image_hosts_conf(hosts: Iterable[str]) -> str:
+    """Return the NGINX file that adds the origins *hosts* to img-src of the Content-Security-Policy."""
+    return f'map "" $image_hosts {{ default "{"".join(f" {host}" for host in hosts)}"; }}\n'
+
+
+def _nginx_files(project: Path, site: SiteConfig) -> Iterator[File]:
+    """Yield the configuration of NGINX; without a login, none of members, gate and API."""
     root = project / NGINX
     faults = []
     for path in sorted(path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()):
@@ -84,7 +90,9 @@ def _nginx_files(project: Path, *, login: bool) -> Iterator[File]:
         if path.is_symlink() or not path.is_file() or path.suffix not in (".conf", ".map"):
             what = "is not a plain file named *.conf or *.map"
             faults.append(Fault(f"{NGINX}/{name}", 0, what, "remove or rename it"))
-        elif login or not name.startswith("login/"):
+        elif name == IMAGE_HOSTS:
+            yield File(f"etc/nginx/{name}", image_hosts_conf(site.image_hosts).encode())
+        elif site.login or not name.startswith("login/"):
             yield File(f"etc/nginx/{name}", path.read_bytes())
     if not (root / "nginx.conf").is_file():
         faults.append(Fault(f"{NGINX}/nginx.conf", 0, "no such file", "restore it from Git"))

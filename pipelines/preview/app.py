@@ -20,7 +20,7 @@ from pipelines.core.errors import PipelineError
 from pipelines.preview import auth_gate, error_page, urls
 from pipelines.preview.build_state import GoodBuild, StateBroadcaster
 from pipelines.preview.file_response import file_response, is_not_modified
-from pipelines.preview.headers import SECURITY_HEADERS, cache_headers, content_type
+from pipelines.preview.headers import cache_headers, content_type, security_headers
 from pipelines.preview.login_api import LoginApi
 from pipelines.site.check.internal import API_PATHS
 from pipelines.site.output.machine_files import is_gated_path
@@ -40,6 +40,7 @@ class App:
 
     def __init__(self, tree: Path, broadcaster: StateBroadcaster, login: LoginApi) -> None:
         self._tree, self._broadcaster, self._login = tree, broadcaster, login
+        self._image_hosts: Sequence[str] = ()  # of the newest build
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
@@ -47,7 +48,7 @@ class App:
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in security_headers(self._image_hosts).items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -71,6 +72,7 @@ class App:
         if state.last_good is None:
             page = error_page.add_reload_script(error_page.faults_page(state))
             return _html(request, page, 500, _NO_STORE)
+        self._image_hosts = state.last_good.config.image_hosts
         login = state.last_good.config.login
         members = is_gated_path(path)
         if (

@@ -111,7 +111,7 @@ class NginxFront:
             with suppress(PipelineError):  # it is logged, and NGINX responds with 503
                 await self._login.application(good.config)  # now: NGINX waits two seconds
         ports = Ports(self._addresses, self._api)
-        write_nginx_tree(self._project, self._root, ports, url=self._login.site_url, login=good.config.login)
+        write_nginx_tree(self._project, self._root, ports, url=self._login.site_url, site=good.config)
         if self._process:
             self._process.send_signal(signal.SIGHUP)
             return

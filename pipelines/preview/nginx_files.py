@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
+from pipelines.image.web import IMAGE_HOSTS, image_hosts_conf
 from pipelines.preview.builder import TREE
 
 SOURCE = Path("images", "web", "nginx")
@@ -42,7 +44,7 @@ class Ports:
     api: int  # of the login API, on 127.0.0.1
 
 
-def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login: bool) -> None:
+def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, site: SiteConfig) -> None:
     """Write the prefix directory *root* for `nginx -p`: the image's configuration for readers at *url*.
 
     Raises PipelineError where the project has no such configuration.
@@ -52,7 +54,7 @@ def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login
         raise PipelineError(f"{SOURCE}/nginx.conf: no such file; restore it from Git")
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
-    if not login:  # as in the image of such a site
+    if not site.login:  # as in the image of such a site
         shutil.rmtree(target / "login")
     default = (target / "cluster/cluster.conf").read_text("utf-8")
     cluster, found = _API.subn(rf'\1 "127.0.0.1:{ports.api}";', default)
@@ -60,6 +62,7 @@ def write_nginx_tree(project: Path, root: Path, ports: Ports, *, url: str, login
         raise PipelineError(f"{SOURCE}/cluster/cluster.conf: no line for $api; restore it from Git")
     for name, text in {
         "etc/nginx/cluster/cluster.conf": cluster,
+        f"etc/nginx/{IMAGE_HOSTS}": image_hosts_conf(site.image_hosts),
         "etc/nginx/listen/site.conf": "".join(map(_listen, ports.readers)),
         "etc/nginx/listen/health.conf": f"listen unix:{HEALTH} default_server;\n",
         "etc/nginx/server/preview.conf": _SERVER.format(host=urlsplit(url).hostname, url=url),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from pipelines.preview.headers import SECURITY_HEADERS
+from pipelines.preview.headers import SECURITY_HEADERS, security_headers
 from tests.fakes.upstream import Upstream
 from tests.web.conftest import Start
-from tests.web.server import NGINX, WebServer
+from tests.web.server import NGINX, WebServer, run_process
 
 ALWAYS = {
     **SECURITY_HEADERS,
@@ -258,12 +259,27 @@ def test_hsts_is_sent_over_tls_alone(
 
 
 def test_a_cluster_may_add_to_the_policy(start: Start) -> None:
-    with start(csp_img=" https://img.example", csp_directives="; media-src 'self'") as web:
+    with start(csp_img=" https://img.example", csp_directives="; frame-src 'self'") as web:
         policy = web.get("/").headers["content-security-policy"]
     assert (
         policy
         == SECURITY_HEADERS["Content-Security-Policy"].replace(
             "img-src 'self'", "img-src 'self' https://img.example"
         )
-        + "; media-src 'self'"
+        + "; frame-src 'self'"
     )
+
+
+def test_site_toml_may_name_hosts_of_images(project: Path, tmp_path: Path) -> None:
+    """Pages show images of the hosts that [security] lists: a policy without them would block these."""
+    site = tmp_path / "site"
+    shutil.copytree(project, site, symlinks=True)
+    text = (site / "site.toml").read_text("utf-8")
+    assert "[security]\n" in text
+    listed = '[security]\nimages = ["https://img.example", "https://a.example:8443"]\n'
+    (site / "site.toml").write_text(text.replace("[security]\n", listed), "utf-8")
+    with run_process(tmp_path, site) as web:
+        policy = web.get("/").headers["content-security-policy"]
+    hosts = ["https://img.example", "https://a.example:8443"]
+    assert policy == security_headers(hosts)["Content-Security-Policy"]
+    assert "img-src 'self' https://img.example https://a.example:8443; media-src 'self';" in policy
