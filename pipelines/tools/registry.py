@@ -108,12 +108,20 @@ class Registry:
         return tags
 
     def put_manifest(self, reference: str, data: bytes) -> bool:
-        """Put the manifest *data* as *reference*; return False where the registry refuses to change a tag."""
-        response = self._request(
-            "PUT", self._url("manifests", reference), headers={"Content-Type": MANIFEST}, body=data
-        )
+        """Put the manifest *data* as *reference*; return False where the registry refuses to change a tag.
+
+        Retries while the registry does not find a part that was uploaded: see
+        ``_is_part_missing``.
+        """
+        return self._client.retry_policy.call(lambda: self._put_manifest(reference, data))
+
+    def _put_manifest(self, reference: str, data: bytes) -> bool:
+        headers = {"Content-Type": MANIFEST, "Content-Length": str(len(data))}
+        response = self._send("PUT", self._url("manifests", reference), headers=headers, body=(data, 0))
         if response.status in (400, 405, 409, 412) and self.manifest(reference) is not None:
             return False
+        if _is_part_missing(response):
+            raise TransientError(self._error_message(response))
         self._expect(response, 201)
         return True
 
@@ -192,18 +200,8 @@ class Registry:
     def _url(self, kind: str, reference: str) -> str:
         return f"{self._root}/v2/{self._name}/{kind}/{quote(reference, safe=':')}"
 
-    def _request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Response:
-        source = (body, 0) if body is not None else None
-        return self._client.retry_policy.call(
-            lambda: self._send(
-                method,
-                url,
-                headers={**(headers or {}), **({"Content-Length": str(len(body))} if body else {})},
-                body=source,
-            )
-        )
+    def _request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        return self._client.retry_policy.call(lambda: self._send(method, url, headers=headers))
 
     def _send(
         self,
@@ -280,7 +278,11 @@ class Registry:
             return
         if response.status == 507:
             raise ToolError(f"{self.location}: is full (507); free some space, and run it again")
-        raise ToolError(f"{self.location}: answered {response.reason}{_error_codes(response)}")
+        raise ToolError(self._error_message(response))
+
+    def _error_message(self, response: Response) -> str:
+        codes = ", ".join(_error_codes(response))
+        return f"{self.location}: answered {response.reason}{f' ({codes})' if codes else ''}"
 
 
 def _chunks(source: Path | bytes, start: int) -> Iterator[bytes]:
@@ -300,11 +302,22 @@ def _received_bytes(response: Response) -> int:
     return int(last) + 1 if last.isdigit() and int(last) > 0 else 0
 
 
-def _error_codes(response: Response) -> str:
+def _error_codes(response: Response) -> list[str]:
     """Return the error codes in a response (OCI "Error Codes") without their messages."""
     try:
         codes = [str(one["code"]) for one in json.loads(response.body)["errors"]]
     except (ValueError, KeyError, TypeError):
-        return ""
-    valid = [code for code in codes if re.fullmatch(r"[A-Z_]{3,40}", code)]
-    return f" ({', '.join(valid)})" if valid else ""
+        return []
+    return [code for code in codes if re.fullmatch(r"[A-Z_]{3,40}", code)]
+
+
+def _is_part_missing(response: Response) -> bool:
+    """Return whether a registry refused a manifest since it did not find one of its blobs.
+
+    distribution-spec, "Pushing Manifests": MANIFEST_BLOB_UNKNOWN. It is transient
+    where another client uploads the same blob: the storage of docker-registry 2.8
+    empties the link to a blob before it writes the link again, and then reports
+    DIGEST_INVALID too. DIGEST_INVALID alone faults the manifest, and is permanent.
+    """
+    missing = {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}
+    return response.status in (400, 404) and not missing.isdisjoint(_error_codes(response))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -60,6 +61,12 @@ class Specified(HttpClient):
             return _response(400)
         self.whole[digest] = self.had
         return _response(201)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry at once."""
+    monkeypatch.setattr(RetryPolicy, "pause", lambda self, seconds: None)
 
 
 def _response(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
@@ -184,3 +191,68 @@ def test_unknown_authentication_schemes_are_reported() -> None:
         registry = Registry(web, "registry.example.org/site/web", Login("me", "right"), "VARIABLES")
         with pytest.raises(Denied, match=r"offers negotiate, ntlm; only Bearer and Basic are supported$"):
             registry.has(DIGEST)
+
+
+def _errors(*codes: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": "not shown"} for code in codes]}).encode()
+
+
+class Refusing(HttpClient):
+    """A registry that answers manifests with each of *refusals*, the last one for ever.
+
+    docker-registry 2.8 answers so while another client uploads a blob of the
+    manifest: its storage empties the link to the blob before it writes it again.
+    """
+
+    def __init__(self, refusals: list[tuple[int, bytes]], tagged: bool = False) -> None:
+        super().__init__(RetryPolicy(30, tries=3))
+        self.refusals, self.tagged, self.bodies = refusals, tagged, list[bytes]()
+
+    def send(
+        self, method: str, url: str, *, headers: Any = None, body: Any = None, login: Any = None
+    ) -> Response:
+        if method == "GET":
+            return _response(200, body=b"{}") if self.tagged else _response(404)
+        self.bodies.append(b"".join(body()))
+        status, errors = self.refusals.pop(0) if len(self.refusals) > 1 else self.refusals[0]
+        return _response(status, body=errors)
+
+
+ACCEPTED = (201, b"")
+MISSING = (400, _errors("DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN"))  # of docker-registry 2.8, in this order
+
+
+@pytest.mark.parametrize("refusal", [MISSING, (404, _errors("BLOB_UNKNOWN"))])
+def test_a_manifest_is_put_again_where_the_registry_misses_a_part(
+    refusal: tuple[int, bytes], no_pauses: None
+) -> None:
+    with Refusing([refusal, ACCEPTED]) as web:
+        assert Registry(web, "registry.example.org/site/web", None, "VARIABLES").put_manifest("1.0", b"{}")
+    assert web.bodies == [b"{}", b"{}"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "tries", "message"),
+    [
+        (MISSING, 3, r"answered 400 \(DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN\) \(3 tries\)$"),
+        ((400, _errors("DIGEST_INVALID")), 1, r"answered 400 \(DIGEST_INVALID\)$"),
+        ((400, _errors("MANIFEST_INVALID")), 1, r"answered 400 \(MANIFEST_INVALID\)$"),
+        ((400, b"<h1>Bad Request</h1>"), 1, r"answered 400$"),
+    ],
+)
+def test_a_permanent_refusal_of_a_manifest_ends_with_the_codes_of_the_registry(
+    refusal: tuple[int, bytes], tries: int, message: str, no_pauses: None
+) -> None:
+    with Refusing([refusal]) as web:
+        registry = Registry(web, "registry.example.org/site/web", None, "VARIABLES")
+        with pytest.raises(ToolError, match=message):
+            registry.put_manifest("1.0", b"{}")
+    assert len(web.bodies) == tries
+
+
+def test_a_tag_that_exists_is_not_put_again() -> None:
+    """Another publisher was first: the caller compares what it tagged."""
+    with Refusing([MISSING], tagged=True) as web:
+        registry = Registry(web, "registry.example.org/site/web", None, "VARIABLES")
+        assert not registry.put_manifest("1.0", b"{}")
+    assert len(web.bodies) == 1
