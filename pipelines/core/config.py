@@ -250,6 +250,13 @@ class SiteConfig:
         key="extra",
         doc="Further front matter keys; templates read them as attributes of the page.",
     )
+    dialect: str = setting(
+        valid.valid_dialect,
+        "python-markdown",
+        table="markdown",
+        doc="Dialect of Markdown of pages that name none. `commonmark`: as GitLab and GitHub show it;"
+        " `python-markdown`: as Pelican converts it.",
+    )
     less_compiler: str = setting(
         valid.valid_compiler,
         "lesscpy",

@@ -91,6 +91,7 @@ def valid_metadata_keys(value: Any) -> tuple[str, ...]:
 
 
 valid_compiler = Choice("lesscpy", "lessc")
+valid_dialect = Choice("commonmark", "python-markdown")
 
 # Host, optional port, path in lower case (OCI distribution-spec, "Pulling manifests").
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

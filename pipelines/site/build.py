@@ -116,7 +116,7 @@ def build(
                 theme = run.collect_faults(lambda: _theme_assets(project, config, theme_paths, policy, cache))
         with run.phase("convert", len(content.documents)):
             link_context = _link_context(content, images, config)
-            pages = _convert_documents(project, content, link_context, texts, options, run, cache)
+            pages = _convert_documents(project, config, content, link_context, texts, options, run, cache)
             if images is not None:  # else the faults of the images are reported
                 covered = [run.collect_faults(partial(_with_cover, page, link_context)) for page in pages]
                 pages = [page for page in covered if page is not None]
@@ -212,6 +212,7 @@ def _link_context(content: Content, images: ContentImages | None, config: SiteCo
 
 def _convert_documents(
     project: Path,
+    config: SiteConfig,
     content: Content,
     link_context: LinkContext,
     texts: Strings | None,
@@ -221,7 +222,7 @@ def _convert_documents(
 ) -> list[Page]:
     languages = {document.lang for document in content.documents}
     labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
-    task = workers.ConvertTask(project, link_context, labels)
+    task = workers.ConvertTask(project, link_context, labels, config.dialect)
     done = workers.convert_documents(task, content.documents, options.workers, cache, run.progress)
     pages: list[Page] = []
     for document, outcome in zip(content.documents, done, strict=True):

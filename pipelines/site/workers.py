@@ -23,7 +23,8 @@ from pipelines.site.html import inspect, postprocess
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels
-from pipelines.site.markdown import python_markdown
+from pipelines.site.markdown.converted import Converted
+from pipelines.site.markdown.converter import convert_markdown
 from pipelines.site.pelican.build_context import output_path
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class ConvertTask:
     project: Path
     context: LinkContext
     labels: Mapping[str, Labels]  # by language
+    dialect: str  # of pages that name none
 
     def __call__(self, document: Document) -> Fragment | SourceError:
         """Return the body of *document*, or the error with its faults."""
@@ -48,12 +50,18 @@ class ConvertTask:
         except SourceError as error:
             return error
 
-    def converted(self, document: Document) -> python_markdown.Converted:
-        """Return the HTML before postprocessing: a function of the text alone."""
-        summary = document.meta.summary
-        return python_markdown.convert_markdown(document.body, summary, document.path, document.body_line)
+    def converted(self, document: Document) -> Converted:
+        """Return the HTML before postprocessing: a function of the text, its dialect and its language."""
+        return convert_markdown(
+            document.body,
+            document.meta.summary,
+            document.path,
+            document.body_line,
+            dialect=document.meta.dialect or self.dialect,
+            lang=document.lang,
+        )
 
-    def fragment(self, document: Document, converted: python_markdown.Converted) -> Fragment:
+    def fragment(self, document: Document, converted: Converted) -> Fragment:
         """Return *converted* after postprocessing."""
         labels = self.labels[document.lang]
         return postprocess.postprocess(document, converted, self.context, self._diagram(document), labels)
@@ -89,7 +97,7 @@ def convert_documents(
     done: list[Fragment | SourceError] = []
     for document in documents:
         try:
-            key = (document.path, document.digest)
+            key = (document.path, document.digest, document.lang, document.meta.dialect or task.dialect)
             converted = cache.get_or_compute("convert", key, partial(task.converted, document))
             done.append(task.fragment(document, converted))
         except SourceError as error:

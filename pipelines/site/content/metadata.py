@@ -22,12 +22,16 @@ DEFAULT_CATEGORY = "Misc"  # of a post without a category
 KEYS = frozenset(
     (
         *("title", "date", "modified", "slug", "author", "tags", "category"),
-        *("status", "access", "series", "summary", "aliases", "image", "lang"),
+        *("status", "access", "series", "summary", "aliases", "image", "lang", "dialect"),
     )
 )
 _LIST_KEYS = frozenset({"author", "tags", "aliases"})
 MAX_ALIAS = 900  # bytes; an entry of NGINX's map holds 1024
-_CHOICES = {"status": ("published", "draft"), "access": ("public", "members")}
+_CHOICES = {
+    "status": ("published", "draft"),
+    "access": ("public", "members"),
+    "dialect": ("commonmark", "python-markdown"),
+}
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # a subset of ISO 8601
 )
@@ -65,6 +69,7 @@ class Metadata:
     aliases: tuple[str, ...] = ()  # site-absolute paths
     image: str = ""  # path of the preview image, as written
     lang: str = ""
+    dialect: str = ""  # of Markdown; "": the site's
     extra: tuple[tuple[str, str], ...] = ()  # the keys of [metadata] extra
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 

@@ -28,9 +28,9 @@ from pipelines.site.html.loose_text import wrap_loose_text
 from pipelines.site.html.sanitizer import find_violations
 from pipelines.site.html.summary import first_paragraph, plain_text, summary_html, truncate
 from pipelines.site.markdown import positions
+from pipelines.site.markdown.converted import Converted
 from pipelines.site.markdown.math import to_mathml
 from pipelines.site.markdown.positions import Positions
-from pipelines.site.markdown.python_markdown import Converted
 
 WORDS_PER_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
 
@@ -78,8 +78,11 @@ def postprocess(
     labels: Labels,
 ) -> Fragment:
     """Return the finished body of *converted*; raise SourceError with all faults of the page."""
+    if converted.refused:
+        raise SourceError(converted.findings)
     processor = _Postprocessor(document, converted, context, diagram, labels)
     report = processor.report
+    report.faults.extend(converted.findings)
     html = processor.run(converted.html)
     body = LexborHTMLParser(html, is_fragment=True)  # as a browser parses it
     text = body.root.text(separator="") if html and body.root else ""

@@ -82,7 +82,7 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
         ("titel", "a", "unknown key 'titel'; did you mean title?"),
         ("scenes", "a", "unknown key 'scenes'; did you mean scene?"),
         ("scene", ("a",), "'scene' must not be a list; write one text"),
-        ("xyzzy", "a", "unknown key 'xyzzy'; known: access, aliases, author, category, date, image, "),
+        ("xyzzy", "a", "unknown key 'xyzzy'; known: access, aliases, author, category, date, dialect, "),
         ("slug", "a b", "slug 'a b' is not a URL slug; write 'a-b'"),
         ("slug", "über", "slug 'über' is not a URL slug; write 'uber'"),
         ("slug", "feed.atom", "slug 'feed.atom' is not a URL slug; write 'feedatom'"),

@@ -10,7 +10,7 @@ from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import postprocess
 from pipelines.site.html.links import ImageFacts, LinkContext
 from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels
-from pipelines.site.markdown import python_markdown
+from pipelines.site.markdown.converter import convert_markdown
 
 CONTEXT = LinkContext(
     urls={"content/posts/here.md": "/posts/here/", "content/posts/one.md": "/posts/one/"},
@@ -48,7 +48,7 @@ def finish(
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
     path = "content/posts/here.md"
     document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
-    converted = python_markdown.convert_markdown(body, summary, path, 5)
+    converted = convert_markdown(body, summary, path, 5, dialect="python-markdown")
     return postprocess.postprocess(document, converted, context, diagram, Labels())
 
 

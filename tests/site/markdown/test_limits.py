@@ -18,14 +18,15 @@ from pipelines.site.html import inspect, postprocess
 from pipelines.site.html.dropped_markup import find_dropped_definitions
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.postprocess import Labels
-from pipelines.site.markdown import limits, python_markdown
-from pipelines.site.markdown.python_markdown import Converted
+from pipelines.site.markdown import limits
+from pipelines.site.markdown.converted import Converted
+from pipelines.site.markdown.converter import convert_markdown
 
 PATH = "content/posts/a.md"
 
 
 def converted(body: str) -> Converted:
-    return python_markdown.convert_markdown(body, "", PATH, 5)
+    return convert_markdown(body, "", PATH, 5, dialect="python-markdown")
 
 
 def fault(body: str) -> str:

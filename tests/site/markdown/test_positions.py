@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import SourceError
-from pipelines.site.markdown import python_markdown
+from pipelines.site.markdown.converter import convert_markdown
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, SPAN_PREFIX, Positions
 from tests.site.html.fragments import faults, finish
 from tests.support import project
@@ -248,8 +248,8 @@ PIECES = st.lists(
 def test_lines_change_nothing_and_are_in_order(pieces: list[str], between: str) -> None:
     """Without its lines, a page is what Python-Markdown makes by itself; no line is outside of the text."""
     body = between.join(pieces)
-    with_lines = python_markdown.convert_markdown(body, "", "x.md", 1).html
-    plain = python_markdown.convert_markdown(" ", body, "x.md", 1).summary
+    with_lines = convert_markdown(body, "", "x.md", 1, dialect="python-markdown").html
+    plain = convert_markdown(" ", body, "x.md", 1, dialect="python-markdown").summary
     mark = rf' {SPAN_ATTRIBUTE}="{SPAN_PREFIX}\d+-\d+"|<!--{SPAN_PREFIX}\d+-\d+-->'
     stripped = re.sub(mark, "", with_lines).strip()
     assert re.sub(r"\A<p>(.*)</p>\Z", r"\1", stripped, flags=re.DOTALL) == re.sub(mark, "", plain)
