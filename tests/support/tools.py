@@ -47,11 +47,12 @@ FILES = {"make base": "out/base/web", "make wheels": "out/wheels", "make schemas
 
 
 def find_tool(name: str) -> str | None:
-    """Return the path of the program *name*, or None."""
-    postgresql = sorted(
-        str(path) for path in Path("/usr/lib/postgresql").glob("*/bin")
-    )  # Debian: not on PATH
-    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(reversed(postgresql)) or os.devnull)
+    """Return the path of the program *name*, or None.
+
+    Debian keeps NGINX, dnsmasq and PostgreSQL in directories that are not on the PATH of users.
+    """
+    postgresql = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join([*postgresql, "/usr/sbin"]))
 
 
 def missing_tools() -> dict[str, list[str]]:
