@@ -9,11 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import project, tools
 from tests.support.signals import restore_default_signals
 
 restore_default_signals()
+
+# The same cases on every machine, and no limit of time: a loaded machine is not a fault.
+settings.register_profile("project", derandomize=True, deadline=None, database=None)
+settings.load_profile("project")
 
 
 def _prepend_to_path(directory: str) -> None:

@@ -12,6 +12,7 @@ from pipelines.image import base, base_lock, debian_mirror, layer
 from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.debian_mirror import Mirror
 from tests.support.project import ROOT, write
+from tests.support.tools import need_base
 
 LINES = """\
 # deb http://commented.example/debian trixie main
@@ -150,6 +151,7 @@ def test_no_host_is_written_into_the_code() -> None:
 @pytest.mark.parametrize("name", ["web", "api"])
 def test_nothing_of_the_mirror_is_in_a_base_or_its_lock(name: str) -> None:
     """Equal packages of two mirrors are one digest and one line."""
+    need_base(ROOT, name)
     found = base.find_base(ROOT, name, BaseRegistry(""))
     sources = [
         file.path
