@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -103,7 +103,7 @@ help:  ## print this list
 
 checks: lint types test test-slow  ## run the checks that publishing requires: out/checks
 
-test: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the quick tests, or those that ARGS="-k less" selects
+test: $(VENV)/dev $(VENV)/kube $(VENV)/spec node_modules/.done  ## run the quick tests, or those that ARGS="-k less" selects
 	@$(if $(ARGS),,$(RUN) checks begin test)
 	$(BIN)/pytest -n $(WORKERS) $(or $(ARGS),-m "not slow and not browser")
 	@$(if $(ARGS),,$(RUN) checks passed test)
@@ -149,13 +149,22 @@ cosign-command: $(VENV)/bin/cosign  ## build cosign itself, for more signature t
 
 schemas: $(VENV)/schemas  ## generate the schemas of Flux's kinds for the tests of flux/
 
+spec: $(VENV)/spec  ## fetch the examples of CommonMark and GFM for the tests
+
 storage: $(VENV)/bin/versitygw  ## build versitygw, pinned, the second object storage of the tests (minutes)
 
-bench: $(VENV)/dev $(VENV)/kube  ## measure build, server, login and delivery: benchmarks/RESULTS.md
+bench: $(VENV)/dev $(VENV)/kube  ## measure conversion, build, server, login, delivery: benchmarks/RESULTS.md (CORPUS=FILE)
+	$(BIN)/python -m benchmarks.convert $(if $(CORPUS),--lines "$$CORPUS")
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
 	$(BIN)/python -m benchmarks.delivery
+
+corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml (CORPORA_FROM=MIRROR)
+	$(BIN)/python -m benchmarks.corpora fetch
+
+corpus-report: $(VENV)/dev  ## build and compare them: benchmarks/RESULTS.md (CORPUS=FILE.jsonl.gz: it too)
+	$(BIN)/python -m benchmarks.corpora report --write $(if $(CORPUS),--lines "$$CORPUS")
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv
@@ -202,6 +211,13 @@ $(VENV)/scan: requirements/scan.txt | $(VENV)/made
 	@$(VENV)/scanner/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@ln -sf ../scanner/bin/checkov $(BIN)/checkov
 	@touch $@
+
+$(VENV)/spec: requirements/spec.txt | $(VENV)/made
+	@echo "fetching the examples of CommonMark and GFM" >&2
+	@rm -rf $@ $@.new && mkdir $@.new
+	@$(PIP) download --no-deps --no-binary :all: --require-hashes --dest $@.new -r $<
+	@tar -xzf $@.new/marko-*.tar.gz -C $@.new --strip-components=3 --wildcards '*/tests/spec/*.txt'
+	@rm $@.new/*.gz && mv $@.new $@
 
 # Go 1.21 and newer download the version that go.mod requires, and have this variable; Debian 12 has 1.19. PyPI has Go.
 $(VENV)/go: requirements/go.txt | $(VENV)/made

@@ -43,7 +43,12 @@ INSTALL = {
     "versitygw": "make storage",
 }
 APT, TOOLS = "sudo apt-get install ", "make tools"
-FILES = {"make base": "out/base/web", "make wheels": "out/wheels", "make schemas": ".venv/schemas"}
+FILES = {
+    "make base": "out/base/web",
+    "make wheels": "out/wheels",
+    "make schemas": ".venv/schemas",
+    "make spec": ".venv/spec",
+}
 
 
 def find_tool(name: str) -> str | None:
@@ -107,6 +112,16 @@ def need_schemas() -> Path:
     """Return the folder of the schemas of Flux's kinds; skip the test, or fail in CI, without it."""
     place = ROOT / ".venv" / "schemas"
     return place if place.exists() else _lacking("there are no schemas of Flux: make schemas")
+
+
+def need_spec(name: str) -> str:
+    """Return the text of a specification, "commonmark" or "gfm"; skip the test, or fail in CI, without it."""
+    place = ROOT / ".venv" / "spec" / f"{name}.txt"
+    return (
+        place.read_text("utf-8")
+        if place.exists()
+        else _lacking("there are no examples of CommonMark: make spec")
+    )
 
 
 def _lacking(message: str) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Public repositories of Markdown: fetched, mounted as a site, and surveyed."""

@@ -1,0 +1,148 @@
+"""Build the pages of a mounted corpus, and count what its author would be shown.
+
+A finding that is the mount's is kept out of the count of errors by one of the
+rules of ``FOREIGN``, and counted there. Reads a project. No network.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from benchmarks import structure
+from benchmarks.corpora.mount import CONTENT, Mounted
+from benchmarks.corpora.repositories import Corpus
+from pipelines.core.checks import Severities
+from pipelines.core.errors import Fault, SourceError
+from pipelines.site import workers
+from pipelines.site.cache import Cache
+from pipelines.site.content.documents import Document
+from pipelines.site.content.metadata import Metadata
+from pipelines.site.html.links import ImageFacts, LinkContext
+from pipelines.site.html.postprocess import Labels
+from pipelines.site.images.content_images import read_content_images
+
+# Why a link that is broken in the mount is not broken in its repository.
+FOREIGN = {
+    "in the repository": "the repository has the target: outside of the mounted folder, as a directory, or"
+    " under the name that the mount changed (README.md)",
+    "of the old site": "a link from the root of the site (/2019/…), or to the .html of a mounted .md: URLs of"
+    " the generator that it was written for",
+    "not in the corpus": "a corpus of documents alone has no assets and no other folders",
+}
+_TARGET = re.compile(r"(?:links to|shows) (\S+?)(?:,|$)")
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the build says of one corpus."""
+
+    corpus: Corpus
+    documents: int = 0
+    with_errors: set[str] = field(default_factory=set)  # paths of the corpus
+    findings: list[Fault] = field(default_factory=list)  # of the bodies
+    foreign: Counter[str] = field(default_factory=Counter)  # findings kept out, by rule
+    differing: dict[str, structure.Difference] = field(default_factory=dict)  # first difference, by path
+    deviations: Counter[str] = field(default_factory=Counter)  # documents, by deviation by design
+
+    @property
+    def wrong(self) -> set[str]:
+        """Return the documents that are accepted although their structure differs."""
+        return self.differing.keys() - self.with_errors
+
+
+def survey(corpus: Corpus, project: Path, mounted: list[Mounted]) -> Survey:
+    """Return what converting and checking each document of the mounted *corpus* finds."""
+    documents = [_document(one) for one in mounted]
+    names = {one.path for one in mounted}
+    files = frozenset(f"{CONTENT}/{path}" for path in corpus.files) - names
+    context = LinkContext(
+        urls={document.path: document.url for document in documents},
+        hidden={},
+        files=files,
+        images=_image_facts(project, files),
+    )
+    task = workers.ConvertTask(project, context, {"en": Labels()}, "commonmark")
+    found = Survey(corpus, len(mounted))
+    for one, document in zip(mounted, documents, strict=True):
+        _survey_document(found, task, one, document)
+    return found
+
+
+def _survey_document(found: Survey, task: workers.ConvertTask, one: Mounted, document: Document) -> None:
+    for fault in Severities().apply(_faults(task, document)):
+        if rule := foreign(fault, one, found.corpus):
+            found.foreign[rule] += 1
+            continue
+        found.findings.append(fault)
+        if fault.severity == "error":
+            found.with_errors.add(one.source)
+    try:
+        compared = structure.compare(one.body, task.converted(document).html)
+    except SourceError:
+        return
+    found.deviations.update(compared.deviations.keys())
+    if compared.differences:
+        found.differing[one.source] = compared.differences[0]
+
+
+def _faults(task: workers.ConvertTask, document: Document) -> list[Fault]:
+    result = task(document)
+    return list(result.faults) if isinstance(result, SourceError) else []
+
+
+def foreign(fault: Fault, one: Mounted, corpus: Corpus) -> str:
+    """Return the rule of FOREIGN that *fault* falls under, or ""."""
+    if fault.check not in ("broken-link", "broken-image"):
+        return ""
+    found = _TARGET.search(fault.text)
+    if found is None:
+        return ""
+    target = unquote(urlsplit(found[1]).path)
+    if target.startswith("/"):
+        return "of the old site"
+    inside = target.removeprefix(f"{CONTENT}/") if target.startswith("content") else ""
+    if target.startswith("content") and not inside.startswith("content"):
+        path = posixpath.normpath(posixpath.join(corpus.folder, inside))
+    else:  # out of the project
+        path = posixpath.normpath(posixpath.join(corpus.folder, posixpath.relpath(target, CONTENT)))
+    if corpus.paths is None:
+        return "not in the corpus"
+    if path in corpus.paths or path == ".":
+        return "in the repository"
+    if path.endswith(".html") and f"{path.removesuffix('.html')}.md" in corpus.paths:
+        return "of the old site"
+    return ""
+
+
+def _document(one: Mounted) -> Document:
+    below = one.path.removeprefix(f"{CONTENT}/").removesuffix(".md").removesuffix("index").strip("/")
+    return Document(
+        path=one.path,
+        kind="page",
+        gated=False,
+        meta=Metadata(title=one.title),
+        body=one.body,
+        body_line=one.body_line,
+        digest="",
+        slug="",
+        lang="en",
+        url=f"/{below}/" if below else "/",
+        modified=None,
+        mark="",
+    )
+
+
+def _image_facts(project: Path, files: frozenset[str]) -> dict[str, ImageFacts]:
+    """Return the facts of the images that can be read; a broken one is no fault of a body."""
+    facts: dict[str, ImageFacts] = {}
+    for path in files:
+        try:
+            facts |= read_content_images(project, [path], Cache()).facts
+        except SourceError:
+            facts[path] = ImageFacts(path.rpartition("/")[2], 1, 1)
+    return facts
