@@ -91,10 +91,14 @@ _ALL = (
             "heading-level-1": "A text has a heading of the first level, which is the title of the page. It"
             " and those below it move one level down.",
             "admonition": "An admonition has a title, but no text.",
-            "inline-style": "A `style` attribute was removed: the Content-Security-Policy blocks it.",
-            "html-attribute": "An attribute that HTML does not have, or no longer has, was removed.",
-            "external-image": "An image of another host was replaced by a link to it.",
-            "external-frame": "An `<iframe>` was replaced by a link to what it shows.",
+            "inline-style": "A `style` attribute was removed: the Content-Security-Policy blocks it."
+            " Alignment and the size of an image keep their effect, without a warning.",
+            "html-attribute": "An attribute or element that HTML does not have, or no longer has, was"
+            " removed or replaced. `align` keeps its effect, without a warning.",
+            "external-image": "An image, video or sound of another host was replaced by a link to it:"
+            " `images` of `[security]` lists hosts whose images are shown.",
+            "external-frame": "An `<iframe>` was replaced by a link to what it shows: `frames` of"
+            " `[security]` lists hosts that need no warning.",
             "alias-link": "A link leads to an alias, which redirects.",
             "tag-spelling": "A tag, category or series is spelled in two ways.",
         },

@@ -132,7 +132,9 @@ def build(
             plugins = render.render_pages(project, settings, render_context, raw, cache, theme_paths)
         names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
         with run.phase("finish", len(names)):
-            facts = workers.finish_pages(raw, stage, names, options.workers, cache, run.progress)
+            facts = workers.finish_pages(
+                raw, stage, names, config.image_hosts, options.workers, cache, run.progress
+            )
             shutil.rmtree(raw)
         with run.phase("files"):
             found = _write_files(project, config, stage, content, pages, site_assets, facts, options)
@@ -207,6 +209,8 @@ def _link_context(content: Content, images: ContentImages | None, config: SiteCo
         images=images.facts if images else {},
         broken=content.broken,
         scripts=frozenset(config.scripts),
+        image_hosts=frozenset(config.image_hosts),
+        frame_hosts=frozenset(config.frame_hosts),
     )
 
 

@@ -112,20 +112,21 @@ class _FinishTask:
 
     raw: Path
     stage: Path
+    image_hosts: tuple[str, ...]
 
     def __call__(self, name: str) -> PageFacts | None:
-        return write_page(self.stage, name, finish_page(self.read(name), name))
+        return write_page(self.stage, name, finish_page(self.read(name), name, self.image_hosts))
 
     def read(self, name: str) -> bytes:
         return (self.raw / name).read_bytes()
 
 
-def finish_page(data: bytes, name: str) -> tuple[bytes, PageFacts | None]:
+def finish_page(data: bytes, name: str, image_hosts: Sequence[str]) -> tuple[bytes, PageFacts | None]:
     """Return the bytes to publish, and the facts of a page (None for a feed)."""
     if not name.endswith(".html"):
         return data, None
     html = data.decode()
-    return inspect.minify_page(html).encode(), inspect.inspect_page(html)
+    return inspect.minify_page(html).encode(), inspect.inspect_page(html, frozenset(image_hosts))
 
 
 def write_page(stage: Path, name: str, done: tuple[bytes, PageFacts | None]) -> PageFacts | None:
@@ -142,17 +143,24 @@ def _make_directory(path: Path) -> None:
 
 
 def finish_pages(
-    raw: Path, stage: Path, names: Sequence[str], workers: int, cache: Cache, progress: Progress
+    raw: Path,
+    stage: Path,
+    names: Sequence[str],
+    image_hosts: tuple[str, ...],
+    workers: int,
+    cache: Cache,
+    progress: Progress,
 ) -> dict[str, PageFacts]:
     """Finish the files *names* of *raw*; return the facts of the pages by URL path."""
-    task = _FinishTask(raw, stage)
+    task = _FinishTask(raw, stage, image_hosts)
     if len(names) > _PARALLEL_FROM and workers > 1:
         facts = list(_map_parallel(task, names, workers, progress))
     else:
         facts = []
         for name in names:
             data = task.read(name)
-            done = cache.get_or_compute("finish", (name, cache_key(data)), partial(finish_page, data, name))
+            key = (name, cache_key(data), image_hosts)
+            done = cache.get_or_compute("finish", key, partial(finish_page, data, name, image_hosts))
             facts.append(write_page(stage, name, done))
             progress.advance(1)
     found = zip(names, facts, strict=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
 
 
 def _names(text: str) -> frozenset[str]:
@@ -50,8 +51,8 @@ HTML_ELEMENTS = PHRASING_ELEMENTS | _attributes_by_element(
         "ol": "start reversed type",
         "progress": "value max",
         "source": "src srcset sizes media type width height",
-        "td": "colspan rowspan headers align",  # postprocess.py replaces align by a class
-        "th": "colspan rowspan headers align scope abbr",
+        "td": "colspan rowspan headers",
+        "th": "colspan rowspan headers scope abbr",
         "track": "src kind srclang label default",
         "video": """src poster controls loop muted preload autoplay playsinline width height crossorigin
             controlslist""",
@@ -83,13 +84,12 @@ _PREFIXED_ATTRIBUTE = re.compile(r"(?:aria|data)-[a-z0-9_.-]+")  # one of a fami
 # HTML elements that content must not use -> the fix.
 _TEMPLATE = "put it into a template of the theme"
 REFUSED_ELEMENTS = {
-    **dict.fromkeys(("iframe", "object", "embed", "frame", "frameset", "applet"), "link to what it shows"),
+    **dict.fromkeys(("object", "embed", "frame", "frameset", "applet"), "link to what it shows"),
+    "iframe": "close it with </iframe>, or link to what it shows",
     **dict.fromkeys(("form", "button", "select", "textarea", "label", "fieldset", "legend"), _TEMPLATE),
     **dict.fromkeys(("datalist", "option", "optgroup", "output", "dialog", "canvas", "template"), _TEMPLATE),
     **dict.fromkeys(("slot", "noscript", "param"), "remove it"),
-    **dict.fromkeys(("center", "font", "big", "nobr", "basefont"), "write a <span> or <div> with a class"),
-    "strike": "write <del>",
-    "tt": "write <code>",
+    **dict.fromkeys(("basefont", "marquee", "blink"), "write a <span> or <div> with a class"),
 }
 
 # SVG 2 without script, foreignObject and style, which run code, embed pages or restyle the page.
@@ -204,6 +204,20 @@ def url_scheme(url: str) -> str:
     """Return the scheme of *url* as a browser parses it, in lower case; "" without one."""
     found = _SCHEME.match(normalize_url(url))
     return found[1].lower() if found else ""
+
+
+def split_url(url: str) -> SplitResult:
+    """Return the parts of *url*; only a path where it is not a URL (links.py reports it)."""
+    try:
+        return urlsplit(normalize_url(url))
+    except ValueError:  # an invalid IPv6 address
+        return SplitResult("", "", url, "", "")
+
+
+def has_origin(url: str, origins: frozenset[str]) -> bool:
+    """Return whether *url* is below one of *origins*; ``//host`` has the scheme of the page."""
+    parts = split_url(url)
+    return f"{parts.scheme or 'https'}://{parts.netloc}".lower() in origins
 
 
 def normalize_css(text: str) -> str:

@@ -67,8 +67,8 @@ def minify_page(html: str) -> str:
     )
 
 
-def inspect_page(html: str) -> PageFacts:
-    """Return the facts of a page."""
+def inspect_page(html: str, image_hosts: frozenset[str] = frozenset()) -> PageFacts:
+    """Return the facts of a page; *image_hosts* are the origins whose images it may show."""
     tree = LexborHTMLParser(html)
     findings: list[Finding] = []
     ids = Counter(node.attributes["id"] or "" for node in tree.css("[id]"))
@@ -81,7 +81,7 @@ def inspect_page(html: str) -> PageFacts:
     headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADING))
     findings.extend(_check_headings(headings))
     findings.extend(_inline_code(tree))
-    loads = list(_loaded_urls(tree, findings))
+    loads = list(_loaded_urls(tree, findings, image_hosts))
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
     for markup in find_unparsed(tree):  # last: it removes nodes from the tree
@@ -162,7 +162,7 @@ def _nodes_with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
     return [node for node in nodes if any(name.startswith("on") for name in node.attributes)]
 
 
-def _loaded_urls(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
+def _loaded_urls(tree: LexborHTMLParser, findings: list[Finding], image_hosts: frozenset[str]) -> list[str]:
     urls: list[str] = []
     for node in tree.css(_EMBEDDING):
         urls += [v for a in _LOADING_ATTRIBUTES if (v := node.attributes.get(a)) and not v.startswith("#")]
@@ -172,10 +172,9 @@ def _loaded_urls(tree: LexborHTMLParser, findings: list[Finding]) -> list[str]:
         if _LOADED_LINK_TYPES & set((node.attributes.get("rel") or "").lower().split()):
             urls.append(node.attributes.get("href") or "")
     for url in urls:
-        if _OTHER_HOST.match(url):
+        if _OTHER_HOST.match(url) and not allowlist.has_origin(url, image_hosts):
             fix = "put the file into content/, or link to it"
-            what = f"embeds {url} from another host"
-            findings.append(Finding(what, fix, (url,), url, check="external-image"))
+            findings.append(Finding(f"embeds {url} from another host", fix, (url,), url))
     for node in tree.css("form[action], [formaction], a[ping]"):
         for attribute in ("action", "formaction", "ping"):
             url = node.attributes.get(attribute) or ""

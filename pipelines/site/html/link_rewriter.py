@@ -80,11 +80,24 @@ class LinkRewriter:
         return ", ".join(resolved)
 
     def _set_image_attributes(self, node: LexborNode, file: str, *, lazy: bool) -> None:
+        """Set size and loading, but for what the author wrote; one written side decides the other."""
+        width, height = (node.attributes.get(side) for side in ("width", "height"))
         if image := self._context.images.get(file):
-            node.attrs["width"], node.attrs["height"] = str(image.width), str(image.height)
-        node.attrs["decoding"] = "async"
-        if lazy:
-            node.attrs["loading"] = "lazy"
+            if not width and not height:
+                width, height = str(image.width), str(image.height)
+            elif width and width.isdecimal() and not height:
+                height = str(max(1, round(int(width) * image.height / image.width)))
+            elif height and height.isdecimal() and not width:
+                width = str(max(1, round(int(height) * image.width / image.height)))
+        loading = "lazy" if lazy else None
+        for name, value in (
+            ("width", width),
+            ("height", height),
+            ("decoding", "async"),
+            ("loading", loading),
+        ):
+            if value and not node.attributes.get(name):
+                node.attrs[name] = value
 
 
 def cover_url(document: Document, context: LinkContext) -> tuple[str, str]:

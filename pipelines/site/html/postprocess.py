@@ -21,10 +21,12 @@ from pipelines.site.html.dropped_markup import (
     find_dropped_tags,
     find_forbidden_character,
 )
+from pipelines.site.html.embeds import replace_external_images, replace_frames, show_media
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.html.link_rewriter import LinkRewriter
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.loose_text import wrap_loose_text
+from pipelines.site.html.obsolete_markup import clean_attributes, may_have_attributes, replace_elements
 from pipelines.site.html.sanitizer import find_violations
 from pipelines.site.html.summary import first_paragraph, plain_text, summary_html, truncate
 from pipelines.site.markdown import positions
@@ -48,6 +50,7 @@ class Labels:
     done: str = "done"
     open: str = "to do"
     permalink: str = "Link to this section"
+    frame: str = "Content of"  # before the host of a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class _Postprocessor:
         diagram: DiagramRenderer,
         labels: Labels,
     ) -> None:
-        self.document = document
+        self.document, self.context = document, context
         self.diagram, self.labels = diagram, labels
         self.report = FaultReport(
             document, Positions(document.body, document.body_line, converted.definitions)
@@ -143,6 +146,7 @@ class _Postprocessor:
         tree = wrap_loose_text(self.parse(html))
         self.math(tree)
         self.diagrams(tree)
+        self.clean(tree)
         self.links.rewrite(tree)
         self.structure = check_structure(tree, self.report)
         positions.strip_spans(tree)
@@ -160,6 +164,11 @@ class _Postprocessor:
         if fault := self.forbidden_character(html):
             self.report.faults.append(fault)
             html = ""
+        written = html
+        html, replaced = replace_elements(html)
+        for element in replaced:
+            line = self.report.at or self.report.positions.line_at(written, element.at, f"<{element.name}")
+            self.report.add_fault_at("html-attribute", line, element.text, element.fix)
         tree = LexborHTMLParser(html, is_fragment=True)
         if "<!" in html or "<?" in html:
             positions.strip_comments(tree)
@@ -167,6 +176,14 @@ class _Postprocessor:
             line = self.report.at or self.report.positions.line_at(html, dropped.at, dropped.needle)
             self.report.add_fault_at(dropped.check, line, dropped.text, dropped.fix)
         return tree
+
+    def clean(self, tree: LexborHTMLParser) -> None:
+        """Replace what the page must not load, and what HTML no longer has."""
+        replace_frames(tree, self.report, self.context.frame_hosts, self.labels.frame)
+        replace_external_images(tree, self.report, self.context.image_hosts)
+        show_media(tree)
+        if may_have_attributes(self.document, tree):
+            clean_attributes(tree, self.report)
 
     def forbidden_character(self, html: str) -> Fault | None:
         """Return the fault of the first character that XML forbids or that placeholders use, or None."""
@@ -192,6 +209,7 @@ class _Postprocessor:
         if tree.css_first("img"):
             self.add_fault("summary", "the summary has an image", "name it in a line `image: …`")
         self.math(tree)
+        self.clean(tree)
         self.links.rewrite(tree)
         self.report.at = 0
         return self.fill(tree.html or "")
@@ -245,6 +263,7 @@ class _Postprocessor:
             src = node.attributes.get("src") or ""
             file = self.links.diagram_file(node, src)
             if not file:
+                self.put(node, "")
                 continue
             parent = node.parent
             alone = parent is not None and parent.tag == "p" and not parent.text().strip()
@@ -257,16 +276,10 @@ class _Postprocessor:
             self.report.faults.extend(error.faults)
 
     def tables(self, tree: LexborHTMLParser) -> None:
-        for cell in tree.css("th[align], td[align]"):
-            cell.attrs["class"] = f"ta-{cell.attributes['align']}"
-            del cell.attrs["align"]
         for table in tree.css("table"):
             self.put(table, self.scrolling("table", self.labels.table, table.html or ""))
 
     def attributes(self, tree: LexborHTMLParser) -> None:
-        for anchor in tree.css("a[name]:not([id])"):  # an anchor of HTML 4
-            anchor.attrs["id"] = anchor.attributes["name"]
-            del anchor.attrs["name"]
         for block in tree.css("pre"):
             block.attrs["tabindex"] = "0"  # a scrollable region must be focusable
         for permalink in tree.css("a.headerlink"):
@@ -277,7 +290,7 @@ class _Postprocessor:
             box.attrs["aria-label"] = self.labels.done if ticked else self.labels.open
 
     def figures(self, tree: LexborHTMLParser) -> None:
-        for image in tree.css("p > img[title], p > a > img[title]"):
+        for image in tree.css("p > img[title], p > a > img[title], p > video[title], p > audio[title]"):
             link_or_image = image.parent if image.parent and image.parent.tag == "a" else image
             paragraph = link_or_image.parent
             if paragraph is None or paragraph.text().strip() or len(_child_elements(paragraph)) > 1:

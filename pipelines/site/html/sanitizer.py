@@ -13,19 +13,10 @@ from functools import lru_cache
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from pipelines.core.errors import suggest
 from pipelines.site.html import allowlist
 from pipelines.site.html.allowlist import HTML_ELEMENTS, INLINE_ELEMENTS, MATHML_ELEMENTS, SVG_ELEMENTS
 
 _BACKTICKS = "put it in `backticks`, or write &lt; for its <"
-# Presentational attributes of HTML 4.
-_PRESENTATIONAL = frozenset(
-    (
-        *("align", "background", "bgcolor", "border", "clear", "color", "compact", "face", "height"),
-        *("nowrap", "size", "type", "valign", "width"),
-    )
-)
-
 _CLASS_ONLY = {"class"}
 _AllowedElements = tuple[Mapping[str, frozenset[str]], Callable[[str], frozenset[str]]]
 _FOREIGN: dict[str, _AllowedElements] = {
@@ -58,10 +49,7 @@ def find_violations(
     if root is None:
         return
     html: Mapping[str, frozenset[str]] = INLINE_ELEMENTS if inline else HTML_ELEMENTS
-    foreign: dict[int, _AllowedElements] = {}
-    for name, table in _FOREIGN.items():
-        for node in tree.css(f"{name}, {name} *") if tree.css_matches(name) else ():
-            foreign[node.mem_id] = table
+    foreign = {node.mem_id: table for node, table in _foreign_nodes(tree)}
     for node in root.traverse():
         tag = node.tag or ""
         if tag in html and tag != "input" and (not foreign or node.mem_id not in foreign):
@@ -76,6 +64,20 @@ def find_violations(
             if (node.tag or "").lower() in _FOREIGN[outer][0]:  # the loop above reports others
                 what = f"<{node.tag}> is in a <{parent_tag}>, which may contain text only"
                 yield Violation(what, "remove it", node, f"<{node.tag}", check="html-structure")
+
+
+def foreign_attributes(tree: LexborHTMLParser) -> dict[int, frozenset[str] | None]:
+    """Return mem_id -> allowed attributes of each SVG and MathML element; None for a refused element."""
+    return {
+        node.mem_id: table[1](tag) if (tag := (node.tag or "").lower()) in table[0] else None
+        for node, table in _foreign_nodes(tree)
+    }
+
+
+def _foreign_nodes(tree: LexborHTMLParser) -> Iterator[tuple[LexborNode, _AllowedElements]]:
+    for name, table in _FOREIGN.items():
+        for node in tree.css(f"{name}, {name} *") if tree.css_matches(name) else ():
+            yield node, table
 
 
 def _check_special_node(
@@ -145,22 +147,10 @@ def _check_attributes(node: LexborNode, tag: str, known: frozenset[str] | None) 
         elif name.startswith("on"):
             yield Violation(f"inline handler {name}", "move it to theme/js", node, f"{name}=")
         elif name == "style":
-            yield Violation(
-                f"inline style {value or ''!r}",
-                "give it a class",
-                node,
-                value or "style",
-                check="inline-style",
-            )
+            yield Violation(f"inline style {value or ''!r}", "give it a class", node, value or "style")
         elif known is not None:
-            fix = "give it a class" if name in _PRESENTATIONAL else _suggest_attribute(name, known)
             what = f"<{tag}> has the attribute {name}, which is not allowed"
-            yield Violation(what, fix, node, name, check="html-attribute")
-
-
-def _suggest_attribute(name: str, known: frozenset[str]) -> str:
-    near = suggest(name, known | allowlist.GLOBAL_ATTRIBUTES)
-    return near if near.startswith("did") else "remove it"
+            yield Violation(what, "remove it", node, name)
 
 
 @lru_cache(maxsize=4096)
