@@ -24,6 +24,12 @@ def line_span(first: int, last: int) -> str:
     return f"{SPAN_PREFIX}{first}-{last}"
 
 
+def span_lines(value: str) -> tuple[int, int] | None:
+    """Return (first, last) of the attribute *value* that line_span() made, or None."""
+    found = _SPAN.match(value)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def strip_comments(tree: LexborHTMLParser) -> None:
     """Remove everything but elements and text from *tree*.
 
@@ -169,8 +175,7 @@ class Positions:
 
 def _span_of(node: LexborNode) -> tuple[int, int] | None:
     """Return the (first, last) source line of *node*, or None."""
-    found = _SPAN.match(node.attributes.get(SPAN_ATTRIBUTE) or "") if node.is_element_node else None
-    return (int(found[1]), int(found[2])) if found else None
+    return span_lines(node.attributes.get(SPAN_ATTRIBUTE) or "") if node.is_element_node else None
 
 
 def _newlines_before(node: LexborNode, block: LexborNode) -> int:

@@ -16,12 +16,14 @@ from markdown.util import AtomicString
 from pymdownx.superfences import SuperFencesException
 
 from pipelines.site.content.metadata import slugify
-from pipelines.site.markdown import limits
+from pipelines.site.markdown import heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.highlight import CodeInfo, code_block, line_numbers
 from pipelines.site.markdown.limits_extension import LimitsExtension
-from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span
+from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_lines
 from pipelines.site.markdown.source_lines import SourceLines
+
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def convert(source: Source) -> Converted:
@@ -34,6 +36,7 @@ def convert(source: Source) -> Converted:
     lines.reset(enabled=True)
     found: list[tuple[int, str, str, str]] = []  # (line of the body, what is wrong, fix, check)
     converter.code_findings = found  # type: ignore[attr-defined]  # _format_fence appends to it
+    converter.body = source.body  # type: ignore[attr-defined]  # read by _DemoteHeadings
     try:
         with limits.limit_call_depth():
             html = converter.convert(source.body)
@@ -87,6 +90,7 @@ def _converter() -> tuple[markdown.Markdown, SourceLines]:
         },
     )
     converter.treeprocessors.register(_SkipPlainText(converter), "typography", 6.5)  # before smarty, at 6
+    converter.treeprocessors.register(_DemoteHeadings(converter), "heading_levels", 5.5)  # before toc, at 5
     lines = SourceLines(converter)
     converter.fence_lines = lambda: lines.fence  # type: ignore[attr-defined]  # read by _format_fence
     return converter, lines
@@ -106,6 +110,25 @@ class _SkipPlainText(Treeprocessor):
                 element.text = AtomicString(element.text)
             if element.tail and not self._typography.search(element.tail):
                 element.tail = AtomicString(element.tail)
+
+
+class _DemoteHeadings(Treeprocessor):
+    """Move all headings one level down in a text that uses the first level."""
+
+    def run(self, root: Element) -> None:
+        stash = self.md.htmlStash.rawHtmlBlocks
+        written = [one for one in root.iter() if one.tag in HEADINGS]
+        raw = any(isinstance(one, str) and heading_levels.has_raw_first(one) for one in stash)
+        if not raw and not any(one.tag == "h1" for one in written):
+            return
+        spans = [span_lines(one.get(SPAN_ATTRIBUTE, "")) for one in written if one.tag == "h1"]
+        lines = {span[0] for span in spans if span}
+        if raw:
+            lines.update(heading_levels.raw_first_lines(self.md.body))  # type: ignore[attr-defined]
+        self.md.code_findings += heading_levels.findings(sorted(lines))  # type: ignore[attr-defined]
+        for one in written:
+            one.tag = heading_levels.demoted(one.tag)
+        stash[:] = [heading_levels.demote_raw(one) if isinstance(one, str) else one for one in stash]
 
 
 def _validate_fence(

@@ -157,13 +157,17 @@ FILES = {
         ("summary: One", "{{ name }}", "6: unparsed Jinja: '{{ name }}'"),
         ("summary: '[x](/no/)'", "`[x](/no/)`\n\nSee [x](/no/).", "8: links to /no/, which does not exist"),
         ("summary: One", "`### Deep`\n\n### Deep", "8: heading 'Deep' has level 3 after level 1"),
-        ("summary: One", "`# Top`\n\n# Top", "8: a second <h1>: 'Top'"),
+        (
+            "summary: One",
+            "`# Top`\n\n# Top",
+            "8: a heading of level 1, which is the title of the page: all headings moved one level down",
+        ),
         ("summary: One", "`main-content`\n\n## x {#main-content}", "8: id 'main-content' is used twice"),
         ("summary: One", "[x](/aaa.png)\n\n![x](/aaa.png)", "8: shows /aaa.png, which does not exist"),
         (
             "summary: One",
             "`//a.example/b`\n\n![x](//a.example/b)",
-            "8: embeds //a.example/b from another host",
+            "8: shows an image of a.example, which was replaced by a link",
         ),
     ],
 )

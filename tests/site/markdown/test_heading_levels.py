@@ -1,0 +1,47 @@
+"""The first level is the title of the page: a text that uses it moves one level down as a whole."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipelines.site.markdown import heading_levels
+from pipelines.site.markdown.converter import convert_markdown
+
+DIALECTS = ["python-markdown"]
+
+
+def outline(body: str, dialect: str) -> tuple[list[str], list[int], str, int]:
+    """Return the tags of the headings, the lines of the findings, the table of contents, its sections."""
+    made = convert_markdown(body, "", "a.md", 5, dialect=dialect)
+    lines = [one.line for one in made.findings if one.check == "heading-level-1"]
+    return (
+        re.findall(r"<(h[1-6])", made.html),
+        lines,
+        " ".join(re.findall(r"#[\w-]+", made.toc)),
+        made.sections,
+    )
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("body", "tags", "lines", "toc", "sections"),
+    [
+        ("# A\n\n## B\n\n# C\n\n###### D", ["h2", "h3", "h2", "h6"], [5, 9], "#a #b #c", 2),
+        ("A\n=\n\nB\n-", ["h2", "h3"], [5], "#a #b", 1),
+        ("x\n\n<h1>A</h1>\n\n## B", ["h2", "h3"], [7], "#b", 1),
+        ("## A\n\n### B", ["h2", "h3"], [], "#a #b", 1),
+        ("## A `<h1>`\n\n```html\n<h1>x</h1>\n```", ["h2"], [], "#a", 1),
+    ],
+)
+def test_all_levels_follow_the_first(
+    dialect: str, body: str, tags: list[str], lines: list[int], toc: str, sections: int
+) -> None:
+    """Table of contents and ids are those of the moved headings; each # has a finding on its line."""
+    assert outline(body, dialect) == (tags, lines, toc, sections)
+
+
+def test_raw_headings_move_as_well() -> None:
+    html = '<H1 class=a>x</H1><h5/><h6>y</h6><hr><h10>"h1"'
+    assert heading_levels.demote_raw(html) == '<H2 class=a>x</H2><h6/><h6>y</h6><hr><h10>"h1"'
