@@ -252,7 +252,7 @@ class SiteConfig:
     )
     dialect: str = setting(
         valid.valid_dialect,
-        "python-markdown",
+        "commonmark",
         table="markdown",
         doc="Dialect of Markdown of pages that name none. `commonmark`: as GitLab and GitHub show it;"
         " `python-markdown`: as Pelican converts it.",

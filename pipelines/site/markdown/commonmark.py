@@ -1,22 +1,99 @@
-"""Convert Markdown to HTML with markdown-it-py: CommonMark 0.31 and what GitLab adds.
+"""Convert Markdown to HTML with markdown-it-py: CommonMark 0.31, GFM, and what GitLab adds.
 
-A function of the text. No reads, no writes, no network.
+docs/author.md has the dialect as its authors see it. A function of the text.
+No reads, no writes, no network.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Any
 
 from markdown_it import MarkdownIt
-from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_core.text_join import text_join
+from markdown_it.rules_inline import (
+    autolink,
+    backtick,
+    emphasis,
+    entity,
+    escape,
+    fragments_join,
+    html_inline,
+    image,
+    link,
+    link_pairs,
+    newline,
+    strikethrough,
+)
+from markdown_it.token import Token
+from mdit_py_plugins.deflist import deflist_plugin
 
+from pipelines.site.markdown import limits
 from pipelines.site.markdown.converted import Converted, Source
+from pipelines.site.markdown.fast_inline import FastInline, Rule
+from pipelines.site.markdown.rendering import Renderer
+from pipelines.site.markdown.rules import (
+    abbreviations,
+    attribute_lists,
+    autolinks,
+    containers,
+    footnotes,
+    formulas,
+    headings,
+    marks,
+    typography,
+)
+
+_MAX_LEVELS = 100  # of quotations, lists and links in each other
+_RULES: dict[str, list[Rule]] = {
+    "\n": [newline],
+    "\\": [escape],
+    "`": [backtick],
+    "~": [strikethrough.tokenize],
+    "*": [emphasis.tokenize],
+    "_": [emphasis.tokenize],
+    "[": [link],
+    "!": [image],
+    "<": [autolink, html_inline],
+    "&": [entity],
+    "w": [autolinks.url],
+    ":": [autolinks.url],
+}
+_ADDITIONS: dict[str, list[Rule]] = {
+    "[": [footnotes.reference, link],
+    ":": [autolinks.url, marks.emoji],
+    "$": [formulas.inline_formula],
+    "=": [marks.mark],
+    "^": [marks.superscript],
+}
+# Where a rule may match; "]" ends the text of a link.
+_TERMINATOR = re.compile(
+    r"[\n\\`~*_\[\]!<&w:$=^](?:(?<![!w:=])|(?<=!)(?=\[)|(?<=w)(?=ww\.)|(?<==)(?==)|(?<=:)(?=//|[a-z0-9_+-]+:))"
+)
 
 
 def convert(source: Source) -> Converted:
-    """Convert the body and the summary of *source*."""
-    md = parser()
-    return Converted(md.render(source.body), md.render(source.summary), "", 0)
+    """Convert the body and the summary of *source*.
+
+    Raises LimitExceeded and RecursionError for a text that exceeds a limit.
+    """
+    with limits.limit_call_depth():
+        tokens, env, found = _tokens(source.body, source.lang)
+        toc, sections = headings.toc([heading for _, heading in found])
+        renderer = Renderer(source, spans=True)
+        html = renderer.render(headings.fill_markers(tokens, toc))
+        summary = ""
+        if source.summary:
+            inner = Renderer(source, spans=False)
+            summary = inner.render(_tokens(source.summary, source.lang)[0]).strip()
+            summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
+    references = env.get("references", {}).values()
+    definitions = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
+    return Converted(html, summary, toc if sections else "", sections, definitions, tuple(renderer.findings))
 
 
 def plain_html(text: str) -> str:
@@ -26,6 +103,81 @@ def plain_html(text: str) -> str:
 
 @lru_cache(maxsize=2)
 def parser(*, additions: bool = True) -> MarkdownIt:
-    """Return the parser of this process."""
-    md = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    return md.use(gfm_autolink_plugin)
+    """Return the parser of this process: CommonMark and GFM, with or without our *additions*."""
+    md = MarkdownIt("commonmark", {"tasklists": True, "strikethrough_single_tilde": True})
+    md.enable(["table", "strikethrough"])
+    md.options["maxNesting"] = _MAX_LEVELS
+    rules = _RULES | _ADDITIONS if additions else _RULES
+    after = [link_pairs, strikethrough.postProcess, marks.close_marks, emphasis.postProcess, fragments_join]
+    md.inline = FastInline(rules, after, _TERMINATOR)
+    md.core.ruler.push("addresses", _link_addresses)
+    tokenize = md.block.tokenize
+
+    def limited(state: StateBlock, start: int, end: int) -> None:
+        if state.level >= _MAX_LEVELS:  # markdown-it-py would drop the rest
+            raise RecursionError
+        tokenize(state, start, end)
+
+    md.block.tokenize = limited  # type: ignore[method-assign, assignment]
+    if additions:
+        md.normalizeLink = md.normalizeLinkText = _unchanged  # type: ignore[method-assign, assignment]
+        md.validateLink = lambda url: True  # type: ignore[method-assign]  # sanitizer.py refuses them by name
+        notes: RuleOptionsType = {"alt": ["paragraph", "reference"]}
+        before: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+        md.block.ruler.before("reference", "footnote", footnotes.definition, notes)
+        md.block.ruler.before("reference", "abbreviation", abbreviations.definition, before)
+        md.block.ruler.before("blockquote", "admonition", containers.admonition, before)
+        md.block.ruler.before("blockquote", "formula", formulas.formula_block, before)
+        md.use(deflist_plugin)
+    return md
+
+
+def _tokens(text: str, lang: str) -> tuple[list[Token], dict[str, Any], list[tuple[Token, headings.Heading]]]:
+    """Return the tokens of *text*, its definitions, and its headings."""
+    md, env = parser(), dict[str, Any]()
+    state = StateCore(text, md, env)
+    md.block.parse(state.src, md, env, state.tokens)
+    containers.find_alerts(state)
+    attribute_lists.apply_to_blocks(state)
+    marks_of_quotes = typography.quotes(lang)
+    for token in state.tokens:
+        if token.type == "inline":
+            children: list[Token] = []
+            md.inline.parse(token.content, md, env, children)
+            if "{" in token.content:
+                attribute_lists.apply_to_text(children)
+            typography.smarten(children, marks_of_quotes)
+            token.children = children
+        elif token.type in ("th_open", "td_open") and token.attrs:
+            token.attrs = {"align": str(token.attrs["style"]).removeprefix("text-align:")}
+    text_join(state)
+    found = headings.set_ids(state.tokens)
+    names = abbreviations.pattern(env)
+    for index, token in enumerate(state.tokens):
+        if token.type == "inline" and token.children:
+            if "@" in token.content:
+                token.children = autolinks.link_addresses(token.children)
+            if names:
+                token.children = abbreviations.explain(token.children, names, env)
+            item = state.tokens[index - 2]
+            if item.type == "list_item_open" and item.meta and "checked" in item.meta:
+                token.children.insert(0, _checkbox(bool(item.meta["checked"])))
+    headings.add_permalinks(found)
+    footnotes.move_to_end(state)
+    return state.tokens, env, found
+
+
+def _unchanged(url: str) -> str:
+    return url
+
+
+def _checkbox(checked: bool) -> Token:
+    box = Token("html_inline", "", 0)
+    box.content = f'<input type="checkbox" disabled{" checked" if checked else ""}> '
+    return box
+
+
+def _link_addresses(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.type == "inline" and token.children and "@" in token.content:
+            token.children = autolinks.link_addresses(token.children)

@@ -1,0 +1,1 @@
+"""Rules of markdown-it-py for what CommonMark does not have, one module an idea."""
