@@ -138,7 +138,8 @@ ALLOWED = [
     "<p class='a b' id=x lang=de dir=rtl title=y role=note aria-label=z data-x-y=1 hidden>w</p>",
     "<time datetime=2026-01-01>x</time> <data value=1>y</data> <meter value=1>z</meter> <kbd>k</kbd>",
     "<svg viewBox='0 0 1 1' role=img aria-label=x><defs><linearGradient id=g><stop offset=0 stop-color=red />"
-    "</linearGradient></defs><use href='#g'/><a href='one.md'><rect fill='url(#g)' width=1 height=1 /></a>"
+    "</linearGradient></defs><use href='#g'/>"
+    "<a href='one.md' aria-label=x><rect fill='url(#g)' width=1 height=1 /></a>"
     "<animate attributeName=opacity from=0 to=1 dur=1s /></svg>",
     "<math display=block><mfrac><mi>a</mi><mn>2</mn></mfrac><mo stretchy=false>(</mo></math>",
     "- [x] done",

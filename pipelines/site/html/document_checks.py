@@ -43,6 +43,11 @@ def check_structure(tree: LexborHTMLParser, report: FaultReport) -> Structure:
         report.add_fault(
             "image-alt", "image without an alt text", fix, node, node.attributes.get("src") or ""
         )
+    for node in tree.css("a[href], button"):
+        if not _accessible_name(node):
+            href = node.attributes.get("href")
+            text = f"a link to {href} has no text" if href is not None else "a button has no text"
+            report.add_fault("empty-link", text, "write what it leads to", node, f"({href})", f"<{node.tag}")
     headings = []
     for node in tree.css("h1, h2, h3, h4, h5, h6"):
         level, text = int((node.tag or "h0")[1]), heading_text(node)
@@ -58,6 +63,16 @@ def check_structure(tree: LexborHTMLParser, report: FaultReport) -> Structure:
             report.add_fault_at("duplicate-id", line, f"id {name!r} is used twice", "rename one")
         ids.setdefault(name, line)
     return Structure(tuple(headings), tuple(ids.items()))
+
+
+def _accessible_name(node: LexborNode) -> str:
+    """Return what assistive technology announces for a link or a button (accname 1.2, without ids)."""
+    if text := node.text().strip():
+        return text
+    names = [node.attributes.get(name) for name in ("aria-label", "aria-labelledby", "title")]
+    names += [one.attributes.get("alt") for one in node.css("img")]
+    names += [one.attributes.get("aria-label") for one in node.css("[aria-label]")]
+    return "".join(filter(None, names)).strip()
 
 
 def _has_content(node: LexborNode, title: str) -> bool:

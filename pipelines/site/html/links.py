@@ -23,6 +23,7 @@ from pipelines.site.html import allowlist
 
 # Pelican's link syntax: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
 _PELICAN_LINK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
+_INDEXES = ("index.md", "README.md", "readme.md")  # the page of a directory
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Image formats that may contain location data (EXIF) and whose metadata is not removed.
 _UNSUPPORTED_IMAGES = frozenset(".tif .tiff .jfif .jpe .heic .heif .bmp .jxl .dng .raw .psd .jp2".split())
@@ -92,13 +93,22 @@ def resolve_link(href: str, document: Document, context: LinkContext) -> LinkTar
         return LinkTarget(href)
     tail = _query_and_fragment(parts)
     name = unquote(parts.path)
-    if parts.path.startswith("/"):
-        file = CONTENT + posixpath.normpath(name)
-        return _resolve_file(file, tail, document, context) if _is_file(file, context) else LinkTarget(href)
+    if parts.path.startswith("/"):  # below content/, or as GitLab resolves it: below the project
+        path = posixpath.normpath(name)
+        known = [file for file in (CONTENT + path, path.lstrip("/")) if _is_file(file, context)]
+        return _resolve_file(known[0], tail, document, context) if known else LinkTarget(href)
     file = posixpath.normpath(posixpath.join(posixpath.dirname(document.path), name))
-    if _is_file(file, context) or PurePosixPath(name).suffix:
+    if _is_file(file, context) or _has_suffix(name):
         return _resolve_file(file, tail, document, context)
+    if index := next((url for one in _INDEXES if (url := context.urls.get(f"{file}/{one}"))), ""):
+        return LinkTarget(index + tail)
     return LinkTarget(posixpath.normpath(posixpath.join(document.url, parts.path)).rstrip("/") + "/" + tail)
+
+
+def _has_suffix(name: str) -> bool:
+    """Return whether *name* is that of a file: not of a directory, and not a version, as in ``guide-1.2``."""
+    suffix = PurePosixPath(name).suffix[1:]
+    return bool(suffix) and not name.endswith("/") and not suffix.isdecimal()
 
 
 def _check_external(href: str, scheme: str, host: str) -> LinkTarget:
@@ -126,10 +136,8 @@ def _normalized_path(path: str, context: LinkContext) -> str:
 
 
 def _resolve_pelican_link(mark: str, rest: str, document: Document, context: LinkContext) -> LinkTarget:
-    if mark in ("tag", "category"):
-        name, _, fragment = rest.partition("#")
-        plural = "tags" if mark == "tag" else "categories"
-        return LinkTarget(f"/{plural}/{slugify(unquote(name))}/" + (f"#{fragment}" if fragment else ""))
+    if mark in ("tag", "category"):  # "#" belongs to the name, as in C#
+        return LinkTarget(f"/{'tags' if mark == 'tag' else 'categories'}/{slugify(unquote(rest))}/")
     if mark == "index":
         return LinkTarget("/" + rest.lstrip("/"))
     parts = urlsplit(rest)
@@ -170,8 +178,16 @@ def _resolve_file(path: str, tail: str, document: Document, context: LinkContext
 
 
 def _similar_path(path: str, known: Iterable[str]) -> str:
-    """Return the known file whose name is most similar to that of *path*; "" without one."""
+    """Return the known file whose name is most similar to that of *path*; "" without one.
+
+    The name alone, where only its letter case differs.
+    """
     meant = PurePosixPath(path)
+    known = list(known)
+    for one in known:
+        if one.lower() == path.lower():
+            other = PurePosixPath(one)
+            return other.name if other.parent == meant.parent else one
     found = [PurePosixPath(one) for one in sorted(known, reverse=True)]
     by_stem = {one.stem: str(one) for one in found if one.suffix == meant.suffix}
     near = get_close_matches(meant.stem, sorted(by_stem), n=1, cutoff=0.7)
