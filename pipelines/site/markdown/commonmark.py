@@ -35,6 +35,7 @@ from mdit_py_plugins.deflist import deflist_plugin
 from pipelines.site.markdown import limits
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.fast_inline import FastInline, Rule
+from pipelines.site.markdown.heading_levels import findings as demoted_at
 from pipelines.site.markdown.rendering import Renderer
 from pipelines.site.markdown.rules import (
     abbreviations,
@@ -93,7 +94,8 @@ def convert(source: Source) -> Converted:
             summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
     references = env.get("references", {}).values()
     definitions = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
-    return Converted(html, summary, toc if sections else "", sections, definitions, tuple(renderer.findings))
+    findings = [*renderer.findings, *(source.finding(*one) for one in demoted_at(env["first_level"]))]
+    return Converted(html, summary, toc if sections else "", sections, definitions, tuple(findings))
 
 
 def plain_html(text: str) -> str:
@@ -151,6 +153,7 @@ def _tokens(text: str, lang: str) -> tuple[list[Token], dict[str, Any], list[tup
         elif token.type in ("th_open", "td_open") and token.attrs:
             token.attrs = {"align": str(token.attrs["style"]).removeprefix("text-align:")}
     text_join(state)
+    env["first_level"] = headings.demote(state.tokens, text)
     found = headings.set_ids(state.tokens)
     names = abbreviations.pattern(env)
     for index, token in enumerate(state.tokens):

@@ -9,7 +9,7 @@ import pytest
 from pipelines.site.markdown import heading_levels
 from pipelines.site.markdown.converter import convert_markdown
 
-DIALECTS = ["python-markdown"]
+DIALECTS = ["commonmark", "python-markdown"]
 
 
 def outline(body: str, dialect: str) -> tuple[list[str], list[int], str, int]:

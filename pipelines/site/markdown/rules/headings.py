@@ -13,7 +13,7 @@ from html import escape
 from markdown_it.token import Token
 
 from pipelines.site.content.metadata import slugify
-from pipelines.site.markdown import limits
+from pipelines.site.markdown import heading_levels, limits
 
 _MARKERS = ("[TOC]", "[[_TOC_]]", "[[TOC]]")
 _LEVELS = range(2, 5)  # in the table of contents
@@ -39,6 +39,23 @@ def plain_text(tokens: Sequence[Token] | None) -> str:
         elif token.type in ("softbreak", "hardbreak"):
             parts.append(" ")
     return "".join(parts)
+
+
+def demote(tokens: Sequence[Token], body: str) -> list[int]:
+    """Move all headings one level down where the text uses the first; return the lines of those."""
+    written = [one for one in tokens if one.type in ("heading_open", "heading_close")]
+    raw = [one for one in tokens if one.type == "html_block" and "<" in one.content]
+    raw += [child for one in tokens for child in one.children or () if child.type == "html_inline"]
+    has_raw = any(heading_levels.has_raw_first(one.content) for one in raw)
+    if not has_raw and not any(one.tag == "h1" for one in written):
+        return []
+    lines = {one.map[0] + 1 for one in written if one.tag == "h1" and one.map}
+    lines.update(heading_levels.raw_first_lines(body) if has_raw else ())
+    for one in written:
+        one.tag = heading_levels.demoted(one.tag)
+    for one in raw:
+        one.content = heading_levels.demote_raw(one.content)
+    return sorted(lines)
 
 
 def set_ids(tokens: Sequence[Token]) -> list[tuple[Token, Heading]]:
@@ -71,12 +88,8 @@ def add_permalinks(headings: Sequence[tuple[Token, Heading]]) -> None:
 
 
 def toc(headings: Sequence[Heading]) -> tuple[str, int]:
-    """Return the headings of levels 2 to 4 as nested lists, and the number of those at the top.
-
-    A text with a first level is one level lower on its page.
-    """
-    shift = int(any(one.level == 1 for one in headings))
-    shown = [one for one in headings if one.level + shift in _LEVELS and one.ident]
+    """Return the headings of levels 2 to 4 as nested lists, and the number of those at the top."""
+    shown = [one for one in headings if one.level in _LEVELS and one.ident]
     parts, levels, top = [], list[int](), 0
     for one in shown:
         while len(levels) > 1 and one.level < levels[-1]:
