@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from pipelines.core.errors import Fault, SourceError
+from pipelines.site.content.hints import nested_hint
 
 MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -142,7 +143,9 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
             items = tuple(item.value for item in value.value)
             entries.append(MetadataEntry(key.value.strip().lower(), items, line))
         else:
-            fix = "write a text or a flat list; a text with [ ] { } or : needs double quotes"
+            fix = nested_hint(key.value) or (
+                "write a text or a flat list; a text with [ ] { } or : needs double quotes"
+            )
             faults.append(Fault(name, line, f"{key.value!r} has a nested value", fix, "front-matter"))
     if faults:
         raise SourceError(faults)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from pelican import utils
 
-from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.core.errors import Fault, SourceError
+from pipelines.site.content.dates import InvalidDate, parse_date
 from pipelines.site.content.front_matter import MetadataEntry
+from pipelines.site.content.hints import hint
 
 DEFAULT_CATEGORY = "Misc"  # of a post without a category
 KEYS = frozenset(
@@ -32,14 +34,9 @@ _CHOICES = {
     "access": ("public", "members"),
     "dialect": ("commonmark", "python-markdown"),
 }
-_DATE = re.compile(
-    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?(Z|[+-]\d\d:?\d\d))?)?"  # a subset of ISO 8601
-)
-_DATE_FIX = "write it as 2026-05-01, 2026-05-01 18:30 or 2026-05-01 18:30 +02:00"
-_SLUG = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+_SLUG = re.compile(r"[A-Za-z0-9]+([.-][A-Za-z0-9]+)*")
 _ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
 MAX_SLUG = 150  # characters; a file name has at most 255 bytes, and a suffix must fit
-_YEARS = range(1970, 9999)  # an offset must not lead out of the range of datetime
 
 # Pelican's substitutions (applied after transliteration to ASCII), and two additions.
 SLUG_RULES: tuple[tuple[str, str], ...] = (
@@ -125,7 +122,7 @@ class _Validator:
     def add(self, entry: MetadataEntry) -> None:
         key, line = entry.key, entry.line
         if key not in self.known:
-            self.add_fault(line, f"unknown key {key!r}", suggest(key, self.known), "unknown-key")
+            self.add_fault(line, f"unknown key {key!r}", hint(key, entry.value, self.known), "unknown-key")
             return
         if key in self.lines:
             self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
@@ -194,22 +191,11 @@ class _Validator:
 
     def _parse_date(self, key: str, value: str, line: int) -> datetime | None:
         try:
-            if not _DATE.fullmatch(value):
-                raise ValueError
-            moment = datetime.fromisoformat(re.sub(r" (?=Z|[+-]\d)", "", value))
-        except ValueError:
-            self.add_fault(line, f"{key} {value!r} is not a date", _DATE_FIX)
+            return parse_date(value, self.zone)
+        except InvalidDate as error:
+            what, fix = error.args
+            self.add_fault(line, f"{key} {value!r} {what}", fix)
             return None
-        if moment.year not in _YEARS:
-            self.add_fault(line, f"{key} {value!r} is not within 1970 to 9998", "fix the year")
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self.zone)
-            # A time in the gap of a clock change differs after a conversion to UTC and back.
-            if moment.astimezone(UTC).astimezone(self.zone).replace(fold=0) != moment:
-                fix = "the clocks skip it: choose another hour, or add the offset"
-                self.add_fault(line, f"{key} {value!r} does not exist in {self.zone.key}", fix)
-        return moment
 
     def result(self) -> Metadata:
         if "title" not in self.values and not any("'title'" in f.text for f in self.faults):

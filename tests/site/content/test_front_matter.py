@@ -114,6 +114,12 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, message: str) -
     assert [fault[: len(message)] for fault in faults(text)] == [message]
 
 
+def test_a_nested_value_of_another_generator_has_a_hint() -> None:
+    """Zola's [taxonomies] and Hugo's [params] hold keys that are written one by one here."""
+    [fault] = faults("---\ntaxonomies:\n  tags: [a]\n---\n")
+    assert fault.endswith("; write `tags: […]` and `category: …` as keys of their own")
+
+
 def test_all_faults_of_a_front_matter_are_reported_at_once() -> None:
     """An author fixes all faults after one build, not one after each."""
     reported = faults("---\na: {b: c}\nd: e #f\ng: [[h]]\n---\n")

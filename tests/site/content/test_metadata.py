@@ -43,6 +43,7 @@ def fault(values: Mapping[str, Value], zone: str = BERLIN) -> str:
         ("title", "two\n  lines", "two lines"),
         ("slug", "007", "007"),
         ("slug", "a-b-C3", "a-b-C3"),
+        ("slug", "v1.2", "v1.2"),
         ("author", "Jane Doe", ("Jane Doe",)),
         ("author", "Jane Doe, Richard Roe", ("Jane Doe", "Richard Roe")),
         ("author", "Doe, Jane; Roe, Richard", ("Doe, Jane", "Roe, Richard")),
@@ -82,10 +83,11 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
         ("titel", "a", "unknown key 'titel'; did you mean title?"),
         ("scenes", "a", "unknown key 'scenes'; did you mean scene?"),
         ("scene", ("a",), "'scene' must not be a list; write one text"),
-        ("xyzzy", "a", "unknown key 'xyzzy'; known: access, aliases, author, category, date, dialect, "),
+        ("xyzzy", "a", "unknown key 'xyzzy'; remove the line, or declare the key in [metadata.extra]"),
         ("slug", "a b", "slug 'a b' is not a URL slug; write 'a-b'"),
         ("slug", "über", "slug 'über' is not a URL slug; write 'uber'"),
-        ("slug", "feed.atom", "slug 'feed.atom' is not a URL slug; write 'feedatom'"),
+        ("slug", "v1..2", "slug 'v1..2' is not a URL slug; write 'v12'"),
+        ("slug", ".well-known", "slug '.well-known' is not a URL slug; write 'well-known'"),
         ("slug", "../a", "slug '../a' is not a URL slug; write 'a'"),
         ("slug", "-", "slug '-' is not a URL slug; use letters, digits and hyphens"),
         ("author", ("A", "A"), "author: 'A' is listed twice; name it once"),
@@ -114,11 +116,14 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
             "alias '/%C3%BC' has a percent-escape; write the letters themselves, as in '/ü'",
         ),
         ("date", "yesterday", "date 'yesterday' is not a date; write it as 2026-05-01, "),
-        ("date", "2026-5-1", "date '2026-5-1' is not a date; "),
+        ("date", "1.5.2026", "date '1.5.2026' is not a date; "),
+        ("date", "2026-05", "date '2026-05' is not a date; "),
+        ("date", "2026-05-01 8:30 PM", "date '2026-05-01 8:30 PM' is not a date; "),
         ("date", "2026-02-29", "date '2026-02-29' is not a date; "),
         ("date", "2026-05-01 24:00", "date '2026-05-01 24:00' is not a date; "),
         ("date", "2026-05-01 12:00+24:00", "date '2026-05-01 12:00+24:00' is not a date; "),
-        ("date", "2026-05-01T12:00:00.5Z", "date '2026-05-01T12:00:00.5Z' is not a date; "),
+        ("date", "2026-05-01 12:00+02:60", "date '2026-05-01 12:00+02:60' is not a date; "),
+        ("date", "2026-05-01T12:00:00.Z", "date '2026-05-01T12:00:00.Z' is not a date; "),
         ("date", "1969-12-31", "date '1969-12-31' is not within 1970 to 9998; fix the year"),
         ("date", "9999-12-31 23:59", "date '9999-12-31 23:59' is not within 1970 to 9998; fix the year"),
         ("modified", "soon", "modified 'soon' is not a date; "),
@@ -164,6 +169,13 @@ def test_a_change_before_the_beginning_is_refused() -> None:
         ("2026-05-01 18:30Z", "2026-05-01T18:30:00+00:00"),
         ("2026-05-01 18:30 +05:30", "2026-05-01T13:00:00+00:00"),
         ("2026-05-01T18:30:00-0930", "2026-05-02T04:00:00+00:00"),
+        ("2026-5-1", "2026-04-30T22:00:00+00:00"),
+        ("2026-05-01 8:30", "2026-05-01T06:30:00+00:00"),
+        ("2026-05-01T18:30:00.123Z", "2026-05-01T18:30:00+00:00"),
+        ("2026-05-01t18:30:00.123456789z", "2026-05-01T18:30:00+00:00"),
+        ("2026-05-01 18:30:00 -0500", "2026-05-01T23:30:00+00:00"),
+        ("2026-05-01 18:30:00 +2", "2026-05-01T16:30:00+00:00"),
+        ("2026-05-01   18:30:00 UTC", "2026-05-01T18:30:00+00:00"),
         ("2026-10-25 02:30", "2026-10-25T00:30:00+00:00"),  # twice on that night: the first one
     ],
 )
@@ -284,3 +296,34 @@ def test_what_is_written_in_yaml_is_what_a_page_has(values: dict[str, object]) -
     source = front_matter.split_front_matter(f"---\n{yaml.safe_dump(plain, allow_unicode=True)}---\n", "a.md")
     found = metadata.parse_metadata(source.entries, "a.md", timezone=BERLIN)
     assert {key: getattr(found, key) for key in values} == values
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fix"),
+    [
+        ("draft", "true", "write `status: draft`"),
+        ("draft", "false", "remove the line: a page is published unless it says `status: draft`"),
+        ("published", "false", "write `status: draft`"),
+        ("lastmod", "2026-05-01", "write `modified: …`"),
+        ("last_modified_at", "2026-05-01", "write `modified: …`"),
+        ("updatedDate", "2026-05-01", "write `modified: …`"),
+        ("publishDate", "2026-05-01", "write `date: …`; a post with a later date is published then"),
+        ("description", "x", "write `summary: …`"),
+        ("keywords", "x", "write `tags: […]`"),
+        ("categories", ("x", "y"), "write one `category: …`; further ones are `tags: […]`"),
+        ("authors", ("x",), "write `author: …`, a name or a list of names"),
+        ("language", "de", "write `lang: …`, as in `lang: de`"),
+        ("featured_image", "a.jpg", "write `image: …`, one path"),
+        ("permalink", "/a/b/", "write `url: /a/b/`"),
+        ("permalink", "pretty", "write `url: /an/address/`; [urls] of site.toml has patterns for all"),
+        ("redirect_from", "/a/", "write `aliases: [/old/address/]`"),
+        ("layout", "post", "remove the line: the directory of a file decides which template it has"),
+        ("weight", "10", "remove the line: posts are ordered by date, the menu is in site.toml"),
+        ("math", "true", "remove the line: what a page does not use costs it nothing"),
+        ("comments", "true", "remove the line: pages have no comments"),
+        ("pin", "true", "remove the line, or declare the key in [metadata.extra] of site.toml"),
+    ],
+)
+def test_a_key_of_another_generator_names_what_it_is_here(key: str, value: Value, fix: str) -> None:
+    """Edit distance would turn `draft` into `date`: an author needs the key that does the same."""
+    assert fault({key.lower(): value}) == f"a.md:3: unknown key {key.lower()!r}; {fix}"
