@@ -20,11 +20,8 @@ PATH = "content"
 THEME = "theme"
 PLUGINS = ["pipelines.site.pelican.plugin"]  # unset, Pelican would load every installed plugin
 
-# Every URL of a page ends in a slash; NGINX and the preview serve its index.html.
-ARTICLE_URL = "posts/{slug}/"
-ARTICLE_LANG_URL = "{lang}/posts/{slug}/"
-PAGE_URL = "{slug}/"
-PAGE_LANG_URL = "{lang}/{slug}/"
+# [urls] of site.toml has the URLs of posts and pages; ARTICLE_URL and PAGE_URL are used where it does not.
+# Every other URL ends in a slash; NGINX and the preview serve its index.html.
 TAG_URL, TAG_SAVE_AS = "tags/{slug}/", "tags/{slug}/index.html"
 CATEGORY_URL, CATEGORY_SAVE_AS = "categories/{slug}/", "categories/{slug}/index.html"
 AUTHOR_SAVE_AS = ""

@@ -20,7 +20,7 @@ from pipelines.tools import commits
 PATHS = ("content", "theme")
 # Tables of site.toml whose keys reach out/site, or decide whether it is built; the others configure
 # delivery and clusters.
-TABLES = ("site", "menu", "footer", "feed", "security", "metadata", "markdown", "build", "checks")
+TABLES = ("site", "menu", "footer", "feed", "security", "metadata", "urls", "markdown", "build", "checks")
 FILE = "site.toml"
 MISSING = "run `git fetch origin` (with --unshallow where it is shallow), or name another release"
 _HEADER = re.compile(r"""\[\[?\s*([\w-]+)(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*\s*\]""")

@@ -20,6 +20,7 @@ from pipelines.core.toml_reader import TomlReader
 from pipelines.core.validators import valid_flag, valid_text
 
 FILE = "site.toml"
+DEFAULT_POST_URL, DEFAULT_PAGE_URL = "/posts/{slug}/", "/{path}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +244,27 @@ class SiteConfig:
         key="frames",
         doc="Hosts whose `<iframe>` becomes a link without a warning. No page view contacts them.",
     )
-    metadata_extra: tuple[str, ...] = setting(
+    metadata_extra: tuple[tuple[str, str], ...] = setting(
         valid.valid_metadata_keys,
         (),
         table="metadata",
         key="extra",
-        doc="Further front matter keys; templates read them as attributes of the page.",
+        doc='Further front matter keys, as in `{pin = "bool"}`; the types are text, bool, int, date, list.',
+    )
+    post_url: str = setting(
+        valid.valid_post_url,
+        DEFAULT_POST_URL,
+        table="urls",
+        key="post",
+        doc="URL of a post, of `{slug}`, `{path}` (slug and directories), `{year}`, `{month}`, `{day}`,"
+        " `{category}`, `{lang}`. Without `{lang}`, translations get their language in front.",
+    )
+    page_url: str = setting(
+        valid.valid_page_url,
+        DEFAULT_PAGE_URL,
+        table="urls",
+        key="page",
+        doc="The same of a page, which has no date.",
     )
     dialect: str = setting(
         valid.valid_dialect,

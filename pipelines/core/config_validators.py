@@ -66,6 +66,7 @@ valid_origins = PatternList(rf"https://{_HOST}{_PORT}", _ORIGINS_MUST, 'write ["
 # Attributes of a page that Pelican, the build or the templates set: an extra key would overwrite them.
 _PAGE_ATTRIBUTES = frozenset(
     (
+        *("has_category", "id", "terms"),
         *("access", "aliases", "author", "authors", "category", "content", "cover", "date", "date_format"),
         *("description", "entry", "filename", "gated", "get_content", "image", "lang", "locale", "mark"),
         *("locale_date", "locale_modified", "metadata", "minutes", "modified", "next_article", "path"),
@@ -74,20 +75,69 @@ _PAGE_ATTRIBUTES = frozenset(
         *("timezone", "title", "toc", "translations", "url"),
     )
 )
-_KEYS = PatternList(r"[a-z][a-z0-9_]*", "must be a list of keys", "use a-z, 0-9 and _, a letter first")
+_KEY = r"[a-z][a-z0-9_]*"
+_KEYS = PatternList(_KEY, "must be a table of keys and types, or a list of keys", "use a-z, 0-9 and _")
+_TYPES = ("text", "bool", "int", "date", "list")
 
 
 @described(
     {
-        "type": "array",
-        "items": {**_KEYS.schema["items"], "not": {"enum": sorted(_PAGE_ATTRIBUTES)}},
+        "anyOf": [
+            {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{_KEY}$", "not": {"enum": sorted(_PAGE_ATTRIBUTES)}},
+                "additionalProperties": {"enum": list(_TYPES)},
+            },
+            {"type": "array", "items": {**_KEYS.schema["items"], "not": {"enum": sorted(_PAGE_ATTRIBUTES)}}},
+        ]
     }
 )
-def valid_metadata_keys(value: Any) -> tuple[str, ...]:
-    keys = _KEYS(value)
+def valid_metadata_keys(value: Any) -> tuple[tuple[str, str], ...]:
+    """Accept a table of keys and their types, or a list of keys that hold text."""
+    keys = _KEYS(list(value) if isinstance(value, dict) else value)
     if reserved := sorted(_PAGE_ATTRIBUTES & set(keys)):
         raise InvalidValue("must be keys that no page has yet", f"rename {reserved[0]!r}")
-    return keys
+    types = value if isinstance(value, dict) else dict.fromkeys(keys, "text")
+    for key, kind in types.items():
+        if kind not in _TYPES:
+            names = ", ".join(f'"{name}"' for name in _TYPES)
+            raise InvalidValue(f"must have types of {names}", f'write {key} = "text"')
+    return tuple(types.items())
+
+
+_SEGMENT = r"(?:[A-Za-z0-9_~-]|\{(?:%s)\})(?:[A-Za-z0-9._~-]|\{(?:%s)\})*"
+
+
+def _url_pattern(*names: str) -> Pattern:
+    """Return the validator of a URL pattern with the placeholders *names*."""
+    one = _SEGMENT.replace("%s", "|".join(names))
+    listed = ", ".join(f"{{{name}}}" for name in names)
+    return Pattern(
+        rf"/(?:{one}/)*(?:{one}/|{one}\.html)",
+        f"must be a path of this site that ends with / or .html; its placeholders are {listed}",
+        'write "/{slug}/", or "/posts/{slug}/"',
+    )
+
+
+_POST_PATTERN = _url_pattern("slug", "path", "lang", "category", "year", "month", "day")
+_PAGE_PATTERN = _url_pattern("slug", "path", "lang")
+
+
+def _with_name(pattern: Pattern, value: Any) -> str:
+    checked = pattern(value)
+    if "{slug}" not in checked and "{path}" not in checked:
+        raise InvalidValue("must contain {slug} or {path}", "add {slug}: one page has one address")
+    return checked
+
+
+@described(_POST_PATTERN.schema)
+def valid_post_url(value: Any) -> str:
+    return _with_name(_POST_PATTERN, value)
+
+
+@described(_PAGE_PATTERN.schema)
+def valid_page_url(value: Any) -> str:
+    return _with_name(_PAGE_PATTERN, value)
 
 
 valid_compiler = Choice("lesscpy", "lessc")

@@ -66,7 +66,7 @@ class TomlReader:
 
     def add_fault(self, table: str, index: int, key: str, text: str, fix: str) -> None:
         """Add a fault on the line of *key*, else of its table's header."""
-        positions = ((table, index, key), (table, index, ""), ("", 0, table))
+        positions = ((table, index, key), (f"{table}.{key}", 0, ""), (table, index, ""), ("", 0, table))
         line = next((self.lines[one] for one in positions if one in self.lines), 0)
         self.faults.append(Fault(self.name, line, text, fix))
 

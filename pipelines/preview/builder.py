@@ -24,6 +24,7 @@ from pipelines.site.build import BuildOptions, build
 from pipelines.site.cache import Cache
 from pipelines.site.content import documents
 from pipelines.site.pelican import render
+from pipelines.site.pelican.settings import url_patterns
 from pipelines.tools.terminal import ProgressBar
 
 TREE = Path("out", "preview")
@@ -154,7 +155,7 @@ class Builder(Thread):
 
     def _list_drafts(self, good: GoodBuild) -> str:
         """Return a line with the URLs of the pages that `build` leaves out."""
-        patterns = render.url_patterns(render.pelican_settings(self._project))
+        patterns = url_patterns(render.pelican_settings(self._project), good.config)
         content = documents.read_documents(
             self._project, good.config, patterns, None, as_of=good.result.as_of, drafts=True
         )

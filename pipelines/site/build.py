@@ -37,6 +37,7 @@ from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import compress_tree
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
+from pipelines.site.pelican.settings import url_patterns
 from pipelines.site.theme import assets, stylesheet
 from pipelines.site.theme.assets import ThemeAssets
 from pipelines.site.theme.strings import Strings, load_strings
@@ -181,7 +182,7 @@ def _read_content(
     history: git_history.History | None,
     run: _BuildState,
 ) -> Content:
-    patterns = render.url_patterns(settings)
+    patterns = url_patterns(settings, config)
     content = documents.read_documents(
         project, config, patterns, history, as_of=options.as_of, drafts=options.drafts
     )
@@ -296,6 +297,7 @@ def _check_site(
         faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias", "alias"))
     if faults:
         raise SourceError(faults)
+    warnings += documents.unread_files(content.files, frozenset().union(*(page.files for page in pages)))
     if not content.hidden:  # an unpublished document may use them
         used = frozenset().union(*(page.files for page in pages))
         warnings += internal.check_unused_files(content.files, used)

@@ -67,6 +67,8 @@ def test_keys_that_are_left_out_take_their_defaults() -> None:
         feed_authority="n.example,2026",
         security_contact=("mailto:s@n.example",),
         metadata_extra=(),
+        post_url="/posts/{slug}/",
+        page_url="/{path}/",
         less_compiler="lesscpy",
         registry="",
         chart=ChartConfig("0.1", repository="", previews="", promotion="automatic"),
@@ -240,7 +242,18 @@ def test_an_unknown_key_is_refused_with_a_suggestion(key: str, fix: str) -> None
         (GOOD.replace("[site]", "[site] # facts\r").replace("\r\n", "\n").replace('"T"', "1"),
          ['4: [site] tagline: must be a string with text in it, not 1; write "…"']),
         (GOOD + '\n[metadata]\nextra = ["A"]\n',
-         ["22: [metadata] extra: must be a list of keys, not ['A']; use a-z, 0-9 and _, a letter first"]),
+         ["22: [metadata] extra: must be a table of keys and types, or a list of keys, not ['A'];"
+          " use a-z, 0-9 and _"]),
+        (GOOD + '\n[metadata.extra]\npin = "flag"\n',
+         ["21: [metadata] extra: must have types of \"text\", \"bool\", \"int\", \"date\", \"list\","
+          " not {'pin': 'flag'}; write pin = \"text\""]),
+        (GOOD + '\n[urls]\npost = "/{name}/"\n',
+         ["22: [urls] post: must be a path of this site that ends with / or .html; its placeholders are"
+          " {slug}, {path}, {lang}, {category}, {year}, {month}, {day}, not '/{name}/';"
+          ' write "/{slug}/", or "/posts/{slug}/"']),
+        (GOOD + '\n[urls]\npage = "/{lang}/"\n',
+         ["22: [urls] page: must contain {slug} or {path}, not '/{lang}/';"
+          " add {slug}: one page has one address"]),
         (GOOD + '\n[metadata]\nextra = ["scene", "url"]\n',
          ["22: [metadata] extra: must be keys that no page has yet, not ['scene', 'url']; rename 'url'"]),
         (GOOD + '\n[build]\nless_compiler = "sass"\n',
@@ -334,3 +347,11 @@ def test_parsing_returns_a_config_or_faults(data: st.DataObject) -> None:
     except SourceError as error:
         lines = [fault.line for fault in error.faults]
     assert all(0 <= line <= len(text.splitlines()) + 1 for line in lines)
+
+
+def test_own_keys_have_types_and_a_list_of_them_holds_text() -> None:
+    for text, expected in (
+        ('[metadata]\nextra = ["a", "b"]', (("a", "text"), ("b", "text"))),
+        ('[metadata.extra]\na = "bool"\nb = "date"', (("a", "bool"), ("b", "date"))),
+    ):
+        assert config.parse_config(f"{GOOD}\n{text}\n").metadata_extra == expected

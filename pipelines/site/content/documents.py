@@ -7,8 +7,8 @@ passes the time that decides which posts are due.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
@@ -16,21 +16,21 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
-from pipelines.site.content import front_matter, metadata, scan
+from pipelines.site.content import addresses, front_matter, metadata, scan
+from pipelines.site.content.addresses import RESERVED_NAMES, UrlPatterns
+from pipelines.site.content.front_matter import MetadataEntry
+from pipelines.site.content.heading import leading_heading
 from pipelines.site.content.metadata import Metadata
-from pipelines.site.content.read_policy import CONTENT, EXTRA, project_policy
+from pipelines.site.content.read_policy import CONTENT, EXTRA, MARKDOWN_SUFFIXES, project_policy
 from pipelines.tools.git_history import History
 
 KIND_OF_FOLDER = {"posts": "post", "pages": "page", "members": "page"}
 # Never published: licences and notes.
-IGNORED_NAMES = ("LICENSE", "LICENSE.md", "README.md")
-_UNSUPPORTED_SUFFIXES = frozenset([".markdown", ".mkd", ".mdown", ".rst", ".adoc", ".org", ".textile"])
-# Names below / that NGINX, the API or the build use.
-RESERVED_NAMES = frozenset(
-    ["members", "account", "accounts", "admin", "assets", "_allauth", "_gate", "livez", "readyz"]
+_IGNORED_STEMS = ("license", "readme")
+# Formats of other generators, among posts and pages: they become no page.
+_UNREAD_SUFFIXES = frozenset(
+    [".rst", ".adoc", ".asciidoc", ".org", ".textile", ".mdx", ".qmd", ".rmd", ".ipynb", ".html", ".htm"]
 )
-# URLs of the list pages that the build writes.
-_LIST_URL = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class Document:
     digest: str  # SHA-256 of the text, hex
     slug: str
     lang: str
-    url: str  # site-absolute, with a trailing slash
+    url: str  # site-absolute; it ends with a slash or with .html
     modified: datetime | None  # from the front matter or from Git; None without either
     mark: str  # "", "draft", "scheduled" or "members"
 
     @property
     def save_as(self) -> str:
         """Return the output path of the page."""
-        return self.url[1:] + "index.html"
+        return self.url[1:] + ("index.html" if self.url.endswith("/") else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,6 @@ class Content:
     files: frozenset[str]  # every other file, relative to the project
     broken: frozenset[str]  # documents that have faults
     faults: tuple[Fault, ...]  # of all documents
-
-
-@dataclass(frozen=True, slots=True)
-class UrlPatterns:
-    """Pelican's URL settings: site-relative, with ``{slug}``, ``{lang}``, ``{date}``."""
-
-    article: str
-    article_lang: str
-    page: str
-    page_lang: str
-    slug_from: str  # "basename" or "title", Pelican's SLUGIFY_SOURCE
 
 
 def read_documents(
@@ -102,13 +91,13 @@ def read_documents(
         try:
             if document := _read_document(project, path, config, urls, history, as_of):
                 found.append(document)
-            elif PurePosixPath(path).name not in IGNORED_NAMES or path.startswith(f"{EXTRA}/"):
+            elif not is_note(path) or path.startswith(f"{EXTRA}/"):
                 others.add(path)
         except SourceError as error:
             faults.extend(error.faults)
             broken.add(path)
     published, hidden = _select_published(found, config, drafts)
-    faults.extend(_url_conflicts(published))
+    faults.extend(addresses.address_conflicts(published, config))
     left_out = tuple(f"{path}: {why}" for path, why in hidden.items())
     return Content(tuple(published), left_out, hidden, frozenset(others), frozenset(broken), tuple(faults))
 
@@ -131,12 +120,7 @@ def _read_document(
         raise SourceError(
             [Fault(path, 0, f"the URLs below /{folder}/ are reserved for the server", fix, "address")]
         )
-    if pure.suffix.lower() in _UNSUPPORTED_SUFFIXES or (
-        pure.suffix != ".md" and pure.suffix.lower() == ".md"
-    ):
-        fix = "write Markdown and name it .md, or move it out of content/"
-        raise SourceError([Fault(path, 0, f"{pure.suffix} files are not supported", fix, "unread-file")])
-    if pure.suffix != ".md" or pure.name in IGNORED_NAMES:
+    if pure.suffix.lower() not in MARKDOWN_SUFFIXES or is_note(path):
         return None
     if folder not in KIND_OF_FOLDER:
         fix = "move it below content/posts, content/pages or content/members"
@@ -145,31 +129,67 @@ def _read_document(
         )
     text = front_matter.read_text(project / path, path)
     source = front_matter.split_front_matter(text, path)
-    meta = metadata.parse_metadata(
-        source.entries, path, timezone=config.timezone, extra=config.metadata_extra
-    )
     _check_keys_after_end(source, path, config)
+    heading = leading_heading(source.body)
+    implied = [MetadataEntry("title", heading.text, source.body_line + heading.first)] if heading else []
+    if day := addresses.date_of_name(pure):
+        implied.append(MetadataEntry("date", day, 1))
+    meta = metadata.parse_metadata(
+        source.entries, path, timezone=config.timezone, extra=config.metadata_extra, implied=implied
+    )
+    is_title = heading and heading.text.casefold() == meta.title.casefold()
+    body = heading.removed_from(source.body) if heading and is_title else source.body
     _check_folder(meta, path, folder)
     if folder == "posts" and meta.date is None:
-        raise SourceError(
-            [Fault(path, 1, "a post must have a date", "add a line `date: 2026-05-01`", "metadata")]
-        )
+        fix = "add a line `date: 2026-05-01`, or begin the file name with 2026-05-01-"
+        raise SourceError([Fault(path, 1, "a post must have a date", fix, "metadata")])
     gated = folder == "members" or meta.access == "members"
-    draft = Document(
+    kind = "page" if gated else KIND_OF_FOLDER[folder]
+    slug = addresses.document_slug(pure, meta, urls)
+    return Document(
         path=path,
-        kind="page" if gated else KIND_OF_FOLDER[folder],
+        kind=kind,
         gated=gated,
         meta=meta,
-        body=source.body,
+        body=body,
         body_line=source.body_line,
         digest=sha256_hex(text.encode()),
-        slug=_document_slug(pure, meta, urls),
+        slug=slug,
         lang=meta.lang or config.lang,
-        url="",
+        url=addresses.document_url(pure, meta, slug, config, urls, kind=kind, gated=gated),
         modified=_modified_date(path, meta, config, history),
         mark=_publication_mark(meta, gated, as_of),
     )
-    return replace(draft, url=_document_url(draft, pure, config, urls))
+
+
+def is_note(path: str) -> bool:
+    """Return whether *path* is a licence or a note for authors, which is never published."""
+    pure = PurePosixPath(path)
+    return pure.stem.lower() in _IGNORED_STEMS and pure.suffix.lower() in ("", ".txt", *MARKDOWN_SUFFIXES)
+
+
+def unread_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
+    """Return a warning for each of *files* that an author may take for a page.
+
+    Those that a page links to (*used*) are attachments.
+    """
+    return [
+        Fault(
+            path,
+            0,
+            f"{PurePosixPath(path).suffix} files are not read: no page is built from it",
+            "write it as Markdown, link to it, or move it to content/extra",
+            "unread-file",
+            "warning",
+        )
+        for path in sorted(files)
+        if path not in used and _is_unread(PurePosixPath(path))
+    ]
+
+
+def _is_unread(path: PurePosixPath) -> bool:
+    folder = path.parts[1] if len(path.parts) > 2 else ""
+    return path.suffix.lower() in _UNREAD_SUFFIXES and folder in KIND_OF_FOLDER
 
 
 def _check_extra_name(path: str) -> None:
@@ -183,7 +203,7 @@ def _check_extra_name(path: str) -> None:
 
 def _check_keys_after_end(source: front_matter.SourceText, path: str, config: SiteConfig) -> None:
     """Refuse keys after the end of the front matter: `access: members` has no effect there."""
-    known = metadata.KEYS | set(config.metadata_extra)
+    known = metadata.KEYS | dict(config.metadata_extra).keys()
     first = source.body.lstrip("\n").split("\n\n")[0].split("\n")
     late_key = re.match(r"(?:---[ \t]*\n+)?((?:status|access)[ \t]*:.*)", "\n".join(first), re.IGNORECASE)
     values = ("draft", "published", "members", "public")
@@ -206,46 +226,12 @@ def _check_folder(meta: Metadata, path: str, folder: str) -> None:
     if folder == "members" and meta.access == "public":
         fix = "move the file out of content/members, or remove the line"
         faults.append(Fault(path, meta.line("access"), "access: public in content/members", fix, "metadata"))
-    for key in ("tags", "category", "series"):
+    for key, why in (("series", "only posts have parts"), ("id", "only posts are in feeds")):
         if folder != "posts" and getattr(meta, key):
             fix = "move the file to content/posts, or remove the line"
-            faults.append(
-                Fault(path, meta.line(key), f"{key} on a page: only posts are listed", fix, "metadata")
-            )
+            faults.append(Fault(path, meta.line(key), f"{key} on a page: {why}", fix, "metadata"))
     if faults:
         raise SourceError(faults)
-
-
-def _document_slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
-    is_index = path.stem == "index" and len(path.parts) > 3  # posts/a/index.md is the page a
-    stem = path.parent.name if is_index else path.stem
-    slug = meta.slug or metadata.slugify(meta.title if urls.slug_from == "title" else stem)
-    if wrong := metadata.slug_fault(slug):
-        raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`", "metadata")])
-    return slug
-
-
-def _document_url(document: Document, path: PurePosixPath, config: SiteConfig, urls: UrlPatterns) -> str:
-    index = path.name == "index.md" and len(path.parts) == 3 and document.slug == "index"
-    if document.gated:
-        return "/members/" if index else f"/members/{document.slug}/"
-    if document.kind == "page" and index:
-        return "/" if document.lang == config.lang else f"/{document.lang}/"
-    translated = document.lang != config.lang
-    if document.kind == "post":
-        pattern = urls.article_lang if translated else urls.article
-    else:
-        pattern = urls.page_lang if translated else urls.page
-    values = {"slug": document.slug, "lang": document.lang, "date": document.meta.date}
-    url = "/" + pattern.format(**values)
-    reserved = url.split("/")[1].lower() in RESERVED_NAMES
-    if reserved or _LIST_URL.fullmatch(url):
-        what = f"the URL {url} is reserved for {'the server' if reserved else 'a list of posts'}"
-        line = document.meta.line("slug")
-        raise SourceError(
-            [Fault(str(path), line, what, "give the page another name, as in `slug: …`", "address")]
-        )
-    return url
 
 
 def _modified_date(path: str, meta: Metadata, config: SiteConfig, history: History | None) -> datetime | None:
@@ -287,34 +273,3 @@ def _select_published(
         else:
             shown.append(document)
     return shown, hidden
-
-
-def _url_conflicts(documents: Iterable[Document]) -> Iterator[Fault]:
-    """Yield a fault for each URL or alias that two documents claim.
-
-    Letter case is ignored: an NGINX ``map`` finds /About by /about, and a page
-    and an alias that differ in case only would redirect to each other.
-    """
-    owner: dict[str, Document] = {}
-    documents = list(documents)
-    for document in documents:
-        if first := owner.get(document.url.lower()):
-            line = document.meta.line("slug")
-            what = f"has the URL {document.url}, as {first.path} has"
-            yield Fault(document.path, line, what, "give one of them another slug", "address")
-        owner.setdefault(document.url.lower(), document)
-    for document in documents:
-        for alias in document.meta.aliases:
-            line = document.meta.line("aliases")
-            key = alias.rstrip("/").lower() + "/"
-            if document.gated and not alias.startswith("/members/"):
-                what = f"alias {alias} of a members' page is public"
-                yield Fault(document.path, line, what, "put it below /members/", "alias")
-            elif alias.split("/")[1].lower() in RESERVED_NAMES - {"members"}:
-                yield Fault(
-                    document.path, line, f"alias {alias} is reserved for the server", "remove it", "address"
-                )
-            if first := owner.get(key):
-                what = f"alias {alias} is claimed by {first.path}"
-                yield Fault(document.path, line, what, "remove one of the two", "alias")
-            owner.setdefault(key, document)

@@ -1,8 +1,9 @@
 """Split a source file into its front matter and its Markdown.
 
-Two forms of front matter are supported: YAML between ``---`` lines, and
-Pelican's ``Key: value`` lines. Values stay strings: YAML 1.1 would turn ``NO``
-into false and ``007`` into 7. Reads one file. No writes, no network.
+Three forms of front matter are supported: YAML between ``---`` lines, TOML
+between ``+++`` lines, and Pelican's ``Key: value`` lines. Values stay strings:
+YAML 1.1 would turn ``NO`` into false and ``007`` into 7. A file may have none.
+Reads one file. No writes, no network.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import yaml
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.hints import nested_hint
+from pipelines.site.content.toml_front_matter import toml_entries
 
 MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_DEPTH = 1000  # levels of YAML collections; deeper ones overflow libyaml's stack
 _DELIMITER = re.compile(r"(---|\.\.\.)[ \t]*")
+# A key that decides who may read the page, in a file without front matter.
+_LATE_KEY = re.compile(r"\s*(status|access|draft)\s*[:=]\s*\"?(draft|members|true)\"?\s*", re.IGNORECASE)
+_FIRST_LINES = 40
 _KEY_LINE = re.compile(r"(?P<key>[A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
 # What XML 1.0 forbids (feeds are XML), and the C1 controls: Windows-1252 text, read as Latin-1.
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -70,24 +75,69 @@ def read_text(file: Path, name: str) -> str:
 
 
 def split_front_matter(text: str, name: str) -> SourceText:
-    """Split *text*; raise SourceError for invalid front matter."""
+    """Split *text*; raise SourceError for invalid front matter.
+
+    A text without front matter has no entries, and is the body as a whole.
+    """
     lines = text.split("\n")
     if re.fullmatch(r"---[ \t]*", lines[0]):
         return _split_yaml(lines, name)
+    if re.fullmatch(r"\+\+\+[ \t]*", lines[0]):
+        return _split_toml(lines, name)
     if _KEY_LINE.match(lines[0]):
         return _split_key_lines(lines, name)
-    fix = "start the file with --- and lines such as `title: …`"
-    raise SourceError([Fault(name, 1, "has no front matter", fix, "front-matter")])
+    _check_no_front_matter(lines, name)
+    return SourceText((), text, 1)
 
 
-def _split_yaml(lines: list[str], name: str) -> SourceText:
-    end = next((n for n, line in enumerate(lines[1:], 1) if _DELIMITER.fullmatch(line)), None)
+def _check_no_front_matter(lines: list[str], name: str) -> None:
+    """Refuse what looks like front matter but is not read as such: it may say `access: members`."""
+    number, first = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (1, ""))
+    if first.startswith("{") and '"' in "".join(lines[:3]):
+        fix = "write it as YAML between --- lines"
+        raise SourceError(
+            [Fault(name, number, "front matter is JSON, which is not read", fix, "front-matter")]
+        )
+    if number > 1 and (re.fullmatch(r"[ \t]*(---|\+\+\+)[ \t]*", first) or _KEY_LINE.match(first)):
+        fix = "remove the lines above it; if it is text, put a heading above it"
+        what = "front matter does not start on line 1"
+        raise SourceError([Fault(name, number, what, fix, "front-matter")])
+    for at, line in enumerate(lines[:_FIRST_LINES], 1):
+        if _LATE_KEY.fullmatch(line):
+            fix = "put it between --- lines at the top of the file; if it is text, begin it with another word"
+            what = f"{line.strip()[:40]!r} is not in front matter"
+            raise SourceError([Fault(name, at, what, fix, "front-matter")])
+
+
+def _block(lines: list[str], end: int | None, mark: str, name: str) -> str:
+    """Return the front matter of *lines*, which ends with line *end*."""
     if end is None:
-        fix = "put a line --- after the last key"
+        fix = f"put a line {mark} after the last key"
         raise SourceError([Fault(name, 1, "front matter is not closed", fix, "front-matter")])
     block = "\n".join(lines[1:end]) + "\n"
     if len(block) > MAX_FRONT_MATTER:
         raise _too_long(name, len(block))
+    return block
+
+
+def _split_toml(lines: list[str], name: str) -> SourceText:
+    end = next((n for n, line in enumerate(lines[1:], 1) if re.fullmatch(r"\+\+\+[ \t]*", line)), None)
+    block = _block(lines, end, "+++", name)
+    entries = tuple(MetadataEntry(*entry) for entry in toml_entries(block, name))
+    for entry in entries:  # written as an escape, as in "\u0001"
+        if bad := CONTROL_CHARACTER.search(
+            entry.value if isinstance(entry.value, str) else "".join(entry.value)
+        ):
+            what = f"has a control character (U+{ord(bad[0]):04X})"
+            raise SourceError([Fault(name, entry.line, what, "remove the escape", "encoding")])
+    after = (end or 0) + 1
+    return SourceText(entries, "\n".join(lines[after:]), after + 1)
+
+
+def _split_yaml(lines: list[str], name: str) -> SourceText:
+    end = next((n for n, line in enumerate(lines[1:], 1) if _DELIMITER.fullmatch(line)), None)
+    block = _block(lines, end, "---", name)
+    after = (end or 0) + 1
     try:
         if len(block) > _MAX_DEPTH:
             _check_depth(block, name)
@@ -103,7 +153,7 @@ def _split_yaml(lines: list[str], name: str) -> SourceText:
             [Fault(name, 1, f"is not YAML: {what}", "write plain text", "front-matter")]
         ) from None
     entries = tuple(_yaml_entries(node, name, block)) if node is not None else ()
-    return SourceText(entries, "\n".join(lines[end + 1 :]), end + 2)
+    return SourceText(entries, "\n".join(lines[after:]), after + 1)
 
 
 def _line_of(block: str, mark: Any) -> int:

@@ -7,10 +7,10 @@ refused. No reads, no writes, no network, no clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pelican import utils
@@ -19,12 +19,14 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.dates import InvalidDate, parse_date
 from pipelines.site.content.front_matter import MetadataEntry
 from pipelines.site.content.hints import hint
+from pipelines.site.content.own_keys import InvalidOwnValue, OwnValue, own_value
 
 DEFAULT_CATEGORY = "Misc"  # of a post without a category
 KEYS = frozenset(
     (
         *("title", "date", "modified", "slug", "author", "tags", "category"),
         *("status", "access", "series", "summary", "aliases", "image", "lang", "dialect"),
+        *("url", "id"),
     )
 )
 _LIST_KEYS = frozenset({"author", "tags", "aliases"})
@@ -35,6 +37,11 @@ _CHOICES = {
     "dialect": ("commonmark", "python-markdown"),
 }
 _SLUG = re.compile(r"[A-Za-z0-9]+([.-][A-Za-z0-9]+)*")
+# Clean characters only, so that NGINX, links and files agree; a last part with .html is a file.
+_PART = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
+_URL = re.compile(rf"/(?:{_PART}(?<!\.html)/)*(?:{_PART}(?<!/index)\.html|(?<=[^/]/))", re.ASCII)
+_MAX_URL = 900  # bytes, as of an alias
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")  # RFC 3987, roughly; RFC 4287 wants an IRI
 _ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
 MAX_SLUG = 150  # characters; a file name has at most 255 bytes, and a suffix must fit
 
@@ -67,7 +74,9 @@ class Metadata:
     image: str = ""  # path of the preview image, as written
     lang: str = ""
     dialect: str = ""  # of Markdown; "": the site's
-    extra: tuple[tuple[str, str], ...] = ()  # the keys of [metadata] extra
+    url: str = ""  # site-absolute; "": by the patterns of the site
+    id: str = ""  # of the feed entry; "": a tag URI of the path
+    extra: tuple[tuple[str, OwnValue], ...] = ()  # the keys of [metadata.extra]
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     def line(self, key: str) -> int:
@@ -91,17 +100,34 @@ def slugify(text: str) -> str:
 
 
 def parse_metadata(
-    entries: Iterable[MetadataEntry], name: str, *, timezone: str, extra: Iterable[str] = ()
+    entries: Iterable[MetadataEntry],
+    name: str,
+    *,
+    timezone: str,
+    extra: Iterable[tuple[str, str]] = (),
+    implied: Iterable[MetadataEntry] = (),
 ) -> Metadata:
     """Validate *entries* of the file *name*; raise SourceError with all faults.
 
     *timezone* is the IANA name for dates without an offset. *extra* are the
-    additional keys of this site.
+    additional keys of this site with their types. *implied* are entries that the
+    heading or the file name gives; those of the front matter replace them.
     """
-    validator = _Validator(name, ZoneInfo(timezone), KEYS | set(extra))
+    validator = _Validator(name, ZoneInfo(timezone), dict(extra))
     for entry in entries:
         validator.add(entry)
+    for entry in implied:
+        if entry.key not in validator.lines:
+            validator.add(entry)
     return validator.result()
+
+
+def url_suggestion(text: str) -> str:
+    """Return the URL that *text* probably means."""
+    path = unquote(urlsplit(text).path if "://" in text else text.partition("?")[0].partition("#")[0])
+    parts = [".".join(filter(None, map(slugify, part.split(".")))) for part in path.split("/")]
+    joined = "/".join(filter(None, parts)).removesuffix("index.html").strip("/")
+    return f"/{joined}" if not joined or joined.endswith(".html") else f"/{joined}/"
 
 
 def _quoted(text: str) -> str:
@@ -109,10 +135,11 @@ def _quoted(text: str) -> str:
 
 
 class _Validator:
-    def __init__(self, name: str, zone: ZoneInfo, known: frozenset[str]) -> None:
-        self.name, self.zone, self.known = name, zone, known
+    def __init__(self, name: str, zone: ZoneInfo, own: Mapping[str, str]) -> None:
+        self.name, self.zone, self.own = name, zone, own
+        self.known = KEYS | own.keys()
         self.values: dict[str, object] = {}
-        self.extra: list[tuple[str, str]] = []
+        self.extra: list[tuple[str, OwnValue]] = []
         self.lines: dict[str, int] = {}
         self.faults: list[Fault] = []
 
@@ -128,15 +155,22 @@ class _Validator:
             self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
             return
         self.lines[key] = line
-        if key in _LIST_KEYS:
+        if key not in KEYS:
+            self._add_own(entry)
+        elif key in _LIST_KEYS:
             self.values[key] = self._parse_list(entry)
         elif not isinstance(entry.value, str):
             self.add_fault(line, f"{key!r} must not be a list", "write one text")
-        elif key not in KEYS:
-            self.extra.append((key, entry.value))
         elif value := entry.value.strip():  # an empty value counts as a missing key
             value = value if key == "summary" else " ".join(value.split())
             self.values[key] = self._parse_value(key, value, line)
+
+    def _add_own(self, entry: MetadataEntry) -> None:
+        try:
+            self.extra.append((entry.key, own_value(entry.value, self.own[entry.key], self.zone)))
+        except InvalidOwnValue as error:
+            what, fix = error.args
+            self.add_fault(entry.line, f"{entry.key!r} {what}", fix)
 
     def _parse_list(self, entry: MetadataEntry) -> tuple[str, ...]:
         value = entry.value
@@ -183,6 +217,17 @@ class _Validator:
             suggestion = slugify(value)
             fix = f"write {suggestion!r}" if suggestion else "use letters, digits and hyphens"
             self.add_fault(line, f"slug {value!r} is not a URL slug", fix)
+        elif key == "slug" and value.lower().endswith(".html"):
+            self.add_fault(line, f"slug {value!r} ends with .html", f"write the whole `url: /…/{value}`")
+        elif key == "url" and (not _URL.fullmatch(value) or len(value) > _MAX_URL):
+            suggestion = url_suggestion(value)
+            fix = "remove it: the front page is content/pages/index.md"
+            if suggestion != "/":
+                fix = f"write {suggestion!r}, and other old addresses as `aliases: […]`"
+            self.add_fault(line, f"url {_quoted(value)} is not an address that can be served", fix)
+        elif key == "id" and not _IRI.fullmatch(value):
+            fix = "write the id of the entry in the old feed, as in `tag:…` or `https://…`, or remove it"
+            self.add_fault(line, f"id {_quoted(value)} is not an IRI", fix)
         elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
             self.add_fault(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
         elif key in ("category", "series", "slug") and (wrong := slug_fault(value)):
@@ -199,7 +244,10 @@ class _Validator:
 
     def result(self) -> Metadata:
         if "title" not in self.values and not any("'title'" in f.text for f in self.faults):
-            self.add_fault(self.lines.get("title", 1), "has no title", "add a line `title: …`")
+            fix = (
+                "add a line `title: …`" if self.lines else "begin the text with a heading, as in `# A title`"
+            )
+            self.add_fault(self.lines.get("title", 1), "has no title", fix)
         date, modified = self.values.get("date"), self.values.get("modified")
         if isinstance(date, datetime) and isinstance(modified, datetime) and modified < date:
             fix = "fix one of them, or remove modified: Git has the date"

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError, UsageError
 from pipelines.site.content import front_matter, metadata
-from pipelines.site.content.documents import RESERVED_NAMES
+from pipelines.site.content.addresses import RESERVED_NAMES
 from pipelines.site.content.read_policy import CONTENT
 
 FOLDER_OF_KIND = {"post": "posts", "page": "pages", "member": "members"}

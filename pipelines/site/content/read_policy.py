@@ -22,6 +22,7 @@ ROOTS = (CONTENT, THEME)
 EXTRA = f"{CONTENT}/extra"  # copied verbatim to the root of the site
 MEMBERS = f"{CONTENT}/members"
 WELL_KNOWN = f"{EXTRA}/.well-known"  # RFC 8615; the only published name with a leading dot
+MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown", ".mkdn", ".mkd")  # in any letter case
 
 _PRIVATE_KEY_NAME = re.compile(
     r".*\.(agekey|p12|pfx|jks|kdbx|ppk)|id_(rsa|dsa|ecdsa|ed25519)(_sk)?", re.IGNORECASE
@@ -121,7 +122,7 @@ def project_policy(project: Path, index: GitIndex | None) -> ReadPolicy:
 
 
 def _is_document(path: str) -> bool:
-    return path.startswith(f"{CONTENT}/") and path.endswith(".md")
+    return path.startswith(f"{CONTENT}/") and path.lower().endswith(MARKDOWN_SUFFIXES)
 
 
 def _read_head(file: str, size: int) -> bytes:

@@ -14,7 +14,13 @@ from pathlib import Path
 from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import scan
-from pipelines.site.content.read_policy import CONTENT, GitIndex, missing_submodules, project_policy
+from pipelines.site.content.read_policy import (
+    CONTENT,
+    MARKDOWN_SUFFIXES,
+    GitIndex,
+    missing_submodules,
+    project_policy,
+)
 
 # Tested diagram types. The others need Graphviz, LaTeX or a bitmap.
 DIAGRAM_TYPES = (
@@ -117,7 +123,7 @@ def find_diagrams(project: Path, index: GitIndex | None = None) -> list[Diagram]
                 found.append(diagram_of_file(project, file))
             except SourceError as error:
                 faults.extend(error.faults)
-        elif file.suffix == ".md":
+        elif file.suffix.lower() in MARKDOWN_SUFFIXES:
             path = file.relative_to(project).as_posix()
             # The front matter parser reports a page in another encoding.
             for line, source in find_fences(file.read_text("utf-8-sig", errors="replace")):

@@ -102,7 +102,8 @@ def resolve_link(href: str, document: Document, context: LinkContext) -> LinkTar
         return _resolve_file(file, tail, document, context)
     if index := next((url for one in _INDEXES if (url := context.urls.get(f"{file}/{one}"))), ""):
         return LinkTarget(index + tail)
-    return LinkTarget(posixpath.normpath(posixpath.join(document.url, parts.path)).rstrip("/") + "/" + tail)
+    path = posixpath.join(posixpath.dirname(document.url), parts.path)
+    return LinkTarget(posixpath.normpath(path).rstrip("/") + "/" + tail)
 
 
 def _has_suffix(name: str) -> bool:

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from pelican.contents import Article
-from pelican.generators import ArticlesGenerator
+from pelican.generators import ArticlesGenerator, PagesGenerator
 
 from pipelines.site.content.metadata import slugify
 
@@ -57,6 +57,22 @@ def add_collections(generator: ArticlesGenerator) -> None:
     generator.context["tags"] = sorted(generator.tags.items(), key=lambda pair: pair[0].slug)
     years = groupby(articles, key=lambda article: article.date.year)
     generator.context["years"] = [(year, list(group)) for year, group in years]
+
+
+def add_term_links(generator: PagesGenerator) -> None:
+    """Set ``terms`` of each page: (name, URL) of its category and tags.
+
+    Lists contain posts only, so the URL is "" where no post has the category or the tag.
+    """
+    listed = {
+        (kind, term.slug): term.url
+        for kind in ("categories", "tags")
+        for term, _ in generator.context.get(kind) or ()
+    }
+    for page in generator.context["pages"]:
+        own = [("categories", page.category)] if page.has_category else []
+        own += [("tags", tag) for tag in page.tags]
+        page.terms = [(term.name, listed.get((kind, term.slug), "")) for kind, term in own]
 
 
 def _add_related_posts(articles: list[Article]) -> None:

@@ -7,8 +7,8 @@ templates. Writes pages below OUTPUT_PATH. No network.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -19,11 +19,12 @@ from pelican.generators import Generator, PagesGenerator
 from pelican.readers import BaseReader, Readers
 from pelican.writers import Writer
 
+from pipelines.site.content.addresses import entry_id
 from pipelines.site.content.metadata import DEFAULT_CATEGORY
-from pipelines.site.content.read_policy import CONTENT
+from pipelines.site.content.own_keys import missing_value
 from pipelines.site.html.postprocess import WORDS_PER_MINUTE
 from pipelines.site.pelican.build_context import build_context
-from pipelines.site.pelican.collections import add_collections
+from pipelines.site.pelican.collections import add_collections, add_term_links
 from pipelines.site.pelican.json_ld import json_ld
 from pipelines.site.pelican.writer import SiteWriter
 
@@ -42,14 +43,15 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
     """Return converted documents from the build context."""
 
     enabled = True
-    file_extensions = ("md",)
+    file_extensions = ("md",)  # and every suffix of a document; see _add_reader
 
     def read(self, source_path: str) -> tuple[str, dict[str, Any]]:
         build = build_context(self.settings)
         root = str(self.settings["PATH"]) + "/"
         page = build.pages[source_path.removeprefix(root)]
         document, meta = page.document, page.document.meta
-        metadata: dict[str, Any] = dict.fromkeys(build.config.metadata_extra, "")
+        own = build.config.metadata_extra
+        metadata: dict[str, Any] = {key: missing_value(kind) for key, kind in own}
         metadata.update(
             title=meta.title,
             slug=document.slug,
@@ -59,6 +61,8 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
             authors=[Author(name, self.settings) for name in meta.author or (build.config.author,)],
             tags=[Tag(name, self.settings) for name in meta.tags],
             category=Category(meta.category or DEFAULT_CATEGORY, self.settings),
+            has_category=bool(meta.category),
+            terms=[],
             summary=Markup(page.fragment.summary),
             description=page.fragment.description,
             minutes=max(1, round(page.fragment.words / WORDS_PER_MINUTE)),
@@ -67,7 +71,7 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
             gated=document.gated,
             series_name=meta.series,
             cover=page.cover,
-            entry=f"tag:{build.config.feed_authority}:{quote(document.path[len(CONTENT) + 1 : -3])}",
+            entry=entry_id(document, build.config),
             series=None,
             prev_article=None,
             next_article=None,
@@ -78,7 +82,7 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
         metadata["modified"] = document.modified or meta.date or None
         if metadata["modified"] is None:
             del metadata["modified"]
-        if document.url == "/" or (document.lang != build.config.lang and document.slug == "index"):
+        if document.url in ("/", f"/{document.lang}/") and document.slug == "index":
             metadata["template"] = "index"
         metadata.update(meta.extra)
         return page.fragment.html, metadata
@@ -104,7 +108,7 @@ class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not type
             page(f"{series.url}index.html", "series", series=series)
         for code in ERROR_PAGES:
             page(f"{code}.html", code)
-        if "index.md" not in {path.removeprefix("pages/") for path in build.pages}:
+        if not any(one.document.url == "/" for one in build.pages.values()):
             page("index.html", "index", page=None)
         if build.config.login:
             for path, template in ACCOUNT_PAGES.items():
@@ -149,7 +153,8 @@ def _add_template_globals(generator: Generator) -> None:
 
 
 def _add_reader(readers: Readers) -> None:
-    readers.reader_classes = {"md": _DocumentReader}
+    paths = build_context(readers.settings).pages
+    readers.reader_classes = {PurePosixPath(path).suffix[1:]: _DocumentReader for path in paths}
 
 
 def _add_listings(_pelican: Any) -> type[Generator]:
@@ -162,6 +167,7 @@ def _add_writer(_pelican: Any) -> type[Writer]:
 
 def _sort_pages(generator: PagesGenerator) -> None:
     generator.context["pages"] = sorted(generator.context["pages"], key=lambda page: page.url)
+    add_term_links(generator)
 
 
 def register() -> None:

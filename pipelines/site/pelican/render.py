@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,14 @@ from pelican.settings import read_settings
 
 from pipelines.core.errors import Fault, PipelineError, SourceError, suggest
 from pipelines.site.cache import Cache, cache_key
-from pipelines.site.content.documents import UrlPatterns
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import CONTENT, THEME
 from pipelines.site.pelican.build_context import CONTEXT_SETTING, BuildContext
 from pipelines.site.pelican.plugin_timing import TimedPlugins
+from pipelines.site.pelican.settings import SETTINGS
 from pipelines.site.theme.strict_undefined import StrictUndefined
 from pipelines.site.theme.template_cache import TemplateCache
 
-SETTINGS = "pelicanconf.py"
 TEMPLATES = f"{THEME}/templates"
 PLUGIN = "pipelines.site.pelican.plugin"
 # Templates that every site needs.
@@ -43,7 +41,6 @@ _REQUIRED_TEMPLATES = (
     *("series", "series_list", "tag"),
 )
 _LOGIN_TEMPLATES = ("account", "login", "members", "reset", "reset_new", "verify")
-_EXAMPLE_DATE = datetime(2026, 5, 1)
 # Messages of Pelican that are not faults here.
 _IGNORED_MESSAGES = (
     "Empty alt attribute",
@@ -102,39 +99,6 @@ def pelican_settings(project: Path) -> dict[str, Any]:
             Fault(SETTINGS, 0, text.removeprefix("pelican: "), "fix it", "project") for text in messages
         )
     return found
-
-
-def url_patterns(found: Mapping[str, Any]) -> UrlPatterns:
-    """Return the URL patterns of Pelican's settings; raises SourceError for an invalid one."""
-    keys = ("ARTICLE_URL", "ARTICLE_LANG_URL", "PAGE_URL", "PAGE_LANG_URL")
-    faults = []
-    for key in keys:
-        pattern = str(found[key])
-        if not pattern.endswith("/") or pattern.startswith("/") or "{slug" not in pattern:
-            fix = 'write it as "posts/{slug}/", with a slash at its end alone'
-            faults.append(Fault(SETTINGS, 0, f"{key} = {pattern!r} is not a clean URL", fix, "project"))
-            continue
-        values = {"slug": "a", "lang": "en"} | ({"date": _EXAMPLE_DATE} if key.startswith("ARTICLE") else {})
-        try:
-            pattern.format(**values)
-        except (LookupError, ValueError, AttributeError):
-            fix = f"use {', '.join(f'{{{name}}}' for name in values)}"
-            faults.append(
-                Fault(SETTINGS, 0, f"{key} = {pattern!r} has an unknown placeholder", fix, "project")
-            )
-    for path in found["THEME_STATIC_PATHS"]:
-        if Path(path).is_absolute() or ".." in Path(path).parts:
-            what = f"THEME_STATIC_PATHS: {str(path)!r} is outside of {THEME}/"
-            faults.append(Fault(SETTINGS, 0, what, f"name a folder below {THEME}/", "project"))
-        elif Path(path).parts[:1] == ("node_modules",):
-            what = f"THEME_STATIC_PATHS: {str(path)!r} is not read"
-            faults.append(Fault(SETTINGS, 0, what, f"copy what readers need into {THEME}/static/", "project"))
-    if found["SLUGIFY_SOURCE"] not in ("basename", "title"):
-        what = f"SLUGIFY_SOURCE = {found['SLUGIFY_SOURCE']!r} is unknown"
-        faults.append(Fault(SETTINGS, 0, what, 'write "basename" or "title"', "project"))
-    if faults:
-        raise SourceError(faults)
-    return UrlPatterns(*(str(found[key]) for key in (*keys, "SLUGIFY_SOURCE")))
 
 
 def _copy_static(project: Path, theme: Collection[str], paths: Sequence[str], out: Path) -> None:

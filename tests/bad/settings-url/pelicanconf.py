@@ -21,7 +21,7 @@ THEME = "theme"
 PLUGINS = ["pipelines.site.pelican.plugin"]  # unset, every installed plugin would switch itself on
 
 # Every URL of a page ends in a slash; NGINX and the preview serve its index.html.
-ARTICLE_URL = "posts/{slug}.html"
+ARTICLE_URL = "posts/{slug}"
 ARTICLE_LANG_URL = "{lang}/posts/{slug}/"
 PAGE_URL = "{date}/{slug}/"
 PAGE_LANG_URL = "{lang}/{slug}/"

@@ -10,12 +10,13 @@ import pytest
 
 from pipelines.core import config
 from pipelines.site.content import documents
-from pipelines.site.content.documents import Content, UrlPatterns
+from pipelines.site.content.addresses import UrlPatterns
+from pipelines.site.content.documents import Content
 from pipelines.tools.git_history import Change, History
 from tests.support.project import SMALL_SITE, write
 
 SITE = config.load_config(SMALL_SITE)  # lang = "en", timezone = "Europe/Berlin", login = true
-URLS = UrlPatterns("posts/{slug}/", "{lang}/posts/{slug}/", "{slug}/", "{lang}/{slug}/", "basename")
+URLS = UrlPatterns("posts/{slug}/", "{lang}/posts/{slug}/", "{path}/", "{lang}/{path}/", "basename")
 NOON = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp())
 CHANGED = Change(NOON, is_cut=False, is_added=False)
 
@@ -63,8 +64,26 @@ def fault_lines(content: Content) -> list[str]:
         ("posts/index.md", {}, "/posts/index/", "post"),
         ("posts/page.md", {}, "/posts/page/", "post"),
         ("pages/a.md", {}, "/a/", "page"),
-        ("pages/sub/a.md", {}, "/a/", "page"),
+        ("posts/2026-05-01-a.md", {}, "/posts/a/", "post"),
+        ("posts/2026-05-01-a/index.md", {}, "/posts/a/", "post"),
+        ("posts/2026-05-01.md", {}, "/posts/2026-05-01/", "post"),
+        ("posts/a.md", {"slug": "v1.2"}, "/posts/v1.2/", "post"),
+        ("posts/a.md", {"url": "/2026/05/a.html"}, "/2026/05/a.html", "post"),
+        ("posts/a.markdown", {}, "/posts/a/", "post"),
+        ("posts/a.MD", {}, "/posts/a/", "post"),
+        ("pages/Guide one/a.md", {}, "/guide-one/a/", "page"),
         ("pages/a/index.md", {}, "/a/", "page"),
+        ("pages/a/b/index.md", {}, "/a/b/", "page"),
+        ("pages/a/b.md", {"slug": "c"}, "/a/c/", "page"),
+        ("pages/a/b.md", {"lang": "de"}, "/de/a/b/", "page"),
+        ("pages/a/b.md", {"access": "members"}, "/members/a/b/", "page"),
+        ("pages/a/b.md", {"url": "/c/d/", "lang": "de"}, "/c/d/", "page"),
+        ("pages/2026-05-01-a.md", {}, "/2026-05-01-a/", "page"),
+        ("pages/posts/guide.md", {}, "/posts/guide/", "page"),
+        ("pages/a.md", {"tags": "x", "category": "y"}, "/a/", "page"),
+        ("members/a/b.md", {}, "/members/a/b/", "page"),
+        ("members/a.md", {"url": "/members/x/y.html"}, "/members/x/y.html", "page"),
+        ("posts/2026/a.md", {"access": "members"}, "/members/a/", "page"),
         ("pages/a.md", {"lang": "de"}, "/de/a/", "page"),
         ("pages/index.md", {}, "/", "page"),
         ("pages/index.md", {"lang": "de-AT"}, "/de-AT/", "page"),
@@ -86,7 +105,7 @@ def test_a_document_has_its_url(name: str, keys: dict[str, str], url: str, kind:
     assert fault_lines(found) == []
     [document] = found.documents
     assert (document.url, document.kind, document.gated) == (url, kind, url.startswith("/members/"))
-    assert document.save_as == f"{url[1:]}index.html"
+    assert document.save_as == (f"{url[1:]}index.html" if url.endswith("/") else url[1:])
 
 
 @pytest.mark.parametrize(
@@ -95,11 +114,13 @@ def test_a_document_has_its_url(name: str, keys: dict[str, str], url: str, kind:
         (replace(URLS, article="{date:%Y}/{slug}/"), "/2026/a/"),
         (replace(URLS, article="{slug}/"), "/a/"),
         (replace(URLS, slug_from="title"), "/posts/t/"),
+        (replace(URLS, article="{year}/{month}/{day}/{slug}.html"), "/2026/01/01/a.html"),
+        (replace(URLS, article="{category}/{path}/"), "/a-b/2026/a/"),
     ],
 )
 def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: Path) -> None:
     """Whoever moves here keeps the addresses that people have linked to."""
-    [document] = read(tmp_path, {"posts/a.md": text()}, urls=urls).documents
+    [document] = read(tmp_path, {"posts/2026/a.md": text(category="A b")}, urls=urls).documents
     assert document.url == url
 
 
@@ -108,9 +129,10 @@ def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: P
     [
         ("a.md", text(), "content/a.md:0: Markdown outside of posts, pages and members"),
         ("images/a.md", text(), "content/images/a.md:0: Markdown outside of posts, pages and members"),
-        ("posts/a.MD", text(), "content/posts/a.MD:0: .MD files are not supported"),
-        ("posts/a.rst", "x", "content/posts/a.rst:0: .rst files are not supported"),
-        ("files/A.ORG", "x", "content/files/A.ORG:0: .ORG files are not supported"),
+        ("posts/a.md", "Text.\n", "content/posts/a.md:1: has no title"),
+        ("posts/a.md", "# A\n\nText.\n", "content/posts/a.md:1: a post must have a date"),
+        ("posts/2026-02-30-a.md", "# A\n",
+         "content/posts/2026-02-30-a.md:1: date '2026-02-30' is not a date"),
         ("posts/a.md", text(date=""), "content/posts/a.md:1: a post must have a date"),
         ("posts/a.md", text(titel="x"), "content/posts/a.md:4: unknown key 'titel'"),
         ("posts/!.md", text(), "content/posts/!.md:1: its name gives an empty URL"),
@@ -130,8 +152,21 @@ def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: P
          "content/pages/members.md:1: the URL /members/ is reserved for the server"),
         ("members/a.md", text(access="public"),
          "content/members/a.md:4: access: public in content/members"),
-        ("pages/a.md", text(tags="x"), "content/pages/a.md:4: tags on a page: only posts are listed"),
-        ("members/a.md", text(series="x"), "content/members/a.md:4: series on a page: only posts are listed"),
+        ("pages/assets/a.md", text(),
+         "content/pages/assets/a.md:0: the URL /assets/a/ is reserved for the server"),
+        ("pages/Tags/a.md", text(),
+         "content/pages/Tags/a.md:0: the URL /tags/a/ is reserved for a list of posts"),
+        ("pages/!/a.md", text(), "content/pages/!/a.md:0: its directory '!' gives an empty URL"),
+        ("pages/a.md", text(slug="feed.atom"),
+         "content/pages/a.md:4: the URL /feed.atom/ is reserved for the server"),
+        ("pages/a.md", text(url="/404.html"),
+         "content/pages/a.md:4: the URL /404.html is reserved for the server"),
+        ("pages/a.md", text(url="/members/a/"),
+         "content/pages/a.md:4: the URL /members/a/ is reserved for the server"),
+        ("posts/a.md", text(url="/a/", access="members"),
+         "content/posts/a.md:4: the URL /a/ of a members' page is public"),
+        ("members/a.md", text(series="x"), "content/members/a.md:4: series on a page: only posts have parts"),
+        ("pages/a.md", text(id="urn:x:y"), "content/pages/a.md:4: id on a page: only posts are in feeds"),
         ("pages/a.md", "Title: T\n\naccess: members\n\nWords.\n",
          "content/pages/a.md:3: 'access: members' comes after the front matter"),
         ("extra/admin/a", "x", "content/extra/admin/a:0: the URLs below /admin/ are reserved for the server"),
@@ -156,6 +191,9 @@ def test_metadata_or_files_without_effect_are_a_fault(
         ("extra/README.md", True),
         ("extra/LICENSE", True),
         ("extra/a.rst", True),
+        ("posts/a.rst", True),
+        ("posts/a.html", True),
+        ("posts/readme.markdown", False),
         ("extra/.well-known/a", True),
         ("extra/.gitkeep", False),
         ("LICENSE", False),
@@ -234,6 +272,17 @@ def test_a_site_without_login_has_no_members(tmp_path: Path) -> None:
          ["content/members/a.md:4: alias /secret/ of a members' page is public"]),
         ({"members/a.md": text(aliases="/members/old/"), "posts/a.md": text(aliases="/members/moved/")}, []),
         ({"posts/a.md": text(), "posts/b.md": text(slug="a", status="draft")}, []),
+        ({"pages/a.md": text(), "pages/a/index.md": text(), "pages/b/a.md": text()},
+         ["content/pages/a.md:1: has the URL /a/, as content/pages/a/index.md has"]),
+        ({"posts/a.md": text(url="/x/a.html"), "posts/b.md": text(url="/X/a.html")},
+         ["content/posts/b.md:4: has the URL /X/a.html, as content/posts/a.md has"]),
+        ({"posts/a.md": text(url="/x/"), "posts/b.md": text(aliases="/x")},
+         ["content/posts/b.md:4: alias /x is claimed by content/posts/a.md"]),
+        ({"posts/a.md": text(id="urn:a:1"), "posts/b.md": text(id="urn:a:1")},
+         ["content/posts/b.md:4: has the feed entry id urn:a:1, as content/posts/a.md has"]),
+        ({"posts/a.md": text(), "posts/b.md": text(id=f"tag:{SITE.feed_authority}:posts/a")},
+         [f"content/posts/b.md:4: has the feed entry id tag:{SITE.feed_authority}:posts/a,"
+          " as content/posts/a.md has"]),
         ({"posts/a.md": text(), "posts/b.md": text(slug="a", lang="de")}, []),
     ],
 )  # fmt: skip
@@ -244,7 +293,7 @@ def test_two_claims_to_one_url_are_a_fault(files: dict[str, str], faults: list[s
 
 def test_all_faults_are_reported_with_the_valid_pages(tmp_path: Path) -> None:
     """A build adds the faults of its later phases, so reading raises nothing."""
-    files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "no keys", "d.md": ""}
+    files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "no title", "d.md": ""}
     found = read(tmp_path, files)
     expected = ["content/d.md", "content/pages/c.md", "content/posts/a.md"]
     assert [fault.path for fault in found.faults] == expected
@@ -282,3 +331,38 @@ def test_files_are_read_in_one_order_everywhere(tmp_path: Path) -> None:
     files = {f"posts/{name}.md": text() for name in ("b", "a/z", "a-b", "B", "ä")}
     paths = [document.path for document in read(tmp_path, files).documents]
     assert paths == [f"content/posts/{name}.md" for name in ("B", "a/z", "a-b", "b", "ä")]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "title", "body", "date"),
+    [
+        ("pages/a.md", "# The *title*\n\nText.\n", "The title", "\n\nText.\n", ""),
+        ("pages/a.md", "---\nlang: de\n---\n# A\nText.\n", "A", "\nText.\n", ""),
+        ("pages/a.md", "---\ntitle: The title\n---\n\nthe Title\n=====\nText.\n", "The title",
+         "\n\n\nText.\n", ""),
+        ("pages/a.md", "---\ntitle: B\n---\n# A\n", "B", "# A\n", ""),
+        ("posts/2026-05-01-a.md", "# A\n\nText.\n", "A", "\n\nText.\n", "2026-05-01"),
+        ("posts/2026-05-01-a.md", "---\ndate: 2026-04-01\n---\n# A\n", "A", "\n", "2026-04-01"),
+        ("posts/a.md", '+++\ntitle = "A"\ndate = 2026-05-01\n+++\nText.\n', "A", "Text.\n", "2026-05-01"),
+    ],
+)  # fmt: skip
+def test_a_heading_or_a_file_name_stands_in_for_front_matter(
+    name: str, source: str, title: str, body: str, date: str, tmp_path: Path
+) -> None:
+    """GitLab, MkDocs and Jekyll show such files; a title must not appear twice on the page."""
+    found = read(tmp_path, {name: source}, as_of=NOON * 2)
+    assert fault_lines(found) == []
+    [document] = found.documents
+    assert (document.meta.title, document.body) == (title, body)
+    assert (f"{document.meta.date:%Y-%m-%d}" if document.meta.date else "") == date
+
+
+def test_files_of_other_formats_among_pages_are_named_unless_a_page_links_to_them() -> None:
+    """An author who moves here must learn that a page was not built; an attachment is meant."""
+    files = ["posts/a.rst", "pages/b.IPYNB", "posts/c.html", "files/d.org", "posts/e.csv", "extra/f.html"]
+    paths = [f"content/{name}" for name in files]
+    faults = documents.unread_files(paths, frozenset(["content/posts/c.html"]))
+    assert [(fault.path, fault.check, fault.severity) for fault in faults] == [
+        ("content/pages/b.IPYNB", "unread-file", "warning"),
+        ("content/posts/a.rst", "unread-file", "warning"),
+    ]

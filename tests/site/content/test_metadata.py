@@ -21,13 +21,14 @@ steady = settings(derandomize=True, max_examples=200, deadline=None, database=No
 
 Value = str | tuple[str, ...]
 BERLIN = "Europe/Berlin"
+OWN = (("scene", "text"), ("pin", "bool"), ("rank", "int"), ("event", "date"), ("places", "list"))
 
 
 def parse(values: Mapping[str, Value], zone: str = BERLIN) -> Metadata:
     """Parse *values* of a page that has a title, one key a line from line 3 on."""
     entries = [MetadataEntry("title", "T", 2)] if "title" not in values else []
     entries += [MetadataEntry(key, value, line) for line, (key, value) in enumerate(values.items(), 3)]
-    return metadata.parse_metadata(entries, "a.md", timezone=zone, extra=("scene",))
+    return metadata.parse_metadata(entries, "a.md", timezone=zone, extra=OWN)
 
 
 def fault(values: Mapping[str, Value], zone: str = BERLIN) -> str:
@@ -147,9 +148,80 @@ def test_a_repeated_key_is_refused() -> None:
         metadata.parse_metadata(entries, "a.md", timezone=BERLIN)
 
 
-def test_extra_keys_of_the_site_are_allowed_and_unchanged() -> None:
-    """[metadata] extra in site.toml is the only way to more keys."""
-    assert parse({"scene": " NO "}).extra == (("scene", " NO "),)
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("scene", " NO ", " NO "),
+        ("pin", "Yes", True),
+        ("pin", "false", False),
+        ("pin", "", False),
+        ("rank", "-12", -12),
+        ("rank", "007", 7),
+        ("rank", "", None),
+        ("event", "2026-05-01", datetime(2026, 5, 1, tzinfo=ZoneInfo(BERLIN))),
+        ("places", "Rome, Oslo", ("Rome", "Oslo")),
+        ("places", ("Rome, Italy",), ("Rome, Italy",)),
+    ],
+)
+def test_an_own_key_has_the_type_that_the_site_declares(key: str, value: Value, expected: object) -> None:
+    """A template tests a flag; the text "no" would be true."""
+    assert parse({key: value}).extra == ((key, expected),)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("pin", "maybe", "'pin' 'maybe' is not a bool; write true or false"),
+        ("rank", "1.5", "'rank' '1.5' is not an integer; write digits, as in 12"),
+        ("rank", "9" * 5000, "'rank' '99"),
+        ("event", "soon", "'event' 'soon' is not a date; write it as 2026-05-01, "),
+        ("rank", ("1",), "'rank' must not be a list; write one text"),
+        ("pins", "true", "unknown key 'pins'; did you mean pin?"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(key: str, value: Value, message: str) -> None:
+    assert fault({key: value})[: len(message) + 8] == f"a.md:3: {message}"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("/a/b/", ""),
+        ("/2026/05/a.html", ""),
+        ("/v1.2/", ""),
+        ("about", "write '/about/', and"),
+        ("/about", "write '/about/', and"),
+        ("https://example.org/Über uns?x=1", "write '/uber-uns/', and"),
+        ("/a/index.html", "write '/a/', and"),
+        ("/a.html/b/", "write '/a.html/b/', and"),
+        ("/a/../b/", "write '/a/b/', and"),
+        ("/a.php", "write '/a.php/', and"),
+        ("//a/", "write '/a/', and"),
+        ("/", "remove it: the front page is content/pages/index.md"),
+    ],
+)
+def test_a_url_is_one_that_a_server_of_files_has(written: str, message: str) -> None:
+    """NGINX serves a directory or a file with .html; other old addresses redirect."""
+    if not message:
+        assert parse({"url": written}).url == written
+        return
+    start = f"a.md:3: url {written!r} is not an address that can be served; {message}"
+    assert fault({"url": written})[: len(start)] == start
+
+
+def test_the_id_of_a_feed_entry_is_an_iri() -> None:
+    """RFC 4287, 4.2.6; Docusaurus has an `id` that is none."""
+    for good in ("urn:uuid:1225c695-cfb8-4ebb-aaaa-80da344efa6a", "https://example.org/?p=1", "tag:a,2020:b"):
+        assert parse({"id": good}).id == good
+    assert fault({"id": "intro"}).startswith("a.md:3: id 'intro' is not an IRI; write the id of the entry in")
+
+
+def test_what_a_heading_or_a_name_implies_gives_way_to_front_matter() -> None:
+    implied = [MetadataEntry("title", "From the text", 9), MetadataEntry("date", "2026-01-01", 1)]
+    entries = [MetadataEntry("date", "2026-05-01 12:00", 2)]
+    found = metadata.parse_metadata(entries, "a.md", timezone=BERLIN, implied=implied)
+    assert (found.title, found.date) == ("From the text", datetime(2026, 5, 1, 12, tzinfo=ZoneInfo(BERLIN)))
+    assert found.line("title") == 9
 
 
 def test_a_change_before_the_beginning_is_refused() -> None:
@@ -321,7 +393,7 @@ def test_what_is_written_in_yaml_is_what_a_page_has(values: dict[str, object]) -
         ("weight", "10", "remove the line: posts are ordered by date, the menu is in site.toml"),
         ("math", "true", "remove the line: what a page does not use costs it nothing"),
         ("comments", "true", "remove the line: pages have no comments"),
-        ("pin", "true", "remove the line, or declare the key in [metadata.extra] of site.toml"),
+        ("sticky", "true", "remove the line, or declare the key in [metadata.extra] of site.toml"),
     ],
 )
 def test_a_key_of_another_generator_names_what_it_is_here(key: str, value: Value, fix: str) -> None:

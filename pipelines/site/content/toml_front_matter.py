@@ -1,0 +1,70 @@
+"""Read the TOML between ``+++`` lines that Hugo and Zola write.
+
+A pure function. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date, datetime, time
+from typing import NamedTuple
+
+from pipelines.core.errors import Fault, SourceError
+from pipelines.core.toml_reader import line_numbers, toml_syntax_fault
+from pipelines.site.content.hints import nested_hint
+
+# tomllib takes time that grows with the square of the parts of a dotted key.
+_LONG_KEY = re.compile(r"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){16}")
+
+
+class TomlEntry(NamedTuple):
+    """One key of the front matter."""
+
+    key: str
+    value: str | tuple[str, ...]
+    line: int
+
+
+def toml_entries(block: str, name: str) -> list[TomlEntry]:
+    """Return the keys of the TOML text *block*, whose first line is line 2 of the file *name*.
+
+    Values become the texts that YAML front matter holds. Raises SourceError with
+    all faults.
+    """
+    try:
+        if found := _LONG_KEY.search(block):
+            line = block.count("\n", 0, found.start()) + 2
+            what = "a key has more than 16 parts"
+            raise SourceError([Fault(name, line, what, "write `key = …`", "front-matter")])
+        data = tomllib.loads(block)
+    except tomllib.TOMLDecodeError as error:
+        fault = toml_syntax_fault(name, error)
+        text = fault.text
+        raise SourceError([Fault(name, fault.line + 1, text, fault.fix, "front-matter")]) from None
+    except (RecursionError, ValueError):  # nested too deeply; an integer of thousands of digits
+        fix = "write texts and flat lists"
+        raise SourceError([Fault(name, 1, "is not TOML that can be read", fix, "front-matter")]) from None
+    lines = line_numbers(block)
+    entries, faults = list[TomlEntry](), list[Fault]()
+    for key, value in data.items():
+        line = lines.get(("", 0, key), lines.get((key, 0, ""), 0)) + 1
+        items = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
+        if any(item is None for item in items):
+            fix = nested_hint(key) or "write a text or a flat list"
+            faults.append(Fault(name, line, f"{key!r} has a nested value", fix, "front-matter"))
+            continue
+        texts = tuple(item for item in items if item is not None)
+        entries.append(TomlEntry(key.strip().lower(), texts if isinstance(value, list) else texts[0], line))
+    if faults:
+        raise SourceError(faults)
+    return entries
+
+
+def _text(value: object) -> str | None:
+    """Return *value* as YAML front matter writes it; None for a table or a list."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    return str(value) if isinstance(value, (str, int, float)) else None
