@@ -153,17 +153,17 @@ spec: $(VENV)/spec  ## fetch the examples of CommonMark and GFM for the tests
 
 storage: $(VENV)/bin/versitygw  ## build versitygw, pinned, the second object storage of the tests (minutes)
 
-bench: $(VENV)/dev $(VENV)/kube  ## measure conversion, build, server, login, delivery: benchmarks/RESULTS.md (CORPUS=FILE)
+bench: $(VENV)/dev $(VENV)/kube  ## measure conversion, build, server, login, delivery: benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.convert $(if $(CORPUS),--lines "$$CORPUS")
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
 	$(BIN)/python -m benchmarks.delivery
 
-corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml (CORPORA_FROM=MIRROR)
+corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml
 	$(BIN)/python -m benchmarks.corpora fetch
 
-corpus-report: $(VENV)/dev  ## build and compare them: benchmarks/RESULTS.md (CORPUS=FILE.jsonl.gz: it too)
+corpus-report: $(VENV)/dev  ## build and compare them: benchmarks/RESULTS.md (CORPUS=MORE.jsonl.gz)
 	$(BIN)/python -m benchmarks.corpora report --write $(if $(CORPUS),--lines "$$CORPUS")
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes

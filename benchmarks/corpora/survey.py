@@ -92,7 +92,15 @@ def _survey_document(found: Survey, task: workers.ConvertTask, one: Mounted, doc
 
 def _faults(task: workers.ConvertTask, document: Document) -> list[Fault]:
     result = task(document)
-    return list(result.faults) if isinstance(result, SourceError) else []
+    if isinstance(result, SourceError):
+        return list(result.faults)
+    ids = {name for name, _ in result.ids}
+    missing = [
+        (url, line) for url, line in result.lines if url.startswith("#") and unquote(url[1:]) not in ids | {""}
+    ]
+    what = "links to {}, which is not a section of this page"
+    fix = "fix the fragment"
+    return [Fault(document.path, line, what.format(url), fix, "broken-link") for url, line in missing]
 
 
 def foreign(fault: Fault, one: Mounted, corpus: Corpus) -> str:
@@ -103,6 +111,8 @@ def foreign(fault: Fault, one: Mounted, corpus: Corpus) -> str:
     if found is None:
         return ""
     target = unquote(urlsplit(found[1]).path)
+    if not target:  # a fragment
+        return ""
     if target.startswith("/"):
         return "of the old site"
     inside = target.removeprefix(f"{CONTENT}/") if target.startswith("content") else ""
