@@ -54,6 +54,7 @@ class Corpus:
     titles: Mapping[str, str]  # of files without front matter, where the corpus has them
     folder: str  # path of the mounted folder in the repository
     paths: frozenset[str] | None  # every file and directory of the repository; None: unknown
+    generated: frozenset[str] = frozenset()  # files that its .gitignore names: made by a program
     absent: int = 0  # files that the clone lacks, mounted empty
 
 
@@ -103,6 +104,7 @@ def read(repository: Repository) -> Corpus:
         titles={},
         folder=repository.folder,
         paths=frozenset(paths),
+        generated=_generated(repository) if ".gitignore" in paths else frozenset(),
         absent=sum(blob not in contents for blob in blobs.values()),
     )
 
@@ -122,6 +124,11 @@ def read_lines(file: Path) -> Corpus:
         folder="",
         paths=None,
     )
+
+
+def _generated(repository: Repository) -> frozenset[str]:
+    text = _git(repository.clone, "show", f"{repository.commit}:.gitignore").decode()
+    return frozenset(line.strip().lstrip("/") for line in text.splitlines() if line and line[0] not in "#!")
 
 
 def _with_parents(path: str) -> Iterator[str]:

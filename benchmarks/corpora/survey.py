@@ -30,8 +30,9 @@ from pipelines.site.images.content_images import read_content_images
 FOREIGN = {
     "in the repository": "the repository has the target: outside of the mounted folder, as a directory, or"
     " under the name that the mount changed (README.md)",
-    "of the old site": "a link from the root of the site (/2019/…), or to the .html of a mounted .md: URLs of"
-    " the generator that it was written for",
+    "generated": "the repository's .gitignore names the target: a program makes it",
+    "of the old site": "a URL of the generator that it was written for: from the root of its host (/2019/…),"
+    " the .html of a mounted .md, or out of the mounted folder to another .html",
     "not in the corpus": "a corpus of documents alone has no assets and no other folders",
 }
 _TARGET = re.compile(r"(?:links to|shows) (\S+?)(?:,|$)")
@@ -96,7 +97,9 @@ def _faults(task: workers.ConvertTask, document: Document) -> list[Fault]:
         return list(result.faults)
     ids = {name for name, _ in result.ids}
     missing = [
-        (url, line) for url, line in result.lines if url.startswith("#") and unquote(url[1:]) not in ids | {""}
+        (url, line)
+        for url, line in result.lines
+        if url.startswith("#") and unquote(url[1:]) not in ids | {""}
     ]
     what = "links to {}, which is not a section of this page"
     fix = "fix the fragment"
@@ -115,16 +118,16 @@ def foreign(fault: Fault, one: Mounted, corpus: Corpus) -> str:
         return ""
     if target.startswith("/"):
         return "of the old site"
-    inside = target.removeprefix(f"{CONTENT}/") if target.startswith("content") else ""
-    if target.startswith("content") and not inside.startswith("content"):
-        path = posixpath.normpath(posixpath.join(corpus.folder, inside))
-    else:  # out of the project
-        path = posixpath.normpath(posixpath.join(corpus.folder, posixpath.relpath(target, CONTENT)))
+    below = posixpath.relpath(target, CONTENT)  # as written, from the mounted folder
+    path = posixpath.normpath(posixpath.join(corpus.folder, below))
     if corpus.paths is None:
         return "not in the corpus"
     if path in corpus.paths or path == ".":
         return "in the repository"
-    if path.endswith(".html") and f"{path.removesuffix('.html')}.md" in corpus.paths:
+    if path in corpus.generated:
+        return "generated"
+    page = path.removesuffix("/index.html").removesuffix(".html")
+    if path.endswith(".html") and (below.startswith("../") or {page, f"{page}.md"} & corpus.paths):
         return "of the old site"
     return ""
 
