@@ -25,8 +25,8 @@ _GITLAB = (
 )
 # What neither side shows as a block of its own, or each in a form of its own.
 _DROPPED = (
-    "section.footnotes, div.footnote, hr.footnotes-sep, sup.footnote-ref, a.headerlink, a.anchor,"
-    " .admonition-title, .markdown-alert-title, .filename"
+    "section.footnotes, section.footnote, div.footnote, sup.footnote-ref, sup[id^=fnref],"
+    " a.headerlink, a.anchor, .admonition-title, .markdown-alert-title, .filename"
 )
 _CONTAINERS = frozenset({"ul", "li", "blockquote", "dl", "dt", "dd", "details", "alert"})
 _LEAVES = frozenset({"p", "summary", "figcaption"})
@@ -38,7 +38,9 @@ class Block(NamedTuple):
 
     depth: int  # containers around it
     kind: str  # name of its element, or "alert"
-    detail: str  # letters and digits of its text; "rows x columns" of a table; the code of a code block
+    detail: (
+        str  # letters and digits of its text; "rows x columns" and text of a table; the code of a code block
+    )
 
 
 class Deviation(NamedTuple):
@@ -214,7 +216,7 @@ def _detail(node: LexborNode, kind: str) -> str:
         return node.text().rstrip("\n")
     if kind == "table":
         rows = [sum(1 for cell in row.iter() if cell.tag in ("td", "th")) for row in node.css("tr")]
-        return f"{len(rows)} x {max(rows, default=0)}: {_text(node)}"
+        return f"{len(rows)} x {max(rows, default=0)}: {_letters(_text(node))}"
     return _letters(_text(node))
 
 
