@@ -95,7 +95,8 @@ class Comparison:
 def compare(source: str, html: str) -> Comparison:
     """Return how the structure of *html* differs from the one that comrak gives *source*."""
     reference = list(_blocks(reference_html(source)))
-    theirs, ours = [block for block, _ in reference], [block for block, _ in _blocks(html)]
+    theirs = _move_headings_down([block for block, _ in reference])
+    ours = [block for block, _ in _blocks(html)]
     found = Comparison()
     if theirs == ours:
         return found
@@ -113,6 +114,14 @@ def compare(source: str, html: str) -> Comparison:
                 Difference(start, tuple(theirs[first:last]), tuple(ours[own_first:own_last]))
             )
     return found
+
+
+def _move_headings_down(blocks: list[Block]) -> list[Block]:
+    """Return *blocks* as a page has them: a heading of the first level moves all of them one level down."""
+    if all(block.kind != "h1" for block in blocks):
+        return blocks
+    moved = {f"h{level}": f"h{min(level + 1, 6)}" for level in range(1, 7)}
+    return [block._replace(kind=moved.get(block.kind, block.kind)) for block in blocks]
 
 
 def _hunks(theirs: Sequence[Block], ours: Sequence[Block]) -> Iterator[tuple[int, int, int, int]]:

@@ -98,21 +98,24 @@ def convert(source: Source) -> Converted:
     return Converted(html, summary, toc if sections else "", sections, definitions, tuple(findings))
 
 
-def plain_html(text: str) -> str:
-    """Return *text* as the HTML of CommonMark and GFM alone, without our additions."""
-    return str(parser(additions=False).render(text))
+def plain_html(text: str, *, gfm: bool = True) -> str:
+    """Return *text* as the HTML of CommonMark and GFM alone, or of CommonMark, without our additions."""
+    return str(parser(additions=False, gfm=gfm).render(text))
 
 
-@lru_cache(maxsize=2)
-def parser(*, additions: bool = True) -> MarkdownIt:
-    """Return the parser of this process: CommonMark and GFM, with or without our *additions*."""
-    md = MarkdownIt("commonmark", {"tasklists": True, "strikethrough_single_tilde": True})
-    md.enable(["table", "strikethrough"])
+@lru_cache(maxsize=3)
+def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
+    """Return the parser of this process: CommonMark, with or without *gfm* and our *additions*."""
+    md = MarkdownIt("commonmark", {"tasklists": gfm, "strikethrough_single_tilde": True})
+    md.enable(["table", "strikethrough"] if gfm else [])
     md.options["maxNesting"] = _MAX_LEVELS
     rules = _RULES | _ADDITIONS if additions else _RULES
     after = [link_pairs, strikethrough.postProcess, marks.close_marks, emphasis.postProcess, fragments_join]
+    if gfm:
+        md.core.ruler.push("addresses", _link_addresses)
+    else:
+        rules = {first: those for first, those in rules.items() if those != [autolinks.url] and first != "~"}
     md.inline = FastInline(rules, after, _TERMINATOR)
-    md.core.ruler.push("addresses", _link_addresses)
     tokenize = md.block.tokenize
 
     def limited(state: StateBlock, start: int, end: int) -> None:
