@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 PORT   ?= 8000
-# Processes of `make test`: two a core, since the quick tests wait for servers half of the time.
+# Processes of `make test`: two a core, since the quick tests wait for servers half of the time. `worksteal` gives each
+# a consecutive part of the tests, so that few of them start the same database or build the same site.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(2 * (os.cpu_count() or 1), 8))')
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -105,7 +106,7 @@ checks: lint types test test-slow  ## run the checks that publishing requires: o
 
 test: $(VENV)/dev $(VENV)/kube $(VENV)/spec node_modules/.done  ## run the quick tests, or those that ARGS="-k less" selects
 	@$(if $(ARGS),,$(RUN) checks begin test)
-	$(BIN)/pytest -n $(WORKERS) $(or $(ARGS),-m "not slow and not browser")
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(or $(ARGS),-m "not slow and not browser")
 	@$(if $(ARGS),,$(RUN) checks passed test)
 
 test-slow: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the other tests: browser, containers, scanners

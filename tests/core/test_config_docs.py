@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 
 from pipelines.core import config, config_docs
@@ -15,7 +15,9 @@ from pipelines.core.setting import Setting
 from tests.flux.sites import SITES
 from tests.support.project import ROOT, SMALL_SITE
 
-VALIDATOR = jsonschema.Draft7Validator(config_docs.json_schema())
+if TYPE_CHECKING:
+    import jsonschema
+
 SMALL_TOML = (SMALL_SITE / "site.toml").read_text("utf-8")
 SETTINGS = {
     f"{table.header} {key}": setting
@@ -24,11 +26,24 @@ SETTINGS = {
 }
 
 
+def validator(schema: Any) -> jsonschema.Draft7Validator:
+    """Return a validator for *schema*."""
+    import jsonschema  # a second of CPU time, which only the worker that runs these tests takes
+
+    return jsonschema.Draft7Validator(schema)
+
+
+@cache
+def site_validator() -> jsonschema.Draft7Validator:
+    """Return a validator of site.toml."""
+    return validator(config_docs.json_schema())
+
+
 def errors(text: str) -> list[str]:
     """Return the keys that the JSON Schema finds at fault in *text*."""
     return [
         ".".join(str(part) for part in error.absolute_path)
-        for error in VALIDATOR.iter_errors(tomllib.loads(text))
+        for error in site_validator().iter_errors(tomllib.loads(text))
     ]
 
 
@@ -41,7 +56,7 @@ def test_the_committed_schema_is_current_and_valid() -> None:
     """Else: make settings-docs."""
     text = (ROOT / config_docs.SCHEMA).read_text("utf-8")
     assert text == config_docs.schema_text()
-    jsonschema.Draft7Validator.check_schema(json.loads(text))
+    validator({}).check_schema(json.loads(text))
 
 
 def test_site_toml_names_its_schema() -> None:
@@ -68,7 +83,7 @@ def test_every_key_has_a_sentence_and_a_valid_default(name: str) -> None:
         value = config_docs.json_default(setting)
         assert setting.validator(value) == setting.default
         assert tomllib.loads(f"value = {config_docs.toml_value(setting)}") == {"value": value}
-        jsonschema.Draft7Validator(setting.validator.schema).validate(value)
+        validator(setting.validator.schema).validate(value)
 
 
 # Table, line, and whether the schema refuses it too: time zones, networks and duplicates need a program.

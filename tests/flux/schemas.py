@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
-import kubernetes_validate
 import yaml
 
 from tests.support.project import ROOT
 from tests.support.tools import need_schemas
+
+if TYPE_CHECKING:
+    import jsonschema
 
 OPERATOR = ROOT / ".venv" / "schemas" / "postgres-operator"  # the chart that infrastructure pins
 MINORS = ("1.36", "1.37")  # the newest two
@@ -57,14 +58,23 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
+def validator(schema: Object) -> jsonschema.Draft202012Validator:
+    """Return a validator for *schema*."""
+    import jsonschema  # a second of CPU time, which only a worker of these tests takes
+
+    return jsonschema.Draft202012Validator(schema)
+
+
 def schema_errors(one: Object) -> list[str]:
     """Return what is wrong with *one* by the schema of its kind; no schema is a fault too."""
     name = f"{one['kind']} {one['metadata']['name']}"
     one = without_nulls(one)
     key = one["apiVersion"], one["kind"]
     if key in crds():
-        checker = jsonschema.Draft202012Validator(crds()[key])
+        checker = validator(crds()[key])
         return [f"{name}: {fault.json_path}: {fault.message}" for fault in checker.iter_errors(one)]
+    import kubernetes_validate  # as slow as jsonschema
+
     try:
         for minor in MINORS:
             kubernetes_validate.validate(one, minor, strict=True)
