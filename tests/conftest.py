@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.support import project, tools
 from tests.support.signals import restore_default_signals
+
+if TYPE_CHECKING:
+    from tests.support.delivery.targets import Services
 
 restore_default_signals()
 
@@ -73,3 +79,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = project.small_site(tmp_path_factory.mktemp("built"))
     project.build_site(site)
     return site
+
+
+@pytest.fixture(scope="session")
+def start_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Services]]:
+    """Start the servers that `publish` sends to, with an object storage; a second call returns the same."""
+    from tests.support.delivery.targets import services  # imports boto3
+
+    with ExitStack() as stack:
+        yield cache(lambda store: stack.enter_context(services(tmp_path_factory.mktemp("services"), store)))

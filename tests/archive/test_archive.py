@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,17 +27,16 @@ from pipelines.tools.s3 import Bucket, BucketLocation
 from tests.support.delivery.published import registry_get
 from tests.support.delivery.release import CSS, release
 from tests.support.delivery.storage import KEY, REGION, SECRET, SERVERS
-from tests.support.delivery.targets import Publisher, Services, services
+from tests.support.delivery.targets import Publisher, Services
 from tests.support.project import files_of
 
 VERSION = "1.0.4-rc"
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def servers(request: pytest.FixtureRequest, start_services: Callable[[str], Services]) -> Services:
     """The servers, with each kind of object storage in turn."""
-    with services(tmp_path_factory.mktemp("services"), request.param) as one:
-        yield one
+    return start_services(request.param)
 
 
 def bucket(publisher: Publisher, kind: str) -> Bucket:

@@ -9,16 +9,15 @@ import pytest
 
 from tests.support.delivery.release import release
 from tests.support.delivery.status_site import Runner, StatusSite, serve_status_site
-from tests.support.delivery.targets import Publisher, Services, services
+from tests.support.delivery.targets import Publisher, Services
 
 Make = Callable[..., Publisher]
 
 
 @pytest.fixture(scope="module")
-def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def servers(request: pytest.FixtureRequest, start_services: Callable[[str], Services]) -> Services:
     """The servers, with moto for the buckets unless a test is parametrized with another store."""
-    with services(tmp_path_factory.mktemp("services"), getattr(request, "param", "moto")) as one:
-        yield one
+    return start_services(getattr(request, "param", "moto"))
 
 
 @pytest.fixture
