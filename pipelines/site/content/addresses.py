@@ -29,6 +29,7 @@ _RESERVED_FILES = frozenset(
 )
 # URLs of the list pages that the build writes.
 _LIST_URL = re.compile(r"/(posts/(page/\d.*)?|(tags|categories|series|archive)/.*)")
+_INDEX_STEMS = ("index", "_index")  # the page of a directory; Hugo and Zola write _index.md
 # Jekyll's rule: the date of a post may be the start of its file name.
 _DATED_NAME = re.compile(r"(?P<date>\d{4}-\d\d?-\d\d?)-(?P<rest>.+)")
 
@@ -67,7 +68,7 @@ def date_of_name(path: PurePosixPath) -> str:
 
 def _is_index(path: PurePosixPath) -> bool:
     """Return whether *path* is named for its directory: posts/a/index.md is the page a."""
-    return path.stem == "index" and len(path.parts) > 3
+    return path.stem in _INDEX_STEMS and len(path.parts) > 3
 
 
 def _name(path: PurePosixPath) -> str:
@@ -110,7 +111,7 @@ def document_url(
     if meta.url:
         return _own_url(path, meta, gated)
     lang = meta.lang or config.lang
-    index = path.stem == "index" and len(path.parts) == 3 and slug == "index"
+    index = path.stem in _INDEX_STEMS and len(path.parts) == 3 and slug == "index"
     parts = [] if path.parts[1] == "posts" and gated else _directories(path)
     whole = "/".join([*parts, slug])
     if gated:

@@ -23,6 +23,7 @@ MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" line
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_DEPTH = 1000  # levels of YAML collections; deeper ones overflow libyaml's stack
 _DELIMITER = re.compile(r"(---|\.\.\.)[ \t]*")
+_TOML_DELIMITER = re.compile(r"\+\+\+[ \t]*")
 # A key that decides who may read the page, in a file without front matter.
 _LATE_KEY = re.compile(r"\s*(status|access|draft)\s*[:=]\s*\"?(draft|members|true)\"?\s*", re.IGNORECASE)
 _FIRST_LINES = 40
@@ -77,13 +78,15 @@ def read_text(file: Path, name: str) -> str:
 def split_front_matter(text: str, name: str) -> SourceText:
     """Split *text*; raise SourceError for invalid front matter.
 
-    A text without front matter has no entries, and is the body as a whole.
+    Blank lines before YAML or TOML do not count. A text without front matter has
+    no entries, and is the body as a whole.
     """
     lines = text.split("\n")
-    if re.fullmatch(r"---[ \t]*", lines[0]):
-        return _split_yaml(lines, name)
-    if re.fullmatch(r"\+\+\+[ \t]*", lines[0]):
-        return _split_toml(lines, name)
+    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    if re.fullmatch(r"---[ \t]*", lines[start]):
+        return _split_yaml(lines, start, name)
+    if re.fullmatch(r"\+\+\+[ \t]*", lines[start]):
+        return _split_toml(lines, start, name)
     if _KEY_LINE.match(lines[0]):
         return _split_key_lines(lines, name)
     _check_no_front_matter(lines, name)
@@ -98,7 +101,7 @@ def _check_no_front_matter(lines: list[str], name: str) -> None:
         raise SourceError(
             [Fault(name, number, "front matter is JSON, which is not read", fix, "front-matter")]
         )
-    if number > 1 and (re.fullmatch(r"[ \t]*(---|\+\+\+)[ \t]*", first) or _KEY_LINE.match(first)):
+    if number > 1 and _KEY_LINE.match(first):
         fix = "remove the lines above it; if it is text, put a heading above it"
         what = "front matter does not start on line 1"
         raise SourceError([Fault(name, number, what, fix, "front-matter")])
@@ -109,35 +112,35 @@ def _check_no_front_matter(lines: list[str], name: str) -> None:
             raise SourceError([Fault(name, at, what, fix, "front-matter")])
 
 
-def _block(lines: list[str], end: int | None, mark: str, name: str) -> str:
-    """Return the front matter of *lines*, which ends with line *end*."""
-    if end is None:
-        fix = f"put a line {mark} after the last key"
-        raise SourceError([Fault(name, 1, "front matter is not closed", fix, "front-matter")])
-    block = "\n".join(lines[1:end]) + "\n"
+def _block(lines: list[str], start: int, end: re.Pattern[str], name: str) -> tuple[str, int]:
+    """Return the front matter that begins after line *start*, and the number of lines up to its end.
+
+    Lines before it are empty in the block, so that the second line of the block is
+    the third of the file wherever it begins.
+    """
+    last = next((n for n, line in enumerate(lines[start + 1 :], start + 1) if end.fullmatch(line)), None)
+    if last is None:
+        fix = f"put a line {lines[start].strip()} after the last key"
+        raise SourceError([Fault(name, start + 1, "front matter is not closed", fix, "front-matter")])
+    block = "\n" * start + "\n".join(lines[start + 1 : last]) + "\n"
     if len(block) > MAX_FRONT_MATTER:
         raise _too_long(name, len(block))
-    return block
+    return block, last + 1
 
 
-def _split_toml(lines: list[str], name: str) -> SourceText:
-    end = next((n for n, line in enumerate(lines[1:], 1) if re.fullmatch(r"\+\+\+[ \t]*", line)), None)
-    block = _block(lines, end, "+++", name)
+def _split_toml(lines: list[str], start: int, name: str) -> SourceText:
+    block, after = _block(lines, start, _TOML_DELIMITER, name)
     entries = tuple(MetadataEntry(*entry) for entry in toml_entries(block, name))
     for entry in entries:  # written as an escape, as in "\u0001"
-        if bad := CONTROL_CHARACTER.search(
-            entry.value if isinstance(entry.value, str) else "".join(entry.value)
-        ):
+        text = entry.value if isinstance(entry.value, str) else "".join(entry.value)
+        if bad := CONTROL_CHARACTER.search(text):
             what = f"has a control character (U+{ord(bad[0]):04X})"
             raise SourceError([Fault(name, entry.line, what, "remove the escape", "encoding")])
-    after = (end or 0) + 1
     return SourceText(entries, "\n".join(lines[after:]), after + 1)
 
 
-def _split_yaml(lines: list[str], name: str) -> SourceText:
-    end = next((n for n, line in enumerate(lines[1:], 1) if _DELIMITER.fullmatch(line)), None)
-    block = _block(lines, end, "---", name)
-    after = (end or 0) + 1
+def _split_yaml(lines: list[str], start: int, name: str) -> SourceText:
+    block, after = _block(lines, start, _DELIMITER, name)
     try:
         if len(block) > _MAX_DEPTH:
             _check_depth(block, name)

@@ -86,7 +86,7 @@ def hint(key: str, value: object, known: Iterable[str]) -> str:
         return f"write `url: {value}`"
     if found := _HINTS.get(plain):
         return found
-    near = get_close_matches(key, sorted(known), n=1, cutoff=0.6)
+    near = get_close_matches(key, sorted(known), n=1, cutoff=0.7)
     return f"did you mean {near[0]}?" if near else _EXTRA
 
 

@@ -74,6 +74,8 @@ def fault_lines(content: Content) -> list[str]:
         ("pages/Guide one/a.md", {}, "/guide-one/a/", "page"),
         ("pages/a/index.md", {}, "/a/", "page"),
         ("pages/a/b/index.md", {}, "/a/b/", "page"),
+        ("pages/a/_index.md", {}, "/a/", "page"),
+        ("pages/_index.md", {}, "/", "page"),
         ("pages/a/b.md", {"slug": "c"}, "/a/c/", "page"),
         ("pages/a/b.md", {"lang": "de"}, "/de/a/b/", "page"),
         ("pages/a/b.md", {"access": "members"}, "/members/a/b/", "page"),

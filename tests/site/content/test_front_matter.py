@@ -69,6 +69,8 @@ def faults(text: str) -> list[str]:
         ("A: b #c\n", [MetadataEntry("a", "b #c", 1)], "", 3),
         ("A: b\n\n\nc", [MetadataEntry("a", "b", 1)], "\nc", 3),
         ("", [], "", 1),
+        ("\n \n---\na: b\n---\nc", [MetadataEntry("a", "b", 4)], "c", 6),
+        ("\n+++\na = 1\n+++\nc", [MetadataEntry("a", "1", 3)], "c", 5),
         ("A:b\n", [], "A:b\n", 1),
         ("# A\n\nb", [], "# A\n\nb", 1),
         (
@@ -105,8 +107,9 @@ def test_a_file_is_split_into_entries_and_body(
     ("text", "message"),
     [
         ("\nA: b\n", "a.md:2: front matter does not start on line 1; "),
-        ("\n---\na: b\n---\n", "a.md:2: front matter does not start on line 1; "),
-        ("\n\n+++\na = 1\n+++\n", "a.md:3: front matter does not start on line 1; "),
+        ("\n---\na: b: c\n---\n", "a.md:3: is not YAML: "),
+        ("\n\n---\na: b\n", "a.md:3: front matter is not closed; "),
+        ("\n\n+++\na = \n+++\n", "a.md:4: is not TOML: "),
         ("# A\n\nText.\n\naccess: members\n", "a.md:5: 'access: members' is not in front matter; "),
         ('{"title": "A"}\n', "a.md:1: front matter is JSON, which is not read; "),
         ("+++\na = 1\n", "a.md:1: front matter is not closed; put a line +++ after the last key"),
