@@ -91,6 +91,7 @@ def read_documents(
         try:
             if document := _read_document(project, path, config, urls, history, as_of):
                 found.append(document)
+                faults.extend(document.meta.faults)
             elif not is_note(path) or path.startswith(f"{EXTRA}/"):
                 others.add(path)
         except SourceError as error:

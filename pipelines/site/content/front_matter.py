@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 from pipelines.core.errors import Fault, SourceError
-from pipelines.site.content.hints import nested_hint
 from pipelines.site.content.toml_front_matter import toml_entries
 
 MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
@@ -37,7 +36,7 @@ class MetadataEntry:
     """One key of the front matter, as written."""
 
     key: str  # in lower case
-    value: str | tuple[str, ...]  # a tuple for a YAML list
+    value: str | tuple[str, ...] | None  # a tuple for a list; None for a table or a list of lists
     line: int  # of the key, counted from 1
 
 
@@ -132,7 +131,7 @@ def _split_toml(lines: list[str], start: int, name: str) -> SourceText:
     block, after = _block(lines, start, _TOML_DELIMITER, name)
     entries = tuple(MetadataEntry(*entry) for entry in toml_entries(block, name))
     for entry in entries:  # written as an escape, as in "\u0001"
-        text = entry.value if isinstance(entry.value, str) else "".join(entry.value)
+        text = "".join(entry.value or ())
         if bad := CONTROL_CHARACTER.search(text):
             what = f"has a control character (U+{ord(bad[0]):04X})"
             raise SourceError([Fault(name, entry.line, what, "remove the escape", "encoding")])
@@ -196,10 +195,7 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
             items = tuple(item.value for item in value.value)
             entries.append(MetadataEntry(key.value.strip().lower(), items, line))
         else:
-            fix = nested_hint(key.value) or (
-                "write a text or a flat list; a text with [ ] { } or : needs double quotes"
-            )
-            faults.append(Fault(name, line, f"{key.value!r} has a nested value", fix, "front-matter"))
+            entries.append(MetadataEntry(key.value.strip().lower(), None, line))
     if faults:
         raise SourceError(faults)
     return entries

@@ -91,5 +91,7 @@ def hint(key: str, value: object, known: Iterable[str]) -> str:
 
 
 def nested_hint(key: str) -> str:
-    """Return the fix for *key* with a table or a nested list as its value; "" without one."""
-    return _HINTS.get(re.sub("[-_]", "", key.lower()), "")
+    """Return the fix for the known *key* with a table or a list of lists as its value."""
+    if key == "date":  # MkDocs Material: created and updated
+        return "write `date: …` and `modified: …`"
+    return "write a text or a flat list; a text with [ ] { } or : needs double quotes"

@@ -18,7 +18,7 @@ from pelican import utils
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.dates import InvalidDate, parse_date
 from pipelines.site.content.front_matter import MetadataEntry
-from pipelines.site.content.hints import hint
+from pipelines.site.content.hints import hint, nested_hint
 from pipelines.site.content.own_keys import InvalidOwnValue, OwnValue, own_value
 
 DEFAULT_CATEGORY = "Misc"  # of a post without a category
@@ -78,6 +78,7 @@ class Metadata:
     id: str = ""  # of the feed entry; "": a tag URI of the path
     extra: tuple[tuple[str, OwnValue], ...] = ()  # the keys of [metadata.extra]
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    faults: tuple[Fault, ...] = field(default=(), compare=False)  # the keys that nothing reads
 
     def line(self, key: str) -> int:
         """Return the line of *key*; 1 when the author did not write it."""
@@ -107,8 +108,9 @@ def parse_metadata(
     extra: Iterable[tuple[str, str]] = (),
     implied: Iterable[MetadataEntry] = (),
 ) -> Metadata:
-    """Validate *entries* of the file *name*; raise SourceError with all faults.
+    """Validate *entries* of the file *name*; raise SourceError with all faults if a value is invalid.
 
+    The result has the faults of unknown keys: the page can be built without them.
     *timezone* is the IANA name for dates without an offset. *extra* are the
     additional keys of this site with their types. *implied* are entries that the
     heading or the file name gives; those of the front matter replace them.
@@ -142,6 +144,7 @@ class _Validator:
         self.extra: list[tuple[str, OwnValue]] = []
         self.lines: dict[str, int] = {}
         self.faults: list[Fault] = []
+        self.unknown: list[Fault] = []
 
     def add_fault(self, line: int, text: str, fix: str, check: str = "metadata") -> None:
         self.faults.append(Fault(self.name, line, text, fix, check))
@@ -149,48 +152,50 @@ class _Validator:
     def add(self, entry: MetadataEntry) -> None:
         key, line = entry.key, entry.line
         if key not in self.known:
-            self.add_fault(line, f"unknown key {key!r}", hint(key, entry.value, self.known), "unknown-key")
+            fix = hint(key, entry.value, self.known)
+            self.unknown.append(Fault(self.name, line, f"unknown key {key!r}", fix, "unknown-key"))
             return
         if key in self.lines:
             self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
             return
         self.lines[key] = line
-        if key not in KEYS:
-            self._add_own(entry)
+        if entry.value is None:
+            self.add_fault(line, f"{key!r} has a nested value", nested_hint(key))
+        elif key not in KEYS:
+            self._add_own(key, entry.value, line)
         elif key in _LIST_KEYS:
-            self.values[key] = self._parse_list(entry)
+            self.values[key] = self._parse_list(key, entry.value, line)
         elif not isinstance(entry.value, str):
             self.add_fault(line, f"{key!r} must not be a list", "write one text")
         elif value := entry.value.strip():  # an empty value counts as a missing key
             value = value if key == "summary" else " ".join(value.split())
             self.values[key] = self._parse_value(key, value, line)
 
-    def _add_own(self, entry: MetadataEntry) -> None:
+    def _add_own(self, key: str, value: str | tuple[str, ...], line: int) -> None:
         try:
-            self.extra.append((entry.key, own_value(entry.value, self.own[entry.key], self.zone)))
+            self.extra.append((key, own_value(value, self.own[key], self.zone)))
         except InvalidOwnValue as error:
             what, fix = error.args
-            self.add_fault(entry.line, f"{entry.key!r} {what}", fix)
+            self.add_fault(line, f"{key!r} {what}", fix)
 
-    def _parse_list(self, entry: MetadataEntry) -> tuple[str, ...]:
-        value = entry.value
+    def _parse_list(self, key: str, value: str | tuple[str, ...], line: int) -> tuple[str, ...]:
         if isinstance(value, str):  # Pelican's rule: "Doe, Jane; Roe, Richard" are two authors
             value = tuple(value.split(";" if ";" in value else ","))
         items = tuple(" ".join(part.split()) for part in value if part.strip())
         seen: dict[str, str] = {}
         for item in items:
-            same = slugify(item) if entry.key == "tags" else item
+            same = slugify(item) if key == "tags" else item
             if (first := seen.get(same)) is not None:
                 again = "is listed twice" if first == item else f"has the URL of {first!r}"
-                self.add_fault(entry.line, f"{entry.key}: {item!r} {again}", "name it once")
+                self.add_fault(line, f"{key}: {item!r} {again}", "name it once")
             seen[same] = first or item
-        if entry.key == "aliases":
+        if key == "aliases":
             for alias in items:
-                self._check_alias(alias, entry.line)
-        elif entry.key == "tags":
+                self._check_alias(alias, line)
+        elif key == "tags":
             for tag in items:
                 if wrong := slug_fault(tag):
-                    self.add_fault(entry.line, f"tag {_quoted(tag)} {wrong[0]}", wrong[1])
+                    self.add_fault(line, f"tag {_quoted(tag)} {wrong[0]}", wrong[1])
         return items
 
     def _check_alias(self, alias: str, line: int) -> None:
@@ -253,9 +258,10 @@ class _Validator:
             fix = "fix one of them, or remove modified: Git has the date"
             self.add_fault(self.lines["modified"], "modified is earlier than date", fix)
         if self.faults:
-            raise SourceError(self.faults)
+            raise SourceError(self.faults + self.unknown)
         return Metadata(
             **self.values,  # type: ignore[arg-type]  # each value was validated by its key
             extra=tuple(self.extra),
             lines=tuple(self.lines.items()),
+            faults=tuple(self.unknown),
         )

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.core.toml_reader import line_numbers, toml_syntax_fault
-from pipelines.site.content.hints import nested_hint
 
 # tomllib takes time that grows with the square of the parts of a dotted key.
 _LONG_KEY = re.compile(r"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){16}")
@@ -22,15 +21,14 @@ class TomlEntry(NamedTuple):
     """One key of the front matter."""
 
     key: str
-    value: str | tuple[str, ...]
+    value: str | tuple[str, ...] | None  # None for a table, and for a list of lists or tables
     line: int
 
 
 def toml_entries(block: str, name: str) -> list[TomlEntry]:
     """Return the keys of the TOML text *block*, whose first line is line 2 of the file *name*.
 
-    Values become the texts that YAML front matter holds. Raises SourceError with
-    all faults.
+    Values become the texts that YAML front matter holds. Raises SourceError.
     """
     try:
         if found := _LONG_KEY.search(block):
@@ -46,19 +44,18 @@ def toml_entries(block: str, name: str) -> list[TomlEntry]:
         fix = "write texts and flat lists"
         raise SourceError([Fault(name, 1, "is not TOML that can be read", fix, "front-matter")]) from None
     lines = line_numbers(block)
-    entries, faults = list[TomlEntry](), list[Fault]()
+    entries = []
     for key, value in data.items():
         line = lines.get(("", 0, key), lines.get((key, 0, ""), 0)) + 1
-        items = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
-        if any(item is None for item in items):
-            fix = nested_hint(key) or "write a text or a flat list"
-            faults.append(Fault(name, line, f"{key!r} has a nested value", fix, "front-matter"))
-            continue
-        texts = tuple(item for item in items if item is not None)
-        entries.append(TomlEntry(key.strip().lower(), texts if isinstance(value, list) else texts[0], line))
-    if faults:
-        raise SourceError(faults)
+        entries.append(TomlEntry(key.strip().lower(), _value(value), line))
     return entries
+
+
+def _value(value: object) -> str | tuple[str, ...] | None:
+    if not isinstance(value, list):
+        return _text(value)
+    items = tuple(text for item in value if (text := _text(item)) is not None)
+    return items if len(items) == len(value) else None
 
 
 def _text(value: object) -> str | None:

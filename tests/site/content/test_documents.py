@@ -136,7 +136,6 @@ def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: P
         ("posts/2026-02-30-a.md", "# A\n",
          "content/posts/2026-02-30-a.md:1: date '2026-02-30' is not a date"),
         ("posts/a.md", text(date=""), "content/posts/a.md:1: a post must have a date"),
-        ("posts/a.md", text(titel="x"), "content/posts/a.md:4: unknown key 'titel'"),
         ("posts/!.md", text(), "content/posts/!.md:1: its name gives an empty URL"),
         (f"posts/{'转' * 60}.md", text(),
          f"content/posts/{'转' * 60}.md:1: its name is too long for a URL (359 characters)"),
@@ -182,6 +181,13 @@ def test_metadata_or_files_without_effect_are_a_fault(
     found = read(tmp_path, {name: body})
     assert fault_lines(found) == [fault]
     assert found.broken == {f"content/{name}"}
+
+
+def test_a_key_that_nothing_reads_is_a_fault_of_a_page_that_is_built(tmp_path: Path) -> None:
+    """The rest of the page is checked in the same run, and links to it are right."""
+    found = read(tmp_path, {"posts/a.md": text(titel="x")})
+    assert fault_lines(found) == ["content/posts/a.md:4: unknown key 'titel'"]
+    assert ([one.url for one in found.documents], found.broken) == (["/posts/a/"], frozenset())
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,18 @@ def faults(text: str) -> list[str]:
         ("A: b\nC: d: e\n\nf\n", [MetadataEntry("a", "b", 1), MetadataEntry("c", "d: e", 2)], "f\n", 4),
         ("A: b\n    c\n  d\nE:\n", [MetadataEntry("a", "b c d", 1), MetadataEntry("e", "", 4)], "", 6),
         ("A: b", [MetadataEntry("a", "b", 1)], "", 2),
+        (
+            "---\na:\n  b: c\nd: [[e]]\nf: {{ g }}\n---\n",
+            [MetadataEntry("a", None, 2), MetadataEntry("d", None, 4), MetadataEntry("f", None, 5)],
+            "",
+            7,
+        ),
+        (
+            "+++\na = [[1]]\n[b]\nc = 1\n+++\n",
+            [MetadataEntry("a", None, 2), MetadataEntry("b", None, 3)],
+            "",
+            6,
+        ),
         ("A: b #c\n", [MetadataEntry("a", "b #c", 1)], "", 3),
         ("A: b\n\n\nc", [MetadataEntry("a", "b", 1)], "\nc", 3),
         ("", [], "", 1),
@@ -115,11 +127,6 @@ def test_a_file_is_split_into_entries_and_body(
         ("+++\na = 1\n", "a.md:1: front matter is not closed; put a line +++ after the last key"),
         ("+++\na = 1\nb = \n+++\n", "a.md:3: is not TOML: Invalid value; "),
         ("+++\na = 1\na = 2\n+++\n", "a.md:3: is not TOML: Cannot overwrite a value; "),
-        (
-            "+++\na = 1\n[extra]\nb = 1\n+++\n",
-            "a.md:3: 'extra' has a nested value; write its keys one by one",
-        ),
-        ("+++\na = [[1]]\n+++\n", "a.md:2: 'a' has a nested value; "),
         ('+++\n\na = "\\u0001"\n+++\n', "a.md:3: has a control character (U+0001); "),
         (f"+++\n{'a.' * 5000}a = 1\n+++\n", "a.md:2: a key has more than 16 parts; "),
         (f"+++\na = {'[' * 5000}\n+++\n", "a.md:1: is not TOML that can be read; "),
@@ -132,9 +139,6 @@ def test_a_file_is_split_into_entries_and_body(
         ("---\na: b\n--- # c\n---\n", "a.md:3: is not YAML: "),
         ("---\n- a\n---\n", "a.md:2: front matter has no keys; "),
         ("---\na\n---\n", "a.md:2: front matter has no keys; "),
-        ("---\na:\n  b: c\n---\n", "a.md:2: 'a' has a nested value; "),
-        ("---\nx: y\na: [[b]]\n---\n", "a.md:3: 'a' has a nested value; "),
-        ("---\na: {{ b }}\n---\n", "a.md:2: 'a' has a nested value; "),
         ("---\n[a]: b\n---\n", "a.md:2: a key is not a string; "),
         ("---\na: Issue #1\n---\n", "a.md:2: YAML reads '#1' as a comment; "),
         ("---\na: #1\n---\n", "a.md:2: YAML reads '#1' as a comment; "),
@@ -150,15 +154,9 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, message: str) -
     assert [fault[: len(message)] for fault in faults(text)] == [message]
 
 
-def test_a_nested_value_of_another_generator_has_a_hint() -> None:
-    """Zola's [taxonomies] and Hugo's [params] hold keys that are written one by one here."""
-    [fault] = faults("---\ntaxonomies:\n  tags: [a]\n---\n")
-    assert fault.endswith("; write `tags: […]` and `category: …` as keys of their own")
-
-
 def test_all_faults_of_a_front_matter_are_reported_at_once() -> None:
     """An author fixes all faults after one build, not one after each."""
-    reported = faults("---\na: {b: c}\nd: e #f\ng: [[h]]\n---\n")
+    reported = faults('---\na: "\\0"\nd: e #f\n[g]: h\n---\n')
     assert [fault.split(":")[1] for fault in reported] == ["2", "3", "4"]
 
 
