@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
@@ -32,10 +32,9 @@ from markdown_it.rules_inline import (
 from markdown_it.token import Token
 from mdit_py_plugins.deflist import deflist_plugin
 
-from pipelines.site.markdown import limits
+from pipelines.site.markdown import block_limits, heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.fast_inline import FastInline, Rule
-from pipelines.site.markdown.heading_levels import findings as demoted_at
 from pipelines.site.markdown.rendering import Renderer
 from pipelines.site.markdown.rules import (
     abbreviations,
@@ -73,8 +72,15 @@ _ADDITIONS: dict[str, list[Rule]] = {
 }
 # Where a rule may match; "]" ends the text of a link.
 _TERMINATOR = re.compile(
-    r"[\n\\`~*_\[\]!<&w:$=^](?:(?<![!w:=])|(?<=!)(?=\[)|(?<=w)(?=ww\.)|(?<==)(?==)|(?<=:)(?=//|[a-z0-9_+-]+:))"
+    r"[\n\\`~*_\[\]!<&w:$=^](?:(?<![!w:=])|(?<=!)(?=\[)|(?<=w)(?=ww\.)|(?<==)(?==)|(?<=:)(?=//|(?<![\w:]:)[a-z0-9_+-]+:(?![\w:])))"
 )
+
+
+class _Parsed(NamedTuple):
+    tokens: list[Token]
+    definitions: dict[str, Any]  # markdown-it-py's environment
+    headings: list[tuple[Token, headings.Heading]]
+    first_level: list[int]  # lines of headings of the first level, from 1
 
 
 def convert(source: Source) -> Converted:
@@ -83,19 +89,20 @@ def convert(source: Source) -> Converted:
     Raises LimitExceeded and RecursionError for a text that exceeds a limit.
     """
     with limits.limit_call_depth():
-        tokens, env, found = _tokens(source.body, source.lang)
-        toc, sections = headings.toc([heading for _, heading in found])
+        parsed = _parse(source.body, source.lang)
+        toc, sections = headings.toc([heading for _, heading in parsed.headings])
         renderer = Renderer(source, spans=True)
-        html = renderer.render(headings.fill_markers(tokens, toc))
+        html = renderer.render(headings.fill_markers(parsed.tokens, toc))
         summary = ""
         if source.summary:
             inner = Renderer(source, spans=False)
-            summary = inner.render(_tokens(source.summary, source.lang)[0]).strip()
+            summary = inner.render(_parse(source.summary, source.lang).tokens).strip()
             summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
-    references = env.get("references", {}).values()
+    references = parsed.definitions.get("references", {}).values()
     definitions = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
-    findings = [*renderer.findings, *(source.finding(*one) for one in demoted_at(env["first_level"]))]
-    return Converted(html, summary, toc if sections else "", sections, definitions, tuple(findings))
+    levels = [source.finding(*one) for one in heading_levels.findings(parsed.first_level)]
+    findings = (*levels, *renderer.findings)
+    return Converted(html, summary, toc if sections else "", sections, definitions, findings)
 
 
 def plain_html(text: str, *, gfm: bool = True) -> str:
@@ -121,6 +128,7 @@ def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
     def limited(state: StateBlock, start: int, end: int) -> None:
         if state.level >= _MAX_LEVELS:  # markdown-it-py would drop the rest
             raise RecursionError
+        block_limits.check_size(state.tokens)
         tokenize(state, start, end)
 
     md.block.tokenize = limited  # type: ignore[method-assign, assignment]
@@ -137,26 +145,30 @@ def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
     return md
 
 
-def _tokens(text: str, lang: str) -> tuple[list[Token], dict[str, Any], list[tuple[Token, headings.Heading]]]:
-    """Return the tokens of *text*, its definitions, and its headings."""
+def _parse(text: str, lang: str) -> _Parsed:
+    """Return the tokens of *text*, ready to be written."""
     md, env = parser(), dict[str, Any]()
     state = StateCore(text, md, env)
     md.block.parse(state.src, md, env, state.tokens)
+    block_limits.check_blocks(state.tokens)
     containers.find_alerts(state)
     attribute_lists.apply_to_blocks(state)
     marks_of_quotes = typography.quotes(lang)
+    cost = 0
     for token in state.tokens:
         if token.type == "inline":
+            cost = block_limits.check_text(token.content, cost)
             children: list[Token] = []
             md.inline.parse(token.content, md, env, children)
             if "{" in token.content:
                 attribute_lists.apply_to_text(children)
+            block_limits.check_children(token.content, children)
             typography.smarten(children, marks_of_quotes)
             token.children = children
         elif token.type in ("th_open", "td_open") and token.attrs:
             token.attrs = {"align": str(token.attrs["style"]).removeprefix("text-align:")}
     text_join(state)
-    env["first_level"] = headings.demote(state.tokens, text)
+    first = headings.demote(state.tokens, text)
     found = headings.set_ids(state.tokens)
     names = abbreviations.pattern(env)
     for index, token in enumerate(state.tokens):
@@ -170,7 +182,7 @@ def _tokens(text: str, lang: str) -> tuple[list[Token], dict[str, Any], list[tup
                 token.children.insert(0, _checkbox(bool(item.meta["checked"])))
     headings.add_permalinks(found)
     footnotes.move_to_end(state)
-    return state.tokens, env, found
+    return _Parsed(state.tokens, env, found, first)
 
 
 def _unchanged(url: str) -> str:

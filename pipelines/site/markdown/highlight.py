@@ -63,9 +63,9 @@ def code_block(code: str, info: CodeInfo, span: str = "") -> tuple[str, list[Cod
 def line_numbers(text: str) -> tuple[int, ...]:
     """Return the lines that *text* names: ``1 3-5`` is 1, 3, 4 and 5."""
     found: list[int] = []
-    for first, last in re.findall(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", text)[:1000]:
-        found += range(int(first), min(int(last or first), int(first) + 10_000) + 1)
-    return tuple(found)
+    for first, last in re.findall(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", text)[:100]:
+        found += range(int(first), min(int(last or first), int(first) + 1_000) + 1)
+    return tuple(found[:10_000])
 
 
 @cache

@@ -25,6 +25,7 @@ MAX_NESTING = 100  # levels of HTML elements: the HTML parser crashes at some th
 MAX_CALL_DEPTH = 1000  # Python frames during one conversion: about 150 levels of > or *
 # Blocks.
 MAX_SIBLINGS = 10_000  # children of one element: each is searched in the list. Real: 672
+MAX_TOKENS = 150_000  # of markdown-it-py; about five an item. Real: 20,000
 MAX_TABLE_COLUMNS = 1_000  # of a table. Real: 13
 MAX_TABLE_CELLS = 100_000  # of all tables: Markdown pads short rows. Real: 3,292
 MAX_BLOCK_COST = 40_000_000  # headings, definitions, rules in a block x its characters. Real: 48,099
@@ -35,6 +36,7 @@ MAX_TOC_MARKERS = 10  # [TOC] on a page: each walks over the page. Real: 1
 # Text.
 MAX_BRACKET_COST = 5_000_000  # characters from each [ to its ], or to the end of the text. Real: 20,729
 MAX_INLINE_COST = 200_000_000  # markup characters x characters of their text. Real: 19,428,919
+MAX_LINK_COST = 1_000_000_000  # the same in CommonMark, whose parser remembers what it skipped
 # Code beyond these is not highlighted: one of the 1,921 documents, with a line of 17,445 characters.
 MAX_HIGHLIGHT_COST = 32_000_000  # squared lengths of long lines and of long runs without punctuation
 LONG_RUN = 1_000  # characters from which a line or a run counts

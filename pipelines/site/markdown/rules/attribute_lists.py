@@ -87,9 +87,15 @@ def _block_before(tokens: Sequence[Token], index: int) -> Token | None:
         return None
     if last.nesting == 0:
         return last if last.type in ("fence", "hr", "code_block") else None
-    for token in reversed(tokens[:index]):
-        if token.nesting > 0 and token.level == last.level:
-            return token
+    return _opening(tokens, index - 1)
+
+
+def _opening(tokens: Sequence[Token], closing: int) -> Token | None:
+    """Return the token that opens what the one at *closing* closes."""
+    level = tokens[closing].level
+    for index in range(closing - 1, -1, -1):
+        if tokens[index].nesting > 0 and tokens[index].level == level:
+            return tokens[index]
     return None
 
 
@@ -102,9 +108,8 @@ def apply_to_text(tokens: Sequence[Token]) -> None:
         found = _LIST.match(token.content) if before.type in _BEFORE else None
         if found is None:
             continue
-        target = before
-        if before.nesting < 0:
-            level = before.level
-            target = next(one for one in reversed(tokens[:index]) if one.nesting > 0 and one.level == level)
+        target = before if before.nesting >= 0 else _opening(tokens, index - 1)
+        if target is None:
+            continue
         _apply(target, _attributes(found[1]))
         token.content = token.content[found.end() :]

@@ -73,8 +73,8 @@ def _split(token: Token) -> list[Token]:
     text, done, last = token.content, list[Token](), 0
     at = text.find("@")
     while at >= 0:
-        local = _LOCAL.search(text, max(last, at - 270), at)
         domain = _DOMAIN.match(text, at)
+        local = _LOCAL.search(text, max(last, at - 270), at) if domain else None
         if local and domain:
             name = local[0]
             scheme = name.partition(":")[0] if ":" in name else None

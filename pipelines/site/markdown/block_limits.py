@@ -1,0 +1,81 @@
+"""Check the limits of a CommonMark conversion on the tokens of its blocks and texts.
+
+markdown-it-py takes quadratic time for long runs of ``[``; what reads the HTML
+behind it, for many elements in one. No reads, no writes, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+
+from pipelines.site.markdown import limits
+from pipelines.site.markdown.limits import LimitExceeded
+
+_FEW_BRACKETS = 1_000  # of one text: any are fast
+
+
+def check_size(tokens: Sequence[Token]) -> None:
+    """Raise LimitExceeded for more blocks than a page may have; called before each inner block."""
+    if len(tokens) > limits.MAX_TOKENS:
+        what = f"has more than {limits.MAX_TOKENS // 5} blocks in other blocks"
+        raise LimitExceeded(what, "split it into several pages", "")
+
+
+def check_blocks(tokens: Sequence[Token]) -> None:
+    """Raise LimitExceeded for an element with too many children, and for too large tables."""
+    children = [0]
+    cells = 0
+    for token in tokens:
+        if token.nesting < 0:
+            if token.type == "tr_close":
+                cells += children[-1]
+                _check_row(children[-1], cells, token)
+            children.pop()
+            continue
+        if token.type != "inline":
+            children[-1] += 1
+            if children[-1] > limits.MAX_SIBLINGS:
+                _raise_siblings(sum(one.nesting >= 0 and one.level == token.level for one in tokens), "")
+        if token.nesting > 0:
+            children.append(0)
+
+
+def _check_row(columns: int, cells: int, token: Token) -> None:
+    if columns > limits.MAX_TABLE_COLUMNS:
+        what = f"a table of {columns} columns; the limit is {limits.MAX_TABLE_COLUMNS}"
+    elif cells > limits.MAX_TABLE_CELLS:
+        what = f"tables of more than {limits.MAX_TABLE_CELLS} cells a page"
+    else:
+        return
+    raise LimitExceeded(what, "split it", "")
+
+
+def _raise_siblings(count: int, start: str) -> None:
+    what = f"has {count} blocks, items or rows in one element"
+    raise LimitExceeded(what, f"split them; the limit is {limits.MAX_SIBLINGS}", start)
+
+
+def check_text(text: str, cost: int) -> int:
+    """Return *cost* plus that of the brackets of *text*; raise LimitExceeded above the limit."""
+    if text.count("[") <= _FEW_BRACKETS:
+        return cost
+    cost += limits.bracket_cost(text)
+    if cost > limits.MAX_LINK_COST:
+        fix = r"close each [, or write \[ and \] where it is text"
+        raise LimitExceeded("has too many unclosed [", fix, first_line(text))
+    return cost
+
+
+def check_children(text: str, children: Sequence[Token]) -> None:
+    """Raise LimitExceeded for a *text* with too many elements."""
+    if len(children) > limits.MAX_SIBLINGS:
+        elements = sum(one.nesting >= 0 and one.type != "text" for one in children)
+        if elements > limits.MAX_SIBLINGS:
+            _raise_siblings(elements, first_line(text))
+
+
+def first_line(text: str) -> str:
+    """Return the beginning of *text*, by which its line is found."""
+    return text.strip().split("\n")[0][:60]
