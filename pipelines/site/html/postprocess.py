@@ -50,6 +50,7 @@ class Labels:
     done: str = "done"
     open: str = "to do"
     permalink: str = "Link to this section"
+    backlink: str = "Back to the text"
     frame: str = "Content of"  # before the host of a frame
 
 
@@ -285,6 +286,8 @@ class _Postprocessor:
         for permalink in tree.css("a.headerlink"):
             permalink.attrs["aria-label"] = self.labels.permalink
             del permalink.attrs["title"]
+        for backlink in tree.css("a.footnote-backref:not([title])"):
+            backlink.attrs["aria-label"] = self.labels.backlink
         for box in tree.css("li.task-list-item > input, li.task-list-item > p > input"):
             ticked = "checked" in box.attributes
             box.attrs["aria-label"] = self.labels.done if ticked else self.labels.open

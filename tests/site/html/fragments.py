@@ -43,12 +43,13 @@ def finish(
     gated: bool = False,
     diagram: DiagramRenderer = diagram_figure,
     context: LinkContext = CONTEXT,
+    dialect: str = "python-markdown",
 ) -> Fragment:
     """Convert and postprocess *body*, which begins on line 5; the summary is on line 3."""
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
     path = "content/posts/here.md"
     document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
-    converted = convert_markdown(body, summary, path, 5, dialect="python-markdown")
+    converted = convert_markdown(body, summary, path, 5, dialect=dialect)
     return postprocess.postprocess(document, converted, context, diagram, Labels())
 
 
