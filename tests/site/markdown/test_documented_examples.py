@@ -1,0 +1,86 @@
+"""docs/markdown.md: what it says about each construct is what the build makes of it."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tests.site.html.fragments import finish
+from tests.support.project import ROOT
+
+HEADER = ["you write", "you get"]
+
+
+class Example(NamedTuple):
+    """Markdown, and the HTML that the page promises; ``…`` stands for anything."""
+
+    line: int
+    written: str
+    expected: str
+
+
+def read_examples(text: str) -> list[Example]:
+    """Return the examples: rows of the tables "you write / you get", and pairs of blocks markdown / html."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    fences = [token for token in tokens if token.type == "fence"]
+    pairs = [
+        Example(first.map[0] + 1 if first.map else 0, first.content, second.content)
+        for first, second in pairwise(fences)
+        if (first.info, second.info) == ("markdown", "html")
+    ]
+    return sorted([*pairs, *_rows(tokens)])
+
+
+def _rows(tokens: list[Token]) -> list[Example]:
+    found = []
+    cells: list[Token] = []
+    examples = False
+    for before, token in pairwise(tokens):
+        if before.type in ("th_open", "td_open"):
+            cells.append(token)
+        elif token.type == "tr_close":
+            if before.type == "th_close":
+                examples = [cell.content for cell in cells] == HEADER
+            elif examples:
+                found += _row(*cells)
+            cells = []
+    return found
+
+
+def _row(left: Token, right: Token) -> list[Example]:
+    written, expected = (
+        [part.content for part in cell.children or () if part.type == "code_inline"] for cell in (left, right)
+    )
+    assert len(expected) in (1, len(written)), left.content
+    line = left.map[0] + 1 if left.map else 0
+    return [
+        Example(line, one.replace(r"\n", "\n"), expected[min(at, len(expected) - 1)])
+        for at, one in enumerate(written)
+    ]
+
+
+def one_line(html: str) -> str:
+    """Return *html* without white space around tags, and without the paragraph around a single line."""
+    text = re.sub(r"\s*(<[^>]*>)\s*", r"\1", re.sub(r"\s+", " ", html.strip()))
+    return re.sub(r"\A<p>((?:(?!<p>).)*)</p>\Z", r"\1", text)
+
+
+EXAMPLES = read_examples((ROOT / "docs" / "markdown.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
+def test_each_example_becomes_what_the_page_says(example: Example) -> None:
+    """The page stays true."""
+    parts = one_line(example.expected).split("…")
+    pattern = ".*?".join(map(re.escape, parts))
+    made = one_line(finish(example.written, dialect="commonmark").html)
+    assert re.fullmatch(pattern, made, re.DOTALL), f"{one_line(example.expected)}\n{made}"
+
+
+def test_the_page_has_examples_in_tables_and_in_blocks() -> None:
+    assert len(EXAMPLES) > 40
