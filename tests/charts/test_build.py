@@ -12,12 +12,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipelines.charts import package, values
 from pipelines.core import results
 from pipelines.core.errors import PipelineError, SourceError
 from tests.helm.render import helm, values_options
+from tests.support import fast_yaml
 from tests.support.delivery.charts import VALUES, chart_values, packed
 from tests.support.delivery.projects import API, REGISTRY, WEB, ready, recommit
 from tests.support.project import git, run_cli, write
@@ -62,7 +62,7 @@ def test_other_jobs_get_the_record_as_variables(project: Path) -> None:
 
 def test_version_and_app_version_are_equal(project: Path) -> None:
     _, data = packed(project)
-    head = yaml.safe_load(package.unpack_chart(data)[1]["Chart.yaml"])
+    head = fast_yaml.load(package.unpack_chart(data)[1]["Chart.yaml"])
     assert (head["version"], head["appVersion"]) == ("1.0.2-rc", "1.0.2-rc")
 
 

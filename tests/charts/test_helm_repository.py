@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from tests.fakes.nexus import Nexus, Toxic, nexus
+from tests.support import fast_yaml
 from tests.support.delivery.helm import Helm
 from tests.support.registry import certificate
 
@@ -42,7 +42,7 @@ def put(server: Nexus, name: str, data: bytes, credentials: tuple[str, str] | No
 def index(server: Nexus) -> dict[str, list[dict[str, object]]]:
     with httpx.Client(trust_env=False) as client:
         text = client.get(f"{server.repository()}/index.yaml", auth=server.reader).text
-    return dict(yaml.safe_load(text)["entries"])
+    return dict(fast_yaml.load(text)["entries"])
 
 
 def test_an_uploaded_chart_is_pulled(server: Nexus, helm: Helm, chart: bytes, tmp_path: Path) -> None:

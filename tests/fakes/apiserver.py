@@ -20,9 +20,8 @@ from threading import RLock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-
 from tests.fakes.api_documents import KINDS, PROTOBUF, Object, discovery, secret
+from tests.support import fast_yaml
 
 Fields = frozenset[tuple[str, ...]]  # paths of leaves
 Request = tuple[str, str, str]  # verb, API group, resource
@@ -182,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if data.startswith(PROTOBUF):
             return secret(data) if self.command in ("POST", "PUT") else {}
-        found = yaml.safe_load(data or b"{}")  # an apply is sent as YAML, and JSON is YAML
+        found = fast_yaml.load(data or b"{}")  # an apply is sent as YAML, and JSON is YAML
         return found if isinstance(found, dict) else {}
 
     def _send(self, body: Object, status: int = 200) -> None:

@@ -44,6 +44,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from tests.fakes.upstream import Request
+from tests.support import fast_yaml
 
 _BUSY = b"Nexus is starting, or has too much to do"
 _FIELDS = ("description", "name", "version", "appVersion", "icon", "sources", "maintainers")
@@ -141,7 +142,7 @@ def chart_of(archive: bytes) -> dict[str, Any]:
                 if member.name.count("/") == 1 and member.name.endswith("/Chart.yaml"):
                     file = tar.extractfile(member)
                     assert file
-                    return dict(yaml.safe_load(file.read()))
+                    return dict(fast_yaml.load(file.read()))
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(str(error)) from error
     raise ValueError("no Chart.yaml")

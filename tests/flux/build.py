@@ -18,6 +18,7 @@ import yaml
 from pipelines.core import config
 from pipelines.flux import settings
 from tests.flux.sites import SITES, write_signer_key
+from tests.support import fast_yaml
 from tests.support.project import ROOT
 from tests.support.tools import need
 
@@ -101,7 +102,7 @@ def kustomize(folder: Path, *components: str) -> list[Object]:
     file = folder / "kustomization.yaml"
     written = file.read_text("utf-8") if file.exists() else None
     body = (
-        yaml.safe_load(written) if written else {"resources": sorted(p.name for p in folder.glob("*.yaml"))}
+        fast_yaml.load(written) if written else {"resources": sorted(p.name for p in folder.glob("*.yaml"))}
     )
     body["components"] = [*body.get("components", []), *components]
     file.write_text(json.dumps({key: value for key, value in body.items() if value}))
@@ -111,7 +112,7 @@ def kustomize(folder: Path, *components: str) -> list[Object]:
     finally:
         file.write_text(written) if written else file.unlink()
     assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return [one for one in fast_yaml.load_all(done.stdout) if one]
 
 
 def substitute(one: Object, variables: Mapping[str, str]) -> Object:
@@ -127,5 +128,5 @@ def substitute(one: Object, variables: Mapping[str, str]) -> Object:
         return variables[match[1]]
 
     assert "$$" not in text
-    result: Object = yaml.safe_load(re.sub(r"\$\{([^}]*)\}", value, text))
+    result: Object = fast_yaml.load(re.sub(r"\$\{([^}]*)\}", value, text))
     return result

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from tests.support import fast_yaml
 from tests.support.project import ROOT
 from tests.support.tools import need_schemas
 
@@ -26,7 +25,7 @@ def crds() -> dict[tuple[str, str], Object]:
     folder = need_schemas()
     found: dict[tuple[str, str], Object] = {}
     for file in [*sorted(folder.glob("*.yaml")), *sorted((folder / "postgres-operator" / "crds").glob("*"))]:
-        crd = yaml.safe_load(file.read_text("utf-8"))["spec"]
+        crd = fast_yaml.load(file.read_text("utf-8"))["spec"]
         for version in crd["versions"]:
             if version["served"] and not version.get("deprecated"):
                 key = f"{crd['group']}/{version['name']}", crd["names"]["kind"]

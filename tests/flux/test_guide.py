@@ -17,13 +17,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.fakes.apiserver import api_server
 from tests.fakes.upstream import upstream
 from tests.flux import schemas
 from tests.flux.build import build_cluster, cluster
 from tests.helm.render import CHART, helm, values_options
+from tests.support import fast_yaml
 from tests.support.previews import free_port
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -89,11 +89,11 @@ def test_secrets_are_made_in_a_fresh_clone(checkout: Path) -> None:
     assert [file.stem for file in secrets] == [
         "alerts", "backup", "ca", "charts", "images", "keys", "mail", "receiver",
     ]  # fmt: skip
-    assert all("sops" in yaml.safe_load(file.read_text()) for file in secrets)
+    assert all("sops" in fast_yaml.load(file.read_text()) for file in secrets)
     assert all("somewhere else" not in file.read_text() for file in secrets)
     key = {"SOPS_AGE_KEY_FILE": str(checkout.parent / "site.agekey")}
     opened = run(f"SOPS_AGE_KEY_FILE={key['SOPS_AGE_KEY_FILE']} sops decrypt {secrets[2]}", checkout)
-    assert yaml.safe_load(opened)["stringData"] == {"ca.crt": (checkout / "ca.crt").read_text()}
+    assert fast_yaml.load(opened)["stringData"] == {"ca.crt": (checkout / "ca.crt").read_text()}
     assert list(checkout.rglob("*.agekey")) == []
     run("python -m pipelines settings --check", checkout)
     assert len(build_cluster(checkout, "production").parts["secrets"]) == len(secrets)
@@ -194,11 +194,11 @@ def test_the_restored_manifest_matches_the_schema(name: str, copy: bool) -> None
     body["metadata"]["name"] = name
     if copy:
         del body["spec"]["users"], body["spec"]["databases"]
-    body["spec"] |= yaml.safe_load(addition)["spec"]
+    body["spec"] |= fast_yaml.load(addition)["spec"]
     assert schemas.schema_errors(body) == []
     label = re.search(r"kubectl -n site delete job --selector (\S+)=(\S+)", GUIDE)
     assert label
-    (job,) = [one for one in yaml.safe_load_all(helm("template", "site", CHART, *values_options("nodeport")))
+    (job,) = [one for one in fast_yaml.load_all(helm("template", "site", CHART, *values_options("nodeport")))
               if one["kind"] == "Job"]  # fmt: skip
     assert job["metadata"]["labels"][label[1]] == label[2]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import yaml
 
 from pipelines.flux.settings import version_range
+from tests.support import fast_yaml
 from tests.support.tools import need
 
 CANDIDATE, STABLE, NEXT = "1.4.412-rc", "1.4.412", "1.4.413-rc"
@@ -57,7 +57,7 @@ def taken(charts: Path, tmp_path: Path) -> Iterator[object]:
         helm("repo", "index", served)
         shown = helm("show", "chart", "site", "--repo", url, "--version", wanted,
                      "--repository-cache", tmp_path / "cache")  # fmt: skip
-        return str(yaml.safe_load(shown)["version"])
+        return str(fast_yaml.load(shown)["version"])
 
     yield take
     server.shutdown()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.flux.build import cluster
 from tests.flux.sites import CLUSTERS
+from tests.support import fast_yaml
 from tests.support.project import ROOT
 from tests.support.tools import need
 
@@ -44,14 +44,14 @@ def render_release(tmp_path: Path, site: str, environment: str) -> list[dict[str
     argv += ["--values", str(packed), "--values", str(given)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return [one for one in fast_yaml.load_all(done.stdout) if one]
 
 
 @pytest.mark.quick_cases(3)
 @ALL
 def test_every_value_is_one_of_the_charts(site: str, environment: str) -> None:
     """The chart's schema would refuse an unknown value, but only on the cluster."""
-    known = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    known = fast_yaml.load((CHART / "values.yaml").read_text("utf-8"))
     assert sorted(paths(values(site, environment)) - paths(known)) == []
 
 

@@ -7,11 +7,11 @@ import subprocess
 from copy import deepcopy
 
 import pytest
-import yaml
 
 from tests.flux import schemas
 from tests.flux.build import cluster
 from tests.flux.sites import CLUSTERS
+from tests.support import fast_yaml
 from tests.support.tools import need
 
 
@@ -57,16 +57,16 @@ def test_the_values_of_the_operator_match_its_chart() -> None:
     """
     release = cluster("full", "production").the("HelmRelease", "postgres-operator")
     chart = schemas.operator_chart()
-    about = yaml.safe_load((chart / "Chart.yaml").read_text("utf-8"))
+    about = fast_yaml.load((chart / "Chart.yaml").read_text("utf-8"))
     assert release["spec"]["chart"]["spec"]["version"] == about["version"]
     values = release["spec"]["values"]
-    known = yaml.safe_load((chart / "values.yaml").read_text("utf-8"))
+    known = fast_yaml.load((chart / "values.yaml").read_text("utf-8"))
     assert values.keys() <= known.keys()
     argv = [need("helm"), "template", "postgres-operator", str(chart), "--values", "-"]
     done = subprocess.run(
         argv, input=json.dumps(values), capture_output=True, text=True, check=True, timeout=60
     )
-    rendered = [one for one in yaml.safe_load_all(done.stdout) if one]
+    rendered = [one for one in fast_yaml.load_all(done.stdout) if one]
     (configuration,) = (one for one in rendered if one["kind"] == "OperatorConfiguration")
     kubernetes = configuration["configuration"]["kubernetes"]
     assert kubernetes["enable_pod_antiaffinity"] is True

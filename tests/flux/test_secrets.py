@@ -19,6 +19,7 @@ from api.config import environment
 from pipelines import cli
 from pipelines.commands import secrets as command
 from pipelines.flux import secrets
+from tests.support import fast_yaml
 from tests.support.project import ROOT
 from tests.support.tools import need
 
@@ -33,7 +34,7 @@ def run(project: Path, *argv: str | Path) -> int:
 
 
 def body(text: str | bytes) -> dict[str, Any]:
-    found = yaml.safe_load(text)
+    found = fast_yaml.load(text)
     assert isinstance(found, dict)
     return found
 
@@ -266,7 +267,7 @@ def test_an_invalid_manifest_is_an_error_with_its_file(
 ) -> None:
     file = tmp_path / "keys.yaml"
     whole = {"kind": "Secret", "metadata": {"name": "site-keys"}, "stringData": {"secret-keys": "x"}}
-    file.write_text(yaml.safe_dump(whole | yaml.safe_load(wrong)))
+    file.write_text(yaml.safe_dump(whole | fast_yaml.load(wrong)))
     assert run(tmp_path, "--rotate", "site-keys", "secret-keys", file) == 1
     assert "keys.yaml: " in capsys.readouterr().err
 

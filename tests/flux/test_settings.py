@@ -17,6 +17,7 @@ from pipelines.core.errors import SourceError
 from pipelines.flux import settings
 from tests.flux.build import build_cluster
 from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_signer_key
+from tests.support import fast_yaml
 from tests.support.project import ROOT, write
 
 
@@ -71,12 +72,12 @@ def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path
     write_signer_key(tmp_path)
     found = settings.site_settings(tmp_path, config.parse_config(SITES[site]))
     (one,) = (one for one in found if one.environment == environment)
-    data: dict[str, str] = yaml.safe_load(
+    data: dict[str, str] = fast_yaml.load(
         settings.settings_files(found)[f"flux/clusters/{environment}/settings.yaml"]
     )["data"]
     assert data == dict(one.variables)
     for text in data.values():
-        assert yaml.safe_load(f"a: {text}") == {"a": json.loads(text)}
+        assert fast_yaml.load(f"a: {text}") == {"a": json.loads(text)}
 
 
 ED25519 = """\

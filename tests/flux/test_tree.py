@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipelines.core import config
 from pipelines.flux import settings
 from tests.flux.build import FLUX, Cluster, cluster, dependencies
 from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_signer_key
+from tests.support import fast_yaml
 from tests.support.project import ROOT
 
 TREE = ROOT / "flux"
@@ -31,7 +31,7 @@ def files() -> list[Path]:
 
 
 def documents(file: Path) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all(file.read_text("utf-8")) if one]
+    return [one for one in fast_yaml.load_all(file.read_text("utf-8")) if one]
 
 
 @ALL

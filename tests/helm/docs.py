@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from tests.helm.render import CHART
+from tests.support import fast_yaml
 
 README, VALUES = CHART / "README.md", CHART / "values.yaml"
 BEGIN, END = "<!-- values: made by `make chart-docs` -->\n", "<!-- end of values -->\n"
@@ -26,7 +25,7 @@ def value_rows(text: str) -> Iterator[tuple[str, str, str]]:
     comment: list[str] = []
     path: list[str] = []
     inside = ""  # the path of a list or map whose lines are its default
-    whole = yaml.safe_load(text)
+    whole = fast_yaml.load(text)
     for line in text.splitlines():
         indent = (len(line) - len(line.lstrip())) // 2
         if line.lstrip().startswith("#"):

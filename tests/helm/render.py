@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.support import fast_yaml
 from tests.support.project import ROOT
 from tests.support.tools import need
 
@@ -56,7 +55,7 @@ def rendered(mode: str) -> str:
 
 def parse(manifests: str) -> list[Object]:
     """Return the objects of *manifests*."""
-    return [one for one in yaml.safe_load_all(manifests) if one]
+    return [one for one in fast_yaml.load_all(manifests) if one]
 
 
 def objects(mode: str) -> list[Object]:

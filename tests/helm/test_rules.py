@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.helm.render import (
     COMMON,
@@ -21,6 +20,7 @@ from tests.helm.render import (
     rendered,
     web_files,
 )
+from tests.support import fast_yaml
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -49,7 +49,7 @@ def test_no_container_can_do_more_than_it_must(mode: str) -> None:
 
 @every_mode
 def test_each_image_is_named_by_digest_and_the_right_user_runs_it(mode: str) -> None:
-    values = yaml.safe_load(COMMON.read_text())
+    values = fast_yaml.load(COMMON.read_text())
     users = {f"{values[name]['image']['repository']}@{values[name]['image']['digest']}": user
              for name, user in (("web", 101), ("api", 10001))}  # fmt: skip
     seen = set()
@@ -209,7 +209,7 @@ def test_without_a_login_the_chart_has_no_api_objects() -> None:
 
 def test_version_json_is_what_was_built() -> None:
     found = json.loads(web_files(objects("nodeport"))["version.json"])
-    values: dict[str, Any] = yaml.safe_load(COMMON.read_text())
+    values: dict[str, Any] = fast_yaml.load(COMMON.read_text())
     assert found == {
         "version": "0.0.0",
         "commit": values["release"]["commit"],
@@ -223,9 +223,9 @@ def test_files_of_values_are_tried_in_every_mode() -> None:
     schema = json.loads((VALUES.parents[2] / "helm/site/values.schema.json").read_text())
     for path in (("edge", "mode"), ("database", "mode")):
         wanted = set(schema["properties"][path[0]]["properties"][path[1]]["enum"])
-        default = yaml.safe_load((VALUES.parents[2] / "helm/site/values.yaml").read_text())[path[0]][path[1]]
+        default = fast_yaml.load((VALUES.parents[2] / "helm/site/values.yaml").read_text())[path[0]][path[1]]
         tried = {
-            yaml.safe_load((VALUES / f"{mode}.yaml").read_text()).get(path[0], {}).get(path[1], default)
+            fast_yaml.load((VALUES / f"{mode}.yaml").read_text()).get(path[0], {}).get(path[1], default)
             for mode in MODES
         }
         assert tried == wanted

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipelines.charts import package
 from pipelines.charts.build import build_chart
 from pipelines.core import config
 from pipelines.core.results import ChartResult
+from tests.support import fast_yaml
 from tests.support.delivery.projects import ready
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -26,7 +26,7 @@ def packed(project: Path) -> tuple[ChartResult, bytes]:
 
 def chart_values(archive: bytes) -> dict[str, dict[str, object]]:
     """Return values.yaml of a chart's *archive*."""
-    return dict(yaml.safe_load(package.unpack_chart(archive)[1]["values.yaml"]))
+    return dict(fast_yaml.load(package.unpack_chart(archive)[1]["values.yaml"]))
 
 
 @pytest.fixture
