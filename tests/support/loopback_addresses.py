@@ -10,6 +10,8 @@ import re
 # Files of that site besides those of tests/support/previews.py.
 MORE = {
     "content/pages/green.md": "---\ntitle: Green\naliases: [/alt/weg, /früher/]\n---\nText.\n",
+    "content/posts/2019-05-01-kept.md": "---\ntitle: Kept\nurl: /2019/05/kept.html\n---\nText.\n",
+    "content/pages/guide/first.md": "---\ntitle: First\nslug: v1.2\n---\nText.\n",
     "content/extra/grün/index.html": (
         "<!doctype html><html lang=de><meta charset=utf-8><title>Grün</title><main><h1>Grün</h1></main>\n"
     ),
@@ -28,6 +30,12 @@ RESPONSES = [
     ("/sitemap.xml",                 200, "application/xml; charset=utf-8"),
     ("/robots.txt",                  200, "text/plain; charset=utf-8"),
     ("/.well-known/security.txt",    200, "text/plain; charset=utf-8"),
+    ("/2019/05/kept.html",           200, HTML),  # a page with an address of an old site
+    ("/2019/05/kept.html/",          404, HTML),
+    ("/2019/05/kept",                404, HTML),
+    ("/2019/05/",                    404, HTML),
+    ("/guide/v1.2/",                 200, HTML),
+    ("/guide/",                      404, HTML),
     ("/humans.txt",                  200, "text/plain; charset=utf-8"),
     ("/files/facts.csv",             200, "text/csv; charset=utf-8"),
     ("/nowhere/",                    404, HTML),
@@ -68,6 +76,8 @@ REDIRECTS = [
     ("/gr%C3%BCn",              "/gr%C3%BCn/"),
     ("/gr%c3%bcn/index.html",   "/gr%C3%BCn/"),
     ("/alt/weg",                "/green/"),
+    ("/guide/v1.2",             "/guide/v1.2/"),
+    ("/guide/v1.2/index.html",  "/guide/v1.2/"),
     ("/fr%C3%BCher/",           "/green/"),
 ]  # fmt: skip
 
