@@ -129,7 +129,7 @@ def document_url(
     else:
         pattern = urls.page_lang if translated else urls.page
     url = "/" + pattern.format(**values)
-    if owner := _reserved_for(url):
+    if owner := reserved_for(url):
         if url.split("/")[1] in parts[:1]:
             line, fix = 0, f"rename the directory {path.parts[2]}"
         else:
@@ -139,7 +139,7 @@ def document_url(
     return url
 
 
-def _reserved_for(url: str) -> str:
+def reserved_for(url: str) -> str:
     """Return whom *url* is reserved for; "" if a page may have it."""
     if url.split("/")[1].lower() in RESERVED_NAMES or url.strip("/").lower() in _RESERVED_FILES:
         return "the server"
@@ -151,7 +151,7 @@ def _own_url(path: PurePosixPath, meta: Metadata, gated: bool) -> str:
     url, line = meta.url, meta.line("url")
     if gated and not url.startswith("/members/"):
         what, fix = f"the URL {url} of a members' page is public", f"write `url: /members{url}`"
-    elif owner := "" if gated else _reserved_for(url):
+    elif owner := "" if gated else reserved_for(url):
         what, fix = f"the URL {url} is reserved for {owner}", "choose another one"
     else:
         return url
@@ -194,8 +194,10 @@ def address_conflicts(documents: Iterable[Addressed], config: SiteConfig) -> Ite
                     document.path, line, f"alias {alias} is reserved for the server", "remove it", "address"
                 )
             if first := owner.get(_key(alias)):
-                what = f"alias {alias} is claimed by {first.path}"
-                yield Fault(document.path, line, what, "remove one of the two", "alias")
+                taken = "the URL of the page itself" if first is document else f"claimed by {first.path}"
+                what = f"alias {alias} is {taken}"
+                fix = "remove it" if first is document else "remove one of the two"
+                yield Fault(document.path, line, what, fix, "alias")
             owner.setdefault(_key(alias), document)
     entries: dict[str, Addressed] = {}
     for document in (one for one in documents if one.kind == "post"):

@@ -21,6 +21,7 @@ from pipelines.site.content.toml_front_matter import toml_entries
 MAX_FRONT_MATTER = 64 * 2**10  # characters of the YAML or the "Key: value" lines. Real: 2,600
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_DEPTH = 1000  # levels of YAML collections; deeper ones overflow libyaml's stack
+_NOT_TEXT = re.compile(r"\d[\d:.TZ+ -]*|true|false|yes|no", re.IGNORECASE)
 _DELIMITER = re.compile(r"(---|\.\.\.)[ \t]*")
 _TOML_DELIMITER = re.compile(r"\+\+\+[ \t]*")
 # A key that decides who may read the page, in a file without front matter.
@@ -211,8 +212,15 @@ def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
     end: Any = node.end_mark
     rest = block[end.index :].partition("\n")[0]
     comment = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)
-    # YAML reads `title: Issue #12` as "Issue"; an intended comment has two spaces before and one after its #.
-    if not node.style and comment and (comment["next"] or (node.value and comment["gap"] == " ")):
+    # YAML reads `title: Issue #12` as "Issue"; an intended comment has two spaces before and one after its #,
+    # or follows a date, a number or a flag.
+    intended = comment and not comment["next"] and _NOT_TEXT.fullmatch(node.value)
+    if (
+        not intended
+        and not node.style
+        and comment
+        and (comment["next"] or (node.value and comment["gap"] == " "))
+    ):
         fix = "put the value in double quotes, or two spaces before the comment and one after its #"
         return Fault(
             name, _line_of(block, end), f"YAML reads {rest.strip()[:40]!r} as a comment", fix, "front-matter"

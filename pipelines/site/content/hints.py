@@ -54,7 +54,7 @@ _ROWS: tuple[tuple[str, str], ...] = (
     ("math mathjax katex latex usemath mermaid diagram diagrams highlight codecopy emoji", _SWITCH),
     ("toc showtoc tocopen tableofcontents tocdepth hidetableofcontents",
      "remove the line: a page with three sections has a table of contents; `[TOC]` puts one into the text"),
-    ("comments comment disqus discussionid showcomments utterances giscus commentable",
+    ("comments disqus discussionid showcomments utterances giscus commentable",
      "remove the line: pages have no comments"),
     ("sitemap robots noindex searchexclude searchhidden insearchindex search unlisted"
      " eleventyexcludefromcollections",

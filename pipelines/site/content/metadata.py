@@ -36,7 +36,7 @@ _CHOICES = {
     "access": ("public", "members"),
     "dialect": ("commonmark", "python-markdown"),
 }
-_SLUG = re.compile(r"[A-Za-z0-9]+([.-][A-Za-z0-9]+)*")
+_SLUG = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 # Clean characters only, so that NGINX, links and files agree; a last part with .html is a file.
 _PART = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
 _URL = re.compile(rf"/(?:{_PART}(?<!\.html)/)*(?:{_PART}(?<!/index)\.html|(?<=[^/]/))", re.ASCII)

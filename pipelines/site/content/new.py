@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError, UsageError
 from pipelines.site.content import front_matter, metadata
-from pipelines.site.content.addresses import RESERVED_NAMES
+from pipelines.site.content.addresses import reserved_for
 from pipelines.site.content.read_policy import CONTENT
 
 FOLDER_OF_KIND = {"post": "posts", "page": "pages", "member": "members"}
@@ -29,8 +29,9 @@ def create_page(project: Path, config: SiteConfig, kind: str, title: str, now: i
     """
     title = _validate_title(title)
     slug = _file_slug(title)
-    if kind == "page" and slug in RESERVED_NAMES:
-        raise UsageError(f"the URL /{slug}/ is reserved for the server; choose another title")
+    url = config.page_url.format(path=slug, slug=slug, lang=config.lang)
+    if kind == "page" and (owner := reserved_for(url)):
+        raise UsageError(f"the URL {url} is reserved for {owner}; choose another title")
     if kind == "member" and not config.login:
         raise PipelineError("this site has no members' pages; set login = true in site.toml first")
     path = f"{CONTENT}/{FOLDER_OF_KIND[kind]}/{slug}.md"

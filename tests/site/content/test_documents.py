@@ -272,7 +272,7 @@ def test_a_site_without_login_has_no_members(tmp_path: Path) -> None:
         ({"posts/a.md": text(aliases="/old"), "posts/b.md": text(aliases="/old/")},
          ["content/posts/b.md:4: alias /old/ is claimed by content/posts/a.md"]),
         ({"posts/a.md": text(aliases="/posts/a/")},
-         ["content/posts/a.md:4: alias /posts/a/ is claimed by content/posts/a.md"]),
+         ["content/posts/a.md:4: alias /posts/a/ is the URL of the page itself"]),
         ({"posts/a.md": text(aliases="/account/x/, /assets/y")},
          ["content/posts/a.md:4: alias /account/x/ is reserved for the server",
           "content/posts/a.md:4: alias /assets/y is reserved for the server"]),

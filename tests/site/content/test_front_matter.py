@@ -53,6 +53,12 @@ def faults(text: str) -> list[str]:
         ("---\na: [b, c]   # two\n---\n", [MetadataEntry("a", ("b", "c"), 2)], "", 4),
         ("---\na:  # nothing yet\n---\n", [MetadataEntry("a", "", 2)], "", 4),
         ("---\na: draft   # later\n---\n", [MetadataEntry("a", "draft", 2)], "", 4),
+        (
+            "---\na: 2026-05-01 # soon\nb: true # c\n---\n",
+            [MetadataEntry("a", "2026-05-01", 2), MetadataEntry("b", "true", 3)],
+            "",
+            5,
+        ),
         ('---\na: "b #c"\n---\n', [MetadataEntry("a", "b #c", 2)], "", 4),
         ("---\na: b#c\n---\n", [MetadataEntry("a", "b#c", 2)], "", 4),
         ("---\na: &x NO\nb: *x\n---\n", [MetadataEntry("a", "NO", 2), MetadataEntry("b", "NO", 3)], "", 5),

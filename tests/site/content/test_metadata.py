@@ -45,7 +45,7 @@ def fault(values: Mapping[str, Value], zone: str = BERLIN) -> str:
         ("title", "two\n  lines", "two lines"),
         ("slug", "007", "007"),
         ("slug", "a-b-C3", "a-b-C3"),
-        ("slug", "v1.2", "v1.2"),
+        ("slug", "v1.2_rc-3", "v1.2_rc-3"),
         ("author", "Jane Doe", ("Jane Doe",)),
         ("author", "Jane Doe, Richard Roe", ("Jane Doe", "Richard Roe")),
         ("author", "Doe, Jane; Roe, Richard", ("Doe, Jane", "Roe, Richard")),

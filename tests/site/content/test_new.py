@@ -114,6 +114,8 @@ def test_a_link_that_leads_away_is_not_followed(site: Path, tmp_path: Path) -> N
 def test_reserved_urls_and_members_pages_without_login_are_refused(site: Path) -> None:
     with pytest.raises(UsageError, match="/members/ is reserved for the server"):
         begin(site, "Members", "page")
+    with pytest.raises(UsageError, match="/tags/ is reserved for a list of posts"):
+        begin(site, "Tags", "page")
     text = (site / "site.toml").read_text("utf-8").replace("login    = true", "login    = false")
     write(site / "site.toml", text)
     with pytest.raises(PipelineError, match="set login = true"):
