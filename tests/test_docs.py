@@ -73,7 +73,7 @@ def test_the_markdown_example_builds(tmp_path: Path) -> None:
     """The build accepts the example of the guide unchanged."""
     examples = blocks(ROOT / "docs" / "author.md", "markdown")
     text = next(block for block in examples if "hl_lines" in block)
-    head = "---\ntitle: Examples\ndate: 2026-01-01\n---\n"
+    head = "---\ntitle: Examples\ndate: 2026-01-01\ndialect: commonmark\n---\n"
     about = "---\ntitle: About\n---\nText.\n"
     site = project.tiny_site(
         tmp_path, {"content/posts/examples.md": head + text, "content/pages/about.md": about}

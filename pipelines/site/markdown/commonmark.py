@@ -1,6 +1,6 @@
 """Convert Markdown to HTML with markdown-it-py: CommonMark 0.31, GFM, and what GitLab adds.
 
-docs/author.md has the dialect as its authors see it. A function of the text.
+docs/markdown.md has the dialect as its authors see it. A function of the text.
 No reads, no writes, no network.
 """
 

@@ -244,8 +244,8 @@ def test_the_cost_of_brackets_is_their_distance(text: str, cost: int) -> None:
 
 
 def test_the_limits_are_documented(request: pytest.FixtureRequest) -> None:
-    """An author who meets one finds it in the guide."""
-    guide = (Path(request.config.rootpath) / "docs" / "author.md").read_text("utf-8")
+    """An author who meets one finds it in the page on Markdown."""
+    guide = (Path(request.config.rootpath) / "docs" / "markdown.md").read_text("utf-8")
     for limit in (
         *(limits.MAX_SIBLINGS, limits.MAX_TABLE_COLUMNS, limits.MAX_TABLE_CELLS),
         *(limits.MAX_FOOTNOTE_REFERENCES, limits.MAX_FORMULA, limits.MAX_NESTING),
