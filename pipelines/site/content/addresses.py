@@ -129,6 +129,8 @@ def document_url(
     else:
         pattern = urls.page_lang if translated else urls.page
     url = "/" + pattern.format(**values)
+    if url.endswith("/index.html"):  # which the server redirects to its directory
+        url = url.removesuffix("index.html")
     if owner := reserved_for(url):
         if url.split("/")[1] in parts[:1]:
             line, fix = 0, f"rename the directory {path.parts[2]}"
@@ -141,6 +143,8 @@ def document_url(
 
 def reserved_for(url: str) -> str:
     """Return whom *url* is reserved for; "" if a page may have it."""
+    if url == "/":
+        return "the front page, content/pages/index.md"
     if url.split("/")[1].lower() in RESERVED_NAMES or url.strip("/").lower() in _RESERVED_FILES:
         return "the server"
     return "a list of posts" if _LIST_URL.fullmatch(url) else ""

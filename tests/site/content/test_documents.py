@@ -299,6 +299,23 @@ def test_two_claims_to_one_url_are_a_fault(files: dict[str, str], faults: list[s
     assert sorted(fault_lines(read(tmp_path, files))) == faults
 
 
+def test_a_pattern_with_html_gives_no_second_address_of_a_directory(tmp_path: Path) -> None:
+    """The server redirects /index.html to its directory."""
+    urls = replace(URLS, article="{year}/{slug}.html", page="{slug}.html")
+    files = {
+        "posts/index.md": text(),
+        "pages/a/b.md": text(),
+        "pages/404.md": text(),
+        "pages/c.md": text(slug="index"),
+    }
+    found = read(tmp_path, files, urls=urls)
+    assert [document.url for document in found.documents] == ["/b.html", "/2026/"]
+    assert fault_lines(found) == [
+        "content/pages/404.md:1: the URL /404.html is reserved for the server",
+        "content/pages/c.md:4: the URL / is reserved for the front page, content/pages/index.md",
+    ]
+
+
 def test_all_faults_are_reported_with_the_valid_pages(tmp_path: Path) -> None:
     """A build adds the faults of its later phases, so reading raises nothing."""
     files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "no title", "d.md": ""}
