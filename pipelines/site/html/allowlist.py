@@ -88,7 +88,7 @@ REFUSED_ELEMENTS = {
     "iframe": "close it with </iframe>, or link to what it shows",
     **dict.fromkeys(("form", "button", "select", "textarea", "label", "fieldset", "legend"), _TEMPLATE),
     **dict.fromkeys(("datalist", "option", "optgroup", "output", "dialog", "canvas", "template"), _TEMPLATE),
-    **dict.fromkeys(("slot", "noscript", "param"), "remove it"),
+    **dict.fromkeys(("slot", "param"), "remove it"),
     **dict.fromkeys(("basefont", "marquee", "blink"), "write a <span> or <div> with a class"),
 }
 

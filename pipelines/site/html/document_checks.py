@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from pipelines.site.content.metadata import Metadata
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.html.sanitizer import Violation, find_violations
 from pipelines.site.html.unparsed_markup import (
     UnparsedMarkup,
     find_unparsed,
-    find_unparsed_text,
     heading_text,
     strip_code,
 )
@@ -100,7 +98,7 @@ def check_published(
     refused = [*find_violations(body, scripts)]
     if toc:
         refused += find_violations(LexborHTMLParser(toc, is_fragment=True), scripts)
-    unparsed = find_unparsed(body)
+    unparsed = find_unparsed(body, report.document.body, report.dialect)
     if refused or unparsed:
         texts = {one.text: one for one in refused if one.url not in report.refused}
         _report_at_source(texts, unparsed, report, written(), scripts)
@@ -111,13 +109,8 @@ def check_published(
         for one in find_violations(tree, scripts, inline=not has_blocks):
             if one.url not in report.refused:
                 report.add_fault(one.check, _as_written(one, meta.summary), one.fix)
-    for key, found in (
-        ("summary", find_unparsed(trees[0]) if meta.summary else []),
-        *_unparsed_metadata(meta),
-    ):
-        report.at = meta.line(key)
-        for markup in found:
-            report.add_fault("unparsed-markup", markup.text, markup.fix)
+    for markup in find_unparsed(trees[0], meta.summary, report.dialect) if meta.summary else ():
+        report.add_fault("unparsed-markup", markup.text, markup.fix, severity=markup.severity)
     report.at = 0
 
 
@@ -155,20 +148,13 @@ def _report_at_source(
             texts = (node for node in tree.root.traverse(include_text=True) if node.is_text_node)
             lines = {report.line(node, typed, shown) for node in texts if shown in node.text()}
         for line in lines or {report.document.body_line}:
-            report.add_fault_at("unparsed-markup", line, markup.text, markup.fix)
+            report.add_fault_at("unparsed-markup", line, markup.text, markup.fix, markup.severity)
 
 
 def _as_written(one: Violation, source: str) -> str:
     """Return the text of *one* with the letter case that *source* uses for its element."""
     found = re.search(re.escape(one.needle), source, re.IGNORECASE)
     return one.text.replace(f"{one.needle}>", f"{found[0]}>") if found else one.text
-
-
-def _unparsed_metadata(meta: Metadata) -> Iterator[tuple[str, list[UnparsedMarkup]]]:
-    """Yield (key, unparsed markup in its value)."""
-    for key in ("title", "series", "category", "tags", "author"):
-        value = getattr(meta, key)
-        yield key, find_unparsed_text(value if isinstance(value, str) else "\n".join(value))
 
 
 def _ancestors(node: LexborNode) -> Iterator[LexborNode]:

@@ -20,6 +20,7 @@ class FaultReport:
 
     document: Document
     positions: Positions
+    dialect: str = "commonmark"
     faults: list[Fault] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)  # URLs that have a fault already
     at: int = 0  # the line of all faults, while a value of the front matter is checked
@@ -29,11 +30,17 @@ class FaultReport:
         return self.at or self.positions.line_of(node, *needles)
 
     def add_fault(
-        self, check: str, text: str, fix: str, node: LexborNode | None = None, *needles: str
+        self,
+        check: str,
+        text: str,
+        fix: str,
+        node: LexborNode | None = None,
+        *needles: str,
+        severity: str = "error",
     ) -> None:
         """Add a fault of *check* in *node*, or of the whole text."""
-        self.add_fault_at(check, self.line(node, *needles), text, fix)
+        self.add_fault_at(check, self.line(node, *needles), text, fix, severity)
 
-    def add_fault_at(self, check: str, line: int, text: str, fix: str) -> None:
-        """Add a fault of one line of the file."""
-        self.faults.append(Fault(self.document.path, line, text, fix, check))
+    def add_fault_at(self, check: str, line: int, text: str, fix: str, severity: str = "error") -> None:
+        """Add a fault of one line of the file; *severity* "warning" lowers that of its check."""
+        self.faults.append(Fault(self.document.path, line, text, fix, check, severity))

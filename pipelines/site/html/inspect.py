@@ -13,7 +13,7 @@ import minify_html
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.html import allowlist
-from pipelines.site.html.unparsed_markup import find_unparsed, heading_text
+from pipelines.site.html.unparsed_markup import heading_text
 
 _OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
 # Elements that load a resource, unlike links.
@@ -84,9 +84,6 @@ def inspect_page(html: str, image_hosts: frozenset[str] = frozenset()) -> PageFa
     loads = list(_loaded_urls(tree, findings, image_hosts))
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
-    for markup in find_unparsed(tree):  # last: it removes nodes from the tree
-        shown = (markup.shown, markup.typed)
-        findings.append(Finding(markup.text, markup.fix, shown, check="unparsed-markup"))
     return PageFacts(
         ids=frozenset(ids),
         links=tuple(dict.fromkeys(links)),

@@ -20,13 +20,14 @@ from pipelines.site.html.allowlist import HTML_ELEMENTS, SVG_ELEMENTS
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.html.sanitizer import foreign_attributes
 
-# Element of HTML 4 -> (start tag, end tag) of today (WHATWG HTML, obsolete features).
+# Element -> (start tag, end tag) of today (WHATWG HTML, obsolete features).
 _ELEMENTS = {
     "acronym": ("<abbr>", "</abbr>"),
     "big": ("<span>", "</span>"),
     "center": ('<div class="ta-center">', "</div>"),
     "font": ("<span>", "</span>"),
     "nobr": ("<span>", "</span>"),
+    "noscript": ("", ""),  # a page has no scripts that its text needs
     "strike": ("<del>", "</del>"),
     "tt": ("<code>", "</code>"),
 }
@@ -65,7 +66,13 @@ def replace_elements(html: str) -> tuple[str, list[ObsoleteElement]]:
         start, end = _ELEMENTS[name]
         if name not in found:
             text = f"<{name}> is not part of HTML any more: it was replaced by {start}"
-            found[name] = ObsoleteElement(name, match.start(), text, f"write {start}, or Markdown")
+            fix = f"write {start}, or Markdown"
+            if not start:
+                text, fix = (
+                    f"<{name}> was removed: a page always shows what is in it",
+                    "write its content alone",
+                )
+            found[name] = ObsoleteElement(name, match.start(), text, fix)
         return end if match[1] else start
 
     return _OBSOLETE.sub(tag, html), list(found.values())

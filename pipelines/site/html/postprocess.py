@@ -133,7 +133,9 @@ class _Postprocessor:
         self.document, self.context = document, context
         self.diagram, self.labels = diagram, labels
         self.report = FaultReport(
-            document, Positions(document.body, document.body_line, converted.definitions)
+            document,
+            Positions(document.body, document.body_line, converted.definitions),
+            converted.dialect,
         )
         self.add_fault = self.report.add_fault
         self.links = LinkRewriter(document, context, self.report)

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
+from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_CODE_ELEMENTS = ["pre", "code", "kbd", "samp", "script", "style", "math", "svg", "textarea", "annotation"]
+_CODE_ELEMENTS = "pre, code, kbd, samp, script, style, math, svg, textarea, annotation"
+CODE = "\ufffc"  # stands for code and formulas in a text (Unicode: object replacement character)
+_BACKSLASH_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ESCAPED = re.compile(rf"{_BACKSLASH_ESCAPE.pattern}|&(?:#\w+|\w+);")
 # (strings of which each match contains one, pattern, what it is, fix)
 # No part of a pattern may match the pattern's own beginning: time would be quadratic.
-_RULES = (
+_Rules = tuple[tuple[tuple[str, ...], str, str, str], ...]
+_SHARED: _Rules = (
     (
-        ("{", "%}"),
-        r"\{\{[^}\n]*(?:\}\})?|\{%[^%\n]*(?:%\})?|\{#[^#\n]*|%\}",
+        ("{{", "{%", "{#"),
+        r"\{\{[^}\n]*\}\}|\{%[^%\n]*%\}|\{# [^#\n]*#\}",
         "Jinja",
         "remove it: Jinja works in templates only",
     ),
@@ -28,7 +34,12 @@ _RULES = (
     ),
     (("](",), r"!?\[[^\[\]\n]*\]\([^)\s]*\)?", "link", "write it as [text](target)"),
     (("[[",), r"\[\[[^\[\]\n]+\]\]", "link", "write it as [text](target)"),
-    (("][",), r"\[[^\[\]\n]+\]\[[^\[\]\n]*\]", "link", "add a line that defines it, as in [name]: target"),
+    (
+        ("][",),
+        r"(?<![\w\])])\[[^\[\]\n]+\]\[[^\[\]\n]*\](?!\[)",
+        "link",
+        "add a line that defines it, as in [name]: target",
+    ),
     (
         ("]", "("),
         r"\[[^\[\]\n]+\] \((?:https?://|[^)\s]+\.md\b)[^)\s]*\)",
@@ -36,38 +47,63 @@ _RULES = (
         "remove the space between ] and (",
     ),
     (
-        ("**", "__"),
-        r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)|(?<!\w)__[^_\n]+__(?!\w)",
-        "emphasis",
-        "remove the spaces inside the markers",
-    ),
-    (("~~",), r"~~[^~\n]+~~", "strike-through", "write <del>…</del>"),
-    (
         ("```", "~~~"),
         r"^[ \t]*(?:```|~~~)[^\n]*",
         "code block",
         "close it with the same characters on a line of their own",
     ),
-    (("#",), r"^#{1,6} \S[^\n]*", "heading", "put a blank line before it"),
-    (("|",), r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|", "table", "put a blank line before it"),
+    (
+        ("|",),
+        r"\|[ \t]*:?(?:-{3,}|[–—]+-?):?[ \t]*\|",
+        "table",
+        "put a blank line before it, and give each row as many cells as the first",
+    ),
     (
         ("[^",),
-        r"\[\^[^\[\]\s]+\]",
+        r"\[\^(?!\w-\w)[^\[\]\s]+\]",
         "footnote",
         "add a line that defines it, as in [^1]: text",
     ),
     (("{:",), r"\{:[ \t]*[.#\w][^}\n]*\}?", "attribute list", "put it at the end of its element"),
-    (("!!!",), r"^!!! .*", "admonition", "put a blank line before it"),
+    (("!!!",), r"^!!! \w+(?:[ \t]+[\"“][^\n]*)?$", "admonition", "put a blank line before it"),
     (("<!",), r"<!(?:--|–|—).*", "comment", "close it with -->"),
 )
-_PATTERNS = tuple(
-    (characters, re.compile(pattern, re.MULTILINE), what, fix) for characters, pattern, what, fix in _RULES
+# Not an operator (2 ** 3 ** 4) and not a glob (**/*.js): with spaces inside at the start of a line only.
+_EMPHASIS = r"(?:(?<![\w*/.])\*\*(?![\s/*.])|^\*\*(?=[ \t]))[^*\n]+\*\*(?![\w*/])"
+_COMMONMARK: _Rules = (
+    (("**",), _EMPHASIS, "emphasis", "remove the spaces inside the markers"),
+    (("##",), r"^#{2,6}[^\W\d_][^\n]*", "heading", "write a space after its #"),
 )
+_PYTHON_MARKDOWN: _Rules = (
+    (
+        ("**", "__"),
+        rf"{_EMPHASIS}|(?<!\w)__[^_\n]+__(?!\w)",
+        "emphasis",
+        "remove the spaces inside the markers",
+    ),
+    (("~~",), r"~~(?! )[^~\n]+~~", "strike-through", "write <del>…</del>"),
+    (("##",), r"^#{2,6} \S[^\n]*", "heading", "put a blank line before it"),
+)
+
+
+def _compiled(*tables: _Rules) -> tuple[tuple[tuple[str, ...], re.Pattern[str], str, str], ...]:
+    return tuple(
+        (signs, re.compile(pattern, re.M), what, fix)
+        for rules in tables
+        for signs, pattern, what, fix in rules
+    )
+
+
+_PATTERNS = {
+    "commonmark": _compiled(_SHARED, _COMMONMARK),
+    "python-markdown": _compiled(_SHARED, _PYTHON_MARKDOWN),
+}
 # Typographic characters -> what the author typed.
-_TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "..."}
-# A line of a paragraph that a blank line above (or four spaces) would make a list item.
+_TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "---", "…": "...", CODE: "`…`"}
+# A line of a paragraph that a blank line above (or four spaces) would make a list item in Python-Markdown.
 _ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
 _ITEM_START = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
+_LABEL = re.compile(r"^[ \t>]*\[([^\[\]\n]+)\]:", re.M)  # of a link definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +114,53 @@ class UnparsedMarkup:
     fix: str
     shown: str  # on the page
     typed: str  # in the source
+    severity: str = "error"  # "warning" where the author may mean the text
 
 
-def find_unparsed(tree: LexborHTMLParser) -> list[UnparsedMarkup]:
-    """Return the unparsed markup of *tree*, a page or a fragment; removes code and formulas from it."""
+def find_unparsed(tree: LexborHTMLParser, source: str, dialect: str) -> list[UnparsedMarkup]:
+    """Return the unparsed markup of *tree*, made of *source*; removes code and formulas from it.
+
+    What the author escaped is not reported.
+    """
     strip_code(tree)
     body = tree.body or tree.root
     text = body.text() if body else ""
-    found = find_unparsed_text(text)
-    if _ITEM_START.search(text):
+    found = [
+        _unparsed(what, shown, fix, _severity(what, shown, source))
+        for signs, pattern, what, fix in _PATTERNS[dialect]
+        if any(sign in text for sign in signs)
+        for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
+    ]
+    if dialect == "python-markdown" and _ITEM_START.search(text):
         fix = "put a blank line before the list, and four spaces before an inner one"
         for node in tree.css("p, li, dd, td"):
             for item in _ITEM.findall(node.text(deep=False)):
-                found.append(_unparsed("list item", item.strip(), fix))
+                found.append(_unparsed("list item", item.strip(), fix, "error"))
+    if "\\" in source or "&" in source:
+        bare = _ESCAPED.sub(CODE, source)
+        meant = unescape(_BACKSLASH_ESCAPE.sub(r"\1", source))
+        found = [one for one in found if _occurs(one, bare) or not _occurs(one, meant)]
     return found
 
 
-def find_unparsed_text(text: str) -> list[UnparsedMarkup]:
-    """Return the unparsed markup of one *text*."""
-    return [
-        _unparsed(what, shown, fix)
-        for characters, pattern, what, fix in _PATTERNS
-        if any(character in text for character in characters)
-        for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
-    ]
+def _occurs(one: UnparsedMarkup, text: str) -> bool:
+    return one.shown in text or one.typed in text
+
+
+def _severity(what: str, shown: str, source: str) -> str:
+    """Return "warning" for brackets that look like no label of *source*: they may be text."""
+    if what != "link" or "][" not in shown:
+        return "error"
+    label = shown[1:-1].partition("][")[2]
+    known = [one.lower() for one in _LABEL.findall(source)]
+    is_meant = not label or get_close_matches(label.lower(), known, n=1, cutoff=0.75)
+    return "error" if is_meant else "warning"
 
 
 def strip_code(tree: LexborHTMLParser) -> LexborHTMLParser:
-    """Remove code, formulas and drawings from *tree*, and return it."""
-    tree.strip_tags(_CODE_ELEMENTS)
+    """Replace code, formulas and drawings in *tree* by ``CODE``, and return it."""
+    for node in tree.css(_CODE_ELEMENTS):
+        node.replace_with(CODE)
     return tree
 
 
@@ -115,8 +169,8 @@ def heading_text(node: LexborNode) -> str:
     return node.text().strip().rstrip("#").strip()
 
 
-def _unparsed(what: str, shown: str, fix: str) -> UnparsedMarkup:
+def _unparsed(what: str, shown: str, fix: str, severity: str) -> UnparsedMarkup:
     typed = "".join(_TYPED.get(character, character) for character in shown)
     text = f"unparsed {what}: {typed if len(typed) <= 60 else typed[:59] + '…'!r}"
     fix = f"{fix}, or put it in `backticks` to show it"
-    return UnparsedMarkup(text, fix, shown, typed)
+    return UnparsedMarkup(text, fix, shown, typed, severity)

@@ -40,6 +40,7 @@ class Converted:
     sections: int  # headings of the second level
     definitions: Mapping[str, int] = field(default_factory=dict)  # target of a link definition -> its line
     findings: tuple[Fault, ...] = ()  # of the conversion
+    dialect: str = "commonmark"
 
     @property
     def refused(self) -> bool:

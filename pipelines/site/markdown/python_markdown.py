@@ -52,7 +52,8 @@ def convert(source: Source) -> Converted:
     summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
     toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
     findings = tuple(source.finding(*one) for one in found)
-    return Converted(html, summary, toc if sections else "", sections, definitions, findings)
+    toc = toc if sections else ""
+    return Converted(html, summary, toc, sections, definitions, findings, "python-markdown")
 
 
 @lru_cache(maxsize=1)
