@@ -33,6 +33,7 @@ PAGES: dict[str, tuple[str, int]] = {
     "article with diagrams": ("/posts/second/", 200),
     "article that strains": ("/posts/rich/", 200),
     "article in German": ("/de/posts/german/", 200),
+    "every construct of Markdown": ("/constructs/", 200),
     "draft": ("/posts/draft/", 200),
     "post not due": ("/posts/later/", 200),
     "page": ("/about/", 200),
