@@ -78,7 +78,7 @@ def move_to_end(state: StateCore) -> None:
     used: dict[str, int] = state.env["footnotes"].get("used", {})
     if not used:
         return
-    state.tokens.append(_html('<section class="footnote">\n<hr>\n<ol>\n'))
+    state.tokens.append(_html('<div class="footnote">\n<hr>\n<ol>\n'))
     for label, count in used.items():
         body = notes.get(label, [])
         state.tokens.append(_html(f'<li id="fn:{escape(label)}">\n'))
@@ -91,7 +91,7 @@ def move_to_end(state: StateCore) -> None:
         else:
             state.tokens += [*body, _html(f"<p>{links.removeprefix('&#160;')}</p>\n")]
         state.tokens.append(_html("</li>\n"))
-    state.tokens.append(_html("</ol>\n</section>\n"))
+    state.tokens.append(_html("</ol>\n</div>\n"))
 
 
 def _link_back(label: str, number: int) -> str:
