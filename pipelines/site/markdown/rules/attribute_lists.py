@@ -71,13 +71,23 @@ def apply_to_blocks(state: StateCore) -> None:
             continue
         before = token.content[: found.start()]
         if before.strip():
-            _apply(opening, _attributes(found[1]))
+            _apply(_shown(tokens, index - 1), _attributes(found[1]))
             token.content = before.rstrip()
         elif (target := _block_before(tokens, index - 1)) is not None:
             _apply(target, _attributes(found[1]))
             removed |= {index - 1, index, index + 1}
     if removed:
         state.tokens = [token for index, token in enumerate(tokens) if index not in removed]
+
+
+def _shown(tokens: Sequence[Token], index: int) -> Token:
+    """Return the token at *index*, or the item around it: a tight item has no element of its paragraph."""
+    token = tokens[index]
+    if token.hidden:
+        for before in range(index - 1, -1, -1):
+            if tokens[before].type == "list_item_open" and tokens[before].level == token.level - 1:
+                return tokens[before]
+    return token
 
 
 def _block_before(tokens: Sequence[Token], index: int) -> Token | None:
