@@ -13,7 +13,8 @@ from markdown_it.token import Token
 from tests.site.html.fragments import finish
 from tests.support.project import ROOT
 
-HEADER = ["you write", "you get"]
+# The second and further columns, by the header of a table -> their dialects.
+DIALECTS = {"you get": "commonmark", "commonmark": "commonmark", "python-markdown": "python-markdown"}
 
 
 class Example(NamedTuple):
@@ -22,10 +23,11 @@ class Example(NamedTuple):
     line: int
     written: str
     expected: str
+    dialect: str = "commonmark"
 
 
 def read_examples(text: str) -> list[Example]:
-    """Return the examples: rows of the tables "you write / you get", and pairs of blocks markdown / html."""
+    """Return the examples: rows of the tables "you write / …", and pairs of blocks markdown / html."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     fences = [token for token in tokens if token.type == "fence"]
     pairs = [
@@ -39,27 +41,29 @@ def read_examples(text: str) -> list[Example]:
 def _rows(tokens: list[Token]) -> list[Example]:
     found = []
     cells: list[Token] = []
-    examples = False
+    dialects: list[str] = []
     for before, token in pairwise(tokens):
         if before.type in ("th_open", "td_open"):
             cells.append(token)
         elif token.type == "tr_close":
             if before.type == "th_close":
-                examples = [cell.content for cell in cells] == HEADER
-            elif examples:
-                found += _row(*cells)
+                names = [cell.content for cell in cells]
+                dialects = [DIALECTS[name] for name in names[1:]] if names[0] == "you write" else []
+            else:
+                for dialect, cell in zip(dialects, cells[1:], strict=False):
+                    found += _examples(cells[0], cell, dialect)
             cells = []
     return found
 
 
-def _row(left: Token, right: Token) -> list[Example]:
+def _examples(left: Token, right: Token, dialect: str) -> list[Example]:
     written, expected = (
         [part.content for part in cell.children or () if part.type == "code_inline"] for cell in (left, right)
     )
     assert len(expected) in (1, len(written)), left.content
     line = left.map[0] + 1 if left.map else 0
     return [
-        Example(line, one.replace(r"\n", "\n"), expected[min(at, len(expected) - 1)])
+        Example(line, one.replace(r"\n", "\n"), expected[min(at, len(expected) - 1)], dialect)
         for at, one in enumerate(written)
     ]
 
@@ -73,12 +77,12 @@ def one_line(html: str) -> str:
 EXAMPLES = read_examples((ROOT / "docs" / "markdown.md").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}")
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line} {example.dialect}")
 def test_each_example_becomes_what_the_page_says(example: Example) -> None:
     """The page stays true."""
     parts = one_line(example.expected).split("…")
     pattern = ".*?".join(map(re.escape, parts))
-    made = one_line(finish(example.written, dialect="commonmark").html)
+    made = one_line(finish(example.written, dialect=example.dialect).html)
     assert re.fullmatch(pattern, made, re.DOTALL), f"{one_line(example.expected)}\n{made}"
 
 
