@@ -16,6 +16,8 @@ _UNDERLINE = re.compile(r" {0,3}=+[ \t]*")
 _PARAGRAPH = re.compile(r" {0,3}(?![ \t#>`~|<=]|[-*+][ \t]|\d+[.)][ \t])\S.*")  # the text of a setext heading
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}$")  # {#id .class}
 
+_MAX_HEADING = 1000  # characters; the time to parse them may grow with their square
+
 
 class Heading(NamedTuple):
     """The heading of the first level that a text begins with."""
@@ -45,6 +47,8 @@ def leading_heading(body: str) -> Heading | None:
     elif _PARAGRAPH.fullmatch(line) and _UNDERLINE.fullmatch(rest.partition("\n")[0]):
         text, last = line, first + 2
     else:
+        return None
+    if len(text) > _MAX_HEADING:
         return None
     plain = _plain_text(_ATTRIBUTES.sub("", text))
     return Heading(plain, first, last) if plain else None

@@ -14,7 +14,7 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.core.toml_reader import line_numbers, toml_syntax_fault
 
 # tomllib takes time that grows with the square of the parts of a dotted key.
-_LONG_KEY = re.compile(r"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){16}")
+_LONG_KEY = re.compile(r"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){16}")
 
 
 class TomlEntry(NamedTuple):

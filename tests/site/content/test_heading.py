@@ -38,6 +38,7 @@ def test_the_heading_is_found_without_its_markup(body: str, title: str, lines: t
         "- a\n===\n",
         "<!-- # A\n",
         "> # A\n",
+        "# " + "[" * 1001,
     ],
 )
 def test_another_beginning_is_no_title(body: str) -> None:
