@@ -41,6 +41,7 @@ from pipelines.site.markdown.rules import (
     attribute_lists,
     autolinks,
     containers,
+    definitions,
     footnotes,
     formulas,
     headings,
@@ -78,9 +79,10 @@ _TERMINATOR = re.compile(
 
 class _Parsed(NamedTuple):
     tokens: list[Token]
-    definitions: dict[str, Any]  # markdown-it-py's environment
+    env: dict[str, Any]  # definitions, by markdown-it-py
     headings: list[tuple[Token, headings.Heading]]
     first_level: list[int]  # lines of headings of the first level, from 1
+    unused: list[definitions.Row]  # what is wrong with definitions
 
 
 def convert(source: Source) -> Converted:
@@ -98,11 +100,11 @@ def convert(source: Source) -> Converted:
             inner = Renderer(source, spans=False)
             summary = inner.render(_parse(source.summary, source.lang).tokens).strip()
             summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
-    references = parsed.definitions.get("references", {}).values()
-    definitions = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
-    levels = [source.finding(*one) for one in heading_levels.findings(parsed.first_level)]
-    findings = (*levels, *renderer.findings)
-    return Converted(html, summary, toc if sections else "", sections, definitions, findings)
+    references = parsed.env.get("references", {}).values()
+    lines = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
+    rows = [*heading_levels.findings(parsed.first_level), *parsed.unused]
+    findings = (*(source.finding(*one) for one in rows), *renderer.findings)
+    return Converted(html, summary, toc if sections else "", sections, lines, findings)
 
 
 def plain_html(text: str, *, gfm: bool = True) -> str:
@@ -114,6 +116,7 @@ def plain_html(text: str, *, gfm: bool = True) -> str:
 def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
     """Return the parser of this process: CommonMark, with or without *gfm* and our *additions*."""
     md = MarkdownIt("commonmark", {"tasklists": gfm, "strikethrough_single_tilde": True})
+    md.options["store_labels"] = True  # definitions.py compares them
     md.enable(["table", "strikethrough"] if gfm else [])
     md.options["maxNesting"] = _MAX_LEVELS
     rules = _RULES | _ADDITIONS if additions else _RULES
@@ -181,8 +184,9 @@ def _parse(text: str, lang: str) -> _Parsed:
             if item.type == "list_item_open" and item.meta and "checked" in item.meta:
                 token.children.insert(0, _checkbox(bool(item.meta["checked"])))
     headings.add_permalinks(found)
+    unused = definitions.findings(state.tokens, env, text)
     footnotes.move_to_end(state)
-    return _Parsed(state.tokens, env, found, first)
+    return _Parsed(state.tokens, env, found, first, unused)
 
 
 def _unchanged(url: str) -> str:

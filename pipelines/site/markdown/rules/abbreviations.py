@@ -28,6 +28,7 @@ def definition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if not silent:
         known = state.env.setdefault("abbreviations", {})
         known.setdefault(found[1].strip(), found[2].strip())
+        state.env.setdefault("abbreviation_lines", {}).setdefault(found[1].strip(), start + 1)
         if len(known) * len(state.src) > limits.MAX_ABBREVIATION_COST:
             what = f"{len(known)} abbreviations are too many for a page of {len(state.src)} characters"
             raise limits.LimitExceeded(what, "define fewer abbreviations", "*[")
@@ -55,6 +56,7 @@ def explain(tokens: list[Token], names: re.Pattern[str], env: EnvType) -> list[T
         for found in names.finditer(token.content):
             done.append(_token("text", token.content[at : found.start()], token))
             title = escape(env["abbreviations"][found[0]])
+            env.setdefault("abbreviations_used", set()).add(found[0])
             html = f'<abbr title="{title}">{escape(found[0], quote=False)}</abbr>'
             done.append(_token("html_inline", html, token))
             at = found.end()
