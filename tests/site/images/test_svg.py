@@ -163,12 +163,19 @@ def test_svg_with_scripts_or_external_references_is_rejected(
     assert folder.fault("x.svg", svg(content)) == [f"x.svg:{line}: {expected}"]
 
 
+def test_svg_may_name_its_document_type(folder: ImageFolder) -> None:
+    """Graphviz, Inkscape and Excalidraw write it; without declarations it defines no entities."""
+    dtd = b'"-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"'
+    data = b"<!DOCTYPE svg PUBLIC " + dtd + b">" + svg()
+    assert folder.read("x.svg", data).data == data
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         (
             b'\n<!DOCTYPE svg [<!ENTITY a "b">]>' + svg("<text>&a;</text>"),
-            "x.svg:2: has a DOCTYPE; delete the <!DOCTYPE …>; SVG needs none",
+            "x.svg:2: has a DOCTYPE with declarations; delete the <!DOCTYPE …>; SVG needs none",
         ),
         (
             b'<svg width="1" height="1"/>',
