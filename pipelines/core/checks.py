@@ -87,6 +87,8 @@ _ALL = (
             "unused-definition": "A link definition or an abbreviation is not used, or is defined twice.",
             "code-language": "The language of a code block is unknown: it is shown as plain text.",
             "code-option": "A code block has an option that has no effect.",
+            "list-indent": "An item or code is indented by less than four spaces, so that the dialect"
+            " `python-markdown` does not nest it.",
             "heading-order": "A heading skips a level, or is empty.",
             "heading-level-1": "A text has a heading of the first level, which is the title of the page. It"
             " and those below it move one level down.",

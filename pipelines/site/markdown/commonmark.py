@@ -45,6 +45,7 @@ from pipelines.site.markdown.rules import (
     footnotes,
     formulas,
     headings,
+    html_blocks,
     marks,
     typography,
 )
@@ -144,6 +145,7 @@ def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
         md.block.ruler.before("reference", "abbreviation", abbreviations.definition, before)
         md.block.ruler.before("blockquote", "admonition", containers.admonition, before)
         md.block.ruler.before("blockquote", "formula", formulas.formula_block, before)
+        md.block.ruler.before("html_block", "markdown_html", html_blocks.opening_tag, before)
         md.use(deflist_plugin)
     return md
 

@@ -19,9 +19,7 @@ from pygments.util import ClassNotFound
 
 from pipelines.core.errors import suggest
 from pipelines.site.markdown import limits
-
-# Languages of code that is not highlighted; html/postprocess.py renders "plantuml".
-PLAIN_LANGUAGES = frozenset({"", "text", "txt", "plain", "output"})
+from pipelines.site.markdown.code_languages import is_plain, lexer_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def code_block(code: str, info: CodeInfo, span: str = "") -> tuple[str, list[Cod
     if info.language == "plantuml":
         return f'<pre{at} class="plantuml">\n{escape(code, quote=False)}</pre>', findings
     caption = f'<span class="filename">{escape(info.title)}</span>' if info.title else ""
-    plain = info.language in PLAIN_LANGUAGES
+    plain = is_plain(info.language)
     lexer = None if plain else _lexer(info.language)
     if lexer is None and not plain:
         what = f"code block in an unknown language {info.language!r}"
@@ -83,7 +81,7 @@ def _language_fix(language: str) -> str:
 def _lexer(language: str) -> Lexer | None:
     # Cached: Pygments searches its whole table for each lookup, which took 7 % of a build.
     try:
-        return get_lexer_by_name(language)
+        return get_lexer_by_name(lexer_name(language))
     except ClassNotFound:
         return None
 

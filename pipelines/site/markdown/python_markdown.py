@@ -16,11 +16,13 @@ from markdown.util import AtomicString
 from pymdownx.superfences import SuperFencesException
 
 from pipelines.site.content.metadata import slugify
-from pipelines.site.markdown import heading_levels, limits
+from pipelines.site.markdown import heading_levels, limits, list_indents
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.highlight import CodeInfo, code_block, line_numbers
 from pipelines.site.markdown.limits_extension import LimitsExtension
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_lines
+from pipelines.site.markdown.python_markdown_fixes import apply_fixes
+from pipelines.site.markdown.rules import typography
 from pipelines.site.markdown.source_lines import SourceLines
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -31,7 +33,7 @@ def convert(source: Source) -> Converted:
 
     Raises LimitExceeded and RecursionError for a text that exceeds a limit.
     """
-    converter, lines = _converter()
+    converter, lines = _converter(source.lang)
     converter.reset()
     lines.reset(enabled=True)
     found: list[tuple[int, str, str, str]] = []  # (line of the body, what is wrong, fix, check)
@@ -51,14 +53,23 @@ def convert(source: Source) -> Converted:
         raise
     summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
     toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
+    found += list_indents.findings(source.body)
     findings = tuple(source.finding(*one) for one in found)
     toc = toc if sections else ""
     return Converted(html, summary, toc, sections, definitions, findings, "python-markdown")
 
 
-@lru_cache(maxsize=1)
-def _converter() -> tuple[markdown.Markdown, SourceLines]:
-    """Return the converter of this process: creating one costs more than converting a short page."""
+def _substitutions(lang: str) -> dict[str, str]:
+    """Return the quotation marks of the language *lang*, as smarty names them; it knows the English ones."""
+    if lang.split("-")[0] == "en":
+        return {}
+    names = ("left-double-quote", "right-double-quote", "left-single-quote", "right-single-quote")
+    return dict(zip(names, typography.quotes(lang), strict=True))
+
+
+@lru_cache(maxsize=8)
+def _converter(lang: str) -> tuple[markdown.Markdown, SourceLines]:
+    """Return the converter of this process for a language: creating one costs more than a short page."""
     converter = markdown.Markdown(
         output_format="html",
         extensions=[
@@ -81,17 +92,21 @@ def _converter() -> tuple[markdown.Markdown, SourceLines]:
             # The CSP forbids style attributes; html/postprocess.py replaces align by a class.
             "tables": {"use_align_attribute": True},
             "toc": {"permalink": "#", "slugify": lambda text, _: slugify(text), "toc_depth": "2-4"},
-            "footnotes": {"BACKLINK_TEXT": "↩"},
+            "footnotes": {"BACKLINK_TEXT": "↩", "USE_DEFINITION_ORDER": False},  # numbers in the order of use
             "pymdownx.arithmatex": {"generic": True, "smart_dollar": True, "block_tag": "div"},
+            "smarty": {"substitutions": _substitutions(lang)},
             "pymdownx.superfences": {
+                "preserve_tabs": True,  # a Makefile needs them
+                "relaxed_headers": True,  # every info string is one of a fence
                 "custom_fences": [
                     {"name": "*", "class": "", "format": _format_fence, "validator": _validate_fence}
-                ]
+                ],
             },
         },
     )
     converter.treeprocessors.register(_SkipPlainText(converter), "typography", 6.5)  # before smarty, at 6
     converter.treeprocessors.register(_DemoteHeadings(converter), "heading_levels", 5.5)  # before toc, at 5
+    apply_fixes(converter)
     lines = SourceLines(converter)
     converter.fence_lines = lambda: lines.fence  # type: ignore[attr-defined]  # read by _format_fence
     return converter, lines

@@ -1,0 +1,133 @@
+"""What authors write and older versions refused, flattened or lost, in both dialects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import unescape
+
+import pytest
+
+from pipelines.core.errors import Fault
+from pipelines.site.markdown.converter import convert_markdown
+
+BOTH = ("commonmark", "python-markdown")
+TABLE = "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>b</td></tr></tbody></table>"
+CODE = '<div class="highlight"><pre><code>x</code></pre></div>'
+_ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"')
+_LEFT_OUT = (
+    r' data-at="[^"]*"|<!--\ue002.*?-->|<a class="headerlink".*?</a>|<span class="[a-z]{1,2}">|(?<!\))</span>'
+)
+# Markdown, its HTML without attributes of lines, permalinks and white space between elements.
+NESTING = {
+    "- a\n  - b\n    - c\n- d": "<ul><li>a<ul><li>b<ul><li>c</li></ul></li></ul></li><li>d</li></ul>",
+    "1. a\n\n   ```\n   x\n   ```\n2. b": f"<ol><li><p>a</p>{CODE}</li><li><p>b</p></li></ol>",
+    "- a\n\n  para\n- b": "<ul><li><p>a</p><p>para</p></li><li><p>b</p></li></ul>",
+    "a\n\n| a |\n|---|\n| b |": f"<p>a</p>{TABLE}",
+    "a\n| a |\n|---|\n| b |": f"<p>a</p>{TABLE}",
+    "a\n- b": "<p>a</p><ul><li>b</li></ul>",
+    "a\n$$\nx\n$$\nb": r'<p>a</p><div class="arithmatex">\[x\]</div><p>b</p>',
+    "<details>\n\n**b**\n\n</details>": "<details><p><strong>b</strong></p></details>",
+    '<div markdown="1">\n**b**\n</div>': "<div><p><strong>b</strong></p></div>",
+    r"\* no list": "<p>* no list</p>",
+    "```rust,no_run\n1\n```": '<div class="highlight"><pre><code>1</code></pre></div>',
+}
+IN_BOTH = {
+    "1. a\n\n    para\n2. b": "<ol><li><p>a</p><p>para</p></li><li><p>b</p></li></ol>",
+    "a\n## b\nc": '<p>a</p><h2 id="b">b</h2><p>c</p>',
+    "## Getting started with C#": '<h2 id="getting-started-with-c-sharp">Getting started with C#</h2>',
+    "## Closed ##": '<h2 id="closed">Closed</h2>',
+    "## The set {a, b}": '<h2 id="the-set-a-b">The set {a, b}</h2>',
+    "## Named {#id .x}": '<h2 class="x" id="id">Named</h2>',
+    "Prices of $5-$10 and $20": "<p>Prices of $5-$10 and $20</p>",
+    "Half: $x_1$": r'<p>Half: <span class="arithmatex">\(x_1\)</span></p>',
+    "![x](a.jpg){width=300 loading=eager}": '<p><img alt="x" loading="eager" src="a.jpg" width="300"></p>',
+    "[C#]({tag}C#)": '<p><a href="{tag}C#">C#</a></p>',
+    "```\n\ta\n```": '<div class="highlight"><pre><code>\ta</code></pre></div>',
+    "`a[i][j]` and `{{ x }}`": "<p><code>a[i][j]</code> and <code>{{ x }}</code></p>",
+    "a[i][j]": "<p>a[i][j]</p>",
+}
+
+
+def html(body: str, dialect: str, lang: str = "en") -> str:
+    """Return the HTML of *body*, attributes in order of their names."""
+    done = convert_markdown(body, "", "a.md", 1, dialect=dialect, lang=lang).html
+    done = re.sub(_LEFT_OUT, "", done)
+    done = re.sub(r"<(\w+)((?: [\w-]+=\"[^\"]*\")+)>", _sorted_attributes, done)
+    return re.sub(r">\s+<", "><", re.sub(r"\n(?=<[/uo])", "", done)).strip().replace("<br />", "<br>")
+
+
+def _sorted_attributes(tag: re.Match[str]) -> str:
+    found = sorted(_ATTRIBUTE.findall(tag[2]))
+    return f"<{tag[1]} {' '.join(found)}>"
+
+
+def checks(findings: Iterable[Fault]) -> list[tuple[int, str]]:
+    return [(one.line, one.check) for one in findings]
+
+
+@pytest.mark.parametrize("body", NESTING)
+def test_commonmark_shows_what_gitlab_shows(body: str) -> None:
+    assert html(body, "commonmark").replace("\n</code>", "</code>") == NESTING[body]
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize("body", IN_BOTH)
+def test_both_dialects_read_what_its_author_means(body: str, dialect: str) -> None:
+    assert html(body, dialect).replace("\n</code>", "</code>") == IN_BOTH[body]
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [("- a\n  - b", 2), ("1. a\n\n   ```\n   x\n   ```\n2. b", 3), ("- a\n\n    - b\n      - c", 4)],
+)
+def test_python_markdown_warns_of_what_it_does_not_nest(body: str, line: int) -> None:
+    """It wants four spaces for each level; CommonMark takes the width of the marker."""
+    findings = convert_markdown(body, "", "a.md", 1, dialect="python-markdown").findings
+    assert checks(findings) == [(line, "list-indent")]
+    assert convert_markdown(body, "", "a.md", 1, dialect="commonmark").findings == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["- a\n    - b\n", " * a\n * b\n", "- a\n\n      code\n", "```\n- a\n  - b\n```\n", "a\n\n  - b\n"],
+)
+def test_python_markdown_accepts_lists_in_its_own_indents(body: str) -> None:
+    assert convert_markdown(body, "", "a.md", 1, dialect="python-markdown").findings == ()
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize(
+    "language", ["plaintext", "console", "log", "conf", "mermaid", "svelte", "jsonc", "tsx"]
+)
+def test_a_language_that_github_knows_gives_no_finding(language: str, dialect: str) -> None:
+    assert convert_markdown(f"```{language}\na\n```", "", "a.md", 1, dialect=dialect).findings == ()
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+def test_code_in_an_unknown_language_is_shown_as_text(dialect: str) -> None:
+    done = convert_markdown("a\n\n```nosuch\n<b>\n```\n\n## c", "", "a.md", 5, dialect=dialect)
+    assert checks(done.findings) == [(7, "code-language")]
+    assert "&lt;b&gt;" in done.html
+    assert "<h2" in done.html
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize(
+    ("lang", "quoted"),
+    [
+        *(("en", "“a” ‘b’"), ("de", "„a“ ‚b‘"), ("fr", "«\u00a0a\u00a0» “b”"), ("es", "«a» “b”")),
+        *(("it", "«a» “b”"), ("nl", "“a” ‘b’"), ("pl", "„a” «b»"), ("pt", "“a” ‘b’"), ("sv", "”a” ’b’")),
+        *(("da", "“a” ‘b’"), ("nb", "«a» ‘b’"), ("fi", "”a” ’b’"), ("cs", "„a“ ‚b‘"), ("ru", "«a» „b“")),
+        ("de-CH", "«a» ‹b›"),
+    ],
+)
+def test_quotation_marks_are_those_of_the_language(lang: str, quoted: str, dialect: str) -> None:
+    """Source: Unicode CLDR."""
+    assert unescape(html("\"a\" 'b'", dialect, lang)) == f"<p>{quoted}</p>"
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+def test_footnotes_are_numbered_in_the_order_of_use(dialect: str) -> None:
+    done = html("b[^b] a[^a]\n\n[^a]: one\n\n[^b]: two", dialect)
+    assert done.index('id="fn:b"') < done.index('id="fn:a"')
