@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from pipelines.commands.context import Context
+from pipelines.commands.findings import print_findings
 from pipelines.core.errors import PipelineError, SourceError
 
 SCRIPT = "site-pipelines"  # [project.scripts] of pyproject.toml
@@ -37,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a closed pipe can be handled
         return int(status)
     except SourceError as error:
-        count = len(error.faults)
-        print(f"{error}\n\n{count} fault{'s' if count != 1 else ''}; nothing was written", file=sys.stderr)
+        print_findings(error.faults, verbose=True, written=False)
         return error.exit_code
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

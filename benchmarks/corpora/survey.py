@@ -67,7 +67,7 @@ def survey(corpus: Corpus, project: Path, mounted: list[Mounted]) -> Survey:
         files=files,
         images=_image_facts(project, files),
     )
-    task = workers.ConvertTask(project, context, {"en": Labels()}, "commonmark")
+    task = workers.ConvertTask(project, context, context, {"en": Labels()}, "commonmark")
     found = Survey(corpus, len(mounted))
     for one, document in zip(mounted, documents, strict=True):
         _survey_document(found, task, one, document)
@@ -92,18 +92,19 @@ def _survey_document(found: Survey, task: workers.ConvertTask, one: Mounted, doc
 
 
 def _faults(task: workers.ConvertTask, document: Document) -> list[Fault]:
-    result = task(document)
-    if isinstance(result, SourceError):
-        return list(result.faults)
-    ids = {name for name, _ in result.ids}
+    body = task(document)
+    if body.fragment is None:
+        return list(body.findings)
+    ids = {name for name, _ in body.fragment.ids}
     missing = [
         (url, line)
-        for url, line in result.lines
+        for url, line in body.fragment.lines
         if url.startswith("#") and unquote(url[1:]) not in ids | {""}
     ]
     what = "links to {}, which is not a section of this page"
     fix = "fix the fragment"
-    return [Fault(document.path, line, what.format(url), fix, "broken-link") for url, line in missing]
+    faults = [Fault(document.path, line, what.format(url), fix, "broken-link") for url, line in missing]
+    return [*body.findings, *faults]
 
 
 def foreign(fault: Fault, one: Mounted, corpus: Corpus) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ def add_json(parser: argparse._ActionsContainer) -> None:
 def add_build(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a build that `build` and `check` share."""
     parser.add_argument("--as-of", metavar="TIME", help="which posts are due: 2026-11-23, or seconds")
+    parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
+    parser.add_argument(
+        "--verbose", action="store_true", help="print all findings, not the first of each check"
+    )
+    parser.add_argument(
+        "--code-quality",
+        type=Path,
+        metavar="FILE",
+        help="write the findings as a Code Quality report of GitLab",
+    )
 
 
 def add_deadline(parser: argparse.ArgumentParser, default: int, what: str) -> None:

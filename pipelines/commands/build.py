@@ -20,5 +20,4 @@ def add(commands: Subparsers) -> None:
 def run(context: Context) -> int:
     """Build the site."""
     options = context.options
-    build_and_print(context, drafts=options.drafts, workers=options.workers, as_json=options.json)
-    return 0
+    return build_and_print(context, drafts=options.drafts, workers=options.workers, as_json=options.json)

@@ -6,11 +6,17 @@ Reads and writes what a build does. Writes to stdout and stderr. No network.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pipelines.commands.as_of import resolve_as_of
+from pipelines.commands.code_quality import code_quality_report
 from pipelines.commands.context import Context
-from pipelines.commands.output import print_result, print_warnings
+from pipelines.commands.findings import print_findings
+from pipelines.commands.output import print_json, print_result
+from pipelines.core import results
+from pipelines.core.errors import Fault, SourceError
 
 if TYPE_CHECKING:
     from pipelines.site.build import BuildOptions
@@ -29,14 +35,34 @@ def build_options(context: Context, as_of: str | None, *, drafts: bool, workers:
 
 def build_and_print(
     context: Context, *, drafts: bool = False, workers: int | None = None, as_json: bool = False
-) -> None:
-    """Build out/site and print a summary, or the result as JSON."""
+) -> int:
+    """Build out/site; print a summary, or the result as JSON; print the findings.
+
+    Return the exit status: 1 if a finding is an error, so that nothing was written.
+    """
     from pipelines.commands.summaries import build_summary
     from pipelines.site.build import build
 
-    site = context.site
-    options = build_options(context, context.options.as_of, drafts=drafts, workers=workers)
-    with context.progress() as progress:
-        result = build(context.project, context.project / "out" / "site", site, options, progress=progress)
+    options = context.options
+    try:
+        choice = build_options(context, options.as_of, drafts=drafts, workers=workers)
+        choice = replace(choice, strict=options.strict)
+        with context.progress() as progress:
+            tree = context.project / "out" / "site"
+            result = build(context.project, tree, context.site, choice, progress=progress)
+    except SourceError as error:
+        if as_json:
+            print_json({"findings": [asdict(one) for one in error.faults]})
+        _report(context, error.faults, written=False, summary_only=as_json)
+        return error.exit_code
     print_result(result, build_summary(result), as_json=as_json)
-    print_warnings(result.warnings)
+    _report(context, result.findings, written=True, summary_only=as_json)
+    return 0
+
+
+def _report(context: Context, findings: Sequence[Fault], *, written: bool, summary_only: bool) -> None:
+    options = context.options
+    if options.code_quality:
+        report = code_quality_report(findings, context.project)
+        results.put(options.code_quality, report.encode())
+    print_findings(findings, verbose=options.verbose, written=written, summary_only=summary_only)

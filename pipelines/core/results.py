@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipelines.core.errors import PipelineError
+from pipelines.core.errors import Fault, PipelineError
 from pipelines.core.files import write_atomic
 
 
@@ -27,7 +27,7 @@ class SiteResult:
     bytes: int  # of all files
     gated: int  # HTML files of the gated tree
     left_out: tuple[str, ...]  # drafts and posts that are not due: "path: reason"
-    warnings: tuple[str, ...]  # "file:line: fault; fix"
+    findings: tuple[Fault, ...]  # warnings, by path and line
     phases: dict[str, float]  # seconds per phase
     plugins: dict[str, float]  # seconds per Pelican plugin
 
@@ -284,7 +284,8 @@ def read_site(path: Path) -> SiteResult:
     """Read a SiteResult; raise PipelineError when it is missing or invalid."""
 
     def site(data: dict[str, Any]) -> SiteResult:
-        data["left_out"], data["warnings"] = tuple(data["left_out"]), tuple(data["warnings"])
+        data["left_out"] = tuple(data["left_out"])
+        data["findings"] = tuple(Fault(**one) for one in data["findings"])
         return SiteResult(**data)
 
     return _read(path, site, "make build")

@@ -106,7 +106,7 @@ class Builder(Thread):
         try:
             good = self._build_site()
         except SourceError as error:
-            faults = error.faults
+            faults = tuple(one for one in error.faults if one.severity == "error")
         except PipelineError as error:
             failure = str(error)
         except (Exception, SystemExit) as error:  # a bug of ours: keep the traceback
@@ -149,9 +149,9 @@ class Builder(Thread):
                 self._log(self._drafts)
 
     def _log_new_warnings(self, result: SiteResult, old: SiteResult | None) -> None:
-        for warning in result.warnings:
-            if old is None or warning not in old.warnings:
-                self._log(f"  warning: {warning}")
+        for finding in result.findings:
+            if old is None or finding not in old.findings:
+                self._log(f"  warning: {finding} [{finding.check}]")
 
     def _list_drafts(self, good: GoodBuild) -> str:
         """Return a line with the URLs of the pages that `build` leaves out."""

@@ -10,27 +10,28 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pipelines.core import digests, results
+from pipelines.core.checks import CHECKS
 from pipelines.core.config import SiteConfig
-from pipelines.core.errors import Fault, SourceError
+from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.progress import NoProgress, Progress
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
 from pipelines.site import workers
 from pipelines.site.cache import Cache
 from pipelines.site.check import internal
+from pipelines.site.check.consequences import Reported, missing_pages
 from pipelines.site.content import documents, scan
-from pipelines.site.content.documents import Content
+from pipelines.site.content.documents import Content, Document
 from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, project_policy
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.link_rewriter import cover_url
 from pipelines.site.html.links import LinkContext
-from pipelines.site.html.postprocess import labels_from
+from pipelines.site.html.postprocess import Fragment, labels_from
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.images.hashed_name import Asset, hashed_name
 from pipelines.site.output import directory_swap, files, machine_files
@@ -44,6 +45,7 @@ from pipelines.site.theme.strings import Strings, load_strings
 from pipelines.tools import git_history
 
 T = TypeVar("T")
+_NO_FRAGMENT = Fragment("", "", "", 0, "", 0, (), ())  # of a text that exceeds a limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,16 @@ class BuildOptions:
     drafts: bool = False  # include drafts and posts that are not due
     preview: bool = False  # label them, and write no compressed files
     workers: int = 1  # processes
+    strict: bool = False  # treat warnings as errors
 
 
 @dataclass(slots=True)
 class _BuildState:
-    """The state of one build: times of its phases, faults of the sources."""
+    """The state of one build: times of its phases, findings in the sources."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    findings: list[Fault] = field(default_factory=list)
 
     @contextmanager
     def phase(self, name: str, total: int = 0) -> Iterator[None]:
@@ -73,13 +76,30 @@ class _BuildState:
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0) + perf_counter() - start, 3)
 
-    def collect_faults(self, step: Callable[[], T]) -> T | None:
-        """Return the result of *step*; record its faults and return None if it raises SourceError."""
+    def collect_findings(self, step: Callable[[], T]) -> T | None:
+        """Return the result of *step*; record its findings and return None if it raises SourceError."""
         try:
             return step()
         except SourceError as error:
-            self.faults.extend(error.faults)
+            self.findings.extend(error.faults)
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Theme:
+    """A theme without faults."""
+
+    paths: Sequence[str]  # its files, relative to the project
+    strings: Strings
+    assets: ThemeAssets
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The converted documents."""
+
+    published: list[Page]
+    unpublished: list[Page]
 
 
 def build(
@@ -93,8 +113,9 @@ def build(
     """Render *project* into the directory *out*; equal inputs give equal bytes.
 
     The inputs are the tree, the Git dates of its paths and ``options.as_of``.
-    The result is built beside *out* and swapped with it atomically. Raises
-    SourceError with all faults of the sources; *out* stays unchanged.
+    The result is built beside *out* and swapped with it atomically; it holds
+    the warnings. Raises SourceError with all findings if one of them is an
+    error; *out* stays unchanged.
     """
     cache = cache or Cache()
     cache.begin_build()
@@ -106,31 +127,36 @@ def build(
         settings = render.pelican_settings(project)
         policy = project_policy(project, history.index if history else None)
         with run.phase("read"):
-            content = _read_content(project, config, options, settings, history, run)
-            theme_paths, faults = scan.scan_files(THEME, policy)
-            run.faults.extend(faults)
+            content = documents.read_documents(
+                project,
+                config,
+                url_patterns(settings, config),
+                history,
+                as_of=options.as_of,
+                drafts=options.drafts,
+            )
+            run.findings.extend(content.faults)
         with run.phase("assets"):
-            images = run.collect_faults(lambda: read_content_images(project, content.files, cache))
-            texts, theme = None, None
-            if not faults:  # else a refused file would cause false faults in the rest of the theme
-                texts = run.collect_faults(lambda: load_strings(project, theme_paths, config.lang))
-                theme = run.collect_faults(lambda: _theme_assets(project, config, theme_paths, policy, cache))
-        with run.phase("convert", len(content.documents)):
-            link_context = _link_context(content, images, config)
-            pages = _convert_documents(project, config, content, link_context, texts, options, run, cache)
-            if images is not None:  # else the faults of the images are reported
-                covered = [run.collect_faults(partial(_with_cover, page, link_context)) for page in pages]
-                pages = [page for page in covered if page is not None]
-        if run.faults or images is None or texts is None or theme is None:
-            raise SourceError(run.faults)
-        site_assets = _SiteAssets(images, theme, texts)
+            images = read_content_images(project, content.files, cache)
+            run.findings.extend(images.faults)
+            theme = _read_theme(project, config, policy, cache, run)
+        with run.phase("convert", len(content.documents) + len(content.unpublished)):
+            texts = theme.strings if theme else None
+            pages = _convert_documents(project, config, content, images, texts, options, run, cache)
+        if theme is None:
+            raise SourceError(_findings(run, config, options, content))
         raw = stage / "raw"
         with run.phase("render"):
-            by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
-            render_context = BuildContext(
-                config, by_path, site_assets.strings, site_assets.theme, options.as_of, options.preview
+            by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages.published}
+            context = BuildContext(
+                config, by_path, theme.strings, theme.assets, options.as_of, options.preview
             )
-            plugins = render.render_pages(project, settings, render_context, raw, cache, theme_paths)
+            try:
+                plugins = render.render_pages(project, settings, context, raw, cache, theme.paths)
+            except PipelineError as error:
+                run.findings.extend(error.faults if isinstance(error, SourceError) else ())
+                found = _findings(run, config, options, content)
+                raise SourceError(found) if _has_error(found) else error from None
         names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
         with run.phase("finish", len(names)):
             facts = workers.finish_pages(
@@ -138,10 +164,20 @@ def build(
             )
             shutil.rmtree(raw)
         with run.phase("files"):
-            found = _write_files(project, config, stage, content, pages, site_assets, facts, options)
-            feeds = frozenset(output_path(name) for name in names if not name.endswith(".html"))
+            found_files = _write_files(project, config, stage, content, pages, images, theme, facts, options)
+            run.findings.extend(found_files.faults)
+            feeds = {output_path(name) for name in names if not name.endswith(".html")}
         with run.phase("check"):
-            warnings = _check_site(project, config, pages, facts, found | feeds, content, theme_paths)
+            urls = found_files.urls | feeds
+            run.findings += _check_site(project, config, content, pages, facts, urls, theme, run.findings)
+            used = frozenset().union(*(page.files for page in (*pages.published, *pages.unpublished)))
+            run.findings += documents.unread_files(content.files, used)
+            if not _has_error(_findings(run, config, options, content)):  # else what it refuses seems unused
+                run.findings += internal.check_unused_files(content.files, used)
+            _write_aliases(stage, config, pages.published, run.findings)
+            findings = _findings(run, config, options, content)
+        if _has_error(findings):
+            raise SourceError(findings)
         if not options.preview:
             with run.phase("compress"):
                 compress_tree(stage / PUBLIC, options.workers)
@@ -157,7 +193,7 @@ def build(
             bytes=normalized.bytes,
             gated=sum(path.startswith("/members/") for path in facts),
             left_out=content.left_out,
-            warnings=tuple(map(str, warnings)),
+            findings=findings,
             phases=run.seconds,
             plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
         )
@@ -165,29 +201,46 @@ def build(
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _SiteAssets:
-    """Images, theme and strings."""
+def _findings(
+    run: _BuildState, config: SiteConfig, options: BuildOptions, content: Content
+) -> tuple[Fault, ...]:
+    """Return the findings with their severities: those in drafts are warnings.
 
-    images: ContentImages
-    theme: ThemeAssets
-    strings: Strings
+    Where drafts are shown, what could harm a reader stays an error.
+    """
+    drafts = {
+        one.path
+        for one in (*content.documents, *content.unpublished)
+        if one.mark == "draft" or (one.gated and not config.login)
+    }
+
+    def is_lowered(one: Fault) -> bool:
+        return one.path in drafts and (one.path in content.hidden or not CHECKS[one.check].fixed)
+
+    lowered = (replace(one, severity="warning") if is_lowered(one) else one for one in run.findings)
+    found = config.checks.apply(lowered)
+    return tuple(replace(one, severity="error") for one in found) if options.strict else tuple(found)
 
 
-def _read_content(
-    project: Path,
-    config: SiteConfig,
-    options: BuildOptions,
-    settings: Mapping[str, Any],
-    history: git_history.History | None,
-    run: _BuildState,
-) -> Content:
-    patterns = url_patterns(settings, config)
-    content = documents.read_documents(
-        project, config, patterns, history, as_of=options.as_of, drafts=options.drafts
-    )
-    run.faults.extend(content.faults)
-    return content
+def _has_error(findings: Sequence[Fault]) -> bool:
+    return any(one.severity == "error" for one in findings)
+
+
+def _read_theme(
+    project: Path, config: SiteConfig, policy: ReadPolicy, cache: Cache, run: _BuildState
+) -> _Theme | None:
+    """Return the theme; record its faults and return None if it has some."""
+    paths, faults = scan.scan_files(THEME, policy)
+    run.findings.extend(faults)
+    if faults:  # a refused file would cause false faults in the rest of the theme
+        return None
+    before = len(run.findings)
+    texts = run.collect_findings(lambda: load_strings(project, paths, config.lang))
+    found = run.collect_findings(lambda: _theme_assets(project, config, paths, policy, cache))
+    for index, one in enumerate(run.findings[before:], before):
+        if not CHECKS[one.check].fixed:  # a damaged image of the theme: no severity can spare the build
+            run.findings[index] = replace(one, check="theme")
+    return _Theme(paths, texts, found) if texts and found else None
 
 
 def _theme_assets(
@@ -202,13 +255,14 @@ def _theme_assets(
     return theme
 
 
-def _link_context(content: Content, images: ContentImages | None, config: SiteConfig) -> LinkContext:
+def _link_context(content: Content, images: ContentImages, config: SiteConfig) -> LinkContext:
     return LinkContext(
         urls={document.path: document.url for document in content.documents},
         hidden=content.hidden,
         files=content.files,
-        images=images.facts if images else {},
+        images=images.facts,
         broken=content.broken,
+        damaged=frozenset(fault.path for fault in images.faults),
         scripts=frozenset(config.scripts),
         image_hosts=frozenset(config.image_hosts),
         frame_hosts=frozenset(config.frame_hosts),
@@ -219,32 +273,40 @@ def _convert_documents(
     project: Path,
     config: SiteConfig,
     content: Content,
-    link_context: LinkContext,
+    images: ContentImages,
     texts: Strings | None,
     options: BuildOptions,
     run: _BuildState,
     cache: Cache,
-) -> list[Page]:
-    languages = {document.lang for document in content.documents}
+) -> _Pages:
+    """Convert all documents; those that are not published may link to each other."""
+    documents = (*content.documents, *content.unpublished)
+    context = _link_context(content, images, config)
+    hidden_urls = {document.path: document.url for document in content.unpublished}
+    unpublished = replace(context, urls={**context.urls, **hidden_urls})
+    languages = {document.lang for document in documents}
     labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
-    task = workers.ConvertTask(project, link_context, labels, config.dialect)
-    done = workers.convert_documents(task, content.documents, options.workers, cache, run.progress)
-    pages: list[Page] = []
-    for document, outcome in zip(content.documents, done, strict=True):
-        if isinstance(outcome, SourceError):
-            run.faults.extend(outcome.faults)
-        else:
-            pages.append(Page(document, outcome, None, frozenset(outcome.files)))
+    task = workers.ConvertTask(project, context, unpublished, labels, config.dialect)
+    bodies = workers.convert_documents(task, documents, options.workers, cache, run.progress)
+    pages = _Pages([], [])
+    taken: set[str] = set()
+    for document, body in zip(documents, bodies, strict=True):
+        run.findings.extend(body.findings)
+        hidden = document.path in content.hidden
+        page = _page(document, body.fragment or _NO_FRAGMENT, unpublished if hidden else context, run)
+        if hidden:
+            pages.unpublished.append(page)
+        elif document.url.lower() not in taken:  # a second document with this URL has a fault
+            taken.add(document.url.lower())
+            pages.published.append(page)
     return pages
 
 
-def _with_cover(page: Page, link_context: LinkContext) -> Page:
-    """Return *page* with the image of its front matter; raise SourceError if that does not exist."""
-    url, file = cover_url(page.document, link_context)
-    if not file:
-        return page
-    image = cover(link_context.images.get(file), url, page.document.meta.title)
-    return replace(page, cover=image, files=page.files | {file})
+def _page(document: Document, fragment: Fragment, context: LinkContext, run: _BuildState) -> Page:
+    """Return the page of *document*, with the image that its front matter names."""
+    url, file = run.collect_findings(lambda: cover_url(document, context)) or ("", "")
+    image = cover(context.images.get(file), url, document.meta.title) if file else None
+    return Page(document, fragment, image, frozenset(fragment.files) | ({file} if file else set()))
 
 
 def _write_files(
@@ -252,53 +314,52 @@ def _write_files(
     config: SiteConfig,
     stage: Path,
     content: Content,
-    pages: list[Page],
-    site_assets: _SiteAssets,
+    pages: _Pages,
+    images: ContentImages,
+    theme: _Theme,
     facts: Mapping[str, PageFacts],
     options: BuildOptions,
-) -> frozenset[str]:
-    """Write all files but the pages; return their URL paths."""
+) -> files.OutputFiles:
+    """Write all files but the pages and the alias map."""
     found = files.OutputFiles()
-    files.add_theme_files(found, site_assets.theme.published())
-    files.add_page_files(found, project, pages, site_assets.images.assets)
+    files.add_theme_files(found, theme.assets.published())
+    files.add_page_files(found, project, pages.published, images.assets)
     files.add_author_files(found, project, content.files)
-    files.add_machine_files(found, config, pages, facts, options.as_of)
-    aliases = machine_files.alias_targets(page.document for page in pages)
-    (stage / ALIASES).write_text(machine_files.nginx_alias_map(aliases, login=config.login), encoding="utf-8")
+    files.add_machine_files(found, config, pages.published, facts, options.as_of)
     (stage / GATED / "members").mkdir(parents=True, exist_ok=True)
-    return found.write(stage)
+    found.write(stage)
+    return found
+
+
+def _write_aliases(stage: Path, config: SiteConfig, pages: Sequence[Page], findings: Sequence[Fault]) -> None:
+    """Write the alias map, without the aliases of documents in which one is refused."""
+    refused = {one.path for one in findings if one.check in ("alias", "address")}
+    found = machine_files.alias_targets(p.document for p in pages if p.document.path not in refused)
+    (stage / ALIASES).write_text(machine_files.nginx_alias_map(found, login=config.login), encoding="utf-8")
 
 
 def _check_site(
     project: Path,
     config: SiteConfig,
-    pages: list[Page],
+    content: Content,
+    pages: _Pages,
     facts: Mapping[str, PageFacts],
     urls: frozenset[str],
-    content: Content,
-    theme_paths: Sequence[str],
+    theme: _Theme,
+    reported: Sequence[Fault],
 ) -> list[Fault]:
-    """Return the warnings; raise SourceError with all faults of the built site."""
-    aliases = machine_files.alias_targets(page.document for page in pages)
+    """Return the findings of the whole site, without those that follow from *reported* ones."""
     site = internal.SiteLinks(
         url=config.url,
         pages=facts,
-        documents={page.document.url: page for page in pages},
+        documents={page.document.url: page for page in pages.published},
         files=urls,
-        aliases=aliases,
-        theme=theme_paths,
+        aliases=machine_files.alias_targets(page.document for page in pages.published),
+        theme=theme.paths,
         login=config.login,
+        missing=missing_pages(project, content.broken, reported),
+        reported=Reported(reported),
     )
-    faults, warnings = internal.check_site(site, config, project)
-    page_urls = {url.lower() for url in facts}
-    for alias in sorted(alias for alias in aliases if alias.lower() in page_urls):
-        owner = next(p.document for p in pages if alias in machine_files.alias_targets([p.document]))
-        what = f"alias {alias} is a page already"
-        faults.append(Fault(owner.path, owner.meta.line("aliases"), what, "remove the alias", "alias"))
-    if faults:
-        raise SourceError(faults)
-    warnings += documents.unread_files(content.files, frozenset().union(*(page.files for page in pages)))
-    if not content.hidden:  # an unpublished document may use them
-        used = frozenset().union(*(page.files for page in pages))
-        warnings += internal.check_unused_files(content.files, used)
-    return sorted(warnings + internal.check_tag_spelling(pages))
+    found = internal.check_site(site, config, project)
+    found += internal.check_unpublished(site, pages.unpublished, project)
+    return found + internal.check_tag_spelling(pages.published)

@@ -12,9 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from pipelines.core.errors import SourceError
+from pipelines.core.errors import Fault, SourceError
 from pipelines.core.progress import Progress
 from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.documents import Document
@@ -34,21 +34,33 @@ _PARALLEL_FROM = 24
 _task: Any = None  # (task, items) of the worker processes, inherited by fork
 
 
+class Body(NamedTuple):
+    """The converted body of one document."""
+
+    fragment: Fragment | None  # None: the text exceeds a limit
+    findings: tuple[Fault, ...]
+
+
 @dataclass(frozen=True)
 class ConvertTask:
     """Convert one document; the fields are the same for all documents."""
 
     project: Path
     context: LinkContext
+    unpublished: LinkContext  # of the documents that this build does not publish
     labels: Mapping[str, Labels]  # by language
     dialect: str  # of pages that name none
 
-    def __call__(self, document: Document) -> Fragment | SourceError:
-        """Return the body of *document*, or the error with its faults."""
+    def __call__(self, document: Document) -> Body:
+        """Return the body of *document*, and the findings in it."""
+        return self.body(document, partial(self.converted, document))
+
+    def body(self, document: Document, converted: Callable[[], Converted]) -> Body:
+        """Return the body of *document*, and the findings in it."""
         try:
-            return self.fragment(document, self.converted(document))
+            return Body(*self.fragment(document, converted()))
         except SourceError as error:
-            return error
+            return Body(None, error.faults)
 
     def converted(self, document: Document) -> Converted:
         """Return the HTML before postprocessing: a function of the text, its dialect and its language."""
@@ -61,10 +73,11 @@ class ConvertTask:
             lang=document.lang,
         )
 
-    def fragment(self, document: Document, converted: Converted) -> Fragment:
-        """Return *converted* after postprocessing."""
+    def fragment(self, document: Document, converted: Converted) -> tuple[Fragment, tuple[Fault, ...]]:
+        """Return *converted* after postprocessing, and the findings in it."""
+        context = self.unpublished if document.path in self.unpublished.hidden else self.context
         labels = self.labels[document.lang]
-        return postprocess.postprocess(document, converted, self.context, self._diagram(document), labels)
+        return postprocess.postprocess(document, converted, context, self._diagram(document), labels)
 
     def _diagram(self, document: Document) -> DiagramRenderer:
         shown: Counter[Path] = Counter()
@@ -86,22 +99,19 @@ def _fence_diagram(project: Path, document: Document, source: str, line: int) ->
 
 def convert_documents(
     task: ConvertTask, documents: Sequence[Document], workers: int, cache: Cache, progress: Progress
-) -> list[Fragment | SourceError]:
-    """Return the body or the error of each document, in order.
+) -> list[Body]:
+    """Return the body of each document, in order.
 
     A single process caches its results by the digest of the text; several
     processes do not use the cache.
     """
     if len(documents) > _PARALLEL_FROM and workers > 1:
         return list(_map_parallel(task, documents, workers, progress))
-    done: list[Fragment | SourceError] = []
+    done: list[Body] = []
     for document in documents:
-        try:
-            key = (document.path, document.digest, document.lang, document.meta.dialect or task.dialect)
-            converted = cache.get_or_compute("convert", key, partial(task.converted, document))
-            done.append(task.fragment(document, converted))
-        except SourceError as error:
-            done.append(error)
+        key = (document.path, document.digest, document.lang, document.meta.dialect or task.dialect)
+        convert = partial(task.converted, document)
+        done.append(task.body(document, partial(cache.get_or_compute, "convert", key, convert)))
         progress.advance(1)
     return done
 

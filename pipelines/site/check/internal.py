@@ -6,22 +6,24 @@ document caused. No writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, suggest
+from pipelines.site.check.consequences import MissingPages, Reported
 from pipelines.site.content.metadata import slugify
-from pipelines.site.html.inspect import Finding, PageFacts
+from pipelines.site.html.inspect import Finding, PageFacts, check_headings
 from pipelines.site.pelican.build_context import Page
 from pipelines.site.theme import strings
 
 # Paths of the API; they exist if login = true.
 API_PATHS = ("/_allauth/", "/accounts/", "/admin/")
 _FRAGMENTS_WITHOUT_ID = ("top", ":~:text=")  # fragments that need no id
+_NO_IDS: frozenset[str] = frozenset()
 _LinkProblem = tuple[str, str, str]  # text, fix, check
 
 
@@ -36,20 +38,59 @@ class SiteLinks:
     aliases: Mapping[str, str]  # alias -> URL path
     theme: Sequence[str]  # the files of theme/, relative to the project
     login: bool
+    missing: MissingPages = field(default_factory=MissingPages)
+    reported: Reported = field(default_factory=Reported)
+
+    def is_incomplete(self, url: str) -> bool:
+        """Return whether the page *url* lacks a part of its text because of a reported finding."""
+        page = self.documents.get(url)
+        return page is not None and page.document.path in self.missing.incomplete
 
 
-def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> tuple[list[Fault], list[Fault]]:
-    """Return (faults, warnings) of all pages."""
+def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> list[Fault]:
+    """Return the findings of all pages, without those that follow from reported ones."""
+    menus = check_menus(site, config)
+    broken_menu = {item.path for item in (*config.menu, *config.footer)} if menus else set()
+    return sorted({*menus, *_check_aliases(site), *_check_pages(site, project, site.pages, broken_menu)})
+
+
+def check_unpublished(site: SiteLinks, pages: Sequence[Page], project: Path) -> list[Fault]:
+    """Return the findings in the links and headings of *pages*, which this build does not publish.
+
+    They may link to each other. Their templates are not rendered: ids that all
+    pages of the site have count as theirs.
+    """
+    common = frozenset.intersection(*(facts.ids for facts in site.pages.values())) if site.pages else _NO_IDS
+    found = {page.document.url: unpublished_facts(page, common) for page in pages}
+    documents = {page.document.url: page for page in pages}
+    whole = replace(site, pages={**site.pages, **found}, documents={**site.documents, **documents})
+    return sorted(set(_check_pages(whole, project, found, set())))
+
+
+def unpublished_facts(page: Page, ids: frozenset[str]) -> PageFacts:
+    """Return the facts of a page that is not rendered; *ids* are those of its template."""
+    fragment = page.fragment
+    headings = ((1, page.document.meta.title), *((level, text) for level, text, _ in fragment.headings))
+    return PageFacts(
+        ids=ids | {name for name, _ in fragment.ids},
+        links=tuple(dict.fromkeys(url for url, _ in fragment.lines)),
+        loads=(),
+        findings=tuple(check_headings(headings)),
+        hidden=True,
+        headings=headings,
+    )
+
+
+def _check_pages(
+    site: SiteLinks, project: Path, pages: Mapping[str, PageFacts], broken_menu: Container[str]
+) -> Iterator[Fault]:
+    """Yield the findings of *pages*; *broken_menu* are links that are reported already."""
     locator = _FaultLocator(site, project)
-    faults: list[Fault] = []
-    warnings: list[Fault] = []
-    faults.extend(check_menus(site, config))
-    faults.extend(_check_aliases(site))
-    broken_menu = {item.path for item in (*config.menu, *config.footer)} if faults else set()
     problems: dict[str, _LinkProblem | None] = {}  # by URL; many pages share a link
-    for url, facts in site.pages.items():
+    for url, facts in pages.items():
         for finding in facts.findings:
-            faults += locator.faults(url, finding)
+            if not site.reported.has(finding):
+                yield from (f for f in locator.faults(url, finding) if not site.reported.has_line(f))
         for link in facts.links:
             if link in broken_menu and link not in locator.references(url):
                 continue  # report a broken menu item once, not for every page
@@ -58,14 +99,12 @@ def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> tuple[list
                 problems[absolute] = _link_problem(absolute, link, site)
             if problem := problems[absolute]:
                 text, fix, check = problem
-                located = locator.faults(url, Finding(text, fix, (link,), link, check=check))
-                (warnings if check == "alias-link" else faults).extend(located)
+                yield from locator.faults(url, Finding(text, fix, (link,), link, check=check))
         for load in facts.loads:
             if _path(url, load) not in site.files:
                 what = f"shows {load}, which does not exist"
                 fix = "add the file to content/, or fix the path"
-                faults += locator.faults(url, Finding(what, fix, (load,), load, check="broken-image"))
-    return sorted(set(faults)), sorted(set(warnings))
+                yield from locator.faults(url, Finding(what, fix, (load,), load, check="broken-image"))
 
 
 def _path(url: str, link: str) -> str:
@@ -97,6 +136,7 @@ def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | N
             fragment
             and not fragment.startswith(_FRAGMENTS_WITHOUT_ID)
             and fragment not in site.pages[path].ids
+            and not site.is_incomplete(path)
         ):
             closest = suggest(fragment, site.pages[path].ids)
             fix = closest if closest.startswith("did") else "fix the fragment"
@@ -104,6 +144,8 @@ def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | N
         return None
     if target := site.aliases.get(path):
         return f"links to {path}, an alias", f"link to {target}", "alias-link"
+    if site.missing.explains(path):
+        return None
     closest = _closest_path(path, [*site.pages, *site.files])
     fix = f"did you mean {closest}?" if closest else "fix the link"
     return f"links to {link}, which does not exist", fix, "broken-link"
@@ -142,11 +184,12 @@ class _FaultLocator:
         if page and lines:
             path, rest = page.document.path, (finding.text, finding.fix, finding.check)
             return [Fault(path, line, *rest) for line in lines]
+        check = "rendered-page" if finding.check == "external-image" else finding.check
         if place := self._in_theme(finding.needles):
-            return [Fault(*place, finding.text, finding.fix, finding.check)]
+            return [Fault(*place, finding.text, finding.fix, check)]
         first = self.unlocated.setdefault(finding.text, url)
         text = f"{finding.text} (on {first})"
-        return [Fault("theme/templates", 0, text, finding.fix, finding.check)]
+        return [Fault("theme/templates", 0, text, finding.fix, check)]
 
     def _lines(self, page: Page, url: str, finding: Finding) -> list[int]:
         """Return the lines of the page's document that caused *finding*."""
@@ -180,21 +223,21 @@ def check_menus(site: SiteLinks, config: SiteConfig) -> list[Fault]:
     return found
 
 
-def _check_aliases(site: SiteLinks) -> list[Fault]:
-    """Return a fault for each alias that shadows a file."""
+def _check_aliases(site: SiteLinks) -> Iterator[Fault]:
+    """Yield a fault for each alias that shadows a file or a page."""
     files = {file.lower() for file in site.files}  # NGINX maps are case-insensitive
-    return [
-        Fault(
-            document.path,
-            document.meta.line("aliases"),
-            f"alias {alias} is a file already",
-            "remove it",
-            "alias",
-        )
-        for document in (page.document for page in site.documents.values())
-        for alias in document.meta.aliases
-        if alias.lower() in files or alias.lower().rstrip("/") in files
-    ]
+    pages = {url.lower() for url in site.pages}
+    for document in (page.document for page in site.documents.values()):
+        line = document.meta.line("aliases")
+        for alias in document.meta.aliases:
+            if site.reported.has_text(document.path, f"alias {alias} "):
+                continue
+            path = alias.lower()
+            if path in files or path.rstrip("/") in files:
+                yield Fault(document.path, line, f"alias {alias} is a file already", "remove it", "alias")
+            if path in pages or path.rstrip("/") + "/" in pages:
+                what = f"alias {alias} is a page already"
+                yield Fault(document.path, line, what, "remove the alias", "alias")
 
 
 def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:

@@ -63,6 +63,7 @@ class Content:
     documents: tuple[Document, ...]  # that this build publishes
     left_out: tuple[str, ...]  # "path: reason", for each document that it does not publish
     hidden: Mapping[str, str]  # path of an unpublished document -> reason
+    unpublished: tuple[Document, ...]  # those that are hidden
     files: frozenset[str]  # every other file, relative to the project
     broken: frozenset[str]  # documents that have faults
     faults: tuple[Fault, ...]  # of all documents
@@ -87,6 +88,7 @@ def read_documents(
     found: list[Document] = []
     others: set[str] = set()
     broken = {fault.path for fault in faults}
+    unread: dict[str, str] = {}  # path -> reason, of files with warnings only
     for path in paths:
         try:
             if document := _read_document(project, path, config, urls, history, as_of):
@@ -96,11 +98,17 @@ def read_documents(
                 others.add(path)
         except SourceError as error:
             faults.extend(error.faults)
-            broken.add(path)
+            if any(config.checks.severity(fault.check, path) == "error" for fault in error.faults):
+                broken.add(path)
+            else:
+                unread[path] = "not read"
     published, hidden = _select_published(found, config, drafts)
+    unpublished = tuple(one for one in found if one.path in hidden)
+    hidden |= unread
     faults.extend(addresses.address_conflicts(published, config))
-    left_out = tuple(f"{path}: {why}" for path, why in hidden.items())
-    return Content(tuple(published), left_out, hidden, frozenset(others), frozenset(broken), tuple(faults))
+    left_out = tuple(f"{path}: {why}" for path, why in sorted(hidden.items()))
+    files, broken_paths = frozenset(others), frozenset(broken)
+    return Content(tuple(published), left_out, hidden, unpublished, files, broken_paths, tuple(faults))
 
 
 def _read_document(

@@ -86,13 +86,13 @@ def check_published(
     report: FaultReport,
     written: Callable[[], LexborHTMLParser],
     scripts: frozenset[str],
-) -> None:
+) -> bool:
     """Check the published HTML: allowed markup, and unparsed Markdown.
 
-    *summaries* are the one of the front matter ("" without one), and the one
-    of lists. *body* is the parsed result; this function modifies it. *written*
-    returns the tree with the line spans of its blocks; it is called for faults
-    only.
+    Return whether it has markup that is not allowed. *summaries* are the one of
+    the front matter ("" without one), and the one of lists. *body* is the
+    parsed result; this function modifies it. *written* returns the tree with
+    the line spans of its blocks; it is called for faults only.
     """
     meta = report.document.meta
     refused = [*find_violations(body, scripts)]
@@ -107,11 +107,13 @@ def check_published(
     trees = [LexborHTMLParser(text, is_fragment=True) for text in summaries]
     for tree in trees if meta.summary or not refused else ():  # else reported for the first paragraph
         for one in find_violations(tree, scripts, inline=not has_blocks):
+            refused.append(one)
             if one.url not in report.refused:
                 report.add_fault(one.check, _as_written(one, meta.summary), one.fix)
     for markup in find_unparsed(trees[0], meta.summary, report.dialect) if meta.summary else ():
         report.add_fault("unparsed-markup", markup.text, markup.fix, severity=markup.severity)
     report.at = 0
+    return bool(refused)
 
 
 def _report_at_source(

@@ -79,7 +79,7 @@ def inspect_page(html: str, image_hosts: frozenset[str] = frozenset()) -> PageFa
         )
     findings.extend(_images_without_alt(tree))
     headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADING))
-    findings.extend(_check_headings(headings))
+    findings.extend(check_headings(headings))
     findings.extend(_inline_code(tree))
     loads = list(_loaded_urls(tree, findings, image_hosts))
     links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
@@ -102,7 +102,8 @@ def _images_without_alt(tree: LexborHTMLParser) -> list[Finding]:
     ]
 
 
-def _check_headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
+def check_headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
+    """Return the findings in the (level, text) of the headings of a page."""
     found: list[Finding] = []
     before = 0
     for index, (level, text) in enumerate(headings):

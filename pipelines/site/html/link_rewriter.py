@@ -31,14 +31,20 @@ class LinkRewriter:
         for node in tree.css(_WITH_URL):
             for attribute in _URL_ATTRIBUTES:
                 href = node.attributes.get(attribute)
-                if href is None or not (target := self._resolve(node, href)):
+                if href is None:
+                    continue
+                if not (target := self._resolve(node, href)):
+                    del node.attrs[attribute]  # the text of a link, and that of an image, stays
                     continue
                 node.attrs[attribute] = target.url
                 if node.tag == "img":
                     self._set_image_attributes(node, target.file, lazy=images > 0)
                     images += 1
             if srcset := node.attributes.get("srcset"):
-                node.attrs["srcset"] = self._resolve_srcset(node, srcset)
+                if candidates := self._resolve_srcset(node, srcset):
+                    node.attrs["srcset"] = candidates
+                else:
+                    del node.attrs["srcset"]
 
     def diagram_file(self, node: LexborNode, src: str) -> str:
         """Return the .puml file of content/ that *src* leads to; "" with a fault without one."""
@@ -58,6 +64,8 @@ class LinkRewriter:
         except BrokenLink as broken:
             self._refuse(broken, node, href)
             return None
+        if target.file in self._context.damaged:  # reported with its own fault
+            return None
         self.lines.add((target.url, self._report.line(node, f"({href}", href)))
         if target.file:
             self.files.add(target.file)
@@ -75,8 +83,8 @@ class LinkRewriter:
         resolved = []
         for candidate in filter(None, map(str.strip, srcset.split(","))):
             href, _, size = candidate.partition(" ")
-            target = self._resolve(node, href)
-            resolved.append(f"{target.url if target else href} {size}".strip())
+            if target := self._resolve(node, href):
+                resolved.append(f"{target.url} {size}".strip())
         return ", ".join(resolved)
 
     def _set_image_attributes(self, node: LexborNode, file: str, *, lazy: bool) -> None:
@@ -115,6 +123,8 @@ def cover_url(document: Document, context: LinkContext) -> tuple[str, str]:
         raise SourceError(
             [Fault(document.path, line, broken.args[0], broken.args[1], "broken-image")]
         ) from None
+    if target.file in context.damaged:
+        return "", ""
     if target.file not in context.images:
         fix = "name an image of content/, as in ../images/desert.jpg"
         raise SourceError(

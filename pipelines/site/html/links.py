@@ -48,6 +48,7 @@ class LinkContext:
     files: frozenset[str]  # every other file of content/
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # by path
     broken: frozenset[str] = frozenset()  # documents with faults of their own
+    damaged: frozenset[str] = frozenset()  # images with faults of their own
     scripts: frozenset[str] = frozenset()  # URLs of scripts that a page may load
     image_hosts: frozenset[str] = frozenset()  # origins whose images a page may show
     frame_hosts: frozenset[str] = frozenset()  # origins whose frames become links without a finding

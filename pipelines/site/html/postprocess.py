@@ -27,7 +27,7 @@ from pipelines.site.html.link_rewriter import LinkRewriter
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.loose_text import wrap_loose_text
 from pipelines.site.html.obsolete_markup import clean_attributes, may_have_attributes, replace_elements
-from pipelines.site.html.sanitizer import find_violations
+from pipelines.site.html.sanitizer import find_violations, remove_violations
 from pipelines.site.html.summary import first_paragraph, plain_text, summary_html, truncate
 from pipelines.site.markdown import positions
 from pipelines.site.markdown.converted import Converted
@@ -80,8 +80,13 @@ def postprocess(
     context: LinkContext,
     diagram: DiagramRenderer,
     labels: Labels,
-) -> Fragment:
-    """Return the finished body of *converted*; raise SourceError with all faults of the page."""
+) -> tuple[Fragment, tuple[Fault, ...]]:
+    """Return the finished body of *converted*, and the findings in it.
+
+    What cannot be shown is not in the result: an image without a file is its alt
+    text, HTML that is not allowed is the text in it. Raises SourceError for a text
+    that was not converted.
+    """
     if converted.refused:
         raise SourceError(converted.findings)
     processor = _Postprocessor(document, converted, context, diagram, labels)
@@ -103,21 +108,23 @@ def postprocess(
         other.links.rewrite(tree)
         return tree
 
-    check_published(body, converted.toc, (own, summary), report, written, context.scripts)
-    if report.faults:
-        raise SourceError(report.faults)
-    return Fragment(
+    toc = converted.toc
+    if check_published(body, toc, (own, summary), report, written, context.scripts):
+        html, toc = (remove_violations(one, context.scripts) for one in (html, toc))
+        summary = remove_violations(summary, context.scripts, inline=True)
+    fragment = Fragment(
         html=html,
         summary=summary,
         description=truncate(plain_text(summary), 200),
         words=len(text.split()),
-        toc=converted.toc,
+        toc=toc,
         sections=converted.sections,
         files=tuple(sorted(processor.links.files)),
         lines=tuple(sorted(processor.links.lines)),
         headings=processor.structure.headings,
         ids=processor.structure.ids,
     )
+    return fragment, tuple(report.faults)
 
 
 class _Postprocessor:
@@ -250,13 +257,14 @@ class _Postprocessor:
                 markup = to_mathml(tex, block=block)
             except ValueError as error:
                 self.add_fault("math", f"math {error}", f"fix {' '.join(tex.split())[:60]}", node, tex)
-                self.put(node, "")  # else its braces are reported as unparsed markup
+                self.put(node, f"<code>{escape(tex, quote=False)}</code>")
                 continue
             violations = list(find_violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
             for one in violations:
                 self.add_fault("math", f"math: {one.text}", one.fix, node, tex)
-            if not violations:
-                self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
+            if violations:
+                markup, block = f"<code>{escape(tex, quote=False)}</code>", False
+            self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
 
     def diagrams(self, tree: LexborHTMLParser) -> None:
         for node in tree.css("pre.plantuml"):
@@ -267,7 +275,7 @@ class _Postprocessor:
             src = node.attributes.get("src") or ""
             file = self.links.diagram_file(node, src)
             if not file:
-                self.put(node, "")
+                del node.attrs["src"]
                 continue
             parent = node.parent
             alone = parent is not None and parent.tag == "p" and not parent.text().strip()
@@ -278,12 +286,17 @@ class _Postprocessor:
             self.put(node, self.diagram(path, source, line))
         except SourceError as error:
             self.report.faults.extend(error.faults)
+            if path:
+                image = node if node.tag == "img" else node.css_first("img")
+                self.put(node, escape((image and image.attributes.get("alt")) or "", quote=False))
 
     def tables(self, tree: LexborHTMLParser) -> None:
         for table in tree.css("table"):
             self.put(table, self.scrolling("table", self.labels.table, table.html or ""))
 
     def attributes(self, tree: LexborHTMLParser) -> None:
+        for image in tree.css("img:not([src])"):  # a refused one
+            image.replace_with(image.attributes.get("alt") or "")
         for block in tree.css("pre"):
             block.attrs["tabindex"] = "0"  # a scrollable region must be focusable
         for permalink in tree.css("a.headerlink"):

@@ -1,8 +1,7 @@
-"""Sanitize by refusal: find the markup of a parsed page that allowlist.py does not allow.
+"""Find the markup of a parsed page that allowlist.py does not allow, and remove it.
 
-Nothing is removed: each violation becomes a fault. A function of the tree that
-the HTML standard defines, which is the one that browsers build. No reads, no
-writes, no network.
+Each violation becomes a finding. Functions of the tree that the HTML standard
+defines, which is the one that browsers build. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ class Violation:
     needle: str  # its possible spelling in the source
     url: str = ""  # the refused value, where it is a URL
     check: str = "unsafe-html"
+    attribute: str = ""  # the attribute that violates; "" for the element
 
 
 def find_violations(
@@ -78,6 +78,25 @@ def _foreign_nodes(tree: LexborHTMLParser) -> Iterator[tuple[LexborNode, _Allowe
     for name, table in _FOREIGN.items():
         for node in tree.css(f"{name}, {name} *") if tree.css_matches(name) else ():
             yield node, table
+
+
+def remove_violations(html: str, scripts: frozenset[str], *, inline: bool = False) -> str:
+    """Return *html* without the markup that ``find_violations`` reports; text stays, but not code."""
+    tree = LexborHTMLParser(html, is_fragment=True)
+    removed: set[int] = set()  # an element may have two violations
+    for one in reversed(
+        list(find_violations(tree, scripts, inline=inline))
+    ):  # inner elements before outer ones
+        if one.attribute:
+            if one.attribute in one.node.attributes:
+                del one.node.attrs[one.attribute]
+        elif one.node.mem_id not in removed:
+            removed.add(one.node.mem_id)
+            if one.node.tag not in ("script", "style") and one.node.child is not None:
+                one.node.unwrap()
+            else:
+                one.node.replace_with("")
+    return tree.html or ""
 
 
 def _check_special_node(
@@ -141,16 +160,17 @@ def _check_attributes(node: LexborNode, tag: str, known: frozenset[str] | None) 
         name = written.lower()
         if known is not None and (name in known or allowlist.is_global_attribute(name)):
             if wrong := _check_value(tag, name, value or ""):
-                yield Violation(
-                    *wrong, node, value or name, (value or "") if name in allowlist.URL_ATTRIBUTES else ""
-                )
+                url = (value or "") if name in allowlist.URL_ATTRIBUTES else ""
+                yield Violation(*wrong, node, value or name, url, attribute=written)
         elif name.startswith("on"):
-            yield Violation(f"inline handler {name}", "move it to theme/js", node, f"{name}=")
+            what = f"inline handler {name}"
+            yield Violation(what, "move it to theme/js", node, f"{name}=", attribute=written)
         elif name == "style":
-            yield Violation(f"inline style {value or ''!r}", "give it a class", node, value or "style")
+            what = f"inline style {value or ''!r}"
+            yield Violation(what, "give it a class", node, value or "style", attribute=written)
         elif known is not None:
             what = f"<{tag}> has the attribute {name}, which is not allowed"
-            yield Violation(what, "remove it", node, name)
+            yield Violation(what, "remove it", node, name, attribute=written)
 
 
 @lru_cache(maxsize=4096)

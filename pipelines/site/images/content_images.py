@@ -26,10 +26,11 @@ class ContentImages:
 
     facts: Mapping[str, ImageFacts]  # by path
     assets: Mapping[str, Asset]  # by path
+    faults: tuple[Fault, ...]  # of all images; those that have one are in neither mapping
 
 
 def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> ContentImages:
-    """Read the images among *files*; raise SourceError with the faults of all of them."""
+    """Read the images among *files*."""
     faults: list[Fault] = []
     facts: dict[str, ImageFacts] = {}
     assets: dict[str, Asset] = {}
@@ -47,9 +48,7 @@ def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> Co
         name = hashed_name(path, image.data)
         facts[path] = ImageFacts(name, image.width, image.height)
         assets[path] = Asset(name, image.data)
-    if faults:
-        raise SourceError(faults)
-    return ContentImages(facts, assets)
+    return ContentImages(facts, assets, tuple(faults))
 
 
 def _is_rendered_diagram(file: Path) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.config import SiteConfig
-from pipelines.core.errors import Fault, SourceError
+from pipelines.core.errors import Fault
 from pipelines.site.content.read_policy import CONTENT, EXTRA
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.images.hashed_name import Asset
@@ -25,22 +25,26 @@ class OutputFiles:
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
         self._sources: dict[str, str] = {}  # URL path -> source file
+        self.faults: list[Fault] = []
 
     def add(self, url: str, data: bytes, source: str) -> None:
-        """Add the file *url*; raises SourceError at *source* if its path is taken."""
+        """Add the file *url*; add a fault of *source* if its path is taken."""
         self._sources.setdefault(url, source)
         if self._files.setdefault(url, data) != data:
-            raise SourceError(
-                [Fault(source, 0, f"a second file has the URL {url}", "rename one of them", "address")]
-            )
+            what = f"a second file has the URL {url}"
+            self.faults.append(Fault(source, 0, what, "rename one of them", "address"))
 
     def add_default(self, url: str, text: str) -> None:
         """Add the file *url* unless the author provides one."""
         self._files.setdefault(url, text.encode())
 
-    def write(self, stage: Path) -> frozenset[str]:
-        """Write all files into the trees of *stage*; return their URL paths."""
-        faults = []
+    @property
+    def urls(self) -> frozenset[str]:
+        """The URL paths of all files."""
+        return frozenset(self._files)
+
+    def write(self, stage: Path) -> None:
+        """Write all files into the trees of *stage*; add a fault for each path that is taken."""
         for url, data in sorted(self._files.items()):
             target = stage / ("gated" if url.startswith(MEMBERS) else "public") / url[1:]
             try:
@@ -49,12 +53,8 @@ class OutputFiles:
                     stream.write(data)
             except (FileExistsError, NotADirectoryError):
                 source = self._sources.get(url, CONTENT)
-                faults.append(
-                    Fault(source, 0, f"another page or file has the URL {url}", "rename it", "address")
-                )
-        if faults:
-            raise SourceError(faults)
-        return frozenset(self._files)
+                what = f"another page or file has the URL {url}"
+                self.faults.append(Fault(source, 0, what, "rename it", "address"))
 
 
 def add_theme_files(files: OutputFiles, assets: Iterable[Asset]) -> None:

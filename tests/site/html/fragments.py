@@ -45,12 +45,18 @@ def finish(
     context: LinkContext = CONTEXT,
     dialect: str = "python-markdown",
 ) -> Fragment:
-    """Convert and postprocess *body*, which begins on line 5; the summary is on line 3."""
+    """Convert and postprocess *body*, which begins on line 5; the summary is on line 3.
+
+    Raises SourceError with the findings, if there are any.
+    """
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
     path = "content/posts/here.md"
     document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
     converted = convert_markdown(body, summary, path, 5, dialect=dialect)
-    return postprocess.postprocess(document, converted, context, diagram, Labels())
+    fragment, findings = postprocess.postprocess(document, converted, context, diagram, Labels())
+    if findings:
+        raise SourceError(findings)
+    return fragment
 
 
 def html(body: str) -> str:

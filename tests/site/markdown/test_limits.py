@@ -43,7 +43,9 @@ def page(body: str) -> str:
         PATH, "post", False, Metadata(title="T"), body, 5, "0" * 64, "a", "en", "/posts/a/", None, ""
     )
     around = LinkContext(urls={}, hidden={}, files=frozenset())
-    done = postprocess.postprocess(document, converted(body), around, lambda path, source, line: "", Labels())
+    done, findings = postprocess.postprocess(document, converted(body), around, lambda *_: "", Labels())
+    if findings:
+        raise SourceError(findings)
     html = f"<!DOCTYPE html><html lang=en><title>T</title><body><h1>T</h1>{done.html}"
     inspect.inspect_page(inspect.minify_page(html))
     return done.html
