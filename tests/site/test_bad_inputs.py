@@ -3,7 +3,7 @@
 ``tests/bad/good`` is the project. ``tests/bad/<fault>/`` holds the files that
 replace or add to its own, ``remove.txt`` the paths to delete, and
 ``expected.txt`` the whole stderr: a line for each finding, with its severity
-and its check. The build writes a tree unless the last line denies it. ``fine-*`` are valid edge cases: their
+and its check. Without an error, the build writes a tree. ``fine-*`` are valid edge cases: their
 ``fine.txt`` lists what the tree contains (``+ path: text``) and what it must
 not (``- path: text``). ``less-*`` belong to the tests of LESS.
 """
@@ -11,6 +11,7 @@ not (``- path: text``). ``less-*`` belong to the tests of LESS.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,8 +28,8 @@ AS_OF = "2026-05-28T00:00:00Z"  # the posts of the good project are due
 NOTES = ("expected.txt", "remove.txt", "fine.txt")
 FOLDERS = sorted(folder for folder in BAD.iterdir() if not folder.name.startswith("less-"))
 FINDINGS = [folder for folder in FOLDERS if (folder / "expected.txt").exists()]
-REFUSED = "; nothing was written\n"  # the end of the output of a failed build
-FAULTS = [folder for folder in FINDINGS if (folder / "expected.txt").read_text("utf-8").endswith(REFUSED)]
+ERROR = re.compile(r"^(.+: )?error: ", re.MULTILINE)
+FAULTS = [folder for folder in FINDINGS if ERROR.search((folder / "expected.txt").read_text("utf-8"))]
 WARNINGS = [folder for folder in FINDINGS if folder not in FAULTS]
 FINE = [folder for folder in FOLDERS if (folder / "fine.txt").exists()]
 
