@@ -45,11 +45,12 @@ def build_and_print(
 
     options = context.options
     try:
+        site = context.site
         choice = build_options(context, options.as_of, drafts=drafts, workers=workers)
         choice = replace(choice, strict=options.strict)
         with context.progress() as progress:
             tree = context.project / "out" / "site"
-            result = build(context.project, tree, context.site, choice, progress=progress)
+            result = build(context.project, tree, site, choice, progress=progress)
     except SourceError as error:
         if as_json:
             print_json({"findings": [asdict(one) for one in error.faults]})

@@ -106,8 +106,9 @@ def test_wrong_usage_exits_with_2_and_a_fix(
 
 def test_a_directory_without_site_toml_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--project", str(tmp_path), "build"]) == 1
-    fault = "site.toml: no such file; run in the directory of the site, or name it with --project"
-    assert capsys.readouterr().err == f"{fault}\n\n1 fault; nothing was written\n"
+    fault = "site.toml: error: no such file; run in the directory of the site, or name it with --project"
+    expected = f"{fault} [project]\n\n1 error in 1 check; nothing was written\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_a_bug_keeps_its_traceback(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
