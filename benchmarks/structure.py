@@ -68,6 +68,16 @@ DEVIATIONS = (
         "`{.class}`, `{#id}` and `{key=value}` are attributes here, and text in GitLab",
     ),
     Deviation(
+        "formula",
+        re.compile(r"^[ >]*\$\$", re.MULTILINE),
+        "`$$` on a line of its own is a block here; within a paragraph, GitLab puts it into the line",
+    ),
+    Deviation(
+        "definition list",
+        re.compile(r"^[ >]*[:~] ", re.MULTILINE),
+        "a term has one line here; comrak takes a whole paragraph",
+    ),
+    Deviation(
         "table of contents",
         re.compile(r"^\[\[_TOC_\]\]|^\[TOC\]", re.MULTILINE),
         "GitLab fills it in after comrak",

@@ -2,8 +2,9 @@
 
 What other generators call a key is mapped; their other texts are allowed by
 ``[metadata] extra``, and nested values are left out. A document without front
-matter gets a title: its first heading, or its name. README.md, which a forge
-shows for its directory, becomes index.md. Writes a project.
+matter stays as it is, but for a title where it does not begin with one: books
+and proposals have theirs in a table of contents. README.md, which a forge shows
+for its directory, becomes index.md. Writes a project.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ KEYS = {
     "description": "summary",
     "excerpt": "summary",
     "spoiler": "summary",
+    "path": "url",
+    "aliases": "aliases",
 }
+_NOT_OURS = {"template", "generate_feeds", "sort_by"}  # of the sections of Zola
 _SITE = """\
 [site]
 name     = "Corpus"
 url      = "https://corpus.example"
+tagline  = "Documents of a corpus"
 author   = "A"
 lang     = "en"
 timezone = "UTC"
@@ -45,6 +50,9 @@ login    = false
 
 [feed]
 authority = "corpus.example,2026"
+
+[security]
+contact = ["mailto:a@corpus.example"]
 """
 
 
@@ -54,9 +62,7 @@ class Mounted:
 
     path: str  # in the project
     source: str  # below the mounted folder
-    title: str
     body: str
-    body_line: int  # the line of the mounted file on which the body starts
 
 
 def mount(corpus: Corpus, project: Path) -> list[Mounted]:
@@ -70,19 +76,17 @@ def mount(corpus: Corpus, project: Path) -> list[Mounted]:
         if path.endswith(".md"):
             text = data.decode("utf-8-sig").replace("\r\n", "\n")
             keys, body = split(text, corpus.front_matter)
-            row = adapt(keys, corpus.titles.get(path) or first_heading(body) or PurePosixPath(path).stem)
+            row = adapt(keys, corpus.titles.get(path) or _title(path, text, keys))
             extra |= row.keys() - set(KEYS.values())
-            head = "---\n" + "".join(f"{key}: {_written(value)}\n" for key, value in row.items()) + "---\n"
-            target = target.with_name(
-                "index.md" if target.name in ("README.md", "_index.md") else target.name
-            )
-            data = (head + body).encode()
-            name = target.relative_to(project).as_posix()
-            documents.append(Mounted(name, path, str(row["title"]), body, head.count("\n") + 1))
+            head = "".join(f"{key}: {_written(value)}\n" for key, value in row.items())
+            target = target.with_name("index.md" if target.name == "README.md" else target.name)
+            data = (f"---\n{head}---\n{body}" if row else body).encode()
+            documents.append(Mounted(target.relative_to(project).as_posix(), path, body))
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
+    urls = f'\n[urls]\npage = "{corpus.urls}"\n' if corpus.urls else ""
     declared = f"\n[metadata]\nextra = {json.dumps(sorted(extra))}\n" if extra else ""
-    (project / "site.toml").write_text(_SITE + declared, "utf-8")
+    (project / "site.toml").write_text(_SITE + urls + declared, "utf-8")
     return documents
 
 
@@ -99,23 +103,35 @@ def split(text: str, form: str) -> tuple[dict[str, Any], str]:
 
 
 def adapt(keys: dict[str, Any], title: str) -> dict[str, Any]:
-    """Return *keys* of another generator as ours; *title* is for a document without one."""
-    row: dict[str, Any] = {}
+    """Return *keys* of another generator as ours; *title* is that of the corpus, if it has one."""
+    row: dict[str, Any] = {"title": title} if title else {}
     for key, value in keys.items():
-        flat = [str(one) for one in value] if isinstance(value, list) else str(value)
-        if isinstance(value, dict) or not value or key == "aliases":
+        if isinstance(value, dict) or not value or key in _NOT_OURS:
             continue
-        if (ours := KEYS.get(key)) is not None:
-            row.setdefault(ours, flat)
+        flat = [str(one) for one in value] if isinstance(value, list) else str(value)
+        ours = KEYS.get(key)
+        if ours in ("url", "aliases"):
+            paths = [_url_path(one) for one in ([flat] if isinstance(flat, str) else flat)]
+            row[ours] = paths[0] if ours == "url" else paths
+        elif ours is not None:
+            row[ours] = flat
         elif isinstance(flat, str):
             row[key.lower()] = flat
-    return {"title": title} | row
+    return row
 
 
-def first_heading(body: str) -> str:
-    """Return the text of the first heading of *body*, without Markdown, or ""."""
-    found = re.search(r"^#{1,2}[ \t]+(.+?)[ \t#]*$", body, re.MULTILINE)
-    return re.sub(r"[`*_\[\]]|\]\([^)]*\)", "", found[1]).strip() if found else ""
+def _title(path: str, text: str, keys: dict[str, Any]) -> str:
+    """Return a title for a document that has none of its own: its first heading, or its name."""
+    if keys or text.lstrip().startswith("# "):
+        return ""
+    found = re.search(r"^#+[ \t]+(.+?)[ \t#]*$", text, re.MULTILINE)
+    heading = re.sub(r"[`*_\[\]]|\]\([^)]*\)|<[^>]*>", "", found[1]).strip() if found else ""
+    return heading or PurePosixPath(path).stem
+
+
+def _url_path(written: str) -> str:
+    path = "/" + written.strip("/")
+    return path if path.endswith(".html") else path + "/"
 
 
 def _written(value: str | list[str]) -> str:

@@ -31,6 +31,7 @@ class Repository:
     folder: str  # what is mounted
     kind: str
     front_matter: str  # "yaml", "toml" or "none"
+    urls: str = ""  # pattern of its addresses; "": ours
 
     def address(self, template: str) -> str:
         """Return where it is cloned from: *template* with ``{owner}`` and ``{name}``."""
@@ -55,6 +56,7 @@ class Corpus:
     folder: str  # path of the mounted folder in the repository
     paths: frozenset[str] | None  # every file and directory of the repository; None: unknown
     generated: frozenset[str] = frozenset()  # files that its .gitignore names: made by a program
+    urls: str = ""  # pattern of its addresses; "": ours
     absent: int = 0  # files that the clone lacks, mounted empty
 
 
@@ -105,6 +107,7 @@ def read(repository: Repository) -> Corpus:
         folder=repository.folder,
         paths=frozenset(paths),
         generated=_generated(repository) if ".gitignore" in paths else frozenset(),
+        urls=repository.urls,
         absent=sum(blob not in contents for blob in blobs.values()),
     )
 

@@ -62,6 +62,8 @@ def _rules(surveys: Sequence[Survey]) -> list[str]:
     deviations = sum((one.deviations for one in surveys), Counter[str]())
     rows = ["| not counted as an error of a body | findings |", "|---|---:|"]
     rows += [f"| a link {name}: {reason} | {foreign[name]} |" for name, reason in FOREIGN.items()]
+    elsewhere = sum((one.elsewhere for one in surveys), Counter[str]())
+    rows += [f"| in a file that is no document, {name} | {count} |" for name, count in elsewhere.items()]
     rows += ["", "| deviation from comrak by design | documents |", "|---|---:|"]
     rows += [f"| {one.name}: {one.reason} | {deviations[one.name]} |" for one in structure.DEVIATIONS]
     return rows
@@ -72,7 +74,8 @@ def details(survey: Survey) -> dict[str, Any]:
     return {
         "corpus": survey.corpus.name,
         "findings": [
-            [one.severity, one.check, one.path, one.line, one.text, one.fix] for one in survey.findings
+            [one.severity, one.check, one.path, one.line, one.text, one.fix]
+            for one in (*survey.findings, *survey.others)
         ],
         "differing": {path: [one.line, one.reference, one.ours] for path, one in survey.differing.items()},
     }
