@@ -29,6 +29,8 @@ def parse_info(text: str) -> CodeInfo:
         word = _LANGUAGE.match(text[1:].lstrip(": \t"))
         language = found[1] if found else word[0] if word and not text[1:].startswith("#") else ""
         rest = text[1:-1]
+        if language[:1].isdigit():  # {1,3}: lines, without a language
+            language, rest = "", text
     else:
         found = _LANGUAGE.match(text)
         language = found[0] if found else ""
