@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from pipelines.core.errors import SourceError
+from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import postprocess
@@ -35,7 +38,7 @@ def diagram_figure(path: str, source: str, line: int) -> str:
     return f"<figure>{path or source.split()[0]}</figure>"
 
 
-def finish(
+def outcome(
     body: str,
     summary: str = "",
     *,
@@ -44,16 +47,18 @@ def finish(
     diagram: DiagramRenderer = diagram_figure,
     context: LinkContext = CONTEXT,
     dialect: str = "python-markdown",
-) -> Fragment:
-    """Convert and postprocess *body*, which begins on line 5; the summary is on line 3.
-
-    Raises SourceError with the findings, if there are any.
-    """
+) -> tuple[Fragment, Sequence[Fault]]:
+    """Convert and postprocess *body*, which begins on line 5; the summary is on line 3."""
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
     path = "content/posts/here.md"
     document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
     converted = convert_markdown(body, summary, path, 5, dialect=dialect)
-    fragment, findings = postprocess.postprocess(document, converted, context, diagram, Labels())
+    return postprocess.postprocess(document, converted, context, diagram, Labels())
+
+
+def finish(body: str, summary: str = "", **options: Any) -> Fragment:
+    """Return the fragment of ``outcome``; raise SourceError with the findings, if there are any."""
+    fragment, findings = outcome(body, summary, **options)
     if findings:
         raise SourceError(findings)
     return fragment

@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.site.html.fragments import finish
+from tests.site.html.fragments import outcome
 from tests.support.project import ROOT
 
 # The second and further columns, by the header of a table -> their dialects.
@@ -24,6 +24,7 @@ class Example(NamedTuple):
     written: str
     expected: str
     dialect: str = "commonmark"
+    check: str = ""  # of the finding, "" without one
 
 
 def read_examples(text: str) -> list[Example]:
@@ -48,10 +49,11 @@ def _rows(tokens: list[Token]) -> list[Example]:
         elif token.type == "tr_close":
             if before.type == "th_close":
                 names = [cell.content for cell in cells]
-                dialects = [DIALECTS[name] for name in names[1:]] if names[0] == "you write" else []
-            else:
-                for dialect, cell in zip(dialects, cells[1:], strict=False):
-                    found += _examples(cells[0], cell, dialect)
+                dialects = [DIALECTS.get(name, "") for name in names[1:]] if names[0] == "you write" else []
+            elif dialects:
+                check = "" if dialects[-1] else cells[-1].content.strip("`")  # the column "check" is the last
+                for dialect, cell in zip(filter(None, dialects), cells[1:], strict=False):
+                    found += [one._replace(check=check) for one in _examples(cells[0], cell, dialect)]
             cells = []
     return found
 
@@ -80,10 +82,11 @@ EXAMPLES = read_examples((ROOT / "docs" / "markdown.md").read_text("utf-8"))
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line} {example.dialect}")
 def test_each_example_becomes_what_the_page_says(example: Example) -> None:
     """The page stays true."""
-    parts = one_line(example.expected).split("…")
-    pattern = ".*?".join(map(re.escape, parts))
-    made = one_line(finish(example.written, dialect=example.dialect).html)
+    pattern = ".*?".join(map(re.escape, one_line(example.expected).split("…")))
+    fragment, findings = outcome(example.written, dialect=example.dialect)
+    made = one_line(fragment.html)
     assert re.fullmatch(pattern, made, re.DOTALL), f"{one_line(example.expected)}\n{made}"
+    assert sorted({one.check for one in findings}) == [example.check] * bool(example.check)
 
 
 def test_the_page_has_examples_in_tables_and_in_blocks() -> None:
