@@ -75,6 +75,15 @@ def _name(path: PurePosixPath) -> str:
     return path.parent.name if _is_index(path) else path.stem
 
 
+def title_of_name(path: PurePosixPath) -> str:
+    """Return the title of *path* where its text has none: the words of its file name."""
+    name = _name(path)
+    if path.parts[1] == "posts" and (dated := _DATED_NAME.fullmatch(name)):
+        name = dated["rest"]
+    words = " ".join(re.split(r"[\s_-]+", name)).strip()
+    return words[:1].upper() + words[1:]
+
+
 def document_slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str:
     """Return the last part of the URL of *path*; raise SourceError if its name gives none."""
     name = _name(path)

@@ -141,12 +141,15 @@ def _read_document(
     _check_keys_after_end(source, path, config)
     heading = leading_heading(source.body)
     implied = [MetadataEntry("title", heading.text, source.body_line + heading.first)] if heading else []
+    if not implied and not source.entries and source.body.strip():
+        implied.append(MetadataEntry("title", addresses.title_of_name(pure), 1))
     if day := addresses.date_of_name(pure):
         implied.append(MetadataEntry("date", day, 1))
     meta = metadata.parse_metadata(
         source.entries, path, timezone=config.timezone, extra=config.metadata_extra, implied=implied
     )
-    is_title = heading and heading.text.casefold() == meta.title.casefold()
+    gives_title = heading and (heading.level == 1 or all(one.key != "title" for one in source.entries))
+    is_title = heading and gives_title and heading.text.casefold() == meta.title.casefold()
     body = heading.removed_from(source.body) if heading and is_title else source.body
     _check_folder(meta, path, folder)
     if folder == "posts" and meta.date is None:

@@ -11,18 +11,22 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-_ATX = re.compile(r" {0,3}#(?:[ \t]+(?P<text>.*?))?(?:[ \t]+#+)?[ \t]*")
-_UNDERLINE = re.compile(r" {0,3}=+[ \t]*")
+_ATX = re.compile(r" {0,3}(?P<marks>#{1,6})(?:[ \t]+(?P<text>.*?))?(?:[ \t]+#+)?[ \t]*")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _PARAGRAPH = re.compile(r" {0,3}(?![ \t#>`~|<=]|[-*+][ \t]|\d+[.)][ \t])\S.*")  # the text of a setext heading
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}$")  # {#id .class}
 
+_SKIPPED = re.compile(
+    r"(?:[ \t]*\n|[ \t]*<!--(?:(?!-->).)*-->[ \t]*\n|(?:[ \t]*<a[ \t][^<>\n]*></a>)+[ \t]*\n)*", re.DOTALL
+)
 _MAX_HEADING = 1000  # characters; the time to parse them may grow with their square
 
 
 class Heading(NamedTuple):
-    """The heading of the first level that a text begins with."""
+    """The heading that a text begins with."""
 
     text: str  # without markup
+    level: int  # 1 to 6
     first: int  # its first line, counted from 0
     last: int  # the line after its last one
 
@@ -34,24 +38,24 @@ class Heading(NamedTuple):
 
 
 def leading_heading(body: str) -> Heading | None:
-    """Return the heading of the first level that *body* begins with, or None.
+    """Return the heading that *body* begins with, or None.
 
-    Blank lines and comments before it do not count.
+    Blank lines, comments and empty anchors before it do not count.
     """
-    skipped = re.match(r"(?:[ \t]*\n|[ \t]*<!--(?:(?!-->).)*-->[ \t]*\n)*", body, re.DOTALL)
+    skipped = _SKIPPED.match(body)
     start = skipped.end() if skipped else 0
     first = body.count("\n", 0, start)
     line, _, rest = body[start:].partition("\n")
     if found := _ATX.fullmatch(line):
-        text, last = found["text"] or "", first + 1
-    elif _PARAGRAPH.fullmatch(line) and _UNDERLINE.fullmatch(rest.partition("\n")[0]):
-        text, last = line, first + 2
+        text, level, last = found["text"] or "", len(found["marks"]), first + 1
+    elif _PARAGRAPH.fullmatch(line) and (under := _UNDERLINE.fullmatch(rest.partition("\n")[0])):
+        text, level, last = line, 1 if under[1][0] == "=" else 2, first + 2
     else:
         return None
     if len(text) > _MAX_HEADING:
         return None
     plain = _plain_text(_ATTRIBUTES.sub("", text))
-    return Heading(plain, first, last) if plain else None
+    return Heading(plain, level, first, last) if plain else None
 
 
 @cache

@@ -131,7 +131,8 @@ def test_urls_follow_pelican_s_settings(urls: UrlPatterns, url: str, tmp_path: P
     [
         ("a.md", text(), "content/a.md:0: Markdown outside of posts, pages and members"),
         ("images/a.md", text(), "content/images/a.md:0: Markdown outside of posts, pages and members"),
-        ("posts/a.md", "Text.\n", "content/posts/a.md:1: has no title"),
+        ("pages/a.md", "", "content/pages/a.md:1: has no title"),
+        ("pages/a.md", "---\nlang: de\n---\nText.\n", "content/pages/a.md:1: has no title"),
         ("posts/a.md", "# A\n\nText.\n", "content/posts/a.md:1: a post must have a date"),
         ("posts/2026-02-30-a.md", "# A\n",
          "content/posts/2026-02-30-a.md:1: date '2026-02-30' is not a date"),
@@ -318,7 +319,7 @@ def test_a_pattern_with_html_gives_no_second_address_of_a_directory(tmp_path: Pa
 
 def test_all_faults_are_reported_with_the_valid_pages(tmp_path: Path) -> None:
     """A build adds the faults of its later phases, so reading raises nothing."""
-    files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "no title", "d.md": ""}
+    files = {"posts/a.md": text(date="x"), "posts/b.md": text(), "pages/c.md": "", "d.md": ""}
     found = read(tmp_path, files)
     expected = ["content/d.md", "content/pages/c.md", "content/posts/a.md"]
     assert [fault.path for fault in found.faults] == expected
@@ -366,6 +367,10 @@ def test_files_are_read_in_one_order_everywhere(tmp_path: Path) -> None:
         ("pages/a.md", "---\ntitle: The title\n---\n\nthe Title\n=====\nText.\n", "The title",
          "\n\n\nText.\n", ""),
         ("pages/a.md", "---\ntitle: B\n---\n# A\n", "B", "# A\n", ""),
+        ("pages/a.md", "<!-- toc -->\n\n## A b\n\nText.\n", "A b", "<!-- toc -->\n\n\n\nText.\n", ""),
+        ("pages/a.md", "---\ntitle: A\n---\n## A\n\nText.\n", "A", "## A\n\nText.\n", ""),
+        ("pages/0001-the_first.md", "- Text.\n", "0001 the first", "- Text.\n", ""),
+        ("posts/2026-05-01-the-first.md", "Text.\n", "The first", "Text.\n", "2026-05-01"),
         ("posts/2026-05-01-a.md", "# A\n\nText.\n", "A", "\n\nText.\n", "2026-05-01"),
         ("posts/2026-05-01-a.md", "---\ndate: 2026-04-01\n---\n# A\n", "A", "\n", "2026-04-01"),
         ("posts/a.md", '+++\ntitle = "A"\ndate = 2026-05-01\n+++\nText.\n', "A", "Text.\n", "2026-05-01"),

@@ -1,4 +1,4 @@
-"""A text that begins with a heading of the first level has its title there."""
+"""A text that begins with a heading may have its title there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pipelines.site.content.heading import leading_heading
     ("body", "title", "lines"),
     [
         ("# A title\n\nText.\n", "A title", (0, 1)),
+        ("## Second\n", "Second", (0, 1)),
+        ("Second\n---\n", "Second", (0, 2)),
+        ('<a id="old"></a>\n<a id="b"></a> <a name="c"></a>\n\n# A title\n', "A title", (3, 4)),
         ("\n\n  # A title ##\nText.\n", "A title", (2, 3)),
         ("A title\n=======\nText.\n", "A title", (0, 2)),
         ("<!-- a\nnote -->\n\n# A title\n", "A title", (3, 4)),
@@ -31,7 +34,7 @@ def test_the_heading_is_found_without_its_markup(body: str, title: str, lines: t
     [
         "",
         "Text.\n\n# Later\n",
-        "## Second\n",
+        "a <a id=x></a>\n\n# Later\n",
         "#Tag\n",
         "#\n",
         "    # Code\n",
