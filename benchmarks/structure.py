@@ -216,7 +216,7 @@ def _kind(node: LexborNode) -> str:
     classes = (node.attributes.get("class") or "").split() if tag in ("div", "details", "aside") else []
     if {"admonition", "markdown-alert"} & set(classes):
         return "alert"
-    if tag in _LEAVES:
+    if tag in _LEAVES or "arithmatex" in classes:
         return "p"
     known = tag in _CONTAINERS or re.fullmatch("h[1-6]|pre|table|hr", tag)
     return tag if known else ""
