@@ -97,6 +97,8 @@ _ALL = (
             " Alignment and the size of an image keep their effect, without a warning.",
             "html-attribute": "An attribute or element that HTML does not have, or no longer has, was"
             " removed or replaced. `align` keeps its effect, without a warning.",
+            "unknown-element": "An element that HTML does not have: a single tag is shown as the text that"
+            " it is, a pair of tags is removed and what is in it stays.",
             "external-image": "An image, video or sound of another host was replaced by a link to it:"
             " `images` of `[security]` lists hosts whose images are shown.",
             "external-frame": "An `<iframe>` was replaced by a link to what it shows: `frames` of"

@@ -44,6 +44,11 @@ def check_structure(tree: LexborHTMLParser, report: FaultReport) -> Structure:
     for node in tree.css("a[href], button"):
         if not _accessible_name(node):
             href = node.attributes.get("href")
+            if node.next is not None and node.next.tag == "a" and node.first_child is None:
+                text, fix = f"a link to {href} has a link in it, which counts", "write one of the two"
+                report.add_fault("html-structure", text, fix, node, f"({href}", severity="warning")
+                node.decompose()
+                continue
             text = f"a link to {href} has no text" if href is not None else "a button has no text"
             report.add_fault("empty-link", text, "write what it leads to", node, f"({href})", f"<{node.tag}")
     headings = []

@@ -29,6 +29,7 @@ from pipelines.site.html.loose_text import wrap_loose_text
 from pipelines.site.html.obsolete_markup import clean_attributes, may_have_attributes, replace_elements
 from pipelines.site.html.sanitizer import find_violations, remove_violations
 from pipelines.site.html.summary import first_paragraph, plain_text, summary_html, truncate
+from pipelines.site.html.unknown_elements import close_frames, replace_unknown_elements
 from pipelines.site.markdown import positions
 from pipelines.site.markdown.converted import Converted
 from pipelines.site.markdown.math import to_mathml
@@ -180,6 +181,11 @@ class _Postprocessor:
         for element in replaced:
             line = self.report.at or self.report.positions.line_at(written, element.at, f"<{element.name}")
             self.report.add_fault_at("html-attribute", line, element.text, element.fix)
+        written = html = close_frames(html)
+        html, unknown = replace_unknown_elements(html)
+        for one in unknown:
+            line = self.report.at or self.report.positions.line_at(written, one.at, one.needle)
+            self.report.add_fault_at("unknown-element", line, one.text, one.fix)
         tree = LexborHTMLParser(html, is_fragment=True)
         if "<!" in html or "<?" in html:
             positions.strip_comments(tree)

@@ -12,7 +12,7 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_CODE_ELEMENTS = "pre, code, kbd, samp, script, style, math, svg, textarea, annotation"
+_CODE_ELEMENTS = "pre, code, kbd, samp, script, style, math, svg, textarea, annotation, iframe, .filename"
 CODE = "\ufffc"  # stands for code and formulas in a text (Unicode: object replacement character)
 _BACKSLASH_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ESCAPED = re.compile(rf"{_BACKSLASH_ESCAPE.pattern}|&(?:#\w+|\w+);")

@@ -23,9 +23,9 @@ steady = settings(derandomize=True, max_examples=150, deadline=None, database=No
         ("A\n\n$\\nosuch$", ["7: math uses the unknown TeX command \\nosuch"]),
         ("It is $$a$$ long.", ["5: math in $$ is within a line of text"]),
         ("A\n\n!!! note \"T\"\nB", ["7: admonition 'T' has no text"]),
-        ("A\n\nList<String>", ["7: <String> is not an HTML element of content"]),
-        ("a <your-name> b", ["5: <your-name> is not an HTML element of content"]),
-        ("</nothing>", ["5: <nothing> is not an HTML element of content"]),
+        ("A\n\nList<String>", ["7: <String> is not an HTML element of content: it is shown as text"]),
+        ("a <your-name> b", ["5: <your-name> is not an HTML element of content: it is shown as text"]),
+        ("</nothing>", ["5: <nothing> is not an HTML element of content: it is shown as text"]),
         (
             "<center>a</center>",
             ['5: <center> is not part of HTML any more: it was replaced by <div class="ta-center">'],

@@ -26,3 +26,11 @@ def test_a_link_without_text_is_an_error(written: str, found: list[str]) -> None
     """The text of an image counts, an anchor is not a link."""
     findings = run_pass(written, check_structure)[1]
     assert findings == [("empty-link", text) for text in found]
+
+
+def test_of_a_link_in_a_link_the_inner_one_counts() -> None:
+    """HTML has no such nesting: parsers leave an empty link before the inner one."""
+    written = '<p><a href="#x"><a href="/y/">y</a></a></p>'
+    html, findings = run_pass(written, check_structure)
+    assert html == '<p><a href="/y/">y</a></p>'
+    assert findings == [("html-structure", "a link to #x has a link in it, which counts")]

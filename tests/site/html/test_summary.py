@@ -40,7 +40,7 @@ def test_a_summary_is_text_without_links_or_ids(summary: str, expected: str, des
         ("- a\n- b", ["3: the summary is not one paragraph of text"]),
         ("## a", ["3: the summary is not one paragraph of text"]),
         ("![a](../images/a.png) b", ["3: the summary has an image"]),
-        ("List<String>", ["3: <String> is not an HTML element of content"]),
+        ("List<String>", ["3: <String> is not an HTML element of content: it is shown as text"]),
         ("$\\nosuch$", ["3: math uses the unknown TeX command \\nosuch"]),
         ("a &#1; b", ["3: has a character that is not allowed in a page (U+0001)"]),
     ],
