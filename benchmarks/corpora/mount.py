@@ -2,19 +2,17 @@
 
 What other generators call a key is mapped; their other texts are allowed by
 ``[metadata] extra``, and nested values are left out. A document without front
-matter stays as it is, but for a title where it does not begin with one: books
-and proposals have theirs in a table of contents. README.md, which a forge shows
-for its directory, becomes index.md. Writes a project.
+matter stays as it is. README.md, which a forge shows for its directory, becomes
+index.md. Writes a project.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -76,7 +74,7 @@ def mount(corpus: Corpus, project: Path) -> list[Mounted]:
         if path.endswith(".md"):
             text = data.decode("utf-8-sig").replace("\r\n", "\n")
             keys, body = split(text, corpus.front_matter)
-            row = adapt(keys, corpus.titles.get(path) or _title(path, text, keys))
+            row = adapt(keys, corpus.titles.get(path, ""))
             extra |= row.keys() - set(KEYS.values())
             head = "".join(f"{key}: {_written(value)}\n" for key, value in row.items())
             target = target.with_name("index.md" if target.name == "README.md" else target.name)
@@ -118,15 +116,6 @@ def adapt(keys: dict[str, Any], title: str) -> dict[str, Any]:
         elif isinstance(flat, str):
             row[key.lower()] = flat
     return row
-
-
-def _title(path: str, text: str, keys: dict[str, Any]) -> str:
-    """Return a title for a document that has none of its own: its first heading, or its name."""
-    if keys or text.lstrip().startswith("# "):
-        return ""
-    found = re.search(r"^#+[ \t]+(.+?)[ \t#]*$", text, re.MULTILINE)
-    heading = re.sub(r"[`*_\[\]]|\]\([^)]*\)|<[^>]*>", "", found[1]).strip() if found else ""
-    return heading or PurePosixPath(path).stem
 
 
 def _url_path(written: str) -> str:

@@ -29,7 +29,6 @@ def _corpus(files: dict[str, str], form: str = "none") -> Corpus:
     ("form", "text", "mounted"),
     [
         ("none", "# A\n\nText.\n",                            "# A\n\nText.\n"),
-        ("none", "Text.\n\n## A `b`\n",                       '---\ntitle: "A b"\n---\nText.\n\n## A `b`\n'),
         ("yaml", "---\ntitle: A\nspoiler: B\n---\nText.\n",   '---\ntitle: "A"\nsummary: "B"\n---\nText.\n'),
         ("toml", '+++\npath = "2019/a"\n+++\nText.\n',        '---\nurl: "/2019/a/"\n---\nText.\n'),
     ],
