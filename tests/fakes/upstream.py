@@ -48,6 +48,11 @@ class Upstream:
         self.requests.clear()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with 5, NGINX gives up a connection of many at once after a second
+
+
 @contextmanager
 def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Upstream]:
     """Run an upstream on *port*, or a free one, of *host* until the block ends."""
@@ -80,8 +85,7 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
+    server = _Server((host, port), Handler)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     state.port = server.server_port
