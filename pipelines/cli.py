@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pipelines.commands.context import Context
 from pipelines.commands.findings import print_findings
+from pipelines.commands.output import open_closed_streams, write_stdout
 from pipelines.core.errors import PipelineError, SourceError
 
 SCRIPT = "site-pipelines"  # [project.scripts] of pyproject.toml
@@ -31,11 +32,12 @@ COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    open_closed_streams()
     try:
         options = parser(arguments).parse_args(arguments)
         project, clocks = options.project.resolve(), (time.time, time.monotonic, time.sleep)
         status = options.run(Context(options, project, os.environ, Path.home(), *clocks, _log))
-        sys.stdout.flush()  # here, where a closed pipe can be handled
+        write_stdout("")  # flush it here, where a closed pipe can be handled
         return int(status)
     except SourceError as error:
         print_findings(error.faults, verbose=True, written=False)
@@ -47,7 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of stdout has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.arguments import Subparsers, add_deadline, add_json, deadlines
 from pipelines.commands.context import Context
-from pipelines.commands.output import print_json
+from pipelines.commands.output import print_json, write_stdout
 from pipelines.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def run(context: Context) -> int:
     if options.json:
         print_json(result)
     else:
-        sys.stdout.write(text)
+        write_stdout(text)
     return 0
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from pipelines.commands.arguments import Subparsers, add_build, add_json
 from pipelines.commands.context import Context
+from pipelines.commands.output import write_stdout
 from pipelines.commands.site_build import build_and_print
 
 
@@ -30,5 +29,5 @@ def run(context: Context) -> int:
             tree = context.project / "out" / "site"
             agent = user_agent(context.site.name, context.site.url)
             report = check_external_links(tree, context.site.url, agent=agent, progress=progress)
-        sys.stdout.write(external_report(report))
+        write_stdout(external_report(report))
     return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines.commands.arguments import Subparsers
 from pipelines.commands.context import Context
 from pipelines.commands.gitlab import pipeline_from
+from pipelines.commands.output import write_stdout
 from pipelines.core.errors import UsageError
 
 _ACTIONS = ("due", "begin", "passed")
@@ -45,5 +46,5 @@ def _print_due(context: Context) -> int:
     version = determine_version(context.project, context.site, pipeline_from(context.environ))
     due, reason = check_records.checks_due(context.project, base, version.rollback)
     context.log(reason)
-    print("yes" if due else "no")
+    write_stdout("yes\n" if due else "no\n")
     return 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipelines.commands.arguments import Subparsers, add_publication, deadlines
 from pipelines.commands.context import Context
 from pipelines.commands.gitlab import default_branch
-from pipelines.commands.output import print_json, print_warnings
+from pipelines.commands.output import print_json, print_warnings, write_stdout
 
 if TYPE_CHECKING:
     from pipelines.core.results import PublishResult
@@ -44,7 +43,7 @@ def run(context: Context) -> int:
         })  # fmt: skip
     else:
         print(f"commit {commit[:12]} rolls back to {options.version} (commit {release.commit[:12]})")
-        sys.stdout.write("".join(map(publish_table, published)))
+        write_stdout("".join(map(publish_table, published)))
     for result in published:
         print_warnings(result.warnings)
     return 0

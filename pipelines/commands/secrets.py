@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipelines.commands.arguments import Subparsers
 from pipelines.commands.context import Context
+from pipelines.commands.output import write_stdout
 from pipelines.core.errors import UsageError
 
 KINDS = ("keys", "receiver", "mail", "charts", "images", "backup", "ca", "alerts")
@@ -84,7 +85,7 @@ def _make_secret(context: Context) -> int:
         secrets.save_secret(options.out, text)
         print(options.out)
     else:
-        sys.stdout.write(text.decode())
+        write_stdout(text.decode())
     return 0
 
 

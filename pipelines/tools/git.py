@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import git
-
 from pipelines.core.errors import ToolError
+
+try:
+    import git as git  # for git_history too
+except ImportError:  # GitPython runs git when it is imported
+    raise ToolError("git is not installed, or not on PATH; install it") from None
 
 # gitprotocol: allows a remote that is configured with http://, and no redirect from https to http.
 _NO_DOWNGRADE = "protocol.http.allow=user"

@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import git
-
-from pipelines.tools.git import cut_commits, open_repository
+from pipelines.tools.git import cut_commits, git, open_repository
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,39 @@ def test_a_closed_pipe_is_no_fault(site: Path) -> None:
     assert (build.wait(timeout=60), stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_as_dev_null(site: Path, redirection: str) -> None:
+    """What is printed must not go into a file that took the number of the stream."""
+    command = f'"$@" settings --help {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, "-m", "pipelines", "--project", str(site)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_result_that_cannot_be_written_is_a_fault(site: Path, unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines", "--project", str(site), "checks", "due"],
+            cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    message = "error: stdout: cannot be written (No space left on device); free some space"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, message)
+    assert "Traceback" not in done.stderr
+
+
+def test_without_git_the_build_names_it(site: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines", "--project", str(site), "build"],
+        cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    message = "error: git is not installed, or not on PATH; install it\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+
+
 def test_faults_are_sorted_and_unique() -> None:
     one, two = Fault("b.md", 2, "x", "y"), Fault("a.md", 10, "x", "y")
     assert str(SourceError([one, two, one])) == "a.md:10: x; y\nb.md:2: x; y"

@@ -52,7 +52,7 @@ def staging_directory(out: Path) -> Iterator[Path]:
             _remove(leftover)
         yield stage
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         text = "the disk is full, the last site is unchanged; free some space and build again"
         raise PipelineError(f"{out.name}: {text}") from error
@@ -131,4 +131,7 @@ def _is_locked(stage: Path) -> bool:
 
 def _remove(tree: Path) -> None:
     # Ignore errors: another build may remove the same directory, and the next one retries.
-    shutil.rmtree(tree, ignore_errors=True)
+    if tree.is_dir() and not tree.is_symlink():
+        shutil.rmtree(tree, ignore_errors=True)
+    else:  # out/site was a file
+        tree.unlink(missing_ok=True)

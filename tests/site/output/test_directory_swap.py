@@ -56,6 +56,12 @@ def failing_build(out: Path, error: BaseException) -> None:
         raise error
 
 
+def test_a_file_in_place_of_the_site_is_replaced_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "site").write_text("in the way")
+    build(tmp_path, "1")
+    assert (generation(tmp_path / "site"), visible(tmp_path)) == ("1", [".lock", "site", "site.json"])
+
+
 @pytest.mark.parametrize("error", [ValueError("fault"), KeyboardInterrupt()])
 def test_a_failed_build_leaves_the_published_site(tmp_path: Path, error: BaseException) -> None:
     """A build is published whole or not at all."""
