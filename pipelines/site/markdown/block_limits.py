@@ -6,6 +6,7 @@ behind it, for many elements in one. No reads, no writes, no network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markdown_it.token import Token
@@ -13,7 +14,25 @@ from markdown_it.token import Token
 from pipelines.site.markdown import limits
 from pipelines.site.markdown.limits import LimitExceeded
 
+_DELIMITER_ROW = re.compile(r"^[ \t>]*\|?[ \t]*:?-[|: \t-]*$", re.MULTILINE)
+_FEW_COLUMNS = 10  # of tables that are counted when they are parsed
 _FEW_BRACKETS = 1_000  # of one text: any are fast
+
+
+def check_tables(text: str) -> None:
+    """Raise LimitExceeded for tables of *text* with too many cells, before they are parsed."""
+    cells = 0
+    for found in _DELIMITER_ROW.finditer(text) if "|" in text else ():
+        columns = found[0].count("|") + 1
+        if columns > limits.MAX_TABLE_COLUMNS:
+            what = f"a table of {columns} columns; the limit is {limits.MAX_TABLE_COLUMNS}"
+            raise LimitExceeded(what, "split it", first_line(found[0]))
+        end = text.find("\n\n", found.end())
+        rows = text.count("\n", found.end(), end if end >= 0 else len(text))
+        cells += columns * rows if columns > _FEW_COLUMNS else 0
+        if cells > limits.MAX_TABLE_CELLS:
+            what = f"tables of more than {limits.MAX_TABLE_CELLS} cells a page"
+            raise LimitExceeded(what, "split them", first_line(found[0]))
 
 
 def check_size(tokens: Sequence[Token]) -> None:
@@ -29,9 +48,9 @@ def check_blocks(tokens: Sequence[Token]) -> None:
     cells = 0
     for token in tokens:
         if token.nesting < 0:
-            if token.type == "tr_close":
-                cells += children[-1]
-                _check_row(children[-1], cells, token)
+            if token.type == "tr_close" and (cells := cells + children[-1]) > limits.MAX_TABLE_CELLS:
+                what = f"tables of more than {limits.MAX_TABLE_CELLS} cells a page"
+                raise LimitExceeded(what, "split them", "")
             children.pop()
             continue
         if token.type != "inline":
@@ -40,16 +59,6 @@ def check_blocks(tokens: Sequence[Token]) -> None:
                 _raise_siblings(sum(one.nesting >= 0 and one.level == token.level for one in tokens), "")
         if token.nesting > 0:
             children.append(0)
-
-
-def _check_row(columns: int, cells: int, token: Token) -> None:
-    if columns > limits.MAX_TABLE_COLUMNS:
-        what = f"a table of {columns} columns; the limit is {limits.MAX_TABLE_COLUMNS}"
-    elif cells > limits.MAX_TABLE_CELLS:
-        what = f"tables of more than {limits.MAX_TABLE_CELLS} cells a page"
-    else:
-        return
-    raise LimitExceeded(what, "split it", "")
 
 
 def _raise_siblings(count: int, start: str) -> None:
@@ -71,7 +80,7 @@ def check_text(text: str, cost: int) -> int:
 def check_children(text: str, children: Sequence[Token]) -> None:
     """Raise LimitExceeded for a *text* with too many elements."""
     if len(children) > limits.MAX_SIBLINGS:
-        elements = sum(one.nesting >= 0 and one.type != "text" for one in children)
+        elements = sum(one.nesting >= 0 and one.type not in ("text", "softbreak") for one in children)
         if elements > limits.MAX_SIBLINGS:
             _raise_siblings(elements, first_line(text))
 

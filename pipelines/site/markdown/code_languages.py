@@ -31,7 +31,7 @@ _NEAREST = {
     "apacheconf": "htaccess",
     "nginx": "caddy caddyfile",
     "javascript": "cjs mjs node",
-    "json": "arm geojson json-with-comments jsonc jsonl ndjson",
+    "json": "arm csl-json geojson json-with-comments jsonc jsonl ndjson",
     "kotlin": "kt kts",
     "clojure": "edn",
     "lisp": "el smt smtlib",
@@ -70,16 +70,19 @@ PLAIN = frozenset(
     """
     adoc algorithm ascii asciidoc cron crontab csv d2 diagram dockerignore error excalidraw file-tree files
     flowchart geogebra gitignore ignore jq kdl ledger log logs logql mediawiki mermaid none nohighlight
-    output plain plaintext prisma pseudo pseudocode raw redis regex robots.txt snap stacktrace stdout
-    stderr stl text textile topojson tree tsv txt wasm wavedrom wiki zed dhall pkl cue abc music katex
+    output plain plaintext prisma pseudo pseudocode raw redis regex requirements robots.txt stacktrace stdout
+    snap     stderr stl text textile topojson tree tsv txt wasm wavedrom wiki zed dhall pkl cue abc music katex
     """.split()
 ) | {""}
 _ALIASES = {name: lexer for lexer, names in _NEAREST.items() for name in names.split()}
 
 
 def lexer_name(language: str) -> str:
-    """Return the name under which Pygments knows *language*, or *language*."""
-    return _ALIASES.get(language.lower(), language)
+    """Return the name under which Pygments may know *language*, which may be a file name."""
+    name = language.lower().rpartition(".")[2] or language
+    return _ALIASES.get(language.lower()) or _ALIASES.get(
+        name, language if language.startswith("vb.") else name
+    )
 
 
 def is_plain(language: str) -> bool:

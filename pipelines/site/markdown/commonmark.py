@@ -154,6 +154,7 @@ def _parse(text: str, lang: str) -> _Parsed:
     """Return the tokens of *text*, ready to be written."""
     md, env = parser(), dict[str, Any]()
     state = StateCore(text, md, env)
+    block_limits.check_tables(text)
     md.block.parse(state.src, md, env, state.tokens)
     block_limits.check_blocks(state.tokens)
     containers.find_alerts(state)

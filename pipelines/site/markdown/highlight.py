@@ -81,7 +81,7 @@ def _language_fix(language: str) -> str:
 def _lexer(language: str) -> Lexer | None:
     # Cached: Pygments searches its whole table for each lookup, which took 7 % of a build.
     try:
-        return get_lexer_by_name(lexer_name(language))
+        return get_lexer_by_name(lexer_name(language), stripnl=False)
     except ClassNotFound:
         return None
 

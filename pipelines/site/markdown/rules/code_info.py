@@ -33,7 +33,7 @@ def parse_info(text: str) -> CodeInfo:
             language, rest = "", text
     else:
         found = _LANGUAGE.match(text)
-        language = found[0] if found else ""
+        language = found[0] if found and not _OPTION.match(text) else ""
         rest = text[len(language) :]
     title, marked, unknown = "", list[int](), list[str]()
     for key, double, single, bare, braces in _OPTION.findall(rest) if rest else ():
