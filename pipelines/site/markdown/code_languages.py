@@ -71,7 +71,7 @@ PLAIN = frozenset(
     adoc algorithm ascii asciidoc cron crontab csv d2 diagram dockerignore error excalidraw file-tree files
     flowchart geogebra gitignore ignore jq kdl ledger log logs logql mediawiki mermaid none nohighlight
     output plain plaintext prisma pseudo pseudocode raw redis regex requirements robots.txt stacktrace stdout
-    snap     stderr stl text textile topojson tree tsv txt wasm wavedrom wiki zed dhall pkl cue abc music katex
+    snap stderr stl text textile topojson tree tsv txt wasm wavedrom wiki zed dhall pkl cue abc music katex
     """.split()
 ) | {""}
 _ALIASES = {name: lexer for lexer, names in _NEAREST.items() for name in names.split()}
