@@ -15,6 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.check.consequences import MissingPages, Reported
+from pipelines.site.content.documents import is_unread
 from pipelines.site.content.metadata import slugify
 from pipelines.site.html.inspect import Finding, PageFacts, check_headings
 from pipelines.site.pelican.build_context import Page
@@ -246,7 +247,9 @@ def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault
     return [
         Fault(path, 0, "not used by any page", fix, "unused-file")
         for path in sorted(files)
-        if path not in used and not path.startswith(("content/extra/", "content/diagrams/"))
+        if path not in used
+        and not is_unread(path)
+        and not path.startswith(("content/extra/", "content/diagrams/"))
     ]
 
 

@@ -195,13 +195,15 @@ def unread_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
             "warning",
         )
         for path in sorted(files)
-        if path not in used and _is_unread(PurePosixPath(path))
+        if path not in used and is_unread(path)
     ]
 
 
-def _is_unread(path: PurePosixPath) -> bool:
-    folder = path.parts[1] if len(path.parts) > 2 else ""
-    return path.suffix.lower() in _UNREAD_SUFFIXES and folder in KIND_OF_FOLDER
+def is_unread(path: str) -> bool:
+    """Return whether *path* is among posts and pages, in a format of other generators."""
+    pure = PurePosixPath(path)
+    folder = pure.parts[1] if len(pure.parts) > 2 else ""
+    return pure.suffix.lower() in _UNREAD_SUFFIXES and folder in KIND_OF_FOLDER
 
 
 def _check_extra_name(path: str) -> None:

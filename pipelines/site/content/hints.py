@@ -82,12 +82,22 @@ def hint(key: str, value: object, known: Iterable[str]) -> str:
         return "remove the line: a page is published unless it says `status: draft`" if off else _DRAFT
     if plain == "published":
         return _DRAFT if off else "remove the line; a date is written as `date: …`"
+    if off and plain in ("private", "membersonly", "password"):
+        return "remove the line: a page is public unless it says `access: members`"
     if plain in ("permalink", "path") and isinstance(value, str) and re.fullmatch(r"/[\w./-]*", value):
         return f"write `url: {value}`"
     if found := _HINTS.get(plain):
         return found
     near = get_close_matches(key, sorted(known), n=1, cutoff=0.7)
     return f"did you mean {near[0]}?" if near else _EXTRA
+
+
+def is_private(key: str, value: object) -> bool:
+    """Return whether the unknown *key* with *value* keeps a page from readers in another generator.
+
+    A page without it would be published, whatever the severity of unknown keys is.
+    """
+    return hint(key, value, ()).startswith(("write `status: draft`", "write `access: members`"))
 
 
 def nested_hint(key: str) -> str:

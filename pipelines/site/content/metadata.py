@@ -18,7 +18,7 @@ from pelican import utils
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.dates import InvalidDate, parse_date
 from pipelines.site.content.front_matter import MetadataEntry
-from pipelines.site.content.hints import hint, nested_hint
+from pipelines.site.content.hints import hint, is_private, nested_hint
 from pipelines.site.content.own_keys import InvalidOwnValue, OwnValue, own_value
 
 DEFAULT_CATEGORY = "Misc"  # of a post without a category
@@ -153,7 +153,9 @@ class _Validator:
         key, line = entry.key, entry.line
         if key not in self.known:
             fix = hint(key, entry.value, self.known)
-            self.unknown.append(Fault(self.name, line, f"unknown key {key!r}", fix, "unknown-key"))
+            check = "metadata" if is_private(key, entry.value) else "unknown-key"
+            found = self.faults if check == "metadata" else self.unknown
+            found.append(Fault(self.name, line, f"unknown key {key!r}", fix, check))
             return
         if key in self.lines:
             self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
@@ -206,6 +208,8 @@ class _Validator:
         elif len(alias.encode()) > MAX_ALIAS:
             what = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes"
             self.add_fault(line, what, "shorten it, or remove it", "alias")
+        elif re.match(r"[\w-]+/|[\w-]+\.html", alias):  # Zola writes them without the first slash
+            self.add_fault(line, f"alias {_quoted(alias)} is not a path", f"write '/{alias}'", "alias")
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             fix = "write a path of this site, as in /old/page/"
             self.add_fault(line, f"alias {alias!r} is not a path", fix, "alias")

@@ -112,7 +112,7 @@ def test_a_good_value_is_taken(key: str, value: Value, expected: object) -> None
         ("access", "private", "unknown access 'private'; write public or members"),
         ("lang", "English", "lang 'English' is not a language tag; write en or de-AT (BCP 47)"),
         ("lang", "DE", "lang 'DE' is not a language tag; write en or de-AT (BCP 47)"),
-        ("aliases", "old/", "alias 'old/' is not a path; write a path of this site, as in /old/page/"),
+        ("aliases", "old/", "alias 'old/' is not a path; write '/old/'"),
         ("aliases", "/" + "x" * 900, f"alias '/{'x' * 38}…' is longer than 900 bytes; shorten it"),
         ("aliases", "//host/", "alias '//host/' is not a path; "),
         ("aliases", "/a//b", "alias '/a//b' is not a path; "),
@@ -153,6 +153,28 @@ def test_a_page_with_a_key_that_nothing_reads_has_all_its_other_values() -> None
     found = parse({"layout": "post", "tags": "a", "cover": None})
     assert found.tags == ("a",)
     assert [(fault.line, fault.check) for fault in found.faults] == [(3, "unknown-key"), (5, "unknown-key")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "check"),
+    [
+        ("draft", "true", "metadata"),
+        ("draft", "false", "unknown-key"),
+        ("published", "false", "metadata"),
+        ("published", "true", "unknown-key"),
+        ("private", "yes", "metadata"),
+        ("password", "secret", "metadata"),
+        ("visibility", "hidden", "metadata"),
+        ("layout", "post", "unknown-key"),
+    ],
+)
+def test_a_draft_of_another_generator_is_never_published(key: str, value: str, check: str) -> None:
+    """[checks] may turn unknown keys into warnings, but not a draft into a post."""
+    try:
+        faults = parse({key: value}).faults
+    except SourceError as error:
+        faults = error.faults
+    assert [fault.check for fault in faults] == [check]
 
 
 def test_a_repeated_key_is_refused() -> None:
