@@ -1,4 +1,4 @@
-"""Let two paths change places: one system call, or a journal where there is none.
+"""Swap two paths atomically: one system call, or a journal where there is none.
 
 Renames the files and folders that it is given, and writes a journal beside
 them while it does so in steps. No network.
@@ -22,20 +22,20 @@ _RENAME_SWAP = 2  # sys/stdio.h of macOS
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
-def exchange(fresh: Path, place: Path) -> None:
-    """Let *fresh* and *place*, which both exist on one file system, change places.
+def exchange(fresh: Path, target: Path) -> None:
+    """Swap *fresh* and *target*, which both exist, on one file system.
 
-    Whoever opens *place* meanwhile finds the one or the other. Without support
-    of the system *place* is missing for the time between two renames, and a
-    process that is killed then leaves a journal for ``recover``. Raises OSError;
+    Whoever opens *target* meanwhile finds the one or the other. Without support
+    of the system *target* is missing for the time between two renames, and a
+    process that is killed then leaves a journal for ``recover_exchange``. Raises OSError;
     then nothing has changed.
     """
     try:
-        _at_once(fresh, place)
+        _at_once(fresh, target)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        _in_steps(fresh, place)
+        _in_steps(fresh, target)
 
 
 def supports_exchange(folder: Path) -> bool:
@@ -53,30 +53,30 @@ def supports_exchange(folder: Path) -> bool:
     return True
 
 
-def recover_exchange(place: Path) -> bool:
-    """Make *place* whole after a killed exchange in steps; return whether there was one.
+def recover_exchange(target: Path) -> bool:
+    """Make *target* whole after a killed exchange in steps; return whether there was one.
 
     Finishes the exchange, or undoes it when the fresh one is gone. Call it, as
     ``exchange``, from one process at a time.
     """
-    journal = _journal(place)
+    journal = _journal(target)
     try:
         name = journal.read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
     if name.endswith("\n"):  # else it was killed while writing, before any rename
-        fresh = place.with_name(name[:-1])
+        fresh = target.with_name(name[:-1])
         old = _old(fresh)
-        if os.path.lexists(old) and not os.path.lexists(place):
-            os.rename(fresh if os.path.lexists(fresh) else old, place)
+        if os.path.lexists(old) and not os.path.lexists(target):
+            os.rename(fresh if os.path.lexists(fresh) else old, target)
         if os.path.lexists(old) and not os.path.lexists(fresh):
             os.rename(old, fresh)
     journal.unlink()
     return True
 
 
-def _journal(place: Path) -> Path:
-    return place.with_name(f".{place.name}.swap")
+def _journal(target: Path) -> Path:
+    return target.with_name(f".{target.name}.swap")
 
 
 def _old(fresh: Path) -> Path:
@@ -84,23 +84,23 @@ def _old(fresh: Path) -> Path:
     return fresh.with_name(f"{fresh.name}.old")
 
 
-def _in_steps(fresh: Path, place: Path) -> None:
+def _in_steps(fresh: Path, target: Path) -> None:
     fresh.lstat()  # raises what the system call would
-    place.lstat()
-    if fresh.parent.resolve() != place.parent.resolve():
+    target.lstat()
+    if fresh.parent.resolve() != target.parent.resolve():
         reason = "an exchange in steps needs both in one folder"
-        raise OSError(errno.EXDEV, reason, str(fresh), None, str(place))
-    journal, old = _journal(place), _old(fresh)
+        raise OSError(errno.EXDEV, reason, str(fresh), None, str(target))
+    journal, old = _journal(target), _old(fresh)
     journal.write_text(f"{fresh.name}\n", encoding="utf-8")
     try:
-        os.rename(place, old)
-        os.rename(fresh, place)
+        os.rename(target, old)
+        os.rename(fresh, target)
         os.rename(old, fresh)
     except BaseException:  # Ctrl-C too: the journal goes only when both are in their places
         if os.path.lexists(old):
-            if os.path.lexists(place):
-                os.rename(place, fresh)
-            os.rename(old, place)
+            if os.path.lexists(target):
+                os.rename(target, fresh)
+            os.rename(old, target)
         journal.unlink()
         raise
     journal.unlink()

@@ -20,13 +20,13 @@ REQUEST_HEADERS: tuple[dict[str, str], ...] = ({}, {"Accept-Encoding": "gzip"}, 
 
 def test_the_admin_requires_staff_and_a_second_factor(site: Site) -> None:
     """Its own login is disabled, also behind NGINX."""
-    stranger, member = site.browser(), site.member("plain@example.org")
+    anonymous, member = site.browser(), site.member("plain@example.org")
     owner = site.member("boss@example.org", owner=True)
     for path in ("/admin/", "/admin/login/", "/admin/accounts/user/", "/admin/static/admin/css/base.css"):
-        assert stranger.send("GET", path).status == 401
+        assert anonymous.send("GET", path).status == 401
         assert member.send("GET", path).status == 403
         assert owner.send("GET", path).status == 403
-    for one in (stranger, member, owner):  # past NGINX: the API refuses, too
+    for one in (anonymous, member, owner):  # past NGINX: the API refuses, too
         for port in site.ports:
             assert one.send("GET", "/admin/", port=port).status in (302, 403)
             login = one.send("GET", "/admin/login/", port=port)
@@ -40,10 +40,10 @@ def test_internal_paths_are_404_for_readers(site: Site, path: str) -> None:
 
 def test_gated_paths_are_503_while_the_api_is_down(site: Site) -> None:
     """An inherited error page for 502 would serve the page to everybody."""
-    one, stranger = site.member("inside@example.org"), site.browser()
+    one, anonymous = site.member("inside@example.org"), site.browser()
     try:
         assert [process.stop() for process in site.processes] == [0] * 3
-        for reader, path, headers in itertools.product((one, stranger), GATED_PATHS, REQUEST_HEADERS):
+        for reader, path, headers in itertools.product((one, anonymous), GATED_PATHS, REQUEST_HEADERS):
             response = reader.send("GET", path, headers=headers)
             assert (response.status, response.headers["content-type"]) == (503, "text/html; charset=utf-8"), (
                 path
@@ -57,7 +57,7 @@ def test_gated_paths_are_503_while_the_api_is_down(site: Site) -> None:
         for process in site.processes:
             process.wait()
     assert [one.send("GET", PAGE).status for _ in range(3)] == [200] * 3  # the session is still valid
-    assert [stranger.send("GET", PAGE).status for _ in range(3)] == [401] * 3
+    assert [anonymous.send("GET", PAGE).status for _ in range(3)] == [401] * 3
 
 
 @pytest.mark.parametrize("name", SSI_FILES)

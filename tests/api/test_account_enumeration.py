@@ -156,7 +156,7 @@ def test_known_and_unknown_addresses_take_the_same_time(
     site.python(INSERT_MEMBERS.format(emails=known, password=PASSWORD))
     rng, differences, spread = random.Random(1), [], []
     for number, email in enumerate(known):
-        sides = [(email, 1), (f"stranger{number}-{name}@example.org", -1)]
+        sides = [(email, 1), (f"anonymous{number}-{name}@example.org", -1)]
         rng.shuffle(sides)
         spent = {sign: _seconds(site, path, {"email": address, **more}) for address, sign in sides}
         differences.append(spent[1] - spent[-1])
@@ -222,10 +222,10 @@ def test_a_full_mail_queue_refuses_every_address(site: Site) -> None:
 def test_unknown_addresses_get_no_mail(site: Site) -> None:
     site.invite("known@example.org")
     one, before = site.browser(), len(site.mails.all)
-    for email in ("stranger@example.org", "known@example.org"):
+    for email in ("anonymous@example.org", "known@example.org"):
         assert one.call("POST", "auth/password/request", {"email": email}).status == 200
     wait_until(lambda: "known@example.org" in [mail["To"] for mail in site.mails.all[before:]])
-    assert "stranger@example.org" not in [mail["To"] for mail in site.mails.all]
+    assert "anonymous@example.org" not in [mail["To"] for mail in site.mails.all]
 
 
 def test_sign_up_is_closed(site: Site) -> None:

@@ -89,7 +89,7 @@ def patterns(resolver, before=""):
             yield from patterns(one, path)
 
 client = Client(headers={{"host": {host!r}, "x-real-ip": "198.51.100.77"}}, raise_request_exception=False)
-where, jars = [""], {{"member": {session!r}, "stranger": ""}}
+where, jars = [""], {{"member": {session!r}, "anonymous": ""}}
 bodies = [
     {{"email": {email!r}, "password": "not it at all", "current_password": "not it at all",
       "new_password": "another long one", "key": {key!r}, "code": "123456", "username": {email!r}}},
@@ -199,9 +199,9 @@ def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Pa
     places = MAX_CONCURRENT + MAX_QUEUED
     assert gunicorn.threads - places >= 3  # for the gate, sessions and the cluster
     site.python(INSERT_MEMBERS.format(count=places, password=PASSWORD))
-    member, stranger = site.member("calm@example.org"), site.browser()
+    member, anonymous = site.member("calm@example.org"), site.browser()
     readers = [site.browser() for _ in range(places)]
-    for one in [*readers, stranger]:
+    for one in [*readers, anonymous]:
         one.send("GET", f"{API}/config")  # the CSRF cookie, so that a login is one request
     with (
         HashBarrier() as barrier,
@@ -211,7 +211,7 @@ def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Pa
 
         def begun() -> int:
             """Return the number of requests to the process, without health checks."""
-            text = stranger.send("GET", "/metrics", port=process.port).body.decode()
+            text = anonymous.send("GET", "/metrics", port=process.port).body.decode()
             (found,) = re.findall(r"^django_http_requests_before_middlewares_total (\S+)", text, re.M)
             return int(float(found))
 
@@ -226,11 +226,11 @@ def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Pa
         try:
             responses = [pool.submit(login, number) for number in range(places)]
             wait_until(lambda: begun() == places and len(barrier.connections) == MAX_CONCURRENT)
-            known = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
+            known = late(anonymous, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
             refused = [
                 known,
-                late(stranger, "auth/login", {"email": "unknown@example.org", "password": "a guess"}),
-                late(stranger, "auth/password/reset", {"key": "x-y", "password": "a long new one"}),
+                late(anonymous, "auth/login", {"email": "unknown@example.org", "password": "a guess"}),
+                late(anonymous, "auth/password/reset", {"key": "x-y", "password": "a long new one"}),
                 late(member, "auth/reauthenticate", {"password": PASSWORD}),
                 late(member, "account/password/change", {"current_password": "x", "new_password": "y"}),
             ]
@@ -239,9 +239,9 @@ def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Pa
             assert known.headers["retry-after"] == "5"
             for _ in range(20):
                 assert member.send("GET", "/_gate", port=process.port).status == 204
-                assert stranger.send("GET", "/_gate", port=process.port).status == 401
-                assert stranger.send("GET", "/livez", port=process.port).status == 200
-            assert late(stranger, "auth/password/request", {"email": "calm@example.org"}).status == 200
+                assert anonymous.send("GET", "/_gate", port=process.port).status == 401
+                assert anonymous.send("GET", "/livez", port=process.port).status == 200
+            assert late(anonymous, "auth/password/request", {"email": "calm@example.org"}).status == 200
             assert not any(one.done() for one in responses)
             assert len(barrier.connections) == MAX_CONCURRENT
         finally:
@@ -249,5 +249,5 @@ def test_the_gate_responds_while_the_hash_queue_is_full(site: Site, tmp_path: Pa
         assert [one.result().status for one in responses] == [200] * places
         assert len(barrier.connections) == places
         # Refused requests do not count as failed logins.
-        entered = late(stranger, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
+        entered = late(anonymous, "auth/login", {"email": "calm@example.org", "password": PASSWORD})
         assert entered.status == 200

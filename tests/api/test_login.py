@@ -23,7 +23,7 @@ def test_a_member_sets_a_password_by_mail_logs_in_reads_and_logs_out(site: Site)
     assert (entered.status, entered.json["data"]["user"]["display"]) == (200, "Way")
     opened = reader.send("GET", PAGE)
     assert (opened.status, CANARY.encode() in opened.body) == (200, True)
-    stranger = site.browser()
-    assert stranger.send("GET", PAGE).status == 401
+    anonymous = site.browser()
+    assert anonymous.send("GET", PAGE).status == 401
     assert reader.logout().status == 401
     assert reader.send("GET", PAGE).status == 401

@@ -102,7 +102,7 @@ def test_an_outage_of_the_database_loses_no_session(project: Path, tmp_path: Pat
             number = next(networks)
             return f"10.{number // 250 % 250}.{number % 250}.7"
 
-        def ask(
+        def request_of(
             path: str, jar: Mapping[str, str] | None = None, port: int | None = None
         ) -> Callable[[], int]:
             """From another network each time, below the rate limits of NGINX."""
@@ -112,12 +112,12 @@ def test_an_outage_of_the_database_loses_no_session(project: Path, tmp_path: Pat
             return Browser(site, new_address(), visitor.jar).login(emails[0]).status
 
         load = LoadGenerator(
-            {f"site {path}": ask(path) for path in ("/", "/posts/long/", "/feed.atom")}
-            | {f"page {number}": ask(PAGE, jar) for number, jar in enumerate(jars)}
-            | {"page of the admin": ask("/admin/", admin)}
-            | {"api session": ask(f"{API}/auth/session", jars[0]), "api login": login}
-            | {f"ready {port}": ask("/readyz", port=port) for port in site.ports}
-            | {f"live {port}": ask("/livez", port=port) for port in site.ports}
+            {f"site {path}": request_of(path) for path in ("/", "/posts/long/", "/feed.atom")}
+            | {f"page {number}": request_of(PAGE, jar) for number, jar in enumerate(jars)}
+            | {"page of the admin": request_of("/admin/", admin)}
+            | {"api session": request_of(f"{API}/auth/session", jars[0]), "api login": login}
+            | {f"ready {port}": request_of("/readyz", port=port) for port in site.ports}
+            | {f"live {port}": request_of("/livez", port=port) for port in site.ports}
         )
         with load:
             wait_until(load.all_get(200, 0))
@@ -137,9 +137,9 @@ def test_an_outage_of_the_database_loses_no_session(project: Path, tmp_path: Pat
             assert load.statuses(kind).keys() == {200, 503}, kind
             assert load.statuses(kind, gone, back).keys() == {503}, kind
             assert load.statuses(kind, again).keys() == {200}, kind
-        gates = [ask("/_gate", jar, port)() for jar in jars for port in site.ports]
+        gates = [request_of("/_gate", jar, port)() for jar in jars for port in site.ports]
         assert gates == [204] * 9
-        assert [ask(PAGE, jar)() for jar in jars] == [200] * 3
+        assert [request_of(PAGE, jar)() for jar in jars] == [200] * 3
 
 
 def test_metrics_are_served_for_prometheus(site: Site) -> None:

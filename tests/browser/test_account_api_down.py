@@ -99,10 +99,10 @@ def test_an_open_account_page_shows_the_error_and_continues(accounts: Accounts) 
 def test_a_members_page_is_503_until_the_api_is_back(accounts: Accounts) -> None:
     """With and without a session, which survives; other pages work, and send one request."""
     member = accounts.member()
-    with accounts.page() as page, accounts.page() as stranger:
+    with accounts.page() as page, accounts.page() as anonymous:
         login(page, member)
         with stop_api(accounts):
-            for one in (page, stranger):
+            for one in (page, anonymous):
                 assert one.goto(INSIDE).status == 503  # type: ignore[union-attr]
                 expect(one.get_by_role("heading", level=1)).to_contain_text("out of order, back soon")
                 expect(one.locator("main")).to_contain_text("does not answer, so nobody may")
@@ -115,8 +115,8 @@ def test_a_members_page_is_503_until_the_api_is_back(accounts: Accounts) -> None
             assert page.goto(INSIDE).status == 503  # type: ignore[union-attr]
         page.reload()
         expect(page.get_by_role("heading", name=f"Inside {CANARY}")).to_be_visible()
-        stranger.reload()
-        expect(stranger.get_by_role("heading", name="Log in to read this page")).to_be_visible()
+        anonymous.reload()
+        expect(anonymous.get_by_role("heading", name="Log in to read this page")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/about/", "/account/"])

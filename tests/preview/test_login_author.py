@@ -96,7 +96,7 @@ def test_a_site_without_login_has_no_login_paths(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_it_stops_at_once_while_the_login_waits(tmp_path: Path) -> None:
-    """A mail server that says nothing is waited for, by one request and not by Ctrl-C."""
+    """A mail server that sends nothing is awaited, by one request and not by Ctrl-C."""
     site = project_with_login(tmp_path)
     create_user(site, "ann@example.org")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -105,11 +105,11 @@ def test_it_stops_at_once_while_the_login_waits(tmp_path: Path) -> None:
             reader = new_browser(one)
             reader.send("GET", f"{API}/config")
 
-            def ask() -> None:
+            def request() -> None:
                 with suppress(OSError, HTTPException):
                     reader.call("POST", "auth/password/request", {"email": "ann@example.org"})
 
-            thread = threading.Thread(target=ask)
+            thread = threading.Thread(target=request)
             thread.start()
             line, _ = silent.accept()
             with line:

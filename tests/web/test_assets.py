@@ -157,7 +157,7 @@ def test_a_request_from_a_peer_starts_no_peer_fetch(start: Start, api: Upstream,
         (None, 200, 200, ["bucket"]),
         (500, 200,  200, ["peer", "bucket"]),
         (503, 404,  404, ["peer", "bucket"]),
-        (404, 403,  404, ["peer", "bucket"]),  # S3 says 403 of what is not there
+        (404, 403,  404, ["peer", "bucket"]),  # S3 sends 403 for a missing key
         (404, 404,  404, ["peer", "bucket"]),
         (404, 500,  404, ["peer", "bucket"]),
         (404, None, 404, ["peer"]),

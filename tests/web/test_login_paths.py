@@ -293,10 +293,10 @@ def test_connections_of_one_reader_to_the_api_are_few(web: WebServer, api: Upstr
     api.respond(204, delay=2)
     found: Counter[int] = Counter()
 
-    def ask() -> None:
+    def request() -> None:
         found[web.get("/members/", headers={"X-Forwarded-For": "203.0.113.77"}).status] += 1
 
-    threads = [threading.Thread(target=ask) for _ in range(80)]
+    threads = [threading.Thread(target=request) for _ in range(80)]
     for one in threads:
         one.start()
     for one in threads:
