@@ -6,10 +6,13 @@ network.
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote
+
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.documents import Document
+from pipelines.site.content.metadata import slugify
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.html.links import BrokenLink, LinkContext, LinkTarget, file_url, resolve_link
 
@@ -28,6 +31,7 @@ class LinkRewriter:
     def rewrite(self, tree: LexborHTMLParser) -> None:
         """Replace the URLs in *tree*; set the size of images, and lazy loading of all but the first."""
         images = 0
+        self._rewrite_fragments(tree)
         for node in tree.css(_WITH_URL):
             for attribute in _URL_ATTRIBUTES:
                 href = node.attributes.get(attribute)
@@ -45,6 +49,18 @@ class LinkRewriter:
                     node.attrs["srcset"] = candidates
                 else:
                     del node.attrs["srcset"]
+
+    def _rewrite_fragments(self, tree: LexborHTMLParser) -> None:
+        """Lead ``#a_b`` and ``#a--b`` to ``#a-b``: GitHub and GitLab make ids by rules of their own."""
+        links = tree.css("a[href^='#']:not(.headerlink)")
+        if not links:
+            return
+        ids = {node.attributes["id"] or "": None for node in tree.css("[id]")}
+        by_slug = {slugify(one): one for one in reversed(ids)}
+        for node in links:
+            fragment = unquote((node.attributes["href"] or "")[1:])
+            if fragment and fragment not in ids and (known := by_slug.get(slugify(fragment))):
+                node.attrs["href"] = f"#{quote(known)}"
 
     def diagram_file(self, node: LexborNode, src: str) -> str:
         """Return the .puml file of content/ that *src* leads to; "" with a fault without one."""

@@ -157,3 +157,20 @@ def test_semantic_markup_is_unchanged(body: str, expected: str) -> None:
 def test_braces_of_two_paragraphs_are_not_an_attribute_list() -> None:
     """A smiley at the end of a paragraph is text."""
     assert html("A smiley {:\n\nx") == "<p>A smiley {:</p>\n<p>x</p>"
+
+
+@pytest.mark.parametrize(
+    ("body", "href"),
+    [
+        ("[a](#eth_call)\n\n## `eth_call`", "#eth-call"),
+        ("[a](#a--b)\n\n## A & B", "#a-b"),
+        ("[a](#A-B)\n\n## A B", "#a-b"),
+        ("[a](#a_b)\n\n<p id=a_b>x</p>\n\n## A b", "#a_b"),
+        ("[a](#nowhere)\n\n## A", "#nowhere"),
+        ("[a](#)\n\n## A", "#"),
+    ],
+)
+def test_a_fragment_of_github_leads_to_the_heading(body: str, href: str) -> None:
+    """GitHub keeps _ and two hyphens in ids; an id that exists counts first."""
+    [found] = re.findall(r'<a href="([^"]*)">a</a>', finish(body, dialect="commonmark").html)
+    assert found == href
