@@ -42,6 +42,16 @@ _SYNTAX_ERRORS = (
 )
 # What the converter raises for a missing argument.
 _MISSING_ARGUMENT = (IndexError, StopIteration, ValueError)
+# Delimiters after \big, \Bigl …, of which latex2mathml writes the command itself.
+_BIG_DELIMITER = re.compile(r"(<mo[^<>]* minsize=[^<>]*>)\\([A-Za-z]+|[{}|])(?=</mo>)")
+_DELIMITERS = dict(
+    zip(
+        "lfloor rfloor lceil rceil langle rangle lbrace rbrace { } lbrack rbrack"
+        " vert lvert rvert Vert lVert rVert |".split(),
+        "⌊⌋⌈⌉⟨⟩{}{}[]|||‖‖‖‖",
+        strict=True,
+    )
+)
 _ESCAPED_REFERENCE = re.compile(r"&amp;(#(?:\d+|x[0-9A-Fa-f]+);)")
 
 
@@ -68,6 +78,7 @@ def to_mathml(tex: str, *, block: bool) -> str:
         raise ValueError("is not TeX: an argument is missing") from None
     # The converter writes character references as text; its own serializer would also unescape "<".
     mathml = _ESCAPED_REFERENCE.sub(r"&\1", written.replace("&gt;", ">"))
+    mathml = _BIG_DELIMITER.sub(lambda found: found[1] + _DELIMITERS.get(found[2], f"\\{found[2]}"), mathml)
     if unknown := re.search(r">\s*(\\[A-Za-z]+)", mathml):
         raise ValueError(f"uses the unknown TeX command {unknown[1]}")
     # The minifier does not close <mspace/> and drops </math>.
