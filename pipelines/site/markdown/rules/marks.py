@@ -12,7 +12,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 
 _SUPERSCRIPT = re.compile(r"\^((?=[^\s^]*[^\W_])[^\s^\[\]<`]{1,40})\^")
-_EMOJI = re.compile(r"(?<![\w:]):([a-z0-9_+-]+):(?![\w:])")
+_EMOJI = re.compile(r"(?<![\w:]):([a-z0-9_+-]+):(?!\w)")
 
 
 def mark(state: StateInline, silent: bool) -> bool:
