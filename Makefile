@@ -26,7 +26,7 @@ post: $(VENV)/run  ## create a post: make post TITLE="A title"
 	@$(RUN) new post "$${TITLE:?write it as: make post TITLE=\"A title\"}"
 
 build: $(VENV)/run  ## render content/ and theme/ into out/site
-	@$(RUN) build
+	@$(RUN) build --code-quality out/code-quality.json
 
 check: $(VENV)/run  ## build, and check the links to other sites
 	@$(RUN) check --external

@@ -171,8 +171,10 @@ def build(
             urls = found_files.urls | feeds
             run.findings += _check_site(project, config, content, pages, facts, urls, theme, run.findings)
             used = frozenset().union(*(page.files for page in (*pages.published, *pages.unpublished)))
-            run.findings += documents.unread_files(content.files, used)
+            unread = documents.unread_files(content.files, used)
+            run.findings += unread
             if not _has_error(_findings(run, config, options, content)):  # else what it refuses seems unused
+                used |= {one.path for one in unread}
                 run.findings += internal.check_unused_files(content.files, used)
             _write_aliases(stage, config, pages.published, run.findings)
             findings = _findings(run, config, options, content)
