@@ -137,8 +137,9 @@ chart-docs: $(VENV)/dev  ## rewrite the table of values in the chart's README
 tools:  ## install Debian packages for the tests: Chromium, NGINX … (runs apt)
 	@./.ci/tools
 
-settings-docs: $(VENV)/run  ## rewrite docs/settings.md and docs/site.schema.json from config.py
+settings-docs: $(VENV)/run  ## rewrite docs/settings.md, docs/site.schema.json and docs/checks.md
 	$(BIN)/python -m pipelines.core.config_docs
+	$(BIN)/python -m pipelines.core.checks_docs
 
 scanner: $(VENV)/scan  ## install checkov for the chart's tests (290 MB, its own environment)
 

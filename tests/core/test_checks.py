@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.core import checks_docs
 from pipelines.core.checks import CHECKS, Severities
 from pipelines.core.config import parse_config
 from pipelines.core.errors import Fault, SourceError
@@ -89,3 +90,15 @@ def test_every_finding_of_the_site_names_a_known_check() -> None:
                 assert starred or named or len(node.args) >= 5, f"{file}:{node.lineno}"
                 for one in node.args[4:5]:
                     assert not isinstance(one, ast.Constant) or one.value in CHECKS, f"{file}:{node.lineno}"
+
+
+def test_every_check_has_a_bad_input() -> None:
+    """tests/bad has an input for each check, and its message is the example in the reference."""
+    text = checks_docs.reference(ROOT)
+    sections = {one.partition("\n")[0]: one for one in text.split("\n## ")[1:]}
+    assert [name for name in CHECKS if "```text\n" not in sections[name]] == []
+
+
+def test_the_committed_reference_is_current() -> None:
+    """Else: make settings-docs."""
+    assert (ROOT / checks_docs.REFERENCE).read_text("utf-8") == checks_docs.reference(ROOT)
