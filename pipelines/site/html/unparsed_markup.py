@@ -6,9 +6,11 @@ Functions of trees and texts. No reads, no writes, no network.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from html import unescape
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -103,6 +105,7 @@ _TYPED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "--", "—": "-
 # A line of a paragraph that a blank line above (or four spaces) would make a list item in Python-Markdown.
 _ITEM = re.compile(r"(?:\A\s*(?=[-*+])|\S[ \t]*\n[ \t]*)((?:[-*+]|1\.)[ \t][^\n]*)")
 _ITEM_START = re.compile(r"^[ \t]*(?:[-*+]|1\.)[ \t]", re.M)
+MAX_REPORTED = 100  # on a page: the line of each is a search
 _LABEL = re.compile(r"^[ \t>]*\[([^\[\]\n]+)\]:", re.M)  # of a link definition
 
 
@@ -120,17 +123,21 @@ class UnparsedMarkup:
 def find_unparsed(tree: LexborHTMLParser, source: str, dialect: str) -> list[UnparsedMarkup]:
     """Return the unparsed markup of *tree*, made of *source*; removes code and formulas from it.
 
-    What the author escaped is not reported.
+    What the author escaped is not reported, and no more than ``MAX_REPORTED``.
     """
     strip_code(tree)
     body = tree.body or tree.root
     text = body.text() if body else ""
-    found = [
-        _unparsed(what, shown, fix, _severity(what, shown, source))
+    matches = (
+        (what, shown, fix)
         for signs, pattern, what, fix in _PATTERNS[dialect]
         if any(sign in text for sign in signs)
         for shown in dict.fromkeys(one[0].strip() for one in pattern.finditer(text))
-    ]
+    )
+    first = list(islice(matches, MAX_REPORTED))
+    is_reference = any("][" in shown for _, shown, _ in first)
+    labels = [one.lower() for one in _LABEL.findall(source)][:MAX_REPORTED] if is_reference else []
+    found = [_unparsed(what, shown, fix, _severity(what, shown, labels)) for what, shown, fix in first]
     if dialect == "python-markdown" and _ITEM_START.search(text):
         fix = "put a blank line before the list, and four spaces before an inner one"
         for node in tree.css("p, li, dd, td"):
@@ -147,13 +154,12 @@ def _occurs(one: UnparsedMarkup, text: str) -> bool:
     return one.shown in text or one.typed in text
 
 
-def _severity(what: str, shown: str, source: str) -> str:
-    """Return "warning" for brackets that look like no label of *source*: they may be text."""
+def _severity(what: str, shown: str, labels: Sequence[str]) -> str:
+    """Return "warning" for brackets that look like none of *labels* (of links): they may be text."""
     if what != "link" or "][" not in shown:
         return "error"
     label = shown[1:-1].partition("][")[2]
-    known = [one.lower() for one in _LABEL.findall(source)]
-    is_meant = not label or get_close_matches(label.lower(), known, n=1, cutoff=0.75)
+    is_meant = not label or get_close_matches(label.lower(), labels, n=1, cutoff=0.75)
     return "error" if is_meant else "warning"
 
 
