@@ -47,6 +47,7 @@ from pipelines.site.markdown.rules import (
     headings,
     html_blocks,
     marks,
+    tables,
     typography,
 )
 
@@ -104,6 +105,7 @@ def convert(source: Source) -> Converted:
     references = parsed.env.get("references", {}).values()
     lines = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
     rows = [*heading_levels.findings(parsed.first_level), *parsed.unused]
+    rows += tables.dropped_cells(parsed.tokens, source.body)
     findings = (*(source.finding(*one) for one in rows), *renderer.findings)
     return Converted(html, summary, toc if sections else "", sections, lines, findings)
 

@@ -92,6 +92,17 @@ def test_blocks_carry_their_lines_and_findings_those_of_the_file() -> None:
     assert (19, "code-language") in [(one.line, one.check) for one in done.findings]
 
 
+@pytest.mark.parametrize(
+    ("row", "lost"),
+    [("| `b | c` |", True), ("| b | c |", True), ("| b \\| c |", False), ("| b | |", False), ("b", False)],
+)
+def test_a_cell_that_no_column_shows_is_a_finding(row: str, lost: bool) -> None:
+    """GFM drops it without a word."""
+    body = f"> | a |\n> |---|\n> {row}\n"
+    found = convert_markdown(body, "", "a.md", 1, dialect="commonmark").findings
+    assert [(one.line, one.check) for one in found] == ([(3, "dropped-markup")] if lost else [])
+
+
 def test_a_page_leaves_nothing_behind_for_the_next_one() -> None:
     """One parser serves all pages of a process."""
     first = html("*[AB]: Long\n\n[^a] AB\n\n[^a]: b")
