@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
+from urllib.parse import unquote
 
 from pipelines.core import digests, results
 from pipelines.core.checks import CHECKS
@@ -30,7 +31,7 @@ from pipelines.site.content.documents import Content, Document
 from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, project_policy
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.link_rewriter import cover_url
-from pipelines.site.html.links import LinkContext
+from pipelines.site.html.links import LinkContext, file_url
 from pipelines.site.html.postprocess import Fragment, labels_from
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.images.hashed_name import Asset, hashed_name
@@ -100,6 +101,16 @@ class _Pages:
 
     published: list[Page]
     unpublished: list[Page]
+    context: LinkContext
+
+    @property
+    def unpublished_files(self) -> frozenset[str]:
+        """The URL paths of the files that only unpublished pages may need."""
+        return frozenset(
+            unquote(file_url(file, page.document.gated, self.context))
+            for page in self.unpublished
+            for file in page.files
+        )
 
 
 def build(
@@ -290,7 +301,7 @@ def _convert_documents(
     labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
     task = workers.ConvertTask(project, context, unpublished, labels, config.dialect)
     bodies = workers.convert_documents(task, documents, options.workers, cache, run.progress)
-    pages = _Pages([], [])
+    pages = _Pages([], [], context)
     taken: set[str] = set()
     for document, body in zip(documents, bodies, strict=True):
         run.findings.extend(body.findings)
@@ -363,5 +374,6 @@ def _check_site(
         reported=Reported(reported),
     )
     found = internal.check_site(site, config, project)
-    found += internal.check_unpublished(site, pages.unpublished, project)
+    unpublished = replace(site, files=urls | pages.unpublished_files)
+    found += internal.check_unpublished(unpublished, pages.unpublished, project)
     return found + internal.check_tag_spelling(pages.published)

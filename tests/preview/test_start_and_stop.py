@@ -106,4 +106,4 @@ def test_an_exhausted_watch_limit_is_an_error_with_its_fix(
 def test_a_directory_without_a_site_is_refused(tmp_path: Path) -> None:
     done = run_cli(tmp_path, "serve")
     assert done.returncode == 1
-    assert done.stderr.startswith("site.toml: no such file; run in the directory of the site")
+    assert done.stderr.startswith("site.toml: error: no such file; run in the directory of the site")
