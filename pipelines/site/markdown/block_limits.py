@@ -15,22 +15,26 @@ from pipelines.site.markdown import limits
 from pipelines.site.markdown.limits import LimitExceeded
 
 _DELIMITER_ROW = re.compile(r"^[ \t>]*\|?[ \t]*:?-[|: \t-]*$", re.MULTILINE)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _FEW_COLUMNS = 10  # of tables that are counted when they are parsed
 _FEW_BRACKETS = 1_000  # of one text: any are fast
 
 
 def check_tables(text: str) -> None:
     """Raise LimitExceeded for tables of *text* with too many cells, before they are parsed."""
-    cells = 0
+    total = largest = rows = 0  # cells of the paragraphs before, and of this one; its lines
+    end = -1  # of the paragraph
     for found in _DELIMITER_ROW.finditer(text) if "|" in text else ():
         columns = found[0].count("|") + 1
         if columns > limits.MAX_TABLE_COLUMNS:
             what = f"a table of {columns} columns; the limit is {limits.MAX_TABLE_COLUMNS}"
             raise LimitExceeded(what, "split it", first_line(found[0]))
-        end = text.find("\n\n", found.end())
-        rows = text.count("\n", found.end(), end if end >= 0 else len(text))
-        cells += columns * rows if columns > _FEW_COLUMNS else 0
-        if cells > limits.MAX_TABLE_CELLS:
+        if found.start() > end:
+            blank = _BLANK_LINE.search(text, found.end())
+            end = blank.start() if blank else len(text)
+            total, largest, rows = total + largest, 0, text.count("\n", found.end(), end)
+        largest = max(largest, columns * rows if columns > _FEW_COLUMNS else 0)
+        if total + largest > limits.MAX_TABLE_CELLS:
             what = f"tables of more than {limits.MAX_TABLE_CELLS} cells a page"
             raise LimitExceeded(what, "split them", first_line(found[0]))
 

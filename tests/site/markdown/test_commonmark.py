@@ -156,6 +156,7 @@ PATHOLOGICAL: dict[str, tuple[Callable[[int], str], str]] = {
     "paragraphs": (lambda n: "a\n\n" * (n // 3), "66666 blocks, items or rows"),
     "columns": (lambda n: "|".join("a" * 2_000) + "\n" + "|".join("-" * 2_000), "a table of 2000 columns"),
     "cells": (lambda n: "|".join("a" * 500) + "\n" + "|".join("-" * 500) + "\nb" * 400, "cells a page"),
+    "delimiter rows": (lambda n: "-|-\n" * (n // 4), "49999 blocks, items or rows"),
     "references": (lambda n: "[^a] " * (n // 5) + "\n\n[^a]: b", "more than 1000 references"),
     "abbreviations": (lambda n: "".join(f"*[x{i}]: b\n" for i in range(n // 11)), "are too many for a page"),
     "contents": (lambda n: "[TOC]\n\n" * 20, "has [TOC] 20 times; "),
