@@ -41,9 +41,9 @@ class BuildState:
 
     @property
     def summary(self) -> str:
-        """Return the number of faults, as a heading."""
+        """Return the number of errors, as a heading."""
         count = len(self.faults)
-        return f"{count} fault{'s' if count != 1 else ''}" if count else "The build failed"
+        return f"{count} error{'s' if count != 1 else ''}" if count else "The build failed"
 
     def to_json(self) -> str:
         """Return the state as one line of JSON, as reload.js reads it."""

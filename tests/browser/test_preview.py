@@ -74,7 +74,7 @@ def test_the_page_follows_each_save_and_shows_faults(tmp_path: Path, author: Aut
         write(post, RICH.replace("date: 2026-01-02", "date: tomorrow").replace("tags:", "tagz:"))
         panel = page.get_by_role("alert")
         expect(panel).to_be_visible()
-        expect(panel.get_by_role("heading")).to_have_text("2 faults")
+        expect(panel.get_by_role("heading")).to_have_text("2 errors")
         expect(panel.locator(".place")).to_have_text(["content/posts/one.md:3", "content/posts/one.md:4"])
         expect(panel.locator(".text").first).to_have_text("date 'tomorrow' is not a date")
         expect(panel.locator(".fix").last).to_have_text("did you mean tags?")
@@ -112,7 +112,7 @@ def test_a_failed_first_build_shows_its_faults(tmp_path: Path, author: Author) -
     site = preview_site(tmp_path, {"content/posts/one.md": POST.replace("tags:", "tagz:")})
     with run_dev_server(site) as one:
         page.goto(f"{one.url}/posts/one/")
-        expect(page.get_by_role("heading")).to_have_text("1 fault")
+        expect(page.get_by_role("heading")).to_have_text("1 error")
         expect(page.locator(".place")).to_have_text("content/posts/one.md:4")
         write(site / "content/posts/one.md", POST.replace("2026-01-02", "never"))
         expect(page.locator(".place")).to_have_text("content/posts/one.md:3")

@@ -139,7 +139,7 @@ def test_source_errors_reach_the_state(thread: BuilderThread) -> None:
     faults = [Fault("content/b.md", 2, "b", "fix b"), Fault("content/a.md", 1, "a", "fix a")]
     state = thread.finish(SourceError(faults))
     assert [fault.path for fault in state.faults] == ["content/a.md", "content/b.md"]
-    assert state.summary == "2 faults"
+    assert state.summary == "2 errors"
     wait_until(lambda: "  content/a.md:1: a; fix a" in thread.log_lines)
 
 

@@ -39,7 +39,7 @@ def test_a_saved_edit_is_built_and_broadcast(tmp_path: Path) -> None:
 
         write(post, POST.replace("tags:", "tagz:"))
         event = events.next()
-        assert (event["number"], event["summary"], event["error"]) == (3, "1 fault", "")
+        assert (event["number"], event["summary"], event["error"]) == (3, "1 error", "")
         assert event["faults"] == [
             {
                 "path": "content/posts/one.md",
@@ -49,13 +49,13 @@ def test_a_saved_edit_is_built_and_broadcast(tmp_path: Path) -> None:
             }
         ]
         assert "second version" in one.get("/posts/one/").text  # the last good tree stays
-        wait_until(lambda: "1 fault; the last good pages stay" in one.log)
+        wait_until(lambda: "1 error; the last good pages stay" in one.log)
         line = "  content/posts/one.md:4: unknown key 'tagz'; did you mean tags?\n"
         wait_until(lambda: one.log.count(line) == 1)
 
         write(post, POST.replace("tags:", "tagz:").replace("first version", "third version"))
         assert events.next()["number"] == 4
-        wait_until(lambda: "1 fault, as before" in one.log)
+        wait_until(lambda: "1 error, as before" in one.log)
         assert one.log.count(line) == 1
 
         write(post, POST.replace("first version", "third version"))
@@ -78,7 +78,7 @@ def test_before_a_good_build_every_page_shows_the_faults(tmp_path: Path) -> None
         assert "<script>alert" not in page.text
         assert '<script src="/_preview/reload.js"' in page.text
         with one.events() as events:
-            assert events.next()["summary"] == "1 fault"
+            assert events.next()["summary"] == "1 error"
             write(site / "content/posts/one.md", POST)
             assert events.next() == {"number": 2}
         assert one.get("/posts/one/").status == 200
