@@ -207,9 +207,16 @@ def url_scheme(url: str) -> str:
 
 
 def split_url(url: str) -> SplitResult:
-    """Return the parts of *url*; only a path where it is not a URL (links.py reports it)."""
+    r"""Return the parts of *url*; only a path where it is not a URL (links.py reports it).
+
+    A browser reads ``/\host`` as ``//host`` (URL standard, relative slash state).
+    """
+    url = normalize_url(url)
+    if "\\" in url and url_scheme(url) in LOAD_SCHEMES:
+        before = re.split(r"[?#]", url, maxsplit=1)[0]
+        url = before.replace("\\", "/") + url[len(before) :]
     try:
-        return urlsplit(normalize_url(url))
+        return urlsplit(url)
     except ValueError:  # an invalid IPv6 address
         return SplitResult("", "", url, "", "")
 

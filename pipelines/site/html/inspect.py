@@ -15,10 +15,11 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from pipelines.site.html import allowlist
 from pipelines.site.html.unparsed_markup import heading_text
 
-_OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.A)
+_OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}", re.A)  # \ as browsers read it
 # Elements that load a resource, unlike links.
 _EMBEDDING = (
-    "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use"
+    "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use,"
+    " svg feImage"
 )
 _HEADING = "h1, h2, h3, h4, h5, h6"
 _LOADING_ATTRIBUTES = ("src", "data", "poster", "href", "xlink:href")

@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 SPAN_ATTRIBUTE = "data-at"
 SPAN_PREFIX = "\ue002"  # a private-use character, which is refused in sources
-_SPAN = re.compile(rf"{SPAN_PREFIX}(\d+)-(\d+)")
+_SPAN = re.compile(rf"{SPAN_PREFIX}(\d{{1,9}})-(\d{{1,9}})")
 
 
 def line_span(first: int, last: int) -> str:

@@ -267,3 +267,9 @@ def test_without_a_line_span_a_fault_has_the_first_line() -> None:
     """Whatever a converter does not tell, the fault has a place in the file."""
     assert Positions("a\nb", 5, {}).line_of(None, "b") == 5
     assert finish("a").lines == ()
+
+
+def test_a_line_span_of_an_author_is_not_a_number_of_any_size() -> None:
+    """A character reference may write what line_span() does; Python refuses to read 5,000 digits."""
+    written = f'<p data-at="&#xE002;1-{"1" * 5_000}"><a href="missing.md">x</a></p>'
+    assert faults(written) == ["5: links to content/posts/missing.md, which does not exist"]
