@@ -61,6 +61,7 @@ def measure_concurrent_logins(folder: Path, site: Site, cookies: list[str], pass
             login_rate = (load.requests - load.refused) / load.wall
             figures = LoginFigures(login_rate, load.refused, load.half, load.p99)
             rows.append(_row(name, label, wait_for_pages(), figures))
+        readers.wait_until_idle(port)
     max_rate = 0
     for rate in RATES:
         with (

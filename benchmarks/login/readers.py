@@ -6,11 +6,12 @@ loopback alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
-from benchmarks import wrk
+from benchmarks import processes, wrk
 from benchmarks.wrk import Load
 from tests.api.live_site import Site
 
@@ -99,6 +100,21 @@ def write_visits(file: Path, path: str, cookies: list[str], name: str, headers: 
 
 
 def load(port: int, file: Path, seconds: int, connections: int = CONNECTIONS) -> Load:
-    """Send the requests of *file* to *port* in a closed loop."""
+    """Send the requests of *file* to *port* in a closed loop; return when all of them are done."""
     options = ("--script", str(SCRIPT), "--timeout", "20s")
-    return wrk.load(f"http://127.0.0.1:{port}", connections, seconds, options, [str(file)])
+    result = wrk.load(f"http://127.0.0.1:{port}", connections, seconds, options, [str(file)])
+    wait_until_idle(port)
+    return result
+
+
+def wait_until_idle(port: int) -> None:
+    """Wait until the API at *port* has closed the connections of requests that a client abandoned.
+
+    wrk ends without the responses to its last requests; their logins fill the hash queue until they finish,
+    and the API refuses the first logins of the next measurement.
+    """
+    end = time.monotonic() + 60
+    while processes.open_connections(port):
+        if time.monotonic() > end:
+            raise RuntimeError(f"port {port}: requests of an ended client are open after 60 s")
+        time.sleep(0.05)
