@@ -2,7 +2,7 @@
 
 What other generators call a key is mapped; their other texts are allowed by
 ``[metadata] extra``, and nested values are left out. A document without front
-matter stays as it is. README.md, which a forge shows for its directory, becomes
+matter stays as it is, one without text is left out. README.md, which a forge shows for its directory, becomes
 index.md. Writes a project.
 """
 
@@ -74,6 +74,8 @@ def mount(corpus: Corpus, project: Path) -> list[Mounted]:
         if path.endswith(".md"):
             text = data.decode("utf-8-sig").replace("\r\n", "\n")
             keys, body = split(text, corpus.front_matter)
+            if not body.strip():  # a list or a redirect, which a template of the generator fills
+                continue
             row = adapt(keys, corpus.titles.get(path, ""))
             extra |= row.keys() - set(KEYS.values())
             head = "".join(f"{key}: {_written(value)}\n" for key, value in row.items())
