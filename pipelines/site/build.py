@@ -26,23 +26,21 @@ from pipelines.site import workers
 from pipelines.site.cache import Cache
 from pipelines.site.check import internal
 from pipelines.site.check.consequences import Reported, missing_pages
-from pipelines.site.content import documents, scan
+from pipelines.site.content import documents
 from pipelines.site.content.documents import Content, Document
-from pipelines.site.content.read_policy import CONTENT, THEME, ReadPolicy, missing_submodules, project_policy
+from pipelines.site.content.read_policy import CONTENT, THEME, missing_submodules, project_policy
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.link_rewriter import cover_url
 from pipelines.site.html.links import LinkContext, file_url
 from pipelines.site.html.postprocess import Fragment, labels_from
 from pipelines.site.images.content_images import ContentImages, read_content_images
-from pipelines.site.images.hashed_name import Asset, hashed_name
 from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import compress_tree
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
 from pipelines.site.pelican.settings import url_patterns
-from pipelines.site.theme import assets, stylesheet
-from pipelines.site.theme.assets import ThemeAssets
-from pipelines.site.theme.strings import Strings, load_strings
+from pipelines.site.theme.strings import Strings
+from pipelines.site.theme.theme import Theme, read_theme
 from pipelines.tools import git_history
 
 T = TypeVar("T")
@@ -84,15 +82,6 @@ class _BuildState:
         except SourceError as error:
             self.findings.extend(error.faults)
             return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Theme:
-    """A theme without faults."""
-
-    paths: Sequence[str]  # its files, relative to the project
-    strings: Strings
-    assets: ThemeAssets
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +139,8 @@ def build(
         with run.phase("assets"):
             images = read_content_images(project, content.files, cache)
             run.findings.extend(images.faults)
-            theme = _read_theme(project, config, policy, cache, run)
+            theme, faults = read_theme(project, config, policy, cache)
+            run.findings.extend(faults)
         with run.phase("convert", len(content.documents) + len(content.unpublished)):
             texts = theme.strings if theme else None
             pages = _convert_documents(project, config, content, images, texts, options, run, cache)
@@ -239,35 +229,6 @@ def _has_error(findings: Sequence[Fault]) -> bool:
     return any(one.severity == "error" for one in findings)
 
 
-def _read_theme(
-    project: Path, config: SiteConfig, policy: ReadPolicy, cache: Cache, run: _BuildState
-) -> _Theme | None:
-    """Return the theme; record its faults and return None if it has some."""
-    paths, faults = scan.scan_files(THEME, policy)
-    run.findings.extend(faults)
-    if faults:  # a refused file would cause false faults in the rest of the theme
-        return None
-    before = len(run.findings)
-    texts = run.collect_findings(lambda: load_strings(project, paths, config.lang))
-    found = run.collect_findings(lambda: _theme_assets(project, config, paths, policy, cache))
-    for index, one in enumerate(run.findings[before:], before):
-        if not CHECKS[one.check].fixed:  # a damaged image of the theme: no severity can spare the build
-            run.findings[index] = replace(one, check="theme")
-    return _Theme(paths, texts, found) if texts and found else None
-
-
-def _theme_assets(
-    project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, cache: Cache
-) -> ThemeAssets:
-    found = assets.read_theme_assets(project, paths)
-    css, shown = stylesheet.build_stylesheet(project, paths, config.less_compiler, found, cache, policy)
-    data = css.encode()
-    found["css/site.css"] = Asset(hashed_name("site.css", data), data)
-    theme = ThemeAssets(found, assets.read_inline_svgs(project, paths))
-    theme.used.update(shown)
-    return theme
-
-
 def _link_context(content: Content, images: ContentImages, config: SiteConfig) -> LinkContext:
     return LinkContext(
         urls={document.path: document.url for document in content.documents},
@@ -329,7 +290,7 @@ def _write_files(
     content: Content,
     pages: _Pages,
     images: ContentImages,
-    theme: _Theme,
+    theme: Theme,
     facts: Mapping[str, PageFacts],
     options: BuildOptions,
 ) -> files.OutputFiles:
@@ -358,7 +319,7 @@ def _check_site(
     pages: _Pages,
     facts: Mapping[str, PageFacts],
     urls: frozenset[str],
-    theme: _Theme,
+    theme: Theme,
     reported: Sequence[Fault],
 ) -> list[Fault]:
     """Return the findings of the whole site, without those that follow from *reported* ones."""
