@@ -23,6 +23,7 @@ from pipelines.site.html.dropped_markup import (
 )
 from pipelines.site.html.embeds import replace_external_images, replace_frames, show_media
 from pipelines.site.html.fault_report import FaultReport
+from pipelines.site.html.heading_aliases import add_heading_aliases
 from pipelines.site.html.link_rewriter import LinkRewriter
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.loose_text import wrap_loose_text
@@ -160,6 +161,7 @@ class _Postprocessor:
         self.diagrams(tree)
         self.clean(tree)
         self.links.rewrite(tree)
+        add_heading_aliases(tree)
         self.structure = check_structure(tree, self.report)
         positions.strip_spans(tree)
         self.tables(tree)
