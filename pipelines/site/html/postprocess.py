@@ -270,7 +270,9 @@ class _Postprocessor:
             violations = list(find_violations(LexborHTMLParser(markup, is_fragment=True), frozenset()))
             for one in violations:
                 self.add_fault("math", f"math: {one.text}", one.fix, node, tex)
-            if violations:
+            if forbidden := find_forbidden_character(markup, _PLACEHOLDERS):  # &#1; of a \text
+                self.add_fault(forbidden.check, f"math {forbidden.text}", forbidden.fix, node, tex)
+            if violations or forbidden:
                 markup, block = f"<code>{escape(tex, quote=False)}</code>", False
             self.put(node, self.scrolling("math", self.labels.formula, markup) if block else markup)
 

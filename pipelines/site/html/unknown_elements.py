@@ -19,7 +19,7 @@ _OTHER_ELEMENTS = """
 """
 _KNOWN = HTML_ELEMENTS.keys() | REFUSED_ELEMENTS.keys() | frozenset(_OTHER_ELEMENTS.split())
 _TAG = re.compile(
-    r"""<!--.*?-->|<(?P<end>/?)(?P<name>[A-Za-z][^\s<>/]*+)(?P<rest>(?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""",
+    r"""<!--.*?(?:-->|\Z)|<(?P<end>/?)(?P<name>[A-Za-z][^\s<>/]*+)(?P<rest>(?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""",
     re.DOTALL,
 )
 MAX_REPORTED = 50  # on a page: the line of each is a search

@@ -24,7 +24,7 @@ _Rules = tuple[tuple[tuple[str, ...], str, str, str], ...]
 _SHARED: _Rules = (
     (
         ("{{", "{%", "{#"),
-        r"\{\{[^}\n]*\}\}|\{%[^%\n]*%\}|\{# [^#\n]*#\}",
+        r"\{\{(?:[^{}\n]|\{(?!\{))*\}\}|\{%[^%\n]*%\}|\{# [^#\n]*#\}",
         "Jinja",
         "remove it: Jinja works in templates only",
     ),

@@ -9,6 +9,7 @@ Functions of trees and texts. No reads, no writes, no network.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -79,6 +80,10 @@ class Positions:
         self._definitions = definitions
         self._lines: list[str] = []
         self._cached: tuple[tuple[int, int], str] = (0, 0), ""  # (first and last line, text) of a block
+        # Parent -> the child whose newlines before it were counted last: nodes are asked for in order. The
+        # child keeps its tree in memory, so that no other has the same addresses.
+        self._counted: dict[int, tuple[LexborNode, int]] = {}
+        self._found: dict[tuple[int, int, str], list[int]] = {}  # (first, last, needle) -> lines after first
 
     def line_of(self, node: LexborNode | None, *needles: str) -> int:
         """Return the line of the file on which *node* was written.
@@ -123,7 +128,7 @@ class Positions:
             if block.parent is None:
                 return self._search(*self._lines_between(block), needles, lambda: newlines)
             block = block.parent
-        return self._search(*span, needles, lambda: newlines + _newlines_before(node, block))
+        return self._search(*span, needles, lambda: newlines + self._newlines_before(node, block))
 
     def _lines_between(self, top: LexborNode) -> tuple[int, int]:
         """Return the lines between the spans of the siblings before and after *top*, which has none."""
@@ -145,25 +150,52 @@ class Positions:
 
     def _search(self, start: int, end: int, needles: Sequence[str], guess: Callable[[], int]) -> int:
         """Return the line of the first of *needles* that occurs; of several, the one nearest to *guess*."""
-        text = self._block(start, end)
         for needle in needles:
             wanted = next(filter(str.strip, needle.split("\n")), "").strip()
-            if not wanted:
-                continue
-            if not (count := text.count(wanted)):
-                text, wanted = text.lower(), wanted.lower()
-                count = text.count(wanted)
-            if count == 1:
-                return self._first + start - 1 + text.count("\n", 0, text.find(wanted))
-            if count:
-                matches = [line for line, content in enumerate(text.split("\n")) if wanted in content]
-                near = guess() if len(matches) > 1 else 0
-                return self._first + start - 1 + min(matches, key=lambda line: abs(line - near))
-            text = self._block(start, end)
+            if wanted and (lines := self._lines_with(start, end, wanted)):
+                near = guess() if len(lines) > 1 else 0
+                at = max(0, bisect_left(lines, near) - 1)
+                return self._first + start - 1 + min(lines[at : at + 2], key=lambda line: abs(line - near))
         for needle in needles:
             if line := self._definitions.get(needle):
                 return self._first + line - 1
-        return self._first + start - 1 + max(0, min(guess(), text.count("\n")))
+        newlines = min(end, self._body.count("\n") + 1 if end > start else start) - start
+        return self._first + start - 1 + (max(0, min(guess(), newlines)) if newlines > 0 else 0)
+
+    def _lines_with(self, start: int, end: int, wanted: str) -> list[int]:
+        """Return which lines from *start* to *end*, counted from 0, have *wanted*; else in another case."""
+        key = start, end, wanted
+        if key not in self._found:
+            text = self._block(start, end)
+            if wanted not in text:
+                text, wanted = text.lower(), wanted.lower()
+            lines: list[int] = []
+            at = line_start = line = 0
+            while (at := text.find(wanted, at)) >= 0:
+                line += text.count("\n", line_start, at)
+                lines.append(line)
+                line_start = at
+                if (at := text.find("\n", at)) < 0:
+                    break
+            self._found[key] = lines
+        return self._found[key]
+
+    def _newlines_before(self, node: LexborNode, block: LexborNode) -> int:
+        """Return the number of newlines in *block* before its *node*: each ends a line of the source."""
+        total = 0
+        while node.mem_id != block.mem_id and (parent := node.parent) is not None:
+            known, known_count = self._counted.get(parent.mem_id, (None, 0))
+            count, sibling = 0, node.prev
+            while sibling is not None:
+                count += sibling.text().count("\n")
+                if known is not None and sibling.mem_id == known.mem_id:
+                    count += known_count
+                    break
+                sibling = sibling.prev
+            self._counted[parent.mem_id] = node, count
+            total += count
+            node = parent
+        return total
 
     def _block(self, start: int, end: int) -> str:
         """Return the lines *start* to *end* of the body."""
@@ -176,15 +208,3 @@ class Positions:
 def _span_of(node: LexborNode) -> tuple[int, int] | None:
     """Return the (first, last) source line of *node*, or None."""
     return span_lines(node.attributes.get(SPAN_ATTRIBUTE) or "") if node.is_element_node else None
-
-
-def _newlines_before(node: LexborNode, block: LexborNode) -> int:
-    """Return the number of newlines in *block* before its *node*: each ends a line of the source."""
-    count = 0
-    while node.mem_id != block.mem_id and node.parent is not None:
-        sibling = node.prev
-        while sibling is not None:
-            count += sibling.text().count("\n")
-            sibling = sibling.prev
-        node = node.parent
-    return count

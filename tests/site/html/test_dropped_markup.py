@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import SourceError
-from tests.site.html.fragments import faults, finish
+from tests.site.html.fragments import faults, finish, outcome
 
 steady = settings(derandomize=True, max_examples=150, deadline=None, database=None)
 
@@ -152,3 +152,10 @@ def test_ordinary_documents_are_never_refused(blocks: list[str]) -> None:
     body = "\n\n".join(block.format(*one) for block, one in zip(blocks, words, strict=True))
     found = finish(body)
     assert set(re.findall(r"w\d+\ww", body)) - set(re.findall(r"w\d+\ww", found.html)) == set()
+
+
+def test_a_formula_has_no_character_that_xml_forbids() -> None:
+    """It reaches feeds; what ends their writing would end the build with a traceback."""
+    made, findings = outcome(r"a $\text{&#1;}$", dialect="commonmark")
+    assert [(one.line, one.check) for one in findings] == [(5, "encoding")]
+    assert made.html.strip() == r"<p>a <code>\text{&amp;#1;}</code></p>"

@@ -215,6 +215,25 @@ def test_what_would_take_minutes_is_refused_with_its_line(name: str) -> None:
     assert converted(good) == before
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("a@b.example,", 0),
+        ("[a](b \"'", 1),
+        ("<!--", 1),
+        ("{{ a", 0),
+    ],
+)
+def test_the_findings_of_a_large_page_take_linear_time(text: str, number: int) -> None:
+    """Each would take minutes, if it searched the whole text."""
+    body = text * (LARGE // len(text))
+    done = convert_markdown(body, "", PATH, 5, dialect="commonmark")
+    document = Document(PATH, "post", False, Metadata("T"), body, 5, "", "a", "en", "/a/", None, "")
+    around = LinkContext(urls={}, hidden={}, files=frozenset())
+    _, findings = postprocess.postprocess(document, done, around, lambda *_: "", Labels())
+    assert len(set(findings)) == number
+
+
 def test_many_abbreviations_are_searched_for_once() -> None:
     """What defines them is taken out of the text once, and not once for each."""
     body = "".join(f"*[x{number}]: b\n" for number in range(4_000))
