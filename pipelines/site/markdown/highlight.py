@@ -21,6 +21,8 @@ from pipelines.core.errors import suggest
 from pipelines.site.markdown import limits
 from pipelines.site.markdown.code_languages import is_plain, lexer_name
 
+OPTIONS = ("title", "hl_lines", "linenums")
+
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
@@ -30,8 +32,11 @@ class CodeInfo:
     title: str = ""  # shown above the code
     marked: tuple[int, ...] = ()  # lines with another background, from 1
     unknown: tuple[str, ...] = ()  # options that have no effect
+    first: int = 0  # the number of the first line; 0 shows none
 
 
+# The ends of marked lines before this one, and its own beginning, if it is marked.
+_LINE_START = re.compile(r'((?:</span>)?(?:<span class="hll">)?)(.*)', re.DOTALL)
 # What is wrong, the fix, and the name of the check.
 CodeFinding = tuple[str, str, str]
 
@@ -39,7 +44,7 @@ CodeFinding = tuple[str, str, str]
 def code_block(code: str, info: CodeInfo, span: str = "") -> tuple[str, list[CodeFinding]]:
     """Return *code* as HTML, and the findings in *info*; *span* is an attribute of the element."""
     findings: list[CodeFinding] = [
-        (f"code block with an unknown option {key!r}", suggest(key, ("title", "hl_lines")), "code-option")
+        (f"code block with an unknown option {key!r}", suggest(key, OPTIONS), "code-option")
         for key in info.unknown
     ]
     at = f" {span}" if span else ""
@@ -55,7 +60,34 @@ def code_block(code: str, info: CodeInfo, span: str = "") -> tuple[str, list[Cod
         html = escape(code, quote=False) + "\n"
     else:
         html = highlight(code, lexer, _formatter(info.marked))
+    if info.first:
+        html = _numbered(html, info.first)
     return f'<div{at} class="highlight">{caption}<pre><code>{html}</code></pre></div>', findings
+
+
+def first_line(text: str) -> int:
+    """Return the number of the first line that the value of an option names: 0, none, for ``false``."""
+    found = re.match(r"\s*(\d{1,6})", text)
+    if found:
+        return int(found[1])
+    return 0 if text.strip().lower() in ("false", "no", "off") else 1
+
+
+def _numbered(html: str, first: int) -> str:
+    """Return highlighted *html* with the number of each line, which the stylesheet shows.
+
+    The numbers are not text, so that neither a copy of the code nor a screen reader has them.
+    """
+    lines = html.removesuffix("\n").split("\n")
+    end = "</span>" if lines[-1] == "</span>" else ""  # of a marked last line
+    if end:
+        lines.pop()
+    width = len(str(first + len(lines) - 1))
+    for index, line in enumerate(lines):
+        number = f'<span class="lineno" data-line="{first + index:>{width}}" aria-hidden="true"></span>'
+        before, after = _LINE_START.match(line).groups()  # type: ignore[union-attr]  # it matches any text
+        lines[index] = f"{before}{number}{after}"
+    return "\n".join(lines) + f"\n{end}"
 
 
 def line_numbers(text: str) -> tuple[int, ...]:

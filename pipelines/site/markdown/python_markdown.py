@@ -18,7 +18,7 @@ from pymdownx.superfences import SuperFencesException
 from pipelines.site.content.metadata import slugify
 from pipelines.site.markdown import heading_levels, limits, list_indents
 from pipelines.site.markdown.converted import Converted, Source
-from pipelines.site.markdown.highlight import CodeInfo, code_block, line_numbers
+from pipelines.site.markdown.highlight import OPTIONS, CodeInfo, code_block, first_line, line_numbers
 from pipelines.site.markdown.limits_extension import LimitsExtension
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_lines
 from pipelines.site.markdown.python_markdown_fixes import apply_fixes
@@ -150,9 +150,9 @@ class _DemoteHeadings(Treeprocessor):
 def _validate_fence(
     language: str, inputs: dict[str, Any], options: dict[str, Any], attrs: dict[str, Any], md: Any
 ) -> bool:
-    """Split the options of a fence into the supported ones, ``title`` and ``hl_lines``, and unknown ones."""
+    """Split the options of a fence into the supported ones, as ``title``, and unknown ones."""
     for key, value in inputs.items():
-        if key in ("title", "hl_lines"):
+        if key in (*OPTIONS, "startFrom"):
             options[key] = value
         else:
             options.setdefault("unknown", []).append(key)
@@ -163,12 +163,14 @@ def _format_fence(
     source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
 ) -> str:
     """Return one fenced block as HTML."""
-    first, last = md.fence_lines()
+    begin, last = md.fence_lines()
     marked = line_numbers(str(options.get("hl_lines", "")))
-    info = CodeInfo(language or "", str(options.get("title", "")), marked, tuple(options.get("unknown", ())))
+    unknown, start = tuple(options.get("unknown", ())), options.get("startFrom", options.get("linenums"))
+    first = first_line(str(start)) if start is not None else 0
+    info = CodeInfo(language or "", str(options.get("title", "")), marked, unknown, first)
     try:
-        html, findings = code_block(source, info, f'{SPAN_ATTRIBUTE}="{line_span(first, last)}"')
+        html, findings = code_block(source, info, f'{SPAN_ATTRIBUTE}="{line_span(begin, last)}"')
     except Exception as error:  # SuperFences ignores every other exception
         raise SuperFencesException(f"code block in {language!r}") from error
-    md.code_findings += [(first, *finding) for finding in findings]
+    md.code_findings += [(begin, *finding) for finding in findings]
     return html

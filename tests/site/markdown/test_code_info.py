@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pipelines.site.markdown.highlight import CodeInfo
 from pipelines.site.markdown.rules.code_info import parse_info
+from tests.site.html.fragments import finish
 
 
 @pytest.mark.parametrize(
@@ -16,7 +19,6 @@ from pipelines.site.markdown.rules.code_info import parse_info
         ("js{1,3}",                               "js",     "",     (1, 3)),
         ("{1,3}",                                 "",       "",     (1, 3)),
         ("rust,no_run",                           "rust",   "",     ()),
-        ("{.python .numberLines}",                "python", "",     ()),
         ("",                                      "",       "",     ()),
     ],
 )  # fmt: skip
@@ -25,3 +27,32 @@ def test_a_fence_takes_the_options_of_other_tools(
 ) -> None:
     """A text from elsewhere shows its code as it did there."""
     assert parse_info(written) == CodeInfo(language, title, marked)
+
+
+@pytest.mark.parametrize(
+    ("written", "first"),
+    [
+        ("python linenums=1",                     1),
+        ('python linenums="5" hl_lines="1"',      5),
+        ("{.python .numberLines}",                1),
+        ('{.python .numberLines startFrom="5"}',  5),
+        ("js {1} showLineNumbers",                1),
+        ("go {linenos=table,linenostart=9}",      9),
+        ("go {linenos=false,linenostart=9}",      0),
+        ('python title="on linenums"',            0),
+        ('python startFrom="5"',                  0),
+    ],
+)  # fmt: skip
+def test_lines_are_numbered_in_the_spellings_of_other_tools(written: str, first: int) -> None:
+    """MkDocs, pandoc, Docusaurus and Hugo."""
+    assert parse_info(written).first == first
+
+
+@pytest.mark.parametrize("dialect", ["commonmark", "python-markdown"])
+def test_the_number_of_a_line_is_not_text(dialect: str) -> None:
+    """Whoever copies the code or hears it gets the code alone."""
+    body = '```python linenums="9" hl_lines="2"\na = """x\nb"""\n```'
+    html = finish(body, dialect=dialect).html
+    assert re.findall(r'data-line="([^"]*)"', html) == [" 9", "10"]
+    assert '<span class="hll"><span class="lineno" data-line="10" aria-hidden="true"></span>' in html
+    assert re.sub("<[^>]*>", "", html).strip() == 'a = """x\nb"""'

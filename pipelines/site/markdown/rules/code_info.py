@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pipelines.core.errors import suggest
-from pipelines.site.markdown.highlight import CodeInfo, line_numbers
+from pipelines.site.markdown.highlight import OPTIONS, CodeInfo, first_line, line_numbers
 
 _LANGUAGE = re.compile(r"[^\s{},:=\"']*")
 _OPTION = re.compile(
@@ -18,7 +18,12 @@ _OPTION = re.compile(
 _CLASS = re.compile(r"(?<![\w.])\.([\w+#-]+)")
 _TITLES = ("title", "filename", "caption", "file", "name")
 _MARKED = ("hl_lines", "hl-lines", "highlight", "hllines")
-_NUMBERS = ("linenums", "linenos", "linenostart", "startfrom", "start", "startline")  # shown without numbers
+_NUMBERED = ("linenums", "linenos", "shownumbers", "showlinenumbers")  # MkDocs, Hugo, Docusaurus
+_FIRST = ("linenostart", "startfrom", "start", "startline")  # the number of the first line
+_NUMBERED_WORD = re.compile(
+    r"(?<![^\s{,.])(?:linenums|linenos|showLineNumbers|numberLines|number-lines|line-numbers)(?![^\s},])",
+    re.IGNORECASE,
+)
 
 
 def parse_info(text: str) -> CodeInfo:
@@ -36,6 +41,7 @@ def parse_info(text: str) -> CodeInfo:
         language = found[0] if found and not _OPTION.match(text) else ""
         rest = text[len(language) :]
     title, marked, unknown = "", list[int](), list[str]()
+    numbers, start = int(bool(rest and _NUMBERED_WORD.search(_OPTION.sub("", rest)))), 0
     for key, double, single, bare, braces in _OPTION.findall(rest) if rest else ():
         value, lower = double or single or bare, key.lower()
         if braces:
@@ -44,6 +50,16 @@ def parse_info(text: str) -> CodeInfo:
             title = title or value
         elif lower in _MARKED:
             marked += line_numbers(value)
-        elif lower not in _NUMBERS and suggest(lower, ("title", "hl_lines")).startswith("did"):
+        elif lower in _NUMBERED:
+            numbers = first_line(value)
+        elif lower in _FIRST:
+            start = first_line(value)
+        elif suggest(lower, OPTIONS).startswith("did"):
             unknown.append(key)
-    return CodeInfo(language.removeprefix("language-"), title, tuple(marked), tuple(unknown))
+    return CodeInfo(
+        language.removeprefix("language-"),
+        title,
+        tuple(marked),
+        tuple(unknown),
+        numbers and (start or numbers),
+    )
