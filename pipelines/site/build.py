@@ -30,9 +30,10 @@ from pipelines.site.content import documents
 from pipelines.site.content.documents import Content, Document
 from pipelines.site.content.read_policy import CONTENT, THEME, missing_submodules, project_policy
 from pipelines.site.html.inspect import PageFacts
+from pipelines.site.html.labels import labels_from
 from pipelines.site.html.link_rewriter import cover_url
 from pipelines.site.html.links import LinkContext, file_url
-from pipelines.site.html.postprocess import Fragment, labels_from
+from pipelines.site.html.postprocess import Fragment
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import compress_tree

@@ -21,8 +21,9 @@ from pipelines.site.content.documents import Document
 from pipelines.site.diagrams import render
 from pipelines.site.html import inspect, postprocess
 from pipelines.site.html.inspect import PageFacts
+from pipelines.site.html.labels import Labels
 from pipelines.site.html.links import LinkContext
-from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment
 from pipelines.site.markdown.converted import Converted
 from pipelines.site.markdown.converter import convert_markdown
 from pipelines.site.pelican.build_context import output_path

@@ -7,8 +7,8 @@ output. Reads committed diagrams. No writes, no network.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -24,6 +24,7 @@ from pipelines.site.html.dropped_markup import (
 from pipelines.site.html.embeds import replace_external_images, replace_frames, show_media
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.html.heading_aliases import add_heading_aliases
+from pipelines.site.html.labels import Labels, translate_title
 from pipelines.site.html.link_rewriter import LinkRewriter
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.loose_text import wrap_loose_text
@@ -41,19 +42,6 @@ WORDS_PER_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019:
 # Private-use characters context the number of a placeholder; sources must not contain them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _PLACEHOLDERS = _OPEN + _CLOSE + positions.SPAN_PREFIX
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """Texts for assistive technology where the page shows a symbol only."""
-
-    table: str = "Table"
-    formula: str = "Formula"
-    done: str = "done"
-    open: str = "to do"
-    permalink: str = "Link to this section"
-    backlink: str = "Back to the text"
-    frame: str = "Content of"  # before the host of a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +305,8 @@ class _Postprocessor:
         for box in tree.css("li.task-list-item > input, li.task-list-item > p > input"):
             ticked = "checked" in box.attributes
             box.attrs["aria-label"] = self.labels.done if ticked else self.labels.open
+        for title in tree.css(".admonition > .admonition-title, details[class] > summary"):
+            translate_title(title, self.labels)
 
     def figures(self, tree: LexborHTMLParser) -> None:
         for image in tree.css("p > img[title], p > a > img[title], p > video[title], p > audio[title]"):
@@ -335,10 +325,3 @@ def _text_beside(node: LexborNode | None) -> str:
 
 def _child_elements(node: LexborNode) -> list[LexborNode]:
     return list(node.iter(include_text=False))
-
-
-def labels_from(strings: Mapping[str, object]) -> Labels:
-    """Return the labels of the theme's strings, with defaults."""
-    names = {"done": "task_done", "open": "task_open"}  # the others have the name of the label
-    keys = {field.name: names.get(field.name, field.name) for field in fields(Labels)}
-    return Labels(**{name: str(strings[key]) for name, key in keys.items() if key in strings})

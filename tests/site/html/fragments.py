@@ -11,8 +11,9 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import postprocess
+from pipelines.site.html.labels import Labels
 from pipelines.site.html.links import ImageFacts, LinkContext
-from pipelines.site.html.postprocess import DiagramRenderer, Fragment, Labels
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment
 from pipelines.site.markdown.converter import convert_markdown
 
 CONTEXT = LinkContext(
@@ -30,6 +31,7 @@ CONTEXT = LinkContext(
     },
 )
 
+LABELS = Labels()
 A = 'src="/assets/a.11111111.png"'
 
 
@@ -47,13 +49,14 @@ def outcome(
     diagram: DiagramRenderer = diagram_figure,
     context: LinkContext = CONTEXT,
     dialect: str = "python-markdown",
+    labels: Labels = LABELS,
 ) -> tuple[Fragment, Sequence[Fault]]:
     """Convert and postprocess *body*, which begins on line 5; the summary is on line 3."""
     meta = Metadata("Here", summary=summary, image=image, lines=(("summary", 3), ("image", 4)))
     path = "content/posts/here.md"
     document = Document(path, "post", gated, meta, body, 5, "", "here", "en", "/posts/here/", None, "")
     converted = convert_markdown(body, summary, path, 5, dialect=dialect)
-    return postprocess.postprocess(document, converted, context, diagram, Labels())
+    return postprocess.postprocess(document, converted, context, diagram, labels)
 
 
 def finish(body: str, summary: str = "", **options: Any) -> Fragment:

@@ -9,8 +9,8 @@ import pytest
 from pipelines.core.errors import SourceError
 from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
+from pipelines.site.html.labels import Labels, labels_from
 from pipelines.site.html.link_rewriter import cover_url
-from pipelines.site.html.postprocess import Labels, labels_from
 from tests.site.html.fragments import CONTEXT, A, finish, html
 
 
@@ -132,9 +132,29 @@ def test_an_invalid_cover_image_is_a_fault(image: str) -> None:
 
 def test_labels_come_from_the_theme_with_defaults() -> None:
     """Screen readers read them in the language of the page."""
-    assert labels_from({"table": "Tabelle", "task_done": "erledigt", "other": 1}) == Labels(
-        table="Tabelle", done="erledigt"
-    )
+    strings = {"table": "Tabelle", "task_done": "erledigt", "box_note": "Hinweis", "other": 1}
+    assert labels_from(strings) == Labels(table="Tabelle", done="erledigt", boxes={"note": "Hinweis"})
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("!!! note\n    x",             "Hinweis"),
+        ("!!! note large\n    x",       "Hinweis"),
+        ('!!! note "Mine"\n    x',      "Mine"),
+        ('!!! note "Tip"\n    x',       "Tip"),
+        ("!!! unheard-of\n    x",       "Unheard-of"),
+        ("> [!NOTE]\n> x",              "Hinweis"),
+        ("> [!NOTE] Mine\n> x",         "Mine"),
+        ("??? note\n    x",             "Hinweis"),
+    ],
+)  # fmt: skip
+def test_a_box_without_a_title_has_its_kind_in_the_language_of_the_page(body: str, title: str) -> None:
+    """A kind that the theme has no text for keeps its name."""
+    labels = Labels(boxes={"note": "Hinweis", "tip": "Tipp"})
+    for dialect in ("commonmark",) if body[0] in ">?" else ("commonmark", "python-markdown"):
+        html = finish(body, dialect=dialect, labels=labels).html
+        assert re.findall(r'(?:admonition-title">|<summary>)([^<]*)', html) == [title]
 
 
 @pytest.mark.parametrize(

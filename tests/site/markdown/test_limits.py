@@ -16,8 +16,8 @@ from pipelines.site.content.documents import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import inspect, postprocess
 from pipelines.site.html.dropped_markup import find_dropped_definitions
+from pipelines.site.html.labels import Labels
 from pipelines.site.html.links import LinkContext
-from pipelines.site.html.postprocess import Labels
 from pipelines.site.markdown import limits
 from pipelines.site.markdown.converted import Converted
 from pipelines.site.markdown.converter import convert_markdown
