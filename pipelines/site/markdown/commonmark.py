@@ -30,7 +30,6 @@ from markdown_it.rules_inline import (
     strikethrough,
 )
 from markdown_it.token import Token
-from mdit_py_plugins.deflist import deflist_plugin
 
 from pipelines.site.markdown import block_limits, heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
@@ -41,6 +40,7 @@ from pipelines.site.markdown.rules import (
     attribute_lists,
     autolinks,
     containers,
+    definition_lists,
     definitions,
     footnotes,
     formulas,
@@ -148,7 +148,7 @@ def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
         md.block.ruler.before("blockquote", "admonition", containers.admonition, before)
         md.block.ruler.before("blockquote", "formula", formulas.formula_block, before)
         md.block.ruler.before("html_block", "markdown_html", html_blocks.opening_tag, before)
-        md.use(deflist_plugin)
+        definition_lists.install(md)
     return md
 
 
