@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
-from pipelines.site.content import addresses, front_matter, metadata, scan
+from pipelines.site.content import addresses, front_matter, hints, metadata, scan
 from pipelines.site.content.addresses import RESERVED_NAMES, UrlPatterns
-from pipelines.site.content.front_matter import MetadataEntry
+from pipelines.site.content.front_matter import MetadataEntry, SourceText
 from pipelines.site.content.heading import leading_heading
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.content.read_policy import CONTENT, EXTRA, MARKDOWN_SUFFIXES, project_policy
@@ -138,6 +138,10 @@ def _read_document(
         )
     text = front_matter.read_text(project / path, path)
     source = front_matter.split_front_matter(text, path)
+    if len(source.entries) == 1 and source.body and not text.lstrip().startswith(("---", "+++")):
+        known = metadata.KEYS | dict(config.metadata_extra).keys()
+        if hints.is_prose(source.entries[0].key, known):  # "Rustdoc: a sentence" is a paragraph
+            source = SourceText((), text, 1)
     _check_keys_after_end(source, path, config)
     heading = leading_heading(source.body)
     implied = [MetadataEntry("title", heading.text, source.body_line + heading.first)] if heading else []

@@ -51,7 +51,7 @@ class SourceText:
 
 
 def read_text(file: Path, name: str) -> str:
-    """Return the text of *file* with \\n line ends; faults name it *name*.
+    """Return the text of *file* with \\n line ends and without form feeds; faults name it *name*.
 
     Raises SourceError, with the line, for bytes that are not UTF-8 text.
     """
@@ -68,6 +68,7 @@ def read_text(file: Path, name: str) -> str:
             name, line, f"is not UTF-8 (byte 0x{data[error.start]:02x})", "save it as UTF-8", "encoding"
         )
         raise SourceError([fault]) from None
+    text = text.replace("\x0c", " ")  # a form feed is white space (CommonMark 2.1); XML does not allow it
     if bad := CONTROL_CHARACTER.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         what = f"has a control character (U+{ord(bad[0]):04X})"

@@ -92,6 +92,14 @@ def hint(key: str, value: object, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else _EXTRA
 
 
+def is_prose(key: str, known: Iterable[str]) -> bool:
+    """Return whether *key*, alone before a colon on the first line, is a word of a sentence.
+
+    A key that is known, or nearly so, is not: `acess: members` must not publish a page.
+    """
+    return hint(key, "", known) == _EXTRA
+
+
 def is_private(key: str, value: object) -> bool:
     """Return whether the unknown *key* with *value* keeps a page from readers in another generator.
 

@@ -369,6 +369,7 @@ def test_files_are_read_in_one_order_everywhere(tmp_path: Path) -> None:
         ("pages/a.md", "---\ntitle: B\n---\n# A\n", "B", "# A\n", ""),
         ("pages/a.md", "<!-- toc -->\n\n## A b\n\nText.\n", "A b", "<!-- toc -->\n\n\n\nText.\n", ""),
         ("pages/a.md", "---\ntitle: A\n---\n## A\n\nText.\n", "A", "## A\n\nText.\n", ""),
+        ("pages/0001-a.md", "Rustdoc: the text\n\nText.\n", "0001 a", "Rustdoc: the text\n\nText.\n", ""),
         ("pages/0001-the_first.md", "- Text.\n", "0001 the first", "- Text.\n", ""),
         ("posts/2026-05-01-the-first.md", "Text.\n", "The first", "Text.\n", "2026-05-01"),
         ("posts/2026-05-01-a.md", "# A\n\nText.\n", "A", "\n\nText.\n", "2026-05-01"),
@@ -385,6 +386,14 @@ def test_a_heading_or_a_file_name_stands_in_for_front_matter(
     [document] = found.documents
     assert (document.meta.title, document.body) == (title, body)
     assert (f"{document.meta.date:%Y-%m-%d}" if document.meta.date else "") == date
+
+
+@pytest.mark.parametrize("line", ["acess: members", "Acces: x", "title : A b", "draft: true", "tilte: A"])
+def test_a_line_that_may_be_a_mistyped_key_is_no_text(line: str, tmp_path: Path) -> None:
+    """As text, it would publish a page for members or a draft."""
+    found = read(tmp_path, {"pages/a.md": f"{line}\n\nText.\n"})
+    assert all(document.body == "Text.\n" for document in found.documents)
+    assert line.startswith("title") or fault_lines(found)
 
 
 def test_files_of_other_formats_among_pages_are_named_unless_a_page_links_to_them() -> None:

@@ -195,7 +195,7 @@ def test_line_ends_and_byte_order_marks_do_not_matter(data: bytes, text: str, tm
         (b"a\nb\n\xfc", "a.md:3: is not UTF-8 (byte 0xfc); "),
         (b"\xff\xfea\0", "a.md:1: is not UTF-8 (byte 0xff); "),
         (b"a\n\0", "a.md:2: has a control character (U+0000); "),
-        (b"a\n\n\x0c", "a.md:3: has a control character (U+000C); "),
+        (b"a\n\n\x0b", "a.md:3: has a control character (U+000B); "),
         (b"a\xc2\x93b", "a.md:1: has a control character (U+0093); "),
         (b"\xed\xa0\x80", "a.md:1: is not UTF-8 (byte 0xed); "),
         (b"\xef\xbf\xbf", "a.md:1: has a control character (U+FFFF); "),
@@ -208,6 +208,13 @@ def test_bytes_that_are_not_text_are_refused(data: bytes, message: str, tmp_path
     with pytest.raises(SourceError) as caught:
         front_matter.read_text(file, "a.md")
     assert str(caught.value)[: len(message)] == message
+
+
+def test_a_form_feed_is_white_space(tmp_path: Path) -> None:
+    """As CommonMark has it; old texts of mailing lists and GNU sources hold some."""
+    file = tmp_path / "a.md"
+    file.write_bytes(b"a\n\x0cb\n")
+    assert front_matter.read_text(file, "a.md") == "a\n b\n"
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

@@ -97,7 +97,14 @@ def test_blocks_carry_their_lines_and_findings_those_of_the_file() -> None:
 
 @pytest.mark.parametrize(
     ("row", "lost"),
-    [("| `b | c` |", True), ("| b | c |", True), ("| b \\| c |", False), ("| b | |", False), ("b", False)],
+    [
+        ("| `b | c` |", True),
+        ("| b | c |", True),
+        ("| b \\| c |", False),
+        ("| b | |", False),
+        ("| b |\\\\", False),
+        ("b", False),
+    ],
 )
 def test_a_cell_that_no_column_shows_is_a_finding(row: str, lost: bool) -> None:
     """GFM drops it without a word."""

@@ -6,10 +6,13 @@ Most are the two halves of a ``|`` in code, which needs a backslash even there
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
+
+_TEXT = re.compile(r"\w")  # a trailing backslash or a second | is no loss
 
 
 def dropped_cells(tokens: Sequence[Token], body: str) -> Iterator[tuple[int, str, str, str]]:
@@ -24,7 +27,7 @@ def dropped_cells(tokens: Sequence[Token], body: str) -> Iterator[tuple[int, str
         elif token.type == "tr_open" and columns and token.map:
             lines = lines or body.split("\n")
             row = lines[token.map[0]]
-            if row.count("|") > columns and (lost := _cells(row)[columns:]) and any(lost):
+            if row.count("|") > columns and any(map(_TEXT.search, lost := _cells(row)[columns:])):
                 what = (
                     f"a table row has {columns + len(lost)} cells, its header {columns}: the rest is dropped"
                 )
