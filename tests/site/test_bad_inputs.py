@@ -189,6 +189,12 @@ def pipe(site: Path) -> None:
     os.mkfifo(site / "content" / "posts" / "new.md")
 
 
+def pipes_elsewhere(site: Path) -> None:
+    for name in ("content/images/new.png", "content/files/new.pdf", "theme/images/new.svg"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(site / name)
+
+
 def name_that_is_not_utf8(site: Path) -> None:
     Path(os.fsdecode(bytes(site / "content" / "posts") + b"/gr\xfc\xdfe.md")).write_text("x")
 
@@ -245,6 +251,14 @@ def strings_with_a_brace(site: Path) -> None:
             ],
         ),
         (pipe, ["content/posts/new.md: is not a file or a directory; "]),
+        (
+            pipes_elsewhere,
+            [
+                "content/files/new.pdf: is not a file or",
+                "content/images/new.png: is not a file or",
+                "theme/images/new.svg: is not a file or",
+            ],
+        ),
         (name_that_is_not_utf8, ["content/posts/gr\\udcfc\\udcdfe.md: its name is not UTF-8; "]),
         (name_with_a_line_break, ["content/posts/a\\nb.md: its name has a control character; "]),
         (content_that_is_a_file, ["content: no such folder; "]),
@@ -296,7 +310,7 @@ def test_a_file_that_may_not_be_read_is_a_fault(
     may = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: "one.md" not in str(path) and may(path, mode))
     assert run(site) == 1
-    expected = "content/posts/one.md: cannot be read (Permission denied); make it a readable file\n"
+    expected = "content/posts/one.md: error: cannot be read (Permission denied); make it a readable file ["
     assert capsys.readouterr().err.startswith(expected)
 
 

@@ -46,6 +46,8 @@ def missing_pages(project: Path, broken: Iterable[str], findings: Iterable[Fault
     documents = [PurePosixPath(path) for path in broken if path.endswith(".md")]
     for path in documents:
         names |= {path.stem, slugify(path.stem), path.parent.name if path.stem == "index" else path.stem}
+        if not (project / path).is_file():  # a pipe would block
+            continue
         try:
             with (project / path).open("rb") as stream:
                 head = stream.read(_HEAD).decode(errors="replace")
