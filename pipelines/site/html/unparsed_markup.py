@@ -85,6 +85,12 @@ _PYTHON_MARKDOWN: _Rules = (
     ),
     (("~~",), r"~~(?! )[^~\n]+~~", "strike-through", "write <del>…</del>"),
     (("##",), r"^#{2,6} \S[^\n]*", "heading", "put a blank line before it"),
+    (
+        ("$$",),
+        r"^[ \t]*\$\$(?!\$)(?=[^$]+\$\$[ \t]*$)[^\n]*",
+        "math",
+        "put a blank line before it, and one after it",
+    ),
 )
 
 
