@@ -6,6 +6,7 @@ Functions of findings, and a writer to stderr. No reads, no network.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from pipelines.core.errors import Fault
 
 _MANY = 20  # findings; more are grouped by check
 _SHOWN = 3  # findings of each group
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"error": "31", "warning": "33"}  # SGR (ECMA-48): red, yellow
 
 
@@ -53,7 +55,13 @@ def finding_lines(findings: Sequence[Fault], *, verbose: bool, colour: bool = Fa
 def finding_line(one: Fault, *, colour: bool = False) -> str:
     """Return ``file:line: error: what is wrong; the fix [check]``, as compilers print it."""
     position = f"{one.path}:{one.line}" if one.line else one.path
-    return f"{position}: {_paint(one.severity, one.severity, colour)}: {one.text}; {one.fix} [{one.check}]"
+    severity = _paint(one.severity, one.severity, colour)
+    return f"{_printable(position)}: {severity}: {_printable(f'{one.text}; {one.fix}')} [{one.check}]"
+
+
+def _printable(text: str) -> str:
+    """Return *text* with escaped controls and changes of direction: a file must not steer a terminal."""
+    return text if text.isprintable() else _CONTROL.sub(lambda one: ascii(one[0])[1:-1], text)
 
 
 def summary(findings: Sequence[Fault], *, verbose: bool, written: bool) -> str:

@@ -63,7 +63,7 @@ def build_and_print(
 
 def _report(context: Context, findings: Sequence[Fault], *, written: bool, summary_only: bool) -> None:
     options = context.options
+    print_findings(findings, verbose=options.verbose, written=written, summary_only=summary_only)
     if options.code_quality:
         report = code_quality_report(findings, context.project)
         results.put(options.code_quality, report.encode())
-    print_findings(findings, verbose=options.verbose, written=written, summary_only=summary_only)

@@ -273,6 +273,8 @@ def write(path: Path, result: Result) -> None:
 
 def put(path: Path, data: bytes) -> None:
     """Write *data* to *path*, whole or not at all, making its folder; raise PipelineError where it fails."""
+    if not path.name:  # "." or "/"
+        raise PipelineError(f"{path}: is a directory; name a file in it")
     try:
         write_atomic(path, data)
     except OSError as error:

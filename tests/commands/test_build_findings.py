@@ -53,6 +53,17 @@ def test_strict_treats_warnings_as_errors(site: Path, capsys: pytest.CaptureFixt
     assert project.files_of(site / "out") == before
 
 
+@pytest.mark.parametrize("report", [".", "site.toml/report.json"])
+def test_findings_are_printed_where_their_report_cannot_be_written(
+    site: Path, capsys: pytest.CaptureFixture[str], report: str
+) -> None:
+    """The report is the copy of what is printed."""
+    assert run(site, "--strict", "--code-quality", report) == 1
+    printed = capsys.readouterr().err
+    assert "about.md:4: error: " in printed
+    assert "\nerror: " in printed
+
+
 def test_json_has_the_findings_of_a_failed_build(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Machines read stdout; a person still learns how it ended."""
     project.write(site / "content/pages/broken.md", BROKEN)

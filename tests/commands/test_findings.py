@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.commands.code_quality import code_quality_report
-from pipelines.commands.findings import finding_lines, summary
+from pipelines.commands.findings import finding_line, finding_lines, summary
 from pipelines.core.errors import Fault
 
 LINK = Fault("content/a.md", 3, "links to b", "fix it", "broken-link")
@@ -20,6 +20,12 @@ def test_few_findings_are_printed_as_compilers_print_them() -> None:
         "content/a.md:3: error: links to b; fix it [broken-link]",
         "content/a.md: warning: is odd; change it [admonition]",
     ]
+
+
+def test_control_characters_of_files_do_not_reach_the_terminal() -> None:
+    """A name or a text could clear the screen, or hide and invent lines."""
+    written = finding_line(Fault("content/a\x1b[2J.md", 3, "has \x07 and \u202e", "fix\nit", "encoding"))
+    assert written == r"content/a\x1b[2J.md:3: error: has \x07 and \u202e; fix\nit [encoding]"
 
 
 def test_of_many_findings_the_first_of_each_check_are_printed() -> None:

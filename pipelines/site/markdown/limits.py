@@ -22,6 +22,7 @@ from contextlib import contextmanager
 MAX_PAGE = 2 * 2**20  # characters; linear, about 20 s a MB. Real: 171,781
 MAX_FORMULA = 10_000  # characters of one formula. Real: 222
 MAX_NESTING = 100  # levels of HTML elements: the HTML parser crashes at some thousand. Real: 15
+MAX_UNKNOWN = 2_000  # open tags of unknown elements, as <your-name>, which will be text. Real: below 100
 MAX_CALL_DEPTH = 1000  # Python frames during one conversion: about 150 levels of > or *
 # Blocks.
 MAX_SIBLINGS = 10_000  # children of one element: each is searched in the list. Real: 672
@@ -67,6 +68,19 @@ _VOID_OR_IMPLIED_END = frozenset(
         *("track", "wbr", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup"),
         *("caption", "option", "optgroup", "rt", "rp"),
     )
+)
+# The elements of HTML, of today and before. html/unknown_elements.py shows other tags as text.
+HTML_NAMES = frozenset(
+    """
+    a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big blink
+    blockquote body br button canvas caption center cite code col colgroup data datalist dd del details
+    dfn dialog div dl dt em embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4
+    h5 h6 head header hgroup hr html i iframe image img input ins isindex kbd keygen label legend li
+    link main map mark marquee math menu menuitem meta meter nav nobr noembed noframes noscript object
+    ol optgroup option output p param picture plaintext pre progress q rb rp rt rtc ruby s samp script
+    search section select slot small source span strike strong style sub summary sup svg table tbody td
+    template textarea tfoot th thead time title tr track tt u ul var video wbr xmp
+    """.split()
 )
 # HTML elements, even where <a/> looks like SVG's.
 _NEVER_SELF_CLOSING = frozenset(("a", "font", "script", "style", "div", "span"))
@@ -184,7 +198,7 @@ def check_formula(tex: str) -> None:
 def check_nesting(html: str) -> None:
     """Raise LimitExceeded for elements of *html* that are nested too deeply to parse."""
     open_elements: Counter[str] = Counter()
-    depth, at, first = 0, 0, ""
+    depth, unknown, at, first = 0, 0, 0, ""
     while found := _ELEMENT.search(html, at):
         at = found.end()
         if found[0] == "<!--":
@@ -192,11 +206,15 @@ def check_nesting(html: str) -> None:
                 return
             continue
         name = found["name"].lower()
-        if name in _VOID_OR_IMPLIED_END or (
-            open_elements["svg"] + open_elements["math"] and _is_self_closing(html, at, name)
-        ):
+        in_foreign = open_elements["svg"] + open_elements["math"] > 0
+        if name in _VOID_OR_IMPLIED_END or (in_foreign and _is_self_closing(html, at, name)):
             continue
-        if not found["end"]:
+        if not (in_foreign or name in HTML_NAMES or found["end"]):
+            unknown += 1
+            if unknown > MAX_UNKNOWN:
+                what = f"has more than {MAX_UNKNOWN} tags that HTML does not have"
+                raise LimitExceeded(what, "put them in `backticks`", found[0])
+        elif not found["end"]:
             first = first if depth else found[0]
             open_elements[name] += 1
             depth += 1
