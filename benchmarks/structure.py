@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -47,39 +47,57 @@ class Deviation(NamedTuple):
     """A difference by design: what the author writes, and why we do not show what GitLab shows."""
 
     name: str
-    written: re.Pattern[str]  # in the lines that differ
+    written: Callable[[str], object]  # whether it is in the lines that differ
     reason: str
+
+
+def _has_surplus_cells(part: str) -> bool:
+    """Return whether a row of a table in *part* has more cells than the row of dashes above it."""
+    columns = 0
+    for line in part.split("\n"):
+        row = line.strip(" \t>").strip("|")
+        cells = len(re.findall(r"(?<!\\)\|", row)) + 1
+        if re.fullmatch(r"[\s|:-]*-[\s|:-]*", row):
+            columns = cells
+        elif columns and cells > columns:
+            return True
+    return False
 
 
 DEVIATIONS = (
     Deviation(
         "admonition",
-        re.compile(r"^[ >]*(!!!|\?\?\?\+?) ?[\w\"]", re.MULTILINE),
+        re.compile(r"^[ >]*(!!!|\?\?\?\+?) ?[\w\"]", re.MULTILINE).search,
         "MkDocs' `!!! note` is a box here, and text in GitLab",
     ),
     Deviation(
         "abbreviation",
-        re.compile(r"^\*\[[^\]]+\]:", re.MULTILINE),
+        re.compile(r"^\*\[[^\]]+\]:", re.MULTILINE).search,
         "the definition of an abbreviation is not shown here",
     ),
     Deviation(
         "attribute list",
-        re.compile(r"\{:?[ ]*[#.]?[\w-]+(=[^}]*)?[^{}]*\}"),
+        re.compile(r"\{:?[ ]*[#.]?[\w-]+(=[^}]*)?[^{}]*\}").search,
         "`{.class}`, `{#id}` and `{key=value}` are attributes here, and text in GitLab",
     ),
     Deviation(
         "formula",
-        re.compile(r"^[ >]*\$\$", re.MULTILINE),
+        re.compile(r"^[ >]*\$\$", re.MULTILINE).search,
         "`$$` on a line of its own is a block here; within a paragraph, GitLab puts it into the line",
     ),
     Deviation(
         "definition list",
-        re.compile(r"^[ >]*[:~] ", re.MULTILINE),
+        re.compile(r"^[ >]*[:~] ", re.MULTILINE).search,
         "a term has one line here; comrak takes a whole paragraph",
     ),
     Deviation(
+        "table cells",
+        _has_surplus_cells,
+        "cells beyond the columns of the header are shown in the last cell here; GitLab drops them",
+    ),
+    Deviation(
         "table of contents",
-        re.compile(r"^\[\[_TOC_\]\]|^\[TOC\]", re.MULTILINE),
+        re.compile(r"^\[\[_TOC_\]\]|^\[TOC\]", re.MULTILINE).search,
         "GitLab fills it in after comrak",
     ),
 )
@@ -116,7 +134,7 @@ def compare(source: str, html: str) -> Comparison:
         end = _line(reference, last) if last < len(reference) else len(lines)
         part = "\n".join(lines[max(start - 1, 0) : max(end, start + 1)])
         for deviation in DEVIATIONS:
-            if deviation.written.search(part):
+            if deviation.written(part):
                 found.deviations[deviation.name] += 1
                 break
         else:

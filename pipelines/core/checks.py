@@ -70,8 +70,8 @@ _ALL = (
             "duplicate-id": "An `id` is used twice on a page: links lead to the first one only.",
             "unparsed-markup": "A reader would see markup as text: a marker of emphasis, a template tag, the"
             " label of a footnote.",
-            "dropped-markup": "A part of the text would not appear on the page: an unknown element, an"
-            " unclosed comment, a footnote that nothing refers to.",
+            "dropped-markup": "A part of the text would not appear on the page: an unclosed comment or tag,"
+            " a footnote that nothing refers to.",
             "html-structure": "An element is where HTML does not allow it, so that browsers move or drop it.",
             "math": "A formula is not TeX, or uses an unknown command.",
             "diagram": "A diagram has no committed SVG, or one that does not match its source.",
@@ -87,6 +87,8 @@ _ALL = (
             "unused-definition": "A link definition or an abbreviation is not used, or is defined twice.",
             "code-language": "The language of a code block is unknown: it is shown as plain text.",
             "code-option": "A code block has an option that has no effect.",
+            "table-cells": "A row of a table has more cells than its header: the last one shows the rest,"
+            " which GitHub and GitLab drop.",
             "list-indent": "An item or code is indented by less than four spaces, so that the dialect"
             " `python-markdown` does not nest it.",
             "heading-order": "A heading skips a level, or is empty.",

@@ -84,7 +84,7 @@ class _Parsed(NamedTuple):
     env: dict[str, Any]  # definitions, by markdown-it-py
     headings: list[tuple[Token, headings.Heading]]
     first_level: list[int]  # lines of headings of the first level, from 1
-    unused: list[definitions.Row]  # what is wrong with definitions
+    faults: list[definitions.Row]  # what is wrong with definitions and rows of tables
 
 
 def convert(source: Source) -> Converted:
@@ -104,8 +104,7 @@ def convert(source: Source) -> Converted:
             summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
     references = parsed.env.get("references", {}).values()
     lines = {str(one["href"]): int(one["map"][0]) + 1 for one in reversed([*references])}
-    rows = [*heading_levels.findings(parsed.first_level), *parsed.unused]
-    rows += tables.dropped_cells(parsed.tokens, source.body)
+    rows = [*heading_levels.findings(parsed.first_level), *parsed.faults]
     findings = (*(source.finding(*one) for one in rows), *renderer.findings)
     return Converted(html, summary, toc if sections else "", sections, lines, findings)
 
@@ -161,6 +160,7 @@ def _parse(text: str, lang: str) -> _Parsed:
     block_limits.check_blocks(state.tokens)
     containers.find_alerts(state)
     attribute_lists.apply_to_blocks(state)
+    faults = [*tables.keep_surplus_cells(state.tokens, text)] if "|" in text else []
     marks_of_quotes = typography.quotes(lang)
     cost = 0
     for token in state.tokens:
@@ -189,9 +189,9 @@ def _parse(text: str, lang: str) -> _Parsed:
             if item.type == "list_item_open" and item.meta and "checked" in item.meta:
                 token.children.insert(0, _checkbox(bool(item.meta["checked"])))
     headings.add_permalinks(found)
-    unused = definitions.findings(state.tokens, env, text)
+    faults += definitions.findings(state.tokens, env, text)
     footnotes.move_to_end(state)
-    return _Parsed(state.tokens, env, found, first, unused)
+    return _Parsed(state.tokens, env, found, first, faults)
 
 
 def _unchanged(url: str) -> str:

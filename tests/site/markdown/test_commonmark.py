@@ -96,21 +96,23 @@ def test_blocks_carry_their_lines_and_findings_those_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "lost"),
+    ("row", "shown"),
     [
-        ("| `b | c` |", True),
-        ("| b | c |", True),
-        ("| b \\| c |", False),
-        ("| b | |", False),
-        ("| b |\\\\", False),
-        ("b", False),
+        ("| `b|c` |", "<code>b|c</code>"),
+        ("| b | c | d", "b | c | d"),
+        (r"| `b \| c` |", "<code>b | c</code>"),
+        ("| b | |", "b"),
+        ("| b |\\", "b"),
+        ("b", "b"),
     ],
 )
-def test_a_cell_that_no_column_shows_is_a_finding(row: str, lost: bool) -> None:
+def test_the_last_cell_shows_what_is_beyond_the_columns(row: str, shown: str) -> None:
     """GFM drops it without a word."""
     body = f"> | a |\n> |---|\n> {row}\n"
-    found = convert_markdown(body, "", "a.md", 1, dialect="commonmark").findings
-    assert [(one.line, one.check) for one in found] == ([(3, "dropped-markup")] if lost else [])
+    done = convert_markdown(body, "", "a.md", 1, dialect="commonmark")
+    assert f"<td>{shown}</td>" in done.html
+    surplus = "\\" not in row and shown != "b"
+    assert [(one.line, one.check) for one in done.findings] == [(3, "table-cells")] * surplus
 
 
 def test_a_page_leaves_nothing_behind_for_the_next_one() -> None:
