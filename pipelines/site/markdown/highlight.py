@@ -37,12 +37,18 @@ class CodeInfo:
 
 # The ends of marked lines before this one, and its own beginning, if it is marked.
 _LINE_START = re.compile(r'((?:</span>)?(?:<span class="hll">)?)(.*)', re.DOTALL)
+MAX_HINTS = 100  # findings in code from which on none names a similar language
 # What is wrong, the fix, and the name of the check.
 CodeFinding = tuple[str, str, str]
 
 
-def code_block(code: str, info: CodeInfo, span: str = "") -> tuple[str, list[CodeFinding]]:
-    """Return *code* as HTML, and the findings in *info*; *span* is an attribute of the element."""
+def code_block(
+    code: str, info: CodeInfo, span: str = "", *, hint: bool = True
+) -> tuple[str, list[CodeFinding]]:
+    """Return *code* as HTML, and the findings in *info*; *span* is an attribute of the element.
+
+    Without *hint*, the fix names no similar language: the search takes milliseconds.
+    """
     findings: list[CodeFinding] = [
         (f"code block with an unknown option {key!r}", suggest(key, OPTIONS), "code-option")
         for key in info.unknown
@@ -55,7 +61,7 @@ def code_block(code: str, info: CodeInfo, span: str = "") -> tuple[str, list[Cod
     lexer = None if plain else _lexer(info.language)
     if lexer is None and not plain:
         what = f"code block in an unknown language {info.language!r}"
-        findings.append((what, _language_fix(info.language), "code-language"))
+        findings.append((what, _language_fix(info.language if hint else ""), "code-language"))
     if lexer is None or not limits.may_highlight(code):
         html = escape(code, quote=False) + "\n"
     else:
@@ -105,13 +111,16 @@ def _languages() -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def _language_fix(language: str) -> str:
-    suggestion = suggest(language, _languages())
+    suggestion = suggest(language, _languages()) if language else ""
     return suggestion if suggestion.startswith("did") else "use a name that Pygments knows, or text"
 
 
 @cache
 def _lexer(language: str) -> Lexer | None:
-    # Cached: Pygments searches its whole table for each lookup, which took 7 % of a build.
+    # Cached: Pygments searches its whole table for each lookup, which took 7 % of a build, and for an unknown
+    # name the installed packages, too.
+    if lexer_name(language).lower() not in _languages():
+        return None
     try:
         return get_lexer_by_name(lexer_name(language), stripnl=False)
     except ClassNotFound:

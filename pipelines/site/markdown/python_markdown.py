@@ -18,7 +18,14 @@ from pymdownx.superfences import SuperFencesException
 from pipelines.site.content.metadata import slugify
 from pipelines.site.markdown import heading_levels, limits, list_indents
 from pipelines.site.markdown.converted import Converted, Source
-from pipelines.site.markdown.highlight import OPTIONS, CodeInfo, code_block, first_line, line_numbers
+from pipelines.site.markdown.highlight import (
+    MAX_HINTS,
+    OPTIONS,
+    CodeInfo,
+    code_block,
+    first_line,
+    line_numbers,
+)
 from pipelines.site.markdown.limits_extension import LimitsExtension
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_lines
 from pipelines.site.markdown.python_markdown_fixes import apply_fixes
@@ -169,7 +176,8 @@ def _format_fence(
     first = first_line(str(start)) if start is not None else 0
     info = CodeInfo(language or "", str(options.get("title", "")), marked, unknown, first)
     try:
-        html, findings = code_block(source, info, f'{SPAN_ATTRIBUTE}="{line_span(begin, last)}"')
+        span, hint = f'{SPAN_ATTRIBUTE}="{line_span(begin, last)}"', len(md.code_findings) < MAX_HINTS
+        html, findings = code_block(source, info, span, hint=hint)
     except Exception as error:  # SuperFences ignores every other exception
         raise SuperFencesException(f"code block in {language!r}") from error
     md.code_findings += [(begin, *finding) for finding in findings]

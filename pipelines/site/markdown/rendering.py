@@ -13,7 +13,7 @@ from markdown_it.token import Token
 
 from pipelines.core.errors import Fault
 from pipelines.site.markdown.converted import Source
-from pipelines.site.markdown.highlight import CodeInfo, code_block
+from pipelines.site.markdown.highlight import MAX_HINTS, CodeInfo, code_block
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span
 from pipelines.site.markdown.rules import footnotes, formulas
 from pipelines.site.markdown.rules.code_info import parse_info
@@ -76,7 +76,8 @@ class Renderer:
         info = parse_info(token.info) if token.type == "fence" else CodeInfo()
         if info.language == "math":
             return formulas.formula_html(token.content.strip(), self._span(token), block=True)
-        html, findings = code_block(token.content.removesuffix("\n"), info, self._span(token))
+        code, hint = token.content.removesuffix("\n"), len(self.findings) < MAX_HINTS
+        html, findings = code_block(code, info, self._span(token), hint=hint)
         line = token.map[0] + 1 if token.map else 1
         self.findings += [self._source.finding(line, *finding) for finding in findings]
         if token.attrs:  # of an attribute list on the line below

@@ -238,6 +238,15 @@ def test_the_findings_of_a_large_page_take_linear_time(text: str, number: int) -
     assert len(set(found)) == number
 
 
+@pytest.mark.parametrize("dialect", ["commonmark", "python-markdown"])
+def test_thousands_of_unknown_languages_are_not_compared_with_all_names(dialect: str) -> None:
+    """The first hundred are."""
+    body = "".join(f"```pythn{number}\nx\n```\n\n" for number in range(300))
+    found = convert_markdown(body, "", PATH, 5, dialect=dialect).findings
+    assert len(found) == 300
+    assert sum(one.fix.startswith("did you mean") for one in found) == 100
+
+
 def test_placeholders_are_not_nested() -> None:
     """A hundred of them are text, not a hundred levels of elements."""
     done = convert_markdown("Write <name> or List<String>.\n\n" * 500, "", PATH, 5, dialect="commonmark")
