@@ -32,7 +32,7 @@ import socket
 import struct
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,7 +72,7 @@ class HostedRepository:
     files: dict[str, bytes] = field(default_factory=dict)  # by file name
     created: dict[str, float] = field(default_factory=dict)  # seconds since 1970
     index: bytes = b""
-    due: float | None = None  # when the index is rebuilt, by the monotonic clock
+    due: float | None = None  # when the index is rebuilt, by the server's clock
 
 
 @dataclass
@@ -86,6 +86,7 @@ class Nexus:
     once: bool = True  # write policy ALLOW_ONCE; False is ALLOW
     digests: bool = True  # entries have a digest
     lag: float = 1.0  # seconds until index.yaml is rebuilt
+    clock: Callable[[], float] = time.monotonic  # seconds
     busy: int = 0  # every n-th request gets a 503; 0 for none
     toxics: list[Toxic] = field(default_factory=list)
     repositories: dict[str, HostedRepository] = field(default_factory=dict)  # by the name of the repository
@@ -103,13 +104,13 @@ class Nexus:
     def rebuild_due_indexes(self) -> None:
         """Rebuild every index that is due."""
         for hosted in self.repositories.values():
-            if hosted.due is not None and time.monotonic() >= hosted.due:
+            if hosted.due is not None and self.clock() >= hosted.due:
                 hosted.index, hosted.due = self._index(hosted), None
 
     def changed(self, hosted: HostedRepository) -> None:
         """Schedule a rebuild of the index of *hosted*, unless one is scheduled."""
         if hosted.due is None:
-            hosted.due = time.monotonic() + self.lag
+            hosted.due = self.clock() + self.lag
 
     def take_toxic(self, method: str, path: str) -> Toxic:
         """Return the fault of this request, and count it."""
