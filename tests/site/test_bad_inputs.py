@@ -72,9 +72,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(good: Path, tmp_path: Path) -> Path:
-    """A copy of the good project and its tree."""
-    return Path(shutil.copytree(good, tmp_path / "site", symlinks=True))
+def site(good: Path) -> Iterator[Path]:
+    """A copy of the good project and its tree, at one path for all tests: the cache's templates name it."""
+    folder = good.parent / "test"
+    yield Path(shutil.copytree(good, folder / "site", symlinks=True))
+    shutil.rmtree(folder)
 
 
 def test_every_folder_has_an_expectation() -> None:
