@@ -153,7 +153,7 @@ def find_unparsed(tree: LexborHTMLParser, source: str, dialect: str) -> list[Unp
         bare = _ESCAPED.sub(CODE, source)
         meant = unescape(_BACKSLASH_ESCAPE.sub(r"\1", source))
         found = [one for one in found if _occurs(one, bare) or not _occurs(one, meant)]
-    return found
+    return [*dict.fromkeys(found)]  # the lines of each are all of its occurrences
 
 
 def _occurs(one: UnparsedMarkup, text: str) -> bool:

@@ -247,6 +247,15 @@ def test_thousands_of_unknown_languages_are_not_compared_with_all_names(dialect:
     assert sum(one.fix.startswith("did you mean") for one in found) == 100
 
 
+def test_an_item_that_is_not_nested_is_one_finding() -> None:
+    """Each of a thousand equal items was reported on the lines of all, a million times."""
+    body = "1. a\n   - b\n" * 100
+    document = Document(PATH, "post", False, Metadata("T"), body, 5, "", "a", "en", "/a/", None, "")
+    around = LinkContext(urls={}, hidden={}, files=frozenset())
+    _, found = postprocess.postprocess(document, converted(body), around, lambda *_: "", Labels())
+    assert len(found) < 500
+
+
 def test_placeholders_are_not_nested() -> None:
     """A hundred of them are text, not a hundred levels of elements."""
     done = convert_markdown("Write <name> or List<String>.\n\n" * 500, "", PATH, 5, dialect="commonmark")
