@@ -209,7 +209,7 @@ def test_encryption_without_recipients_is_an_error_with_its_line(
     (tmp_path / ".sops.yaml").write_bytes(PLACEHOLDER)
     assert run(tmp_path, "--sops") == 1
     assert (
-        ".sops.yaml:6: names no recipient; run `age-keygen -o ../site.agekey`,"
+        ".sops.yaml:6: error: names no recipient; run `age-keygen -o ../site.agekey`,"
         " and write the public key that it prints, age1…"
     ) in capsys.readouterr().err
 

@@ -51,6 +51,12 @@ def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
     assert {file: file.read_bytes() for file in first} == first
 
 
+def printed_errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the errors on stderr, without "error:" and the name of their check."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.endswith(" [project]")]
+    return [line.replace(": error: ", ": ", 1).removesuffix(" [project]") for line in lines]
+
+
 def test_a_stale_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project = project_of(tmp_path, SITES["full"])
     assert run(project) == 0
@@ -59,10 +65,10 @@ def test_a_stale_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert run(project, "--check") == 1
     assert capsys.readouterr().err.splitlines()[:2] == [
-        "flux/clusters/production/settings.yaml: does not match site.toml;"
-        " run `python -m pipelines settings`, and commit",
-        "flux/clusters/staging/kustomization.yaml: does not match site.toml;"
-        " run `python -m pipelines settings`, and commit",
+        "flux/clusters/production/settings.yaml: error: does not match site.toml;"
+        " run `python -m pipelines settings`, and commit [project]",
+        "flux/clusters/staging/kustomization.yaml: error: does not match site.toml;"
+        " run `python -m pipelines settings`, and commit [project]",
     ]
 
 
@@ -107,9 +113,8 @@ edge = "httproute"
 def test_all_missing_values_are_reported_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One run reports every fault, so that one edit fixes them."""
     assert run(project_of(tmp_path, MISSING)) == 1
-    lines = capsys.readouterr().err.splitlines()
     table = 'site.toml:12: [[environment]] "production":'
-    assert [line for line in lines if line.startswith("site.toml")] == [
+    assert printed_errors(capsys) == [
         "site.toml: [chart] has no repository; write where Flux finds charts: https://… or oci://…",
         f"{table} bucket_networks is empty, and [buckets] has assets;"
         " name the networks of the bucket, or 0.0.0.0/0",
@@ -219,7 +224,7 @@ def test_contradictory_settings_are_reported(tmp_path: Path, capsys: pytest.Capt
     """A certificate without an Ingress, and a minimum of pods above the maximum."""
     text = SITES["unmanaged"].replace("edge_port", 'edge_tls_secret = "x"\nedge_port')
     assert run(project_of(tmp_path, text.replace("autoscale_min = 2", "autoscale_min = 7"))) == 1
-    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("site.toml")] == [
+    assert printed_errors(capsys) == [
         'site.toml:17: [[environment]] "production": edge = "nodeport" with edge_annotations or'
         ' edge_tls_secret; these are for an Ingress: remove them, or write edge = "ingress"',
         'site.toml:34: [[environment]] "staging": autoscale_min is 7, and autoscale_max 6;'
@@ -280,11 +285,11 @@ def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
     """Flux refuses an unsigned chart, so the release could never go live."""
     project = project_of(tmp_path, SITES["oci"])
     assert run(project) == 1
-    assert capsys.readouterr().err.splitlines()[0] == (
+    assert printed_errors(capsys) == [
         "site.toml: [chart] repository is oci://, where Flux accepts signed charts only, and flux/signers has"
         " no key; run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
         " SITE_SIGNING_KEY_FILE, and commit the public key"
-    )
+    ]
     write_signer_key(project)
     assert run(project) == 0
 
@@ -304,7 +309,7 @@ def test_an_invalid_public_key_is_named(
     write(project / "flux/signers/new.pub", text)
     assert run(project) == 1
     fix = "make a pair with `python -m pipelines secrets signing`"
-    assert capsys.readouterr().err.splitlines()[0] == f"flux/signers/new.pub: {what}; {fix}"
+    assert printed_errors(capsys) == [f"flux/signers/new.pub: {what}; {fix}"]
 
 
 def test_old_and_new_keys_are_trusted_while_one_replaces_the_other(tmp_path: Path) -> None:
