@@ -50,13 +50,16 @@ def _section(check: Check, example: str) -> str:
 
 
 def _examples(folder: Path) -> dict[str, str]:
-    """Return the first message of each check, by name."""
+    """Return a message of each check, by name: the first with the default severity, or else the first."""
     found: dict[str, str] = {}
+    usual: dict[str, str] = {}
     for file in sorted(folder.glob("*/expected.txt")):
         for line in file.read_text("utf-8").splitlines():
             if (name := re.search(r" \[([a-z0-9-]+)\]$", line)) and name[1] in CHECKS:
                 found.setdefault(name[1], line)
-    return found
+                if (": warning: " in line) == (CHECKS[name[1]].severity == "warning"):
+                    usual.setdefault(name[1], line)
+    return found | usual
 
 
 if __name__ == "__main__":
