@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipelines.site.markdown.highlight import CodeInfo
+from pipelines.site.markdown.highlight import CodeInfo, code_block
 from pipelines.site.markdown.rules.code_info import parse_info
 from tests.site.html.fragments import finish
 
@@ -56,3 +56,9 @@ def test_the_number_of_a_line_is_not_text(dialect: str) -> None:
     assert re.findall(r'data-line="([^"]*)"', html) == [" 9", "10"]
     assert '<span class="hll"><span class="lineno" data-line="10" aria-hidden="true"></span>' in html
     assert re.sub("<[^>]*>", "", html).strip() == 'a = """x\nb"""'
+
+
+@pytest.mark.parametrize("language", ["circom", "go.sum", "asn.1", "njk", "roff", "java-properties", "Dafny"])
+def test_the_names_of_languages_that_github_knows_are_no_finding(language: str) -> None:
+    """A text from there keeps its fences."""
+    assert code_block("x\n", CodeInfo(language))[1] == []
