@@ -145,11 +145,11 @@ def compare(source: str, html: str) -> Comparison:
 
 
 def _move_headings_down(blocks: list[Block]) -> list[Block]:
-    """Return *blocks* as a page has them: a heading of the first level moves all of them one level down."""
-    if all(block.kind != "h1" for block in blocks):
-        return blocks
+    """Return *blocks* as a page has them: headings from the first of level 1 on are one level down."""
+    first = next((at for at, block in enumerate(blocks) if block.kind == "h1"), len(blocks))
     moved = {f"h{level}": f"h{min(level + 1, 6)}" for level in range(1, 7)}
-    return [block._replace(kind=moved.get(block.kind, block.kind)) for block in blocks]
+    below = [block._replace(kind=moved.get(block.kind, block.kind)) for block in blocks[first:]]
+    return [*blocks[:first], *below]
 
 
 def _hunks(theirs: Sequence[Block], ours: Sequence[Block]) -> Iterator[tuple[int, int, int, int]]:

@@ -75,6 +75,7 @@ _EMPHASIS = r"(?:(?<![\w*/.])\*\*(?![\s/*.])|^\*\*(?=[ \t]))[^*\n]+\*\*(?![\w*/]
 _COMMONMARK: _Rules = (
     (("**",), _EMPHASIS, "emphasis", "remove the spaces inside the markers"),
     (("##",), r"^#{2,6}[^\W\d_][^\n]*", "heading", "write a space after its #"),
+    (("$$",), r"^[ \t]*\$\$(?=[ \t]*\n[^$]+\$\$[ \t]*$)", "math", "remove the blank lines in it"),
 )
 _PYTHON_MARKDOWN: _Rules = (
     (

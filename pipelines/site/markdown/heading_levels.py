@@ -1,7 +1,7 @@
-"""Move the headings of a text one level down where it uses the first: that is the title of the page.
+"""Move headings one level down from the first of level 1 on: that is the title of the page.
 
-``#`` becomes <h2>, ``##`` <h3>, down to <h6>, so that the outline stays as
-written. Functions of values. No reads, no writes, no network.
+``#`` becomes <h2>, ``##`` after it <h3>, down to <h6>, so that the outline stays
+as written. Headings before the first ``#`` stay. Functions of values. No reads, no writes, no network.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ def demote_raw(html: str) -> str:
     return _RAW_TAG.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + 1, DEEPEST)}", html)
 
 
+def demote_raw_from_first(html: str) -> str:
+    """Return *html* with its first ``<h1>`` and each heading after it one level down."""
+    found = _RAW_FIRST.search(html)
+    return html[: found.start()] + demote_raw(html[found.start() :]) if found else html
+
+
 def raw_first_lines(body: str) -> Iterator[int]:
     """Yield the lines of *body*, counted from 1, that have an ``<h1>`` outside of code spans."""
     for number, line in enumerate(body.split("\n"), 1):
@@ -38,5 +44,5 @@ def raw_first_lines(body: str) -> Iterator[int]:
 
 def findings(lines: Iterable[int]) -> list[tuple[int, str, str, str]]:
     """Return (line, what is wrong, fix, check) of each heading of the first level, on *lines*."""
-    text = "a heading of level 1, which is the title of the page: all headings moved one level down"
+    text = "a heading of level 1, which is the title of the page: it and all below moved one level down"
     return [(line, text, "begin with ##", "heading-level-1") for line in lines]

@@ -6,13 +6,14 @@ A function of the text. No reads, no writes, no network.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import markdown
 from markdown.treeprocessors import Treeprocessor
-from markdown.util import AtomicString
+from markdown.util import HTML_PLACEHOLDER_RE, AtomicString
 from pymdownx.superfences import SuperFencesException
 
 from pipelines.site.content.metadata import slugify
@@ -136,7 +137,7 @@ class _SkipPlainText(Treeprocessor):
 
 
 class _DemoteHeadings(Treeprocessor):
-    """Move all headings one level down in a text that uses the first level."""
+    """Move the headings from the first of level 1 on one level down."""
 
     def run(self, root: Element) -> None:
         stash = self.md.htmlStash.rawHtmlBlocks
@@ -149,9 +150,35 @@ class _DemoteHeadings(Treeprocessor):
         if raw:
             lines.update(heading_levels.raw_first_lines(self.md.body))  # type: ignore[attr-defined]
         self.md.code_findings += heading_levels.findings(sorted(lines))  # type: ignore[attr-defined]
-        for one in written:
-            one.tag = heading_levels.demoted(one.tag)
-        stash[:] = [heading_levels.demote_raw(one) if isinstance(one, str) else one for one in stash]
+        is_after = False
+        for part in self._in_order(root):
+            if isinstance(part, Element):
+                is_after = is_after or part.tag == "h1"
+                part.tag = heading_levels.demoted(part.tag) if is_after else part.tag
+            elif is_after:
+                stash[part] = heading_levels.demote_raw(str(stash[part]))
+            elif heading_levels.has_raw_first(str(stash[part])):
+                is_after = True
+                stash[part] = heading_levels.demote_raw_from_first(str(stash[part]))
+
+    def _in_order(self, root: Element) -> Iterator[Element | int]:
+        """Yield the headings, and the indexes of raw HTML in the stash, in the order of the text."""
+        stash = self.md.htmlStash.rawHtmlBlocks
+        rest = {index: None for index, one in enumerate(stash) if isinstance(one, str)}
+        stack: list[Element | str | None] = [root]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, str):
+                for index in map(int, HTML_PLACEHOLDER_RE.findall(part)):
+                    if index in rest:
+                        del rest[index]
+                        yield index
+            elif part is not None:
+                if part.tag in HEADINGS:
+                    yield part
+                below = [text for child in part for text in (child, child.tail)]
+                stack += [*reversed(below), part.text]
+        yield from rest  # within other raw HTML
 
 
 def _validate_fence(

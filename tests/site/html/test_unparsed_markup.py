@@ -143,6 +143,7 @@ def test_what_a_reader_takes_for_text_is_no_finding(dialect: str, body: str) -> 
         ("** Bold. ** Text", "unparsed emphasis: '** Bold. **'"),
         ("See [a](b c.md).", "unparsed link: '[a](b'"),
         ("##Heading", "unparsed heading: '##Heading'"),
+        ("We know:\n\n$$\nx\n\ny\n$$", "unparsed math: '$$'"),
         ("{{ site.url }}/a", "unparsed Jinja: '{{ site.url }}'"),
         ("A claim[^1].", "unparsed footnote: '[^1]'"),
         ("[this post][]", "unparsed link: '[this post][]'"),

@@ -51,6 +51,8 @@ def html(body: str) -> str:
         ("x^2^ 2^10 a^b", "<p>x<sup>2</sup> 2^10 a^b</p>"),
         ("~~a~~ H~2~O", "<p><del>a</del> H<del>2</del>O</p>"),
         (":smile:: a:smile:b 8:30:15 :nosuch:", "<p>😄: a:smile:b 8:30:15 :nosuch:</p>"),
+        (":smile::rocket::tada: a::b:", "<p>😄🚀🎉 a::b:</p>"),
+        ("std::key::Vec ::key: :no::key:", "<p>std::key::Vec ::key: :no::key:</p>"),
         ("$x$ $`y`$ $ 5 $", f"<p>{formula('x', 'span')} {formula('y', 'span')} $ 5 $</p>"),
         ("```math\nx\n```", formula("x")),
         ("$$x$$", formula("x")),

@@ -119,6 +119,8 @@ def test_code_in_an_unknown_language_is_shown_as_text(dialect: str) -> None:
         *(("en", "“a” ‘b’"), ("de", "„a“ ‚b‘"), ("fr", "«\u00a0a\u00a0» “b”"), ("es", "«a» “b”")),
         *(("it", "«a» “b”"), ("nl", "“a” ‘b’"), ("pl", "„a” «b»"), ("pt", "“a” ‘b’"), ("sv", "”a” ’b’")),
         *(("da", "“a” ‘b’"), ("nb", "«a» ‘b’"), ("fi", "”a” ’b’"), ("cs", "„a“ ‚b‘"), ("ru", "«a» „b“")),
+        *(("hu", "„a” »b«"), ("el", "«a» “b”"), ("nn", "«a» ‘b’"), ("lt", "„a“ „b“"), ("ja", "“a” ‘b’")),
+        *(("fr-CH", "«a» ‹b›"), ("hu-HU", "„a” »b«")),
         ("de-CH", "«a» ‹b›"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The first level is the title of the page: a text that uses it moves one level down as a whole."""
+"""The first level is the title of the page: headings from the first of it on move one level down."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ def outline(body: str, dialect: str) -> tuple[list[str], list[int], str, int]:
         ("A\n=\n\nB\n-", ["h2", "h3"], [5], "#a #b", 1),
         ("x\n\n<h1>A</h1>\n\n## B", ["h2", "h3"], [7], "#b", 1),
         ("## A\n\n### B", ["h2", "h3"], [], "#a #b", 1),
+        ("## A\n\n### B\n\n# C\n\n## D", ["h2", "h3", "h2", "h3"], [9], "#a #b #c #d", 2),
+        ("## A\n\n<h3>B</h3><h1>C</h1>\n\n## D", ["h2", "h3", "h2", "h3"], [7], "#a #d", 1),
+        ("## A\n\nx <b>y</b>\n\n# B\n\n<h2>C</h2>", ["h2", "h2", "h3"], [9], "#a #b", 2),
         ("## A `<h1>`\n\n```html\n<h1>x</h1>\n```", ["h2"], [], "#a", 1),
     ],
 )
-def test_all_levels_follow_the_first(
+def test_levels_below_the_first_follow_it(
     dialect: str, body: str, tags: list[str], lines: list[int], toc: str, sections: int
 ) -> None:
     """Table of contents and ids are those of the moved headings; each # has a finding on its line."""

@@ -159,7 +159,7 @@ FILES = {
         (
             "summary: One",
             "`# Top`\n\n# Top",
-            "8: a heading of level 1, which is the title of the page: all headings moved one level down",
+            "8: a heading of level 1, which is the title of the page: it and all below moved one level down",
         ),
         ("summary: One", "`main-content`\n\n## x {#main-content}", "8: id 'main-content' is used twice"),
         ("summary: One", "[x](/aaa.png)\n\n![x](/aaa.png)", "8: shows /aaa.png, which does not exist"),

@@ -23,7 +23,7 @@ COMMONMARK_DEVIATIONS = {
         *(20, 32, 33, 195, 202, 206, 346, 489, 502, 503, 504, 507, 526, 538, 603),
     ),
     "a plain address is a link, as in GFM": (602, 606, 608, 611, 612),
-    "headings move down where one is of the first level: that is the title of the page": (
+    "headings move down from the first of level 1 on: that is the title of the page": (
         *(10, 62, 66, 67, 68, 72, 75, 76, 78, 79, 80, 81, 82, 83, 84, 115, 141, 214, 215),
         *(227, 228, 229, 230, 232, 300),
     ),

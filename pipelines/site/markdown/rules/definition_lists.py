@@ -78,5 +78,5 @@ def _term(state: StateBlock, line: int, level: int) -> list[Token]:
     text.children = []
     for token in (opening, text, closing):
         token.block, token.level = True, level + (token is text)
-    opening.map = text.map = [line, line]
+    opening.map = text.map = [line, line + 1]
     return [opening, text, closing]

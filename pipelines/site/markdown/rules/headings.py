@@ -6,7 +6,7 @@ writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -42,20 +42,32 @@ def plain_text(tokens: Sequence[Token] | None) -> str:
 
 
 def demote(tokens: Sequence[Token], body: str) -> list[int]:
-    """Move all headings one level down where the text uses the first; return the lines of those."""
-    written = [one for one in tokens if one.type in ("heading_open", "heading_close")]
-    raw = [one for one in tokens if one.type == "html_block" and "<" in one.content]
-    raw += [child for one in tokens for child in one.children or () if child.type == "html_inline"]
-    has_raw = any(heading_levels.has_raw_first(one.content) for one in raw)
-    if not has_raw and not any(one.tag == "h1" for one in written):
+    """Move the headings from the first of level 1 on one level down; return the lines of those of level 1."""
+    found = list(_in_order(tokens))
+    has_raw = any(not one.tag and heading_levels.has_raw_first(one.content) for one in found)
+    if not has_raw and not any(one.tag == "h1" for one in found):
         return []
-    lines = {one.map[0] + 1 for one in written if one.tag == "h1" and one.map}
+    lines = {one.map[0] + 1 for one in found if one.tag == "h1" and one.map}
     lines.update(heading_levels.raw_first_lines(body) if has_raw else ())
-    for one in written:
-        one.tag = heading_levels.demoted(one.tag)
-    for one in raw:
-        one.content = heading_levels.demote_raw(one.content)
+    is_after = False
+    for one in found:
+        if one.tag:  # a heading, not raw HTML
+            is_after = is_after or one.tag == "h1"
+            one.tag = heading_levels.demoted(one.tag) if is_after else one.tag
+        elif is_after:
+            one.content = heading_levels.demote_raw(one.content)
+        elif heading_levels.has_raw_first(one.content):
+            is_after = True
+            one.content = heading_levels.demote_raw_from_first(one.content)
     return sorted(lines)
+
+
+def _in_order(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens of headings and of raw HTML, in the order of the text."""
+    for one in tokens:
+        if one.type in ("heading_open", "heading_close", "html_block"):
+            yield one
+        yield from (child for child in one.children or () if child.type == "html_inline")
 
 
 def set_ids(tokens: Sequence[Token]) -> list[tuple[Token, Heading]]:

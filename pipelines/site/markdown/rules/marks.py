@@ -12,7 +12,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 
 _SUPERSCRIPT = re.compile(r"\^((?=[^\s^]*[^\W_])[^\s^\[\]<`]{1,40})\^")
-_EMOJI = re.compile(r"(?<![\w:]):([a-z0-9_+-]+):(?!\w)")
+_EMOJI = re.compile(r"(?<!\w):([a-z0-9_+-]+):(?!\w)")
 
 
 def mark(state: StateInline, silent: bool) -> bool:
@@ -65,12 +65,19 @@ def superscript(state: StateInline, silent: bool) -> bool:
 def emoji(state: StateInline, silent: bool) -> bool:
     """Parse the name of an emoji that GitHub knows."""
     found = _EMOJI.match(state.src, state.pos, state.posMax)
-    if found is None or (character := _emoji().get(found[1])) is None:
+    if found is None or (state.src[state.pos - 1 : state.pos] == ":" and not _is_after_emoji(state)):
+        return False
+    if (character := _emoji().get(found[1])) is None:
         return False
     if not silent:
         state.push("emoji", "", 0).content = character
     state.pos = found.end()
     return True
+
+
+def _is_after_emoji(state: StateInline) -> bool:
+    """Return whether the character before is the end of an emoji, not a colon of the text."""
+    return not state.pending and bool(state.tokens) and state.tokens[-1].type == "emoji"
 
 
 @cache

@@ -14,25 +14,54 @@ from markdown_it.token import Token
 # Double and single marks of a language, each with its opening and closing one.
 _ENGLISH = ("“", "”", "‘", "’")
 _LOW = ("„", "“", "‚", "‘")
+_ANGLES = ("«", "»", "“", "”")
+_NORDIC = ("«", "»", "‘", "’")
+_HIGH = ("”", "”", "’", "’")
+_SLAVIC = ("«", "»", "„", "“")
+_LOW_ONLY = ("„", "“", "„", "“")
 QUOTES = {
-    "en": _ENGLISH,
-    "de": _LOW,
+    "be": _SLAVIC,
+    "bg": _LOW_ONLY,
+    "bs": ("„", "”", "‘", "’"),
+    "ca": _ANGLES,
     "cs": _LOW,
-    "sk": _LOW,
-    "da": ("“", "”", "‘", "’"),
-    "es": ("«", "»", "“", "”"),
-    "fi": ("”", "”", "’", "’"),
+    "da": _ENGLISH,
+    "de": _LOW,
+    "el": _ANGLES,
+    "en": _ENGLISH,
+    "es": _ANGLES,
+    "et": _LOW,
+    "eu": _ANGLES,
+    "fa": ("«", "»", "‹", "›"),
+    "fi": _HIGH,
     "fr": ("«\u00a0", "\u00a0»", "“", "”"),
-    "it": ("«", "»", "“", "”"),
-    "nb": ("«", "»", "‘", "’"),
+    "he": _HIGH,
+    "hr": _LOW,
+    "hu": ("„", "”", "»", "«"),
+    "is": _LOW,
+    "it": _ANGLES,
+    "ka": ("„", "“", "«", "»"),
+    "kk": _ANGLES,
+    "lb": _LOW,
+    "lt": _LOW_ONLY,
+    "mk": _LOW,
+    "nb": _NORDIC,
     "nl": _ENGLISH,
+    "nn": _NORDIC,
+    "no": _NORDIC,
     "pl": ("„", "”", "«", "»"),
     "pt": _ENGLISH,
-    "ru": ("«", "»", "„", "“"),
-    "sv": ("”", "”", "’", "’"),
-    "uk": ("«", "»", "„", "“"),
+    "ro": ("„", "”", "«", "»"),
+    "ru": _SLAVIC,
+    "sk": _LOW,
+    "sl": _LOW,
+    "sq": _ANGLES,
+    "sr": ("„", "”", "’", "’"),
+    "sv": _HIGH,
+    "uk": _SLAVIC,
 }
-_REGIONS = {"de-CH": ("«", "»", "‹", "›"), "pt-PT": ("«", "»", "“", "”")}
+_SWISS = ("«", "»", "‹", "›")
+_REGIONS = {"de-CH": _SWISS, "fr-CH": _SWISS, "pt-PT": _ANGLES}
 _ANY = re.compile(r"""["']|--|\.\.\.""")
 _QUOTE = re.compile(r"""["']""")
 _DASH = re.compile(r"(?<!-)---(?!-)|(?<![-\w])(?<![-!])--(?=\s|\Z)|(?<=[^-\s!<])--(?=[^-\s>])")
@@ -42,7 +71,7 @@ _WORD = "\ufffc"  # stands for an element, such as code, that is not text
 
 
 def quotes(lang: str) -> tuple[str, str, str, str]:
-    """Return the quotation marks of the language tag *lang*; those of English for an unknown one."""
+    """Return the quotation marks of the language tag *lang*; those of English for one not listed."""
     return _REGIONS.get(lang) or QUOTES.get(lang.split("-")[0], _ENGLISH)
 
 
