@@ -42,6 +42,7 @@ def test_a_pull_that_merges_goes_up(repo: Path, tmp_path: Path) -> None:
     assert named(clone) == ("1.0.7-rc", "candidate")
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.lists(st.integers(0, 30), max_size=2)), max_size=12))
 def test_every_push_of_a_descendant_has_a_higher_version(graph: list[tuple[int, list[int]]]) -> None:

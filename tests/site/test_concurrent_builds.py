@@ -49,6 +49,7 @@ def test_a_killed_build_leaves_a_whole_tree(tmp_path: Path) -> None:
     assert [path.name for path in (site / "out").glob(".site-*")] == []
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_do_not_mix(tmp_path: Path) -> None:
     """Two authors in one checkout: one of the two trees is there afterwards, complete."""
     site = small_site(tmp_path)

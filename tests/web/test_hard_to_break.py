@@ -66,6 +66,7 @@ def test_an_invalid_request_is_refused(web: WebServer, request_line: bytes, stat
     assert b"nginx/" not in response  # no version
 
 
+@pytest.mark.slow
 def test_ten_thousand_mutated_requests_break_nothing(web: WebServer, api: Upstream, project: Path) -> None:
     """Random and mutated requests with a fixed seed: no 500, 502, 504, no gated content.
 

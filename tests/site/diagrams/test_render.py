@@ -51,6 +51,7 @@ def test_up_to_date_diagrams_need_no_java(tmp_path: Path, monkeypatch: pytest.Mo
     assert other.exists()
 
 
+@pytest.mark.slow
 def test_only_stale_diagrams_are_rendered(plantuml: Path) -> None:
     """A second run changes nothing; an edit changes only its own SVG."""
     write(plantuml, "content/a.puml", SOURCE)
@@ -64,6 +65,7 @@ def test_only_stale_diagrams_are_rendered(plantuml: Path) -> None:
     assert {drawn, removed} == {True, False}
 
 
+@pytest.mark.slow
 def test_equal_sources_give_equal_bytes_in_any_environment(
     plantuml: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def listener() -> Iterator[tuple[int, list[bytes]]]:
         thread.join(5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["without a network", "with a network"])
 def test_a_diagram_reads_nothing_from_the_machine(
     plantuml: Path,

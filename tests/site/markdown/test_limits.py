@@ -132,6 +132,7 @@ BELOW: dict[str, str] = {
 EXPENSIVE = ("backslashes", "brackets", "columns", "headings", "notes", "open tags", "paragraphs", "rows")
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in EXPENSIVE else ()) for name in BELOW]
 )
@@ -206,6 +207,7 @@ def test_the_depth_of_the_caller_changes_nothing() -> None:
     assert sys.getrecursionlimit() == before
 
 
+@pytest.mark.quick_cases(12)
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_what_would_take_minutes_is_refused_with_its_line(name: str) -> None:
     """The limit is found before the work is done, and the next page is as if it had never begun."""
