@@ -60,6 +60,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verbose", action="store_true", help="print all findings, not the first of each check"
     )
+    parser.add_argument("--clean", action="store_true", help="build without out/cache, and leave it as it is")
     parser.add_argument(
         "--code-quality",
         type=Path,

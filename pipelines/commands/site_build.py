@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ def build_and_print(
     """
     from pipelines.commands.summaries import build_summary
     from pipelines.site.build import build
+    from pipelines.site.build_cache import open_build_cache
 
     options = context.options
     try:
@@ -50,7 +52,8 @@ def build_and_print(
         choice = replace(choice, strict=options.strict)
         with context.progress() as progress:
             tree = context.project / "out" / "site"
-            result = build(context.project, tree, site, choice, progress=progress)
+            with nullcontext() if options.clean else open_build_cache(tree.parent, context.log) as cache:
+                result = build(context.project, tree, site, choice, cache, progress)
     except SourceError as error:
         if as_json:
             print_json({"findings": [asdict(one) for one in error.faults]})

@@ -22,30 +22,31 @@ from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.progress import NoProgress, Progress
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
-from pipelines.site import workers
+from pipelines.site import conversion, rendering
 from pipelines.site.cache import Cache
 from pipelines.site.check import internal
 from pipelines.site.check.consequences import Reported, missing_pages
 from pipelines.site.content import documents
 from pipelines.site.content.documents import Content, Document
 from pipelines.site.content.read_policy import CONTENT, THEME, missing_submodules, project_policy
+from pipelines.site.conversion import Body
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.html.labels import labels_from
 from pipelines.site.html.link_rewriter import cover_url
 from pipelines.site.html.links import LinkContext, file_url
-from pipelines.site.html.postprocess import Fragment
 from pipelines.site.images.content_images import ContentImages, read_content_images
+from pipelines.site.images.hashed_name import Asset
 from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import compress_tree
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
 from pipelines.site.pelican.settings import url_patterns
+from pipelines.site.reads import digest_parts
 from pipelines.site.theme.strings import Strings
 from pipelines.site.theme.theme import Theme, read_theme
 from pipelines.tools import git_history
 
 T = TypeVar("T")
-_NO_FRAGMENT = Fragment("", "", "", 0, "", 0, (), ())  # of a text that exceeds a limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +149,39 @@ def build(
         if theme is None:
             raise SourceError(_findings(run, config, options, content))
         raw = stage / "raw"
-        with run.phase("render"):
+        raw = stage / "raw"
+        with run.phase("plan"):
             by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages.published}
             context = BuildContext(
                 config, by_path, theme.strings, theme.assets, options.as_of, options.preview
             )
             try:
-                plugins = render.render_pages(project, settings, context, raw, cache, theme.paths)
+                plan, plugins = render.plan_pages(project, settings, context, raw, cache, theme.paths)
             except PipelineError as error:
-                run.findings.extend(error.faults if isinstance(error, SourceError) else ())
-                found = _findings(run, config, options, content)
-                raise SourceError(found) if _has_error(found) else error from None
-        names = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
-        with run.phase("finish", len(names)):
-            facts = workers.finish_pages(
-                raw, stage, names, config.image_hosts, options.workers, cache, run.progress
+                raise _with_findings(error, run, config, options, content) from None
+        written = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
+        with run.phase("render", len(plan.jobs) + len(written)):
+            task = rendering.RenderTask(
+                plan,
+                raw,
+                stage,
+                project,
+                settings["THEME_TEMPLATES_OVERRIDES"],
+                frozenset(config.image_hosts),
+                compress=not options.preview,
+                stored=not plan.at_once,
             )
-            shutil.rmtree(raw)
+            try:
+                site = rendering.render_site(task, written, out, options.workers, cache, run.progress)
+            except PipelineError as error:
+                raise _with_findings(error, run, config, options, content) from None
+            shutil.rmtree(raw, ignore_errors=True)
+            facts = {output_path(name): found for name, found in site.facts.items()}
         with run.phase("files"):
-            found_files = _write_files(project, config, stage, content, pages, images, theme, facts, options)
+            assets = theme.assets.published(site.assets | plan.assets)
+            found_files = _write_files(project, config, stage, content, pages, images, assets, facts, options)
             run.findings.extend(found_files.faults)
-            feeds = {output_path(name) for name in names if not name.endswith(".html")}
+            feeds = {output_path(name) for name in (*plan.jobs, *written) if not name.endswith(".html")}
         with run.phase("check"):
             urls = found_files.urls | feeds
             run.findings += _check_site(project, config, content, pages, facts, urls, theme, run.findings)
@@ -184,10 +197,12 @@ def build(
             raise SourceError(findings)
         if not options.preview:
             with run.phase("compress"):
-                compress_tree(stage / PUBLIC, options.workers)
-                compress_tree(stage / GATED, options.workers)
+                done = frozenset(stage / path for path in site.files)
+                compress_tree(stage / PUBLIC, options.workers, done)
+                compress_tree(stage / GATED, options.workers, done)
         with run.phase("digest"):
-            normalized = digests.normalize_tree(stage)
+            normalized = digests.normalize_tree(stage, site.files)
+        cache.store.prune([*conversion.stored_blobs(cache.store), *rendering.stored_blobs(cache.store)])
         result = SiteResult(
             digest=normalized.digest,
             as_of=options.as_of,
@@ -226,6 +241,15 @@ def _findings(
     return tuple(replace(one, severity="error") for one in found) if options.strict else tuple(found)
 
 
+def _with_findings(
+    error: PipelineError, run: _BuildState, config: SiteConfig, options: BuildOptions, content: Content
+) -> PipelineError:
+    """Return the error to raise for *error* of a template or of Pelican: with all findings so far."""
+    run.findings.extend(error.faults if isinstance(error, SourceError) else ())
+    found = _findings(run, config, options, content)
+    return SourceError(found) if _has_error(found) else error
+
+
 def _has_error(findings: Sequence[Fault]) -> bool:
     return any(one.severity == "error" for one in findings)
 
@@ -261,14 +285,14 @@ def _convert_documents(
     unpublished = replace(context, urls={**context.urls, **hidden_urls})
     languages = {document.lang for document in documents}
     labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
-    task = workers.ConvertTask(project, context, unpublished, labels, config.dialect)
-    bodies = workers.convert_documents(task, documents, options.workers, cache, run.progress)
+    task = conversion.ConvertTask(project, context, unpublished, labels, config.dialect)
+    bodies = conversion.convert_documents(task, documents, options.workers, cache, run.progress)
     pages = _Pages([], [], context)
     taken: set[str] = set()
     for document, body in zip(documents, bodies, strict=True):
         run.findings.extend(body.findings)
         hidden = document.path in content.hidden
-        page = _page(document, body.fragment or _NO_FRAGMENT, unpublished if hidden else context, run)
+        page = _page(document, body, unpublished if hidden else context, config, run)
         if hidden:
             pages.unpublished.append(page)
         elif document.url.lower() not in taken:  # a second document with this URL has a fault
@@ -277,11 +301,21 @@ def _convert_documents(
     return pages
 
 
-def _page(document: Document, fragment: Fragment, context: LinkContext, run: _BuildState) -> Page:
+def _page(document: Document, body: Body, context: LinkContext, config: SiteConfig, run: _BuildState) -> Page:
     """Return the page of *document*, with the image that its front matter names."""
     url, file = run.collect_findings(lambda: cover_url(document, context)) or ("", "")
     image = cover(context.images.get(file), url, document.meta.title) if file else None
-    return Page(document, fragment, image, frozenset(fragment.files) | ({file} if file else set()))
+    files = frozenset(body.facts.files) | ({file} if file else set())
+    digest = digest_parts(
+        [
+            body.digest,
+            *(document.digest, document.path, document.kind, document.url, document.slug, document.lang),
+            *(document.mark, str(document.gated), str(document.modified), repr(image)),
+            *(config.author, config.timezone, config.lang, config.url, config.feed_authority),
+            repr(config.metadata_extra),
+        ]
+    )
+    return Page(document, body.facts, body.html, image, files, digest)
 
 
 def _write_files(
@@ -291,13 +325,13 @@ def _write_files(
     content: Content,
     pages: _Pages,
     images: ContentImages,
-    theme: Theme,
+    assets: Sequence[Asset],
     facts: Mapping[str, PageFacts],
     options: BuildOptions,
 ) -> files.OutputFiles:
     """Write all files but the pages and the alias map."""
     found = files.OutputFiles()
-    files.add_theme_files(found, theme.assets.published())
+    files.add_theme_files(found, assets)
     files.add_page_files(found, project, pages.published, images.assets)
     files.add_author_files(found, project, content.files)
     files.add_machine_files(found, config, pages.published, facts, options.as_of)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pipelines.site.store import MemoryStore, Store
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,7 @@ T = TypeVar("T")
 class Cache:
     """Results by (phase, inputs): those of this build, and those since the last ``drop_unused``."""
 
+    store: Store = field(default_factory=MemoryStore)  # of converted and rendered pages
     _previous: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
     _current: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
     misses: dict[str, int] = field(default_factory=dict)  # phase -> results computed in this build
@@ -37,6 +40,10 @@ class Cache:
         """
         self._previous.clear()
 
+    def count(self, phase: str, computed: int) -> None:
+        """Note that this build computed results of *phase* that no earlier one had."""
+        self.misses[phase] = self.misses.get(phase, 0) + computed
+
     def get_or_compute(self, phase: str, inputs: Hashable, compute: Callable[[], T]) -> T:
         """Return the cached result for *inputs*, or the one that *compute* returns."""
         key = (phase, inputs)
@@ -44,7 +51,7 @@ class Cache:
             if key in self._previous:
                 self._current[key] = self._previous[key]
             else:
-                self.misses[phase] = self.misses.get(phase, 0) + 1
+                self.count(phase, 1)
                 self._current[key] = compute()
         result: T = self._current[key]
         return result

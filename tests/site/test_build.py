@@ -36,7 +36,7 @@ def test_the_result_describes_the_build(built: Path) -> None:
         "content/posts/draft.md: draft",
         "content/posts/later.md: due 2027-01-01 00:00:00+01:00",
     )
-    assert {"read", "convert", "render", "finish", "check", "compress", "digest"} <= set(result.phases)
+    assert {"read", "convert", "plan", "render", "check", "compress", "digest"} <= set(result.phases)
     assert "pipelines.site.pelican.plugin" in result.plugins
 
 
@@ -210,7 +210,7 @@ def test_an_incremental_build_converts_what_changed_only(tmp_path: Path) -> None
     write(source, source.read_text().replace("And one from a file", "One from a file"))
     build_site(site, cache=cache)
     # The post itself, the feed of the site, and those of the two tags of the post.
-    assert cache.misses == {"convert": 1, "finish": 4}
+    assert cache.misses == {"convert": 1, "render": 4}
 
 
 def test_a_failing_build_leaves_the_last_tree(tmp_path: Path) -> None:

@@ -107,9 +107,9 @@ def run_cli(
 
 
 def files_of(tree: Path) -> dict[str, bytes]:
-    """Return every file below *tree* by its relative path."""
+    """Return every file below *tree* by its relative path, without the cache of builds in it."""
     return {
         file.relative_to(tree).as_posix(): file.read_bytes()
         for file in sorted(tree.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.parent != tree / "cache"
     }

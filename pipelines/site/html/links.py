@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import PurePosixPath
@@ -45,10 +46,10 @@ class LinkContext:
 
     urls: Mapping[str, str]  # path of a document -> its URL
     hidden: Mapping[str, str]  # path of an unpublished document -> reason
-    files: frozenset[str]  # every other file of content/
+    files: AbstractSet[str]  # every other file of content/
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # by path
-    broken: frozenset[str] = frozenset()  # documents with faults of their own
-    damaged: frozenset[str] = frozenset()  # images with faults of their own
+    broken: AbstractSet[str] = frozenset()  # documents with faults of their own
+    damaged: AbstractSet[str] = frozenset()  # images with faults of their own
     scripts: frozenset[str] = frozenset()  # URLs of scripts that a page may load
     image_hosts: frozenset[str] = frozenset()  # origins whose images a page may show
     frame_hosts: frozenset[str] = frozenset()  # origins whose frames become links without a finding

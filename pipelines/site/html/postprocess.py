@@ -44,20 +44,26 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _PLACEHOLDERS = _OPEN + _CLOSE + positions.SPAN_PREFIX
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """The body of one page, as the template gets it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentFacts:
+    """What is known of the body of one page, without its HTML."""
 
-    html: str
-    summary: str  # inline HTML, without links
-    description: str  # plain text of the summary, at most 200 characters
-    words: int
-    toc: str
-    sections: int
-    files: tuple[str, ...]  # files of content/ that the page needs, sorted
-    lines: tuple[tuple[str, int], ...]  # (resolved URL, line of the source) of each link
+    summary: str = ""  # inline HTML, without links
+    description: str = ""  # plain text of the summary, at most 200 characters
+    words: int = 0
+    toc: str = ""
+    sections: int = 0
+    files: tuple[str, ...] = ()  # files of content/ that the page needs, sorted
+    lines: tuple[tuple[str, int], ...] = ()  # (resolved URL, line of the source) of each link
     headings: tuple[tuple[int, str, int], ...] = ()  # (level, text, line of the source)
     ids: tuple[tuple[str, int], ...] = ()  # (id, line of the source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment(FragmentFacts):
+    """The body of one page, as the template gets it."""
+
+    html: str = ""
 
 
 # (path of a .puml or "", source of a block, its first line) -> markup

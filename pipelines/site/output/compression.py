@@ -20,6 +20,7 @@ Hashed assets are few and served for a year: 12 and 11.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -69,16 +70,24 @@ def compress_variants(data: bytes, effort: CompressionLevels = PAGE_LEVELS) -> t
     return gzip.gzip_bytes(data, effort.gzip), brotli.compress(data, quality=effort.brotli)
 
 
-def compress_tree(root: Path, workers: int) -> CompressionStats:
+def compress_page(data: bytes, name: PurePath) -> dict[str, bytes]:
+    """Return the variants of the file *name* by suffix: those that are smaller than *data*."""
+    if name.suffix.lower() not in COMPRESSIBLE or len(data) < MINIMUM_SIZE:
+        return {}
+    variants = zip((".gz", ".br"), compress_variants(data, compression_levels(name)), strict=True)
+    return {suffix: variant for suffix, variant in variants if len(variant) < len(data)}
+
+
+def compress_tree(root: Path, workers: int, done: Container[Path] = ()) -> CompressionStats:
     """Write the compressed variants of each compressible file below *root*, in *workers* threads.
 
     Files below 256 bytes have no variants, and a variant that is not smaller than
-    the file is not written. The compressors release the GIL: two threads take 0.5
-    to 0.65 of the time of one. Raises SourceError if a file of the site has the
-    name of a variant.
+    the file is not written. Those in *done* have theirs. The compressors release the
+    GIL: two threads take 0.5 to 0.65 of the time of one. Raises SourceError if a file
+    of the site has the name of a variant.
     """
     every = list(root.rglob("*"))
-    files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
+    files = [path for path in every if path.suffix.lower() in COMPRESSIBLE and path not in done]
     faults = [
         Fault(path.relative_to(root).as_posix(), 0,
               "has the name of a compressed variant and is never served", "rename it, as in data-json.gz",

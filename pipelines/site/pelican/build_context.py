@@ -5,7 +5,7 @@ No reads, no writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
 from pipelines.site.content.documents import Document
 from pipelines.site.html.links import ImageFacts
-from pipelines.site.html.postprocess import Fragment
+from pipelines.site.html.postprocess import FragmentFacts
 from pipelines.site.theme.assets import ThemeAssets
 from pipelines.site.theme.strings import Strings
 
@@ -35,9 +35,11 @@ class Page:
     """One document with everything derived from it."""
 
     document: Document
-    fragment: Fragment
+    fragment: FragmentFacts
+    html: Callable[[], str]  # of its text; read when it is needed
     cover: Cover | None
     files: frozenset[str]  # of content/, relative to the project, that the page refers to
+    digest: bytes = b""  # of everything that a template can show of it
 
 
 @dataclass(frozen=True, slots=True)

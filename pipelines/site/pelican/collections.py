@@ -5,7 +5,9 @@ Works on the articles sorted by Pelican. No reads, no writes, no network.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -13,6 +15,8 @@ from pelican.contents import Article
 from pelican.generators import ArticlesGenerator, PagesGenerator
 
 from pipelines.site.content.metadata import slugify
+
+_NEAREST = 50  # posts of a tag that may be related: the newer ones, and as many older ones
 
 
 @dataclass(slots=True)
@@ -76,7 +80,11 @@ def add_term_links(generator: PagesGenerator) -> None:
 
 
 def _add_related_posts(articles: list[Article]) -> None:
-    """Set the three articles that share most tags; ties by category, then by date."""
+    """Set the three articles that share most tags; ties by category, then by date.
+
+    Of a tag with many posts, only the _NEAREST newer and older ones count, so that
+    the time grows with the number of posts and not with its square.
+    """
     by_tag: dict[str, list[int]] = {}
     for index, article in enumerate(articles):
         for tag in article.tags:
@@ -85,11 +93,13 @@ def _add_related_posts(articles: list[Article]) -> None:
         score: dict[int, float] = {}
         for tag in article.tags:
             others = by_tag[tag.slug]
-            for other in others:
+            place = bisect_left(others, index)
+            for other in others[max(0, place - _NEAREST) : place + _NEAREST + 1]:
                 # A rare tag has more weight than a common one.
                 score[other] = score.get(other, 0) + 1 / len(others)
         score.pop(index, None)
-        best = sorted(
+        best = nsmallest(
+            3,
             score,
             key=lambda other: (
                 -score[other],
@@ -98,4 +108,4 @@ def _add_related_posts(articles: list[Article]) -> None:
                 other,
             ),
         )
-        article.related = [articles[other] for other in best[:3]]
+        article.related = [articles[other] for other in best]

@@ -10,11 +10,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipelines.core.config import SiteConfig
 
-
-def json_ld(site: SiteConfig, kind: str, item: Any, lang: str) -> Markup:
+def json_ld(site: Any, kind: str, item: Any, lang: str) -> Markup:
     """Return the ``<script>`` block for *item*; *kind* is "article", "page" or "site".
+
+    *site* has the values of site.toml.
 
     It is a data block, which the Content-Security-Policy does not restrict.
     """

@@ -17,6 +17,7 @@ from pelican import signals
 from pelican.contents import Author, Category, Tag
 from pelican.generators import Generator, PagesGenerator
 from pelican.readers import BaseReader, Readers
+from pelican.urlwrappers import URLWrapper
 from pelican.writers import Writer
 
 from pipelines.site.content.addresses import entry_id
@@ -25,6 +26,7 @@ from pipelines.site.content.own_keys import missing_value
 from pipelines.site.html.postprocess import WORDS_PER_MINUTE
 from pipelines.site.pelican.build_context import build_context
 from pipelines.site.pelican.collections import add_collections, add_term_links
+from pipelines.site.pelican.jobs import RecordedSite, plan_of, record_templates
 from pipelines.site.pelican.json_ld import json_ld
 from pipelines.site.pelican.writer import SiteWriter
 
@@ -58,9 +60,9 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
             lang=document.lang,
             url=document.url[1:],
             save_as=document.save_as,
-            authors=[Author(name, self.settings) for name in meta.author or (build.config.author,)],
-            tags=[Tag(name, self.settings) for name in meta.tags],
-            category=Category(meta.category or DEFAULT_CATEGORY, self.settings),
+            authors=[self._term(Author, name) for name in meta.author or (build.config.author,)],
+            tags=[self._term(Tag, name) for name in meta.tags],
+            category=self._term(Category, meta.category or DEFAULT_CATEGORY),
             has_category=bool(meta.category),
             terms=[],
             summary=Markup(page.fragment.summary),
@@ -85,7 +87,13 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
         if document.url in ("/", f"/{document.lang}/") and document.slug == "index":
             metadata["template"] = "index"
         metadata.update(meta.extra)
-        return page.fragment.html, metadata
+        # Where the pages are planned, the text is read when one is rendered.
+        return page.html() if plan_of(self.settings).at_once else "", metadata
+
+    def _term(self, kind: type[URLWrapper], name: str) -> URLWrapper:
+        """Return the author, category or tag *name*, one object for all documents."""
+        known: dict[tuple[type, str], URLWrapper] = plan_of(self.settings).terms
+        return known.setdefault((kind, name), kind(name, self.settings))
 
 
 class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not typed
@@ -119,16 +127,19 @@ class _ListingGenerator(Generator):  # type: ignore[misc]  # Pelican is not type
 
 
 def _add_template_globals(generator: Generator) -> None:
-    """Add the globals that templates may use (docs: theme)."""
-    build = build_context(generator.settings)
-    site, strings = build.config, build.strings
+    """Add the globals that templates may use (docs: theme); each records what it reads."""
+    plan = plan_of(generator.settings)
+    build, strings = plan.build, plan.build.strings
+    site = build.config if plan.at_once else RecordedSite(plan)
 
     @pass_context
     def t(context: Context, key: str, **values: object) -> str:
+        plan.record(("strings", context["lang"]))
         return strings.text(context["lang"], key, **values)
 
     @pass_context
     def date_text(context: Context, day: Any) -> str:
+        plan.record(("strings", context["lang"]))
         return strings.date(context["lang"], day)
 
     @pass_context
@@ -140,16 +151,25 @@ def _add_template_globals(generator: Generator) -> None:
     def structured(context: Context, kind: str, item: Any = None) -> Markup:
         return json_ld(site, kind, item, context["lang"])
 
+    def asset(name: str) -> str:
+        plan.record(("asset", name))
+        return build.theme.url(name)
+
+    def svg(name: str) -> Markup:
+        plan.record(("svg", name))
+        return Markup(build.theme.svg(name))
+
     generator.env.globals.update(
         site=site,
         t=t,
         date_text=date_text,
         menu_current=menu_current,
         json_ld=structured,
-        asset=build.theme.url,
-        svg=lambda name: Markup(build.theme.svg(name)),
+        asset=asset,
+        svg=svg,
         preview=build.preview,
     )
+    record_templates(generator, plan)
 
 
 def _add_reader(readers: Readers) -> None:

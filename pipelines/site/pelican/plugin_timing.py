@@ -14,9 +14,11 @@ from typing import Any
 import pelican
 from blinker import Signal
 from pelican import signals
+from pelican.generators import ArticlesGenerator
 from pelican.plugins._utils import get_plugin_name, load_plugins
 
 from pipelines.core.errors import PipelineError
+from pipelines.site.pelican.generators import SiteArticlesGenerator
 
 _SIGNALS = [value for value in vars(signals).values() if isinstance(value, Signal)]
 _Receiver = Callable[..., Any]
@@ -48,6 +50,10 @@ class TimedPlugins(pelican.Pelican):  # type: ignore[misc]  # Pelican is not typ
                 signal.connect(timed, weak=False)
                 self._connected.append((signal, timed))
         self.settings["PLUGINS"] = found
+
+    def _get_generator_classes(self) -> list[type]:
+        own = {ArticlesGenerator: SiteArticlesGenerator}
+        return [own.get(one, one) for one in super()._get_generator_classes()]
 
     def close(self) -> None:
         """Disconnect the plugins from the signals, which are global."""

@@ -1,7 +1,7 @@
-"""Run Pelican on converted documents; its warnings and errors fail the build.
+"""Run Pelican on converted documents to plan the pages; its warnings and errors fail the build.
 
-Reads pelicanconf.py and theme/templates. Writes HTML and feeds below a given
-directory. No network.
+Reads pelicanconf.py and theme/templates. Writes static files of the theme, and what other
+plugins write, below a given directory. No network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,16 @@ from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import CONTENT, THEME
 from pipelines.site.pelican.build_context import CONTEXT_SETTING, BuildContext
+from pipelines.site.pelican.jobs import PLAN_SETTING, Plan
 from pipelines.site.pelican.plugin_timing import TimedPlugins
 from pipelines.site.pelican.settings import SETTINGS
+from pipelines.site.reads import MISSING, digest_parts, digest_text
 from pipelines.site.theme.strict_undefined import StrictUndefined
 from pipelines.site.theme.template_cache import TemplateCache
 
 TEMPLATES = f"{THEME}/templates"
 PLUGIN = "pipelines.site.pelican.plugin"
+_PACKAGES = re.compile(r"/(\.venv|site-packages|pipelines|node_modules)/")  # not part of a site
 # Templates that every site needs.
 _REQUIRED_TEMPLATES = (
     *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
@@ -76,7 +78,7 @@ def pelican_settings(project: Path) -> dict[str, Any]:
     if faults:
         raise SourceError(faults)
     try:
-        with _captured_log() as messages, _no_bytecode():
+        with captured_log() as messages, _no_bytecode():
             found: dict[str, Any] = read_settings(str(file))
     except PipelineError:
         raise
@@ -112,27 +114,31 @@ def _copy_static(project: Path, theme: Collection[str], paths: Sequence[str], ou
                 shutil.copyfile(project / file, target)
 
 
-def render_pages(
+def plan_pages(
     project: Path,
     base: Mapping[str, Any],
     build: BuildContext,
-    out: Path,
+    raw: Path,
     cache: Cache,
     theme: Collection[str],
-) -> dict[str, float]:
-    """Render *build* into *out*; return the seconds of each Pelican plugin.
+) -> tuple[Plan, dict[str, float]]:
+    """Run Pelican on *build*; return the pages and feeds to render, and the seconds of each plugin.
 
-    *theme* lists the readable files of theme/, relative to the project. Raises
-    SourceError for faults of templates and PipelineError for messages of Pelican.
+    *theme* lists the readable files of theme/, relative to the project. Files that are
+    no pages (static files of the theme, those of other plugins) are written into *raw*.
+    Raises SourceError for faults of templates and PipelineError for messages of Pelican.
     """
     _check_templates(project, theme, base, build.config.login)
     documents = [page.document for page in build.pages.values()]
+    sources = _TemplateSources(project, theme, base["THEME_TEMPLATES_OVERRIDES"])
+    plan = Plan(build, settings_digest(project, base), sources.digest, at_once=has_other_plugins(base))
     own = {
         **base,
         CONTEXT_SETTING: build,
+        PLAN_SETTING: plan,
         "PATH": str(project / CONTENT),
         "THEME": str(project / "theme"),
-        "OUTPUT_PATH": str(out),
+        "OUTPUT_PATH": str(raw),
         "ARTICLE_PATHS": [d.path[len(CONTENT) + 1 :] for d in documents if d.kind == "post"],
         "PAGE_PATHS": [d.path[len(CONTENT) + 1 :] for d in documents if d.kind == "page"],
         "STATIC_PATHS": [],
@@ -157,24 +163,51 @@ def render_pages(
         own["ARTICLE_PATHS"] = ["/nothing"]  # an empty list means the whole folder
     if not own["PAGE_PATHS"]:
         own["PAGE_PATHS"] = ["/nothing"]
-    allowed = frozenset(path.removeprefix(f"{TEMPLATES}/") for path in theme if path.startswith(TEMPLATES))
-    own_templates = partial(_set_template_loader, allowed)
-    with _captured_log() as messages, signals.generator_init.connected_to(own_templates):
+    with captured_log() as messages, signals.generator_init.connected_to(sources.set_loader):
         runner = TimedPlugins(own)
         try:
             runner.run()
         except PipelineError:
             raise
         except Exception as error:
-            if fault := _template_fault(error, project, base["THEME_TEMPLATES_OVERRIDES"]):
+            if fault := template_fault(error, project, base["THEME_TEMPLATES_OVERRIDES"]):
                 raise SourceError([fault]) from error
             raise
         finally:
             runner.close()
-    _copy_static(project, theme, base["THEME_STATIC_PATHS"], out / str(base["THEME_STATIC_DIR"]))
+    _copy_static(project, theme, base["THEME_STATIC_PATHS"], raw / str(base["THEME_STATIC_DIR"]))
     if messages:
         raise PipelineError("\n".join(messages))
-    return dict(runner.seconds)
+    return plan, dict(runner.seconds)
+
+
+def has_other_plugins(base: Mapping[str, Any]) -> bool:
+    """Return whether the settings *base* name another plugin than the one of this program.
+
+    Such a plugin may change anything at any time: its pages are written at once,
+    one after the other, as Pelican does, and no build reuses them.
+    """
+    return [str(name) for name in base["PLUGINS"] or ()] != [PLUGIN]
+
+
+def settings_digest(project: Path, base: Mapping[str, Any]) -> bytes:
+    """Return the digest of pelicanconf.py, of the modules of the project that it imports, and of its
+    options for Jinja.
+    """
+    files = [project / SETTINGS]
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_relative_to(project) and not _PACKAGES.search(file[len(str(project)) :]):
+            files.append(Path(file))
+    parts = [file.read_bytes() for file in sorted(files) if file.is_file()]
+    options = sorted(
+        (key, repr(value)) for key, value in base["JINJA_ENVIRONMENT"].items() if _is_plain(value)
+    )
+    return digest_parts([*parts, repr(options)])
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float, bool, list, tuple, type(None)))
 
 
 def _newest_first(article: Any) -> tuple[float, str]:
@@ -212,13 +245,32 @@ class _ThemeLoader(jinja2.FileSystemLoader):
         return super().get_source(environment, template)
 
 
-def _set_template_loader(allowed: frozenset[str], generator: Generator) -> None:
-    """Remove Pelican's default theme from the search path: it would hide a missing template."""
-    overrides = generator.settings["THEME_TEMPLATES_OVERRIDES"]
-    theme = _ThemeLoader(Path(generator.theme) / "templates", allowed)
-    own = jinja2.ChoiceLoader([_OverrideLoader(overrides), theme]) if overrides else theme
-    # Pelican loads this template even if author pages are disabled.
-    generator.env.loader = jinja2.ChoiceLoader([own, jinja2.DictLoader({"author.html": ""})])
+class _TemplateSources:
+    """The templates of a project: those of theme/templates that may be read, and their overrides."""
+
+    def __init__(self, project: Path, theme: Collection[str], overrides: Sequence[str]) -> None:
+        allowed = frozenset(p.removeprefix(f"{TEMPLATES}/") for p in theme if p.startswith(TEMPLATES))
+        own = _ThemeLoader(project / TEMPLATES, allowed)
+        loaders: list[jinja2.BaseLoader] = [_OverrideLoader(overrides), own] if overrides else [own]
+        # Pelican loads this template even if author pages are disabled. Its default theme is not
+        # in the search path: it would hide a missing template.
+        self._loader = jinja2.ChoiceLoader([*loaders, jinja2.DictLoader({"author.html": ""})])
+        self._environment = jinja2.Environment(autoescape=True)  # for the loaders; it renders nothing
+        self._digests: dict[str, bytes] = {}
+
+    def set_loader(self, generator: Generator) -> None:
+        """Load the templates of *generator* from here."""
+        generator.env.loader = self._loader
+
+    def digest(self, name: str) -> bytes:
+        """Return the digest of the source of the template *name*; MISSING without one."""
+        if name not in self._digests:
+            try:
+                source = self._loader.get_source(self._environment, name)[0]
+                self._digests[name] = digest_text(source)
+            except (jinja2.TemplateNotFound, UnicodeDecodeError):
+                self._digests[name] = MISSING
+        return self._digests[name]
 
 
 def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, Any], login: bool) -> None:
@@ -241,7 +293,7 @@ def _check_templates(project: Path, theme: Collection[str], base: Mapping[str, A
         raise SourceError(faults)
 
 
-def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -> Fault | None:
+def template_fault(error: Exception, project: Path, overrides: Sequence[str]) -> Fault | None:
     """Return *error* as a fault of its template; None for a bug of this program."""
     root = project / TEMPLATES
     frames = traceback.extract_tb(error.__traceback__)
@@ -273,7 +325,7 @@ def _template_fault(error: Exception, project: Path, overrides: Sequence[str]) -
 
 
 @contextmanager
-def _captured_log() -> Iterator[list[str]]:
+def captured_log() -> Iterator[list[str]]:
     """Yield a list that collects Pelican's warnings and errors instead of printing them."""
     messages: list[str] = []
 

@@ -23,30 +23,40 @@ FONT_SUFFIXES = frozenset([".woff2", ".woff", ".ttf", ".otf"])
 
 
 class ThemeAssets:
-    """The assets of the theme by source name, and which of them pages refer to."""
+    """The assets of the theme by source name, and those that its stylesheet refers to."""
 
-    def __init__(self, assets: Mapping[str, Asset], sources: Mapping[str, str]) -> None:
+    def __init__(
+        self, assets: Mapping[str, Asset], sources: Mapping[str, str], shown: Iterable[str] = ()
+    ) -> None:
         self._assets = assets
         self._sources = sources  # SVG text by source name, for inlining
-        self.used: set[str] = set()
+        self._shown = frozenset(shown)
 
     def url(self, name: str) -> str:
-        """Return the URL of the asset *name* ("css/site.css") and mark it as used."""
-        if name not in self._assets:
-            raise LookupError(f"no theme asset {name!r}; {suggest(name, self._assets)}")
-        self.used.add(name)
-        return f"/assets/{self._assets[name].name}"
+        """Return the URL of the asset *name* ("css/site.css"); raise LookupError."""
+        if url := self.find_url(name):
+            return url
+        raise LookupError(f"no theme asset {name!r}; {suggest(name, self._assets)}")
+
+    def find_url(self, name: str) -> str:
+        """Return the URL of the asset *name*, or ""."""
+        return f"/assets/{self._assets[name].name}" if name in self._assets else ""
 
     def svg(self, name: str) -> str:
-        """Return the markup of theme/images/*name*, for inlining."""
+        """Return the markup of theme/images/*name*, for inlining; raise LookupError."""
         key = f"images/{name}"
         if key not in self._sources:
             raise LookupError(f"no theme image {name!r}; {suggest(key, self._sources)}")
         return self._sources[key]
 
-    def published(self) -> list[Asset]:
-        """Return the used assets, sorted by name."""
-        return sorted((self._assets[name] for name in self.used), key=lambda asset: asset.name)
+    def find_svg(self, name: str) -> str:
+        """Return the markup of theme/images/*name*, or ""."""
+        return self._sources.get(f"images/{name}", "")
+
+    def published(self, used: Iterable[str]) -> list[Asset]:
+        """Return the assets that pages use, by source name, and those of the stylesheet, sorted by name."""
+        names = self._assets.keys() & {*used, *self._shown}
+        return sorted((self._assets[name] for name in names), key=lambda asset: asset.name)
 
 
 def read_theme_assets(project: Path, paths: Iterable[str]) -> dict[str, Asset]:

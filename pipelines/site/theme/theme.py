@@ -66,6 +66,4 @@ def _read_assets(
     css, shown = stylesheet.build_stylesheet(project, paths, config.less_compiler, found, cache, policy)
     data = css.encode()
     found["css/site.css"] = Asset(hashed_name("site.css", data), data)
-    theme = ThemeAssets(found, assets.read_inline_svgs(project, paths))
-    theme.used.update(shown)
-    return theme
+    return ThemeAssets(found, assets.read_inline_svgs(project, paths), shown)

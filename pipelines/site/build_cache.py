@@ -1,0 +1,43 @@
+"""Open the cache of a project's builds: out/cache.
+
+Reads the code of this program and the names of installed packages. Reads and writes
+out/cache. No network.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.site.cache import Cache, cache_key
+from pipelines.site.store import FileStore
+
+FOLDER = "cache"  # in out/
+_CODE = Path(__file__).resolve().parent.parent  # the package pipelines
+_PARTS = ("core", "site", "tools")  # what a build runs
+
+
+@contextmanager
+def open_build_cache(out: Path, warn: Callable[[str], None]) -> Iterator[Cache]:
+    """Open the cache in the directory *out*; *warn* gets one line if it cannot be used."""
+    store = FileStore(out / FOLDER, program_version(), warn)
+    try:
+        yield Cache(store)
+    finally:
+        store.close()
+
+
+def program_version() -> str:
+    """Return a digest of everything that turns a source into a page: code, Python, installed packages."""
+    code = [path for part in _PARTS for path in (_CODE / part).rglob("*") if path.suffix != ".pyc"]
+    parts: list[str | bytes] = [sys.version, sys.platform]
+    for path in sorted(code):
+        if path.is_file():
+            parts += [path.relative_to(_CODE).as_posix(), path.read_bytes()]
+    for folder in sys.path:
+        packages = Path(folder)
+        if packages.is_dir():
+            parts += sorted(one.name for one in packages.glob("*.dist-info"))
+    return cache_key(*parts)

@@ -1,0 +1,290 @@
+"""Convert documents to HTML, several at once, and keep the results for the next build.
+
+Reads committed diagrams and the store of earlier builds. Writes that store. No network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import compress, decompress
+
+import msgspec
+
+from pipelines.core.errors import Fault, SourceError
+from pipelines.core.progress import Progress
+from pipelines.site.cache import Cache
+from pipelines.site.content.documents import Document
+from pipelines.site.diagrams import render
+from pipelines.site.html import postprocess
+from pipelines.site.html.labels import Labels
+from pipelines.site.html.links import LinkContext
+from pipelines.site.html.postprocess import DiagramRenderer, Fragment, FragmentFacts
+from pipelines.site.markdown.converter import convert_markdown
+from pipelines.site.pool import map_items
+from pipelines.site.reads import SIZE, digest_parts, digest_value
+from pipelines.site.store import Store, blob_digest
+
+_KIND = "body"  # of the records
+_BATCH = 256  # bodies that are stored at once
+
+
+class Body(NamedTuple):
+    """The converted body of one document."""
+
+    facts: FragmentFacts
+    html: Callable[[], str]
+    findings: tuple[Fault, ...]
+    digest: bytes  # of facts and HTML
+
+
+class _Record(msgspec.Struct, frozen=True, array_like=True):
+    """A stored body: what it was made of, and what it is."""
+
+    inputs: bytes  # digest of the document and of the settings
+    found: list[tuple[str, str, bytes]]  # (field of the context, key, digest of what it found there)
+    facts: FragmentFacts
+    findings: tuple[Fault, ...]
+    html: bytes  # digest of the blob
+
+
+class _Converted(NamedTuple):
+    """What a worker process returns."""
+
+    fragment: Fragment
+    findings: tuple[Fault, ...]
+    found: list[tuple[str, str, bytes]] | None  # None: it depends on more than single files
+
+
+_FACTS = tuple(one.name for one in fields(FragmentFacts))
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Record)
+
+
+@dataclass(frozen=True)
+class ConvertTask:
+    """Convert one document; the fields are the same for all documents."""
+
+    project: Path
+    context: LinkContext
+    unpublished: LinkContext  # of the documents that this build does not publish
+    labels: Mapping[str, Labels]  # by language
+    dialect: str  # of pages that name none
+
+    def __call__(self, document: Document) -> _Converted:
+        """Return the body of *document*, the findings in it, and what it found in the context."""
+        notes = _Notes(self.context_of(document), self.project)
+        try:
+            converted = convert_markdown(
+                document.body,
+                document.meta.summary,
+                document.path,
+                document.body_line,
+                dialect=document.meta.dialect or self.dialect,
+                lang=document.lang,
+            )
+            labels, diagram = self.labels[document.lang], self._diagram(document, notes)
+            done = postprocess.postprocess(document, converted, notes.context, diagram, labels)
+        except SourceError as error:  # the text exceeds a limit
+            done = Fragment(), error.faults
+        return _Converted(*done, notes.found if notes.single else None)
+
+    def context_of(self, document: Document) -> LinkContext:
+        """Return what *document* may link to."""
+        return self.unpublished if document.path in self.unpublished.hidden else self.context
+
+    def inputs(self, document: Document) -> bytes:
+        """Return the digest of everything that the body of *document* is made of but the files it names."""
+        context = self.context_of(document)
+        return digest_parts(
+            [
+                *(document.digest, document.path, document.lang, document.url, document.kind, document.mark),
+                str(document.gated),
+                document.meta.dialect or self.dialect,
+                digest_value(self.labels[document.lang]),
+                digest_value((context.scripts, context.image_hosts, context.frame_hosts)),
+            ]
+        )
+
+    def _diagram(self, document: Document, notes: _Notes) -> DiagramRenderer:
+        shown: Counter[Path] = Counter()
+
+        def inline(path: str, source: str, line: int) -> str:
+            if path:
+                notes.note("file", path)
+                diagram = render.diagram_of_file(self.project, self.project / path)
+            else:
+                diagram = _fence_diagram(self.project, document, source, line)
+            notes.note("file", diagram.svg.relative_to(self.project).as_posix())
+            shown[diagram.svg] += 1
+            return render.inline_diagram(diagram, shown[diagram.svg])
+
+        return inline
+
+
+def _fence_diagram(project: Path, document: Document, source: str, line: int) -> render.Diagram:
+    return render.Diagram(source, document.path, line, render.fence_svg(project, source))
+
+
+def convert_documents(
+    task: ConvertTask, documents: Sequence[Document], workers: int, cache: Cache, progress: Progress
+) -> list[Body]:
+    """Return the body of each document, in order; those that are stored are not converted again."""
+    store = cache.store
+    stored = store.records(_KIND)
+    inputs = [task.inputs(document) for document in documents]
+    bodies: list[Body | None] = [
+        _stored_body(stored.get(document.path), task, document, digest, store)
+        for document, digest in zip(documents, inputs, strict=True)
+    ]
+    missing = [index for index, body in enumerate(bodies) if body is None]
+    progress.advance(len(documents) - len(missing))
+    cache.count("convert", len(missing))
+    records: dict[str, bytes] = {}
+    blobs: dict[bytes, bytes] = {}
+    todo = [documents[index] for index in missing]
+    for index, done in zip(missing, map_items(task, todo, workers, progress), strict=True):
+        html = done.fragment.html
+        facts = _without_html(done.fragment)
+        data = html.encode("utf-8", "surrogatepass")
+        key = blob_digest(data)
+        bodies[index] = Body(facts, partial(str, html), done.findings, _digest(facts, key))
+        if done.found is not None:
+            record = _Record(inputs[index], done.found, facts, done.findings, key)
+            records[documents[index].path] = _ENCODER.encode(record)
+            blobs[key] = compress(data, 1)
+        if len(records) >= _BATCH:
+            store.save(_KIND, records, blobs)
+            records, blobs = {}, {}
+    store.save(_KIND, records, blobs)
+    store.keep(_KIND, [document.path for document in documents])
+    return [body for body in bodies if body is not None]
+
+
+def _stored_body(
+    data: bytes | None, task: ConvertTask, document: Document, inputs: bytes, store: Store
+) -> Body | None:
+    """Return the stored body of *document*, if it is what a conversion would give now."""
+    try:
+        record = _DECODER.decode(data) if data else None
+    except msgspec.MsgspecError:
+        return None
+    if record is None or record.inputs != inputs:
+        return None
+    notes = _Notes(task.context_of(document), task.project)
+    if any(notes.digest(field, key) != digest for field, key, digest in record.found):
+        return None
+
+    def html() -> str:
+        found = store.blob(record.html)
+        if found is not None:
+            return decompress(found).decode("utf-8", "surrogatepass")
+        return task(document).fragment.html  # lost or damaged: convert it again
+
+    return Body(record.facts, html, record.findings, _digest(record.facts, record.html))
+
+
+def stored_blobs(store: Store) -> Iterator[bytes]:
+    """Yield the digests of the blobs that stored bodies name."""
+    for data in store.records(_KIND).values():
+        yield _DECODER.decode(data).html
+
+
+def _without_html(fragment: Fragment) -> FragmentFacts:
+    return FragmentFacts(**{name: getattr(fragment, name) for name in _FACTS})
+
+
+def _digest(facts: FragmentFacts, html: bytes) -> bytes:
+    return digest_parts([html, _ENCODER.encode(facts)])
+
+
+class _Notes:
+    """What one conversion finds in its context: the lookups of single files."""
+
+    def __init__(self, context: LinkContext, project: Path) -> None:
+        self._given, self._project = context, project
+        self._seen: dict[tuple[str, str], bytes] = {}
+        self.single = True
+        self.context = replace(
+            context,
+            urls=_NotedMap("urls", context.urls, self),
+            hidden=_NotedMap("hidden", context.hidden, self),
+            images=_NotedMap("images", context.images, self),
+            files=_NotedSet("files", context.files, self),
+            broken=_NotedSet("broken", context.broken, self),
+            damaged=_NotedSet("damaged", context.damaged, self),
+        )
+
+    @property
+    def found(self) -> list[tuple[str, str, bytes]]:
+        """Each lookup with the digest of its result, in order."""
+        return [(field, key, digest) for (field, key), digest in self._seen.items()]
+
+    def note(self, field: str, key: str) -> None:
+        """Record the lookup of *key*."""
+        if (field, key) not in self._seen:
+            self._seen[(field, key)] = self.digest(field, key)
+
+    def digest(self, field: str, key: str) -> bytes:
+        """Return the digest of what *key* gives in *field* of the context now."""
+        if field == "file":
+            try:
+                return blob_digest((self._project / key).read_bytes())[:SIZE]
+            except OSError:
+                return b""
+        known = getattr(self._given, field)
+        if isinstance(known, Mapping):
+            return digest_value(known[key]) if key in known else b""
+        return b"1" if key in known else b""
+
+
+class _NotedMap(Mapping[str, Any]):
+    """A mapping that notes each lookup."""
+
+    def __init__(self, name: str, values: Mapping[str, Any], notes: _Notes) -> None:
+        self._name, self._values, self._notes = name, values, notes
+
+    def __getitem__(self, key: str) -> Any:
+        self._notes.note(self._name, key)
+        return self._values[key]
+
+    def __contains__(self, key: object) -> bool:
+        self._notes.note(self._name, str(key))
+        return key in self._values
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of *key*, or *default*."""
+        self._notes.note(self._name, key)
+        return self._values.get(key, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self._notes.single = False
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        self._notes.single = False
+        return len(self._values)
+
+
+class _NotedSet(AbstractSet[str]):
+    """A set that notes each lookup."""
+
+    def __init__(self, name: str, values: AbstractSet[str], notes: _Notes) -> None:
+        self._name, self._values, self._notes = name, values, notes
+
+    def __contains__(self, key: object) -> bool:
+        self._notes.note(self._name, str(key))
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        self._notes.single = False
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        self._notes.single = False
+        return len(self._values)

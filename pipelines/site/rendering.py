@@ -1,0 +1,346 @@
+"""Render, inspect, minify, compress and write the planned pages, several at once.
+
+A page whose reads have not changed since an earlier build is not rendered: its files
+are linked from the last site, or taken from the store.
+
+Reads the store of earlier builds and the last site. Writes pages and feeds below the
+staging directory, and the store. No network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import brotli
+import msgspec
+
+from pipelines.core.errors import Fault, PipelineError, SourceError
+from pipelines.core.progress import Progress
+from pipelines.site.cache import Cache
+from pipelines.site.html import inspect
+from pipelines.site.html.inspect import PageFacts
+from pipelines.site.output.compression import compress_page
+from pipelines.site.output.tree import FileFacts, link_unchanged, tree_path, write_normalized
+from pipelines.site.pelican.jobs import FeedJob, Job, PageJob, Plan
+from pipelines.site.pelican.render import captured_log, template_fault
+from pipelines.site.pool import map_items
+from pipelines.site.reads import SIZE, Opaque, Read, Recorder, digest_parts
+from pipelines.site.store import Store
+
+_KIND, _FRAMES = "page", "frame"  # of the records
+_BATCH = 256  # pages that are stored at once
+# Inputs that are the same for all pages; the others are those of one page.
+_SHARED = frozenset({"settings", "template", "site", "strings", "asset", "svg", "as-of"})
+
+
+class _Frame(msgspec.Struct, frozen=True, array_like=True):
+    """What many pages read alike: shared inputs with their digests, and which own inputs."""
+
+    shared: tuple[tuple[Read, bytes], ...]
+    own: tuple[Read, ...]
+
+
+class _Record(msgspec.Struct, frozen=True, array_like=True):
+    """A stored page or feed."""
+
+    frame: bytes  # key of the frame
+    own: bytes  # the digests of the own inputs, one after the other
+    facts: PageFacts | None  # None of a feed
+    files: tuple[tuple[str, bytes, int], ...]  # suffix, SHA-256, size
+
+
+class _Rendered(NamedTuple):
+    """What a worker process returns."""
+
+    facts: PageFacts | None
+    files: tuple[tuple[str, bytes, int], ...]
+    blobs: dict[bytes, bytes]
+    recorder: tuple[dict[Read, bytes], str]  # reads, and the one that cannot be stored
+    error: Fault | str | None = None  # of a template, or a message of Pelican
+
+
+@dataclass(slots=True)
+class RenderedSite:
+    """The rendered pages and feeds."""
+
+    facts: dict[str, PageFacts] = field(default_factory=dict)  # of pages by name
+    files: dict[str, FileFacts] = field(default_factory=dict)  # by path in the site
+    assets: set[str] = field(default_factory=set)  # of the theme, that they use
+    rendered: dict[str, str] = field(default_factory=dict)  # name -> why it was not reused
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Record)
+_FRAME_DECODER = msgspec.msgpack.Decoder(_Frame)
+
+
+@dataclass(frozen=True)
+class RenderTask:
+    """Render one job and write its files; the fields are the same for all jobs."""
+
+    plan: Plan
+    raw: Path  # of files that are written already
+    stage: Path
+    project: Path
+    overrides: Sequence[str]  # directories of templates beside theme/templates
+    image_hosts: frozenset[str]
+    compress: bool
+    stored: bool  # the result is for the store
+
+    def __call__(self, job: Job | str) -> _Rendered:
+        """Render, inspect, minify, compress and write *job*, or the file of that name in *raw*."""
+        if isinstance(job, str):
+            return self.finish(job, (self.raw / job).read_bytes(), Recorder(_no_digest, {}, "written"))
+        try:
+            with captured_log() as messages:
+                text, recorder = self.plan.run(job)
+        except PipelineError:
+            raise
+        except Exception as error:
+            fault = template_fault(error, self.project, self.overrides)
+            if fault is None:
+                raise
+            return _Rendered(None, (), {}, ({}, "failed"), fault)
+        if messages:
+            return _Rendered(None, (), {}, ({}, "failed"), "\n".join(messages))
+        return self.finish(job.name, text.encode(), recorder)
+
+    def finish(self, name: str, data: bytes, recorder: Recorder) -> _Rendered:
+        """Write the files of *name*, whose text is *data*."""
+        facts = None
+        if name.endswith(".html"):
+            html = data.decode()
+            facts = inspect.inspect_page(html, self.image_hosts)
+            data = inspect.minify_page(html).encode()
+        variants = compress_page(data, PurePath(name)) if self.compress else {}
+        target = self.stage / tree_path(name)
+        _make_directory(target.parent)
+        files, blobs = [], {}
+        for suffix, content in {"": data, **variants}.items():
+            sha256 = hashlib.sha256(content).digest()
+            write_normalized(target.with_name(target.name + suffix), content, sha256)
+            files.append((suffix, sha256, len(content)))
+            if self.stored and (suffix or ".br" not in variants):  # the text is in its variant
+                blobs[sha256] = content
+        return _Rendered(facts, tuple(files), blobs, (recorder.reads, recorder.opaque))
+
+
+def _no_digest(_read: Read) -> bytes:
+    raise Opaque("not rendered here")
+
+
+@lru_cache(maxsize=4096)
+def _make_directory(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def render_site(
+    task: RenderTask, written: Sequence[str], last: Path, workers: int, cache: Cache, progress: Progress
+) -> RenderedSite:
+    """Write every job of the plan, and the files *written* in task.raw; return what is known of them.
+
+    *last* is the site of the last build. Raises SourceError for the first fault of a
+    template, in Pelican's order, and PipelineError for messages of Pelican.
+    """
+    site, plan, store = RenderedSite(), task.plan, cache.store
+    reuse = _Reuse(task, last, store) if task.stored else None
+    todo: list[Job | str] = list(written)
+    for planned in plan.jobs.values():
+        why = reuse.reuse(planned, site) if reuse else "other plugins take part"
+        if why:
+            site.rendered[planned.name] = why
+            todo.append(planned)
+    progress.advance(len(plan.jobs) + len(written) - len(todo))
+    cache.count("render", len(todo))
+    batch = _Batch(task, store)
+    for job, done in zip(todo, map_items(task, todo, workers, progress), strict=True):
+        if isinstance(done.error, Fault):
+            raise SourceError([done.error])
+        if done.error:
+            raise PipelineError(done.error)
+        name = job if isinstance(job, str) else job.name
+        _note(site, name, done.facts, done.files, done.recorder[0])
+        if not isinstance(job, str):
+            batch.add(job, done)
+    batch.save()
+    if task.stored:
+        store.keep(_KIND, plan.jobs)
+    site.facts = dict(sorted(site.facts.items()))
+    return site
+
+
+def _note(
+    site: RenderedSite,
+    name: str,
+    facts: PageFacts | None,
+    files: Sequence[tuple[str, bytes, int]],
+    reads: Mapping[Read, object],
+) -> None:
+    if facts is not None:
+        site.facts[name] = facts
+    path = tree_path(name)
+    for suffix, sha256, size in files:
+        site.files[path + suffix] = FileFacts(sha256, size)
+    site.assets.update(read[1] for read in reads if read[0] == "asset")
+
+
+class _Batch:
+    """Rendered pages on their way to the store."""
+
+    def __init__(self, task: RenderTask, store: Store) -> None:
+        self._task, self._store = task, store
+        self._records: dict[str, bytes] = {}
+        self._frames: dict[str, bytes] = {}
+        self._blobs: dict[bytes, bytes] = {}
+
+    def add(self, job: Job, done: _Rendered) -> None:
+        """Add a rendered job, unless it cannot be stored."""
+        reads, opaque = done.recorder
+        if opaque or not self._task.stored:
+            return
+        home = _home(job)
+        shared = tuple((read, digest) for read, digest in reads.items() if _is_shared(read, job))
+        own = tuple(_relative(read, home) for read in reads if not _is_shared(read, job))
+        frame = _ENCODER.encode(_Frame(shared, own))
+        key = digest_parts([frame])
+        self._frames[key.hex()] = frame
+        digests = b"".join(digest for read, digest in reads.items() if not _is_shared(read, job))
+        self._records[job.name] = _ENCODER.encode(_Record(key, digests, done.facts, done.files))
+        self._blobs.update(done.blobs)
+        if len(self._records) >= _BATCH:
+            self.save()
+
+    def save(self) -> None:
+        """Store what was added."""
+        self._store.save(_FRAMES, self._frames, {})
+        self._store.save(_KIND, self._records, self._blobs)
+        self._records, self._frames, self._blobs = {}, {}, {}
+
+
+class _Reuse:
+    """The stored pages, and which of them still are what rendering would give."""
+
+    def __init__(self, task: RenderTask, last: Path, store: Store) -> None:
+        self._task, self._last, self._store = task, last, store
+        self._records = store.records(_KIND)
+        self._frames: dict[bytes, tuple[_Frame | None, str]] = {}
+        self._known = store.records(_FRAMES)
+
+    def reuse(self, job: Job, site: RenderedSite) -> str:
+        """Write the stored files of *job* and note them in *site*, or return why it must be rendered."""
+        data = self._records.get(job.name)
+        if data is None:
+            return "it is new"
+        try:
+            record = _DECODER.decode(data)
+            frame, why = self._frame(record.frame)
+        except msgspec.MsgspecError:
+            return "its record is damaged"
+        if frame is None or why:
+            return why
+        home = _home(job)
+        for index, read in enumerate(frame.own):
+            absolute = (read[0], home, *read[2:]) if read[0] == "item" and read[1] == "" else read
+            try:
+                digest = self._task.plan.digest_of(job, absolute)
+            except Opaque as error:
+                return f"{_describe(absolute)} is a {error}"
+            if digest != record.own[index * SIZE : (index + 1) * SIZE]:
+                return f"{_describe(absolute)} changed"
+        if not self._write(job.name, record):
+            return "its files are lost"
+        reads: dict[Read, Any] = dict(frame.shared)
+        _note(site, job.name, record.facts, record.files, reads)
+        return ""
+
+    def _frame(self, key: bytes) -> tuple[_Frame | None, str]:
+        """Return the frame *key*, and which of its inputs changed."""
+        if key not in self._frames:
+            data = self._known.get(key.hex())
+            frame = _FRAME_DECODER.decode(data) if data else None
+            self._frames[key] = (frame, self._changed(frame) if frame else "its record is damaged")
+        return self._frames[key]
+
+    def _changed(self, frame: _Frame) -> str:
+        for read, digest in frame.shared:
+            if self._task.plan.shared_digest(read) != digest:
+                return f"{_describe(read)} changed"
+        return ""
+
+    def _write(self, name: str, record: _Record) -> bool:
+        """Link the files of *name* from the last site, or write them from the store."""
+        path = tree_path(name)
+        target, source = self._task.stage / path, self._last / path
+        _make_directory(target.parent)
+        for suffix, sha256, size in record.files:
+            if link_unchanged(f"{source}{suffix}", f"{target}{suffix}", FileFacts(sha256, size)):
+                continue
+            data = self._stored(sha256, record)
+            if data is None:
+                for one, _, _ in record.files:  # it is rendered again
+                    target.with_name(target.name + one).unlink(missing_ok=True)
+                return False
+            write_normalized(target.with_name(target.name + suffix), data, sha256)
+        return True
+
+    def _stored(self, sha256: bytes, record: _Record) -> bytes | None:
+        """Return the bytes with the digest *sha256* from the store: as they are, or compressed."""
+        data = self._store.blob(sha256)
+        if data is None and (small := [one for suffix, one, _ in record.files if suffix == ".br"]):
+            packed = self._store.blob(small[0])
+            try:
+                data = brotli.decompress(packed) if packed else None
+            except brotli.error:
+                return None
+        return data if data is not None and hashlib.sha256(data).digest() == sha256 else None
+
+
+def stored_blobs(store: Store) -> Iterator[bytes]:
+    """Yield the digests of the blobs that stored pages name."""
+    for data in store.records(_KIND).values():
+        yield from (sha256 for _, sha256, _ in _DECODER.decode(data).files)
+
+
+def _home(job: Job) -> str:
+    """Return the path of the post or page that *job* shows; "" for others."""
+    item = job.values.get("article") or job.values.get("page") if isinstance(job, PageJob) else None
+    return str(getattr(item, "relative_source_path", "") or "") if item else ""
+
+
+def _is_shared(read: Read, job: Job) -> bool:
+    if read[0] == "variable":
+        return not (isinstance(job, PageJob) and read[1] in job.values)
+    return read[0] in _SHARED
+
+
+def _relative(read: Read, home: str) -> Read:
+    return (read[0], "", *read[2:]) if home and read[0] == "item" and read[1] == home else read
+
+
+def _describe(read: Read) -> str:
+    """Return a read in words."""
+    match read:
+        case ("item", path):
+            return f"content/{path}"
+        case ("item", path, relation):
+            return f"{relation.replace('_article', ' post')} of content/{path}"
+        case ("template", name):
+            return f"theme/templates/{name}"
+        case ("site", name):
+            return f"{name} in site.toml"
+        case ("strings", lang):
+            return f"theme/strings for {lang}"
+        case ("asset" | "svg", name):
+            return f"theme/{name}"
+        case ("settings",):
+            return "pelicanconf.py"
+        case _:
+            return " ".join(read)
+
+
+__all__ = ["FeedJob", "RenderTask", "RenderedSite", "render_site", "stored_blobs"]

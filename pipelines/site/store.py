@@ -1,0 +1,234 @@
+"""Keep results of a build in out/cache: one SQLite file that later builds read.
+
+Reads and writes that file alone. No network.
+
+Nothing in it is needed: a file that is damaged, locked, foreign or read-only makes
+the next build slower, and one line says so. Each value carries a checksum, and the
+whole file belongs to one version of the program (``version``): with another one it
+is emptied.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+NAME = "build.sqlite"
+_FORMAT = "1"  # of the tables below
+_WAIT = 10.0  # seconds that a build waits for another one that writes
+_SCHEMA = """
+create table if not exists meta (name text primary key, value text not null) without rowid;
+create table if not exists records
+    (kind text not null, name text not null, checksum integer not null, value blob not null,
+     primary key (kind, name));
+create table if not exists blobs
+    (digest blob primary key, checksum integer not null, value blob not null);
+"""
+
+
+class Store(Protocol):
+    """Results by kind and name, and large values by their digest."""
+
+    def records(self, kind: str) -> dict[str, bytes]:
+        """Return all records of *kind* by name."""
+
+    def blob(self, digest: bytes) -> bytes | None:
+        """Return the bytes stored under *digest*, or None."""
+
+    def save(self, kind: str, records: Mapping[str, bytes], blobs: Mapping[bytes, bytes]) -> None:
+        """Add *records* of *kind*, and *blobs*; replace those that are there."""
+
+    def keep(self, kind: str, names: Iterable[str]) -> None:
+        """Remove the records of *kind* whose name is not in *names*."""
+
+    def prune(self, used: Iterable[bytes]) -> None:
+        """Remove the blobs that no record uses; *used* are the digests that records name."""
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """A store of one process, for the preview."""
+
+    _records: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    _blobs: dict[bytes, bytes] = field(default_factory=dict)
+
+    def records(self, kind: str) -> dict[str, bytes]:
+        """Return all records of *kind* by name."""
+        return self._records.get(kind, {})
+
+    def blob(self, digest: bytes) -> bytes | None:
+        """Return the bytes stored under *digest*, or None."""
+        return self._blobs.get(digest)
+
+    def save(self, kind: str, records: Mapping[str, bytes], blobs: Mapping[bytes, bytes]) -> None:
+        """Add *records* of *kind*, and *blobs*; replace those that are there."""
+        self._records.setdefault(kind, {}).update(records)
+        self._blobs.update(blobs)
+
+    def keep(self, kind: str, names: Iterable[str]) -> None:
+        """Remove the records of *kind* whose name is not in *names*."""
+        known = self._records.get(kind, {})
+        self._records[kind] = {name: known[name] for name in names if name in known}
+
+    def prune(self, used: Iterable[bytes]) -> None:
+        """Remove the blobs that no record uses; *used* are the digests that records name."""
+        self._blobs = {digest: self._blobs[digest] for digest in used if digest in self._blobs}
+
+
+class FileStore:
+    """A store in a file. Close it after the build."""
+
+    def __init__(self, folder: Path, version: str, warn: Callable[[str], None]) -> None:
+        """Open the store in *folder*; *warn* gets one line if it cannot be used."""
+        self._warn, self._folder, self._version = warn, folder, f"{_FORMAT} {version}"
+        self._database = self._open()
+
+    def _open(self) -> sqlite3.Connection | None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                return self._connect()
+            except sqlite3.OperationalError:  # locked, read-only, no space
+                raise
+            except sqlite3.DatabaseError:  # not a database, or a damaged one
+                for path in self._folder.glob(f"{NAME}*"):
+                    path.unlink()
+                database = self._connect()
+                self._warn(f"out/{self._folder.name}: the cache was damaged; this build starts without one")
+                return database
+        except (NotADirectoryError, FileExistsError):
+            return None  # out is a file: the build says so
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+            return None
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, and empty it where another version has written it."""
+        path = self._folder / NAME
+        # The process that reads pages and the one that opened the file may differ in thread, never in time.
+        database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            database.execute("pragma synchronous=off")  # a cache: a power cut may cost it
+            database.executescript(_SCHEMA)
+            found = database.execute("select value from meta where name = 'version'").fetchone()
+            if found is None or found[0] != self._version:
+                database.execute("begin immediate")
+                for table in ("records", "blobs", "meta"):
+                    database.execute(f"delete from {table}")
+                database.execute("insert into meta values ('version', ?)", (self._version,))
+                database.execute("commit")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _give_up(self, error: Exception) -> None:
+        """Say once that the build goes on without the file."""
+        reason = " ".join(str(error).split())
+        self._warn(
+            f"out/{self._folder.name}: the cache is not used ({reason}); this build starts without one"
+        )
+
+    def _fail(self, error: Exception) -> None:
+        """Close the file after an error, and go on without it."""
+        self.close()
+        self._give_up(error)
+
+    def records(self, kind: str) -> dict[str, bytes]:
+        """Return all records of *kind* by name; a damaged one is missing."""
+        if self._database is None:
+            return {}
+        try:
+            rows = self._database.execute(
+                "select name, checksum, value from records where kind = ?", (kind,)
+            ).fetchall()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return {}
+        return {
+            name: value
+            for name, checksum, value in rows
+            if isinstance(name, str) and isinstance(value, bytes) and zlib.crc32(value) == checksum
+        }
+
+    def blob(self, digest: bytes) -> bytes | None:
+        """Return the bytes stored under *digest*, or None."""
+        if self._database is None:
+            return None
+        try:
+            row = self._database.execute(
+                "select checksum, value from blobs where digest = ?", (digest,)
+            ).fetchone()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return None
+        return row[1] if row and isinstance(row[1], bytes) and zlib.crc32(row[1]) == row[0] else None
+
+    def save(self, kind: str, records: Mapping[str, bytes], blobs: Mapping[bytes, bytes]) -> None:
+        """Add *records* of *kind*, and *blobs*; replace those that are there."""
+        if not (records or blobs):
+            return
+
+        def change(database: sqlite3.Connection) -> None:
+            database.executemany(
+                "insert or replace into records values (?, ?, ?, ?)",
+                [(kind, name, zlib.crc32(value), value) for name, value in records.items()],
+            )
+            database.executemany(
+                "insert or replace into blobs values (?, ?, ?)",
+                [(digest, zlib.crc32(value), value) for digest, value in blobs.items()],
+            )
+
+        self._change(change)
+
+    def keep(self, kind: str, names: Iterable[str]) -> None:
+        """Remove the records of *kind* whose name is not in *names*."""
+        gone = [(kind, name) for name in self.records(kind).keys() - frozenset(names)]
+        if gone:
+            self._change(lambda d: d.executemany("delete from records where kind = ? and name = ?", gone))
+
+    def _change(self, change: Callable[[sqlite3.Connection], object]) -> None:
+        """Apply *change* in one transaction."""
+        if self._database is None:
+            return
+        try:
+            self._database.execute("begin immediate")
+            change(self._database)
+            self._database.execute("commit")
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+
+    def prune(self, used: Iterable[bytes]) -> None:
+        """Remove the blobs that no record uses, once they are a third of all."""
+        if self._database is None:
+            return
+        try:
+            kept = frozenset(used)
+            known = [row[0] for row in self._database.execute("select digest from blobs")]
+            gone = [(digest,) for digest in known if digest not in kept]
+            if 3 * len(gone) < len(known):
+                return
+            self._database.execute("begin immediate")
+            self._database.executemany("delete from blobs where digest = ?", gone)
+            self._database.execute("commit")
+            self._database.execute("vacuum")
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        database, self._database = self._database, None
+        if database is not None:
+            with suppress(sqlite3.Error):
+                database.close()
+
+
+def blob_digest(data: bytes) -> bytes:
+    """Return the key of *data* among the blobs."""
+    return sha256(data).digest()
