@@ -7,7 +7,7 @@ out/site.json. No network.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,7 +37,7 @@ from pipelines.site.html.links import LinkContext, file_url
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.images.hashed_name import Asset
 from pipelines.site.output import directory_swap, files, machine_files
-from pipelines.site.output.compression import compress_tree
+from pipelines.site.output.compression import CompressionLevels, compress_tree, compress_variants
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, cover, output_path
 from pipelines.site.pelican.settings import url_patterns
@@ -47,6 +47,7 @@ from pipelines.site.theme.theme import Theme, read_theme
 from pipelines.tools import git_history
 
 T = TypeVar("T")
+_Variants = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +198,10 @@ def build(
             raise SourceError(findings)
         if not options.preview:
             with run.phase("compress"):
-                done = frozenset(stage / path for path in site.files)
-                compress_tree(stage / PUBLIC, options.workers, done)
-                compress_tree(stage / GATED, options.workers, done)
+                _compress_files(stage, found_files.urls, options, cache)
         with run.phase("digest"):
             normalized = digests.normalize_tree(stage, site.files)
+        cache.save()
         cache.store.prune([*conversion.stored_blobs(cache.store), *rendering.stored_blobs(cache.store)])
         result = SiteResult(
             digest=normalized.digest,
@@ -306,15 +306,13 @@ def _page(document: Document, body: Body, context: LinkContext, config: SiteConf
     url, file = run.collect_findings(lambda: cover_url(document, context)) or ("", "")
     image = cover(context.images.get(file), url, document.meta.title) if file else None
     files = frozenset(body.facts.files) | ({file} if file else set())
-    digest = digest_parts(
-        [
-            body.digest,
-            *(document.digest, document.path, document.kind, document.url, document.slug, document.lang),
-            *(document.mark, str(document.gated), str(document.modified), repr(image)),
-            *(config.author, config.timezone, config.lang, config.url, config.feed_authority),
-            repr(config.metadata_extra),
-        ]
+    own = (
+        *(document.digest, document.path, document.kind, document.url, document.slug, document.lang),
+        *(document.mark, document.gated, document.modified, image),
+        *(config.author, config.timezone, config.lang, config.url, config.feed_authority),
+        config.metadata_extra,
     )
+    digest = digest_parts((body.digest, repr(own)))
     return Page(document, body.facts, body.html, image, files, digest)
 
 
@@ -338,6 +336,19 @@ def _write_files(
     (stage / GATED / "members").mkdir(parents=True, exist_ok=True)
     found.write(stage)
     return found
+
+
+def _compress_files(stage: Path, urls: Iterable[str], options: BuildOptions, cache: Cache) -> None:
+    """Write the compressed variants of all files but the pages, which have theirs."""
+    public = [url[1:] for url in urls if not url.startswith(files.MEMBERS)]
+    gated = [url[1:] for url in urls if url.startswith(files.MEMBERS)]
+
+    def variants(data: bytes, levels: CompressionLevels) -> tuple[bytes, bytes]:
+        inputs = (digests.sha256_hex(data), levels.gzip, levels.brotli)
+        return cache.get_or_compute("compress", inputs, lambda: compress_variants(data, levels), _Variants)
+
+    compress_tree(stage / PUBLIC, options.workers, public, variants)
+    compress_tree(stage / GATED, options.workers, gated, variants)
 
 
 def _write_aliases(stage: Path, config: SiteConfig, pages: Sequence[Page], findings: Sequence[Fault]) -> None:

@@ -1,8 +1,8 @@
 """Cache the results of pure functions under the digest of their inputs.
 
-The preview passes one cache to all its builds, so that an edit costs only
-what it changed. A single build starts with an empty cache and gets the same
-bytes. In memory only: no reads, no writes, no network.
+The preview passes one cache to all its builds, so that an edit costs only what it
+changed. Other builds find in the store, a file, what earlier ones have put there. A
+build with an empty cache gets the same bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import msgspec
 
 from pipelines.site.store import MemoryStore, Store
 
@@ -21,15 +23,18 @@ T = TypeVar("T")
 class Cache:
     """Results by (phase, inputs): those of this build, and those since the last ``drop_unused``."""
 
-    store: Store = field(default_factory=MemoryStore)  # of converted and rendered pages
+    store: Store = field(default_factory=MemoryStore)  # what lasts longer than this process
     _previous: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
     _current: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
+    _stored: dict[str, dict[str, bytes]] = field(default_factory=dict)  # records by phase and name
+    _computed: dict[str, dict[str, bytes]] = field(default_factory=dict)  # to store, likewise
+    _used: dict[str, set[str]] = field(default_factory=dict)  # names by phase
     misses: dict[str, int] = field(default_factory=dict)  # phase -> results computed in this build
 
     def begin_build(self) -> None:
         """Make the results of earlier builds available to a new one."""
         self._previous.update(self._current)
-        self._current = {}
+        self._current, self._stored, self._computed, self._used = {}, {}, {}, {}
         self.misses = {}
 
     def drop_unused(self) -> None:
@@ -40,20 +45,54 @@ class Cache:
         """
         self._previous.clear()
 
+    def save(self) -> None:
+        """Store the results of this build, and drop the stored ones that it did not use.
+
+        Like ``drop_unused``, call it after a successful build only.
+        """
+        for phase, used in self._used.items():
+            self.store.save(phase, self._computed.get(phase, {}), {})
+            self.store.keep(phase, used)
+
     def count(self, phase: str, computed: int) -> None:
         """Note that this build computed results of *phase* that no earlier one had."""
         self.misses[phase] = self.misses.get(phase, 0) + computed
 
-    def get_or_compute(self, phase: str, inputs: Hashable, compute: Callable[[], T]) -> T:
-        """Return the cached result for *inputs*, or the one that *compute* returns."""
+    def get_or_compute(
+        self, phase: str, inputs: Hashable, compute: Callable[[], T], stored_as: Any = None
+    ) -> T:
+        """Return the cached result for *inputs*, or the one that *compute* returns.
+
+        A result of the type *stored_as*, of plain values, is stored for other processes;
+        its *inputs* are texts and numbers, without paths of this machine.
+        """
         key = (phase, inputs)
         if key not in self._current:
             if key in self._previous:
                 self._current[key] = self._previous[key]
-            else:
+            elif stored_as is None or not self.store.lasting:
                 self.count(phase, 1)
                 self._current[key] = compute()
+            else:
+                self._current[key] = self._find_or_compute(phase, inputs, compute, stored_as)
         result: T = self._current[key]
+        return result
+
+    def _find_or_compute(self, phase: str, inputs: Hashable, compute: Callable[[], T], stored_as: Any) -> T:
+        """Return the stored result for *inputs*, or compute it and note it for ``save``."""
+        if phase not in self._stored:
+            self._stored[phase] = self.store.records(phase)
+        name = cache_key(repr(inputs))
+        self._used.setdefault(phase, set()).add(name)
+        if (data := self._stored[phase].get(name)) is not None:
+            try:
+                found: T = msgspec.msgpack.decode(data, type=stored_as)
+                return found
+            except msgspec.MsgspecError:
+                pass  # damaged: compute it again
+        self.count(phase, 1)
+        result = compute()
+        self._computed.setdefault(phase, {})[name] = msgspec.msgpack.encode(result)
         return result
 
 

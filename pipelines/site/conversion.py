@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import compress, decompress
@@ -100,16 +100,17 @@ class ConvertTask:
 
     def inputs(self, document: Document) -> bytes:
         """Return the digest of everything that the body of *document* is made of but the files it names."""
-        context = self.context_of(document)
-        return digest_parts(
-            [
-                *(document.digest, document.path, document.lang, document.url, document.kind, document.mark),
-                str(document.gated),
-                document.meta.dialect or self.dialect,
-                digest_value(self.labels[document.lang]),
-                digest_value((context.scripts, context.image_hosts, context.frame_hosts)),
-            ]
+        own = (
+            *(document.digest, document.path, document.lang, document.url, document.kind, document.mark),
+            *(document.gated, document.meta.dialect or self.dialect),
         )
+        return digest_parts((repr(own), self._shared_inputs[document.lang]))
+
+    @cached_property
+    def _shared_inputs(self) -> Mapping[str, bytes]:
+        """The digests of what all documents of a language share."""
+        hosts = (self.context.scripts, self.context.image_hosts, self.context.frame_hosts)
+        return {lang: digest_value((labels, *hosts)) for lang, labels in self.labels.items()}
 
     def _diagram(self, document: Document, notes: _Notes) -> DiagramRenderer:
         shown: Counter[Path] = Counter()

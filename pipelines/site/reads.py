@@ -32,12 +32,8 @@ def digest_text(text: str) -> bytes:
 
 def digest_parts(parts: Iterable[bytes | str]) -> bytes:
     """Return the digest of *parts*; the length of each counts, so that ("ab", "c") is not ("a", "bc")."""
-    total = blake2b(digest_size=SIZE)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        total.update(b"%d:" % len(data))
-        total.update(data)
-    return total.digest()
+    data = [part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part for part in parts]
+    return blake2b(b"".join([b"%d:%b" % (len(one), one) for one in data]), digest_size=SIZE).digest()
 
 
 def digest_value(value: object, special: Callable[[object], bytes | None] | None = None) -> bytes:
@@ -45,6 +41,8 @@ def digest_value(value: object, special: Callable[[object], bytes | None] | None
 
     Raises Opaque for anything else.
     """
+    if isinstance(value, str):  # the most frequent one
+        return digest_parts((type(value).__name__, str(value)))
     return digest_parts(_parts(value, special))
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 NAME = "build.sqlite"
 _FORMAT = "1"  # of the tables below
@@ -34,6 +34,8 @@ create table if not exists blobs
 
 class Store(Protocol):
     """Results by kind and name, and large values by their digest."""
+
+    lasting: ClassVar[bool]  # longer than this process
 
     def records(self, kind: str) -> dict[str, bytes]:
         """Return all records of *kind* by name."""
@@ -54,6 +56,8 @@ class Store(Protocol):
 @dataclass(slots=True)
 class MemoryStore:
     """A store of one process, for the preview."""
+
+    lasting: ClassVar[bool] = False
 
     _records: dict[str, dict[str, bytes]] = field(default_factory=dict)
     _blobs: dict[bytes, bytes] = field(default_factory=dict)
@@ -83,6 +87,8 @@ class MemoryStore:
 
 class FileStore:
     """A store in a file. Close it after the build."""
+
+    lasting: ClassVar[bool] = True
 
     def __init__(self, folder: Path, version: str, warn: Callable[[str], None]) -> None:
         """Open the store in *folder*; *warn* gets one line if it cannot be used."""

@@ -15,7 +15,7 @@ from pipelines.core.errors import Fault, SourceError
 from pipelines.site.cache import Cache
 from pipelines.site.html.links import ImageFacts
 from pipelines.site.images.hashed_name import Asset, hashed_name
-from pipelines.site.images.image import read_image
+from pipelines.site.images.image import CleanImage, read_image
 
 IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
 
@@ -41,7 +41,9 @@ def read_content_images(project: Path, files: Iterable[str], cache: Cache) -> Co
             continue  # a rendered diagram, which is inlined
         try:
             key = sha256_hex((project / path).read_bytes())
-            image = cache.get_or_compute("image", (path, key), partial(read_image, project / path, path))
+            image = cache.get_or_compute(
+                "image", (path, key), partial(read_image, project / path, path), CleanImage
+            )
         except SourceError as error:
             faults.extend(error.faults)
             continue

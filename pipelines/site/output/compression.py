@@ -20,7 +20,7 @@ Hashed assets are few and served for a year: 12 and 11.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -78,16 +78,21 @@ def compress_page(data: bytes, name: PurePath) -> dict[str, bytes]:
     return {suffix: variant for suffix, variant in variants if len(variant) < len(data)}
 
 
-def compress_tree(root: Path, workers: int, done: Container[Path] = ()) -> CompressionStats:
+def compress_tree(
+    root: Path,
+    workers: int,
+    names: Iterable[str] | None = None,
+    variants: Callable[[bytes, CompressionLevels], tuple[bytes, bytes]] = compress_variants,
+) -> CompressionStats:
     """Write the compressed variants of each compressible file below *root*, in *workers* threads.
 
-    Files below 256 bytes have no variants, and a variant that is not smaller than
-    the file is not written. Those in *done* have theirs. The compressors release the
-    GIL: two threads take 0.5 to 0.65 of the time of one. Raises SourceError if a file
-    of the site has the name of a variant.
+    Only of *names*, if given: the others have theirs. Files below 256 bytes have no variants,
+    and a variant that is not smaller than the file is not written. The compressors
+    release the GIL: two threads take 0.5 to 0.65 of the time of one. *variants* computes
+    them. Raises SourceError if a file of the site has the name of a variant.
     """
-    every = list(root.rglob("*"))
-    files = [path for path in every if path.suffix.lower() in COMPRESSIBLE and path not in done]
+    every = sorted(root.rglob("*") if names is None else (root / name for name in names))
+    files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
     faults = [
         Fault(path.relative_to(root).as_posix(), 0,
               "has the name of a compressed variant and is never served", "rename it, as in data-json.gz",
@@ -98,20 +103,23 @@ def compress_tree(root: Path, workers: int, done: Container[Path] = ()) -> Compr
         and not path.with_name(path.stem).exists()
     ]  # fmt: skip
     with ThreadPoolExecutor(workers) as pool:
-        rows = list(pool.map(lambda path: _compress_file(root, path, faults), sorted(files)))
+        rows = list(pool.map(lambda path: _compress_file(root, path, faults, variants), files))
     if faults:
         raise SourceError(faults)
     return CompressionStats(*(sum(column) for column in zip((0, 0, 0, 0), *rows, strict=True)))
 
 
-def _compress_file(root: Path, path: Path, faults: list[Fault]) -> tuple[int, int, int, int]:
+def _compress_file(
+    root: Path,
+    path: Path,
+    faults: list[Fault],
+    compute: Callable[[bytes, CompressionLevels], tuple[bytes, bytes]],
+) -> tuple[int, int, int, int]:
     """Write the variants of *path*; return (1, size, gzip size, brotli size), or zeros without any."""
     if not path.is_file():
         return 0, 0, 0, 0
     data, relative = path.read_bytes(), path.relative_to(root)
-    variants = (
-        compress_variants(data, compression_levels(relative)) if len(data) >= MINIMUM_SIZE else (data, data)
-    )
+    variants = compute(data, compression_levels(relative)) if len(data) >= MINIMUM_SIZE else (data, data)
     sizes = []
     for suffix, variant in zip((".gz", ".br"), variants, strict=True):
         target = path.with_name(path.name + suffix)

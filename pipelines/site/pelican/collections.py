@@ -16,7 +16,7 @@ from pelican.generators import ArticlesGenerator, PagesGenerator
 
 from pipelines.site.content.metadata import slugify
 
-_NEAREST = 50  # posts of a tag that may be related: the newer ones, and as many older ones
+_NEAREST = 25  # posts of a tag that may be related: the newer ones, and as many older ones
 
 
 @dataclass(slots=True)
@@ -98,14 +98,12 @@ def _add_related_posts(articles: list[Article]) -> None:
                 # A rare tag has more weight than a common one.
                 score[other] = score.get(other, 0) + 1 / len(others)
         score.pop(index, None)
+        category = article.category.slug
         best = nsmallest(
             3,
-            score,
-            key=lambda other: (
-                -score[other],
-                articles[other].category.slug != article.category.slug,
-                abs(other - index),
-                other,
-            ),
+            [
+                (-points, articles[other].category.slug != category, abs(other - index), other)
+                for other, points in score.items()
+            ],
         )
-        article.related = [articles[other] for other in best]
+        article.related = [articles[other] for *_, other in best]

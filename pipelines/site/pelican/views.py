@@ -22,7 +22,7 @@ from pelican.paginator import Paginator
 from pelican.urlwrappers import URLWrapper
 
 from pipelines.site.pelican.collections import Series, SeriesPosition
-from pipelines.site.reads import MISSING, Read, digest_parts, digest_value
+from pipelines.site.reads import MISSING, Read, digest_text, digest_value
 
 # What lists and neighbours show of a post or a page.
 LISTED = (
@@ -139,7 +139,7 @@ class Views:
         if isinstance(value, (str, int, list, tuple)):
             return None
         if isinstance(value, URLWrapper):
-            return digest_parts([type(value).__name__, value.name or "", value.slug or "", str(value.url)])
+            return self._memoized(value, lambda: self._term_digest(value))
         if isinstance(value, Series):
             return self._memoized(value, lambda: self.digest((value.name, value.slug, value.articles)))
         if isinstance(value, SeriesPosition):
@@ -154,9 +154,19 @@ class Views:
 
     def _listed_digest(self, view: ItemView) -> bytes:
         def compute() -> bytes:
-            return self.digest([getattr(view, name, None) for name in LISTED])
+            # repr: fast, and unambiguous for texts, numbers, dates and frozen values of those.
+            return digest_text(repr([self._listed_part(getattr(view, name, None)) for name in LISTED]))
 
         return self._memoized(view, compute)
+
+    def _listed_part(self, value: object) -> object:
+        if isinstance(value, URLWrapper):
+            return self._memoized(value, lambda: self._term_digest(value))
+        return [self._listed_part(one) for one in value] if isinstance(value, list) else value
+
+    @staticmethod
+    def _term_digest(term: URLWrapper) -> bytes:
+        return digest_text(repr((type(term).__name__, term.name, term.slug, str(term.url))))
 
     def _memoized(self, value: object, compute: Callable[[], bytes]) -> bytes:
         """Return the digest of *value*, an object that lives as long as these views."""

@@ -53,7 +53,7 @@ def build_stylesheet(
         entry = project / LESS_ENTRY
         try:
             less = cache.get_or_compute(
-                "less", state, lambda: compile_less(entry, project, compiler, policy).css
+                "less", state, lambda: compile_less(entry, project, compiler, policy).css, str
             )
             parts.append((LESS_ENTRY, less))
         except SourceError as error:
