@@ -14,10 +14,21 @@ def add(commands: Subparsers) -> None:
     add_build(parser)
     add_json(parser)
     parser.add_argument("--workers", type=count, default=None, help="processes (default: one a core)")
+    parser.add_argument(
+        "--why", metavar="URL", help="explain why this page was built again, and what it reads"
+    )
+    parser.add_argument("--timings", action="store_true", help="list the slowest phases, templates and pages")
     parser.set_defaults(run=run)
 
 
 def run(context: Context) -> int:
     """Build the site."""
     options = context.options
-    return build_and_print(context, drafts=options.drafts, workers=options.workers, as_json=options.json)
+    return build_and_print(
+        context,
+        drafts=options.drafts,
+        workers=options.workers,
+        as_json=options.json,
+        why=options.why or "",
+        timings=options.timings,
+    )

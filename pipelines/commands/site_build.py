@@ -35,17 +35,26 @@ def build_options(context: Context, as_of: str | None, *, drafts: bool, workers:
 
 
 def build_and_print(
-    context: Context, *, drafts: bool = False, workers: int | None = None, as_json: bool = False
+    context: Context,
+    *,
+    drafts: bool = False,
+    workers: int | None = None,
+    as_json: bool = False,
+    why: str = "",
+    timings: bool = False,
 ) -> int:
     """Build out/site; print a summary, or the result as JSON; print the findings.
 
-    Return the exit status: 1 if a finding is an error, so that nothing was written.
+    *why* is the URL of a page to explain. Return the exit status: 1 if a finding is
+    an error, so that nothing was written.
     """
+    from pipelines.commands.build_details import explain_page, timings_text
     from pipelines.commands.summaries import build_summary
     from pipelines.site.build import build
     from pipelines.site.build_cache import open_build_cache
+    from pipelines.site.build_report import BuildReport
 
-    options = context.options
+    options, report = context.options, BuildReport()
     try:
         site = context.site
         choice = build_options(context, options.as_of, drafts=drafts, workers=workers)
@@ -53,13 +62,16 @@ def build_and_print(
         with context.progress() as progress:
             tree = context.project / "out" / "site"
             with nullcontext() if options.clean else open_build_cache(tree.parent, context.log) as cache:
-                result = build(context.project, tree, site, choice, cache, progress)
+                result = build(context.project, tree, site, choice, cache, progress, report)
     except SourceError as error:
         if as_json:
             print_json({"findings": [asdict(one) for one in error.faults]})
         _report(context, error.faults, written=False, summary_only=as_json)
         return error.exit_code
-    print_result(result, build_summary(result), as_json=as_json)
+    summary = build_summary(result, report)
+    summary += timings_text(report) if timings else ""
+    summary += explain_page(report, why) if why else ""
+    print_result(result, summary, as_json=as_json)
     _report(context, result.findings, written=True, summary_only=as_json)
     return 0
 

@@ -12,11 +12,15 @@ from pipelines.core.results import ChartResult, ImageResult, Release, SiteResult
 from pipelines.tools.terminal import format_size
 
 if TYPE_CHECKING:  # it imports an HTTP client, which a build does not need
+    from pipelines.site.build_report import BuildReport
     from pipelines.site.check.external import ExternalReport
 
 
-def build_summary(result: SiteResult) -> str:
-    """Return pages, bytes, digest and time of a build."""
+def build_summary(result: SiteResult, report: BuildReport) -> str:
+    """Return pages, bytes, digest and time of a build, and what it built again."""
+    converted, rendered = (
+        sum(work.now for work in done.values()) for done in (report.converted, report.rendered)
+    )
     slowest = sorted(result.phases.items(), key=lambda item: -item[1])[:3]
     times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in slowest)
     moment = datetime.fromtimestamp(result.as_of, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -26,6 +30,9 @@ def build_summary(result: SiteResult) -> str:
         f"digest  {result.digest[:16]}  as of {moment}" + ("  WITH DRAFTS" if result.drafts else ""),
         f"time    {sum(result.phases.values()):.2f} s ({times})",
     ]
+    if converted + rendered < len(report.converted) + len(report.rendered):
+        texts, pages = len(report.converted), len(report.rendered)
+        lines.append(f"again   {converted} of {texts} texts, {rendered} of {pages} pages and feeds")
     lines += [f"not in  {text}" for text in result.left_out]
     return "\n".join(lines) + "\n"
 

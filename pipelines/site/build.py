@@ -23,6 +23,7 @@ from pipelines.core.progress import NoProgress, Progress
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
 from pipelines.site import conversion, rendering
+from pipelines.site.build_report import BuildReport
 from pipelines.site.cache import Cache
 from pipelines.site.check import internal
 from pipelines.site.check.consequences import Reported, missing_pages
@@ -112,15 +113,16 @@ def build(
     options: BuildOptions,
     cache: Cache | None = None,
     progress: Progress | None = None,
+    report: BuildReport | None = None,
 ) -> SiteResult:
     """Render *project* into the directory *out*; equal inputs give equal bytes.
 
     The inputs are the tree, the Git dates of its paths and ``options.as_of``.
     The result is built beside *out* and swapped with it atomically; it holds
-    the warnings. Raises SourceError with all findings if one of them is an
-    error; *out* stays unchanged.
+    the warnings, *report* what was done and why. Raises SourceError with all
+    findings if one of them is an error; *out* stays unchanged.
     """
-    cache = cache or Cache()
+    cache, report = cache or Cache(), report or BuildReport()
     cache.begin_build()
     run = _BuildState(progress or NoProgress())
     with directory_swap.staging_directory(out.parent) as stage:
@@ -146,7 +148,7 @@ def build(
             run.findings.extend(faults)
         with run.phase("convert", len(content.documents) + len(content.unpublished)):
             texts = theme.strings if theme else None
-            pages = _convert_documents(project, config, content, images, texts, options, run, cache)
+            pages = _convert_documents(project, config, content, images, texts, options, run, cache, report)
         if theme is None:
             raise SourceError(_findings(run, config, options, content))
         raw = stage / "raw"
@@ -173,7 +175,7 @@ def build(
                 stored=not plan.at_once,
             )
             try:
-                site = rendering.render_site(task, written, out, options.workers, cache, run.progress)
+                site = rendering.render_site(task, written, out, options.workers, cache, run.progress, report)
             except PipelineError as error:
                 raise _with_findings(error, run, config, options, content) from None
             shutil.rmtree(raw, ignore_errors=True)
@@ -217,6 +219,9 @@ def build(
             plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
         )
         directory_swap.swap_directory(stage, out, results.to_json(result))
+        report.phases, report.plugins = result.phases, result.plugins
+        report.templates = plan.templates
+        report.sources = {page.document.save_as: page.document.path for page in pages.published}
     return result
 
 
@@ -277,6 +282,7 @@ def _convert_documents(
     options: BuildOptions,
     run: _BuildState,
     cache: Cache,
+    report: BuildReport,
 ) -> _Pages:
     """Convert all documents; those that are not published may link to each other."""
     documents = (*content.documents, *content.unpublished)
@@ -286,7 +292,7 @@ def _convert_documents(
     languages = {document.lang for document in documents}
     labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
     task = conversion.ConvertTask(project, context, unpublished, labels, config.dialect)
-    bodies = conversion.convert_documents(task, documents, options.workers, cache, run.progress)
+    bodies = conversion.convert_documents(task, documents, options.workers, cache, run.progress, report)
     pages = _Pages([], [], context)
     taken: set[str] = set()
     for document, body in zip(documents, bodies, strict=True):

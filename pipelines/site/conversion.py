@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 from zlib import compress, decompress
 
@@ -18,6 +19,7 @@ import msgspec
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.core.progress import Progress
+from pipelines.site.build_report import BuildReport, Work
 from pipelines.site.cache import Cache
 from pipelines.site.content.documents import Document
 from pipelines.site.diagrams import render
@@ -46,11 +48,13 @@ class Body(NamedTuple):
 class _Record(msgspec.Struct, frozen=True, array_like=True):
     """A stored body: what it was made of, and what it is."""
 
+    text: bytes  # digest of the document
     inputs: bytes  # digest of the document and of the settings
     found: list[tuple[str, str, bytes]]  # (field of the context, key, digest of what it found there)
     facts: FragmentFacts
     findings: tuple[Fault, ...]
     html: bytes  # digest of the blob
+    why: str  # it was converted
 
 
 class _Converted(NamedTuple):
@@ -59,6 +63,7 @@ class _Converted(NamedTuple):
     fragment: Fragment
     findings: tuple[Fault, ...]
     found: list[tuple[str, str, bytes]] | None  # None: it depends on more than single files
+    seconds: float
 
 
 _FACTS = tuple(one.name for one in fields(FragmentFacts))
@@ -78,6 +83,7 @@ class ConvertTask:
 
     def __call__(self, document: Document) -> _Converted:
         """Return the body of *document*, the findings in it, and what it found in the context."""
+        start = perf_counter()
         notes = _Notes(self.context_of(document), self.project)
         try:
             converted = convert_markdown(
@@ -92,7 +98,8 @@ class ConvertTask:
             done = postprocess.postprocess(document, converted, notes.context, diagram, labels)
         except SourceError as error:  # the text exceeds a limit
             done = Fragment(), error.faults
-        return _Converted(*done, notes.found if notes.single else None)
+        found = notes.found if notes.single else None
+        return _Converted(*done, found, perf_counter() - start)
 
     def context_of(self, document: Document) -> LinkContext:
         """Return what *document* may link to."""
@@ -133,53 +140,72 @@ def _fence_diagram(project: Path, document: Document, source: str, line: int) ->
 
 
 def convert_documents(
-    task: ConvertTask, documents: Sequence[Document], workers: int, cache: Cache, progress: Progress
+    task: ConvertTask,
+    documents: Sequence[Document],
+    workers: int,
+    cache: Cache,
+    progress: Progress,
+    report: BuildReport,
 ) -> list[Body]:
     """Return the body of each document, in order; those that are stored are not converted again."""
     store = cache.store
     stored = store.records(_KIND)
-    inputs = [task.inputs(document) for document in documents]
-    bodies: list[Body | None] = [
-        _stored_body(stored.get(document.path), task, document, digest, store)
-        for document, digest in zip(documents, inputs, strict=True)
-    ]
-    missing = [index for index, body in enumerate(bodies) if body is None]
-    progress.advance(len(documents) - len(missing))
-    cache.count("convert", len(missing))
+    bodies: dict[str, Body] = {}
+    todo: list[Document] = []
+    reasons: list[str] = []
+    for document in documents:
+        body, why = _stored_body(stored.get(document.path), task, document, store)
+        report.converted[document.path] = Work(why, False)
+        if body is not None:
+            bodies[document.path] = body
+        else:
+            todo.append(document)
+            reasons.append(why)
+    progress.advance(len(documents) - len(todo))
+    cache.count("convert", len(todo))
     records: dict[str, bytes] = {}
     blobs: dict[bytes, bytes] = {}
-    todo = [documents[index] for index in missing]
-    for index, done in zip(missing, map_items(task, todo, workers, progress), strict=True):
+    results = map_items(task, todo, workers, progress)
+    for document, why, done in zip(todo, reasons, results, strict=True):
         html = done.fragment.html
         facts = _without_html(done.fragment)
         data = html.encode("utf-8", "surrogatepass")
         key = blob_digest(data)
-        bodies[index] = Body(facts, partial(str, html), done.findings, _digest(facts, key))
+        bodies[document.path] = Body(facts, partial(str, html), done.findings, _digest(facts, key))
+        report.converted[document.path] = Work(why, True, done.seconds)
         if done.found is not None:
-            record = _Record(inputs[index], done.found, facts, done.findings, key)
-            records[documents[index].path] = _ENCODER.encode(record)
+            text, inputs = document.digest.encode(), task.inputs(document)
+            record = _Record(text, inputs, done.found, facts, done.findings, key, why)
+            records[document.path] = _ENCODER.encode(record)
             blobs[key] = compress(data, 1)
         if len(records) >= _BATCH:
             store.save(_KIND, records, blobs)
             records, blobs = {}, {}
     store.save(_KIND, records, blobs)
     store.keep(_KIND, [document.path for document in documents])
-    return [body for body in bodies if body is not None]
+    return [bodies[document.path] for document in documents]
 
 
 def _stored_body(
-    data: bytes | None, task: ConvertTask, document: Document, inputs: bytes, store: Store
-) -> Body | None:
-    """Return the stored body of *document*, if it is what a conversion would give now."""
+    data: bytes | None, task: ConvertTask, document: Document, store: Store
+) -> tuple[Body | None, str]:
+    """Return the stored body of *document* and why it was converted, if a conversion would give the same.
+
+    Else None, and why it must be converted.
+    """
+    if data is None:
+        return None, "it is new"
     try:
-        record = _DECODER.decode(data) if data else None
+        record = _DECODER.decode(data)
     except msgspec.MsgspecError:
-        return None
-    if record is None or record.inputs != inputs:
-        return None
+        return None, "its record is damaged"
+    if record.inputs != task.inputs(document):
+        same = record.text == document.digest.encode()
+        return None, "its address or a setting changed" if same else "its text changed"
     notes = _Notes(task.context_of(document), task.project)
-    if any(notes.digest(field, key) != digest for field, key, digest in record.found):
-        return None
+    for field, key, digest in record.found:
+        if notes.digest(field, key) != digest:
+            return None, f"{key} {_CHANGES.get(field, 'changed')}"
 
     def html() -> str:
         found = store.blob(record.html)
@@ -187,7 +213,17 @@ def _stored_body(
             return decompress(found).decode("utf-8", "surrogatepass")
         return task(document).fragment.html  # lost or damaged: convert it again
 
-    return Body(record.facts, html, record.findings, _digest(record.facts, record.html))
+    return Body(record.facts, html, record.findings, _digest(record.facts, record.html)), record.why
+
+
+# What has changed in a field of the context.
+_CHANGES = {
+    "urls": "has another address, or is published or removed",
+    "hidden": "is published or hidden",
+    "files": "was added or removed",
+    "broken": "has an error, or none any more",
+    "damaged": "is damaged, or not any more",
+}
 
 
 def stored_blobs(store: Store) -> Iterator[bytes]:

@@ -10,23 +10,25 @@ staging directory, and the store. No network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import NamedTuple
 
 import brotli
 import msgspec
 
 from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.progress import Progress
+from pipelines.site.build_report import BuildReport, Work, describe_read
 from pipelines.site.cache import Cache
 from pipelines.site.html import inspect
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.output.compression import compress_page
 from pipelines.site.output.tree import FileFacts, link_unchanged, tree_path, write_normalized
-from pipelines.site.pelican.jobs import FeedJob, Job, PageJob, Plan
+from pipelines.site.pelican.jobs import Job, PageJob, Plan
 from pipelines.site.pelican.render import captured_log, template_fault
 from pipelines.site.pool import map_items
 from pipelines.site.reads import SIZE, Opaque, Read, Recorder, digest_parts
@@ -52,6 +54,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     own: bytes  # the digests of the own inputs, one after the other
     facts: PageFacts | None  # None of a feed
     files: tuple[tuple[str, bytes, int], ...]  # suffix, SHA-256, size
+    why: str  # it was rendered
 
 
 class _Rendered(NamedTuple):
@@ -62,6 +65,7 @@ class _Rendered(NamedTuple):
     blobs: dict[bytes, bytes]
     recorder: tuple[dict[Read, bytes], str]  # reads, and the one that cannot be stored
     error: Fault | str | None = None  # of a template, or a message of Pelican
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -71,7 +75,6 @@ class RenderedSite:
     facts: dict[str, PageFacts] = field(default_factory=dict)  # of pages by name
     files: dict[str, FileFacts] = field(default_factory=dict)  # by path in the site
     assets: set[str] = field(default_factory=set)  # of the theme, that they use
-    rendered: dict[str, str] = field(default_factory=dict)  # name -> why it was not reused
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -94,6 +97,11 @@ class RenderTask:
 
     def __call__(self, job: Job | str) -> _Rendered:
         """Render, inspect, minify, compress and write *job*, or the file of that name in *raw*."""
+        start = perf_counter()
+        return self.run(job)._replace(seconds=perf_counter() - start)
+
+    def run(self, job: Job | str) -> _Rendered:
+        """Do the same, without the time."""
         if isinstance(job, str):
             return self.finish(job, (self.raw / job).read_bytes(), Recorder(_no_digest, {}, "written"))
         try:
@@ -140,7 +148,13 @@ def _make_directory(path: Path) -> None:
 
 
 def render_site(
-    task: RenderTask, written: Sequence[str], last: Path, workers: int, cache: Cache, progress: Progress
+    task: RenderTask,
+    written: Sequence[str],
+    last: Path,
+    workers: int,
+    cache: Cache,
+    progress: Progress,
+    report: BuildReport,
 ) -> RenderedSite:
     """Write every job of the plan, and the files *written* in task.raw; return what is known of them.
 
@@ -148,28 +162,30 @@ def render_site(
     template, in Pelican's order, and PipelineError for messages of Pelican.
     """
     site, plan, store = RenderedSite(), task.plan, cache.store
-    reuse = _Reuse(task, last, store) if task.stored else None
-    todo: list[Job | str] = list(written)
+    reuse = _Reuse(task, last, store, report) if task.stored else None
+    todo: list[tuple[Job | str, str]] = [(name, "a plugin wrote it") for name in written]
     for planned in plan.jobs.values():
-        why = reuse.reuse(planned, site) if reuse else "other plugins take part"
-        if why:
-            site.rendered[planned.name] = why
-            todo.append(planned)
+        if why := reuse.reuse(planned, site) if reuse else "other plugins take part":
+            todo.append((planned, why))
     progress.advance(len(plan.jobs) + len(written) - len(todo))
     cache.count("render", len(todo))
     batch = _Batch(task, store)
-    for job, done in zip(todo, map_items(task, todo, workers, progress), strict=True):
+    jobs = [job for job, _ in todo]
+    for (job, why), done in zip(todo, map_items(task, jobs, workers, progress), strict=True):
         if isinstance(done.error, Fault):
             raise SourceError([done.error])
         if done.error:
             raise PipelineError(done.error)
         name = job if isinstance(job, str) else job.name
         _note(site, name, done.facts, done.files, done.recorder[0])
+        report.rendered[name] = Work(why, True, done.seconds)
+        report.reads[name] = tuple(done.recorder[0])
         if not isinstance(job, str):
-            batch.add(job, done)
+            batch.add(job, done, why)
     batch.save()
-    if task.stored:
+    if reuse:
         store.keep(_KIND, plan.jobs)
+        store.keep(_FRAMES, reuse.frames_in_use | batch.frames)
     site.facts = dict(sorted(site.facts.items()))
     return site
 
@@ -179,7 +195,7 @@ def _note(
     name: str,
     facts: PageFacts | None,
     files: Sequence[tuple[str, bytes, int]],
-    reads: Mapping[Read, object],
+    reads: Iterable[Read],
 ) -> None:
     if facts is not None:
         site.facts[name] = facts
@@ -197,8 +213,9 @@ class _Batch:
         self._records: dict[str, bytes] = {}
         self._frames: dict[str, bytes] = {}
         self._blobs: dict[bytes, bytes] = {}
+        self.frames: set[str] = set()  # of all that were added
 
-    def add(self, job: Job, done: _Rendered) -> None:
+    def add(self, job: Job, done: _Rendered, why: str) -> None:
         """Add a rendered job, unless it cannot be stored."""
         reads, opaque = done.recorder
         if opaque or not self._task.stored:
@@ -208,9 +225,11 @@ class _Batch:
         own = tuple(_relative(read, home) for read in reads if not _is_shared(read, job))
         frame = _ENCODER.encode(_Frame(shared, own))
         key = digest_parts([frame])
-        self._frames[key.hex()] = frame
+        if key.hex() not in self.frames:
+            self.frames.add(key.hex())
+            self._frames[key.hex()] = frame
         digests = b"".join(digest for read, digest in reads.items() if not _is_shared(read, job))
-        self._records[job.name] = _ENCODER.encode(_Record(key, digests, done.facts, done.files))
+        self._records[job.name] = _ENCODER.encode(_Record(key, digests, done.facts, done.files, why))
         self._blobs.update(done.blobs)
         if len(self._records) >= _BATCH:
             self.save()
@@ -225,8 +244,9 @@ class _Batch:
 class _Reuse:
     """The stored pages, and which of them still are what rendering would give."""
 
-    def __init__(self, task: RenderTask, last: Path, store: Store) -> None:
-        self._task, self._last, self._store = task, last, store
+    def __init__(self, task: RenderTask, last: Path, store: Store, report: BuildReport) -> None:
+        self._task, self._last, self._store, self._report = task, last, store, report
+        self.frames_in_use: set[str] = set()
         self._records = store.records(_KIND)
         self._frames: dict[bytes, tuple[_Frame | None, str]] = {}
         self._known = store.records(_FRAMES)
@@ -249,13 +269,17 @@ class _Reuse:
             try:
                 digest = self._task.plan.digest_of(job, absolute)
             except Opaque as error:
-                return f"{_describe(absolute)} is a {error}"
+                return f"{describe_read(absolute)} is a {error}"
             if digest != record.own[index * SIZE : (index + 1) * SIZE]:
-                return f"{_describe(absolute)} changed"
+                return f"{describe_read(absolute)} changed"
         if not self._write(job.name, record):
             return "its files are lost"
-        reads: dict[Read, Any] = dict(frame.shared)
-        _note(site, job.name, record.facts, record.files, reads)
+        shared = [read for read, _ in frame.shared]
+        _note(site, job.name, record.facts, record.files, shared)
+        self.frames_in_use.add(record.frame.hex())
+        self._report.rendered[job.name] = Work(record.why, False)
+        own = ((read[0], home, *read[2:]) if read[:2] == ("item", "") else read for read in frame.own)
+        self._report.reads[job.name] = (*shared, *own)
         return ""
 
     def _frame(self, key: bytes) -> tuple[_Frame | None, str]:
@@ -269,7 +293,7 @@ class _Reuse:
     def _changed(self, frame: _Frame) -> str:
         for read, digest in frame.shared:
             if self._task.plan.shared_digest(read) != digest:
-                return f"{_describe(read)} changed"
+                return f"{describe_read(read)} changed"
         return ""
 
     def _write(self, name: str, record: _Record) -> bool:
@@ -320,27 +344,3 @@ def _is_shared(read: Read, job: Job) -> bool:
 
 def _relative(read: Read, home: str) -> Read:
     return (read[0], "", *read[2:]) if home and read[0] == "item" and read[1] == home else read
-
-
-def _describe(read: Read) -> str:
-    """Return a read in words."""
-    match read:
-        case ("item", path):
-            return f"content/{path}"
-        case ("item", path, relation):
-            return f"{relation.replace('_article', ' post')} of content/{path}"
-        case ("template", name):
-            return f"theme/templates/{name}"
-        case ("site", name):
-            return f"{name} in site.toml"
-        case ("strings", lang):
-            return f"theme/strings for {lang}"
-        case ("asset" | "svg", name):
-            return f"theme/{name}"
-        case ("settings",):
-            return "pelicanconf.py"
-        case _:
-            return " ".join(read)
-
-
-__all__ = ["FeedJob", "RenderTask", "RenderedSite", "render_site", "stored_blobs"]

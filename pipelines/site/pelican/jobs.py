@@ -112,6 +112,11 @@ class Plan:
             self._overridden.add(job.name)
         self.jobs[job.name] = job
 
+    @property
+    def templates(self) -> dict[str, str]:
+        """The template of each page, by name of the output file."""
+        return {name: job.template.name for name, job in self.jobs.items() if isinstance(job, PageJob)}
+
     def record(self, read: Read) -> None:
         """Note that the current job reads *read*."""
         if read[0] == "asset":
