@@ -155,12 +155,13 @@ spec: $(VENV)/spec  ## fetch the examples of CommonMark and GFM for the tests
 
 storage: $(VENV)/bin/versitygw  ## build versitygw, pinned, the second object storage of the tests (minutes)
 
-bench: $(VENV)/dev $(VENV)/kube  ## measure conversion, build, server, login, delivery: benchmarks/RESULTS.md
+bench: $(VENV)/dev $(VENV)/kube out/eleventy/.done  ## measure conversion, build, server, login, delivery: benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.convert $(if $(CORPUS),--lines "$$CORPUS")
-	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.build $(ARGS)
+	$(if $(CORPUS),$(BIN)/python -m benchmarks.build $(ARGS) --lines "$$CORPUS")
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
-	$(BIN)/python -m benchmarks.delivery
+	$(BIN)/python -m benchmarks.delivery --against 89330da
 
 corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml
 	$(BIN)/python -m benchmarks.corpora fetch
@@ -254,6 +255,14 @@ $(VENV)/schemas: .ci/schemas/go.mod .ci/schemas/go.sum | $(VENV)/go
 node_modules/.done: package-lock.json | $(VENV)/dev
 	@echo "installing what the tests need from npm" >&2
 	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The benchmark alone needs it: `make test` and `make serve` do not install it.
+out/eleventy/.done: benchmarks/peers/eleventy/package-lock.json | $(VENV)/dev
+	@echo "installing what the benchmark needs from npm" >&2
+	@mkdir -p $(@D) && cp benchmarks/peers/eleventy/package*.json $(@D)
+	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" --prefix $(@D) \
 	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,13 +21,6 @@ from pipelines.site.markdown.converter import convert_markdown
 
 DIALECTS = ("commonmark", "python-markdown")
 BAR = 0.5  # CPU of commonmark to that of python-markdown
-
-
-def _generated(pages: int) -> list[str]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "posts"
-        corpus.write_posts(folder, pages)
-        return [file.read_text("utf-8").partition("\n\n")[2] for file in sorted(folder.iterdir())]
 
 
 def _given(file: Path) -> tuple[str, list[str]]:
@@ -61,7 +53,9 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=100, help="of the generated corpus")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    texts = [(f"generated: {options.pages} documents", _generated(options.pages))]
+    texts = [
+        (f"generated: {options.pages} documents", [post.body for post in corpus.generate(options.pages)])
+    ]
     texts += map(_given, options.lines)
     rows = []
     for name, bodies in texts:

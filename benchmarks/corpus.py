@@ -1,13 +1,18 @@
-"""Generate a corpus of posts from a seed, so that each run measures the same input.
+"""A corpus of posts: generated from a seed, or the documents of a file, repeated as often as needed.
 
-Writes Markdown files. No network.
+Each run measures the same input. Writes Markdown files. No network.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
+GENERATED = "generated"
+_FIRST, _DAYS = datetime(2016, 1, 1, 8), 3650  # posts are spread evenly over ten years
 _WORDS = (
     "cluster node replica chart image digest layer commit branch release route proxy header cache page "
     "feed theme style script font picture author reader member session token secret volume claim probe "
@@ -22,28 +27,63 @@ _CODE = {
 }
 
 
-def write_posts(folder: Path, pages: int, seed: int = 1) -> int:
-    """Write *pages* posts below *folder* in Pelican's format; return their bytes.
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post, which each generator gets with front matter of its own format."""
+
+    name: str  # of its file, without the suffix
+    title: str
+    date: datetime  # UTC
+    category: str
+    tags: tuple[str, ...]
+    body: str  # Markdown
+
+
+def generate(pages: int, seed: int = 1) -> list[Post]:
+    """Return *pages* posts in the order of their dates.
 
     A post has 8.8 kB and six code blocks on average, half of them without a language, like 1,000 documents
     of real projects.
     """
     dice = random.Random(seed)
-    folder.mkdir(parents=True)
-    total = 0
+    return [_post(dice, number, pages) for number in range(pages)]
+
+
+def repeat(documents: Sequence[tuple[str, str, str]], pages: int, seed: int = 1) -> list[Post]:
+    """Return *pages* posts of *documents* (name, title, body), from the first again after the last.
+
+    The second copy of ``a`` is named ``a-2``. Dates, categories and tags are made up as for generated posts.
+    """
+    dice = random.Random(seed)
+    found = []
     for number in range(pages):
-        text = _post(dice, number)
-        (folder / f"post-{number:05}.md").write_text(text, encoding="utf-8")
-        total += len(text)
-    return total
+        turn, index = divmod(number, len(documents))
+        name, title, body = documents[index]
+        again = f"-{turn + 1}" if turn else ""
+        label = f" ({turn + 1})" if turn else ""
+        post = Post(name + again, title + label, _date(number, pages), _category(number), _tags(dice), body)
+        found.append(post)
+    return found
 
 
-def _post(dice: random.Random, number: int) -> str:
-    day = f"{2016 + number % 10}-{1 + number % 12:02}-{1 + number % 28:02}"
-    time = f"{8 + number % 12:02}:{number % 60:02}"
-    # No digits at the end of a tag: Pelican would overwrite the page of "tag32" with page 2 of "tag3".
-    tags = ", ".join(sorted({dice.choice(_WORDS[:32]) for _ in range(3)}))
-    parts = [f"Title: Post {number}\nDate: {day} {time}\nCategory: {_WORDS[number % 8]}\nTags: {tags}\n"]
+def write_posts(folder: Path, posts: Sequence[Post]) -> None:
+    """Write *posts* below *folder* with the metadata lines of Pelican."""
+    folder.mkdir(parents=True)
+    for post in posts:
+        (folder / f"{post.name}.md").write_text(pelican_text(post), encoding="utf-8")
+
+
+def pelican_text(post: Post) -> str:
+    """Return the file of *post* with the metadata lines of Pelican."""
+    return (
+        f"Title: {post.title}\nDate: {post.date:%Y-%m-%d %H:%M}\nCategory: {post.category}\n"
+        f"Tags: {', '.join(post.tags)}\n\n{post.body}"
+    )
+
+
+def _post(dice: random.Random, number: int, pages: int) -> Post:
+    tags = _tags(dice)
+    parts = []
     for section in range(6):
         parts.append(f"## {_sentence(dice, 4)[:-1]} {section}\n")
         parts += [_paragraph(dice) for _ in range(2)]
@@ -52,7 +92,21 @@ def _post(dice: random.Random, number: int) -> str:
         "| Name | Value |\n|------|-------|\n" + "".join(f"| {_word(dice)} | {i} |\n" for i in range(5))
     )
     parts.append("\n".join(f"- {_sentence(dice, 8)}" for _ in range(5)) + "\n")
-    return "\n".join(parts)
+    name, date, body = f"post-{number:05}", _date(number, pages), "\n".join(parts)
+    return Post(name, f"Post {number}", date, _category(number), tags, body)
+
+
+def _date(number: int, pages: int) -> datetime:
+    return _FIRST + timedelta(minutes=_DAYS * 24 * 60 // pages * number)
+
+
+def _category(number: int) -> str:
+    return _WORDS[number % 8]
+
+
+def _tags(dice: random.Random) -> tuple[str, ...]:
+    # No digits at the end of a tag: Pelican would overwrite the page of "tag32" with page 2 of "tag3".
+    return tuple(sorted({dice.choice(_WORDS[:32]) for _ in range(3)}))
 
 
 def _word(dice: random.Random) -> str:

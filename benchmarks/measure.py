@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
+
+from benchmarks import processes
 
 Result = TypeVar("Result")
 
@@ -64,15 +68,43 @@ def run_command(command: Command) -> Run:
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
-def run_interleaved(commands: Sequence[Command], rounds: int) -> dict[str, list[Run]]:
+def peak_memory(command: Command) -> float:
+    """Run *command* once; return the peak memory in MB: PSS of all its processes, sampled 50 times a second.
+
+    Sampling slows the command down: its time is not measured. Raises RuntimeError if it fails.
+    """
+    command.before()
+    peak = 0
+    with subprocess.Popen(
+        command.argv,
+        cwd=command.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        while child.poll() is None:
+            peak = max(peak, processes.session_proportional(child.pid))
+            time.sleep(0.02)
+    if child.returncode != 0:
+        raise RuntimeError(f"{command.name} ended with {child.returncode}")
+    return peak / 1000
+
+
+def run_interleaved(
+    commands: Sequence[Command], rounds: int, *, warm_up: bool = True
+) -> dict[str, list[Run]]:
     """Run the commands A B C A B C …, after one warm-up round."""
-    return interleave({command.name: partial(run_command, command) for command in commands}, rounds)
+    return interleave(
+        {command.name: partial(run_command, command) for command in commands}, rounds, warm_up=warm_up
+    )
 
 
-def interleave(sides: Mapping[str, Callable[[], Result]], rounds: int) -> dict[str, list[Result]]:
+def interleave(
+    sides: Mapping[str, Callable[[], Result]], rounds: int, *, warm_up: bool = True
+) -> dict[str, list[Result]]:
     """Measure the *sides*, by name, A B C A B C …, after one warm-up round."""
     found: dict[str, list[Result]] = {name: [] for name in sides}
-    for turn in range(rounds + 1):
+    for turn in range(0 if warm_up else 1, rounds + 1):
         for name, measure in sides.items():
             print(f"  round {turn} of {rounds}: {name}", file=sys.stderr)
             result = measure()

@@ -60,6 +60,24 @@ def proportional(pid: int) -> int:
     return _kb(pid, "smaps_rollup", "Pss")
 
 
+def session_proportional(session: int) -> int:
+    """Return the proportional memory of all processes of *session* in kB; one that has ended counts 0."""
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if read_session(stat.read_text()) == session:
+                total += parse_kb((stat.parent / "smaps_rollup").read_text(), "Pss") or 0
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total
+
+
+def read_session(stat: str) -> int:
+    """Return the session of the process with this /proc/<pid>/stat."""
+    # Skip the name, which may contain spaces: session is field 6 (proc(5)).
+    return int(stat.rpartition(")")[2].split()[3])
+
+
 def open_connections(port: int) -> int:
     """Return the number of IPv4 connections to *port* of this machine that its server has not closed."""
     count = 0
@@ -70,8 +88,14 @@ def open_connections(port: int) -> int:
     return count
 
 
+def parse_kb(text: str, name: str) -> int | None:
+    """Return the kB of the line *name* in *text* of /proc/<pid>/status or smaps_rollup; None without it."""
+    found = re.search(rf"(?m)^{name}:\s+(\d+) kB$", text)
+    return int(found[1]) if found else None
+
+
 def _kb(pid: int, file: str, name: str) -> int:
-    found = re.search(rf"(?m)^{name}:\s+(\d+) kB$", Path(f"/proc/{pid}/{file}").read_text())
+    found = parse_kb(Path(f"/proc/{pid}/{file}").read_text(), name)
     if found is None:
         raise RuntimeError(f"/proc/{pid}/{file} has no {name}; this benchmark needs Linux 4.14")
-    return int(found[1])
+    return found

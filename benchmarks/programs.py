@@ -14,10 +14,12 @@ from pathlib import Path
 MODULES = Path("/usr/lib/nginx/modules")  # of Debian's NGINX
 BROTLI = "ngx_http_brotli_static_module.so"
 PACKAGES = {
+    "hugo": "hugo",
     "nginx": "nginx-light libnginx-mod-http-brotli-static",
     "wrk": "wrk",
     "postgres": "postgresql",
 }
+_VERSION_OPTIONS = {"postgres": "-V", "hugo": "version"}
 # Debian installs NGINX and the versions of PostgreSQL outside the PATH of users.
 _POSTGRES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", *_POSTGRES])
@@ -40,7 +42,7 @@ def require(*names: str) -> None:
 
 def version(name: str) -> str:
     """Return *name* with its version."""
-    option = "-V" if name == "postgres" else "-v"
+    option = _VERSION_OPTIONS.get(name, "-v")
     done = subprocess.run([find_program(name), option], capture_output=True, text=True, check=False)
     found = re.search(r"\d+\.\d+[.\d]*", done.stdout + done.stderr)  # wrk -v ends with status 1
     return f"{name} {found[0] if found else 'of unknown version'}"

@@ -17,11 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.delivery.site import LAG, Delivery, Site, run_servers
+from benchmarks.delivery.site import LAG, Delivery, EarlierSite, Site, run_servers
 from benchmarks.delivery.traffic import TARGETS
 from benchmarks.measure import format_met, interleave, median, ratio
 
 BAR = 10.0  # seconds from a commit to the index, for one word
+EARLIER, EARLIER_BAR = "one word, by the earlier commit", 0.6  # greatest ratio of the times to the index
 WORD, STYLE, NOTHING, COLD = "one word of a post", "the stylesheet", "no change", "one word, out/ empty"
 # Uploads that a change of one word may cause: the pages and the files that name them.
 ALLOWED = {
@@ -43,7 +44,7 @@ process: build, both images, chart, registry (docker-registry, TLS), both bucket
 (a fake Nexus, which rebuilds its index {lag:.0f} s after a change, as Nexus does by default),
 candidate, then stable. Each server runs on the loopback behind a proxy that counts. Interleaved, {rounds}
 rounds after a warm-up; medians. The servers run on the same {cores} cores. Load average before:
-{load:.1f}; other work is in the figures from 0.5 on.
+{load:.1f}; other work is in the figures from 0.5 on.{earlier}
 
 *To index* starts before `git commit`, and ends when the index lists the stable chart and the chart was
 read. *CPU* is that of the process and its children, without the servers; *waiting* is the
@@ -90,14 +91,17 @@ def _times(found: dict[str, list[Delivery]]) -> str:
             median(runs, lambda one: one.wall),
             median(runs, lambda one: one.cpu),
             median(runs, lambda one: one.waiting),
-            median(runs, lambda one: one.steps.get("index", 0.0)),
         ]
-        retried = str(max(one.retried for one in runs))
-        rows.append((name, *(f"{figure:.2f}" for figure in figures), retried))
+        rest = "", ""  # of the earlier commit, whose steps are not read
+        if name != EARLIER:
+            index = median(runs, lambda one: one.steps.get("index", 0.0))
+            rest = f"{index:.2f}", str(max(one.retried for one in runs))
+        rows.append((name, *(f"{figure:.2f}" for figure in figures), *rest))
     return _table("| | to index s | process s | CPU s | waiting s | of it index s | retried |", rows)
 
 
 def _steps(found: dict[str, list[Delivery]]) -> str:
+    found = {name: runs for name, runs in found.items() if name != EARLIER}  # it had other steps
     names = list(dict.fromkeys(name for runs in found.values() for name in runs[0].steps))
     rows = [
         (name, *(f"{median(runs, partial(_step, name)):.2f}" for runs in found.values()))
@@ -133,6 +137,12 @@ def _bars(found: dict[str, list[Delivery]]) -> str:
         f"one word is in the index in under {BAR:.0f} s: {format_met(indexed < BAR)} ({indexed:.2f} s)",
         f"less than half of it is waiting: {format_met(waiting < 0.5)} ({waiting:.0%})",
     ]
+    if EARLIER in found:
+        least, middle, most = ratio(word, found[EARLIER], lambda one: one.indexed)
+        lines.append(
+            f"one word is in the index in at most {EARLIER_BAR} of the time of the earlier commit: "
+            f"{format_met(middle <= EARLIER_BAR)} ({middle:.2f}, {least:.2f} to {most:.2f})"
+        )
     return "Bars:\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
@@ -140,6 +150,7 @@ def _uploads(found: dict[str, list[Delivery]]) -> str:
     rows = [
         (name, *(f"{median(runs, partial(_bytes, target)) / 1000:,.1f}" for target in TARGETS))
         for name, runs in found.items()
+        if name != EARLIER
     ]  # fmt: skip
     return _table(f"| kB | {' | '.join(TARGETS)} |", rows)
 
@@ -148,6 +159,7 @@ def _upload_names(found: dict[str, list[Delivery]]) -> str:
     return "\n".join(
         f"- {name}: " + "; ".join(f"{target}: {runs[-1].traffic.describe(target)}" for target in TARGETS)
         for name, runs in found.items()
+        if name != EARLIER
     )
 
 
@@ -175,12 +187,15 @@ def _comparison(found: dict[str, list[Delivery]]) -> str:
     )
 
 
-def measure(site: Site, rounds: int) -> dict[str, list[Delivery]]:
+def measure(site: Site, earlier: EarlierSite | None, rounds: int) -> dict[str, list[Delivery]]:
     """Return the deliveries of each change, and the first publication."""
     print("  the first publication", file=sys.stderr)
     first = [site.publish_first()]
-    sides = {
-        WORD: site.change_word,
+    sides = {WORD: site.change_word}
+    if earlier:
+        earlier.publish_first()
+        sides[EARLIER] = earlier.change_word
+    sides |= {
         NOTHING: site.change_nothing,
         STYLE: site.change_style,
         COLD: site.change_word_cold,
@@ -192,7 +207,9 @@ def main() -> None:
     """Measure, and write the section of the delivery."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.delivery")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default: 5)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--against", metavar="COMMIT", default="", help="measure this commit in turns, too")
+    options = parser.parse_args()
+    rounds = options.rounds
     if rounds < 1:
         parser.error("--rounds: write 1 or more")
     missing = [name for name in ("docker-registry", "skopeo", "openssl") if shutil.which(name) is None]
@@ -201,10 +218,12 @@ def main() -> None:
     load = os.getloadavg()[0]
     # Run the finally blocks of a cancelled job, which end its processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory() as folder, run_servers(Path(folder)) as site:
-        found = measure(site, rounds)
+    with tempfile.TemporaryDirectory() as folder, run_servers(Path(folder), options.against) as sites:
+        found = measure(*sites, rounds)
     text = TEXT.format(
-        lag=LAG, rounds=rounds, cores=len(os.sched_getaffinity(0)), load=load, times=_times(found),
+        lag=LAG, rounds=rounds, cores=len(os.sched_getaffinity(0)), load=load,
+        earlier=f" *The earlier commit* is {options.against}, with its own code." if options.against else "",
+        times=_times(found),
         bars=_bars(found), steps=_steps(found), uploads=_uploads(found),
         upload_names=_upload_names(found), comparison=_comparison(found),
     )  # fmt: skip

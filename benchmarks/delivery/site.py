@@ -21,14 +21,15 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.build import PYTHON, ROOT
 from benchmarks.delivery.traffic import Traffic, read_traffic
-from benchmarks.measure import Command, run_command
-from tests.support.delivery.targets import Publisher, services
+from benchmarks.measure import Command, Run, run_command
+from benchmarks.project import PYTHON, ROOT
+from tests.support.delivery.targets import Publisher, Services, services
 from tests.support.registry import LOGIN
 
 POST = "content/posts/equal-bytes.md"
 STYLE = "theme/less/prose.less"
+COMMIT = "git commit -qam x"
 LAG = 1.0  # seconds until index.yaml is rebuilt: the default of Nexus (tests/fakes/nexus.py)
 BUILD_INPUTS = ("base", "wheels")  # in out/; a run needs them and does not build them
 _GIT_IDENTITY = {
@@ -70,7 +71,7 @@ class Site:
 
     def publish_first(self) -> Delivery:
         """Publish the unchanged clone for the first time."""
-        return self._deliver("first", lambda: None, "true")
+        return self._deliver("first", lambda: None, "true", " --unchecked")
 
     def change_word(self) -> Delivery:
         """Change one word of one post."""
@@ -79,7 +80,7 @@ class Site:
     def change_style(self) -> Delivery:
         """Change one value of the stylesheet."""
         text = f"\n.prose-{next(self._number)} {{ color: inherit; }}\n"
-        return self._deliver("style", lambda: _append(self.project / STYLE, text))
+        return self._deliver("style", lambda: _append(self.project / STYLE, text), option=" --unchecked")
 
     def change_nothing(self) -> Delivery:
         """Run again without a change."""
@@ -103,7 +104,28 @@ class Site:
         if word not in file.read_text("utf-8"):
             raise RuntimeError(f"{POST}: the word to change is missing; choose another one")
 
-    def _deliver(self, name: str, before: Callable[[], None], commit: str = "git commit -qam x") -> Delivery:
+    def _deliver(
+        self, name: str, before: Callable[[], None], commit: str = COMMIT, option: str = ""
+    ) -> Delivery:
+        # A changed text is published with the checked code of the last release; other code needs new checks.
+        done, indexed = self._run(name, before, commit, option)
+        steps: dict[str, float] = {}
+        record = json.loads((self.project / "out/run.json").read_text("utf-8"))
+        for step in record["steps"]:
+            steps[step["name"]] = steps.get(step["name"], 0.0) + step["seconds"]
+        calls = self.place.calls()
+        return Delivery(
+            indexed=indexed,
+            wall=done.wall,
+            cpu=done.cpu,
+            steps=steps,
+            traffic=read_traffic(self.place),
+            retried=sum(call.status in (0, 429) or call.status >= 500 for call in calls),
+            manual=self._publish_manually(record["version"].removesuffix("-rc")),
+        )
+
+    def _run(self, name: str, before: Callable[[], None], commit: str, option: str) -> tuple[Run, float]:
+        """Return the cost of the process, and the seconds until the index lists the stable chart."""
         start = 0.0
 
         def prepare() -> None:
@@ -113,24 +135,9 @@ class Site:
                 one.calls.clear()
             start = time.monotonic()
 
-        # A changed text is published with the checked code of the last release; other code needs new checks.
-        option = " --unchecked" if name in ("first", "style") else ""
         argv = ("sh", "-c", f'{commit} && "$0" -m pipelines run{option}', PYTHON)
         done = run_command(Command(name, argv, self.project, prepare))
-        steps: dict[str, float] = {}
-        record = json.loads((self.project / "out/run.json").read_text("utf-8"))
-        for step in record["steps"]:
-            steps[step["name"]] = steps.get(step["name"], 0.0) + step["seconds"]
-        calls = self.place.calls()
-        return Delivery(
-            indexed=self.place.services.front["nexus"].calls[-1].at - start,
-            wall=done.wall,
-            cpu=done.cpu,
-            steps=steps,
-            traffic=read_traffic(self.place),
-            retried=sum(call.status in (0, 429) or call.status >= 500 for call in calls),
-            manual=self._publish_manually(record["version"].removesuffix("-rc")),
-        )
+        return done, self.place.services.front["nexus"].calls[-1].at - start
 
     def _publish_manually(self, version: str) -> float:
         """Copy the images and PUT the chart to other targets, without the proxies; return the seconds."""
@@ -146,33 +153,66 @@ class Site:
         return time.monotonic() - start
 
 
+class EarlierSite(Site):
+    """A clone at an earlier commit, published by the pipeline of that commit; its records are not read."""
+
+    def publish_first(self) -> Delivery:
+        """Publish the unchanged clone for the first time; that commit has no --unchecked."""
+        return self._deliver("first", lambda: None, "true")
+
+    def _deliver(
+        self, name: str, before: Callable[[], None], commit: str = COMMIT, option: str = ""
+    ) -> Delivery:
+        done, indexed = self._run(name, before, commit, option)
+        return Delivery(indexed, done.wall, done.cpu, steps={}, traffic=Traffic(), retried=0, manual=0.0)
+
+
 def _append(file: Path, text: str) -> None:
     file.write_text(file.read_text("utf-8") + text, "utf-8")
 
 
 @contextmanager
-def run_servers(folder: Path) -> Iterator[Site]:
-    """Clone HEAD into *folder* and run the servers; set the environment of a CI runner, without a proxy."""
-    project = folder / "site"
+def run_servers(folder: Path, earlier: str = "") -> Iterator[tuple[Site, EarlierSite | None]]:
+    """Clone HEAD into *folder*, and the commit *earlier* if it is given; run the servers.
+
+    Sets the environment of a CI runner, without a proxy.
+    """
+    project = _clone(folder / "site", "HEAD")
+    old = _clone(folder / "earlier", earlier) if earlier else None
+    (folder / "servers").mkdir()
+    with services(folder / "servers") as servers:
+        place = _configure(project, servers)
+        old_place = _configure(old, servers) if old else None
+        servers.nexus.lag = LAG
+        servers.nexus.repositories["hand"] = type(servers.nexus.repositories["charts"])()
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        home = os.environ.get("HOME", str(folder))
+        os.environ.clear()
+        os.environ.update(place.environment(), **_GIT_IDENTITY, PATH=path, HOME=home, LANG="C.UTF-8")
+        for one in filter(None, (project, old)):
+            subprocess.run(["git", "-C", one, "commit", "-qam", "Publish to local targets"], check=True)
+        yield Site(project, place), EarlierSite(old, old_place) if old and old_place else None
+
+
+def _clone(project: Path, commit: str) -> Path:
+    """Clone this repository at *commit*, with the bases and packages of its images."""
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", ROOT, project], check=True)
+    if subprocess.run(["git", "-C", project, "reset", "-q", "--hard", commit], check=False).returncode:
+        raise SystemExit(f"error: {commit}: not in the history; run `git fetch --unshallow`")
     for name in BUILD_INPUTS:
         if not (ROOT / "out" / name).exists():
             raise SystemExit(f"error: out/{name}: does not exist; run `make base` (needs buildah)")
         shutil.copytree(ROOT / "out" / name, project / "out" / name)
     (project / ".git/info/exclude").write_text("/stderr.txt\n")
-    (folder / "servers").mkdir()
-    with services(folder / "servers") as servers:
-        text = (project / "site.toml").read_text("utf-8")
-        place = servers.publisher(project)  # writes the settings of the tests' site
-        servers.nexus.lag = LAG
-        servers.nexus.repositories["hand"] = type(servers.nexus.repositories["charts"])()
-        (project / "site.toml").write_text(_with_targets(text, place), "utf-8")
-        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-        home = os.environ.get("HOME", str(folder))
-        os.environ.clear()
-        os.environ.update(place.environment(), **_GIT_IDENTITY, PATH=path, HOME=home, LANG="C.UTF-8")
-        subprocess.run(["git", "-C", project, "commit", "-qam", "Publish to local targets"], check=True)
-        yield Site(project, place)
+    return project
+
+
+def _configure(project: Path, servers: Services) -> Publisher:
+    """Return a publisher of *project*, and write its targets into site.toml."""
+    text = (project / "site.toml").read_text("utf-8")
+    place = servers.publisher(project)  # writes the settings of the tests' site
+    (project / "site.toml").write_text(_with_targets(text, place), "utf-8")
+    return place
 
 
 def _with_targets(text: str, place: Publisher) -> str:

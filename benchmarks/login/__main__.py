@@ -17,9 +17,9 @@ from pathlib import Path
 from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.accounts.hashers import Argon2
 from benchmarks import processes, programs, report
-from benchmarks.build import ROOT
 from benchmarks.login import concurrent_logins, gate, logins, memory, pages, readers
 from benchmarks.login.site import build_site, databases, run_minimal_app, run_site
+from benchmarks.project import ROOT
 from tests.api.live_site import PASSWORD
 
 TEXT = """\

@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from benchmarks import processes
-from benchmarks.build import PYTHON, ROOT, write_project
+from benchmarks.project import PYTHON, ROOT, write_project
 from tests.api import live_site
 from tests.api.database import run_postgres
 from tests.support.previews import free_port

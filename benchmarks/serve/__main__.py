@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.build import ROOT, write_project
 from benchmarks.programs import require, version
+from benchmarks.project import ROOT, write_project
 from benchmarks.serve.memory import measure_memory
 from benchmarks.serve.packing import measure_packing
 from benchmarks.serve.requests import select_requests, unpack_image

@@ -9,8 +9,8 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from benchmarks.build import PYTHON
 from benchmarks.measure import Command, format_met, run_interleaved
+from benchmarks.project import PYTHON
 
 BAR = 1.0  # seconds, for `image web`
 

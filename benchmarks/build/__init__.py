@@ -1,0 +1,1 @@
+"""Benchmark of the build against other generators."""
