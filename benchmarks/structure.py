@@ -96,6 +96,13 @@ DEVIATIONS = (
         "cells beyond the columns of the header are shown in the last cell here; GitLab drops them",
     ),
     Deviation(
+        "task with a heading",
+        re.compile(
+            r"^[ >]*([-*+]|\d+[.)])[ \t]+\[[ xX]\][ \t][^\n]*\n[ >]*(-+|=+)[ \t]*$", re.MULTILINE
+        ).search,
+        "the box of a task whose text is a heading (`- [x] a` above `  -`) is a box here; comrak shows `[x]`",
+    ),
+    Deviation(
         "table of contents",
         re.compile(r"^\[\[_TOC_\]\]|^\[TOC\]", re.MULTILINE).search,
         "GitLab fills it in after comrak",

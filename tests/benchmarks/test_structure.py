@@ -70,6 +70,7 @@ def test_a_broken_structure_is_a_difference_in_its_line(written: str, broken: st
         ("A paragraph.\n{: .note}\n",          "attribute list"),
         ("1. a line\n   $$x$$\n   more\n",     "formula"),
         ("[[_TOC_]]\n\n## A\n",                "table of contents"),
+        ("- [x] a\n  -\n",                     "task with a heading"),
     ],
 )  # fmt: skip
 def test_a_deviation_by_design_is_named(source: str, name: str) -> None:

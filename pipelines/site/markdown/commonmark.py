@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
-from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_core.text_join import text_join
 from markdown_it.rules_inline import (
@@ -34,6 +33,7 @@ from markdown_it.token import Token
 from pipelines.site.markdown import block_limits, heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.fast_inline import FastInline, Rule
+from pipelines.site.markdown.lazy_lines import LazyState
 from pipelines.site.markdown.rendering import Renderer
 from pipelines.site.markdown.rules import (
     abbreviations,
@@ -130,13 +130,20 @@ def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
     md.inline = FastInline(rules, after, _TERMINATOR)
     tokenize = md.block.tokenize
 
-    def limited(state: StateBlock, start: int, end: int) -> None:
+    def limited(state: LazyState, start: int, end: int) -> None:
         if state.level >= _MAX_LEVELS:  # markdown-it-py would drop the rest
             raise RecursionError
         block_limits.check_size(state.tokens)
+        state.indents.append(state.blkIndent)
         tokenize(state, start, end)
+        state.indents.pop()
+
+    def parse(text: str, md: MarkdownIt, env: dict[str, Any], tokens: list[Token]) -> None:
+        state = LazyState(text, md, env, tokens)
+        limited(state, state.line, state.lineMax)
 
     md.block.tokenize = limited  # type: ignore[method-assign, assignment]
+    md.block.parse = parse  # type: ignore[method-assign, assignment]
     if additions:
         md.normalizeLink = md.normalizeLinkText = _unchanged  # type: ignore[method-assign, assignment]
         md.validateLink = lambda url: True  # type: ignore[method-assign]  # sanitizer.py refuses them by name

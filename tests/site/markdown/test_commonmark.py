@@ -71,6 +71,25 @@ def test_an_addition_is_written_as_gitlab_and_mkdocs_write_it(body: str, expecte
     assert html(body) == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("11.  b\n    # x", '<ol start="11"><li>b\n# x</li></ol>'),
+        ("11.  b\n    - x", '<ol start="11"><li>b\n- x</li></ol>'),
+        ("- 11.  b\n      # x", '<ul><li><ol start="11"><li>b\n# x</li></ol></li></ul>'),
+        ("- 11.  b\n  ***", '<ul><li><ol start="11"><li>b</li></ol><hr></li></ul>'),
+        ("> 11.  b\n>     # x", '<blockquote><ol start="11"><li>b\n# x</li></ol></blockquote>'),
+        ("11.  b\n   # x", '<ol start="11"><li>b</li></ol><h2 id="x">x</h2>'),
+        ("11.  b\n\n    # x", '<ol start="11"><li>b</li></ol><pre><code># x\n</code></pre>'),
+    ],
+)  # fmt: skip
+def test_a_line_indented_like_code_outside_of_its_item_continues_the_paragraph(
+    body: str, expected: str
+) -> None:
+    """By CommonMark, indented code cannot interrupt a paragraph, and nothing begins within code."""
+    assert re.sub(r'<div class="highlight">|</div>|<span></span>', "", html(body)) == expected
+
+
 def test_ids_of_equal_headings_are_numbered_as_on_gitlab() -> None:
     assert re.findall(r'id="([^"]*)"', html("## a\n\n## a\n\n## a-1\n\n## b {#a}\n")) == [
         "a-1",
