@@ -47,6 +47,7 @@ class Survey:
     elsewhere: Counter[str] = field(default_factory=Counter)  # findings in other files, by check
     others: list[Fault] = field(default_factory=list)
     foreign: Counter[str] = field(default_factory=Counter)  # findings kept out, by rule
+    spared: set[str] = field(default_factory=set)  # paths with errors that are kept out
     differing: dict[str, structure.Difference] = field(default_factory=dict)  # first difference, by path
     deviations: Counter[str] = field(default_factory=Counter)  # documents, by deviation by design
 
@@ -67,6 +68,8 @@ def survey(corpus: Corpus, project: Path, mounted: list[Mounted]) -> Survey:
             found.others.append(fault)
         elif rule := foreign(fault, corpus):
             found.foreign[rule] += 1
+            if fault.severity == "error":
+                found.spared.add(one.source)
         else:
             found.findings.append(fault)
             if fault.severity == "error":
