@@ -59,5 +59,15 @@ def suggest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = sorted(known)
-    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    near = [name for name in names if _is_swapped(word, name)][:1]
+    near = near or get_close_matches(word, names, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+
+
+def _is_swapped(word: str, name: str) -> bool:
+    """Return whether two neighbouring letters of *name* changed places in *word*."""
+    if len(word) != len(name) or word == name:
+        return False
+    differing = [at for at, pair in enumerate(zip(word, name, strict=True)) if pair[0] != pair[1]]
+    first, last = differing[0], differing[-1]
+    return len(differing) == 2 and last == first + 1 and word[first : last + 1] == name[last] + name[first]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import metadata
-from pipelines.site.content.metadata import DEFAULT_CATEGORY, Metadata, slugify
+from pipelines.site.content.metadata import DEFAULT_CATEGORY, Metadata, slugify, slugify_name
 from pipelines.site.content.read_policy import CONTENT
 
 # Names below / that NGINX, the API or the build use.
@@ -89,7 +89,7 @@ def document_slug(path: PurePosixPath, meta: Metadata, urls: UrlPatterns) -> str
     name = _name(path)
     if path.parts[1] == "posts" and (dated := _DATED_NAME.fullmatch(name)):
         name = dated["rest"]
-    slug = meta.slug or slugify(meta.title if urls.slug_from == "title" else name)
+    slug = meta.slug or (slugify(meta.title) if urls.slug_from == "title" else slugify_name(name))
     if wrong := metadata.slug_fault(slug):
         raise SourceError([Fault(str(path), 1, f"its name {wrong[0]}", "add a line `slug: …`", "metadata")])
     return slug
@@ -103,7 +103,7 @@ def _directories(path: PurePosixPath) -> list[str]:
             raise SourceError(
                 [Fault(str(path), 0, f"its directory {name!r} {wrong[0]}", wrong[1], "address")]
             )
-    return [slugify(name) for name in names]
+    return [slugify_name(name) for name in names]
 
 
 def document_url(

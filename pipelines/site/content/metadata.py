@@ -100,6 +100,15 @@ def slugify(text: str) -> str:
     return str(utils.slugify(text, regex_subs=SLUG_RULES))
 
 
+def slugify_name(name: str) -> str:
+    """Return the name of a file or directory as a URL slug that keeps the dots within it, as in ``v1.2``.
+
+    Hugo and MkDocs keep them, too. A name that ends with .html loses them: a page is a directory.
+    """
+    slug = ".".join(filter(None, map(slugify, name.split("."))))
+    return slugify(name) if slug.endswith(".html") else slug
+
+
 def parse_metadata(
     entries: Iterable[MetadataEntry],
     name: str,

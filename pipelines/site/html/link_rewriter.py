@@ -89,6 +89,8 @@ class LinkRewriter:
 
     def _refuse(self, broken: BrokenLink, node: LexborNode, href: str) -> None:
         text, fix = broken.args
+        if node.tag in ("img", "source", "video", "audio") and text.startswith("links to a "):
+            text, fix = text.replace("links to", "shows", 1), "use https: or a path"
         is_image = node.tag in ("img", "source", "video", "audio") and broken.check == "broken-link"
         check = "broken-image" if is_image else broken.check
         self._report.add_fault(check, text, fix, node, f"({href}", href)

@@ -7,7 +7,7 @@ as written. Headings before the first ``#`` stay. Functions of values. No reads,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 DEEPEST = 6
 _RAW_TAG = re.compile(r"(</?h)([1-6])(?=[\s/>])", re.IGNORECASE)
@@ -35,10 +35,11 @@ def demote_raw_from_first(html: str) -> str:
     return html[: found.start()] + demote_raw(html[found.start() :]) if found else html
 
 
-def raw_first_lines(body: str) -> Iterator[int]:
-    """Yield the lines of *body*, counted from 1, that have an ``<h1>`` outside of code spans."""
+def raw_first_lines(body: str, code: Container[int] = ()) -> Iterator[int]:
+    """Yield the lines of *body*, counted from 1, that have an ``<h1>`` outside of code spans and *code*."""
     for number, line in enumerate(body.split("\n"), 1):
-        if (found := _RAW_FIRST.search(line)) and line.count("`", 0, found.start()) % 2 == 0:
+        found = _RAW_FIRST.search(line)
+        if found and number not in code and line.count("`", 0, found.start()) % 2 == 0:
             yield number
 
 

@@ -45,6 +45,10 @@ def test_levels_below_the_first_follow_it(
     assert outline(body, dialect) == (tags, lines, toc, sections)
 
 
+def test_code_has_no_heading() -> None:
+    assert outline("<h1>A</h1>\n\n```html\n<h1>x</h1>\n```", "commonmark") == (["h2"], [5], "", 0)
+
+
 def test_raw_headings_move_as_well() -> None:
     html = '<H1 class=a>x</H1><h5/><h6>y</h6><hr><h10>"h1"'
     assert heading_levels.demote_raw(html) == '<H2 class=a>x</H2><h6/><h6>y</h6><hr><h10>"h1"'

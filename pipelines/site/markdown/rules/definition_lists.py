@@ -33,6 +33,7 @@ def install(md: MarkdownIt) -> None:
             if not one_term(state, last, end, False):
                 break
             opening = state.tokens[first]
+            _set_lines(state.tokens, first + 1, opening.level + 1)
             terms = [token for term in range(line, last) for token in _term(state, term, opening.level + 1)]
             state.tokens[first + 1 : first + 1] = terms
             opening.map = [line, state.line]
@@ -43,6 +44,14 @@ def install(md: MarkdownIt) -> None:
 
     options: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote"]}
     md.block.ruler.at("deflist", definition_list, options)
+
+
+def _set_lines(tokens: list[Token], first: int, level: int) -> None:
+    """Give the terms among *tokens* their line; the plugin gives them a range of none."""
+    for at in range(first, len(tokens)):
+        term = tokens[at]
+        if term.type == "dt_open" and term.level == level and term.map:
+            term.map = tokens[at + 1].map = [term.map[0], term.map[0] + 1]
 
 
 def _last_term(state: StateBlock, start: int, end: int) -> int:

@@ -48,7 +48,10 @@ def demote(tokens: Sequence[Token], body: str) -> list[int]:
     if not has_raw and not any(one.tag == "h1" for one in found):
         return []
     lines = {one.map[0] + 1 for one in found if one.tag == "h1" and one.map}
-    lines.update(heading_levels.raw_first_lines(body) if has_raw else ())
+    if has_raw:
+        blocks = [one.map for one in tokens if one.type in ("fence", "code_block") and one.map]
+        code = {line + 1 for first, last in blocks for line in range(first, last)}
+        lines.update(heading_levels.raw_first_lines(body, code))
     is_after = False
     for one in found:
         if one.tag:  # a heading, not raw HTML
