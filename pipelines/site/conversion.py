@@ -5,15 +5,16 @@ Reads committed diagrams and the store of earlier builds. Writes that store. No 
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
-from zlib import compress, decompress
 
 import msgspec
 
@@ -177,7 +178,7 @@ def convert_documents(
             text, inputs = document.digest.encode(), task.inputs(document)
             record = _Record(text, inputs, done.found, facts, done.findings, key, why)
             records[document.path] = _ENCODER.encode(record)
-            blobs[key] = compress(data, 1)
+            blobs[key] = zlib.compress(data, 1)
         if len(records) >= _BATCH:
             store.save(_KIND, records, blobs)
             records, blobs = {}, {}
@@ -208,12 +209,20 @@ def _stored_body(
             return None, f"{key} {_CHANGES.get(field, 'changed')}"
 
     def html() -> str:
-        found = store.blob(record.html)
-        if found is not None:
-            return decompress(found).decode("utf-8", "surrogatepass")
-        return task(document).fragment.html  # lost or damaged: convert it again
+        found = _stored_html(record.html, store)
+        return task(document).fragment.html if found is None else found
 
     return Body(record.facts, html, record.findings, _digest(record.facts, record.html)), record.why
+
+
+def _stored_html(digest: bytes, store: Store) -> str | None:
+    """Return the stored text with the digest *digest*; None if it is lost or damaged."""
+    packed = store.blob(digest)
+    try:
+        data = zlib.decompress(packed) if packed is not None else None
+    except zlib.error:
+        return None
+    return data.decode("utf-8", "surrogatepass") if data is not None and blob_digest(data) == digest else None
 
 
 # What has changed in a field of the context.
@@ -229,7 +238,8 @@ _CHANGES = {
 def stored_blobs(store: Store) -> Iterator[bytes]:
     """Yield the digests of the blobs that stored bodies name."""
     for data in store.records(_KIND).values():
-        yield _DECODER.decode(data).html
+        with suppress(msgspec.MsgspecError):
+            yield _DECODER.decode(data).html
 
 
 def _without_html(fragment: Fragment) -> FragmentFacts:

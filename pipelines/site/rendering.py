@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -327,7 +328,8 @@ class _Reuse:
 def stored_blobs(store: Store) -> Iterator[bytes]:
     """Yield the digests of the blobs that stored pages name."""
     for data in store.records(_KIND).values():
-        yield from (sha256 for _, sha256, _ in _DECODER.decode(data).files)
+        with suppress(msgspec.MsgspecError):
+            yield from (sha256 for _, sha256, _ in _DECODER.decode(data).files)
 
 
 def _home(job: Job) -> str:

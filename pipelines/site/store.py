@@ -10,6 +10,7 @@ is emptied.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,12 @@ from typing import ClassVar, Protocol
 NAME = "build.sqlite"
 _FORMAT = "1"  # of the tables below
 _WAIT = 10.0  # seconds that a build waits for another one that writes
+# Primary result codes whose cause is not in the file (sqlite.org/rescode.html).
+_ELSEWHERE = frozenset((
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+    sqlite3.SQLITE_CANTOPEN,
+))  # fmt: skip
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) without rowid;
 create table if not exists records
@@ -93,18 +100,19 @@ class FileStore:
     def __init__(self, folder: Path, version: str, warn: Callable[[str], None]) -> None:
         """Open the store in *folder*; *warn* gets one line if it cannot be used."""
         self._warn, self._folder, self._version = warn, folder, f"{_FORMAT} {version}"
+        self._process = os.getpid()
         self._database = self._open()
+        self._inherited: sqlite3.Connection | None = None  # of the parent process
 
     def _open(self) -> sqlite3.Connection | None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
                 return self._connect()
-            except sqlite3.OperationalError:  # locked, read-only, no space
-                raise
-            except sqlite3.DatabaseError:  # not a database, or a damaged one
-                for path in self._folder.glob(f"{NAME}*"):
-                    path.unlink()
+            except sqlite3.Error as error:
+                if not _is_damage(error):
+                    raise
+                self._remove()
                 database = self._connect()
                 self._warn(f"out/{self._folder.name}: the cache was damaged; this build starts without one")
                 return database
@@ -113,6 +121,25 @@ class FileStore:
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
             return None
+
+    def _remove(self) -> None:
+        """Remove the file, and what SQLite keeps beside it."""
+        for path in self._folder.glob(f"{NAME}*"):
+            path.unlink()
+
+    def _own(self) -> sqlite3.Connection | None:
+        """Return the connection of this process: none may be carried across a fork.
+
+        Source: sqlite.org/howtocorrupt.html, section 2.6.
+        """
+        if self._database is not None and os.getpid() != self._process:
+            self._process, self._inherited = os.getpid(), self._database  # not closed: it is the parent's
+            try:
+                uri = f"{(self._folder / NAME).absolute().as_uri()}?mode=ro"
+                self._database = sqlite3.connect(uri, uri=True, timeout=_WAIT, check_same_thread=False)
+            except sqlite3.Error:
+                self._database = None
+        return self._database
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file, and empty it where another version has written it."""
@@ -142,16 +169,21 @@ class FileStore:
         )
 
     def _fail(self, error: Exception) -> None:
-        """Close the file after an error, and go on without it."""
+        """Close the file after an error, and go on without it; remove it if it is damaged."""
         self.close()
+        if self._inherited is not None:
+            return  # a worker process: the main one says it, if it needs the file
+        if isinstance(error, sqlite3.Error) and _is_damage(error):
+            with suppress(OSError):
+                self._remove()
         self._give_up(error)
 
     def records(self, kind: str) -> dict[str, bytes]:
         """Return all records of *kind* by name; a damaged one is missing."""
-        if self._database is None:
+        if (database := self._own()) is None:
             return {}
         try:
-            rows = self._database.execute(
+            rows = database.execute(
                 "select name, checksum, value from records where kind = ?", (kind,)
             ).fetchall()
         except (sqlite3.Error, OSError) as error:
@@ -165,12 +197,10 @@ class FileStore:
 
     def blob(self, digest: bytes) -> bytes | None:
         """Return the bytes stored under *digest*, or None."""
-        if self._database is None:
+        if (database := self._own()) is None:
             return None
         try:
-            row = self._database.execute(
-                "select checksum, value from blobs where digest = ?", (digest,)
-            ).fetchone()
+            row = database.execute("select checksum, value from blobs where digest = ?", (digest,)).fetchone()
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
             return None
@@ -201,29 +231,29 @@ class FileStore:
 
     def _change(self, change: Callable[[sqlite3.Connection], object]) -> None:
         """Apply *change* in one transaction."""
-        if self._database is None:
+        if (database := self._own()) is None:
             return
         try:
-            self._database.execute("begin immediate")
-            change(self._database)
-            self._database.execute("commit")
+            database.execute("begin immediate")
+            change(database)
+            database.execute("commit")
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
 
     def prune(self, used: Iterable[bytes]) -> None:
         """Remove the blobs that no record uses, once they are a third of all."""
-        if self._database is None:
+        if (database := self._own()) is None:
             return
         try:
             kept = frozenset(used)
-            known = [row[0] for row in self._database.execute("select digest from blobs")]
+            known = [row[0] for row in database.execute("select digest from blobs")]
             gone = [(digest,) for digest in known if digest not in kept]
             if 3 * len(gone) < len(known):
                 return
-            self._database.execute("begin immediate")
-            self._database.executemany("delete from blobs where digest = ?", gone)
-            self._database.execute("commit")
-            self._database.execute("vacuum")
+            database.execute("begin immediate")
+            database.executemany("delete from blobs where digest = ?", gone)
+            database.execute("commit")
+            database.execute("vacuum")
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
 
@@ -233,6 +263,14 @@ class FileStore:
         if database is not None:
             with suppress(sqlite3.Error):
                 database.close()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Return whether *error* says that the file is not one of these stores, or not any more.
+
+    Not that it is in use, may not be written, or that the disk is full.
+    """
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF not in _ELSEWHERE
 
 
 def blob_digest(data: bytes) -> bytes:
