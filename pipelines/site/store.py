@@ -103,6 +103,7 @@ class FileStore:
         self._process = os.getpid()
         self._database = self._open()
         self._inherited: sqlite3.Connection | None = None  # of the parent process
+        self._read_only = False
 
     def _open(self) -> sqlite3.Connection | None:
         try:
@@ -178,6 +179,11 @@ class FileStore:
                 self._remove()
         self._give_up(error)
 
+    def set_wait(self, seconds: float) -> None:
+        """Wait so long for another build that writes."""
+        if (database := self._own()) is not None:
+            database.execute(f"pragma busy_timeout = {int(seconds * 1000)}")
+
     def records(self, kind: str) -> dict[str, bytes]:
         """Return all records of *kind* by name; a damaged one is missing."""
         if (database := self._own()) is None:
@@ -230,32 +236,38 @@ class FileStore:
             self._change(lambda d: d.executemany("delete from records where kind = ? and name = ?", gone))
 
     def _change(self, change: Callable[[sqlite3.Connection], object]) -> None:
-        """Apply *change* in one transaction."""
-        if (database := self._own()) is None:
+        """Apply *change* in one transaction; go on reading where nothing can be written."""
+        database = self._own()
+        if database is None or self._read_only:
             return
         try:
             database.execute("begin immediate")
             change(database)
             database.execute("commit")
         except (sqlite3.Error, OSError) as error:
-            self._fail(error)
+            if isinstance(error, sqlite3.Error) and _is_damage(error):
+                self._fail(error)
+                return
+            with suppress(sqlite3.Error):
+                database.execute("rollback")
+            self._read_only = True
+            self._warn(f"out/{self._folder.name}: the cache cannot be written ({error}); make it writable")
 
     def prune(self, used: Iterable[bytes]) -> None:
         """Remove the blobs that no record uses, once they are a third of all."""
         if (database := self._own()) is None:
             return
         try:
-            kept = frozenset(used)
             known = [row[0] for row in database.execute("select digest from blobs")]
-            gone = [(digest,) for digest in known if digest not in kept]
-            if 3 * len(gone) < len(known):
-                return
-            database.execute("begin immediate")
-            database.executemany("delete from blobs where digest = ?", gone)
-            database.execute("commit")
-            database.execute("vacuum")
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
+            return
+        kept = frozenset(used)
+        gone = [(digest,) for digest in known if digest not in kept]
+        if gone and 3 * len(gone) >= len(known):
+            self._change(lambda d: d.executemany("delete from blobs where digest = ?", gone))
+            with suppress(sqlite3.Error):  # another build reads: the next one makes the file small
+                database.execute("vacuum")
 
     def close(self) -> None:
         """Close the file."""
