@@ -16,7 +16,7 @@ from benchmarks.corpus import Post
 from benchmarks.measure import Command, Run, peak_memory, run_interleaved
 
 NOTHING, TEXT, TEMPLATE = "nothing changed", "text of one post changed", "template changed"
-# Above it, where a round takes minutes, there is no warm-up round, no changed template and no preview.
+# With more pages, a round takes minutes: no warm-up round, no changed template, no preview.
 SMALL_PAGES = 1000
 
 

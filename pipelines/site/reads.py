@@ -22,7 +22,7 @@ MISSING = b"\0" * SIZE  # of an input that is not there
 
 
 class Opaque(Exception):
-    """A value whose content cannot be told by its digest: a function, an object of another program."""
+    """A value that has no digest: a function, or an object of a type that is not known here."""
 
 
 def digest_text(text: str) -> bytes:
