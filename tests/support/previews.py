@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,35 @@ def clean_environment() -> dict[str, str]:
     }
 
 
+_EACH = 1_500  # ports of each worker process
+
+
 def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a free port that nobody takes before the test does.
+
+    It is below those that the kernel gives to outgoing connections (32768 and above,
+    ip_local_port_range), and each worker process of pytest has its own: a server that
+    starts seconds later still finds it free.
+    """
+    for port in islice(_PORTS, _EACH):
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"none of {_EACH} ports of this worker process is free")
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield the ports of this worker process, again and again, from a place that differs between runs."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+    ports = range(20_000 + _EACH * worker, 20_000 + _EACH * (worker + 1))
+    start = os.getpid() % len(ports)
+    return cycle([*ports[start:], *ports[:start]])
+
+
+_PORTS = _own_ports()
 
 
 def has_ipv6() -> bool:
