@@ -93,7 +93,9 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
             assert web.get("/version.json", headers={"If-Version": "0.0.1"}).status == 412
         process.write_text(files["process.conf"])
         with server.run_process(folder, project, files["cluster.conf"]) as web:
-            assert len(children(web.process.pid)) == 2  # web.workers
+            # web.workers; the first one answers before NGINX has started the second.
+            wait_until(lambda: len(children(web.process.pid)) >= 2)
+            assert len(children(web.process.pid)) == 2
 
 
 def children(number: int) -> list[str]:
