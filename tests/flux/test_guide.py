@@ -12,7 +12,8 @@ import stat
 import subprocess
 import time
 from base64 import b64decode
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -203,6 +204,9 @@ def test_the_restored_manifest_matches_the_schema(name: str, copy: bool) -> None
     assert job["metadata"]["labels"][label[1]] == label[2]
 
 
+NODES = ("192.0.2.11", "192.0.2.12", "192.0.2.13")
+
+
 @pytest.fixture
 def edge(tmp_path: Path) -> tuple[str, dict[str, int]]:
     """The edge's file with ports, nodes and certificate of this machine, and the ports."""
@@ -214,8 +218,7 @@ def edge(tmp_path: Path) -> tuple[str, dict[str, int]]:
          "-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")],
         check=True, capture_output=True,
     )  # fmt: skip
-    # One node responds; the other two addresses refuse connections.
-    for node, host in (("192.0.2.11", "127.0.0.2"), ("192.0.2.12", "127.0.0.3"), ("192.0.2.13", "127.0.0.1")):
+    for node, host in zip(NODES, ("127.0.0.2", "127.0.0.3", "127.0.0.1"), strict=True):
         text = text.replace(f"{node}:30080", f"{host}:{ports['web']}")
         text = text.replace(f"{node}:30090", f"{host}:{ports['hooks']}")
     text = text.replace("/etc/ssl/site", str(tmp_path))
@@ -224,44 +227,95 @@ def edge(tmp_path: Path) -> tuple[str, dict[str, int]]:
     return text, ports
 
 
+@contextmanager
+def run_edge(edge: tuple[str, dict[str, int]], folder: Path, workers: int = 1) -> Iterator[None]:
+    """Check the edge's file with `nginx -t`, and run it."""
+    text, ports = edge
+    main = folder / "nginx.conf"
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main.write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr; worker_processes {workers}; events {{}}\n"
+        f"http {{ access_log off; {temporary}\n{text}\n}}\n"
+    )
+    argv = [need("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(main)]
+    tried = subprocess.run([*argv, "-t"], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    nginx = subprocess.Popen(argv)
+    try:
+        wait_until_listening(ports["tls"])
+        yield
+    finally:
+        nginx.terminate()
+        nginx.wait(10)
+
+
 def test_the_edge_forwards_requests_to_a_working_node(
     edge: tuple[str, dict[str, int]], tmp_path: Path
 ) -> None:
-    """The example runs unchanged: nginx -t, TLS, trusted headers, failed nodes, webhooks."""
-    text, ports = edge
-    main = tmp_path / "nginx.conf"
-    temporary = "".join(
-        f"{name}_temp_path {tmp_path}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    main.write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr; worker_processes 1; events {{}}\n"
-        f"http {{ access_log off; {temporary}\n{text}\n}}\n"
-    )
-    argv = [need("nginx"), "-p", str(tmp_path), "-e", "stderr", "-c", str(main)]
-    tried = subprocess.run([*argv, "-t"], capture_output=True, text=True, check=False)
-    assert tried.returncode == 0, tried.stderr
-    with upstream(ports["web"]) as web, upstream(ports["hooks"]) as hooks:
+    """The example runs unchanged: nginx -t, TLS, trusted headers, nodes that refuse, webhooks."""
+    ports = edge[1]
+    with upstream(ports["web"]) as web, upstream(ports["hooks"]) as hooks, run_edge(edge, tmp_path):
         web.respond(200, b"a page")
         hooks.respond(200)
-        nginx = subprocess.Popen(argv)
-        try:
-            wait_until_listening(ports["tls"])
-            for _ in range(6):
-                assert get(ports["tls"], "/posts/", tmp_path) == (200, "a page", "")
-            assert {one.path for one in web.requests} == {"/posts/"}
-            seen = web.requests[0].headers
-            assert (seen["host"], seen["x-forwarded-proto"]) == ("example.org", "https")
-            assert seen["x-forwarded-for"] == "127.0.0.1"  # not what the reader wrote
-            codes = [get(ports["tls"], "/hook/abc", tmp_path)[0] for _ in range(14)]
-            assert codes[0] == 200
-            assert 503 in codes  # the limit
-            assert {one.path for one in hooks.requests} == {"/hook/abc"}
-            status, _, location = get(ports["plain"], "/a?b")
-            assert (status, location) == (301, "https://example.org/a?b")
-        finally:
-            nginx.terminate()
-            nginx.wait(10)
+        for _ in range(6):
+            assert get(ports["tls"], "/posts/", tmp_path) == (200, "a page", "")
+        assert {one.path for one in web.requests} == {"/posts/"}
+        seen = web.requests[0].headers
+        assert (seen["host"], seen["x-forwarded-proto"]) == ("example.org", "https")
+        assert seen["x-forwarded-for"] == "127.0.0.1"  # not what the reader wrote
+        codes = [get(ports["tls"], "/hook/abc", tmp_path)[0] for _ in range(14)]
+        assert codes[0] == 200
+        assert 503 in codes  # the limit
+        assert {one.path for one in hooks.requests} == {"/hook/abc"}
+        status, _, location = get(ports["plain"], "/a?b")
+        assert (status, location) == (301, "https://example.org/a?b")
+
+
+@contextmanager
+def dropping_node(host: str, port: int) -> Iterator[None]:
+    """Drop all connections to *port* of *host*, as a node without a pod does: no answer, no refusal.
+
+    Linux drops a SYN when the queue of accepted connections is full (listen(2), "backlog").
+    """
+    with ExitStack() as stack:
+        server = stack.enter_context(closing(socket.socket()))
+        server.bind((host, port))
+        server.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(closing(socket.socket()))
+            filler.setblocking(False)
+            filler.connect_ex((host, port))
+        probe = stack.enter_context(closing(socket.socket()))
+        probe.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            probe.connect((host, port))
+        yield
+
+
+def test_no_reader_waits_for_a_drained_node(edge: tuple[str, dict[str, int]], tmp_path: Path) -> None:
+    """One reader waits a second; for ten seconds no further one, of either worker. A form arrives once."""
+    ports = edge[1]
+    with (
+        dropping_node("127.0.0.2", ports["web"]),
+        upstream(ports["web"], host="127.0.0.3") as second,
+        upstream(ports["web"]) as third,
+        run_edge(edge, tmp_path, workers=2),
+    ):
+        for node in (second, third):
+            node.respond(200, b"a page")
+        seconds = []
+        for number in range(40):
+            start = time.monotonic()
+            method = "POST" if number % 2 else "GET"
+            assert get(ports["tls"], f"/{number}", tmp_path, method)[0] == 200
+            seconds.append(time.monotonic() - start)
+        seen = sorted(int(one.path[1:]) for node in (second, third) for one in node.requests)
+    assert seen == list(range(40))
+    slow = [one for one in seconds if one > 0.9]
+    assert len(slow) <= 1 + sum(seconds) // 10, seconds
+    assert max(seconds) < 3, seconds
 
 
 def wait_until_listening(port: int) -> None:
@@ -274,7 +328,7 @@ def wait_until_listening(port: int) -> None:
     raise AssertionError("the edge does not listen")
 
 
-def get(port: int, path: str, authority: Path | None = None) -> tuple[int, str, str]:
+def get(port: int, path: str, authority: Path | None = None, method: str = "GET") -> tuple[int, str, str]:
     """Return status, body and Location of what a reader gets, by TLS where *authority* has a certificate.
 
     The client sends a forged address.
@@ -286,6 +340,7 @@ def get(port: int, path: str, authority: Path | None = None) -> tuple[int, str, 
         context = ssl.create_default_context(cafile=str(authority / "fullchain.pem"))
         connection.sock = context.wrap_socket(plain, server_hostname="example.org")
     with closing(connection):
-        connection.request("GET", path, headers={"X-Forwarded-For": "203.0.113.9"})
+        body = b"a=b" if method == "POST" else None
+        connection.request(method, path, body, headers={"X-Forwarded-For": "203.0.113.9"})
         response = connection.getresponse()
         return response.status, response.read().decode(), response.getheader("Location", "")
