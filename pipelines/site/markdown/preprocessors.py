@@ -6,13 +6,15 @@ texts. No reads, no writes, no network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import markdown
 from markdown.extensions.md_in_html import HtmlBlockPreprocessor, HTMLExtractorExtra
 from markdown.util import STX
-from pymdownx.superfences import SuperFencesBlockPreprocessor
+from pymdownx.superfences import SuperFencesBlockPreprocessor, SuperFencesRawBlockPreprocessor
 
 
 class LineTracker(Protocol):
@@ -25,7 +27,37 @@ class LineTracker(Protocol):
     def html_replaced(self, lines: list[str], numbers: Sequence[int]) -> None: ...
 
 
-class TrackedFences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymdownx is not typed
+class _CommonMarkFences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymdownx is not typed
+    """Finds fences by CommonMark's rules for their first and last line."""
+
+    def parse_options(self, m: re.Match[str]) -> bool:
+        """Keep the words behind the fence for the formatter, which reads them as CommonMark does."""
+        info = m.string[m.end("fence") :].strip()
+        if "`" in info and m["fence"].startswith("`"):
+            return False  # code within a line
+        self.formatter, self.options = self.extension.superfences[0]["formatter"], {"info": info}
+        return True
+
+    handle_attrs = handle_unrecognized = parse_options
+
+    def eval_fence(self, ws: str, content: str, start: int, end: int) -> None:
+        self.fence_end = _closing_fence(self.fence)
+        super().eval_fence(ws, content, start, end)
+
+    def eval_quoted(self, ws: str, content: str, quote_level: int, start: int, end: int) -> None:
+        self.fence_end = _closing_fence(self.fence)
+        super().eval_quoted(ws, content, quote_level, start, end)
+
+
+class KeptTabs(_CommonMarkFences, SuperFencesRawBlockPreprocessor):  # type: ignore[misc]
+    """Hides fenced code from the step that replaces tabs by spaces."""
+
+    def __init__(self, md: markdown.Markdown, original: Any) -> None:
+        super().__init__(md)
+        self.config, self.extension = original.config, original.extension
+
+
+class TrackedFences(_CommonMarkFences):
     """Replaces fenced code, and reports its lines."""
 
     def __init__(self, md: markdown.Markdown, original: Any, tracker: LineTracker) -> None:
@@ -41,6 +73,12 @@ class TrackedFences(SuperFencesBlockPreprocessor):  # type: ignore[misc]  # pymd
         done: list[str] = super().reassemble(lines)
         self.tracker.fences_replaced(done, spans)
         return done
+
+
+@lru_cache(maxsize=64)
+def _closing_fence(opening: str) -> re.Pattern[str]:
+    """Return the pattern of the line that ends a fence: it may be longer than the first one."""
+    return re.compile(rf"{opening}{opening[0]}*[ \t]*$")
 
 
 class TrackedRawHtml(HtmlBlockPreprocessor):

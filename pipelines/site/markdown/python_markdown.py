@@ -19,18 +19,12 @@ from pymdownx.superfences import SuperFencesException
 from pipelines.site.content.metadata import slugify
 from pipelines.site.markdown import heading_levels, limits, list_indents
 from pipelines.site.markdown.converted import Converted, Source
-from pipelines.site.markdown.highlight import (
-    MAX_HINTS,
-    OPTIONS,
-    CodeInfo,
-    code_block,
-    first_line,
-    line_numbers,
-)
+from pipelines.site.markdown.highlight import MAX_HINTS, code_block
 from pipelines.site.markdown.limits_extension import LimitsExtension
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_lines
 from pipelines.site.markdown.python_markdown_fixes import apply_fixes
 from pipelines.site.markdown.rules import typography
+from pipelines.site.markdown.rules.code_info import parse_info
 from pipelines.site.markdown.source_lines import SourceLines
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -106,9 +100,7 @@ def _converter(lang: str) -> tuple[markdown.Markdown, SourceLines]:
             "pymdownx.superfences": {
                 "preserve_tabs": True,  # a Makefile needs them
                 "relaxed_headers": True,  # every info string is one of a fence
-                "custom_fences": [
-                    {"name": "*", "class": "", "format": _format_fence, "validator": _validate_fence}
-                ],
+                "custom_fences": [{"name": "*", "class": "", "format": _format_fence}],
             },
         },
     )
@@ -181,31 +173,16 @@ class _DemoteHeadings(Treeprocessor):
         yield from rest  # within other raw HTML
 
 
-def _validate_fence(
-    language: str, inputs: dict[str, Any], options: dict[str, Any], attrs: dict[str, Any], md: Any
-) -> bool:
-    """Split the options of a fence into the supported ones, as ``title``, and unknown ones."""
-    for key, value in inputs.items():
-        if key in (*OPTIONS, "startFrom"):
-            options[key] = value
-        else:
-            options.setdefault("unknown", []).append(key)
-    return True
-
-
 def _format_fence(
-    source: str, language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
+    source: str, _language: str | None, _class: str, options: dict[str, Any], md: Any, **_rest: Any
 ) -> str:
     """Return one fenced block as HTML."""
     begin, last = md.fence_lines()
-    marked = line_numbers(str(options.get("hl_lines", "")))
-    unknown, start = tuple(options.get("unknown", ())), options.get("startFrom", options.get("linenums"))
-    first = first_line(str(start)) if start is not None else 0
-    info = CodeInfo(language or "", str(options.get("title", "")), marked, unknown, first)
+    info = parse_info(options["info"])
     try:
         span, hint = f'{SPAN_ATTRIBUTE}="{line_span(begin, last)}"', len(md.code_findings) < MAX_HINTS
         html, findings = code_block(source, info, span, hint=hint)
     except Exception as error:  # SuperFences ignores every other exception
-        raise SuperFencesException(f"code block in {language!r}") from error
+        raise SuperFencesException(f"code block in {info.language!r}") from error
     md.code_findings += [(begin, *finding) for finding in findings]
     return html

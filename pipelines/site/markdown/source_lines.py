@@ -23,7 +23,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE, AtomicString
 
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, SPAN_PREFIX, line_span
-from pipelines.site.markdown.preprocessors import TrackedFences, TrackedRawHtml
+from pipelines.site.markdown.preprocessors import KeptTabs, TrackedFences, TrackedRawHtml
 
 # The prefix of a nested line: > of quotations, list markers, the label of a footnote.
 _PREFIX = re.compile(r"(?:[ \t>*+:-]|\d+\.|\[\^[^\]]*\]:)*")
@@ -110,6 +110,7 @@ class SourceLines:
         self._footnote_count = 0
         self._enabled = True
         original = converter.preprocessors["fenced_code_block"]
+        converter.preprocessors.register(KeptTabs(converter, original), "fenced_raw_block", 31.05)
         converter.preprocessors.register(TrackedFences(converter, original, self), "fenced_code_block", 25)
         converter.preprocessors.register(TrackedRawHtml(converter, self), "html_block", 20)
         converter.treeprocessors.register(_RawHtmlSpans(converter), "source_lines", -10)

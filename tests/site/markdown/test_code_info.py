@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.site.markdown.highlight import CodeInfo, code_block
 from pipelines.site.markdown.rules.code_info import parse_info
-from tests.site.html.fragments import finish
+from tests.site.html.fragments import finish, outcome
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,39 @@ def test_the_number_of_a_line_is_not_text(dialect: str) -> None:
 def test_the_names_of_languages_that_github_knows_are_no_finding(language: str) -> None:
     """A text from there keeps its fences."""
     assert code_block("x\n", CodeInfo(language))[1] == []
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        *(
+            "rust,no_run",
+            "js{1,3}",
+            "js {1,3}",
+            "{1,3}",
+            "{.python .numberLines}",
+            "{r echo=FALSE}",
+            "c++ :x",
+        ),
+        *('python title="a.py" hl_lines="2-4" linenums=1', 'python title="a', "go {linenos=table}", "a=b c"),
+        *("python startFrom=3 linenums", "{#id .js}", "text a b  c", "{}", "language-js", "sh $ | & <b>"),
+    ],
+)
+@pytest.mark.parametrize("sign", ["```", "~~~~"])
+def test_python_markdown_takes_every_first_line_that_commonmark_takes(sign: str, info: str) -> None:
+    """A fence that a dialect does not know would be a paragraph with backticks."""
+    body = f"a\n\n{sign}{info}\n\tx\ny\n{sign}\n\nb\n\n- c\n\n    {sign}{info}\n    x\n    {sign}\n"
+    done = [outcome(body, dialect=dialect) for dialect in ("commonmark", "python-markdown")]
+    code = [re.findall(r'<div class="highlight">.*?</div>', one.html, re.DOTALL) for one, _ in done]
+    assert code[0] == code[1]
+    assert len(code[0]) == 2
+    assert [one.check for _, found in done for one in found] in ([], ["code-language"] * 4)
+
+
+@pytest.mark.parametrize("dialect", ["commonmark", "python-markdown"])
+def test_a_fence_ends_at_a_longer_one_and_begins_without_backticks(dialect: str) -> None:
+    """https://spec.commonmark.org/0.31.2/#fenced-code-blocks."""
+    body = "```x``` is code\n\n```\n\tb\n`````\n\nc\n\n```\nd\n```\n"
+    html = re.sub(" tabindex=.0.", "", finish(body, dialect=dialect).html)
+    assert "<p><code>x</code> is code</p>" in html
+    assert re.findall("<pre><code>([^<]*)", html) == ["\tb\n", "d\n"]
