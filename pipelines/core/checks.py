@@ -105,6 +105,8 @@ _ALL = (
             " `images` of `[security]` lists hosts whose images are shown.",
             "external-frame": "An `<iframe>` was replaced by a link to what it shows: `frames` of"
             " `[security]` lists hosts that need no warning.",
+            "frame-title": "An `<iframe>` of a host that `frames` of `[security]` lists has no `title`, which"
+            " the link that replaces it would show.",
             "alias-link": "A link leads to an alias, which redirects.",
             "tag-spelling": "A tag, category or series is spelled in two ways.",
         },

@@ -23,6 +23,10 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_DEPTH = 1000  # levels of YAML collections; deeper ones overflow libyaml's stack
 _NOT_TEXT = re.compile(r"\d[\d:.TZ+ -]*|true|false|yes|no", re.IGNORECASE)
 _DELIMITER = re.compile(r"(---|\.\.\.)[ \t]*")
+# The first line of front matter in a language that it names.
+_LANGUAGE_DELIMITER = re.compile(
+    r"---[ \t]*(js|javascript|jsonc?|json5|toml|ya?ml|coffee|cson)[ \t]*|;;;[ \t]*", re.I
+)
 _TOML_DELIMITER = re.compile(r"\+\+\+[ \t]*")
 # A key that decides who may read the page, in a file without front matter.
 _LATE_KEY = re.compile(r"\s*(status|access|draft)\s*[:=]\s*\"?(draft|members|true)\"?\s*", re.IGNORECASE)
@@ -102,6 +106,12 @@ def _check_no_front_matter(lines: list[str], name: str) -> None:
         raise SourceError(
             [Fault(name, number, "front matter is JSON, which is not read", fix, "front-matter")]
         )
+    if found := _LANGUAGE_DELIMITER.fullmatch(first):  # Eleventy: ---json; Hexo: ;;;
+        what = f"front matter begins with {first.strip()}, which is not read"
+        fix = "write YAML between --- lines"
+        if (found[1] or "").lower() in ("yaml", "yml", "toml"):
+            fix = "write +++ for it and its end" if found[1].lower() == "toml" else "write --- for it"
+        raise SourceError([Fault(name, number, what, fix, "front-matter")])
     if number > 1 and _KEY_LINE.match(first):
         fix = "remove the lines above it; if it is text, put a heading above it"
         what = "front matter does not start on line 1"
@@ -148,8 +158,12 @@ def _split_yaml(lines: list[str], start: int, name: str) -> SourceText:
         node = yaml.compose(block, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if mark and mark.index >= len(block.rstrip()) and re.search("flow|quoted", error.context or ""):
+            mark = error.context_mark or mark  # the bracket or the quotation mark that is not closed
         line = _line_of(block, mark) if mark else 1
         fix = "put the value in double quotes if it holds : # [ ] { } & * ! | > or %"
+        if "\t" in block.split("\n")[line - 2]:
+            fix = "write spaces for the tab"
         raise SourceError([Fault(name, line, f"is not YAML: {error.problem}", fix, "front-matter")]) from None
     except yaml.YAMLError as error:
         what = " ".join(str(error).split())

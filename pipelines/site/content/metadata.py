@@ -18,7 +18,7 @@ from pelican import utils
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.dates import InvalidDate, parse_date
 from pipelines.site.content.front_matter import MetadataEntry
-from pipelines.site.content.hints import hint, is_private, nested_hint
+from pipelines.site.content.hints import hint, is_private, list_hint, nested_hint
 from pipelines.site.content.own_keys import InvalidOwnValue, OwnValue, own_value
 
 DEFAULT_CATEGORY = "Misc"  # of a post without a category
@@ -177,7 +177,7 @@ class _Validator:
         elif key in _LIST_KEYS:
             self.values[key] = self._parse_list(key, entry.value, line)
         elif not isinstance(entry.value, str):
-            self.add_fault(line, f"{key!r} must not be a list", "write one text")
+            self.add_fault(line, f"{key!r} must not be a list", list_hint(key))
         elif value := entry.value.strip():  # an empty value counts as a missing key
             value = value if key == "summary" else " ".join(value.split())
             self.values[key] = self._parse_value(key, value, line)
@@ -196,10 +196,10 @@ class _Validator:
         seen: dict[str, str] = {}
         for item in items:
             same = slugify(item) if key == "tags" else item
-            if (first := seen.get(same)) is not None:
+            if same and (first := seen.get(same)) is not None:
                 again = "is listed twice" if first == item else f"has the URL of {first!r}"
                 self.add_fault(line, f"{key}: {item!r} {again}", "name it once")
-            seen[same] = first or item
+            seen.setdefault(same, item)
         if key == "aliases":
             for alias in items:
                 self._check_alias(alias, line)
@@ -217,8 +217,9 @@ class _Validator:
         elif len(alias.encode()) > MAX_ALIAS:
             what = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes"
             self.add_fault(line, what, "shorten it, or remove it", "alias")
-        elif re.match(r"[\w-]+/|[\w-]+\.html", alias):  # Zola writes them without the first slash
-            self.add_fault(line, f"alias {_quoted(alias)} is not a path", f"write '/{alias}'", "alias")
+        elif re.match(r"[\w-]+(?:/|\.html|\Z)", alias):  # Zola writes them without the first slash
+            written = f"/{alias}" if re.search(r"/|\.html", alias) else f"/{alias}/"
+            self.add_fault(line, f"alias {_quoted(alias)} is not a path", f"write {written!r}", "alias")
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             fix = "write a path of this site, as in /old/page/"
             self.add_fault(line, f"alias {alias!r} is not a path", fix, "alias")
@@ -231,6 +232,11 @@ class _Validator:
             self.add_fault(line, f"unknown {key} {value!r}", fix)
         elif key in _CHOICES:
             return value.lower()
+        elif key == "slug" and re.fullmatch(
+            r"/?[\w-][\w.-]*(?:/[\w-][\w.-]*)+/?|/[\w-][\w.-]*/?", value
+        ):  # Docusaurus
+            fix = f"write it as `url: {url_suggestion('/' + value)}`"
+            self.add_fault(line, f"slug {value!r} is a whole address", fix)
         elif key == "slug" and not _SLUG.fullmatch(value):
             suggestion = slugify(value)
             fix = f"write {suggestion!r}" if suggestion else "use letters, digits and hyphens"
@@ -247,7 +253,11 @@ class _Validator:
             fix = "write the id of the entry in the old feed, as in `tag:…` or `https://…`, or remove it"
             self.add_fault(line, f"id {_quoted(value)} is not an IRI", fix)
         elif key == "lang" and not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
-            self.add_fault(line, f"lang {value!r} is not a language tag", "write en or de-AT (BCP 47)")
+            tag = re.fullmatch(
+                r"([A-Za-z]{2,3})_([A-Za-z]{2})(?:\..*)?", value
+            )  # a locale of POSIX: de_AT.UTF-8
+            fix = f"write {tag[1].lower()}-{tag[2].upper()}" if tag else "write en or de-AT (BCP 47)"
+            self.add_fault(line, f"lang {value!r} is not a language tag", fix)
         elif key in ("category", "series", "slug") and (wrong := slug_fault(value)):
             self.add_fault(line, f"{key} {_quoted(value)} {wrong[0]}", wrong[1])
         return value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import NamedTuple
 
@@ -46,9 +47,19 @@ def toml_entries(block: str, name: str) -> list[TomlEntry]:
     lines = line_numbers(block)
     entries = []
     for key, value in data.items():
-        line = lines.get(("", 0, key), lines.get((key, 0, ""), 0)) + 1
-        entries.append(TomlEntry(key.strip().lower(), _value(value), line))
+        entries.append(TomlEntry(key.strip().lower(), _value(value), _line_of(key, block, lines)))
     return entries
+
+
+def _line_of(key: str, block: str, lines: Mapping[tuple[str, int, str], int]) -> int:
+    """Return the line of the file that *key* is on; for a table, that of its first header or dotted key."""
+    if found := lines.get(("", 0, key)):
+        return found + 1
+    dotted = re.search(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[.=]", block, re.MULTILINE)
+    starts = [line for (table, _, _), line in lines.items() if table == key or table.startswith(f"{key}.")]
+    if dotted:
+        starts.append(block.count("\n", 0, dotted.start()) + 1)
+    return min(starts, default=0) + 1
 
 
 def _value(value: object) -> str | tuple[str, ...] | None:

@@ -24,7 +24,7 @@ _FLOW_PARENTS = frozenset("div section article figure blockquote main aside deta
 
 
 def replace_frames(tree: LexborHTMLParser, report: FaultReport, hosts: frozenset[str], label: str) -> None:
-    """Replace each ``<iframe src>`` by a link; without a finding if *hosts* has its origin.
+    """Replace each ``<iframe src>`` by a link; without a finding if it has a title, and *hosts* its origin.
 
     *label* is the text before the host, as in "Content of": the link says what it
     leads to, and where.
@@ -41,6 +41,9 @@ def replace_frames(tree: LexborHTMLParser, report: FaultReport, hosts: frozenset
                 fix += f', or list "https://{parts.netloc}" in frames of [security] in site.toml'
             report.add_fault("external-frame", text, fix, node, "<iframe", url)
         title = " ".join((node.attributes.get("title") or "").split())
+        if not title and has_origin(url, hosts):
+            text = f"shows {parts.netloc} in an <iframe> without a title: its link names the host only"
+            report.add_fault("frame-title", text, 'write title="what it shows"', node, "<iframe", url)
         where = f"{label} {_host(parts)}" if parts.netloc else title or url
         text = f"{where}: {title}" if title and parts.netloc else where
         link = _link(tree, url, text, node)

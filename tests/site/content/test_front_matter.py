@@ -23,6 +23,7 @@ KEYS = st.from_regex(r"[a-z][a-z0-9_-]{0,9}", fullmatch=True)
 # Words that YAML 1.1 makes something else of.
 TRAPS = st.sampled_from(["NO", "yes", "on", "007", "1e3", "0x10", "~", "null", "1:20", "2026-01-01", "="])
 PIECES = st.sampled_from(["---", "a: b", "- c", "  d", "", "e: [", "f: #g", "\u2028", "\x85"])
+TABLES = (("b", 3), ("f", 6), ("h", 7))
 VALUES = TEXTS | TRAPS | st.lists(TEXTS | TRAPS, min_size=1, max_size=3).map(tuple)
 
 
@@ -84,6 +85,13 @@ def faults(text: str) -> list[str]:
             "",
             6,
         ),
+        (
+            "+++\na = 1\n[b.c]\nd = 1\n[b.e]\n[[f.g]]\n[h]\ni.j = 1\n+++\n",
+            [MetadataEntry("a", "1", 2)] + [MetadataEntry(key, None, line) for key, line in TABLES],
+            "",
+            10,
+        ),
+        ("+++\na.b = 1\n+++\n", [MetadataEntry("a", None, 2)], "", 4),
         ("A: b #c\n", [MetadataEntry("a", "b #c", 1)], "", 3),
         ("A: b\n\n\nc", [MetadataEntry("a", "b", 1)], "\nc", 3),
         ("", [], "", 1),
@@ -139,9 +147,18 @@ def test_a_file_is_split_into_entries_and_body(
         (f"+++\na = {'9' * 5000}\n+++\n", "a.md:1: is not TOML that can be read; "),
         ("---\na: b\n", "a.md:1: front matter is not closed; "),
         ("---\na: b: c\n---\n", "a.md:2: is not YAML: "),
-        ("---\nx: y\na: [b\n---\n", "a.md:4: is not YAML: "),
+        ("---\nx: y\na: [b\n---\n", "a.md:3: is not YAML: "),
+        ("---\nx: y\na: [b, #c]\nd: e\n---\n", "a.md:3: is not YAML: "),
+        ('---\na: "b\nc: d\ne: f\n---\n', "a.md:2: is not YAML: "),
+        ("---json\n{}\n---\n", "a.md:1: front matter begins with ---json, which is not read; write YAML "),
+        ("---toml\na = 1\n---\n", "a.md:1: front matter begins with ---toml, which is not read; write +++ "),
+        ("---yaml\na: 1\n---\n", "a.md:1: front matter begins with ---yaml, which is not read; write --- "),
+        (";;;\n{}\n;;;\n", "a.md:1: front matter begins with ;;;, which is not read; write YAML between"),
         ("---\na: @b\n---\n", "a.md:2: is not YAML: "),
-        ("---\na: b\n\tc: d\n---\n", "a.md:3: is not YAML: "),
+        (
+            "---\na: b\n\tc: d\n---\n",
+            "a.md:3: is not YAML: found a tab character that violates indentation; write spaces for the tab",
+        ),
         ("---\na: b\n--- # c\n---\n", "a.md:3: is not YAML: "),
         ("---\n- a\n---\n", "a.md:2: front matter has no keys; "),
         ("---\na\n---\n", "a.md:2: front matter has no keys; "),

@@ -30,6 +30,16 @@ def images(tree: LexborHTMLParser, report: FaultReport) -> None:
             [],
         ),
         (
+            '<iframe src="https://img.example/v" title=" "></iframe>',
+            '<p><a href="https://img.example/v">Content of img.example</a></p>',
+            ["frame-title"],
+        ),
+        (
+            "<p><iframe src=//img.example/v></iframe></p>",
+            '<p><a href="//img.example/v">Content of img.example</a></p>',
+            ["frame-title"],
+        ),
+        (
             '<p>a <iframe src="//www.other.example/v"></iframe></p>',
             '<p>a <a href="//www.other.example/v">Content of other.example</a></p>',
             ["external-frame"],
