@@ -23,6 +23,7 @@ from pipelines.image.api import pack_api_image
 from pipelines.image.base_registry import BaseRegistry
 from pipelines.image.web import pack_web_image
 from pipelines.site.build import BuildOptions, build
+from pipelines.site.build_cache import open_build_cache
 from pipelines.tools import environment
 from pipelines.tools.http import user_agent
 
@@ -95,7 +96,9 @@ def _pack(context: FlowContext, version: VersionResult, options: BuildOptions, s
         return
     project, site, progress = context.project, context.site, context.progress
     credentials = context.credentials
-    tree = build(project, project / "out" / "site", site, options, progress=progress)
+    out = project / "out"
+    with open_build_cache(out, context.log) as cache:
+        tree = build(project, out / "site", site, options, cache, progress)
     steps.add("build", f"{tree.pages} pages", tree.bytes)
     progress.phase("image web", 0)
     bases = BaseRegistry(

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.project import ROOT, commit_all, git, write
+from pipelines.core import digests
+from pipelines.site.build_cache import FOLDER
+from tests.support.project import ROOT, commit_all, git, run_cli, small_site, write
 from tests.support.tools import need
 from tests.support.trees import require_package
 
@@ -197,7 +199,52 @@ def test_the_whole_history_is_cloned_and_nothing_is_privileged() -> None:
 
 
 def test_cache_keys_are_the_files_that_pin_the_contents() -> None:
-    keys = [cache["key"] for job in jobs().values() for cache in job.get("cache", [])]
+    """All but that of builds, which checks each of its inputs itself."""
+    keys = [one["key"] for job in jobs().values() for one in job.get("cache", []) if not is_build(one)]
     assert keys
     assert [path for key in keys for path in key["files"] if not (ROOT / path).is_file()] == []
     assert all(len(key["files"]) <= 2 for key in keys)  # GitLab takes no more
+
+
+def test_only_pack_has_the_cache_of_builds_and_merge_requests_have_their_own() -> None:
+    """GitLab separates the caches of protected refs; the key separates those of merge requests."""
+    found = {name: one for name, job in jobs().items() for one in job.get("cache", []) if is_build(one)}
+    assert found == {
+        "pack": {"key": "build-$CI_MERGE_REQUEST_IID", "paths": [f"out/{FOLDER}"], "policy": "pull-push"}
+    }
+    caches, others = jobs()["pack"]["cache"], file()[".run"]["cache"]
+    assert [one for one in caches if not is_build(one)] == others
+    assert len(caches) <= 4  # GitLab takes no more
+    assert f"out/{FOLDER}/**/*" in jobs()["pack"]["artifacts"]["exclude"]
+
+
+def is_build(entry: dict[str, Any]) -> bool:
+    """Whether *entry* of ``cache:`` is that of builds."""
+    return list(entry["paths"]) == [f"out/{FOLDER}"]
+
+
+def test_the_next_job_builds_what_changed_only(tmp_path: Path) -> None:
+    """It has a clone in another directory, and of out/ what its caches have restored."""
+    first = tmp_path / "builds/1"
+    first.mkdir(parents=True)
+    site = small_site(first)
+    assert run_cli(site, "build").returncode == 0
+    second = tmp_path / "builds/2/deeper"
+    git(site, "clone", "-q", str(site), str(second))
+    for path in (path for one in jobs()["pack"]["cache"] for path in one["paths"]):
+        if (site / path).exists():
+            shutil.copytree(site / path, second / path, copy_function=shutil.copyfile)
+    assert summary(second) == (0, 0)
+    tree = "out/site"
+    assert digests.tree_digest(site / tree) == digests.tree_digest(second / tree)
+    page = second / "content/pages/about.md"
+    write(page, page.read_text().replace("where", "there"))
+    assert summary(second) == (1, 1)
+
+
+def summary(project: Path) -> tuple[int, int]:
+    """Build; return how many texts were converted, and how many pages and feeds rendered."""
+    printed = run_cli(project, "build").stdout
+    found = re.search(r"^again   (\d+) of \d+ texts, (\d+) of \d+ pages and feeds$", printed, re.MULTILINE)
+    assert found, printed
+    return int(found[1]), int(found[2])

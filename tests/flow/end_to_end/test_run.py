@@ -38,6 +38,7 @@ def test_run_goes_from_a_commit_to_a_stable_chart(publisher: Publisher) -> None:
     for one in publisher.services.front.values():
         one.calls.clear()
     again = done(publisher, "run")
+    assert (publisher.project / "out/cache/build.sqlite").stat().st_size > 0
     weights = {one["name"]: one["bytes"] for one in again["steps"]}  # type: ignore[attr-defined]
     assert [name for name in published if weights[name]] == []
     assert publisher.uploaded_bytes() == 0
