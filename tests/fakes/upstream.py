@@ -35,6 +35,7 @@ class Upstream:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delay: float = 0.0  # seconds before the response
+    breaks: bool = False  # close the connection after a request, without a response
     pages: dict[str, tuple[int, bytes]] = field(
         default_factory=dict
     )  # by path; the default is *status* and *body*
@@ -67,6 +68,9 @@ def upstream(port: int = 0, tls: SSLContext | None = None, host: str = "127.0.0.
             names = {name.lower(): value for name, value in self.headers.items()}
             state.requests.append(Request(self.command, self.path, names, self.rfile.read(length)))
             time.sleep(state.delay)
+            if state.breaks:
+                self.close_connection = True
+                return
             status, body = state.pages.get(self.path, (state.status, state.body))
             self.send_response(status)
             for name, value in state.headers.items():

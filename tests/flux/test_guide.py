@@ -13,7 +13,7 @@ import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tests.flux import schemas
 from tests.flux.build import build_cluster, cluster
 from tests.helm.render import CHART, helm, values_options
 from tests.support import fast_yaml
+from tests.support.dropped_connections import dropping_server
 from tests.support.previews import free_port
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -273,32 +274,11 @@ def test_the_edge_forwards_requests_to_a_working_node(
         assert (status, location) == (301, "https://example.org/a?b")
 
 
-@contextmanager
-def dropping_node(host: str, port: int) -> Iterator[None]:
-    """Drop all connections to *port* of *host*, as a node without a pod does: no answer, no refusal.
-
-    Linux drops a SYN when the queue of accepted connections is full (listen(2), "backlog").
-    """
-    with ExitStack() as stack:
-        server = stack.enter_context(closing(socket.socket()))
-        server.bind((host, port))
-        server.listen(0)
-        for _ in range(4):
-            filler = stack.enter_context(closing(socket.socket()))
-            filler.setblocking(False)
-            filler.connect_ex((host, port))
-        probe = stack.enter_context(closing(socket.socket()))
-        probe.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            probe.connect((host, port))
-        yield
-
-
 def test_no_reader_waits_for_a_drained_node(edge: tuple[str, dict[str, int]], tmp_path: Path) -> None:
     """One reader waits a second; for ten seconds no further one, of either worker. A form arrives once."""
     ports = edge[1]
     with (
-        dropping_node("127.0.0.2", ports["web"]),
+        dropping_server("127.0.0.2", ports["web"]),
         upstream(ports["web"], host="127.0.0.3") as second,
         upstream(ports["web"]) as third,
         run_edge(edge, tmp_path, workers=2),

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ import pytest
 from tests.api.live_site import Site, run_site
 from tests.fakes.upstream import upstream
 from tests.helm.render import only, parse, template, web_files
+from tests.support.dns import dns_server, loopback
 from tests.support.previews import free_port, wait_until
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -37,36 +36,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_web_project(tmp_path_factory.mktemp("chart"))
 
 
-def loopback() -> str:
-    """Return an unused loopback address, whose ports are free."""
-    return f"127.{20 + secrets.randbelow(200)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(250)}"
-
-
-@contextmanager
-def dns_server(folder: Path, addresses: dict[str, str]) -> Iterator[int]:
-    """Run a DNS server with *addresses*; yield its port."""
-    port = free_port()
-    # NODATA for AAAA, as in a cluster.
-    command = [f"--host-record={name},{address}" for name, address in addresses.items()]
-    argv = [need("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
-            f"--port={port}", "--local=/cluster.local/", "--listen-address=127.0.0.1", "--bind-interfaces",
-            "--user=", "--pid-file=", *command]  # fmt: skip
-    with (folder / "dnsmasq.log").open("wb") as log:
-        one = subprocess.Popen(argv, stdout=log, stderr=log)
-    try:
-        wait_until(lambda: b"started" in (folder / "dnsmasq.log").read_bytes())
-        yield port
-    finally:
-        one.terminate()
-        one.wait(10)
-
-
 def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp_path: Path) -> None:
     """With the rendered cluster.conf the gate requests the API, and an old asset comes from a peer."""
     api_host, peer_host = loopback(), loopback()
     services = {
-        "site-api.site.svc.cluster.local": api_host,
-        "site-web-peers.site.svc.cluster.local": peer_host,
+        "site-api-pods.site.svc.cluster.local": [api_host],
+        "site-web-peers.site.svc.cluster.local": [peer_host],
     }
     with (
         upstream(8000, host=api_host) as api,

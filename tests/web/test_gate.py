@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import brotli
 import pytest
 
 from tests.fakes.upstream import Upstream, upstream
+from tests.support.dropped_connections import dropping_server
 from tests.support.previews import free_port
 from tests.web.conftest import CANARY, Start, gated_paths
 from tests.web.server import Response, WebServer
@@ -117,6 +120,30 @@ def test_an_api_that_does_not_respond_is_a_closed_gate(start: Start) -> None:
         with start(api=f"127.0.0.1:{port}") as web:
             response = web.get(PAGE)  # the kernel accepts it, and nothing responds
     assert (response.status, contains_gated(response)) == (503, False)
+
+
+def test_a_lost_syn_does_not_close_the_gate(start: Start) -> None:
+    """Linux sends it again after a second."""
+    port = free_port()
+    with dropping_server("127.0.0.1", port) as server, start(api=f"127.0.0.1:{port}") as web:
+
+        def accept() -> None:
+            time.sleep(0.5)
+            server.settimeout(10)
+            while True:
+                client, _ = server.accept()
+                with client, suppress(TimeoutError):
+                    client.settimeout(0.2)
+                    if client.recv(65536):
+                        client.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+                        return
+
+        thread = Thread(target=accept)
+        thread.start()
+        begun = time.monotonic()
+        assert web.get(PAGE).status == 200
+        assert time.monotonic() - begun > 0.9  # the first SYN was lost
+        thread.join()
 
 
 @pytest.mark.parametrize("api", ["", "127.0.0.1:1", "no-such-host:8000"])

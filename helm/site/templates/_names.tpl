@@ -6,6 +6,7 @@
 
 {{- define "site.web" -}}{{ include "site.name" . }}-web{{- end }}
 {{- define "site.api" -}}{{ include "site.name" . }}-api{{- end }}
+{{- define "site.api.pods" -}}{{ include "site.api" . }}-pods{{- end }}
 {{- define "site.peers" -}}{{ include "site.name" . }}-web-peers{{- end }}
 {{- define "site.volume" -}}{{ include "site.name" . }}-login{{- end }}
 

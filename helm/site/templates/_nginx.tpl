@@ -12,7 +12,7 @@ resolver {{ .Values.cluster.dns.host }} valid=10s;
 set_real_ip_from {{ . }};
 {{- end }}
 {{- $api := "" }}
-{{- if .Values.api.enabled }}{{ $api = printf "%s:8000" (include "site.host" (dict "root" . "name" (include "site.api" .))) }}{{ end }}
+{{- if .Values.api.enabled }}{{ $api = printf "%s:8000" (include "site.host" (dict "root" . "name" (include "site.api.pods" .))) }}{{ end }}
 map "" $site_host       { default "{{ include "site.hostname" . | lower }}"; }
 map "" $api             { default "{{ $api }}"; }
 map "" $peers           { default "{{ include "site.host" (dict "root" . "name" (include "site.peers" .)) }}:8080"; }
