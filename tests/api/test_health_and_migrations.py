@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
+from threading import Thread
 
 import pytest
 
 from tests.api.database import Postgres
 from tests.api.live_site import Site, login_environment
-from tests.support.previews import clean_environment
+from tests.support.previews import clean_environment, free_port
 from tests.support.project import ROOT
 
 
@@ -81,6 +84,79 @@ def test_a_pod_waits_for_an_unreachable_database() -> None:
     output, _ = one.communicate(timeout=60)
     assert one.returncode == 1
     assert "still: the database is unreachable (OperationalError)" in output
+
+
+@contextmanager
+def forwarded_port(port: int, target: int) -> Iterator[None]:
+    """Accept connections on *port*, and forward them to the port *target*."""
+    ends: list[socket.socket] = []
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                upstream = socket.create_connection(("127.0.0.1", target))
+                ends.extend((client, upstream))
+                for pair in ((client, upstream), (upstream, client)):
+                    Thread(target=copy, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", port)) as server:
+        thread = Thread(target=accept, args=[server])
+        thread.start()
+        try:
+            yield
+        finally:
+            for one in (server, *ends):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+                one.close()
+            thread.join()
+
+
+COMMANDS = [["migrate", "-v", "0"], ["clearsessions"], ["invite", "ann@small.example"]]
+
+
+def test_a_command_waits_for_the_database(database: Postgres) -> None:
+    """A network policy lets a new pod out seconds after its start; the pool gives up after 1.5 s."""
+    port = free_port()
+    late = database.url("late").replace(f":{database.port}/", f":{port}/")
+    settings = login_environment("http://localhost:1", late, 1)
+    argv = [sys.executable, "api/manage.py", "migrate"]
+    environ = {**clean_environment(), **settings}
+    one = subprocess.Popen(argv, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
+    assert one.stdout
+    line = one.stdout.readline()
+    assert line.startswith("waiting: the database is unreachable (OperationalError: ")
+    with forwarded_port(port, database.port):
+        output, _ = one.communicate(timeout=120)
+        assert one.returncode == 0
+        assert "Applying accounts.0001_initial... OK" in output
+        for words in COMMANDS[:2]:  # the third one needs a mail server
+            assert run_command(settings, *words).returncode == 0, words
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_commands_name_the_fault_after_the_wait(words: list[str]) -> None:
+    settings = login_environment("http://localhost:1", "postgresql://login@127.0.0.1:1/login", 1)
+    done = run_command(settings, *words, "--wait", "0")
+    assert done.returncode == 1
+    assert "CommandError: after 0 s still: the database is unreachable (OperationalError: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def run_command(settings: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a management command, and return what it wrote."""
+    argv = [sys.executable, "api/manage.py", *words]
+    environ = {**clean_environment(), **settings}
+    return subprocess.run(
+        argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def manage(settings: Mapping[str, str], *words: str) -> None:

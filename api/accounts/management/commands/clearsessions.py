@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from api.accounts.management.wait import add_wait, wait_for_database
 from api.accounts.sessions import SessionStore
 
 
@@ -14,6 +16,11 @@ class Command(BaseCommand):
 
     help = "Delete expired sessions."
 
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add --wait."""
+        add_wait(parser)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete them in one statement."""
+        wait_for_database(options["wait"], self.stdout.write)
         SessionStore.clear_expired()

@@ -13,6 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from api.accounts.adapters import send_invitation
+from api.accounts.management.wait import add_wait, wait_for_database
 from api.accounts.models import MEMBERS_GROUP, User
 
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("email")
         parser.add_argument("--name", default="")
         parser.add_argument("--owner", action="store_true", help="staff and superuser")
+        add_wait(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create or find the user, and send the invitation."""
@@ -34,6 +36,7 @@ class Command(BaseCommand):
             validate_email(email)
         except ValidationError:
             raise CommandError(f"{email!r} is not a mail address; write it as name@example.org") from None
+        wait_for_database(options["wait"], self.stdout.write)
         with transaction.atomic():
             user = User.objects.filter(email__iexact=email).first()
             created = user is None
