@@ -22,8 +22,8 @@ from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.highlight import MAX_HINTS, code_block
 from pipelines.site.markdown.limits_extension import LimitsExtension
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_lines
-from pipelines.site.markdown.python_markdown_fixes import apply_fixes
-from pipelines.site.markdown.rules import typography
+from pipelines.site.markdown.python_markdown_fixes import LongRow, apply_fixes
+from pipelines.site.markdown.rules import tables, typography
 from pipelines.site.markdown.rules.code_info import parse_info
 from pipelines.site.markdown.source_lines import SourceLines
 
@@ -35,8 +35,9 @@ def convert(source: Source) -> Converted:
 
     Raises LimitExceeded and RecursionError for a text that exceeds a limit.
     """
-    converter, lines = _converter(source.lang)
+    converter, lines, long_rows = _converter(source.lang)
     converter.reset()
+    long_rows.clear()
     lines.reset(enabled=True)
     found: list[tuple[int, str, str, str]] = []  # (line of the body, what is wrong, fix, check)
     converter.code_findings = found  # type: ignore[attr-defined]  # _format_fence appends to it
@@ -47,6 +48,7 @@ def convert(source: Source) -> Converted:
             definitions = lines.definitions
             toc = str(getattr(converter, "toc", ""))
             sections = len(getattr(converter, "toc_tokens", ()))
+            found += [_surplus(*row) for row in long_rows]
             converter.reset()
             lines.reset(enabled=False)
             summary = converter.convert(source.summary).strip() if source.summary else ""
@@ -61,6 +63,12 @@ def convert(source: Source) -> Converted:
     return Converted(html, summary, toc, sections, definitions, findings, "python-markdown")
 
 
+def _surplus(row: Element, cells: int, columns: int) -> tuple[int, str, str, str]:
+    """Return the finding in a *row* of a table with more *cells* than its header has *columns*."""
+    span = span_lines(row.get(SPAN_ATTRIBUTE, ""))
+    return tables.surplus(span[0] if span else 1, cells, columns)
+
+
 def _substitutions(lang: str) -> dict[str, str]:
     """Return the quotation marks of the language *lang*, as smarty names them; it knows the English ones."""
     if lang.split("-")[0] == "en":
@@ -70,8 +78,11 @@ def _substitutions(lang: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=8)
-def _converter(lang: str) -> tuple[markdown.Markdown, SourceLines]:
-    """Return the converter of this process for a language: creating one costs more than a short page."""
+def _converter(lang: str) -> tuple[markdown.Markdown, SourceLines, list[LongRow]]:
+    """Return the converter of this process for a language: creating one costs more than a short page.
+
+    With what finds lines in its source, and the list of rows with too many cells that it fills.
+    """
     converter = markdown.Markdown(
         output_format="html",
         extensions=[
@@ -106,10 +117,11 @@ def _converter(lang: str) -> tuple[markdown.Markdown, SourceLines]:
     )
     converter.treeprocessors.register(_SkipPlainText(converter), "typography", 6.5)  # before smarty, at 6
     converter.treeprocessors.register(_DemoteHeadings(converter), "heading_levels", 5.5)  # before toc, at 5
-    apply_fixes(converter)
+    long_rows: list[LongRow] = []
+    apply_fixes(converter, long_rows)
     lines = SourceLines(converter)
     converter.fence_lines = lambda: lines.fence  # type: ignore[attr-defined]  # read by _format_fence
-    return converter, lines
+    return converter, lines, long_rows
 
 
 class _SkipPlainText(Treeprocessor):

@@ -133,3 +133,20 @@ def test_quotation_marks_are_those_of_the_language(lang: str, quoted: str, diale
 def test_footnotes_are_numbered_in_the_order_of_use(dialect: str) -> None:
     done = html("b[^b] a[^a]\n\n[^a]: one\n\n[^b]: two", dialect)
     assert done.index('id="fn:b"') < done.index('id="fn:a"')
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        ("c | d | e", ["c", "d | e"]),
+        ("| c | d || e |", ["c", "d || e"]),
+        ("| c | d | |", ["c", "d"]),
+        ("c", ["c", ""]),
+    ],
+)
+def test_no_cell_of_a_table_is_dropped(row: str, shown: list[str], dialect: str) -> None:
+    """GFM drops those beyond the header's."""
+    done = convert_markdown(f"a|b\n-|-\n{row}\n", "", "a.md", 1, dialect=dialect)
+    assert re.findall(r"<td>(.*?)</td>", done.html) == shown
+    assert checks(done.findings) == [(3, "table-cells")] * ("e" in row)

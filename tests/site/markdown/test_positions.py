@@ -111,7 +111,7 @@ def test_a_repeated_fault_is_reported_twice(fault: str, context: str) -> None:
         ("## One {#x}\n\n`{#x}`\n\n## Two {#x}", ["9: id 'x' is used twice"]),
         ("<p>\n</p>\n\n<p>\none\n<b onclick=x>\n</b></p>", ["10: inline handler onclick"]),
         ("```text\n```nosuch\n```\n\n```nosuch\n```", ["9: code block in an unknown language 'nosuch'"]),
-        ("`python hl_line=1`\n\n```python hl_line='1'\nx\n```", ["7: code block with an unknown option 'hl_line'"]),
+        ("`py hl_line=1`\n\n```py hl_line='1'\nx\n```", ["7: code block with an unknown option 'hl_line'"]),
         ("[x][a] [y][b]\n\n[a]: no.md\n[b]: nor.md", 
          ["7: links to content/posts/no.md, which does not exist",
           "8: links to content/posts/nor.md, which does not exist"]),

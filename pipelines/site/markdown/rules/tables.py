@@ -34,14 +34,19 @@ def keep_surplus_cells(tokens: Sequence[Token], body: str) -> Iterator[tuple[int
         elif token.type == "tr_open" and columns and token.map:
             lines = lines or body.split("\n")
             row = lines[token.map[0]]
-            rest, cell = (_rest(row, columns) if row.count("|") > columns else None), 0
+            rest, cell = (_rest(row, columns) if row.count("|") >= columns else None), 0
             if rest:
-                what = f"a table row has {rest[0]} cells, its header {columns}: the last one shows the rest"
-                yield token.map[0] + 1, what, r"write \| for a | that is text, in code too", "table-cells"
+                yield surplus(token.map[0] + 1, rest[0], columns)
         elif token.type == "inline" and rest:
             cell += 1
             if cell == columns:
                 token.content = rest[1]
+
+
+def surplus(line: int, cells: int, columns: int) -> tuple[int, str, str, str]:
+    """Return the finding in a row on *line* with more *cells* than its header has *columns*."""
+    what = f"a table row has {cells} cells, its header {columns}: the last one shows the rest"
+    return line, what, r"write \| for a | that is text, in code too", "table-cells"
 
 
 def _rest(row: str, columns: int) -> tuple[int, str] | None:
