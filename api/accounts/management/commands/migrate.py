@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
+from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections
 
@@ -16,7 +16,7 @@ ADVISORY_LOCK_ID = 0x6C6F67696E  # "login"; any number that no other program use
 class Command(Migrate):
     """Wait for other processes that migrate the same PostgreSQL; SQLite has one process."""
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add --wait to the arguments of Django."""
         super().add_arguments(parser)
         add_wait(parser)
