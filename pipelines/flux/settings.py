@@ -235,6 +235,7 @@ def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str,
         "oci": _is_oci(site),
         "alerts": bool(one.alerts),
         "webhook": bool(one.webhook_port),
+        "controllers": bool(_resources(project, one)),
         "secrets": any((project / "flux" / "secrets" / one.name).glob("*.yaml")),
     }
     return tuple(name for name, is_enabled in enabled.items() if is_enabled)

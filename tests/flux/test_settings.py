@@ -242,7 +242,7 @@ def test_every_component_is_enabled_by_a_site_of_these_tests(tmp_path: Path) -> 
         for one in settings.site_settings(tmp_path, config.parse_config(text))
         for name in one.components
     }
-    assert enabled | {"secrets"} == folders  # `secrets` is enabled below
+    assert enabled | {"secrets", "controllers"} == folders  # these two are enabled below
 
 
 def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
@@ -277,6 +277,42 @@ def test_the_manifests_of_flux_bootstrap_are_included(tmp_path: Path) -> None:
     assert run(project) == 0
     text = (project / "flux/clusters/production/kustomization.yaml").read_text("utf-8")
     assert re.search(r"^  - flux-system$", text, re.M)
+
+
+# The Deployment as `flux bootstrap` writes it into gotk-components.yaml, with the flags of kustomize-controller 1.9.
+CONTROLLER = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %s, namespace: flux-system}
+spec:
+  selector: {matchLabels: {app: %s}}
+  template:
+    metadata: {labels: {app: %s}}
+    spec:
+      containers:
+        - name: manager
+          image: ghcr.io/fluxcd/%s:v1.9.4
+          args: [--watch-all-namespaces=true, --log-level=info, --log-encoding=json, --enable-leader-election]
+"""
+
+
+def test_flux_looks_at_dependencies_every_two_seconds(tmp_path: Path) -> None:
+    """By default every 30 s, at each of three links: a change of settings took 90 s."""
+    shutil.copytree(ROOT / "flux", tmp_path / "flux")
+    shutil.rmtree(tmp_path / "flux/clusters/production")
+    (tmp_path / "site.toml").write_text(SITES["full"], encoding="utf-8")
+    own = tmp_path / "flux/clusters/production/flux-system"
+    names = ("kustomize-controller", "helm-controller")
+    write(own / "kustomization.yaml", "resources: [gotk-components.yaml]\n")
+    write(own / "gotk-components.yaml", "---\n".join(CONTROLLER % ((name,) * 4) for name in names))
+    assert run(tmp_path) == 0
+    found = build_cluster(tmp_path, "production")
+    args = {
+        one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]["args"][4:]
+        for one in found.root
+        if one["kind"] == "Deployment"
+    }
+    assert args == {"kustomize-controller": ["--requeue-dependency=2s"], "helm-controller": []}
 
 
 def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
