@@ -152,6 +152,20 @@ def test_a_deleted_line_in_git_does_not_delete_data() -> None:
     assert operator["enable_persistent_volume_claim_deletion"] is False
 
 
+def test_a_database_whose_creation_failed_is_created_within_minutes() -> None:
+    """postgres-operator 1.15 marks it as invalid in memory, so that its repair scan skips it.
+
+    Only a sync goes on with it (pkg/controller/postgresql.go, processEvent), by default each 30 minutes. The health
+    check of Flux fails at once, and is repeated until then.
+    """
+    found = cluster("full", "production")
+    values = found.the("HelmRelease", "postgres-operator")["spec"]["values"]
+    spec = found.kustomizations["database"]["spec"]
+    assert values["configGeneral"] == {"resync_period": "5m"}
+    assert minutes(spec["retryInterval"]) < minutes(values["configGeneral"]["resync_period"])
+    assert "'CreateFailed'" in spec["healthCheckExprs"][0]["failed"]
+
+
 @pytest.mark.parametrize(("site", "there"), [("full", True), ("small", False)])
 def test_backups_require_a_bucket(site: str, there: bool) -> None:
     found = cluster(site, "production")
