@@ -170,6 +170,18 @@ def test_the_command_of_the_guide_adds_an_owner_of_replicas(tmp_path: Path) -> N
         assert ("spec", "replicas") not in api.objects["deployments", "site-web"].owned["helm", ""]
 
 
+def test_the_chart_refuses_an_older_kubernetes_than_the_guide_asks_for() -> None:
+    """Flux 2.9 requires 1.33: https://fluxcd.io/flux/installation/#prerequisites."""
+    found = re.search(r"^\| Kubernetes (\d+)\.(\d+) or newer,", chapter("Prerequisites"), re.M)
+    assert found
+    major, minor = int(found[1]), int(found[2])
+    assert (major, minor) == (1, 33)
+    options = values_options("nodeport")
+    helm("template", "site", CHART, "--kube-version", f"{major}.{minor}.0", *options)
+    text = helm("template", "site", CHART, "--kube-version", f"{major}.{minor - 1}.9", *options, code=1)
+    assert "chart requires kubeVersion: >=1.33.0-0" in text
+
+
 def test_a_restore_ends_with_a_login_that_runs() -> None:
     """What is suspended is resumed, in the opposite order, and what is scaled down is scaled up."""
     steps = "\n".join(blocks(chapter("Restore the database"), "sh"))
