@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -95,6 +96,7 @@ def slug_fault(text: str) -> tuple[str, str] | None:
     return None
 
 
+@lru_cache(maxsize=4096)  # each heading and each tag is asked for several times
 def slugify(text: str) -> str:
     """Return *text* as a URL slug: lower case, transliterated to ASCII, words joined by hyphens."""
     return str(utils.slugify(text, regex_subs=SLUG_RULES))

@@ -15,6 +15,7 @@ from pipelines.site.content.metadata import slugify
 
 _REMOVED = re.compile(r"[^\w\- ]")  # https://github.com/gjtorikian/html-pipeline, toc_filter.rb
 _HYPHENS = re.compile(r"-{2,}")
+_NUMBER = re.compile(r"(?:[-_]\d+)?")  # behind the id of a heading whose text another one has
 
 
 def add_heading_aliases(tree: LexborHTMLParser) -> None:
@@ -38,7 +39,7 @@ def add_heading_aliases(tree: LexborHTMLParser) -> None:
         for alias in ids_elsewhere(text):
             count = counts[alias] = counts.get(alias, -1) + 1
             aliases.append(f"{alias}-{count}" if count else alias)
-        if not re.fullmatch(rf"{re.escape(slug)}([-_]\d+)?", ident):
+        if not (ident.startswith(slug) and _NUMBER.fullmatch(ident, len(slug))):
             continue
         for alias in aliases:
             if alias in taken:
