@@ -279,7 +279,7 @@ def test_the_manifests_of_flux_bootstrap_are_included(tmp_path: Path) -> None:
     assert re.search(r"^  - flux-system$", text, re.M)
 
 
-# The Deployment as `flux bootstrap` writes it into gotk-components.yaml, with the flags of kustomize-controller 1.9.
+# The Deployment as `flux bootstrap` writes it into gotk-components.yaml; kustomize-controller 1.9.
 CONTROLLER = """\
 apiVersion: apps/v1
 kind: Deployment

@@ -155,8 +155,8 @@ def test_a_deleted_line_in_git_does_not_delete_data() -> None:
 def test_a_database_whose_creation_failed_is_created_within_minutes() -> None:
     """postgres-operator 1.15 marks it as invalid in memory, so that its repair scan skips it.
 
-    Only a sync goes on with it (pkg/controller/postgresql.go, processEvent), by default each 30 minutes. The health
-    check of Flux fails at once, and is repeated until then.
+    Only a sync goes on with it (pkg/controller/postgresql.go, processEvent), by default each 30 minutes. The
+    health check of Flux fails at once, and is repeated until then.
     """
     found = cluster("full", "production")
     values = found.the("HelmRelease", "postgres-operator")["spec"]["values"]
