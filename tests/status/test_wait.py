@@ -23,11 +23,36 @@ def test_it_ends_when_the_last_pod_has_switched(status_site: StatusSite, status:
     assert done.code == 0
     new, old = status_site.commits[2][:7], status_site.commits[1][:7]
     assert [line.partition(" s  ")[2] for line in done.err.splitlines()] == [
-        f"production: commit {old} is live; chart 1.0.3",
+        f"production: 10 of 10 connections got 1.0.2 (commit {old}); chart 1.0.3",
         f"production: 5 of 10 connections got 1.0.2 (commit {old}), 5 got 1.0.3 (commit {new}); chart 1.0.3",
+        f"production: 10 of 10 connections got 1.0.3 (commit {new}); chart 1.0.3",
         f"production: commit {new} is live; chart 1.0.3",
     ]
     assert done.row.endswith(f"commit {new} is live; as main is")
+
+
+def test_live_is_said_once_when_no_old_pod_answers_any_more(status_site: StatusSite, status: Runner) -> None:
+    """An old pod of many is missed by a probe, and answers the next one: nothing is taken back."""
+    status_site.publish(3)
+    old, new = status_site.pod(2), status_site.pod(3)
+    status_site.door.pods = [new]
+    status_site.door.later = {20: [new] * 9 + [old], 30: [new]}
+    done = status("--wait", status_site.commits[2], "--timeout", "60")
+    lines = [line.partition(" s  ")[2] for line in done.err.splitlines()]
+    assert done.code == 0
+    assert ["is live" in line for line in lines] == [False, False, False, True]
+    assert lines[1].startswith("production: 9 of 10 connections got 1.0.3 ")
+    assert len(status_site.door.requests) == 60  # two probes, one with the old pod, and three in a row
+
+
+def test_the_timeout_does_not_cut_off_the_confirmation(status_site: StatusSite, status: Runner) -> None:
+    status_site.publish(3)
+    status_site.door.pods = [status_site.pod(3)]
+    assert status("--wait", status_site.commits[2], "--timeout", "0.2").code == 0
+    status_site.door.later = {len(status_site.door.requests) + 20: [status_site.pod(2)]}
+    done = status("--wait", status_site.commits[2], "--timeout", "0.2")
+    assert done.code == 1
+    assert "is live" not in done.err
 
 
 @pytest.mark.parametrize("digits", [7, 12, 40])
