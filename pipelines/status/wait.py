@@ -18,8 +18,8 @@ from pipelines.tools import git
 
 _PAUSES = (1.0, 1.0, 2.0, 3.0, 5.0)  # seconds between two snapshots; the last one repeats
 _MIN_TIMEOUT = 2.0  # seconds for the last snapshot
-# A commit is live when so many snapshots in a row say so, a second apart. While one old pod of three is left, the
-# ten connections of one snapshot miss it in 17 of a thousand, those of three in 5 of a million.
+# A commit is live when so many snapshots in a row say so, a second apart. While one old pod of three is left,
+# the ten connections of one snapshot miss it in 17 of a thousand, those of three in 5 of a million.
 _CONFIRMATIONS = 3
 _CONFIRM_PAUSE = 1.0  # seconds
 
