@@ -15,6 +15,7 @@ from pathlib import Path
 from pipelines.core import config_validators as valid
 from pipelines.core.checks import SETTINGS, Severities
 from pipelines.core.errors import Fault, SourceError
+from pipelines.core.files import read_regular
 from pipelines.core.setting import Table, declared, from_tables, line_of, nested, setting, tables_of
 from pipelines.core.toml_reader import TomlReader
 from pipelines.core.validators import valid_flag, valid_text
@@ -336,7 +337,7 @@ def parse_config(text: str, name: str = FILE) -> SiteConfig:
 def load_config(project: Path) -> SiteConfig:
     """Read *project*/site.toml; raise SourceError when it is missing or invalid."""
     try:
-        data = (project / FILE).read_bytes()
+        data = read_regular(project / FILE)
         text = data.decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         fix = "run in the directory of the site, or name it with --project"

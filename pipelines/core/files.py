@@ -1,12 +1,30 @@
-"""Write files atomically.
+"""Read regular files, and write files atomically.
 
-Writes the file that it is given, and a temporary file beside it. No network.
+Reads and writes the file that it is given; writes a temporary file beside it. No
+network.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the bytes of the regular file *path*; raise OSError for anything else: a named pipe blocks."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666, fsync: bool = False) -> None:

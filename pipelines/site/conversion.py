@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pipelines.core.errors import Fault, SourceError
+from pipelines.core.files import read_regular
 from pipelines.core.progress import Progress
 from pipelines.site.build_report import BuildReport, Work
 from pipelines.site.cache import Cache
@@ -281,7 +282,7 @@ class _Notes:
         """Return the digest of what *key* gives in *field* of the context now."""
         if field == "file":
             try:
-                return blob_digest((self._project / key).read_bytes())[:SIZE]
+                return blob_digest(read_regular(self._project / key))[:SIZE]
             except OSError:
                 return b""
         known = getattr(self._given, field)

@@ -215,6 +215,25 @@ def config_that_is_a_folder(site: Path) -> None:
     (site / "site.toml").mkdir()
 
 
+def settings_that_are_pipes(site: Path) -> None:
+    for name in ("site.toml", "pelicanconf.py"):
+        (site / name).unlink()
+        os.mkfifo(site / name)
+
+
+def settings_of_pelican_that_are_a_pipe(site: Path) -> None:
+    (site / "pelicanconf.py").unlink()
+    os.mkfifo(site / "pelicanconf.py")
+
+
+def drawing_that_is_a_pipe(site: Path) -> None:
+    source = site / "content/diagrams/parts.puml"
+    project.write(source, "@startuml\n' name: Parts\n' description: Two parts.\n[One] --> [Two]\n@enduml\n")
+    os.mkfifo(source.with_suffix(".svg"))
+    text = "---\ntitle: New\n---\n![Parts](../diagrams/parts.puml)\n"
+    project.write(site / "content/pages/new.md", text)
+
+
 def strings_that_lack_one(site: Path) -> None:
     file = site / "theme" / "strings" / "de.toml"
     lines = file.read_text("utf-8").splitlines(keepends=True)
@@ -265,6 +284,15 @@ def strings_with_a_brace(site: Path) -> None:
         (name_with_a_line_break, ["content/posts/a\\nb.md: its name has a control character; "]),
         (content_that_is_a_file, ["content: no such folder; "]),
         (config_that_is_a_folder, ["site.toml: cannot be read (Is a directory); "]),
+        (settings_that_are_pipes, ["site.toml: cannot be read (not a regular file); "]),
+        (settings_of_pelican_that_are_a_pipe, ["pelicanconf.py: is not a file; "]),
+        (
+            drawing_that_is_a_pipe,
+            [
+                "content/diagrams/parts.puml:1: parts.svg cannot be read (not a regular file); ",
+                "content/diagrams/parts.svg: is not a file or a directory; ",
+            ],
+        ),
         (strings_that_lack_one, ["theme/strings/de.toml: has no skip; "]),
         (strings_with_another_placeholder, ["theme/strings/de.toml: 'home_of' requires {seite}; "]),
         (strings_with_a_brace, ["theme/strings/en.toml:"]),

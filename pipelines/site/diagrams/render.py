@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.core.errors import Fault, SourceError
-from pipelines.core.files import write_atomic
+from pipelines.core.files import read_regular, write_atomic
 from pipelines.site.content.read_policy import GitIndex
 from pipelines.site.diagrams import plantuml
 from pipelines.site.diagrams import svg as diagram_svg
@@ -131,9 +131,11 @@ def _convert(
 def _svg_problem(diagram: Diagram) -> str:
     """Return the problem of the committed SVG; "" if it is up to date."""
     try:
-        svg = diagram.svg.read_text("utf-8")
+        svg = read_regular(diagram.svg).decode()
     except FileNotFoundError:
         return "the diagram was never rendered"
+    except OSError as error:
+        return f"{diagram.svg.name} cannot be read ({error.strerror})"
     except UnicodeDecodeError:
         svg = ""
     if not diagram_svg.is_generated(svg):

@@ -70,6 +70,10 @@ def pelican_settings(project: Path) -> dict[str, Any]:
         faults.append(
             Fault(SETTINGS, 0, "no such file", "copy the one that comes with this program", "project")
         )
+    elif not file.is_file():  # a named pipe would block
+        faults.append(
+            Fault(SETTINGS, 0, "is not a file", "copy the one that comes with this program", "project")
+        )
     for folder in (CONTENT, TEMPLATES):
         if not (project / folder).is_dir():
             faults.append(
