@@ -1,7 +1,7 @@
 """Render, inspect, minify, compress and write the planned pages, several at once.
 
 A page whose reads have not changed since an earlier build is not rendered: its files
-are linked from the last site, or taken from the store.
+are those of the last site, or taken from the store.
 
 Reads the store of earlier builds and the last site. Writes pages and feeds below the
 staging directory, and the store. No network.
@@ -28,7 +28,8 @@ from pipelines.site.cache import Cache
 from pipelines.site.html import inspect
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.output.compression import compress_page
-from pipelines.site.output.tree import FileFacts, link_unchanged, tree_path, write_normalized
+from pipelines.site.output.staged_tree import StagedTree
+from pipelines.site.output.tree import FileFacts, tree_path, write_normalized
 from pipelines.site.pelican.jobs import Job, PageJob, Plan
 from pipelines.site.pelican.render import captured_log, template_fault
 from pipelines.site.pool import map_items
@@ -74,7 +75,6 @@ class RenderedSite:
     """The rendered pages and feeds."""
 
     facts: dict[str, PageFacts] = field(default_factory=dict)  # of pages by name
-    files: dict[str, FileFacts] = field(default_factory=dict)  # by path in the site
     assets: set[str] = field(default_factory=set)  # of the theme, that they use
 
 
@@ -132,7 +132,7 @@ class RenderTask:
         files, blobs = [], {}
         for suffix, content in {"": data, **variants}.items():
             sha256 = hashlib.sha256(content).digest()
-            write_normalized(target.with_name(target.name + suffix), content, sha256)
+            write_normalized(f"{target}{suffix}", content, sha256)
             files.append((suffix, sha256, len(content)))
             if self.stored and (suffix or ".br" not in variants):  # the text is in its variant
                 blobs[sha256] = content
@@ -151,7 +151,7 @@ def _make_directory(path: Path) -> None:
 def render_site(
     task: RenderTask,
     written: Sequence[str],
-    last: Path,
+    tree: StagedTree,
     workers: int,
     cache: Cache,
     progress: Progress,
@@ -159,15 +159,16 @@ def render_site(
 ) -> RenderedSite:
     """Write every job of the plan, and the files *written* in task.raw; return what is known of them.
 
-    *last* is the site of the last build. Raises SourceError for the first fault of a
+    *tree* gets the files. Raises SourceError for the first fault of a
     template, in Pelican's order, and PipelineError for messages of Pelican.
     """
     site, plan, store = RenderedSite(), task.plan, cache.store
-    reuse = _Reuse(task, last, store, report) if task.stored else None
+    reuse = _Reuse(task, tree, store, report) if task.stored else None
     todo: list[tuple[Job | str, str]] = [(name, "a plugin wrote it") for name in written]
     for planned in plan.jobs.values():
         if why := reuse.reuse(planned, site) if reuse else "other plugins take part":
             todo.append((planned, why))
+    tree.prepare(f"{tree_path(_name(job))}{suffix}" for job, _ in todo for suffix in ("", ".gz", ".br"))
     progress.advance(len(plan.jobs) + len(written) - len(todo))
     cache.count("render", len(todo))
     batch = _Batch(task, store)
@@ -177,8 +178,8 @@ def render_site(
             raise SourceError([done.error])
         if done.error:
             raise PipelineError(done.error)
-        name = job if isinstance(job, str) else job.name
-        _note(site, name, done.facts, done.files, done.recorder[0])
+        name = _name(job)
+        _note(site, tree, name, done.facts, done.files, done.recorder[0])
         report.rendered[name] = Work(why, True, done.seconds)
         report.reads[name] = tuple(done.recorder[0])
         if not isinstance(job, str):
@@ -191,8 +192,13 @@ def render_site(
     return site
 
 
+def _name(job: Job | str) -> str:
+    return job if isinstance(job, str) else job.name
+
+
 def _note(
     site: RenderedSite,
+    tree: StagedTree,
     name: str,
     facts: PageFacts | None,
     files: Sequence[tuple[str, bytes, int]],
@@ -202,7 +208,7 @@ def _note(
         site.facts[name] = facts
     path = tree_path(name)
     for suffix, sha256, size in files:
-        site.files[path + suffix] = FileFacts(sha256, size)
+        tree.add(path + suffix, FileFacts(sha256, size))
     site.assets.update(read[1] for read in reads if read[0] == "asset")
 
 
@@ -245,8 +251,8 @@ class _Batch:
 class _Reuse:
     """The stored pages, and which of them still are what rendering would give."""
 
-    def __init__(self, task: RenderTask, last: Path, store: Store, report: BuildReport) -> None:
-        self._task, self._last, self._store, self._report = task, last, store, report
+    def __init__(self, task: RenderTask, tree: StagedTree, store: Store, report: BuildReport) -> None:
+        self._task, self._tree, self._store, self._report = task, tree, store, report
         self.frames_in_use: set[str] = set()
         self._records = store.records(_KIND)
         self._frames: dict[bytes, tuple[_Frame | None, str]] = {}
@@ -276,7 +282,7 @@ class _Reuse:
         if not self._write(job.name, record):
             return "its files are lost"
         shared = [read for read, _ in frame.shared]
-        _note(site, job.name, record.facts, record.files, shared)
+        _note(site, self._tree, job.name, record.facts, record.files, shared)
         self.frames_in_use.add(record.frame.hex())
         self._report.rendered[job.name] = Work(record.why, False)
         own = ((read[0], home, *read[2:]) if read[:2] == ("item", "") else read for read in frame.own)
@@ -298,19 +304,17 @@ class _Reuse:
         return ""
 
     def _write(self, name: str, record: _Record) -> bool:
-        """Link the files of *name* from the last site, or write them from the store."""
+        """Keep or link the files of *name*, or write them from the store."""
         path = tree_path(name)
-        target, source = self._task.stage / path, self._last / path
-        _make_directory(target.parent)
         for suffix, sha256, size in record.files:
-            if link_unchanged(f"{source}{suffix}", f"{target}{suffix}", FileFacts(sha256, size)):
+            if self._tree.keep(path + suffix, FileFacts(sha256, size)):
                 continue
             data = self._stored(sha256, record)
             if data is None:
                 for one, _, _ in record.files:  # it is rendered again
-                    target.with_name(target.name + one).unlink(missing_ok=True)
+                    self._tree.discard(path + one)
                 return False
-            write_normalized(target.with_name(target.name + suffix), data, sha256)
+            write_normalized(f"{self._tree.root}/{path}{suffix}", data, sha256)
         return True
 
     def _stored(self, sha256: bytes, record: _Record) -> bytes | None:

@@ -83,13 +83,16 @@ def compress_tree(
     workers: int,
     names: Iterable[str] | None = None,
     variants: Callable[[bytes, CompressionLevels], tuple[bytes, bytes]] = compress_variants,
+    exists: Callable[[Path], bool] = Path.exists,
+    write: Callable[[Path, bytes], object] = Path.write_bytes,
 ) -> CompressionStats:
     """Write the compressed variants of each compressible file below *root*, in *workers* threads.
 
     Only of *names*, if given: the others have theirs. Files below 256 bytes have no variants,
     and a variant that is not smaller than the file is not written. The compressors
     release the GIL: two threads take 0.5 to 0.65 of the time of one. *variants* computes
-    them. Raises SourceError if a file of the site has the name of a variant.
+    them, *exists* knows the files of the site, and *write* adds one. Raises SourceError if
+    a file of the site has the name of a variant.
     """
     every = sorted(root.rglob("*") if names is None else (root / name for name in names))
     files = [path for path in every if path.suffix.lower() in COMPRESSIBLE]
@@ -100,10 +103,10 @@ def compress_tree(
         for path in every
         if path.suffix in (".gz", ".br")
         and PurePath(path.stem).suffix.lower() in COMPRESSIBLE
-        and not path.with_name(path.stem).exists()
+        and not exists(path.with_name(path.stem))
     ]  # fmt: skip
     with ThreadPoolExecutor(workers) as pool:
-        rows = list(pool.map(lambda path: _compress_file(root, path, faults, variants), files))
+        rows = list(pool.map(lambda path: _compress_file(root, path, faults, variants, exists, write), files))
     if faults:
         raise SourceError(faults)
     return CompressionStats(*(sum(column) for column in zip((0, 0, 0, 0), *rows, strict=True)))
@@ -114,6 +117,8 @@ def _compress_file(
     path: Path,
     faults: list[Fault],
     compute: Callable[[bytes, CompressionLevels], tuple[bytes, bytes]],
+    exists: Callable[[Path], bool],
+    write: Callable[[Path, bytes], object],
 ) -> tuple[int, int, int, int]:
     """Write the variants of *path*; return (1, size, gzip size, brotli size), or zeros without any."""
     if not path.is_file():
@@ -124,12 +129,12 @@ def _compress_file(
     for suffix, variant in zip((".gz", ".br"), variants, strict=True):
         target = path.with_name(path.name + suffix)
         smaller = len(variant) < len(data)
-        if target.exists():
+        if exists(target):
             if not smaller or target.read_bytes() != variant:
                 name = relative.with_name(target.name).as_posix()
                 text = f"has the name of the compressed {relative.name} and would be served instead"
                 faults.append(Fault(name, 0, text, "rename it", "address"))
         elif smaller:
-            target.write_bytes(variant)
+            write(target, variant)
         sizes.append(len(variant) if smaller else 0)
     return (1, len(data), sizes[0], sizes[1]) if any(sizes) else (0, 0, 0, 0)

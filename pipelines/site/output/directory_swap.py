@@ -1,7 +1,8 @@
 """Build into a staging directory, then swap it with the published one in one atomic step.
 
 Writes out/.site-<random>/ during a build, then out/<name>/ and out/<name>.json, a
-symbolic link to the record inside of it, so that both always agree. No network.
+symbolic link to the record inside of it, so that both always agree. Where the caller
+wants it, the replaced tree stays for the next build: see spare_tree.py. No network.
 
 A failed build removes its staging directory. That of a killed build is removed by
 the next one, which finds its lock free. Nothing is synced to disk: a killed process
@@ -13,7 +14,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,19 +21,21 @@ from pathlib import Path
 
 from pipelines.core.digests import normalize_directory, normalize_file
 from pipelines.core.errors import PipelineError
+from pipelines.site.output import spare_tree
+from pipelines.site.output.spare_tree import LOCK
 from pipelines.tools.atomic_exchange import exchange, recover_exchange
 
 RECORD = "site.json"  # the result of the build
-_STAGE, _LOCK = ".site-", ".lock"
+_STAGE = ".site-"
 
 
 @contextmanager
-def staging_directory(out: Path) -> Iterator[Path]:
-    """Yield a new directory in *out* to build in; remove it afterwards.
+def staging_directory(out: Path, spare: Path | None = None) -> Iterator[Path]:
+    """Yield a directory in *out* to build in; remove it afterwards.
 
-    First completes the swap of a killed build and removes the staging directories
-    of killed builds, but not those of running ones. Raises PipelineError if the
-    disk is full.
+    It holds the tree *spare*, if there is one, and else nothing. First completes the swap
+    of a killed build and removes the staging directories of killed builds, but not those
+    of running ones. Raises PipelineError if the disk is full.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -46,10 +48,12 @@ def staging_directory(out: Path) -> Iterator[Path]:
             recover_exchange(out / journal.name[1 : -len(".swap")])
         stale = [stage for stage in sorted(out.glob(f"{_STAGE}*")) if not _is_locked(stage)]
         stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+        if spare is not None:
+            spare_tree.claim(spare, stage)
         lock = _acquire_lock(stage)
     try:
         for leftover in stale:
-            _remove(leftover)
+            spare_tree.remove(leftover)
         yield stage
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -57,26 +61,28 @@ def staging_directory(out: Path) -> Iterator[Path]:
         text = "the disk is full, the last site is unchanged; free some space and build again"
         raise PipelineError(f"{out.name}: {text}") from error
     finally:
-        _remove(stage)
+        spare_tree.remove(stage)
         os.close(lock)
 
 
-def swap_directory(stage: Path, target: Path, record: str) -> None:
+def swap_directory(stage: Path, target: Path, record: str, spare: Path | None = None) -> None:
     """Swap *stage* with *target* atomically; *target* may not exist yet.
 
     *record*, the JSON of the build's result, is written into *stage*;
     ``<target>.json`` links to it. A reader of *target* sees the old site or the new
-    one, never a mixture. The old site is in *stage* afterwards and removed with it.
-    Of several concurrent builds, the last one wins.
+    one, never a mixture. The old site is at *spare* afterwards, else in *stage* and
+    removed with it. Of several concurrent builds, the last one wins.
     """
     with _directory_lock(target.parent):
         (stage / RECORD).write_text(record, encoding="utf-8")
         normalize_file(stage / RECORD, change=True)
-        (stage / _LOCK).unlink()  # no cleanup runs while out is locked
+        (stage / LOCK).unlink()  # no cleanup runs while out is locked
         normalize_directory(stage)
         _link_record(target)
         if os.path.lexists(target):
             exchange(stage, target)
+            if spare is not None:
+                spare_tree.leave(stage, spare)
         else:
             os.rename(stage, target)
 
@@ -109,7 +115,7 @@ def _release_lock(lock: int) -> None:
 
 def _acquire_lock(folder: Path) -> int:
     """Wait for the lock of *folder*; return its descriptor. It is released when the process ends."""
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
@@ -117,7 +123,7 @@ def _acquire_lock(folder: Path) -> int:
 def _is_locked(stage: Path) -> bool:
     """Whether a process holds the lock of *stage*."""
     try:
-        lock = os.open(stage / _LOCK, os.O_RDWR)
+        lock = os.open(stage / LOCK, os.O_RDWR)
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
@@ -127,11 +133,3 @@ def _is_locked(stage: Path) -> bool:
     finally:
         os.close(lock)
     return False
-
-
-def _remove(tree: Path) -> None:
-    # Ignore errors: another build may remove the same directory, and the next one retries.
-    if tree.is_dir() and not tree.is_symlink():
-        shutil.rmtree(tree, ignore_errors=True)
-    else:  # out/site was a file
-        tree.unlink(missing_ok=True)

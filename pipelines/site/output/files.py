@@ -14,6 +14,8 @@ from pipelines.site.content.read_policy import CONTENT, EXTRA
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.images.hashed_name import Asset
 from pipelines.site.output import machine_files
+from pipelines.site.output.staged_tree import StagedTree
+from pipelines.site.output.tree import tree_path
 from pipelines.site.pelican.build_context import Page
 
 MEMBERS = "/members/"  # URLs below it are served from the gated tree
@@ -43,15 +45,12 @@ class OutputFiles:
         """The URL paths of all files."""
         return frozenset(self._files)
 
-    def write(self, stage: Path) -> None:
-        """Write all files into the trees of *stage*; add a fault for each path that is taken."""
+    def write(self, tree: StagedTree) -> None:
+        """Write all files into *tree*; add a fault for each path that is taken."""
         for url, data in sorted(self._files.items()):
-            target = stage / ("gated" if url.startswith(MEMBERS) else "public") / url[1:]
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as stream:
-                    stream.write(data)
-            except (FileExistsError, NotADirectoryError):
+                tree.write(tree_path(url[1:]), data)
+            except FileExistsError:
                 source = self._sources.get(url, CONTENT)
                 what = f"another page or file has the URL {url}"
                 self.faults.append(Fault(source, 0, what, "rename it", "address"))

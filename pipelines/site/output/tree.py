@@ -7,7 +7,7 @@ No network.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from contextlib import suppress
 from typing import NamedTuple
 
 from pipelines.core.digests import mtime
@@ -28,11 +28,13 @@ def tree_path(name: str) -> str:
     return f"{GATED if name.startswith(MEMBERS) else PUBLIC}/{name}"
 
 
-def write_normalized(target: Path, data: bytes, sha256: bytes) -> None:
+def write_normalized(target: str, data: bytes, sha256: bytes) -> None:
     """Write *data* to the new file *target*, with the mode and the mtime of a published file.
 
-    Raises FileExistsError where there is one.
+    A file that is there is replaced, never changed: it may be a link to one of another tree.
     """
+    with suppress(FileNotFoundError):
+        os.unlink(target)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
         with open(descriptor, "wb", closefd=False) as stream:

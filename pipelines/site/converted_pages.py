@@ -1,0 +1,105 @@
+"""Convert all documents of a build to pages, published and unpublished ones.
+
+Reads and writes what conversion.py does. No network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote
+
+from pipelines.core.config import SiteConfig
+from pipelines.site import conversion
+from pipelines.site.build_report import BuildReport
+from pipelines.site.build_run import BuildRun
+from pipelines.site.cache import Cache
+from pipelines.site.content.documents import Content, Document
+from pipelines.site.conversion import Body
+from pipelines.site.html.labels import labels_from
+from pipelines.site.html.link_rewriter import cover_url
+from pipelines.site.html.links import LinkContext, file_url
+from pipelines.site.images.content_images import ContentImages
+from pipelines.site.pelican.build_context import Page, cover
+from pipelines.site.reads import digest_parts
+from pipelines.site.theme.strings import Strings
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The converted documents."""
+
+    published: list[Page]
+    unpublished: list[Page]
+    context: LinkContext
+
+    @property
+    def unpublished_files(self) -> frozenset[str]:
+        """The URL paths of the files that only unpublished pages may need."""
+        return frozenset(
+            unquote(file_url(file, page.document.gated, self.context))
+            for page in self.unpublished
+            for file in page.files
+        )
+
+
+def _link_context(content: Content, images: ContentImages, config: SiteConfig) -> LinkContext:
+    return LinkContext(
+        urls={document.path: document.url for document in content.documents},
+        hidden=content.hidden,
+        files=content.files,
+        images=images.facts,
+        broken=content.broken,
+        damaged=frozenset(fault.path for fault in images.faults),
+        scripts=frozenset(config.scripts),
+        image_hosts=frozenset(config.image_hosts),
+        frame_hosts=frozenset(config.frame_hosts),
+    )
+
+
+def convert_pages(
+    project: Path,
+    content: Content,
+    images: ContentImages,
+    texts: Strings | None,
+    run: BuildRun,
+    cache: Cache,
+    report: BuildReport,
+) -> Pages:
+    """Convert all documents; those that are not published may link to each other."""
+    documents = (*content.documents, *content.unpublished)
+    context = _link_context(content, images, run.config)
+    hidden_urls = {document.path: document.url for document in content.unpublished}
+    unpublished = replace(context, urls={**context.urls, **hidden_urls})
+    languages = {document.lang for document in documents}
+    labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
+    task = conversion.ConvertTask(project, context, unpublished, labels, run.config.dialect)
+    bodies = conversion.convert_documents(task, documents, run.options.workers, cache, run.progress, report)
+    pages = Pages([], [], context)
+    taken: set[str] = set()
+    for document, body in zip(documents, bodies, strict=True):
+        run.findings.extend(body.findings)
+        hidden = document.path in content.hidden
+        page = _page(document, body, unpublished if hidden else context, run)
+        if hidden:
+            pages.unpublished.append(page)
+        elif document.url.lower() not in taken:  # a second document with this URL has a fault
+            taken.add(document.url.lower())
+            pages.published.append(page)
+    return pages
+
+
+def _page(document: Document, body: Body, context: LinkContext, run: BuildRun) -> Page:
+    """Return the page of *document*, with the image that its front matter names."""
+    config = run.config
+    url, file = run.collect_findings(lambda: cover_url(document, context)) or ("", "")
+    image = cover(context.images.get(file), url, document.meta.title) if file else None
+    files = frozenset(body.facts.files) | ({file} if file else set())
+    own = (
+        *(document.digest, document.path, document.kind, document.url, document.slug, document.lang),
+        *(document.mark, document.gated, document.modified, image),
+        *(config.author, config.timezone, config.lang, config.url, config.feed_authority),
+        config.metadata_extra,
+    )
+    digest = digest_parts((body.digest, repr(own)))
+    return Page(document, body.facts, body.html, image, files, digest)
