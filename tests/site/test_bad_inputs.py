@@ -14,12 +14,13 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from pipelines import cli
-from pipelines.site import build
+from pipelines.site import build_cache
 from pipelines.site.cache import Cache
 from tests.support import project
 
@@ -55,27 +56,34 @@ def run(site: Path, *words: str) -> int:
 
 @pytest.fixture(scope="module", autouse=True)
 def shared_cache() -> Iterator[None]:
-    """All builds of this module share one cache, as those of a preview do."""
+    """All builds of this module share one cache in memory, as those of a preview do."""
     cache = Cache()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "Cache", lambda: cache)
+        patch.setattr(build_cache, "open_build_cache", lambda out, warn: nullcontext(cache))
         yield
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The good project, built: it has an out/site."""
     site = project.tiny_site(tmp_path_factory.mktemp("good"), {})
     overlay(BAD / "good", site)
     assert run(site) == 0
-    return site
+    before = project.files_of(site)
+    yield site
+    assert project.files_of(site) == before, "a build wrote into a file of a published tree"
 
 
 @pytest.fixture
 def site(good: Path) -> Iterator[Path]:
-    """A copy of the good project and its tree, at one path for all tests: the cache's templates name it."""
+    """A copy of the good project, at one path for all tests: the cache's templates name it.
+
+    Its out/site is made of links to the same files: no build writes into a published file.
+    """
     folder = good.parent / "test"
-    yield Path(shutil.copytree(good, folder / "site", symlinks=True))
+    site = Path(shutil.copytree(good, folder / "site", symlinks=True, ignore=shutil.ignore_patterns("out")))
+    shutil.copytree(good / "out", site / "out", symlinks=True, copy_function=os.link)
+    yield site
     shutil.rmtree(folder)
 
 
