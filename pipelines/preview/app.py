@@ -176,7 +176,9 @@ class App:
             headers["X-Preview-Gated"] = "members"
         try:
             if found.file.suffix == ".html":
-                return _html(request, error_page.add_reload_script(found.file.read_bytes()), 200, headers)
+                warnings = good.warnings_of(found.file.relative_to(self._tree).as_posix())
+                page = error_page.add_reload_script(found.file.read_bytes(), warnings=warnings)
+                return _html(request, page, 200, headers)
             return file_response(request, found.file, headers)
         except OSError:  # a build has just replaced the tree
             return self._error(request, 404)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault
@@ -23,6 +23,12 @@ class GoodBuild:
     result: SiteResult
     config: SiteConfig
     aliases: Mapping[str, str]  # path in lower case -> URL
+    sources: Mapping[str, str] = field(default_factory=dict)  # file of the tree -> its document
+
+    def warnings_of(self, file: str) -> tuple[Fault, ...]:
+        """Return the warnings in the document of *file*, a path in the tree."""
+        source = self.sources.get(file)
+        return tuple(one for one in self.result.findings if one.path == source)
 
 
 @dataclass(frozen=True, slots=True)

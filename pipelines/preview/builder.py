@@ -21,8 +21,10 @@ from pipelines.core.site_tree import ALIASES
 from pipelines.preview.build_state import BuildState, GoodBuild
 from pipelines.preview.urls import read_aliases
 from pipelines.site.build import BuildOptions, build
+from pipelines.site.build_report import BuildReport
 from pipelines.site.cache import Cache
 from pipelines.site.content import documents
+from pipelines.site.output.tree import tree_path
 from pipelines.site.pelican import render
 from pipelines.site.pelican.settings import url_patterns
 from pipelines.tools.terminal import ProgressBar
@@ -123,10 +125,12 @@ class Builder(Thread):
         site = config.load_config(self._project)
         tree = self._project / TREE
         options = BuildOptions(as_of=int(self._clock()), drafts=True, preview=True)
+        report = BuildReport()
         with _Progress(self._stopped) as progress:
-            result = build(self._project, tree, site, options, self._cache, progress)
+            result = build(self._project, tree, site, options, self._cache, progress, report)
         self._cache.drop_unused()
-        good = GoodBuild(result, site, read_aliases(tree / ALIASES))
+        sources = {tree_path(name): source for name, source in report.sources.items()}
+        good = GoodBuild(result, site, read_aliases(tree / ALIASES), sources)
         # Within the build, not in the log: it reads files that an author may be saving.
         self._drafts = self._drafts or self._list_drafts(good)
         return good

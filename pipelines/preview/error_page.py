@@ -6,6 +6,7 @@ Functions of bytes and states. No reads, no writes, no network.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -28,20 +29,22 @@ class PreviewPage:
     styles: str  # those URLs, separated by spaces
 
 
-def add_reload_script(html: bytes, note: str = "") -> PreviewPage:
-    """Return *html* with the script of the preview, and with *note* at the top if there is one.
+def add_reload_script(html: bytes, note: str = "", warnings: Sequence[Fault] = ()) -> PreviewPage:
+    """Return *html* with the script of the preview.
 
-    Pages of one version differ in style sheets only, which the script replaces
-    without a reload.
+    *note* is shown at the top of the page, and *warnings* in a corner, folded. Pages
+    of one version differ in style sheets only, which the script replaces without a
+    reload.
     """
     styles = list(dict.fromkeys(found[0].decode() for found in _STYLESHEET.finditer(html)))
     if note:
-        added = f'<link rel="stylesheet" href="{STYLE}"><p class="preview-note">{escape(note)}</p>'
-        html = re.sub(rb"<body[^>]*>", lambda found: found[0] + added.encode(), html, count=1)
-    version = sha256_hex(_STYLESHEET.sub(b"", html))[:16]
-    script = f'<script src="{SCRIPT}" data-version="{version}" defer></script>'.encode()
+        top = f'<link rel="stylesheet" href="{STYLE}"><p class="preview-note">{escape(note)}</p>'
+        html = re.sub(rb"<body[^>]*>", lambda found: found[0] + top.encode(), html, count=1)
+    shown = _warnings(warnings).encode() if warnings else b""
+    version = sha256_hex(_STYLESHEET.sub(b"", html) + shown)[:16]
+    added = shown + f'<script src="{SCRIPT}" data-version="{version}" defer></script>'.encode()
     head, end, rest = html.rpartition(b"</body>")
-    body = head + script + end + rest if end else html + script
+    body = head + added + end + rest if end else html + added
     return PreviewPage(body, f'"{sha256_hex(body)[:16]}"', version, " ".join(styles))
 
 
@@ -70,6 +73,16 @@ def faults_page(state: BuildState) -> bytes:
 </body>
 </html>
 """.encode()
+
+
+def _warnings(warnings: Sequence[Fault]) -> str:
+    """Return the warnings of a page, which open without a script."""
+    count = f"{len(warnings)} warning{'s' if len(warnings) != 1 else ''}"
+    items = "".join(map(_fault_item, warnings))
+    return (
+        f'<link rel="stylesheet" href="{STYLE}"><details class="faults preview-warnings">'
+        f'<summary>{count}</summary><ol class="list">{items}</ol></details>'
+    )
 
 
 def _fault_item(fault: Fault) -> str:

@@ -21,6 +21,9 @@ DRAWING = (
 RICH = POST + "\nA sum $a^2 + b^2$ in text.\n\n![A box](../images/box.svg)\n\n```python\nx = 1\n```\n"
 
 
+WARNED = "\n```unknown\nx\n```\n"
+
+
 class Author:
     """A page of the preview, and the errors that the browser reported."""
 
@@ -90,6 +93,24 @@ def test_the_page_follows_each_save_and_shows_faults(tmp_path: Path, author: Aut
         write(post, RICH.replace("first version", "third version"))
         expect(text).to_contain_text("The third version")
         expect(panel).to_have_count(0)
+    assert author.errors == []
+
+
+def test_warnings_open_in_a_corner(tmp_path: Path, author: Author) -> None:
+    """Folded, they hide no line of the text; on paper there are none."""
+    page = author.page
+    with run_dev_server(preview_site(tmp_path, {"content/posts/one.md": POST + WARNED})) as one:
+        page.goto(f"{one.url}/posts/one/")
+        corner = page.locator(".preview-warnings")
+        expect(corner.locator("summary")).to_have_text("1 warning")
+        expect(corner.locator(".place")).to_be_hidden()
+        box = corner.bounding_box()
+        assert box is not None
+        assert (box["width"] < 160, box["height"] < 40) == (True, True)
+        corner.locator("summary").click()
+        expect(corner.locator(".place")).to_have_text("content/posts/one.md:9")
+        page.emulate_media(media="print")
+        expect(corner).to_be_hidden()
     assert author.errors == []
 
 

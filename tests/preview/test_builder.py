@@ -27,7 +27,7 @@ class FakeBuild:
         self.outcomes: list[BaseException | str] = []
 
     def __call__(self, _project: Path, _out: Path, _config: object, _options: object, cache: object,
-                 progress: builder._Progress) -> SiteResult:  # fmt: skip
+                 progress: builder._Progress, _report: object) -> SiteResult:  # fmt: skip
         self.started.release()
         assert self.proceed.acquire(timeout=30)
         progress.phase("render", 0)

@@ -84,6 +84,25 @@ def test_before_a_good_build_every_page_shows_the_faults(tmp_path: Path) -> None
         assert one.get("/posts/one/").status == 200
 
 
+def test_a_page_shows_the_warnings_of_its_source(tmp_path: Path) -> None:
+    """They need no script, are only on that page, and stay when a build changes nothing."""
+    site = preview_site(tmp_path, {"content/posts/one.md": POST + "\n```<b>\nx\n```\n"})
+    with run_dev_server(site) as one, one.events() as events:
+        assert events.next() == {"number": 1}
+        page = one.get("/posts/one/").text
+        assert '<details class="faults preview-warnings"><summary>1 warning</summary>' in page
+        assert 'content/posts/one.md<span class="line">:9</span>' in page
+        assert "unknown language &#x27;&lt;b&gt;&#x27;" in page
+        assert "preview-warnings" not in one.get("/about/").text
+        assert "preview-warnings" not in one.get("/posts/").text
+        write(site / "content/posts/one.md", POST + "\n```<b>\nx\n```\n")
+        assert events.next() == {"number": 2}
+        assert one.get("/posts/one/").text == page
+        write(site / "content/posts/one.md", POST)
+        assert events.next() == {"number": 3}
+        assert "preview-warnings" not in one.get("/posts/one/").text
+
+
 @pytest.mark.slow
 def test_site_toml_is_read_again(tmp_path: Path) -> None:
     site = preview_site(tmp_path)
