@@ -69,7 +69,10 @@ _ALL = (
             "alias": "An alias is not a path of this site, or is taken by a page or a file.",
             "duplicate-id": "An `id` is used twice on a page: links lead to the first one only.",
             "unparsed-markup": "A reader would see markup as text: a marker of emphasis, a template tag, the"
-            " label of a footnote.",
+            " label of a footnote, and in python-markdown what commonmark parses: a list without a blank line"
+            " before it, `> [!NOTE]`, Markdown in an HTML element. It is a warning where the text reads the"
+            " same with its signs (`==x==`, `x^2^`, `:tada:`, `\\~`, a `\\` that ends a line), or where they"
+            " may be meant (`a[i][j]`, `~5`).",
             "dropped-markup": "A part of the text would not appear on the page: an unclosed comment or tag,"
             " a footnote that nothing refers to.",
             "html-structure": "An element is where HTML does not allow it, so that browsers move or drop it.",
@@ -89,8 +92,9 @@ _ALL = (
             "code-option": "A code block has an option that has no effect.",
             "table-cells": "A row of a table has more cells than its header: the last one shows the rest,"
             " which GitHub and GitLab drop.",
-            "list-indent": "An item or code is indented by less than four spaces, so that the dialect"
-            " `python-markdown` does not nest it.",
+            "list-indent": "A block in a list is indented by less than four spaces for each level, so that"
+            " the dialect `python-markdown` shows it beside or below the item that it belongs to. A reader"
+            " loses no word.",
             "heading-order": "A heading skips a level, or is empty.",
             "heading-level-1": "A text has a heading of the first level, which is the title of the page. It"
             " and those below it move one level down.",

@@ -39,6 +39,9 @@ from pipelines.site.markdown.positions import Positions
 
 WORDS_PER_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
 
+# Checks whose findings explain what else is wrong with the structure of a line.
+_OF_A_LINE = frozenset(("unparsed-markup", "dropped-markup", "math", "admonition"))
+
 # Private-use characters context the number of a placeholder; sources must not contain them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _PLACEHOLDERS = _OPEN + _CLOSE + positions.SPAN_PREFIX
@@ -108,6 +111,8 @@ def postprocess(
     if check_published(body, toc, (own, summary), report, written, context.scripts):
         html, toc = (remove_violations(one, context.scripts) for one in (html, toc))
         summary = remove_violations(summary, context.scripts, inline=True)
+    seen = {one.line for one in report.faults if one.check in _OF_A_LINE}
+    report.faults.extend(one for one in converted.flat if one.line not in seen)
     fragment = Fragment(
         html=html,
         summary=summary,

@@ -109,6 +109,32 @@ def convert(source: Source) -> Converted:
     return Converted(html, summary, toc if sections else "", sections, lines, findings)
 
 
+class Blocks:
+    """The blocks of a text, whose texts are parsed when they are asked for.
+
+    Raises LimitExceeded and RecursionError for a text that exceeds a limit.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Parse the blocks of *text*."""
+        self._md, self._env, self._cost = parser(), dict[str, Any](), 0
+        state = StateCore(text, self._md, self._env)
+        block_limits.check_tables(text)
+        with limits.limit_call_depth():
+            self._md.block.parse(state.src, self._md, self._env, state.tokens)
+        containers.find_alerts(state)
+        self.tokens = state.tokens
+
+    def texts(self, token: Token) -> list[Token]:
+        """Return the tokens of the text of *token*."""
+        found: list[Token] = []
+        if token.type == "inline":
+            self._cost = block_limits.check_text(token.content, self._cost)
+            with limits.limit_call_depth():
+                self._md.inline.parse(token.content, self._md, self._env, found)
+        return found
+
+
 def plain_html(text: str, *, gfm: bool = True) -> str:
     """Return *text* as the HTML of CommonMark and GFM alone, or of CommonMark, without our additions."""
     return str(parser(additions=False, gfm=gfm).render(text))

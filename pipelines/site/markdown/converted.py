@@ -22,9 +22,9 @@ class Source:
     body_line: int  # the line of the file on which the body starts
     lang: str = "en"  # BCP 47; decides the quotation marks
 
-    def finding(self, line: int, text: str, fix: str, check: str) -> Fault:
+    def finding(self, line: int, text: str, fix: str, check: str, severity: str = "error") -> Fault:
         """Return a finding in *line* of the body, counted from 1."""
-        return Fault(self.name, self.body_line + line - 1, text, fix, check)
+        return Fault(self.name, self.body_line + line - 1, text, fix, check, severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Converted:
     definitions: Mapping[str, int] = field(default_factory=dict)  # target of a link definition -> its line
     findings: tuple[Fault, ...] = ()  # of the conversion
     dialect: str = "commonmark"
+    flat: tuple[Fault, ...] = ()  # findings for lines without another one of unparsed markup
 
     @property
     def refused(self) -> bool:

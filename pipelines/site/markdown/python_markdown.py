@@ -17,7 +17,7 @@ from markdown.util import HTML_PLACEHOLDER_RE, AtomicString
 from pymdownx.superfences import SuperFencesException
 
 from pipelines.site.content.metadata import slugify
-from pipelines.site.markdown import heading_levels, limits, list_indents
+from pipelines.site.markdown import flat_blocks, heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.highlight import MAX_HINTS, code_block
 from pipelines.site.markdown.limits_extension import LimitsExtension
@@ -25,6 +25,7 @@ from pipelines.site.markdown.positions import SPAN_ATTRIBUTE, line_span, span_li
 from pipelines.site.markdown.python_markdown_fixes import LongRow, apply_fixes
 from pipelines.site.markdown.rules import tables, typography
 from pipelines.site.markdown.rules.code_info import parse_info
+from pipelines.site.markdown.rules.formulas import formula_html
 from pipelines.site.markdown.source_lines import SourceLines
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -57,10 +58,10 @@ def convert(source: Source) -> Converted:
         raise
     summary = re.sub(r"\A<p>(.*)</p>\Z", r"\1", summary, flags=re.DOTALL)
     toc = re.sub(r"\A<div class=\"toc\">\s*|\s*</div>\s*\Z", "", toc)
-    found += list_indents.findings(source.body)
     findings = tuple(source.finding(*one) for one in found)
+    flat = tuple(source.finding(*one) for one in flat_blocks.findings(source.body, html))
     toc = toc if sections else ""
-    return Converted(html, summary, toc, sections, definitions, findings, "python-markdown")
+    return Converted(html, summary, toc, sections, definitions, findings, "python-markdown", flat)
 
 
 def _surplus(row: Element, cells: int, columns: int) -> tuple[int, str, str, str]:
@@ -191,6 +192,8 @@ def _format_fence(
     """Return one fenced block as HTML."""
     begin, last = md.fence_lines()
     info = parse_info(options["info"])
+    if info.language == "math":
+        return formula_html(source, f'{SPAN_ATTRIBUTE}="{line_span(begin, last)}"', block=True)
     try:
         span, hint = f'{SPAN_ATTRIBUTE}="{line_span(begin, last)}"', len(md.code_findings) < MAX_HINTS
         html, findings = code_block(source, info, span, hint=hint)

@@ -52,8 +52,10 @@ def _rows(tokens: list[Token]) -> list[Example]:
                 dialects = [DIALECTS.get(name, "") for name in names[1:]] if names[0] == "you write" else []
             elif dialects:
                 check = "" if dialects[-1] else cells[-1].content.strip("`")  # the column "check" is the last
-                for dialect, cell in zip(filter(None, dialects), cells[1:], strict=False):
-                    found += [one._replace(check=check) for one in _examples(cells[0], cell, dialect)]
+                named = [*filter(None, dialects)]
+                for dialect, cell in zip(named, cells[1:], strict=False):
+                    own = check if dialect == named[-1] else ""
+                    found += [one._replace(check=own) for one in _examples(cells[0], cell, dialect)]
             cells = []
     return found
 

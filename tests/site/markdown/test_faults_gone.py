@@ -77,25 +77,6 @@ def test_both_dialects_read_what_its_author_means(body: str, dialect: str) -> No
     assert html(body, dialect).replace("\n</code>", "</code>") == IN_BOTH[body]
 
 
-@pytest.mark.parametrize(
-    ("body", "line"),
-    [("- a\n  - b", 2), ("1. a\n\n   ```\n   x\n   ```\n2. b", 3), ("- a\n\n    - b\n      - c", 4)],
-)
-def test_python_markdown_warns_of_what_it_does_not_nest(body: str, line: int) -> None:
-    """It wants four spaces for each level; CommonMark takes the width of the marker."""
-    findings = convert_markdown(body, "", "a.md", 1, dialect="python-markdown").findings
-    assert checks(findings) == [(line, "list-indent")]
-    assert convert_markdown(body, "", "a.md", 1, dialect="commonmark").findings == ()
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["- a\n    - b\n", " * a\n * b\n", "- a\n\n      code\n", "```\n- a\n  - b\n```\n", "a\n\n  - b\n"],
-)
-def test_python_markdown_accepts_lists_in_its_own_indents(body: str) -> None:
-    assert convert_markdown(body, "", "a.md", 1, dialect="python-markdown").findings == ()
-
-
 @pytest.mark.parametrize("dialect", BOTH)
 @pytest.mark.parametrize(
     "language", ["plaintext", "console", "log", "conf", "mermaid", "svelte", "jsonc", "tsx"]

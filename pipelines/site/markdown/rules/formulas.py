@@ -24,7 +24,7 @@ def inline_formula(state: StateInline, silent: bool) -> bool:
     if src[start] != "$":
         return False
     if src.startswith("$`", start) and (found := _GITLAB.match(src, start, state.posMax)):
-        return _emit(state, found[1], found.end(), silent)
+        return _emit(state, found[1], found.end(), silent, "$`")
     if src.startswith("$$", start):
         found = _DISPLAY.match(src, start, state.posMax)
         if found and found[1].strip():
@@ -48,10 +48,10 @@ def inline_formula(state: StateInline, silent: bool) -> bool:
     return _emit(state, src[start + 1 : closing.start()], closing.end(), silent)
 
 
-def _emit(state: StateInline, tex: str, end: int, silent: bool) -> bool:
+def _emit(state: StateInline, tex: str, end: int, silent: bool, markup: str = "") -> bool:
     if not silent:
         token = state.push("formula", "span", 0)
-        token.content = tex
+        token.content, token.markup = tex, markup
     state.pos = end
     return True
 
@@ -69,7 +69,7 @@ def formula_block(state: StateBlock, start: int, end: int, silent: bool) -> bool
     else:
         if "$$" in first or start < getattr(state, "unclosed_formula", 0):
             return False
-        following = start + 1
+        following, line = start + 1, ""
         while following < end and not state.isEmpty(following):
             if state.sCount[following] < state.blkIndent:
                 break
