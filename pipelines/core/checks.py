@@ -112,7 +112,8 @@ _ALL = (
             "frame-title": "An `<iframe>` of a host that `frames` of `[security]` lists has no `title`, which"
             " the link that replaces it would show.",
             "alias-link": "A link leads to an alias, which redirects.",
-            "tag-spelling": "A tag, category or series is spelled in two ways.",
+            "tag-spelling": "A tag, category or series is spelled in two ways, or two of them have one"
+            " address, as `.NET` and `Net`.",
         },
     ),
 )

@@ -87,7 +87,7 @@ def build(
             run.findings.extend(images.faults)
             theme, faults = read_theme(project, config, policy, cache)
             run.findings.extend(faults)
-        with run.phase("convert", len(content.documents) + len(content.unpublished)):
+        with run.phase("convert", len(content.all_documents)):
             texts = theme.strings if theme else None
             pages = convert_pages(project, content, images, texts, run, cache, report)
         if theme is None:
@@ -246,4 +246,4 @@ def _check_site(
     found = internal.check_site(site, config, project)
     unpublished = replace(site, files=urls | pages.unpublished_files)
     found += internal.check_unpublished(unpublished, pages.unpublished, project)
-    return found + internal.check_tag_spelling(pages.published)
+    return found + internal.check_tag_spelling([*pages.published, *pages.unpublished])

@@ -63,14 +63,9 @@ class BuildRun:
 
         Where drafts are shown, what could harm a reader stays an error.
         """
-        drafts = {
-            one.path
-            for one in (*content.documents, *content.unpublished)
-            if one.mark == "draft" or (one.gated and not self.config.login)
-        }
 
         def is_lowered(one: Fault) -> bool:
-            return one.path in drafts and (one.path in content.hidden or not CHECKS[one.check].fixed)
+            return one.path in content.lenient and (one.path in content.hidden or not CHECKS[one.check].fixed)
 
         lowered = (replace(one, severity="warning") if is_lowered(one) else one for one in self.findings)
         found = self.config.checks.apply(lowered)

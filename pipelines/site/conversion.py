@@ -23,7 +23,7 @@ from pipelines.core.files import read_regular
 from pipelines.core.progress import Progress
 from pipelines.site.build_report import BuildReport, Work
 from pipelines.site.cache import Cache
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.diagrams import render
 from pipelines.site.html import postprocess
 from pipelines.site.html.labels import Labels

@@ -14,7 +14,8 @@ from pipelines.site import conversion
 from pipelines.site.build_report import BuildReport
 from pipelines.site.build_run import BuildRun
 from pipelines.site.cache import Cache
-from pipelines.site.content.documents import Content, Document
+from pipelines.site.content.document import Document
+from pipelines.site.content.documents import Content
 from pipelines.site.conversion import Body
 from pipelines.site.html.labels import labels_from
 from pipelines.site.html.link_rewriter import cover_url
@@ -67,7 +68,7 @@ def convert_pages(
     report: BuildReport,
 ) -> Pages:
     """Convert all documents; those that are not published may link to each other."""
-    documents = (*content.documents, *content.unpublished)
+    documents = content.all_documents
     context = _link_context(content, images, run.config)
     hidden_urls = {document.path: document.url for document in content.unpublished}
     unpublished = replace(context, urls={**context.urls, **hidden_urls})
@@ -76,12 +77,12 @@ def convert_pages(
     task = conversion.ConvertTask(project, context, unpublished, labels, run.config.dialect)
     bodies = conversion.convert_documents(task, documents, run.options.workers, cache, run.progress, report)
     pages = Pages([], [], context)
+    unbuilt = {document.path for document in (*content.unpublished, *content.invalid)}
     taken: set[str] = set()
     for document, body in zip(documents, bodies, strict=True):
         run.findings.extend(body.findings)
-        hidden = document.path in content.hidden
-        page = _page(document, body, unpublished if hidden else context, run)
-        if hidden:
+        page = _page(document, body, task.context_of(document), run)
+        if document.path in unbuilt:
             pages.unpublished.append(page)
         elif document.url.lower() not in taken:  # a second document with this URL has a fault
             taken.add(document.url.lower())

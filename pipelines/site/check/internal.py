@@ -6,6 +6,7 @@ document caused. No writes, no network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -15,9 +16,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.check.consequences import MissingPages, Reported
+from pipelines.site.content.document import Document
 from pipelines.site.content.documents import is_unread
 from pipelines.site.content.metadata import slugify
 from pipelines.site.html.inspect import Finding, PageFacts, check_headings
+from pipelines.site.output import machine_files
 from pipelines.site.pelican.build_context import Page
 from pipelines.site.theme import strings
 
@@ -52,7 +55,8 @@ def check_site(site: SiteLinks, config: SiteConfig, project: Path) -> list[Fault
     """Return the findings of all pages, without those that follow from reported ones."""
     menus = check_menus(site, config)
     broken_menu = {item.path for item in (*config.menu, *config.footer)} if menus else set()
-    return sorted({*menus, *_check_aliases(site), *_check_pages(site, project, site.pages, broken_menu)})
+    aliases = _check_aliases(site, [page.document for page in site.documents.values()])
+    return sorted({*menus, *aliases, *_check_pages(site, project, site.pages, broken_menu)})
 
 
 def check_unpublished(site: SiteLinks, pages: Sequence[Page], project: Path) -> list[Fault]:
@@ -62,19 +66,28 @@ def check_unpublished(site: SiteLinks, pages: Sequence[Page], project: Path) -> 
     pages of the site have count as theirs.
     """
     common = frozenset.intersection(*(facts.ids for facts in site.pages.values())) if site.pages else _NO_IDS
-    found = {page.document.url: unpublished_facts(page, common) for page in pages}
-    documents = {page.document.url: page for page in pages}
+    documents = {page.document.url or f"/{page.document.path}": page for page in pages}
+    found = {url: unpublished_facts(page, common) for url, page in documents.items()}
     whole = replace(site, pages={**site.pages, **found}, documents={**site.documents, **documents})
-    return sorted(set(_check_pages(whole, project, found, set())))
+    scheduled = [page.document for page in pages if page.document.mark == "scheduled"]
+    aliases = (*_check_aliases(site, scheduled), *_check_scheduled_lists(site, scheduled))
+    return sorted({*_check_pages(whole, project, found, set()), *aliases})
 
 
 def unpublished_facts(page: Page, ids: frozenset[str]) -> PageFacts:
-    """Return the facts of a page that is not rendered; *ids* are those of its template."""
+    """Return the facts of a page that is not rendered; *ids* are those of its template.
+
+    Where the URL of the page is not known, links relative to it are left out.
+    """
     fragment = page.fragment
-    headings = ((1, page.document.meta.title), *((level, text) for level, text, _ in fragment.headings))
+    known = "" if page.document.url else ("/", "#")
+    headings = (
+        (1, page.document.meta.title or page.document.path),
+        *((level, text) for level, text, _ in fragment.headings),
+    )
     return PageFacts(
         ids=ids | {name for name, _ in fragment.ids},
-        links=tuple(dict.fromkeys(url for url, _ in fragment.lines)),
+        links=tuple(dict.fromkeys(url for url, _ in fragment.lines if url.startswith(known))),
         loads=(),
         findings=tuple(check_headings(headings)),
         hidden=True,
@@ -147,8 +160,15 @@ def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | N
         return f"links to {path}, an alias", f"link to {target}", "alias-link"
     if site.missing.explains(path):
         return None
-    closest = _closest_path(path, [*site.pages, *site.files])
-    fix = f"did you mean {closest}?" if closest else "fix the link"
+    if term := re.match(r"/(tags|categories)/(?=.)", path):
+        closest = _closest_path(
+            path, [url for url in site.pages if url.startswith(term[0]) and url != term[0]]
+        )
+        kind = "tag" if term[1] == "tags" else "category"
+        fix = f"did you mean {closest}?" if closest else f"name a {kind} that a published post has"
+    else:
+        closest = _closest_path(path, [*site.pages, *site.files])
+        fix = f"did you mean {closest}?" if closest else "fix the link"
     return f"links to {link}, which does not exist", fix, "broken-link"
 
 
@@ -224,11 +244,11 @@ def check_menus(site: SiteLinks, config: SiteConfig) -> list[Fault]:
     return found
 
 
-def _check_aliases(site: SiteLinks) -> Iterator[Fault]:
-    """Yield a fault for each alias that shadows a file or a page."""
+def _check_aliases(site: SiteLinks, documents: Iterable[Document]) -> Iterator[Fault]:
+    """Yield a fault for each alias of *documents* that shadows a file or a page."""
     files = {file.lower() for file in site.files}  # NGINX maps are case-insensitive
     pages = {url.lower() for url in site.pages}
-    for document in (page.document for page in site.documents.values()):
+    for document in documents:
         line = document.meta.line("aliases")
         for alias in document.meta.aliases:
             if site.reported.has_text(document.path, f"alias {alias} "):
@@ -239,6 +259,23 @@ def _check_aliases(site: SiteLinks) -> Iterator[Fault]:
             if path in pages or path.rstrip("/") + "/" in pages:
                 what = f"alias {alias} is a page already"
                 yield Fault(document.path, line, what, "remove the alias", "alias")
+
+
+def _check_scheduled_lists(site: SiteLinks, scheduled: Sequence[Document]) -> Iterator[Fault]:
+    """Yield a fault for each alias that is the URL of a list from the day on which a post is due."""
+    lists: dict[str, Document] = {}
+    for document in scheduled:
+        for url in machine_files.list_urls(document):
+            if url not in site.pages:
+                lists.setdefault(url, document)
+    published = (page.document for page in site.documents.values())
+    for document in (*published, *scheduled):
+        for alias in document.meta.aliases:
+            if (later := lists.get(alias.lower().rstrip("/") + "/")) and later.meta.date:
+                what = (
+                    f"alias {alias} is a list of posts when {later.path} is due ({later.meta.date:%Y-%m-%d})"
+                )
+                yield Fault(document.path, document.meta.line("aliases"), what, "remove the alias", "alias")
 
 
 def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:
@@ -253,8 +290,13 @@ def check_unused_files(files: Iterable[str], used: frozenset[str]) -> list[Fault
     ]
 
 
+def _spoken(name: str) -> str:
+    """Return *name* without what spellings of one name differ in: letter case, spaces and hyphens."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
 def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
-    """Return a warning for each tag, category or series with two spellings."""
+    """Return a warning for each tag, category or series with two spellings, or the address of another."""
     first: dict[tuple[str, str], tuple[str, str]] = {}
     found: list[Fault] = []
     for page in documents:
@@ -266,8 +308,9 @@ def check_tag_spelling(documents: Iterable[Page]) -> list[Fault]:
                 continue
             written, where = first.setdefault((key, slugify(name)), (name, page.document.path))
             if written != name:
-                what = f"{name!r} is written {written!r} in {where}"
-                found.append(
-                    Fault(page.document.path, meta.line(key), what, "use one spelling", "tag-spelling")
-                )
+                what, fix = f"{name!r} is written {written!r} in {where}", "use one spelling"
+                if _spoken(name) != _spoken(written):
+                    what = f"{name!r} has the address of {written!r} in {where}: one list shows both"
+                    fix = "rename one of them, or use one spelling"
+                found.append(Fault(page.document.path, meta.line(key), what, fix, "tag-spelling"))
     return found

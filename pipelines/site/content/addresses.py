@@ -47,6 +47,8 @@ class Addressed(Protocol):
     def meta(self) -> Metadata: ...
     @property
     def url(self) -> str: ...
+    @property
+    def mark(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,17 @@ def _key(url: str) -> str:
     return url.rstrip("/").lower() + "/"
 
 
+def _named(document: Addressed) -> str:
+    """Return the path of *document*, and the day on which it is due if that is to come."""
+    due = document.mark == "scheduled" and document.meta.date
+    return f"{document.path} (due {due:%Y-%m-%d})" if due else document.path
+
+
 def address_conflicts(documents: Iterable[Addressed], config: SiteConfig) -> Iterator[Fault]:
     """Yield a fault for each URL, alias or feed entry id that two documents claim.
 
+    *documents* are those that are published, and then those that are not due: their
+    addresses must be free on the day that they are.
     Letter case is ignored: an NGINX ``map`` finds /About by /about, and a page
     and an alias that differ in case only would redirect to each other.
     """
@@ -192,7 +202,7 @@ def address_conflicts(documents: Iterable[Addressed], config: SiteConfig) -> Ite
     for document in documents:
         if first := owner.get(_key(document.url)):
             key = "url" if document.meta.url else "slug"
-            what = f"has the URL {document.url}, as {first.path} has"
+            what = f"has the URL {document.url}, as {_named(first)} has"
             fix = f"give one of them another {key}"
             yield Fault(document.path, document.meta.line(key), what, fix, "address")
         owner.setdefault(_key(document.url), document)
@@ -207,7 +217,7 @@ def address_conflicts(documents: Iterable[Addressed], config: SiteConfig) -> Ite
                     document.path, line, f"alias {alias} is reserved for the server", "remove it", "address"
                 )
             if first := owner.get(_key(alias)):
-                taken = "the URL of the page itself" if first is document else f"claimed by {first.path}"
+                taken = "the URL of the page itself" if first is document else f"claimed by {_named(first)}"
                 what = f"alias {alias} is {taken}"
                 fix = "remove it" if first is document else "remove one of the two"
                 yield Fault(document.path, line, what, fix, "alias")
@@ -216,5 +226,5 @@ def address_conflicts(documents: Iterable[Addressed], config: SiteConfig) -> Ite
     for document in (one for one in documents if one.kind == "post"):
         entry = entry_id(document, config)
         if (first := entries.setdefault(entry, document)) is not document:
-            what = f"has the feed entry id {entry}, as {first.path} has"
+            what = f"has the feed entry id {entry}, as {_named(first)} has"
             yield Fault(document.path, document.meta.line("id"), what, "change or remove id", "address")

@@ -9,6 +9,7 @@ Reads one file. No writes, no network.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,17 @@ class SourceText:
     body_line: int  # the line on which the body starts, counted from 1
 
 
+class InvalidFrontMatter(SourceError):
+    """Single values of a front matter cannot be read; *source* has all entries."""
+
+    def __init__(self, faults: Iterable[Fault], source: SourceText) -> None:
+        super().__init__(faults)
+        self.source = source
+
+    def __reduce__(self) -> tuple[type[InvalidFrontMatter], tuple[tuple[Fault, ...], SourceText]]:  # type: ignore[override]
+        return type(self), (self.faults, self.source)
+
+
 def read_text(file: Path, name: str) -> str:
     """Return the text of *file* with \\n line ends and without form feeds; faults name it *name*.
 
@@ -83,6 +95,7 @@ def read_text(file: Path, name: str) -> str:
 def split_front_matter(text: str, name: str) -> SourceText:
     """Split *text*; raise SourceError for invalid front matter.
 
+    It is InvalidFrontMatter where single values are invalid, so that the others can be checked, too.
     Blank lines before YAML or TOML do not count. A text without front matter has
     no entries, and is the body as a whole.
     """
@@ -142,12 +155,16 @@ def _block(lines: list[str], start: int, end: re.Pattern[str], name: str) -> tup
 def _split_toml(lines: list[str], start: int, name: str) -> SourceText:
     block, after = _block(lines, start, _TOML_DELIMITER, name)
     entries = tuple(MetadataEntry(*entry) for entry in toml_entries(block, name))
+    source = SourceText(entries, "\n".join(lines[after:]), after + 1)
+    faults = []
     for entry in entries:  # written as an escape, as in "\u0001"
         text = "".join(entry.value or ())
         if bad := CONTROL_CHARACTER.search(text):
             what = f"has a control character (U+{ord(bad[0]):04X})"
-            raise SourceError([Fault(name, entry.line, what, "remove the escape", "encoding")])
-    return SourceText(entries, "\n".join(lines[after:]), after + 1)
+            faults.append(Fault(name, entry.line, what, "remove the escape", "encoding"))
+    if faults:
+        raise InvalidFrontMatter(faults, source)
+    return source
 
 
 def _split_yaml(lines: list[str], start: int, name: str) -> SourceText:
@@ -170,8 +187,11 @@ def _split_yaml(lines: list[str], start: int, name: str) -> SourceText:
         raise SourceError(
             [Fault(name, 1, f"is not YAML: {what}", "write plain text", "front-matter")]
         ) from None
-    entries = tuple(_yaml_entries(node, name, block)) if node is not None else ()
-    return SourceText(entries, "\n".join(lines[after:]), after + 1)
+    entries, faults = _yaml_entries(node, name, block) if node is not None else ([], [])
+    source = SourceText(tuple(entries), "\n".join(lines[after:]), after + 1)
+    if faults:
+        raise InvalidFrontMatter(faults, source)
+    return source
 
 
 def _line_of(block: str, mark: Any) -> int:
@@ -191,7 +211,7 @@ def _check_depth(block: str, name: str) -> None:
             )
 
 
-def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]:
+def _yaml_entries(node: yaml.Node, name: str, block: str) -> tuple[list[MetadataEntry], list[Fault]]:
     if not isinstance(node, yaml.MappingNode):
         fix = "write lines such as `title: …`"
         raise SourceError([Fault(name, 2, "front matter has no keys", fix, "front-matter")])
@@ -212,9 +232,7 @@ def _yaml_entries(node: yaml.Node, name: str, block: str) -> list[MetadataEntry]
             entries.append(MetadataEntry(key.value.strip().lower(), items, line))
         else:
             entries.append(MetadataEntry(key.value.strip().lower(), None, line))
-    if faults:
-        raise SourceError(faults)
-    return entries
+    return entries, faults
 
 
 def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:

@@ -79,7 +79,7 @@ class Metadata:
     id: str = ""  # of the feed entry; "": a tag URI of the path
     extra: tuple[tuple[str, OwnValue], ...] = ()  # the keys of [metadata.extra]
     lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
-    faults: tuple[Fault, ...] = field(default=(), compare=False)  # the keys that nothing reads
+    faults: tuple[Fault, ...] = field(default=(), compare=False)  # of keys and aliases that have no effect
 
     def line(self, key: str) -> int:
         """Return the line of *key*; 1 when the author did not write it."""
@@ -121,8 +121,26 @@ def parse_metadata(
 ) -> Metadata:
     """Validate *entries* of the file *name*; raise SourceError with all faults if a value is invalid.
 
-    The result has the faults of unknown keys: the page can be built without them.
-    *timezone* is the IANA name for dates without an offset. *extra* are the
+    The arguments are those of check_metadata.
+    """
+    found, invalid = check_metadata(entries, name, timezone=timezone, extra=extra, implied=implied)
+    if invalid:
+        raise SourceError([*invalid, *found.faults])
+    return found
+
+
+def check_metadata(
+    entries: Iterable[MetadataEntry],
+    name: str,
+    *,
+    timezone: str,
+    extra: Iterable[tuple[str, str]] = (),
+    implied: Iterable[MetadataEntry] = (),
+) -> tuple[Metadata, list[Fault]]:
+    """Validate *entries* of the file *name*; return the valid values, and the faults of the others.
+
+    The values have faults of their own: the page can be built without unknown keys and
+    invalid aliases. *timezone* is the IANA name for dates without an offset. *extra* are the
     additional keys of this site with their types. *implied* are entries that the
     heading or the file name gives; those of the front matter replace them.
     """
@@ -155,7 +173,7 @@ class _Validator:
         self.extra: list[tuple[str, OwnValue]] = []
         self.lines: dict[str, int] = {}
         self.faults: list[Fault] = []
-        self.unknown: list[Fault] = []
+        self.unread: list[Fault] = []  # the page can be built without what they name
 
     def add_fault(self, line: int, text: str, fix: str, check: str = "metadata") -> None:
         self.faults.append(Fault(self.name, line, text, fix, check))
@@ -165,13 +183,20 @@ class _Validator:
         if key not in self.known:
             fix = hint(key, entry.value, self.known)
             check = "metadata" if is_private(key, entry.value) else "unknown-key"
-            found = self.faults if check == "metadata" else self.unknown
+            found = self.faults if check == "metadata" else self.unread
             found.append(Fault(self.name, line, f"unknown key {key!r}", fix, check))
             return
         if key in self.lines:
             self.add_fault(line, f"{key!r} is set twice, first on line {self.lines[key]}", "keep one of them")
+            self.values.pop(key, None)
             return
         self.lines[key] = line
+        before = len(self.faults)
+        self._add_known(key, entry, line)
+        if len(self.faults) > before:
+            self.values.pop(key, None)
+
+    def _add_known(self, key: str, entry: MetadataEntry, line: int) -> None:
         if entry.value is None:
             self.add_fault(line, f"{key!r} has a nested value", nested_hint(key))
         elif key not in KEYS:
@@ -203,28 +228,31 @@ class _Validator:
                 self.add_fault(line, f"{key}: {item!r} {again}", "name it once")
             seen.setdefault(same, item)
         if key == "aliases":
-            for alias in items:
-                self._check_alias(alias, line)
-        elif key == "tags":
+            return tuple(alias for alias in items if self._is_alias(alias, line))
+        if key == "tags":
             for tag in items:
                 if wrong := slug_fault(tag):
                     self.add_fault(line, f"tag {_quoted(tag)} {wrong[0]}", wrong[1])
         return items
 
-    def _check_alias(self, alias: str, line: int) -> None:
+    def _is_alias(self, alias: str, line: int) -> bool:
+        """Return whether *alias* is a path; add a fault if not."""
         parts = alias[1:].split("/")
         if "%" in alias and alias.startswith("/"):  # NGINX compares decoded paths
             fix = f"write the letters themselves, as in {unquote(alias)!r}"
-            self.add_fault(line, f"alias {alias!r} has a percent-escape", fix, "alias")
+            what = f"alias {alias!r} has a percent-escape"
         elif len(alias.encode()) > MAX_ALIAS:
-            what = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes"
-            self.add_fault(line, what, "shorten it, or remove it", "alias")
+            what, fix = f"alias {_quoted(alias)} is longer than {MAX_ALIAS} bytes", "shorten it, or remove it"
         elif re.match(r"[\w-]+(?:/|\.html|\Z)", alias):  # Zola writes them without the first slash
             written = f"/{alias}" if re.search(r"/|\.html", alias) else f"/{alias}/"
-            self.add_fault(line, f"alias {_quoted(alias)} is not a path", f"write {written!r}", "alias")
+            what, fix = f"alias {_quoted(alias)} is not a path", f"write {written!r}"
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             fix = "write a path of this site, as in /old/page/"
-            self.add_fault(line, f"alias {alias!r} is not a path", fix, "alias")
+            what = f"alias {alias!r} is not a path"
+        else:
+            return True
+        self.unread.append(Fault(self.name, line, what, fix, "alias"))
+        return False
 
     def _parse_value(self, key: str, value: str, line: int) -> object:
         if key in ("date", "modified"):
@@ -272,7 +300,7 @@ class _Validator:
             self.add_fault(line, f"{key} {value!r} {what}", fix)
             return None
 
-    def result(self) -> Metadata:
+    def result(self) -> tuple[Metadata, list[Fault]]:
         if "title" not in self.values and not any("'title'" in f.text for f in self.faults):
             fix = (
                 "add a line `title: …`" if self.lines else "begin the text with a heading, as in `# A title`"
@@ -282,11 +310,11 @@ class _Validator:
         if isinstance(date, datetime) and isinstance(modified, datetime) and modified < date:
             fix = "fix one of them, or remove modified: Git has the date"
             self.add_fault(self.lines["modified"], "modified is earlier than date", fix)
-        if self.faults:
-            raise SourceError(self.faults + self.unknown)
-        return Metadata(
-            **self.values,  # type: ignore[arg-type]  # each value was validated by its key
+        values = {"title": "", **self.values}
+        found = Metadata(
+            **values,  # type: ignore[arg-type]  # each value was validated by its key
             extra=tuple(self.extra),
             lines=tuple(self.lines.items()),
-            faults=tuple(self.unknown),
+            faults=tuple(self.unread),
         )
+        return found, self.faults

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborNode
 
 from pipelines.core.errors import Fault
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.markdown.positions import Positions
 
 

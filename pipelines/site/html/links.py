@@ -17,13 +17,15 @@ from unicodedata import normalize
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pipelines.core.errors import suggest
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import slugify
 from pipelines.site.content.read_policy import CONTENT
 from pipelines.site.html import allowlist
 
-# Pelican's link syntax: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {index}
-_PELICAN_LINK = re.compile(r"(?:\{|%7B|\|)(filename|static|attach|tag|category|index)(?:\}|%7D|\|)(.*)", re.I)
+# Pelican's link syntax: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {author}x, {index}
+_PELICAN_LINK = re.compile(
+    r"(?:\{|%7B|\|)(filename|static|attach|tag|category|author|index)(?:\}|%7D|\|)(.*)", re.I
+)
 _INDEXES = ("index.md", "README.md", "readme.md")  # the page of a directory
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Image formats that may contain location data (EXIF) and whose metadata is not removed.
@@ -140,7 +142,17 @@ def _normalized_path(path: str, context: LinkContext) -> str:
 
 def _resolve_pelican_link(mark: str, rest: str, document: Document, context: LinkContext) -> LinkTarget:
     if mark in ("tag", "category"):  # "#" belongs to the name, as in C#
-        return LinkTarget(f"/{'tags' if mark == 'tag' else 'categories'}/{slugify(unquote(rest))}/")
+        name = unquote(rest).strip()
+        if slug := slugify(name):
+            return LinkTarget(f"/{'tags' if mark == 'tag' else 'categories'}/{slug}/")
+        named = (
+            f"the {mark} {name!r}, whose name has no letter or digit" if name else f"a {mark} without a name"
+        )
+        raise BrokenLink(f"links to {named}", f"name a {mark} that a post has")
+    if mark == "author":
+        raise BrokenLink(
+            f"links to the author {unquote(rest)!r}: authors have no pages", "write the name as text"
+        )
     if mark == "index":
         return LinkTarget("/" + rest.lstrip("/"))
     parts = urlsplit(rest)

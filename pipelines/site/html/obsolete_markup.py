@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import suggest
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.html import allowlist
 from pipelines.site.html.allowlist import HTML_ELEMENTS, SVG_ELEMENTS
 from pipelines.site.html.fault_report import FaultReport

@@ -14,7 +14,7 @@ from html import escape
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import Fault, SourceError
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.html.document_checks import Structure, check_published, check_structure
 from pipelines.site.html.dropped_markup import (
     find_dropped_definitions,

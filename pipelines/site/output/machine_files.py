@@ -11,7 +11,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from pipelines.core.config import SiteConfig
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import DEFAULT_CATEGORY, slugify
 
 
@@ -37,19 +37,25 @@ def last_modified(documents: Iterable[Document]) -> dict[str, datetime]:
         found[url] = max(found.get(url, moment), moment)
 
     for document in documents:
-        moment, meta = document.modified or document.meta.date, document.meta
+        moment = document.modified or document.meta.date
         if moment is None or document.gated:
             continue
         note(document.url, moment)
-        if document.kind != "post" or meta.date is None:
-            continue
-        lists = ["/", "/posts/", "/archive/", f"/archive/{meta.date.year}/", "/tags/", "/categories/"]
-        lists += [f"/tags/{slugify(tag)}/" for tag in meta.tags]
-        lists.append(f"/categories/{slugify(meta.category or DEFAULT_CATEGORY)}/")
-        lists += ["/series/", f"/series/{slugify(meta.series)}/"] if meta.series else []
-        for url in lists:
+        for url in list_urls(document):
             note(url, moment)
     return found
+
+
+def list_urls(document: Document) -> list[str]:
+    """Return the URLs of the lists that *document* is in; none for a page."""
+    meta = document.meta
+    if document.kind != "post" or meta.date is None:
+        return []
+    lists = ["/", "/posts/", "/archive/", f"/archive/{meta.date.year}/", "/tags/", "/categories/"]
+    lists += [f"/tags/{slugify(tag)}/" for tag in meta.tags]
+    lists.append(f"/categories/{slugify(meta.category or DEFAULT_CATEGORY)}/")
+    lists += ["/series/", f"/series/{slugify(meta.series)}/"] if meta.series else []
+    return lists
 
 
 def robots_txt(site: SiteConfig) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.html.links import ImageFacts
 from pipelines.site.html.postprocess import FragmentFacts
 from pipelines.site.theme.assets import ThemeAssets

@@ -248,6 +248,54 @@ def test_drafts_and_posts_that_are_not_due_are_left_out(
     assert dict(found.hidden) == ({"content/posts/a.md": why} if why else {})
 
 
+@pytest.mark.parametrize(
+    ("source", "hidden", "checked"),
+    [
+        (text(status="draft", modified="never", layout="x"), "draft", True),
+        (text(status="draft", title="T #1"), "draft", True),
+        (text(status="draft", dialect="x"), "draft", False),
+        ("---\ntitle: A: b\nstatus: 'draft'\n---\n", "draft", False),
+        ("\ufeff---\r\ntitle: A: b\r\nStatus: draft\r\n---\r\n", "draft", False),
+        ('+++\nstatus = "draft"\ntitle = A\n+++\n', "draft", False),
+        ("---\ntitle: A: b\n---\nstatus: draft\n", "", False),
+        ("---\ntitle: A: b\nstatus: draft\n", "", False),
+        (text(status="draft #1"), "draft", True),
+        ("---\ntitle: A\ndate: 2026-01-01\nstatus: draft\nstatus: published\n---\n", "", True),
+        (text(modified="never"), "", True),
+        (text(date="2027-01-01", modified="never"), "due 2027-01-01 00:00:00+01:00", True),
+    ],
+)
+def test_a_draft_with_invalid_front_matter_is_a_draft(
+    source: str, hidden: str, checked: bool, tmp_path: Path
+) -> None:
+    """Its findings are warnings, its text is checked where its meaning is clear, and links to it are not."""
+    found = read(tmp_path, {"posts/a.md": source})
+    assert (found.documents, found.unpublished) == ((), ())
+    assert dict(found.hidden) == ({"content/posts/a.md": hidden} if hidden else {})
+    assert found.lenient == ({"content/posts/a.md"} if hidden == "draft" else frozenset())
+    assert found.broken == (frozenset() if hidden else {"content/posts/a.md"})
+    assert [one.path for one in found.invalid] == (["content/posts/a.md"] if checked else [])
+    assert found.faults
+
+
+def test_all_faults_of_a_front_matter_are_reported_at_once(tmp_path: Path) -> None:
+    """Those of the YAML, of the keys, of the directory and of the address."""
+    source = text(tags="a #b", layout="x", url="/account/", series="s", modified="never")
+    assert sorted(fault_lines(read(tmp_path, {"pages/a.md": source}))) == [
+        "content/pages/a.md:4: YAML reads '#b' as a comment",
+        "content/pages/a.md:5: unknown key 'layout'",
+        "content/pages/a.md:6: the URL /account/ is reserved for the server",
+        "content/pages/a.md:7: series on a page: only posts have parts",
+        "content/pages/a.md:8: modified 'never' is not a date",
+    ]
+
+
+def test_a_page_with_an_invalid_alias_has_the_others(tmp_path: Path) -> None:
+    """[checks] may make the alias a warning: the page must not be missing."""
+    [document] = read(tmp_path, {"posts/a.md": text(aliases="[/a b, c d]")}).documents
+    assert document.meta.aliases == ("/a b",)
+
+
 def test_a_site_without_login_has_no_members(tmp_path: Path) -> None:
     """Nobody could ever read them; the summary of a build says so."""
     files = {"members/a.md": text(), "posts/b.md": text(access="members"), "pages/c.md": text()}
@@ -296,6 +344,17 @@ def test_a_site_without_login_has_no_members(tmp_path: Path) -> None:
          [f"content/posts/b.md:4: has the feed entry id tag:{SITE.feed_authority}:posts/a,"
           " as content/posts/a.md has"]),
         ({"posts/a.md": text(), "posts/b.md": text(slug="a", lang="de")}, []),
+        ({"posts/a.md": text(date="2027-01-01", slug="b"), "posts/b.md": text()},
+         ["content/posts/a.md:4: has the URL /posts/b/, as content/posts/b.md has"]),
+        ({"posts/a.md": text(date="2027-01-01", aliases="/b/"), "pages/b.md": text()},
+         ["content/posts/a.md:4: alias /b/ is claimed by content/pages/b.md"]),
+        ({"posts/a.md": text(date="2027-01-01", aliases="/old"), "posts/b.md": text(aliases="/old/")},
+         ["content/posts/a.md:4: alias /old is claimed by content/posts/b.md"]),
+        ({"posts/a.md": text(date="2027-01-01"), "posts/b.md": text(aliases="/posts/a/")},
+         ["content/posts/b.md:4: alias /posts/a/ is claimed by content/posts/a.md (due 2027-01-01)"]),
+        ({"posts/a.md": text(date="2027-01-01", id="urn:a:1"), "posts/b.md": text(id="urn:a:1")},
+         ["content/posts/a.md:4: has the feed entry id urn:a:1, as content/posts/b.md has"]),
+        ({"posts/a.md": text(date="2027-01-01", status="draft", aliases="/b/"), "pages/b.md": text()}, []),
     ],
 )  # fmt: skip
 def test_two_claims_to_one_url_are_a_fault(files: dict[str, str], faults: list[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import Fault, SourceError
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import postprocess
 from pipelines.site.html.labels import Labels

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html.links import BrokenLink, ImageFacts, LinkContext, LinkTarget, file_url, resolve_link
 
@@ -91,6 +91,9 @@ def document(path: str = HERE, *, gated: bool = False, url: str = "/posts/here/"
         ("{tag}C#", "/tags/c-sharp/", ""),
         ("{tag}C%23", "/tags/c-sharp/", ""),
         ("{category}Ein Fach", "/categories/ein-fach/", ""),
+        ("{category}.NET", "/categories/net/", ""),
+        ("{tag}日本語", "/tags/ri-ben-yu/", ""),
+        ("|tag|C#", "/tags/c-sharp/", ""),
         ("{index}", "/", ""),
         ("{index}#x", "/#x", ""),
         # other hosts, and fragments of the page

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipelines.core.errors import SourceError
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html.labels import Labels, labels_from
 from pipelines.site.html.link_rewriter import cover_url

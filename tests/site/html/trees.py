@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.markdown.positions import Positions

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.core.errors import SourceError
 from pipelines.site.content import front_matter
-from pipelines.site.content.documents import Document
+from pipelines.site.content.document import Document
 from pipelines.site.content.metadata import Metadata
 from pipelines.site.html import inspect, postprocess
 from pipelines.site.html.allowlist import HTML_ELEMENTS, REFUSED_ELEMENTS
