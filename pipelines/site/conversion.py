@@ -112,6 +112,8 @@ class ConvertTask:
         own = (
             *(document.digest, document.path, document.lang, document.url, document.kind, document.mark),
             *(document.gated, document.meta.dialect or self.dialect),
+            # Which part of the text is the body: [metadata] decides whether a first line is a key.
+            *(document.body_line, len(document.body), document.meta.summary),
         )
         return digest_parts((repr(own), self._shared_inputs[document.lang]))
 
