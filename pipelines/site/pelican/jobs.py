@@ -130,6 +130,8 @@ class Plan:
         try:
             self.record(("settings",))
             self.record(("job",))
+            if isinstance(job, PageJob):
+                self.record(("site", "image_hosts"))  # for what its page is inspected
             text = self._page(job) if isinstance(job, PageJob) else self._feed(job)
             return text, self.recorder
         finally:
