@@ -31,9 +31,11 @@ _SEARCHED_PATHS = re.compile(r"\. Tried - .*")  # absolute paths of the machine
 
 
 def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[str, tuple[str, ...]]:
-    """Return the CSS and the files read; raises SourceError for errors of lessc or of *policy*."""
-    installed = project / "node_modules" / ".bin" / "lessc"
-    lessc = str(installed) if installed.exists() else shell.find_program("lessc")
+    """Return the CSS and the files read; raises SourceError for errors of lessc or of *policy*.
+
+    Those that it embeds are among them with a *policy* only.
+    """
+    lessc = find_lessc(project)
     if not lessc:
         raise ToolError('lessc: not installed; run `npm ci`, or set less_compiler = "lesscpy"')
     try:
@@ -42,7 +44,8 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
         )
         first = _relative(entry, project)
         sources = tuple(dict.fromkeys((first, *_parse_make_rule(make_rule.decode("utf-8"), project))))
-        if policy and (faults := list(_policy_faults(sources, entry, project, policy))):
+        embedded: set[str] = set()
+        if policy and (faults := list(_policy_faults(sources, entry, project, policy, embedded))):
             raise SourceError(faults)
         css = shell.run_program([lessc, "--no-color", entry], timeout=TIMEOUT, cwd=project)
     except ToolError as error:
@@ -52,13 +55,24 @@ def run_lessc(entry: Path, project: Path, policy: ReadPolicy | None) -> tuple[st
         text = _SEARCHED_PATHS.sub("", found["text"])
         path = _relative(Path(found["file"]), project)
         raise SourceError([Fault(path, int(found["line"]), f"lessc: {text}", "fix it", "theme")]) from None
-    return css.decode("utf-8"), sources
+    return css.decode("utf-8"), (*sources, *sorted(embedded - {*sources}))
+
+
+def find_lessc(project: Path) -> str:
+    """Return the path of lessc: of the project, or on PATH; "" for none."""
+    installed = project / "node_modules" / ".bin" / "lessc"
+    return str(installed) if installed.exists() else shell.find_program("lessc") or ""
+
+
+def lessc_package(project: Path) -> Path:
+    """Return the package.json of lessc, which has its version."""
+    return Path(find_lessc(project)).resolve().parent.parent / "package.json"
 
 
 def _policy_faults(
-    sources: tuple[str, ...], entry: Path, project: Path, policy: ReadPolicy
+    sources: tuple[str, ...], entry: Path, project: Path, policy: ReadPolicy, embedded: set[str]
 ) -> Iterator[Fault]:
-    """Yield a fault for each file that lessc read and *policy* does not allow."""
+    """Yield a fault for each file that lessc read and *policy* does not allow; add to *embedded*."""
     for path in sources:
         file = project / path
         if refusal := policy.check_import(path, os.path.realpath(file)):
@@ -67,7 +81,9 @@ def _policy_faults(
             continue
         text = file.read_text("utf-8", errors="replace")
         for found in _EMBEDDING.finditer(text):
-            if refused := _embedding_refusal(text, found.start(), (entry.parent, file.parent), policy, path):
+            files = _embedded_files(text, found.start(), (entry.parent, file.parent))
+            embedded |= {_relative(Path(one), project) for one in files or ()}
+            if refused := _embedding_refusal(text, found.start(), files, policy, path):
                 line = text.count("\n", 0, found.start()) + 1
                 what = "@import" if found[0].startswith("@") else "data-uri"
                 yield Fault(
@@ -79,18 +95,25 @@ def _policy_faults(
                 )
 
 
-def _embedding_refusal(text: str, at: int, folders: tuple[Path, Path], policy: ReadPolicy, path: str) -> str:
-    """Return why the file embedded at *at* must not be read, or "".
+def _embedded_files(text: str, at: int, folders: tuple[Path, Path]) -> list[str] | None:
+    """Return the files that the embedding at *at* may name; None if no name is known.
 
-    Its path is relative to the entry or, with --rewrite-urls, to the file that embeds it:
+    A path is relative to the entry or, with --rewrite-urls, to the file that embeds it:
     https://lesscss.org/functions/#misc-functions-data-uri
     """
     found = _EMBEDDED_FILE.match(text, at)
     if not found:
+        return None
+    return [file for folder in folders if os.path.exists(file := os.path.realpath(folder / found["file"]))]
+
+
+def _embedding_refusal(text: str, at: int, files: list[str] | None, policy: ReadPolicy, path: str) -> str:
+    """Return why one of *files*, embedded at *at* in *path*, must not be read, or ""."""
+    if files is None:
         return "names a file that is unknown before compilation"
-    files = [file for folder in folders if os.path.exists(file := os.path.realpath(folder / found["file"]))]
     if not files:
-        return f"names {found['file']}, which does not exist"
+        found = _EMBEDDED_FILE.match(text, at)
+        return f"names {found['file'] if found else 'a file'}, which does not exist"
     return next((refusal.text for file in files if (refusal := policy.check_import(path, file))), "")
 
 

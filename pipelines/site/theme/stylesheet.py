@@ -16,16 +16,19 @@ from pygments.formatters import HtmlFormatter
 from pygments.token import Token
 
 from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.core.files import read_regular
 from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import ReadPolicy
 from pipelines.site.images.hashed_name import Asset
 from pipelines.site.less.compile import compile_less
+from pipelines.site.less.lessc import lessc_package
 
 LESS_ENTRY = "theme/less/site.less"
 # Pygments styles with a contrast of at least 4.5:1 for every colour on their background
 # (minimum 5.0:1 and 4.7:1; tests/browser checks pages with axe).
 LIGHT_STYLE, DARK_STYLE = "xcode", "github-dark"
+_Less = tuple[str, tuple[str, ...]]  # CSS, and the files it was made of beside the LESS of the theme
 _URL = re.compile(r"""url\(\s*(?P<quote>["']?)(?P<url>[^"')]+)(?P=quote)\s*\)""")
 
 
@@ -46,16 +49,8 @@ def build_stylesheet(
     faults: list[Fault] = []
     paths = sorted(paths)
     if LESS_ENTRY in paths:
-        sources = [path for path in paths if path.endswith((".less", ".css"))]  # LESS may import any of them
-        state = cache_key(
-            compiler, *(part for path in sources for part in (path, (project / path).read_bytes()))
-        )
-        entry = project / LESS_ENTRY
         try:
-            less = cache.get_or_compute(
-                "less", state, lambda: compile_less(entry, project, compiler, policy).css, str
-            )
-            parts.append((LESS_ENTRY, less))
+            parts.append((LESS_ENTRY, _compiled_less(project, paths, compiler, cache, policy)))
         except SourceError as error:
             faults.extend(error.faults)
     for name in paths:
@@ -73,6 +68,43 @@ def build_stylesheet(
     css = "\n".join([*rewritten, highlight_css()])
     used = {names[found["url"]] for found in _URL.finditer(css) if found["url"] in names}
     return str(rcssmin.cssmin(css)), frozenset(used)
+
+
+def _compiled_less(
+    project: Path, paths: Iterable[str], compiler: str, cache: Cache, policy: ReadPolicy
+) -> str:
+    """Return the CSS of the theme's LESS; raises SourceError.
+
+    It may read more than the LESS of the theme: of node_modules, of content/, and what lessc
+    embeds. Which files these are is known after the compilation only, so each result names
+    them, and stands if it was stored under their contents, too.
+    """
+    own = [path for path in paths if path.endswith((".less", ".css"))]
+    program = _contents(lessc_package(project)) if compiler == "lessc" else b""
+    compiled: list[tuple[str, tuple[str, ...]]] = []  # at most once
+
+    def compile_once() -> tuple[str, tuple[str, ...]]:
+        if not compiled:
+            result = compile_less(project / LESS_ENTRY, project, compiler, policy)
+            compiled.append((result.css, tuple(sorted({*result.sources} - {*own}))))
+        return compiled[0]
+
+    others: tuple[str, ...] = ()
+    while True:
+        read = ((path, _contents(project / path)) for path in (*own, *others))
+        state = cache_key(compiler, program, *(part for pair in read for part in pair))
+        css, found = cache.get_or_compute("less", state, compile_once, _Less)
+        if {*found} <= {*others}:
+            return css
+        others = tuple(sorted({*others, *found}))
+
+
+def _contents(file: Path) -> bytes:
+    """Return the bytes of *file*; none of one that is no longer there."""
+    try:
+        return read_regular(file)
+    except OSError:
+        return b""
 
 
 def _syntax_faults(css: str, path: str) -> Iterator[Fault]:
