@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status doctor chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -44,6 +44,9 @@ admin: $(VENV)/run  ## add its owner: make admin EMAIL=me@example.org
 
 status: $(VENV)/run  ## print what is live, published and committed (ARGS="--wait COMMIT")
 	@$(RUN) status $(ARGS)
+
+doctor: $(VENV)/run  ## check the prerequisites of a cluster, and name the fix of each that is missing
+	@$(RUN) doctor $(ARGS)
 
 release: $(VENV)/run $(VENV)/kube  ## run every step from this commit to a published chart (UNCHECKED=1)
 	@$(RUN) run $(if $(UNCHECKED),--unchecked)

@@ -25,7 +25,7 @@ SCRIPT = "site-pipelines"  # [project.scripts] of pyproject.toml
 COMMANDS = (
     *("build", "check", "diagrams", "serve", "user", "admin", "version", "image", "chart", "base", "wheels"),
     *("plan", "checks", "publish", "archive", "status", "promote", "rollback", "settings", "secrets"),
-    *("run", "new"),
+    *("run", "new", "doctor"),
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines.commands.arguments import Subparsers, add_deadline, add_json, commit, seconds
 from pipelines.commands.context import Context
 from pipelines.commands.gitlab import default_branch
+from pipelines.commands.kubeconfig import kubeconfig
 from pipelines.commands.output import print_result
 from pipelines.core.results import EnvironmentResult, StatusResult
 
@@ -65,7 +66,7 @@ def _snapshot_inputs(context: Context, names: list[str]) -> SnapshotInputs:
         project=context.project,
         site=select_environments(context.site, names),
         credentials=context.credentials,
-        kubeconfig=_kubeconfig(context),
+        kubeconfig=kubeconfig(context),
         default=default_branch(context.environ),
         clock=context.now,
         commit=git.resolve_commit(context.project, options.wait) if options.wait else "",
@@ -102,12 +103,6 @@ def is_awaited(site: SiteConfig, name: str) -> bool:
     """Return whether the environment *name* takes every commit without manual promotion."""
     known = name in {one.name for one in site.environments}
     return known and (name != "production" or site.chart.promotion == "automatic")
-
-
-def _kubeconfig(context: Context) -> str:
-    """Return the path of kubectl's configuration: KUBECONFIG, else ~/.kube/config; "" without either."""
-    own = context.home / ".kube" / "config"
-    return context.environ.get("KUBECONFIG") or (str(own) if own.is_file() else "")
 
 
 def status_table(result: StatusResult) -> str:

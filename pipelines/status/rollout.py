@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.core.config import Environment, SiteConfig
 from pipelines.core.errors import ToolError
 from pipelines.core.results import RolloutResult
-from pipelines.tools import shell
+from pipelines.tools.kubectl import run_kubectl
 
 NO_KUBECONFIG, OTHER_CLUSTER = "no kubeconfig", "the kubeconfig is of"
 _UNKNOWN = RolloutResult("", "", 0, False, False, False, "", "")
@@ -35,20 +35,12 @@ def read_rollout(site: SiteConfig, kubeconfig: str, timeout: float) -> dict[str,
     names = [one.name for one in site.environments]
     if not kubeconfig:
         return dict.fromkeys(names, replace(_UNKNOWN, fault=NO_KUBECONFIG))
-    argv = ["kubectl", "get", "helmrelease", "site", "-n", "site", "-o", "json"]
-    argv.append(f"--request-timeout={max(timeout, 1):.0f}s")
+    argv = ("get", "helmrelease", "site", "-n", "site", "-o", "json")
     try:
-        output = shell.run_program(argv, timeout=timeout + 2, env={"KUBECONFIG": kubeconfig})
-        url, found = parse_release(output)
+        url, found = parse_release(run_kubectl(argv, kubeconfig, timeout))
     except ToolError as error:
-        return dict.fromkeys(names, replace(_UNKNOWN, fault=_one_line(_last_line(str(error)))))
+        return dict.fromkeys(names, replace(_UNKNOWN, fault=_one_line(str(error))))
     return {one.name: _of_environment(one, url, found, alone=len(names) == 1) for one in site.environments}
-
-
-def _last_line(message: str) -> str:
-    """Return the last line of *message*, which has kubectl's error; the lines before log each attempt."""
-    name, _, rest = message.partition(": ")
-    return f"{name}: {rest.splitlines()[-1]}" if rest else message
 
 
 def _of_environment(one: Environment, url: str, found: RolloutResult, *, alone: bool) -> RolloutResult:
