@@ -50,7 +50,7 @@ def main() -> None:
     """Build the small site and write the golden tree."""
     with tempfile.TemporaryDirectory() as folder:
         site = project.small_site(Path(folder))
-        project.build_site(site)
+        project.build_site(site, clean=True)
         fresh = golden_form(site / "out" / "site")
     shutil.rmtree(FOLDER, ignore_errors=True)
     for name, text in fresh.items():

@@ -100,7 +100,7 @@ def test_no_accident_makes_a_build_wrong(name: str, site: Path) -> None:
     accident(site / "out/cache/build.sqlite")
     digest, _, lines = build(site)
     assert [text[: len(line)] for text in lines] == ([line] if line else [])
-    assert digest == build_site(site).digest
+    assert digest == build_site(site, clean=True).digest
     for _ in range(2):  # the first may still have to store what the accident has cost
         digest, cache, lines = build(site)
     assert (lines, cache.misses) == ([], {"convert": 0, "render": 0})
@@ -113,7 +113,7 @@ def test_a_cache_moves_between_machines(site: Path, tmp_path: Path) -> None:
     for file in other.rglob("*"):
         os.utime(file, (1, 1))
     digest, cache, _ = build(other)
-    assert (digest, cache.misses) == (build_site(site).digest, {"convert": 0, "render": 0})
+    assert (digest, cache.misses) == (build_site(site, clean=True).digest, {"convert": 0, "render": 0})
 
 
 def test_a_directory_in_the_place_of_the_file_is_named(site: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_directory_in_the_place_of_the_file_is_named(site: Path) -> None:
     file.unlink()
     file.mkdir()
     digest, _, lines = build(site)
-    assert digest == build_site(site).digest
+    assert digest == build_site(site, clean=True).digest
     text = "out/cache: the cache is not used (unable to open database file); this build starts without one"
     assert lines == [text]
 
@@ -156,7 +156,7 @@ def test_a_cache_that_cannot_be_written_is_still_read(site: Path) -> None:
     writer.close()
     assert (cache.misses["convert"], cache.misses["render"]) == (1, 1)
     assert lines == ["out/cache: the cache cannot be written (database is locked); make it writable"]
-    assert digest == build_site(site).digest
+    assert digest == build_site(site, clean=True).digest
 
 
 @pytest.mark.slow
@@ -166,4 +166,4 @@ def test_builds_at_once_share_it(site: Path) -> None:
     builds = [subprocess.Popen(argv, cwd=project.ROOT, stderr=subprocess.PIPE) for _ in range(3)]
     assert [(one.communicate(timeout=120)[1], one.returncode) for one in builds] == [(b"", 0)] * 3
     digest, cache, _ = build(site)
-    assert (digest, cache.misses) == (build_site(site).digest, {"convert": 0, "render": 0})
+    assert (digest, cache.misses) == (build_site(site, clean=True).digest, {"convert": 0, "render": 0})

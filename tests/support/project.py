@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL_SITE = ROOT / "tests" / "data" / "site"
 AS_OF = 1_780_000_000  # 2026-05-28T20:26:40Z: the posts of early 2026 are due, that of 2027 is not
 COMMITTED = 1_775_000_000  # 2026-03-31T23:33:20Z
+_last_build = Cache()
 
 
 def small_site(folder: Path, *, history: bool = True) -> Path:
@@ -84,11 +85,24 @@ def commit_all(project: Path, time: int, message: str = "A change") -> None:
 
 
 def build_site(
-    project: Path, *, as_of: int = AS_OF, drafts: bool = False, workers: int = 1, cache: Cache | None = None
+    project: Path,
+    *,
+    as_of: int = AS_OF,
+    drafts: bool = False,
+    workers: int = 1,
+    cache: Cache | None = None,
+    clean: bool = False,
 ) -> SiteResult:
-    """Build *project* into its out/site, in this process."""
+    """Build *project* into its out/site, in this process.
+
+    Without *cache*, use the one of the last build of this process: it has the compiled
+    LESS of the theme, for example, which takes 0.25 of 0.4 s. *clean* builds without any.
+    """
     options = BuildOptions(as_of=as_of, drafts=drafts, workers=workers)
-    return build(project, project / "out" / "site", config.load_config(project), options, cache)
+    used = None if clean else cache or _last_build
+    result = build(project, project / "out" / "site", config.load_config(project), options, used)
+    _last_build.drop_unused()
+    return result
 
 
 def run_cli(

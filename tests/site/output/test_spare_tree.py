@@ -415,7 +415,7 @@ def test_builds_of_a_site_equal_clean_ones(tmp_path: Path) -> None:
         build_site(site, cache=cache)
         found = listing(site / "out/site")
         shutil.move(site / "out", tmp_path / "kept")
-        build_site(site)
+        build_site(site, clean=True)
         clean = listing(site / "out/site")
         assert {name: one for name, one in found.items() if name != "site.json"} == {
             name: one for name, one in clean.items() if name != "site.json"
@@ -429,9 +429,9 @@ def test_a_build_without_a_cache_neither_uses_nor_leaves_a_spare_tree(tmp_path: 
     """`build --clean` takes nothing from an earlier build."""
     site = small_site(tmp_path, history=False)
     build_site(site, cache=Cache())
-    build_site(site)
+    build_site(site, clean=True)
     assert not spare_of(site / "out").exists()
     build_site(site, cache=Cache())
     inode = spare_of(site / "out").stat().st_ino
-    build_site(site)
+    build_site(site, clean=True)
     assert spare_of(site / "out").stat().st_ino == inode
