@@ -29,8 +29,22 @@ _LANGUAGE_DELIMITER = re.compile(
     r"---[ \t]*(js|javascript|jsonc?|json5|toml|ya?ml|coffee|cson)[ \t]*|;;;[ \t]*", re.I
 )
 _TOML_DELIMITER = re.compile(r"\+\+\+[ \t]*")
-# A key that decides who may read the page, in a file without front matter.
-_LATE_KEY = re.compile(r"\s*(status|access|draft)\s*[:=]\s*\"?(draft|members|true)\"?\s*", re.IGNORECASE)
+# A key that decides who may read the page, outside of front matter; Logseq writes `a:: b`, Nikola `.. a: b`.
+LATE_KEY = re.compile(
+    r"\s*(?:\.\.\s+)?(?:(?:status|access|draft)\s*(?:::?|=)\s*\"?(?:draft|members|true)\"?"
+    r"|(?:publish|published|public)\s*(?:::?|=)\s*\"?false\"?)\s*",
+    re.IGNORECASE,
+)
+# Front matter below lines that other programs skip, or below a heading.
+_LATE_BLOCK = re.compile(
+    r"(?:[ \t]*\n|<!--(?:(?!-->).)*-->[ \t]*\n|%[^\n]*\n|(?P<heading>#[^\n]*\n))*---[ \t]*\n"
+    r"(?P<keys>(?:[A-Za-z][\w-]*[ \t]*:(?:[ \t][^\n]*)?\n(?:(?!---)[ \t-][^\n]*\n)*)+)"
+    r"(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
+    re.DOTALL,
+)
+_USUAL_KEY = re.compile(
+    r"^(?:title|date|status|draft|access|layout|tags)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
 _FIRST_LINES = 40
 _KEY_LINE = re.compile(r"(?P<key>[A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(?P<value>.*))?$")
 # What XML 1.0 forbids (feeds are XML), and the C1 controls: Windows-1252 text, read as Latin-1.
@@ -129,8 +143,14 @@ def _check_no_front_matter(lines: list[str], name: str) -> None:
         fix = "remove the lines above it; if it is text, put a heading above it"
         what = "front matter does not start on line 1"
         raise SourceError([Fault(name, number, what, fix, "front-matter")])
+    block = _LATE_BLOCK.match("\n".join(lines[:_FIRST_LINES]))
+    if block and (not block["heading"] or _USUAL_KEY.search(block["keys"])):
+        number = block.string.count("\n", 0, block.start("keys"))
+        fix = "move or remove what is above it; if it is text, leave a blank line below the ---"
+        what = "front matter is not at the top of the file"
+        raise SourceError([Fault(name, number, what, fix, "front-matter")])
     for at, line in enumerate(lines[:_FIRST_LINES], 1):
-        if _LATE_KEY.fullmatch(line):
+        if LATE_KEY.fullmatch(line):
             fix = "put it between --- lines at the top of the file; if it is text, begin it with another word"
             what = f"{line.strip()[:40]!r} is not in front matter"
             raise SourceError([Fault(name, at, what, fix, "front-matter")])
@@ -175,10 +195,14 @@ def _split_yaml(lines: list[str], start: int, name: str) -> SourceText:
         node = yaml.compose(block, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        if mark and mark.index >= len(block.rstrip()) and re.search("flow|quoted", error.context or ""):
-            mark = error.context_mark or mark  # the bracket or the quotation mark that is not closed
+        if mark and error.context_mark and re.search("flow|quoted|simple key", error.context or ""):
+            start = block.rfind("\n", 0, mark.index) + 1
+            if mark.index >= len(block.rstrip()) or _KEY_LINE.match(block[start:].partition("\n")[0]):
+                mark = error.context_mark  # of the bracket or the quotation mark that is not closed
         line = _line_of(block, mark) if mark else 1
         fix = "put the value in double quotes if it holds : # [ ] { } & * ! | > or %"
+        if "expected ':'" in str(error.problem):
+            fix = "write `key: value`, with a space after the colon"
         if "\t" in block.split("\n")[line - 2]:
             fix = "write spaces for the tab"
         raise SourceError([Fault(name, line, f"is not YAML: {error.problem}", fix, "front-matter")]) from None
@@ -213,7 +237,9 @@ def _check_depth(block: str, name: str) -> None:
 
 def _yaml_entries(node: yaml.Node, name: str, block: str) -> tuple[list[MetadataEntry], list[Fault]]:
     if not isinstance(node, yaml.MappingNode):
-        fix = "write lines such as `title: …`"
+        fix = "write lines such as `title: …`, with a space after the colon"
+        if re.search(r"^\s*[\w-]+\s*=", block, re.MULTILINE):
+            fix = "write `title: …` for `title = …`, or +++ for both --- lines"
         raise SourceError([Fault(name, 2, "front matter has no keys", fix, "front-matter")])
     entries: list[MetadataEntry] = []
     faults: list[Fault] = []
@@ -242,6 +268,10 @@ def _scalar_fault(node: yaml.Node, name: str, block: str) -> Fault | None:
     if bad := CONTROL_CHARACTER.search(node.value):  # written as an escape, as in "\x01"
         what = f"has a control character (U+{ord(bad[0]):04X})"
         return Fault(name, _line_of(block, node.start_mark), what, "remove the escape", "encoding")
+    if node.tag.startswith("!") and node.tag != "!":  # `title: !important` would be an empty title
+        fix = "put the value in double quotes"
+        line = _line_of(block, node.start_mark)
+        return Fault(name, line, f"YAML reads {node.tag[:40]!r} as a type", fix, "front-matter")
     end: Any = node.end_mark
     rest = block[end.index :].partition("\n")[0]
     comment = re.match(r"(?P<gap>[ \t]*)#(?P<next>[^\s#]?)", rest)

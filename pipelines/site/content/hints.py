@@ -76,7 +76,8 @@ _ROWS: tuple[tuple[str, str], ...] = (
     ("markup renderer engine templateengineoverride", "remove the line; `dialect: …` chooses the Markdown"),
     ("markdown format", "remove the line; `dialect: …` chooses the Markdown"),
     ("visibility", "write `access: members` or `access: public`"),
-    ("password private membersonly", "write `access: members`"),
+    ("password private membersonly protected restricted subscribersonly loginrequired requireslogin"
+     " requiresauth requireauth", "write `access: members`"),
     ("seriesorder seriespart seriesindex seriesweight part",
      "remove the line: the parts of a series are ordered by date"),
     ("canonical canonicalurl originalurl", "link to the original in the text"),
@@ -100,9 +101,14 @@ _TIMED = frozenset(
 )
 
 
+def _plain(key: str) -> str:
+    """Return *key* without what spellings of one key differ in."""
+    return re.sub("[-_ ]", "", key.lower())
+
+
 def hint(key: str, value: object, known: Iterable[str]) -> str:
     """Return the fix for the unknown *key* with *value*; *known* are the keys that exist."""
-    plain = re.sub("[-_]", "", key.lower())
+    plain = _plain(key)
     off = isinstance(value, str) and value.strip().lower() in _FALSE
     if plain in _DRAFTS | _HIDING and off:
         return _PUBLISHED
@@ -112,7 +118,9 @@ def hint(key: str, value: object, known: Iterable[str]) -> str:
         return f"{_DRAFT}, or remove the line"
     if plain in _SHOWING:
         return "write it as `date: …`" if re.match(r"\d", str(value)) else _PUBLISHED
-    if off and plain in ("private", "membersonly", "password"):
+    if plain == "visibility" and str(value).strip().lower() == "public":
+        return "remove the line: a page is public unless it says `access: members`"
+    if off and _HINTS.get(plain, "") == "write `access: members`":
         return "remove the line: a page is public unless it says `access: members`"
     if plain in _ADDRESSES and isinstance(value, str) and re.fullmatch(r"/[\w./-]*", value):
         return f"write `url: {value}`"
@@ -135,7 +143,7 @@ def is_private(key: str, value: object) -> bool:
 
     A page without it would be published, whatever the severity of unknown keys is.
     """
-    if re.sub("[-_]", "", key.lower()) in _TIMED:
+    if _plain(key) in _TIMED:
         return bool(value)
     return hint(key, value, ()).startswith((_DRAFT, "write `access: members`"))
 

@@ -248,6 +248,8 @@ class _Validator:
             what, fix = f"alias {_quoted(alias)} is not a path", f"write {written!r}"
         elif not _ALIAS.fullmatch(alias) or {"..", "."} & set(parts) or "" in parts[:-1]:
             fix = "write a path of this site, as in /old/page/"
+            if "://" in alias and (path := url_suggestion(alias)) != "/":
+                fix = f"write {path!r}"
             what = f"alias {alias!r} is not a path"
         else:
             return True

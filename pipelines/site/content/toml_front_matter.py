@@ -39,8 +39,10 @@ def toml_entries(block: str, name: str) -> list[TomlEntry]:
         data = tomllib.loads(block)
     except tomllib.TOMLDecodeError as error:
         fault = toml_syntax_fault(name, error)
-        text = fault.text
-        raise SourceError([Fault(name, fault.line + 1, text, fault.fix, "front-matter")]) from None
+        text, fix = fault.text, fault.fix
+        if re.search(r"^[A-Za-z][\w-]*:(?:[ \t]|$)", block, re.MULTILINE):
+            fix = "write `key = …`, or --- for both +++ lines, as it looks like YAML"
+        raise SourceError([Fault(name, fault.line + 1, text, fix, "front-matter")]) from None
     except (RecursionError, ValueError):  # nested too deeply; an integer of thousands of digits
         fix = "write texts and flat lists"
         raise SourceError([Fault(name, 1, "is not TOML that can be read", fix, "front-matter")]) from None

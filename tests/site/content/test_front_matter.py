@@ -99,6 +99,9 @@ def faults(text: str) -> list[str]:
         ("\n+++\na = 1\n+++\nc", [MetadataEntry("a", "1", 3)], "c", 5),
         ("A:b\n", [], "A:b\n", 1),
         ("# A\n\nb", [], "# A\n\nb", 1),
+        ("# A\n\n---\n\nNote: b\n\n---\n", [], "# A\n\n---\n\nNote: b\n\n---\n", 1),
+        ("# A\n\n---\nNote: b\n---\n", [], "# A\n\n---\nNote: b\n---\n", 1),
+        ("---\na: !!str 7\nb: ! c\n---\n", [MetadataEntry("a", "7", 2), MetadataEntry("b", "c", 3)], "", 5),
         (
             '+++\na = "NO"\n\n# b\nB = ["c", "d"]\n+++\ne',
             [MetadataEntry("a", "NO", 2), MetadataEntry("b", ("c", "d"), 5)],
@@ -137,6 +140,36 @@ def test_a_file_is_split_into_entries_and_body(
         ("\n\n---\na: b\n", "a.md:3: front matter is not closed; "),
         ("\n\n+++\na = \n+++\n", "a.md:4: is not TOML: "),
         ("# A\n\nText.\n\naccess: members\n", "a.md:5: 'access: members' is not in front matter; "),
+        ("# A\n\nstatus:: draft\n", "a.md:3: 'status:: draft' is not in front matter; "),
+        ("title:: A\npublic:: false\n", "a.md:2: 'public:: false' is not in front matter; "),
+        ("<!--\n.. title: A\n.. status: draft\n-->\n", "a.md:3: '.. status: draft' is not in front matter; "),
+        (
+            "<!-- lint -->\n\n---\nauthor: A\n---\n",
+            "a.md:3: front matter is not at the top of the file; move or ",
+        ),
+        (
+            "%YAML 1.2\n---\ntags:\n- A\n---\n",
+            "a.md:2: front matter is not at the top of the file; move or remove",
+        ),
+        (
+            "# A\n---\ntitle: A\n...\nText\n",
+            "a.md:2: front matter is not at the top of the file; move or remove",
+        ),
+        ("---\na: !b c\n---\n", "a.md:2: YAML reads '!b' as a type; put the value in double quotes"),
+        ("---\na:\n- !b c\n---\n", "a.md:3: YAML reads '!b' as a type; put the value in double quotes"),
+        (
+            "---\na: b\nc:d\n---\n",
+            "a.md:3: is not YAML: could not find expected ':'; write `key: value`, with a",
+        ),
+        ("---\na: [b, c\nd: e\nf: g\n---\n", "a.md:2: is not YAML: "),
+        (
+            '---\na = "b"\n---\n',
+            "a.md:2: front matter has no keys; write `title: …` for `title = …`, or +++ for ",
+        ),
+        (
+            "+++\na: b\n+++\n",
+            "a.md:2: is not TOML: Expected '=' after a key in a key/value pair; write `key = …`, ",
+        ),
         ('{"title": "A"}\n', "a.md:1: front matter is JSON, which is not read; "),
         ("+++\na = 1\n", "a.md:1: front matter is not closed; put a line +++ after the last key"),
         ("+++\na = 1\nb = \n+++\n", "a.md:3: is not TOML: Invalid value; "),
