@@ -27,7 +27,8 @@ def explain_page(report: BuildReport, url: str) -> str:
     name = _find_page(report, url)
     source = report.sources.get(name, "")
     rendered = report.rendered[name]
-    lines = [f"/{name.removesuffix('index.html')}" + (f"  from {source}" if source else "")]
+    lines = ["nothing has changed since the last build"] if report.unchanged else []
+    lines += [f"/{name.removesuffix('index.html')}" + (f"  from {source}" if source else "")]
     if source:
         lines.append(f"text    {_describe_work('converted', report.converted[source])}")
     lines.append(f"page    {_describe_work('rendered', rendered)}")

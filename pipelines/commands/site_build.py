@@ -54,7 +54,7 @@ def build_and_print(
     from pipelines.site.build_cache import open_build_cache
     from pipelines.site.build_report import BuildReport
 
-    options, report = context.options, BuildReport()
+    options, report = context.options, BuildReport(explain=bool(why))
     try:
         site = context.site
         choice = build_options(context, options.as_of, drafts=drafts, workers=workers)

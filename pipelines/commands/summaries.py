@@ -30,7 +30,9 @@ def build_summary(result: SiteResult, report: BuildReport) -> str:
         f"digest  {result.digest[:16]}  as of {moment}" + ("  WITH DRAFTS" if result.drafts else ""),
         f"time    {sum(result.phases.values()):.2f} s ({times})",
     ]
-    if converted + rendered < len(report.converted) + len(report.rendered):
+    if report.unchanged:
+        lines.append("again   nothing: no input has changed since the last build")
+    elif converted + rendered < len(report.converted) + len(report.rendered):
         texts, pages = len(report.converted), len(report.rendered)
         lines.append(f"again   {converted} of {texts} texts, {rendered} of {pages} pages and feeds")
     lines += [f"not in  {text}" for text in result.left_out]

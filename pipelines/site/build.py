@@ -7,7 +7,7 @@ out/site.json. No network.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,7 @@ from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.progress import NoProgress, Progress
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
-from pipelines.site import conversion, rendering
+from pipelines.site import conversion, rendering, unchanged
 from pipelines.site.build_report import BuildReport
 from pipelines.site.build_run import BuildOptions as BuildOptions
 from pipelines.site.build_run import BuildRun, has_error
@@ -32,6 +32,7 @@ from pipelines.site.converted_pages import Pages, convert_pages
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.images.hashed_name import Asset
+from pipelines.site.inputs import Inputs, read_inputs
 from pipelines.site.output import directory_swap, files, machine_files, spare_tree
 from pipelines.site.output.compression import CompressionLevels, compress_tree, compress_variants
 from pipelines.site.output.staged_tree import StagedTree
@@ -66,8 +67,15 @@ def build(
     cache, report = cache or Cache(), report or BuildReport()
     cache.begin_build()
     run = BuildRun(config, options, progress or NoProgress())
+    inputs = _read_inputs(project, config, options) if cache.store.lasting else None
+    if inputs and (last := unchanged.last_result(cache.store, out, inputs)):
+        report.unchanged = True
+        if not report.explain:
+            report.phases = last.phases
+            return last
     with directory_swap.staging_directory(out.parent, spare) as stage:
-        history = git_history.read_history(project, CONTENT, [THEME])
+        with run.phase("history"):
+            history = git_history.read_history(project, CONTENT, [THEME], _cached_log(cache))
         if missing := [*missing_submodules(history.index if history else None)]:
             raise SourceError(missing)  # other faults would follow from it
         settings = render.pelican_settings(project)
@@ -160,11 +168,29 @@ def build(
             phases=run.seconds,
             plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
         )
-        directory_swap.swap_directory(stage, out, results.to_json(result), spare)
+        record = results.to_json(result)
+        listing = tree.listing(record)
+        directory_swap.swap_directory(stage, out, record, spare)
+        if inputs:
+            unchanged.remember(cache.store, out, inputs, listing)
         report.phases, report.plugins = result.phases, result.plugins
         report.templates = plan.templates
         report.sources = {page.document.save_as: page.document.path for page in pages.published}
     return result
+
+
+def _read_inputs(project: Path, config: SiteConfig, options: BuildOptions) -> Inputs | None:
+    """Return the inputs of the build; None where they have no digest, or a fault that the build names."""
+    try:
+        settings = render.pelican_settings(project)
+        return read_inputs(project, config, repr(replace(options, workers=1)), settings)
+    except PipelineError:
+        return None
+
+
+def _cached_log(cache: Cache) -> Callable[[str, Callable[[], git_history.Changes]], git_history.Changes]:
+    """Return a function that reads a log of Git once for each state of the repository."""
+    return lambda state, compute: cache.get_or_compute("history", state, compute, git_history.Changes)
 
 
 def _write_files(

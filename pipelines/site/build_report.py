@@ -24,6 +24,8 @@ class Work:
 class BuildReport:
     """The work of one build; ``build`` fills it."""
 
+    explain: bool = False  # what each page reads is wanted: the build runs even if nothing changed
+    unchanged: bool = False  # nothing changed since the last build
     converted: dict[str, Work] = field(default_factory=dict)  # by path of the document
     rendered: dict[str, Work] = field(default_factory=dict)  # by name of the output file
     templates: dict[str, str] = field(default_factory=dict)  # name of the output file -> its template

@@ -5,8 +5,11 @@ Reads the repository through GitPython. No writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from pipelines.tools.git import cut_commits, git, open_repository
@@ -19,6 +22,9 @@ class Change:
     time: int  # committer's time, seconds since 1970
     is_cut: bool  # by a shallow clone: the real change may be older
     is_added: bool  # the commit added the file: unchanged since
+
+
+Changes = list[tuple[str, Change]]  # by path, in the order of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,19 @@ class History:
     index: Index = Index(frozenset(), ())
 
 
-def read_history(project: Path, folder: str, others: Sequence[str] = ()) -> History | None:
+def _compute(_state: str, compute: Callable[[], Changes]) -> Changes:
+    return compute()
+
+
+def read_history(
+    project: Path,
+    folder: str,
+    others: Sequence[str] = (),
+    cached: Callable[[str, Callable[[], Changes]], Changes] = _compute,
+) -> History | None:
     """Read the history of *folder* below *project*; None without Git or without a commit.
+
+    *cached* may return what an earlier call computed for an equal state of the repository.
 
     A pure rename is not a change of the file. A file of a submodule changed when a
     commit of the submodule changed it. The index covers *folder* and *others*.
@@ -51,13 +68,50 @@ def read_history(project: Path, folder: str, others: Sequence[str] = ()) -> Hist
         repo, prefix = found
         index, modules = _index(repo, prefix, (folder, *others))
         cut = cut_commits(repo)
-        changes = dict(_changes(repo, prefix, folder, cut))
+        state = f"{folder} {_log_state(repo, prefix)}"
+        changes = dict(cached(state, lambda: _changes(repo, prefix, folder, cut)))
         for name in modules:
             if name == folder or name.startswith(f"{folder}/"):
                 with git.Repo(project / name) as module:
                     inner = _changes(module, "", "", cut_commits(module))
                     changes |= {f"{name}/{path}": change for path, change in inner}
         return History(repo.head.commit.committed_date, bool(cut), changes, index)
+
+
+def repository_state(project: Path, folders: Sequence[str]) -> str | None:
+    """Return a digest of everything that ``read_history`` of *folders* depends on; None with submodules.
+
+    "" without Git or without a commit.
+    """
+    with open_repository(project) as found:
+        if found is None:
+            return ""
+        repo, prefix = found
+        index = str(repo.git.ls_files("-z", "--stage", "--", *_literal(prefix, folders)))
+        if re.search(r"(?:^|\0)160000 ", index):
+            return None
+        return sha256(f"{_log_state(repo, prefix)}\0{index}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _log_state(repo: git.Repo, prefix: str) -> str:
+    """Return what a log of the repository depends on: commits, grafts, replacements, configuration."""
+    grafts = Path(repo.common_dir) / "info" / "grafts"
+    parts = [
+        repo.head.commit.hexsha,
+        prefix,
+        *sorted(cut_commits(repo)),
+        grafts.read_text("utf-8", "surrogateescape") if grafts.exists() else "",
+        repo.git.for_each_ref("--format=%(refname) %(objectname)", "refs/replace"),
+        repo.git.config("--list", "-z"),
+        repr(sorted(item for item in os.environ.items() if item[0].startswith("GIT_"))),
+        repr(repo.git.version_info),
+    ]
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _literal(prefix: str, folders: Sequence[str]) -> list[str]:
+    """Return *folders* as patterns of Git that match only themselves."""
+    return [f":(literal){prefix}{folder}" for folder in folders]
 
 
 def read_index(project: Path, folders: Sequence[str]) -> Index | None:
@@ -88,11 +142,11 @@ def _index(repo: git.Repo, prefix: str, folders: Sequence[str]) -> tuple[Index, 
             except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
                 missing.append(path)
 
-    read(repo, "", [f":(literal){prefix}{folder}" for folder in folders])
+    read(repo, "", _literal(prefix, folders))
     return Index(frozenset(tracked), tuple(sorted(missing))), sorted(fetched)
 
 
-def _changes(repo: git.Repo, prefix: str, folder: str, cut: frozenset[str]) -> list[tuple[str, Change]]:
+def _changes(repo: git.Repo, prefix: str, folder: str, cut: frozenset[str]) -> Changes:
     """Return the newest change of each file below *folder* ("" for all), in the order of the log."""
     log = repo.git.log(
         "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
@@ -101,7 +155,7 @@ def _changes(repo: git.Repo, prefix: str, folder: str, cut: frozenset[str]) -> l
     return _parse_log(log, prefix, cut)
 
 
-def _parse_log(log: str, prefix: str, cut: frozenset[str]) -> list[tuple[str, Change]]:
+def _parse_log(log: str, prefix: str, cut: frozenset[str]) -> Changes:
     found: dict[str, Change] = {}
     renamed: dict[str, str] = {}  # an old name -> the current name of the file
     for record in log.split("\x01")[1:]:

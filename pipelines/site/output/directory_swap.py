@@ -89,13 +89,24 @@ def swap_directory(stage: Path, target: Path, record: str, spare: Path | None = 
 
 def _link_record(target: Path) -> None:
     """Link ``<target>.json`` to the record in *target*."""
-    link, record_path = target.with_name(f"{target.name}.json"), f"{target.name}/{RECORD}"
-    if link.is_symlink() and os.readlink(link) == record_path:
+    if is_linked(target):
         return
+    link, record_path = _record_link(target)
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(record_path)
     os.replace(fresh, link)
+
+
+def is_linked(target: Path) -> bool:
+    """Return whether ``<target>.json`` links to the record in *target*."""
+    link, record_path = _record_link(target)
+    return link.is_symlink() and os.readlink(link) == record_path
+
+
+def _record_link(target: Path) -> tuple[Path, str]:
+    """Return the link to the record of *target*, and where it leads."""
+    return target.with_name(f"{target.name}.json"), f"{target.name}/{RECORD}"
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from pipelines.core.digests import TreeDigest, digest_of_facts, mtime, normalize_directory
 from pipelines.site.output import spare_tree
+from pipelines.site.output.directory_swap import RECORD
+from pipelines.site.output.listing import expected_listing
 from pipelines.site.output.tree import FileFacts, link_unchanged, write_normalized
 
 
@@ -98,6 +100,12 @@ class StagedTree:
             if not self._directories.get(path):
                 normalize_directory(self.root / path)
         return digest_of_facts(self._files)
+
+    def listing(self, record: str) -> bytes:
+        """Return the digest of the finished tree (see listing.py) with *record*, the result of the build."""
+        data = record.encode()
+        facts = FileFacts(hashlib.sha256(data).digest(), len(data))
+        return expected_listing({**self._files, RECORD: facts}, self._used)
 
     def _check(self, path: str) -> None:
         """Raise FileExistsError where *path* is a file or a directory of the tree, or is below a file."""

@@ -194,16 +194,21 @@ def has_other_plugins(base: Mapping[str, Any]) -> bool:
     return [str(name) for name in base["PLUGINS"] or ()] != [PLUGIN]
 
 
-def settings_digest(project: Path, base: Mapping[str, Any]) -> bytes:
-    """Return the digest of pelicanconf.py, of the modules of the project that it imports, and of its
-    options for Jinja.
-    """
+def settings_files(project: Path) -> list[Path]:
+    """Return pelicanconf.py and the modules of the project that it has imported, sorted."""
     files = [project / SETTINGS]
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if file and Path(file).is_relative_to(project) and not _PACKAGES.search(file[len(str(project)) :]):
             files.append(Path(file))
-    parts = [file.read_bytes() for file in sorted(files) if file.is_file()]
+    return sorted(file for file in files if file.is_file())
+
+
+def settings_digest(project: Path, base: Mapping[str, Any]) -> bytes:
+    """Return the digest of pelicanconf.py, of the modules of the project that it imports, and of its
+    options for Jinja.
+    """
+    parts = [file.read_bytes() for file in settings_files(project)]
     options = sorted(
         (key, repr(value)) for key, value in base["JINJA_ENVIRONMENT"].items() if _is_plain(value)
     )

@@ -1,0 +1,180 @@
+"""Digest everything that a build reads, to see that nothing of it has changed.
+
+The digest covers the bytes of content/, theme/, site.toml, pelicanconf.py and the modules
+that it imports; the values of its settings; Git's history, index and configuration; the
+options; the environment. The program and its packages are the version of the cache that
+keeps the digest. What cannot be digested makes it unknown, and the build runs: another
+plugin of Pelican, a function among its settings (a filter of Jinja, which may read
+anything), a symbolic link, a Git submodule, a file that cannot be read.
+
+Reads the project. No writes, no network.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+import zoneinfo
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.config import FILE as CONFIG_FILE
+from pipelines.core.config import SiteConfig
+from pipelines.core.errors import PipelineError
+from pipelines.site.content.read_policy import ROOTS
+from pipelines.site.pelican import render
+from pipelines.site.reads import Opaque, digest_value
+from pipelines.tools import git_history
+
+# Files of npm that fix what node_modules holds, from which a stylesheet may import.
+_PACKAGES = ("package-lock.json", "node_modules/.package-lock.json")
+# Variables of a shell or a terminal that change from one command to the next.
+_VOLATILE = frozenset({"_", "OLDPWD", "SHLVL", "COLUMNS", "LINES"})
+# A file that is younger than this when it is read may change again within one tick of its clock.
+_YOUNG = 2_500_000_000  # nanoseconds; FAT counts two seconds
+
+_Status = tuple[int, ...]  # what a change of a file changes
+
+
+class _Unknown(Exception):
+    """An input that has no digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of one build."""
+
+    digest: str
+    project: Path
+    _folders: Sequence[Path]
+    _files: Sequence[Path]  # beside them
+    _git: str
+    _statuses: Mapping[str, _Status]
+    _is_young: bool
+
+    def are_current(self) -> bool:
+        """Return whether all files and Git's state are still those that were digested."""
+        try:
+            if any(_status(os.lstat(path)) != status for path, status in self._statuses.items()):
+                return False
+            if git_history.repository_state(self.project, ROOTS) != self._git:
+                return False
+            if not self._is_young:
+                return True
+            files = _Files()
+            files.read(self.project, self._folders, self._files)
+        except (_Unknown, OSError, PipelineError):
+            return False
+        return files.statuses == self._statuses and self.digest.startswith(files.digest())
+
+
+def read_inputs(
+    project: Path, config: SiteConfig, options: str, settings: Mapping[str, Any]
+) -> Inputs | None:
+    """Return the inputs of a build of *project*; None where one has no digest.
+
+    *options* are those of the build as text, *settings* the values of pelicanconf.py.
+    """
+    git = git_history.repository_state(project, ROOTS)
+    if git is None or render.has_other_plugins(settings):
+        return None
+    folders = [project / root for root in ROOTS]
+    folders += [Path(one) for one in settings["THEME_TEMPLATES_OVERRIDES"]]
+    beside = [project / CONFIG_FILE, *(project / name for name in _PACKAGES), *render.settings_files(project)]
+    beside += _zones(config.timezone, str(settings.get("TIMEZONE") or ""))
+    files = _Files()
+    try:
+        values = digest_value(dict(sorted(settings.items())), _class_name)
+        files.read(project, folders, beside)
+    except (_Unknown, Opaque, OSError):
+        return None
+    environment = sorted((key, value) for key, value in os.environ.items() if key not in _VOLATILE)
+    rest = repr((config, options, values, git, environment, os.getcwd(), os.geteuid()))
+    digest = f"{files.digest()} {sha256(rest.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    return Inputs(digest, project, folders, beside, git, files.statuses, files.is_young)
+
+
+class _Files:
+    """Files that are read, with their status before that."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, _Status] = {}
+        self.is_young = False
+        self._rows: list[str] = []
+        self._oldest = time.time_ns() - _YOUNG
+
+    def digest(self) -> str:
+        """Return the digest of all that was read."""
+        return sha256("\0".join(sorted(self._rows)).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def read(self, project: Path, folders: Sequence[Path], files: Sequence[Path]) -> None:
+        """Read all files in *folders*, and *files*; raise _Unknown, or OSError."""
+        for file in files:
+            try:
+                found = os.lstat(file)
+            except (FileNotFoundError, NotADirectoryError):
+                self._rows.append(f"{_name(project, str(file))}\0missing")
+                continue
+            self._add(project, str(file), found)
+        todo = [str(folder) for folder in folders]
+        while todo:
+            folder = todo.pop()
+            try:
+                found = os.lstat(folder)
+            except FileNotFoundError:
+                self._rows.append(f"{_name(project, folder)}\0missing")
+                continue
+            if not stat.S_ISDIR(found.st_mode):
+                raise _Unknown(folder)
+            self._note(folder, found)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name == ".git":  # of another repository
+                        raise _Unknown(entry.path)
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                        self._rows.append(f"{_name(project, entry.path)}\0directory")
+                    else:
+                        self._add(project, entry.path, entry.stat(follow_symlinks=False))
+
+    def _add(self, project: Path, path: str, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise _Unknown(path)
+        with open(path, "rb") as stream:
+            data = stream.read()
+        self._note(path, found)
+        self._rows.append(f"{_name(project, path)}\0{found.st_mode} {sha256(data).hexdigest()}")
+
+    def _note(self, path: str, found: os.stat_result) -> None:
+        self.statuses[path] = _status(found)
+        if max(found.st_mtime_ns, found.st_ctime_ns) >= self._oldest:
+            self.is_young = True
+
+
+def _status(found: os.stat_result) -> _Status:
+    return (found.st_ino, found.st_dev, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _name(project: Path, path: str) -> str:
+    """Return *path* relative to *project*, so that the digest holds for a project that was moved."""
+    return path.removeprefix(f"{project}/")
+
+
+def _zones(*names: str) -> Iterator[Path]:
+    """Yield the file of each time zone, where the system has one; a package has a version."""
+    for name in names:
+        for folder in zoneinfo.TZPATH if name else ():
+            if (file := Path(folder, name).resolve()).is_file():
+                yield file
+                break
+
+
+def _class_name(value: object) -> bytes | None:
+    """Return the name of a class of this program or of Pelican, whose code has a version."""
+    if isinstance(value, type) and value.__module__.split(".")[0] in ("pipelines", "pelican", "jinja2"):
+        return f"{value.__module__}.{value.__qualname__}".encode()
+    return None
