@@ -180,7 +180,7 @@ def _late_keys(source: SourceText, path: str, config: SiteConfig) -> list[Fault]
     values = ("draft", "published", "members", "public")
     if late_key and late_key[1].partition(":")[2].strip().lower() in values:
         first = [late_key[1]]
-    below = first[1:] if re.fullmatch(r"---[ \t]*", first[0]) else first
+    below = first[1:] if re.fullmatch(r"---[ \t]*", first[0]) else first[:1]
     if found := next((line for line in below if front_matter.LATE_KEY.fullmatch(line)), ""):
         number = source.body_line + source.body[: source.body.index(found)].count("\n")
         fix = "move it up, without a blank line between; if it is text, begin it with another word"

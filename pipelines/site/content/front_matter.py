@@ -32,7 +32,7 @@ _TOML_DELIMITER = re.compile(r"\+\+\+[ \t]*")
 # A key that decides who may read the page, outside of front matter; Logseq writes `a:: b`, Nikola `.. a: b`.
 LATE_KEY = re.compile(
     r"\s*(?:\.\.\s+)?(?:(?:status|access|draft)\s*(?:::?|=)\s*\"?(?:draft|members|true)\"?"
-    r"|(?:publish|published|public)\s*(?:::?|=)\s*\"?false\"?)\s*",
+    r"|(?P<shown>(?:publish|published|public)\s*(?:::?|=)\s*\"?false\"?))\s*",
     re.IGNORECASE,
 )
 # Front matter below lines that other programs skip, or below a heading.
@@ -149,8 +149,13 @@ def _check_no_front_matter(lines: list[str], name: str) -> None:
         fix = "move or remove what is above it; if it is text, leave a blank line below the ---"
         what = "front matter is not at the top of the file"
         raise SourceError([Fault(name, number, what, fix, "front-matter")])
+    in_code = False
     for at, line in enumerate(lines[:_FIRST_LINES], 1):
-        if LATE_KEY.fullmatch(line):
+        in_code ^= line.lstrip().startswith(("```", "~~~"))
+        found = LATE_KEY.fullmatch(line)
+        if found and found["shown"] and (in_code or line.startswith((" " * 4, "\t"))):
+            continue  # Cargo.toml has `publish = false`
+        if found:
             fix = "put it between --- lines at the top of the file; if it is text, begin it with another word"
             what = f"{line.strip()[:40]!r} is not in front matter"
             raise SourceError([Fault(name, at, what, fix, "front-matter")])

@@ -433,6 +433,7 @@ def test_files_are_read_in_one_order_everywhere(tmp_path: Path) -> None:
         ("pages/a.md", "---\ntitle: The title\n---\n\nthe Title\n=====\nText.\n", "The title",
          "\n\n\nText.\n", ""),
         ("pages/a.md", "---\ntitle: B\n---\n# A\n", "B", "# A\n", ""),
+        ("pages/a.md", "---\ntitle: B\n---\n```\ndraft: true\n```\n", "B", "```\ndraft: true\n```\n", ""),
         ("pages/a.md", "<!-- toc -->\n\n## A b\n\nText.\n", "A b", "<!-- toc -->\n\n\n\nText.\n", ""),
         ("pages/a.md", "---\ntitle: A\n---\n## A\n\nText.\n", "A", "## A\n\nText.\n", ""),
         ("pages/0001-a.md", "Rustdoc: the text\n\nText.\n", "0001 a", "Rustdoc: the text\n\nText.\n", ""),

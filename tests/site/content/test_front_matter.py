@@ -100,6 +100,8 @@ def faults(text: str) -> list[str]:
         ("A:b\n", [], "A:b\n", 1),
         ("# A\n\nb", [], "# A\n\nb", 1),
         ("# A\n\n---\n\nNote: b\n\n---\n", [], "# A\n\n---\n\nNote: b\n\n---\n", 1),
+        ("```toml\npublish = false\n```\n", [], "```toml\npublish = false\n```\n", 1),
+        ("# A\n\n    publish = false\n", [], "# A\n\n    publish = false\n", 1),
         ("# A\n\n---\nNote: b\n---\n", [], "# A\n\n---\nNote: b\n---\n", 1),
         ("---\na: !!str 7\nb: ! c\n---\n", [MetadataEntry("a", "7", 2), MetadataEntry("b", "c", 3)], "", 5),
         (
