@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.document import Document
+from pipelines.site.html import code_tokens
 from pipelines.site.html.document_checks import Structure, check_published, check_structure
 from pipelines.site.html.dropped_markup import (
     find_dropped_definitions,
@@ -92,7 +93,9 @@ def postprocess(
     report = processor.report
     report.faults.extend(converted.findings)
     html = processor.run(converted.html)
-    body = LexborHTMLParser(html, is_fragment=True)  # as a browser parses it
+    code = processor.code
+    body = LexborHTMLParser(code_tokens.without_marks(html) if code else html, is_fragment=True)
+    html = code_tokens.restore(html, code) if code else html
     text = body.root.text(separator="") if html and body.root else ""
     own = processor.summary(converted.summary)
     summary = summary_html(own or processor.first_paragraph)
@@ -150,12 +153,13 @@ class _Postprocessor:
         self.links = LinkRewriter(document, context, self.report)
         self.structure = Structure()
         self.parts: list[str] = []
+        self.code: list[str] = []  # the tokens of each block
         self.first_paragraph = ""
 
     def run(self, html: str) -> str:
         if not html.strip():
             return ""
-        tree = wrap_loose_text(self.parse(html))
+        tree = self.parse_body(html)
         self.math(tree)
         self.diagrams(tree)
         self.clean(tree)
@@ -168,6 +172,17 @@ class _Postprocessor:
         self.figures(tree)
         self.first_paragraph = self.fill(first_paragraph(tree))
         return self.fill(tree.html or "")
+
+    def parse_body(self, html: str) -> LexborHTMLParser:
+        """Parse *html* without the tokens of its code, unless raw HTML makes something else of them."""
+        faults = len(self.report.faults)
+        light, self.code = code_tokens.set_aside(html, self.document.body)
+        tree = wrap_loose_text(self.parse(light))
+        if self.code and not code_tokens.are_code(tree, len(self.code)):
+            del self.report.faults[faults:]
+            self.code = []
+            tree = wrap_loose_text(self.parse(html))
+        return tree
 
     def parse(self, html: str) -> LexborHTMLParser:
         """Parse *html* and remove its comments; add a fault for dropped markup.
