@@ -310,6 +310,30 @@ def test_no_reader_waits_for_a_drained_node(edge: tuple[str, dict[str, int]], tm
     assert max(seconds) < 3, seconds
 
 
+def test_a_page_comes_from_another_node_when_one_has_died(
+    edge: tuple[str, dict[str, int]], tmp_path: Path
+) -> None:
+    """Its kept connections are open here, and nobody answers."""
+    text, ports = edge
+    shorter = text.replace("proxy_read_timeout 10s;", "proxy_read_timeout 1s;")
+    shorter = shorter.replace("proxy_read_timeout 30s;", "proxy_read_timeout 2s;")
+    assert shorter.count("proxy_read_timeout") == 2
+    with (
+        socket.create_server(("127.0.0.2", ports["web"])) as dead,
+        upstream(ports["web"], host="127.0.0.3") as second,
+        upstream(ports["web"]) as third,
+        run_edge((shorter, ports), tmp_path),
+    ):
+        for node in (second, third):
+            node.respond(200, b"a page")
+        found = [get(ports["tls"], "/", tmp_path)[0] for _ in range(3)]
+        assert found == [200] * 3
+        dead.setblocking(False)
+        dead.accept()[0].close()  # one of them was sent there first
+        with pytest.raises(BlockingIOError):
+            dead.accept()
+
+
 def wait_until_listening(port: int) -> None:
     for _ in range(100):
         with closing(socket.socket()) as probe:
