@@ -101,12 +101,16 @@ def _not_checked() -> Iterable[Outcome]:
 
 
 def _check_address(inputs: DoctorInputs, cluster: Cluster, *, is_reachable: bool) -> Iterable[Outcome]:
+    try:
+        installed = is_reachable and cluster.has_flux
+    except ToolError:  # the check of Flux reports it
+        installed = False
     return service_checks.check_address(
         inputs.environment,
         inputs.flow.credentials.authority,
         inputs.timeout,
         inputs.now,
-        installed=is_reachable and cluster.has_flux,
+        installed=installed,
     )
 
 

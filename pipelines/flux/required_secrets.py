@@ -58,5 +58,5 @@ def _required(project: Path, site: SiteConfig, one: Environment) -> Iterator[Req
     if one.alerts:
         yield made("alerts", "flux-system", "alerts", "address")
     if any((project / folder).glob("*.yaml")):
-        command = "kubectl -n flux-system create secret generic sops-age --from-file=site.agekey"
+        command = "kubectl -n flux-system create secret generic sops-age --from-file=../site.agekey"
         yield RequiredSecret("flux-system", "sops-age", ("*.agekey",), command)
