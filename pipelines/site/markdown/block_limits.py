@@ -71,13 +71,18 @@ def _raise_siblings(count: int, start: str) -> None:
 
 
 def check_text(text: str, cost: int) -> int:
-    """Return *cost* plus that of the brackets of *text*; raise LimitExceeded above the limit."""
-    if text.count("[") <= _FEW_BRACKETS:
-        return cost
-    cost += limits.bracket_cost(text)
-    if cost > limits.MAX_LINK_COST:
-        fix = r"close each [, or write \[ and \] where it is text"
-        raise LimitExceeded("has too many unclosed [", fix, first_line(text))
+    """Return *cost* plus that of the links and images of *text*; raise LimitExceeded above the limit."""
+    brackets = text.count("[")
+    if brackets > _FEW_BRACKETS:
+        cost += limits.bracket_cost(text)
+        if cost > limits.MAX_LINK_COST:
+            fix = r"close each [, or write \[ and \] where it is text"
+            raise LimitExceeded("has too many unclosed [", fix, first_line(text))
+    if brackets > 1 and text.count("![") > 1:
+        cost += limits.image_cost(text) * limits.IMAGE_WEIGHT
+        if cost > limits.MAX_LINK_COST:
+            what = "has too many images in the text of images"
+            raise LimitExceeded(what, r"close each ](, or write !\[ where it is text", first_line(text))
     return cost
 
 

@@ -38,6 +38,7 @@ MAX_TOC_MARKERS = 10  # [TOC] on a page: each walks over the page. Real: 1
 MAX_BRACKET_COST = 5_000_000  # characters from each [ to its ], or to the end of the text. Real: 20,729
 MAX_INLINE_COST = 200_000_000  # markup characters x characters of their text. Real: 19,428,919
 MAX_LINK_COST = 1_000_000_000  # the same in CommonMark, whose parser remembers what it skipped
+IMAGE_WEIGHT = 1_000  # of MAX_LINK_COST, for a character of an image in the text of another
 # Code beyond these is not highlighted: one of the 1,921 documents, with a line of 17,445 characters.
 MAX_HIGHLIGHT_COST = 32_000_000  # squared lengths of long lines and of long runs without punctuation
 LONG_RUN = 1_000  # characters from which a line or a run counts
@@ -50,6 +51,7 @@ _BLOCK_START = re.compile(
     r"^[ \t>]*(?:#|=+[ \t]*$|-+[ \t]*$|(?:[*_-][ \t]*){3,}$|\*\[|:[ \t]|\[\^|!!!)", re.MULTILINE
 )
 _TABLE_DELIMITER = re.compile(r"^[ \t>]*[|:-][ \t|:-]*$", re.MULTILINE)
+_DEEP_LINE = re.compile(rf"^[ \t]*(?:>[ \t]?|\d{{1,9}}\.[ \t]+){{{MAX_NESTING + 1}}}", re.MULTILINE)
 _FOOTNOTE_REFERENCE = re.compile(r"\[\^([^\[\]]*)\](?!:)")
 _ABBREVIATION = re.compile(r"^[ \t>]*\*\[", re.MULTILINE)
 _TOC_MARKER = re.compile(r"^[ \t>]*\[TOC\][ \t]*$", re.MULTILINE)
@@ -85,6 +87,7 @@ HTML_NAMES = frozenset(
 # HTML elements, even where <a/> looks like SVG's.
 _NEVER_SELF_CLOSING = frozenset(("a", "font", "script", "style", "div", "span"))
 _BRACKET = re.compile(r"[\[\]]")
+_IMAGE_BRACKET = re.compile(r"!?\[|\]\(?")
 _LINES, _WORDS, _BLANKS = re.compile(r"[^\n]++"), re.compile(r"[\w\s]++"), re.compile(r"\s++")
 _INLINE_MARKUP = re.compile(r"[\[\\$*_`<&\"'!]|--|\.\.\.|>>|  \n")
 
@@ -123,6 +126,9 @@ def check_blocks(text: str) -> None:
 
     *text* has no fenced code and no raw HTML: it is the input of the block parser.
     """
+    if found := _DEEP_LINE.search(text):
+        what = f"quotations or lists are nested more than {MAX_NESTING} deep"
+        raise LimitExceeded(what, "use fewer levels of > or lists", found[0].strip())
     work = cells = 0
     for block in _BLANK_LINE.split(text):
         lines = block.count("\n") + 1
@@ -141,15 +147,15 @@ def check_blocks(text: str) -> None:
             raise LimitExceeded(
                 f"tables of {cells} cells; the limit is {MAX_TABLE_CELLS} a page", _SPLIT_FIX, first
             )
-    if (found := len(_ABBREVIATION.findall(text))) * len(text) > MAX_ABBREVIATION_COST:
-        what = f"{found} abbreviations are too many for a page of {len(text)} characters"
+    if (number := len(_ABBREVIATION.findall(text))) * len(text) > MAX_ABBREVIATION_COST:
+        what = f"{number} abbreviations are too many for a page of {len(text)} characters"
         raise LimitExceeded(what, "define fewer abbreviations", "*[")
-    if (found := len(_TOC_MARKER.findall(text))) > MAX_TOC_MARKERS:
-        raise LimitExceeded(f"has [TOC] {found} times; the limit is {MAX_TOC_MARKERS}", "keep one", "[TOC]")
-    for name, found in Counter(_FOOTNOTE_REFERENCE.findall(text)).most_common(1):
-        if found > MAX_FOOTNOTE_REFERENCES:
+    if (number := len(_TOC_MARKER.findall(text))) > MAX_TOC_MARKERS:
+        raise LimitExceeded(f"has [TOC] {number} times; the limit is {MAX_TOC_MARKERS}", "keep one", "[TOC]")
+    for name, number in Counter(_FOOTNOTE_REFERENCE.findall(text)).most_common(1):
+        if number > MAX_FOOTNOTE_REFERENCES:
             limit = MAX_FOOTNOTE_REFERENCES
-            what = f"footnote [^{name[:40]}] has {found} references; the limit is {limit}"
+            what = f"footnote [^{name[:40]}] has {number} references; the limit is {limit}"
             raise LimitExceeded(what, "reference it once in each section", f"[^{name}")
 
 
@@ -170,6 +176,21 @@ def bracket_cost(text: str) -> int:
         elif open_elements:
             work += found.start() - open_elements.pop()
     return work + sum(len(text) - at for at in open_elements)
+
+
+def image_cost(text: str) -> int:
+    """Return the number of characters of the images of *text* that are in the text of another one."""
+    open_images: list[int] = []  # -1: a link
+    images = work = 0
+    for found in _IMAGE_BRACKET.finditer(text):
+        if found[0].endswith("["):
+            is_image = found[0].startswith("!")
+            open_images.append(found.start() if is_image else -1)
+            images += is_image
+        elif open_images and (start := open_images.pop()) >= 0:
+            images -= 1
+            work += found.start() - start if images and found[0] == "](" else 0
+    return work
 
 
 def inline_cost(text: str) -> int:

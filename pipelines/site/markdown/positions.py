@@ -97,10 +97,11 @@ class Positions:
         """Return the line of each occurrence of *shown* in the text of *block*."""
         text = block.text()
         first, last = _span_of(block) or (1, text.count("\n") + 1)
-        return [
-            self._search(first, last, needles, partial(text.count, "\n", 0, one.start()))
-            for one in re.finditer(re.escape(shown), text)
-        ]
+        found, newlines, at = [], 0, 0
+        for one in re.finditer(re.escape(shown), text):
+            newlines, at = newlines + text.count("\n", at, one.start()), one.start()
+            found.append(self._search(first, last, needles, partial(int, newlines)))
+        return found
 
     def line_at(self, html: str, at: int, *needles: str) -> int:
         """Return the line of the offset *at* in *html*, from which the tree was parsed."""

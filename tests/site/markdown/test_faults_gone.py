@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.core.errors import Fault
 from pipelines.site.markdown.converter import convert_markdown
+from tests.site.html.fragments import outcome
 
 BOTH = ("commonmark", "python-markdown")
 TABLE = "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>b</td></tr></tbody></table>"
@@ -131,3 +132,54 @@ def test_no_cell_of_a_table_is_dropped(row: str, shown: list[str], dialect: str)
     done = convert_markdown(f"a|b\n-|-\n{row}\n", "", "a.md", 1, dialect=dialect)
     assert re.findall(r"<td>(.*?)</td>", done.html) == shown
     assert checks(done.findings) == [(3, "table-cells")] * ("e" in row)
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize(
+    "body", ["```html\n<h1>a</h1>\n# b\n```\n\n## c", "    <h1>a</h1>\n\n## c", "`<h1>`\n\n## c"]
+)
+def test_a_heading_in_code_moves_no_heading(body: str, dialect: str) -> None:
+    """It is an example, not the title of the page."""
+    done = convert_markdown(body, "", "a.md", 1, dialect=dialect)
+    assert re.findall(r"<h\d", done.html) == ["<h2"]
+    assert done.findings == ()
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize(
+    "language",
+    ["openstep", "selinux", "SELinux", "Roff", "x" * 5_000, "a/b", "../c", "%s", "é", "1", "-", "C#"],
+)
+def test_a_language_of_any_name_is_shown(language: str, dialect: str) -> None:
+    """As text with a warning, if nobody knows it."""
+    done = convert_markdown(f"```{language}\na\n```", "", "a.md", 1, dialect=dialect)
+    assert ">a" in re.sub("<span[^>]*>", "", done.html)
+    assert {one.check for one in done.findings} <= {"code-language"}
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+def test_a_term_keeps_its_elements(dialect: str) -> None:
+    body = '*T* `x` <span class="a">y</span>\n: d\n\n<dl>\n<dt><span>e</span> f</dt>\n<dd>g</dd>\n</dl>\n'
+    done = outcome(body, dialect=dialect)[0].html
+    assert '<dt><em>T</em> <code>x</code> <span class="a">y</span></dt>' in done
+    assert "<dt><span>e</span> f</dt>" in done
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize(
+    "image", ["![a](data:image/png;base64,iVBO)", '<img src="data:image/png;base64,iVBO" alt="a">']
+)
+def test_an_image_of_data_is_its_text_and_an_error(image: str, dialect: str) -> None:
+    """The Content-Security-Policy would block it."""
+    fragment, found = outcome(f"b {image} c", dialect=dialect)
+    assert "b a c" in fragment.html
+    assert [(one.check, one.fix) for one in found] == [("unsafe-html", "use https: or a path")]
+
+
+def test_a_formula_of_two_dollars_within_a_line_stays_in_it() -> None:
+    """GitLab shows it as display math there, which breaks the line; docs/markdown.md lists it."""
+    fragment, found = outcome("a $$x$$ b", dialect="commonmark")
+    assert re.fullmatch(r'<p>a <math[^>]*display="inline"[^>]*>.*</math> b</p>', fragment.html.strip())
+    assert found == ()
+    (one,) = outcome("a $$x$$ b", dialect="python-markdown")[1]
+    assert (one.check, one.text) == ("math", "math in $$ is within a line of text")

@@ -100,6 +100,10 @@ TOO_MUCH: dict[str, tuple[Callable[[int], str], str]] = {
     "groups": (lambda n: "<svg>" + "<g>" * 4_000, NESTED),
     "tables of HTML": (lambda n: "<table><tr><td>" * (n // 15), NESTED),
     "quotations": (lambda n: "* " * 20_000 + "a", "5: is nested too deeply; "),
+    "quotations of signs": (
+        lambda n: "> " * (n // 2),
+        "7: quotations or lists are nested more ",
+    ),
     "formula": (lambda n: "$$\n" + "a+" * (n // 2) + "\n$$", "the limit is 10000; "),
     "braces": (lambda n: "$" + "{" * 4000 + "a" + "}" * 4000 + "$", "7: math is nested too deeply; "),
     "roots": (lambda n: "$" + r"\sqrt" * 1900 + "a$", "7: math is nested too deeply; "),
@@ -238,6 +242,50 @@ def test_the_findings_of_a_large_page_take_linear_time(text: str, number: int) -
     if not done.refused:
         _, found = postprocess.postprocess(document, done, around, lambda *_: "", Labels())
     assert len(set(found)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [
+        ("![a](b)", 0),
+        ("![a ![b](c)](d)", 3),
+        ("[![a](b)](c)", 0),
+        ("![a][b] ![c](d)", 0),
+        ("![![a]", 0),
+        ("](", 0),
+    ],
+)
+def test_the_cost_of_images_is_their_length_in_others(text: str, cost: int) -> None:
+    """The text of an image is parsed once more for each image around it."""
+    assert limits.image_cost(text) == cost
+
+
+@pytest.mark.parametrize("between", [" ", "\n\n"])
+def test_images_in_images_have_a_limit(between: str) -> None:
+    """200 kB of them took 7 s in commonmark; 2,000 images beside each other are fine."""
+    found = convert_markdown(
+        ("![" * 90 + "](b)" * 90 + between) * 370, "", PATH, 5, dialect="commonmark"
+    ).findings
+    assert [one.text for one in found] == ["has too many images in the text of images"]
+    many = convert_markdown("![a cat](b.png)\n\n" * 2_000, "", PATH, 5, dialect="commonmark")
+    assert many.findings == ()
+
+
+# Each is a page or a finding at 200 kB; none took more than 2 s of a processor in either dialect.
+SIGNS = (
+    *("[", "![", "](", "*", "_", "`", "<", "> ", "- ", "|", "$", "&", "~", "=", ":", "^", "\\", "{", "#"),
+    *("[](", "[a](", "[^", "[a][", "](b)[", "**a* ", "`a ", "$a ", "<a ", "<!--", "&#", "==a", "a@a.", "1. "),
+)
+
+
+@pytest.mark.quick_cases(6)
+@pytest.mark.parametrize("dialect", ["commonmark", "python-markdown"])
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_page_of_one_sign_comes_to_its_end(sign: str, dialect: str) -> None:
+    """A limit that is missing is a test that does not end."""
+    body = sign * (200_000 // len(sign))
+    done = convert_markdown(body, "", PATH, 5, dialect=dialect)
+    assert done.html or done.refused
 
 
 @pytest.mark.parametrize("dialect", ["commonmark", "python-markdown"])
