@@ -47,6 +47,7 @@ _LEAVES = {
 _CONTAINERS = {"list_item": "item", "dd": "item", "blockquote": "quote", "admonition": "box"}
 _QUOTE_SIGN = re.compile(r" {0,3}> ?")
 _RAW_HTML = re.compile(rf"<!--{positions.SPAN_PREFIX}(\d+)-(\d+)-->")
+_TILDE = re.compile(r"[ \t>]*~[ \t]")
 _PARENTHESIS = re.compile(r"[ \t>]*\d{1,9}\)")
 
 
@@ -82,7 +83,7 @@ def _compare(parsed: commonmark.Blocks, lines: Sequence[str], html: str) -> Iter
     marked: set[int] = set()  # of those, the ones that have markup
     for index, token in enumerate(parsed.tokens):
         name, _, what = token.type.rpartition("_")
-        kind = "list" if name.endswith("_list") else _CONTAINERS.get(name, "")
+        kind = "list" if name.endswith(("_list", "dl")) else _CONTAINERS.get(name, "")
         line = token.map[0] + 1 if token.map else 0
         if kind and what == "close":
             around.pop()
@@ -125,6 +126,7 @@ def _leaf(
             if line not in shown.items:
                 fix = "put a blank line before the list, and four spaces before an inner one"
                 fix = "write 1. instead of 1)" if _PARENTHESIS.match(source) else fix
+                fix = "write : instead of ~" if _TILDE.match(source) else fix
                 yield Row(line, f"unparsed list item: {_short(source)}", fix, "unparsed-markup")
                 return
             items.pop()
@@ -178,7 +180,7 @@ def _shown(html: str, count: int) -> _Shown:
                 depths = done.depths[name]
                 for line in range(span[0], min(span[1], count) + 1):
                     depths[line] = max(depths[line], number)
-            if node.tag == "li":
+            if node.tag in ("li", "dd"):
                 done.items.add(span[0])
         stack += [(child, around) for child in node.iter()]
     return done

@@ -51,6 +51,7 @@ def test_a_block_that_is_not_nested_is_named_with_the_indent_it_needs(
     [
         ("a\n- b\n- c",                     2, "unparsed list item: '- b'"),
         ("1) a\n2) b",                      1, "unparsed list item: '1) a'"),
+        ("Term\n~ d",                         2, "unparsed list item: '~ d'"),
         ("a\n| b |\n|---|\n| c |",          3, "unparsed table: '|---|'"),
         ("a\nb\n===\n",                     1, "unparsed heading: 'a'"),
         ("a\n$$\nb\n$$",                    2, "unparsed formula: '$$'"),
