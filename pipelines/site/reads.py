@@ -89,12 +89,15 @@ class Recorder:
     opaque: str = ""  # the first read whose value has no digest: the result cannot be stored
 
     def record(self, read: Read) -> None:
-        """Note that the computation reads *read*."""
-        if read not in self.reads and not self.opaque:
+        """Note that the computation reads *read*, also after one without a digest.
+
+        The assets among them are published.
+        """
+        if read not in self.reads:
             try:
                 self.reads[read] = self.digest_of(read)
             except Opaque as error:
-                self.opaque = f"{' '.join(read)} is a {error}"
+                self.opaque = self.opaque or f"{' '.join(read)} is a {error}"
 
 
 def changed_reads(reads: Mapping[Read, bytes], digest_of: Callable[[Read], bytes]) -> Iterator[Read]:

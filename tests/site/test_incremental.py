@@ -101,3 +101,16 @@ def test_a_picture_that_lessc_embeds_is_read_again(site: Path) -> None:
         write(site / "theme/images/dot.svg", svg)
         build_site(site, cache=cache)
         assert colour in css_of(site)
+
+
+def test_a_page_that_cannot_be_stored_publishes_its_assets(site: Path) -> None:
+    """A function among the settings has no digest; what the page reads after it is still known."""
+    with (site / "pelicanconf.py").open("a") as file:
+        file.write("\nHELPER = lambda text: text\n")
+    replace_in(
+        site / "theme/templates/base.html", '<meta charset="utf-8">', '{{ HELPER("") }}<meta charset="utf-8">'
+    )
+    cache = Cache()
+    digests = {build_site(site, workers=workers, cache=cache).digest for workers in (1, 2, 2)}
+    assert digests == {clean_digest(site)}
+    assert cache.misses["render"] > 0
