@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from pipelines.core.errors import Fault
@@ -118,3 +120,49 @@ def test_the_first_block_of_a_list_stands_for_the_others() -> None:
     """A list of a hundred items is one fault."""
     assert len(found("- a\n" + "  - b\n" * 100)) == 1
     assert len(found("- a\n\n" + "  b\n\n" * 100)) == 1
+
+
+PIECES = (
+    *(
+        "- a",
+        "  - b",
+        "    - c",
+        "1. d",
+        "1) e",
+        "> f",
+        "> - g",
+        "~ h",
+        ": i",
+        "Term",
+        "```",
+        "## j",
+        "===",
+        "---",
+    ),
+    *("| a | b |", "|---|---|", "| c | d | e |", "$$", "k $$l$$", "!!! note", "??? m", "    n", "> [!NOTE]"),
+    *(
+        "<div>",
+        "</div>",
+        '<div markdown="1">',
+        "[^1]: o",
+        "p[^1]",
+        "*[q]: r",
+        "[s]: t",
+        "",
+        "",
+        "",
+        "a\\",
+        "\t- u",
+    ),
+    *("==w== :tada: x^2^ ~y~ ~~z~~", "<!-- x", "-->", "[TOC]", "{: .a}", "- [ ] t", "<pre>", "</pre>", "  v"),
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_mixture_of_blocks_ends_a_build(seed: int) -> None:
+    """Two of them ended it with a traceback: a formula below an item, and a definition that ~ begins."""
+    choose = random.Random(seed)  # the same texts in each run
+    for _ in range(50):
+        body = "\n".join(choose.choices(PIECES, k=choose.randint(2, 12)))
+        for dialect in ("commonmark", "python-markdown"):
+            outcome(body, dialect=dialect)
