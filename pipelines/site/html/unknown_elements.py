@@ -22,6 +22,9 @@ _TAG = re.compile(
     r"""<!--.*?(?:-->|\Z)|<(?P<end>/?)(?P<name>[A-Za-z][^\s<>/]*+)(?P<rest>(?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""",
     re.DOTALL,
 )
+# A quick test: the HTML of most pages has no other tags, in attributes and comments neither.
+_NAME = re.compile(r"</?([A-Za-z][^\s<>/]*+)")
+_ORDINARY = _KNOWN - {"link"}
 MAX_REPORTED = 50  # on a page: the line of each is a search
 _SPECIAL = re.compile(r"<(?:svg|math|textarea|xmp|style|script|plaintext|title|noembed|template)[\s/>]", re.I)
 _HANDLER = re.compile(r"[\s/\"']on\w+\s*=", re.I)
@@ -45,7 +48,7 @@ def replace_unknown_elements(html: str) -> tuple[str, list[UnknownElement]]:
     HTML that parsers read in a mode of their own (SVG, scripts) stays: the
     sanitizer refuses what is unknown there. So does a tag with an event handler.
     """
-    if _SPECIAL.search(html):
+    if set(_NAME.findall(html)) <= _ORDINARY or _SPECIAL.search(html):
         return html, []
     tags = [one for one in _TAG.finditer(html) if one["name"] and _is_unknown(one)]
     if not tags:

@@ -32,6 +32,7 @@ from markdown_it.token import Token
 
 from pipelines.site.markdown import block_limits, heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
+from pipelines.site.markdown.fast_blocks import FastRuler
 from pipelines.site.markdown.fast_inline import FastInline, Rule
 from pipelines.site.markdown.lazy_lines import LazyState
 from pipelines.site.markdown.rendering import Renderer
@@ -181,6 +182,7 @@ def parser(*, additions: bool = True, gfm: bool = True) -> MarkdownIt:
         md.block.ruler.before("blockquote", "formula", formulas.formula_block, before)
         md.block.ruler.before("html_block", "markdown_html", html_blocks.opening_tag, before)
         definition_lists.install(md)
+    md.block.ruler = FastRuler(md.block.ruler)
     return md
 
 
