@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean post base bases wheels image version status doctor chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster-build post base bases wheels image version status doctor chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -109,12 +109,12 @@ checks: lint types test test-slow  ## run the checks that publishing requires: o
 
 test: $(VENV)/dev $(VENV)/kube $(VENV)/spec node_modules/.done  ## run the quick tests, or those that ARGS="-k less" selects
 	@$(if $(ARGS),,$(RUN) checks begin test)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(or $(ARGS),-m "not slow and not browser")
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(or $(ARGS),-m "not slow and not browser and not cluster")
 	@$(if $(ARGS),,$(RUN) checks passed test)
 
 test-slow: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the other tests: browser, containers, scanners
 	@$(if $(ARGS),,$(RUN) checks begin test-slow)
-	$(BIN)/pytest -n auto -m "slow or browser" $(ARGS)
+	$(BIN)/pytest -n auto -m "(slow or browser) and not cluster" $(ARGS)
 	@$(if $(ARGS),,$(RUN) checks passed test-slow)
 
 lint: $(VENV)/dev  ## run ruff and check the import contracts
@@ -165,6 +165,9 @@ bench: $(VENV)/dev $(VENV)/kube out/eleventy/.done  ## measure conversion, build
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
 	$(BIN)/python -m benchmarks.delivery --against 89330da
+
+cluster-build: $(VENV)/dev  ## build what it runs, into a cache outside of here (20 minutes)
+	@$(BIN)/python -m tests.cluster build
 
 corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml
 	$(BIN)/python -m benchmarks.corpora fetch

@@ -1,0 +1,112 @@
+"""Start a cluster, run the tests in it, end it: `python -m tests.cluster up|down|run|build`.
+
+up [--until STEP]   start it, and print its addresses; it stays until `down`
+run -- PYTEST…      run the tests in it; starts one, and ends it, where none runs
+down                end it, and remove everything
+build               build and fetch what a cluster runs, into the cache
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from tests.cluster import debian, prerequisites, processes, programs, services, start, supervisor
+from tests.cluster.layout import ROOT, Layout, layout
+
+_ENTER = "python -m tests.cluster enter"
+
+
+def build(there: Layout) -> None:
+    """Build and fetch everything."""
+    prerequisites.require()
+    programs.build_all(there.cache)
+    debian.packages(there.cache)
+    debian.database_root(there.cache)
+
+
+def _inside(there: Layout, argv: Sequence[str]) -> int:
+    """Run *argv* in the namespaces; return its exit status."""
+    command = processes.enter(there, argv)
+    return subprocess.run(command, env=processes.environment(there), cwd=ROOT, check=False).returncode
+
+
+def up(there: Layout, last: str, owned: bool = False) -> subprocess.Popen[bytes]:
+    """Start a cluster up to the step *last*; end it again when a step fails."""
+    if supervisor.is_running(there):
+        raise SystemExit(f"error: {there.base}: a cluster runs there; run make cluster-down first")
+    build(there)
+    process = supervisor.start(there, owned)
+    if _inside(there, [sys.executable, "-m", "tests.cluster.start", last]):
+        logs = f"; read {there.logs}, then run make cluster-down" if not owned else ""
+        raise SystemExit(f"error: the cluster does not start{logs}")
+    return process
+
+
+def describe(there: Layout) -> str:
+    """Return what a person needs to use the cluster."""
+    rows = [f"  {name:16}{url}" for name, url in services.urls().items()]
+    return "\n".join(
+        [
+            "The cluster runs. Its network has no way in from this machine; enter it:",
+            f"  {_ENTER} bash",
+            f"  {_ENTER} kubectl get pods --all-namespaces",
+            f"  {_ENTER} chromium --no-sandbox https://…",
+            *rows,
+            f"  kubeconfig      {there.kubeconfig}",
+            f"  checkout        {there.site} (push from there: {_ENTER} git -C {there.site} push)",
+            f"  logs            {there.logs}",
+            f"Add the owner, and find the mail with the link to set a password in {there.run / 'mail'}:",
+            f"  {_ENTER} kubectl -n site exec deployment/site-api -- python3 api/manage.py "
+            "invite me@example.org --owner",
+            "End it: make cluster-down",
+        ]
+    )
+
+
+def run_tests(there: Layout, words: Sequence[str]) -> int:
+    """Run pytest in the cluster that runs, or in one for these tests alone."""
+    process = None if supervisor.is_running(there) else up(there, "live", owned=True)
+    try:
+        pytest = [sys.executable, "-m", "pytest", "-m", "cluster", "-p", "no:cacheprovider"]
+        return _inside(there, [*pytest, *words])
+    finally:
+        if process:
+            supervisor.stop(there)
+            process.wait()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster")
+    commands = parser.add_subparsers(dest="command", required=True)
+    starting = commands.add_parser("up", help="start a cluster, and leave it running")
+    starting.add_argument(
+        "--until", choices=list(start.STEPS), default="live", help="the last step (default: live)"
+    )
+    commands.add_parser("down", help="end it, and remove everything")
+    commands.add_parser("build", help="build and fetch what it runs, into the cache")
+    for name, text in (("run", "run the tests in it"), ("enter", "run a command in it")):
+        commands.add_parser(name, help=text).add_argument("words", nargs=argparse.REMAINDER)
+    options = parser.parse_args(argv)
+    there = layout()
+    if options.command == "down":
+        supervisor.stop(there)
+    elif options.command == "build":
+        build(there)
+    elif options.command == "up":
+        up(there, options.until)
+        print(describe(there))
+    elif not supervisor.is_running(there) and options.command == "enter":
+        raise SystemExit("error: no cluster runs; run make cluster")
+    elif options.command == "enter":
+        return _inside(there, options.words)
+    else:
+        return run_tests(there, [word for word in options.words if word != "--"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

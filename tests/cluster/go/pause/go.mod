@@ -1,0 +1,3 @@
+module example.org/cluster/pause
+
+go 1.26.0
