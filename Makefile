@@ -140,9 +140,10 @@ chart-docs: $(VENV)/dev  ## rewrite the table of values in the chart's README
 tools:  ## install Debian packages for the tests: Chromium, NGINX … (runs apt)
 	@./.ci/tools
 
-settings-docs: $(VENV)/run  ## rewrite docs/settings.md, docs/site.schema.json and docs/checks.md
+settings-docs: $(VENV)/run  ## rewrite the references and schemas of site.toml and nodes.toml, and docs/checks.md
 	$(BIN)/python -m pipelines.core.config_docs
 	$(BIN)/python -m pipelines.core.checks_docs
+	$(BIN)/python -m nodes.inventory_docs
 
 scanner: $(VENV)/scan  ## install checkov for the chart's tests (290 MB, its own environment)
 
@@ -177,7 +178,7 @@ corpus-report: $(VENV)/dev  ## build and compare them: benchmarks/RESULTS.md (CO
 
 lock: $(VENV)/dev  ## pin requirements/*.in to the newest versions, with hashes
 	$(PIP) install uv
-	for set in api run dev scan; do \
+	for set in api run nodes dev scan; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate requirements/$$set.in -o requirements/$$set.txt; \
 	done

@@ -28,10 +28,11 @@ VS Code: Even Better TOML) checks `site.toml` by the schema that its first line 
 
 def reference() -> str:
     """Return every table of site.toml with its keys as Markdown."""
-    return "\n".join([_INTRODUCTION, *(_section(table) for table in declared_tables().values())])
+    return "\n".join([_INTRODUCTION, *map(section, declared_tables().values())])
 
 
-def _section(table: Table) -> str:
+def section(table: Table) -> str:
+    """Return *table* with its keys as a section of Markdown."""
     lines = [f"## `{table.header}`", ""]
     if table.doc:
         lines += [table.doc, ""]
@@ -77,10 +78,14 @@ def toml_value(setting: Setting) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 7, which Taplo reads) of site.toml."""
-    tables = declared_tables()
+    return schema_of("site.toml", declared_tables())
+
+
+def schema_of(name: str, tables: Mapping[str, Table]) -> dict[str, Any]:
+    """Return the JSON Schema of the file *name* with *tables*."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "site.toml",
+        "title": name,
         **_object({name: _table(table) for name, table in tables.items()}),
         "required": [name for name, table in tables.items() if _required(table) and not table.array],
     }
@@ -111,8 +116,13 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the JSON Schema as the text of its file."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    """Return the JSON Schema of site.toml as the text of its file."""
+    return text_of(json_schema())
+
+
+def text_of(schema: Mapping[str, Any]) -> str:
+    """Return *schema* as the text of a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

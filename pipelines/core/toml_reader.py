@@ -61,7 +61,8 @@ class TomlReader:
             if isinstance(self._data[table], (dict, list)):
                 self.add_fault(table, 0, "", f"[{table}]: unknown table", suggest(table, tables))
             else:
-                self.add_fault("", 0, table, f"{table}: must be in a table", "move it below [site]")
+                first = next(iter(tables.values())).header
+                self.add_fault("", 0, table, f"{table}: must be in a table", f"move it below {first}")
         self.rows = {name: list(self._rows(table)) for name, table in tables.items()}
 
     def add_fault(self, table: str, index: int, key: str, text: str, fix: str) -> None:

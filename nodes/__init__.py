@@ -1,0 +1,1 @@
+"""The machines under the cluster: their inventory, the files on them, and the tasks that write them."""

@@ -1,0 +1,224 @@
+"""Read nodes.toml into frozen, checked values; each of its keys is declared here, once.
+
+Reads nodes/nodes.toml. No writes, no network, no environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from nodes import validators as valid
+from nodes.consistency import check_consistency
+from pipelines.core.config_validators import valid_networks, valid_port
+from pipelines.core.errors import Fault, SourceError, UsageError, suggest
+from pipelines.core.files import read_regular
+from pipelines.core.setting import Table, from_tables, line_of, nested, setting, tables_of
+from pipelines.core.toml_reader import TomlReader
+from pipelines.core.validators import valid_flag
+
+FILE = "nodes/nodes.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The cluster that the machines carry."""
+
+    name: str = setting(valid.valid_node_name, doc="Name of the cluster.")
+    domain: str = setting(valid.valid_domain, doc="Domain of the machines: `worker1` is `worker1.<domain>`.")
+    kubernetes: str = setting(valid.valid_version, doc="Version of Kubernetes, `X.Y.Z`.")
+    control_plane_endpoint: str = setting(
+        valid.valid_api_endpoint, doc="Host and port by which nodes reach the API server, on the mesh."
+    )
+    pod_network: str = setting(
+        valid.valid_network, "10.244.0.0/16", doc="Network of all pods; `pods` of `site.toml` has it too."
+    )
+    service_network: str = setting(valid.valid_network, "10.96.0.0/16", doc="Network of Services.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """How the tasks reach the machines."""
+
+    authorized_keys: tuple[str, ...] = setting(
+        valid.valid_ssh_keys, doc="Public keys of the people who run the tasks; all others are removed."
+    )
+    user: str = setting(valid.valid_user, "deploy", doc="User of the tasks; may use sudo without a password.")
+    port: int = setting(valid_port, 22, doc="Port of sshd.")
+    connect_timeout: int = setting(valid.valid_seconds, 5, doc="Seconds for a connection.")
+    command_timeout: int = setting(valid.valid_seconds, 60, doc="Seconds for a command.")
+    sources: tuple[str, ...] = setting(
+        valid_networks, ("0.0.0.0/0", "::/0"), doc="Networks (CIDR) that may connect to sshd."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The WireGuard mesh."""
+
+    network: str = setting(valid.valid_network, doc="Network (CIDR) of the mesh addresses.")
+    interface: str = setting(valid.valid_interface, "wg0", doc="Name of the interface.")
+    port: int = setting(valid_port, 51820, doc="UDP port of WireGuard.")
+    mtu: int = setting(valid.valid_mtu, 1420, doc="MTU of the mesh. The pods' network has the same, or less.")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every machine has."""
+
+    time_servers: tuple[str, ...] = setting(
+        valid.valid_time_servers,
+        ("0.debian.pool.ntp.org", "1.debian.pool.ntp.org", "2.debian.pool.ntp.org"),
+        doc="Time servers (NTP).",
+    )
+    journal_size: str = setting(valid.valid_size, "1G", doc="Most disk space of the journal.")
+    security_updates: bool = setting(valid_flag, True, doc="`true`: install security updates each day.")
+    reboot: str = setting(
+        valid.valid_time_of_day,
+        "",
+        doc='Time (UTC) of the reboot that an update asks for; `""`: never. Nodes of the cluster never'
+        " reboot by themselves.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """NGINX in front of the cluster. Names and ports are those of `site.toml`."""
+
+    environments: tuple[str, ...] = setting(
+        valid.valid_environments, ("production",), doc="Environments of `site.toml` that it serves."
+    )
+    hsts: int = setting(
+        valid.valid_hsts, 31_536_000, doc="Seconds of Strict-Transport-Security; 0: no header."
+    )
+    rate: int = setting(valid.valid_rate, 50, doc="Requests a second of one address; more get 429.")
+    burst: int = setting(valid.valid_rate, 200, doc="Requests above the rate that are served at once.")
+    connections: int = setting(valid.valid_rate, 100, doc="Connections of one address.")
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The mail server."""
+
+    host: str = setting(
+        valid.valid_optional_domain, "", doc='Name of the mail server, the target of MX; `""`: none.'
+    )
+    mta_sts: str = setting(
+        valid.valid_sts_mode, "testing", doc="Mode of the MTA-STS policy (RFC 8461) that the edge serves."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine."""
+
+    name: str = setting(valid.valid_node_name, doc="Host name, without a domain.")
+    roles: tuple[str, ...] = setting(
+        valid.valid_roles, doc="What it does. `metal`: virtual machines run on it."
+    )
+    mesh: str = setting(valid.valid_ipv4, doc="Address on the mesh.")
+    address: str = setting(
+        valid.valid_ipv4, "", doc='Address for SSH and WireGuard; `""`: behind NAT, reached by `jump`.'
+    )
+    address6: str = setting(valid.valid_ipv6, "", doc="IPv6 address, for DNS.")
+    public_key: str = setting(
+        valid.valid_wireguard_key,
+        "",
+        doc='Public key of WireGuard, as `wireguard.keys` prints it; `""`: not in the mesh yet.',
+    )
+    pod_cidr: str = setting(
+        valid.valid_optional_network, "", doc="Network of its pods, part of `pod_network`."
+    )
+    endpoint: str = setting(
+        valid.valid_endpoint, "", doc="Host and port of WireGuard, where a machine in front forwards them."
+    )
+    keepalive: int = setting(
+        valid.valid_keepalive, 0, doc="Seconds between packets that keep a NAT open; 0: none."
+    )
+    jump: str = setting(valid.valid_optional_node, "", doc="Node by which SSH reaches it.")
+    host: str = setting(
+        valid.valid_optional_node,
+        "",
+        doc="Node with the role `metal` on which it runs. Two nodes of one are never drained at once.",
+    )
+    labels: tuple[tuple[str, str], ...] = setting(valid.valid_node_labels, (), doc="Labels in Kubernetes.")
+    taints: tuple[str, ...] = setting(valid.valid_taints, (), doc="Taints in Kubernetes.")
+    line: int = line_of()
+    public_key_line: int = line_of("public_key")
+
+    def has(self, role: str) -> bool:
+        """Return whether the node has *role*."""
+        return role in self.roles
+
+    @property
+    def in_kubernetes(self) -> bool:
+        """Whether it is, or becomes, a node of the cluster."""
+        return not valid.KUBERNETES_ROLES.isdisjoint(self.roles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """The values of nodes.toml."""
+
+    cluster: Cluster = field(metadata=nested("cluster", Cluster))
+    ssh: Ssh = field(metadata=nested("ssh", Ssh))
+    mesh: Mesh = field(metadata=nested("mesh", Mesh))
+    base: Base = field(metadata=nested("base", Base))
+    edge: Edge = field(metadata=nested("edge", Edge))
+    mail: Mail = field(metadata=nested("mail", Mail))
+    nodes: tuple[Node, ...] = field(
+        metadata=nested("node", Node, array=True, doc="The machines; tasks take them in the order of names.")
+    )
+
+    def node(self, name: str) -> Node:
+        """Return the node *name*; raise UsageError for an unknown one."""
+        for one in self.nodes:
+            if one.name == name:
+                return one
+        raise UsageError(f"{name}: not in {FILE}; {suggest(name, (one.name for one in self.nodes))}")
+
+    def chosen(self, names: Sequence[str] = (), role: str = "") -> tuple[Node, ...]:
+        """Return the nodes *names*, or all with *role*, sorted by name; raise UsageError for an unknown one.
+
+        Of *names*, those without *role* are refused: a task must not skip a node silently.
+        """
+        if not names:
+            found = [one for one in self.nodes if not role or one.has(role)]
+            return tuple(sorted(found, key=lambda one: one.name))
+        found = [self.node(name) for name in dict.fromkeys(names)]
+        for one in found:
+            if role and not one.has(role):
+                raise UsageError(f"{one.name}: does not have the role {role}; add it in {FILE}:{one.line}")
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def with_role(self, role: str) -> tuple[Node, ...]:
+        """Return the nodes with *role*, sorted by name."""
+        return self.chosen(role=role)
+
+
+@cache
+def declared_tables() -> dict[str, Table]:
+    """Return every table of nodes.toml with its keys."""
+    return tables_of(Inventory)
+
+
+def parse_inventory(text: str, name: str = FILE) -> Inventory:
+    """Check the text of a nodes.toml; raise SourceError with every fault at once."""
+    reader = TomlReader(text, name, declared_tables())
+    check_consistency(reader)
+    if reader.faults:
+        raise SourceError(reader.faults)
+    return Inventory(**from_tables(Inventory, reader.rows, reader.lines))
+
+
+def load_inventory(file: Path, name: str = FILE) -> Inventory:
+    """Read *file*; raise SourceError when it is missing or invalid."""
+    try:
+        return parse_inventory(read_regular(file).decode("utf-8"), name)
+    except UnicodeDecodeError:
+        raise SourceError([Fault(name, 0, "is not UTF-8", "save it as UTF-8")]) from None
+    except OSError as error:
+        fix = "run in the directory of the site, or name it in NODES_TOML"
+        raise SourceError([Fault(name, 0, f"cannot be read ({error.strerror})", fix)]) from None
