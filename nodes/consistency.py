@@ -14,7 +14,7 @@ from pipelines.core.errors import suggest
 from pipelines.core.toml_reader import TomlReader
 
 Row = dict[str, Any]  # the keys of a node that are valid
-_UNIQUE = ("name", "address", "address6", "mesh", "public_key", "endpoint")
+_UNIQUE = ("name", "address", "address6", "private_address", "mesh", "public_key", "endpoint")
 
 
 def check_consistency(reader: TomlReader) -> None:
@@ -159,8 +159,9 @@ class _Consistency:
         for index, row in enumerate(self._nodes):
             if row.get("address") != "":
                 continue
-            if row.get("jump") == "":
-                self._fault(index, "", "has neither address nor jump", "add one: SSH cannot reach it")
+            if not all(row.get(key, "?") for key in ("jump", "private_address")):
+                fix = "add an address, or jump and private_address: SSH cannot reach it"
+                self._fault(index, "", "has neither address nor jump with private_address", fix)
             if row.get("keepalive") == 0:
                 self._fault(
                     index, "", "has neither address nor keepalive", "add keepalive = 25: its NAT forgets it"

@@ -122,6 +122,9 @@ class Node:
     address: str = setting(
         valid.valid_ipv4, "", doc='Address for SSH and WireGuard; `""`: behind NAT, reached by `jump`.'
     )
+    private_address: str = setting(
+        valid.valid_ipv4, "", doc="Address behind the NAT, by which `jump` reaches it."
+    )
     address6: str = setting(valid.valid_ipv6, "", doc="IPv6 address, for DNS.")
     public_key: str = setting(
         valid.valid_wireguard_key,
@@ -147,6 +150,11 @@ class Node:
     taints: tuple[str, ...] = setting(valid.valid_taints, (), doc="Taints in Kubernetes.")
     line: int = line_of()
     public_key_line: int = line_of("public_key")
+
+    @property
+    def ssh_address(self) -> str:
+        """The address of SSH; never that of the mesh, which a task may break."""
+        return self.address or self.private_address
 
     def has(self, role: str) -> bool:
         """Return whether the node has *role*."""

@@ -38,7 +38,7 @@ def test_nodes_come_by_role_or_name_in_the_order_of_names() -> None:
     ("names", "role", "message"),
     [
         (["worker2"], "", "worker2: not in nodes/nodes.toml; did you mean worker1?"),
-        (["mail1"], "edge", "mail1: does not have the role edge; add it in nodes/nodes.toml:47"),
+        (["mail1"], "edge", "mail1: does not have the role edge; add it in nodes/nodes.toml:48"),
     ],
 )
 def test_a_node_that_cannot_be_chosen_is_refused(names: list[str], role: str, message: str) -> None:
@@ -62,7 +62,7 @@ def test_all_faults_are_reported_at_once() -> None:
     """An operator who adds a machine fixes the file once, not once a fault."""
     text = labs.TEXT.replace("10.90.0.13", "10.91.0.13").replace('jump = "edge1"', 'jmp = "edge1"')
     text = text.replace("203.0.113.14", "203.0.113.12")
-    assert [line.split(":")[1] for line in faults(text)] == ["35", "38", "42", "50"]
+    assert [line.split(":")[1] for line in faults(text)] == ["35", "38", "42", "51"]
 
 
 def test_the_committed_inventory_is_valid() -> None:

@@ -1,0 +1,336 @@
+"""Read and change one machine over SSH. The only importer of Fabric.
+
+Reads known_hosts and the keys of SSH. Writes on the machine, unless it is a dry run.
+Network: the machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import io
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Protocol
+
+from fabric import Config, Connection
+from invoke.exceptions import CommandTimedOut
+from paramiko import MissingHostKeyPolicy, PKey, SSHClient, SSHConfig
+from paramiko.hostkeys import InvalidHostKey
+from paramiko.ssh_exception import BadHostKeyException, SSHException
+
+from nodes.inventory import Inventory, Node
+from pipelines.core.errors import ToolError
+
+KNOWN_HOSTS = "nodes/known_hosts"
+_KEEPALIVE = 15  # seconds between packets that find a dead connection
+PENDING = "/var/lib/nodes/pending"  # files named for what must be reloaded after a write
+# Target, uploaded file, owner, group, mode, SHA-256, name in PENDING or "". The rename is atomic.
+_INSTALL = """set -eu
+new="$1.nodes-new"
+install -D -o "$3" -g "$4" -m "$5" -- "$2" "$new"
+echo "$6  $new" | sha256sum --check --status || { rm -f -- "$new"; echo "the upload is damaged" >&2; exit 1; }
+[ -z "$7" ] || { mkdir -p -- "${7%/*}"; : > "$7"; }
+mv -f -- "$new" "$1"
+rm -f -- "$2"
+"""
+# Mode and owner on the first line, then the content, or its SHA-256 for a secret; nothing for a missing file.
+_CONTENT = 'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; cat -- "$1"; fi'
+# The marker in PENDING, and the command.
+_SETTLE = 'done="$1"; shift; "$@" && rm -f -- "$done"'
+_DIGEST = (
+    'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; sha256sum < "$1" | cut -c1-64 | tr -d "\\n"; fi'
+)
+
+
+class HostError(ToolError):
+    """A machine is away, refuses, or a command on it has failed; the message begins with its name."""
+
+
+class CommandError(HostError):
+    """A command on a machine has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command gave."""
+
+    status: int  # exit status
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a machine, made or, in a dry run, left out."""
+
+    what: str  # "write /etc/hosts"
+    diff: str = ""  # unified; "" without a text to show
+
+
+class Transport(Protocol):
+    """Commands and uploads on one machine; `connect` returns one over SSH."""
+
+    def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
+        """Run *argv*; raise HostError when it takes longer than *timeout* seconds, or the machine is away."""
+
+    def upload(self, data: bytes, path: str) -> None:
+        """Write *data* to *path* as the user of SSH."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class Host:
+    """One machine. `read` always runs; in a dry run, `change` and `write` only record."""
+
+    def __init__(self, node: Node, transport: Transport, *, timeout: float, dry_run: bool = False) -> None:
+        self.node = node
+        self.dry_run = dry_run
+        self.changes: list[Change] = []
+        self._transport = transport
+        self._timeout = timeout
+        self._staging = ""
+        self._pending: set[str] = set()  # names that this run has written for
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._staging and not isinstance(error, HostError):
+                self._transport.run(("rm", "-rf", "--", self._staging), self._timeout, sudo=False)
+        finally:
+            self._transport.close()
+
+    def read(self, *argv: str, timeout: float = 0, check: bool = True) -> Output:
+        """Run *argv*, which changes nothing, as root; raise CommandError for a status other than 0.
+
+        With *check* false, any status is returned.
+        """
+        return self._run(argv, timeout, check=check)
+
+    def change(self, what: str, *argv: str, timeout: float = 0) -> None:
+        """Record *what*, and run *argv* as root unless this is a dry run; raise CommandError if it fails."""
+        self._record(Change(what), lambda: self._run(argv, timeout, check=True))
+
+    def write(
+        self,
+        path: str,
+        text: str,
+        *,
+        mode: int = 0o644,
+        owner: str = "root:root",
+        secret: bool = False,
+        then: str = "",
+    ) -> bool:
+        """Write *text* to *path* in one rename, if content, mode or *owner* differ; return whether they do.
+
+        The content of a *secret* is neither read nor shown. *then* is what `settle`
+        reloads afterwards.
+        """
+        user, _, group = owner.partition(":")
+        wanted = f"{mode:o} {user} {group}"
+        found = self.read("sh", "-c", _DIGEST if secret else _CONTENT, "sh", path).stdout
+        attributes, _, content = found.partition("\n")
+        data = text.encode()
+        digest = hashlib.sha256(data).hexdigest()
+        is_same = content == (digest if secret else text)
+        if found and is_same and attributes == wanted:
+            return False
+        what = (
+            f"write {path}" if not is_same or not found else f"write {path} ({attributes} becomes {wanted})"
+        )
+        diff = "" if secret or is_same else _diff(path, content if found else None, text)
+        arguments = (user, group, f"{mode:o}", digest, f"{PENDING}/{then}" if then else "")
+        self._record(Change(what, diff), lambda: self._install(path, data, arguments))
+        self._pending |= {then} - {""}
+        return True
+
+    def settle(self, name: str, what: str, *argv: str, timeout: float = 0) -> bool:
+        """Make the change *argv* if a file was written for *name* since it last succeeded; return whether.
+
+        An earlier run counts too: it may have written the file and failed before the
+        reload.
+        """
+        marker = f"{PENDING}/{name}"
+        if name not in self._pending and self.read("test", "-e", marker, check=False).status:
+            return False
+        self.change(what, "sh", "-c", _SETTLE, "sh", marker, *argv, timeout=timeout)
+        self._pending.discard(name)
+        return True
+
+    def remove(self, path: str) -> bool:
+        """Remove the file *path*; return whether it was there."""
+        if self.read("test", "-e", path, check=False).status:
+            return False
+        self.change(f"remove {path}", "rm", "-f", "--", path)
+        return True
+
+    def fail(self, text: str, fix: str) -> NoReturn:
+        """Raise HostError with *text* and *fix*, in the name of the machine."""
+        raise HostError(f"{self.node.name}: {text}; {fix}")
+
+    def _record(self, change: Change, perform: Callable[[], Any]) -> None:
+        """Perform *change* and record it. The only place that decides what a dry run leaves out."""
+        if not self.dry_run:
+            perform()
+        self.changes.append(change)
+
+    def _install(self, path: str, data: bytes, arguments: tuple[str, ...]) -> None:
+        if not self._staging:  # a directory that only the user of SSH may enter
+            made = self._transport.run(("mktemp", "-d"), self._timeout, sudo=False)
+            self._staging = made.stdout.strip()
+            if made.status or not self._staging:
+                self.fail("mktemp: made no directory", "free some space in /tmp")
+        upload = f"{self._staging}/upload"
+        self._transport.upload(data, upload)
+        self._run(("sh", "-c", _INSTALL, "sh", path, upload, *arguments), 0, check=True)
+
+    def _run(self, argv: tuple[str, ...], timeout: float, *, check: bool) -> Output:
+        output = self._transport.run(("env", "LC_ALL=C", *argv), timeout or self._timeout, sudo=True)
+        if check and output.status:
+            lines = (output.stderr.strip() or output.stdout.strip() or "(it wrote no message)").splitlines()
+            name = " ".join(argv[:2]) if argv[0] != "sh" else "sh"
+            message = f"{self.node.name}: {name}: exit status {output.status}: {' | '.join(lines[-5:])}"
+            if "a password is required" in message:
+                message += "; let the user of [ssh] use sudo without a password"
+            raise CommandError(message)
+        return output
+
+
+def _diff(path: str, old: str | None, new: str) -> str:
+    """Return the unified diff from *old*, None for a missing file, to *new*."""
+    before = [] if old is None else old.splitlines(keepends=True)
+    names = ("/dev/null" if old is None else path, path)
+    lines = difflib.unified_diff(before, new.splitlines(keepends=True), *names, n=2)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def connect(
+    inventory: Inventory,
+    node: Node,
+    known_hosts: Path,
+    identity: tuple[str, ...] = (),
+    *,
+    dry_run: bool = False,
+) -> Host:
+    """Return *node*, connected; raise HostError when it is away, or its key is not that of *known_hosts*.
+
+    *identity* are files of private keys; without any, those of the agent and of ~/.ssh are tried.
+    """
+    connection = _connection(inventory, node, known_hosts, identity)
+    try:
+        connection.open()
+    except (HostError, OSError, EOFError, SSHException) as error:
+        message = _why(error, connection, inventory, node)
+        connection.client.close()
+        raise HostError(message) from None
+    if connection.transport is not None:
+        connection.transport.set_keepalive(_KEEPALIVE)
+    transport = _FabricTransport(node.name, connection)
+    return Host(node, transport, timeout=inventory.ssh.command_timeout, dry_run=dry_run)
+
+
+def _why(error: Exception, connection: Connection, inventory: Inventory, node: Node) -> str:
+    """Return why the connection failed, and the fix."""
+    if isinstance(error, HostError):
+        return str(error)
+    if isinstance(error, BadHostKeyException):
+        return (
+            f"{node.name}: presents another host key than in {KNOWN_HOSTS}, {_fingerprint(error.key)}; do not"
+            " connect before you know why: a new installation, or somebody in between"
+        )
+    transport = connection.client.get_transport()
+    # Of several types of keys, paramiko reports the one that it tried last: the state of the transport tells.
+    if transport is not None and transport.is_active() and transport.initial_kex_done:
+        fix = f"name the private key with `fab -i FILE`, or add the public one to {node.name}"
+        return f"{node.name}: refuses the user {inventory.ssh.user}; {fix}"
+    return f"{node.name}: away ({_line(error)}); start it, or check its address"
+
+
+def _connection(inventory: Inventory, node: Node, known_hosts: Path, identity: tuple[str, ...]) -> Connection:
+    ssh = inventory.ssh
+    gateway = _connection(inventory, inventory.node(node.jump), known_hosts, identity) if node.jump else None
+    keys = {"key_filename": list(identity), "look_for_keys": False, "allow_agent": False} if identity else {}
+    connection = Connection(
+        node.ssh_address,
+        user=ssh.user,
+        port=ssh.port,
+        gateway=gateway,
+        config=Config(ssh_config=SSHConfig()),  # nothing of ~/.ssh/config: each operator gets the same
+        connect_timeout=ssh.connect_timeout,
+        connect_kwargs={**keys, "banner_timeout": ssh.connect_timeout, "auth_timeout": ssh.connect_timeout},
+    )
+    # Fabric's own policy accepts any host key.
+    connection.client.set_missing_host_key_policy(_RefuseUnknown(node.name))
+    try:
+        connection.client.load_host_keys(str(known_hosts))
+    except (InvalidHostKey, OSError, SSHException) as error:
+        fix = "write lines of address, type and key, without @cert-authority"
+        raise HostError(f"{KNOWN_HOSTS}: cannot be read ({_line(error)}); {fix}") from None
+    return connection
+
+
+class _RefuseUnknown(MissingHostKeyPolicy):
+    """Refuse a machine that known_hosts lacks, and print the line to add."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:
+        raise HostError(
+            f"{self._name}: its host key {_fingerprint(key)} is not in {KNOWN_HOSTS}; compare it at the"
+            " console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and add the line:"
+            f" {hostname} {key.get_name()} {key.get_base64()}"
+        )
+
+
+class _FabricTransport:
+    """Commands and uploads by Fabric."""
+
+    def __init__(self, name: str, connection: Connection) -> None:
+        self._name = name
+        self._connection = connection
+
+    def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
+        command = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
+        try:
+            result = self._connection.run(
+                command, hide=True, warn=True, in_stream=False, timeout=timeout, encoding="utf-8"
+            )
+        except CommandTimedOut:
+            program = argv[2] if argv[0] == "env" else argv[0]
+            text = f"{self._name}: {program}: gave no result within {timeout:g} s"
+            raise HostError(f"{text}; look at the machine") from None
+        except (OSError, EOFError, SSHException) as error:
+            raise HostError(f"{self._name}: the connection broke ({_line(error)}); run it again") from None
+        return Output(result.exited, result.stdout, result.stderr)
+
+    def upload(self, data: bytes, path: str) -> None:
+        try:
+            self._connection.put(io.BytesIO(data), remote=path)
+        except (OSError, EOFError, SSHException) as error:
+            raise HostError(f"{self._name}: the upload failed ({_line(error)}); run it again") from None
+
+    def close(self) -> None:
+        self._connection.close()
+        if isinstance(self._connection.gateway, Connection):
+            self._connection.gateway.close()
+
+
+def _fingerprint(key: PKey) -> str:
+    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+    return f"{key.get_name()} SHA256:{digest}"
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
