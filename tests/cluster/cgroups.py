@@ -21,13 +21,14 @@ _CONTROLLERS = (
 
 
 def hierarchies(root: Path = ROOT) -> list[Path]:
-    """Return the root of each hierarchy: one of version 2, or one for each controller of version 1."""
+    """Return the root of each hierarchy: one of version 2, or one for each controller of version 1.
+
+    A machine with version 1 may have version 2 beside it, without controllers; runc uses both.
+    """
     if (root / "cgroup.controllers").exists():
         return [root]
     found = [one for one in sorted(root.iterdir()) if one.is_dir() and not one.is_symlink()]
-    return [
-        one for one in found if (one / "cgroup.procs").exists() and not (one / "cgroup.controllers").exists()
-    ]
+    return [one for one in found if (one / "cgroup.procs").exists()]
 
 
 def create(name: str, root: Path = ROOT) -> None:

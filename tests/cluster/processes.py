@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tests.cluster import programs
 from tests.cluster.layout import ROOT, Layout
 from tests.cluster.prerequisites import SYSTEM_PATH
 
@@ -33,6 +34,7 @@ def environment(there: Layout, environ: Mapping[str, str] = os.environ) -> dict[
         "SITE_CLUSTER_DIR": str(there.base),
         "SITE_CLUSTER_CACHE": str(there.cache),
         INSIDE: "yes",
+        programs.GO_VERSION: programs.go_version(),
         # The variables of Go, Python's requests, curl and Git.
         **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"), bundle),
     }

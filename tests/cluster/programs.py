@@ -21,6 +21,7 @@ from pathlib import Path
 from tests.cluster.layout import HERE
 
 SOURCES = HERE / "go"
+GO_VERSION = "SITE_CLUSTER_GO"
 _VERSION = "k8s.io/component-base/version"
 BUILD_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
 
@@ -98,8 +99,8 @@ PROGRAMS = (PAUSE, KUBERNETES, COREDNS, POLICIES, *FLUX.values(), OPERATOR)
 
 @cache
 def go_version() -> str:
-    """Return the version and the platform of Go: "go1.26.8 linux/amd64"."""
-    return _go("env", "GOVERSION", "GOOS", "GOARCH").replace("\n", " ").strip()
+    """Return the version and the platform of Go: "go1.26.8 linux amd64". In the namespaces a variable has it."""
+    return os.environ.get(GO_VERSION) or _go("env", "GOVERSION", "GOOS", "GOARCH").replace("\n", " ").strip()
 
 
 def build_all(store: Path) -> None:

@@ -124,7 +124,7 @@ def serve_mail(folder: Path, port: int) -> None:
     from aiosmtpd.controller import Controller
 
     folder.mkdir(parents=True, exist_ok=True)
-    Controller(_Sink(folder), hostname=HOST, port=port).start()
+    Controller(_Sink(folder), hostname=HOST, port=port, ready_timeout=60).start()
     asyncio.new_event_loop().run_forever()
 
 

@@ -100,6 +100,8 @@ def check_out(there: Layout) -> None:
     pipelines(there, "settings")
     commit(there, "Set up the site of this cluster")
     push(there)
+    git(there, "fetch", "-q", "origin")
+    git(there, "remote", "set-head", "origin", "main")  # a version of another branch is a preview
 
 
 def commit(there: Layout, subject: str) -> str:
