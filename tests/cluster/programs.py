@@ -99,7 +99,7 @@ PROGRAMS = (PAUSE, KUBERNETES, COREDNS, POLICIES, *FLUX.values(), OPERATOR)
 
 @cache
 def go_version() -> str:
-    """Return the version and the platform of Go: "go1.26.8 linux amd64". In the namespaces a variable has it."""
+    """Return "go1.26.8 linux amd64": version and platform, which a variable has in the namespaces."""
     return os.environ.get(GO_VERSION) or _go("env", "GOVERSION", "GOOS", "GOARCH").replace("\n", " ").strip()
 
 
