@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster-build post base bases wheels image version status doctor chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow soak lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster-build post base bases wheels image version status doctor chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -116,6 +116,9 @@ test-slow: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the other tests: 
 	@$(if $(ARGS),,$(RUN) checks begin test-slow)
 	$(BIN)/pytest -n auto -m "(slow or browser) and not cluster" $(ARGS)
 	@$(if $(ARGS),,$(RUN) checks passed test-slow)
+
+soak: $(VENV)/dev  ## compare builds of a site that is edited at random with clean ones (STEPS=5000)
+	SOAK=$(or $(STEPS),2000) $(BIN)/pytest tests/site/test_edits.py
 
 lint: $(VENV)/dev  ## run ruff and check the import contracts
 	@$(RUN) checks begin lint
