@@ -16,6 +16,7 @@ from pathlib import Path
 from pipelines.core import config
 from pipelines.core.results import SiteResult
 from pipelines.site.build import BuildOptions, build
+from pipelines.site.build_report import BuildReport
 from pipelines.site.cache import Cache
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,7 @@ def build_site(
     workers: int = 1,
     cache: Cache | None = None,
     clean: bool = False,
+    report: BuildReport | None = None,
 ) -> SiteResult:
     """Build *project* into its out/site, in this process.
 
@@ -100,7 +102,9 @@ def build_site(
     """
     options = BuildOptions(as_of=as_of, drafts=drafts, workers=workers)
     used = None if clean else cache or _last_build
-    result = build(project, project / "out" / "site", config.load_config(project), options, used)
+    result = build(
+        project, project / "out" / "site", config.load_config(project), options, used, None, report
+    )
     _last_build.drop_unused()
     return result
 
