@@ -88,6 +88,7 @@ def build(
                 history,
                 as_of=options.as_of,
                 drafts=options.drafts,
+                cache=cache,
             )
             run.findings.extend(content.faults)
         with run.phase("assets"):

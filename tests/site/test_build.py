@@ -210,7 +210,7 @@ def test_an_incremental_build_converts_what_changed_only(tmp_path: Path) -> None
     write(source, source.read_text().replace("And one from a file", "One from a file"))
     build_site(site, cache=cache)
     # The post itself, the feed of the site, and those of the two tags of the post.
-    assert cache.misses == {"convert": 1, "render": 4}
+    assert cache.misses == {"document": 1, "convert": 1, "render": 4}
 
 
 def test_a_failing_build_leaves_the_last_tree(tmp_path: Path) -> None:

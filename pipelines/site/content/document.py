@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from pipelines.core.config import SiteConfig
@@ -22,9 +21,9 @@ from pipelines.site.content.addresses import UrlPatterns
 from pipelines.site.content.front_matter import InvalidFrontMatter, MetadataEntry, SourceText
 from pipelines.site.content.heading import leading_heading
 from pipelines.site.content.metadata import Metadata
+from pipelines.site.content.parsed_document import ParsedDocument, pack_metadata, unpack_metadata
 from pipelines.tools.git_history import History
 
-T = TypeVar("T")
 # The URL is made of these.
 _URL_KEYS = frozenset({"title", "date", "slug", "url", "lang", "category", "access"})
 # The text means something else with other values of these.
@@ -68,6 +67,13 @@ class Reading:
     document: Document | None  # the valid values, if those suffice to check the text
 
 
+CachedParse = Callable[[tuple[str, str, str], Callable[[], ParsedDocument]], ParsedDocument]
+
+
+def _parse_always(_inputs: tuple[str, str, str], parse: Callable[[], ParsedDocument]) -> ParsedDocument:
+    return parse()
+
+
 def read_document(
     project: Path,
     path: str,
@@ -77,26 +83,57 @@ def read_document(
     *,
     kind: str,
     as_of: int,
+    cached: CachedParse = _parse_always,
 ) -> Reading:
     """Read the Markdown file *path*; *kind* is that of the pages in its directory.
 
+    *cached* may return what an earlier call parsed of an equal text at that path.
     Raises nothing: all faults of the front matter are part of the result.
     """
+    try:
+        text = front_matter.read_text(project / path, path)
+        digest = sha256_hex(text.encode())
+        parsed = cached((path, digest, kind), lambda: _parse(text, path, config, urls, kind))
+    except SourceError as error:
+        return Reading(error.faults, False, _says_draft(project / path), None)
+    meta, faults, changed = unpack_metadata(parsed.meta), [*parsed.faults], None
+    if parsed.may_change:
+        try:
+            changed = _modified_date(path, meta, config, history)
+        except SourceError as error:
+            faults.extend(error.faults)
+    document = Document(
+        path=path,
+        kind=parsed.kind,
+        gated=parsed.gated,
+        meta=meta,
+        body=parsed.body(text),
+        body_line=parsed.body_line,
+        digest=digest,
+        slug=parsed.slug,
+        lang=meta.lang or config.lang,
+        url=parsed.url,
+        modified=changed,
+        mark=_publication_mark(meta, parsed.gated, as_of),
+    )
+    is_draft = meta.status == "draft"
+    found = document if parsed.is_readable else None
+    return Reading((*faults, *meta.faults), not faults, is_draft, found)
+
+
+def _parse(text: str, path: str, config: SiteConfig, urls: UrlPatterns, kind: str) -> ParsedDocument:
+    """Parse the front matter of *text*; raise SourceError where it cannot be split from the body."""
     pure = PurePosixPath(path)
     faults: list[Fault] = []
 
-    def attempt(step: Callable[[], T], default: T) -> T:
+    def attempt(step: Callable[[], str]) -> str:
         try:
             return step()
         except SourceError as error:
             faults.extend(error.faults)
-            return default
+            return ""
 
-    try:
-        text = front_matter.read_text(project / path, path)
-        source = _split(text, path, config, faults)
-    except SourceError as error:
-        return Reading(error.faults, False, _says_draft(project / path), None)
+    source = _split(text, path, config, faults)
     cut_off = {fault.line for fault in faults}  # by YAML: what else is wrong with a value follows from that
     late = _late_keys(source, path, config)
     heading = leading_heading(source.body)
@@ -119,33 +156,25 @@ def read_document(
     kind = "page" if gated else kind
     slug = url = ""
     if not wrong & _URL_KEYS and meta.title:
-        slug = attempt(lambda: addresses.document_slug(pure, meta, urls), "")
+        slug = attempt(lambda: addresses.document_slug(pure, meta, urls))
     if slug and (kind == "page" or meta.date):
-        url = attempt(
-            lambda: addresses.document_url(pure, meta, slug, config, urls, kind=kind, gated=gated), ""
-        )
-    changed = None
-    if "modified" not in wrong:
-        changed = attempt(lambda: _modified_date(path, meta, config, history), None)
+        url = attempt(lambda: addresses.document_url(pure, meta, slug, config, urls, kind=kind, gated=gated))
     gives_title = heading and (heading.level == 1 or all(one.key != "title" for one in source.entries))
     is_title = heading and gives_title and heading.text.casefold() == meta.title.casefold()
-    document = Document(
-        path=path,
+    assert text.endswith(source.body)  # so that it need not be stored
+    return ParsedDocument(
+        faults=tuple(faults),
+        is_readable=not late and not wrong & _TEXT_KEYS,
+        may_change="modified" not in wrong,
+        meta=pack_metadata(meta),
         kind=kind,
         gated=gated,
-        meta=meta,
-        body=heading.removed_from(source.body) if heading and is_title else source.body,
-        body_line=source.body_line,
-        digest=sha256_hex(text.encode()),
         slug=slug,
-        lang=meta.lang or config.lang,
         url=url,
-        modified=changed,
-        mark=_publication_mark(meta, gated, as_of),
+        body_start=len(text) - len(source.body),
+        body_line=source.body_line,
+        heading=(heading.first, heading.last) if heading and is_title else None,
     )
-    readable = not late and not wrong & _TEXT_KEYS
-    is_draft = meta.status == "draft"
-    return Reading((*faults, *meta.faults), not faults, is_draft, document if readable else None)
 
 
 def _split(text: str, path: str, config: SiteConfig, faults: list[Fault]) -> SourceText:

@@ -6,15 +6,18 @@ passes the time that decides which posts are due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipelines.core.config import SiteConfig
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault
+from pipelines.site.cache import Cache
 from pipelines.site.content import addresses, scan
 from pipelines.site.content.addresses import RESERVED_NAMES, UrlPatterns
 from pipelines.site.content.document import Document, read_document
+from pipelines.site.content.parsed_document import ParsedDocument
 from pipelines.site.content.read_policy import CONTENT, EXTRA, MARKDOWN_SUFFIXES, project_policy
 from pipelines.tools.git_history import History
 
@@ -55,13 +58,20 @@ def read_documents(
     *,
     as_of: int,
     drafts: bool,
+    cache: Cache | None = None,
 ) -> Content:
     """Read every document below *project*/content.
 
     *as_of* is in seconds since 1970: posts dated later are not due. *drafts*
-    includes drafts and posts that are not due. Raises nothing: the faults are
+    includes drafts and posts that are not due. *cache* has the front matter of texts
+    that earlier builds have read. Raises nothing: the faults are
     part of the result, so that the build can add those of later phases.
     """
+    cache, settings = cache or Cache(), sha256_hex(repr((config, urls)).encode())
+
+    def cached(inputs: tuple[str, str, str], parse: Callable[[], ParsedDocument]) -> ParsedDocument:
+        return cache.get_or_compute("document", (*inputs, settings), parse, ParsedDocument)
+
     paths, faults = scan.scan_files(CONTENT, project_policy(project, history.index if history else None))
     found: list[Document] = []
     others: set[str] = set()
@@ -81,7 +91,7 @@ def read_documents(
                 others.add(path)
         else:
             kind = KIND_OF_FOLDER[PurePosixPath(path).parts[1]]
-            one = read_document(project, path, config, urls, history, kind=kind, as_of=as_of)
+            one = read_document(project, path, config, urls, history, kind=kind, as_of=as_of, cached=cached)
             faults.extend(one.faults)
             if one.is_draft:
                 draft_paths.add(path)

@@ -86,23 +86,25 @@ def _add_related_posts(articles: list[Article]) -> None:
     the time grows with the number of posts and not with its square.
     """
     by_tag: dict[str, list[int]] = {}
-    for index, article in enumerate(articles):
-        for tag in article.tags:
-            by_tag.setdefault(tag.slug, []).append(index)
+    categories = [article.category.slug for article in articles]
+    tags = [[tag.slug for tag in article.tags] for article in articles]
+    for index, slugs in enumerate(tags):
+        for slug in slugs:
+            by_tag.setdefault(slug, []).append(index)
     for index, article in enumerate(articles):
         score: dict[int, float] = {}
-        for tag in article.tags:
-            others = by_tag[tag.slug]
+        for slug in tags[index]:
+            others = by_tag[slug]
             place = bisect_left(others, index)
             for other in others[max(0, place - _NEAREST) : place + _NEAREST + 1]:
                 # A rare tag has more weight than a common one.
                 score[other] = score.get(other, 0) + 1 / len(others)
         score.pop(index, None)
-        category = article.category.slug
+        category = categories[index]
         best = nsmallest(
             3,
             [
-                (-points, articles[other].category.slug != category, abs(other - index), other)
+                (-points, categories[other] != category, abs(other - index), other)
                 for other, points in score.items()
             ],
         )

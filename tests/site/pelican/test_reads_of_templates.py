@@ -89,7 +89,8 @@ def test_only_what_shows_a_change_is_rendered(tmp_path: Path) -> None:
     first = site / "content/posts/first.md"
     write(first, first.read_text() + "\nA second paragraph.\n")
     build_site(site, cache=cache)
-    assert cache.misses == {"convert": 1, "render": 3}  # the post, the feed of the site and that of the tag
+    # The post, the feed of the site and that of the tag.
+    assert cache.misses == {"document": 1, "convert": 1, "render": 3}
     write(first, first.read_text().replace("title: First", "title: Other"))
     build_site(site, cache=cache)
     rendered = cache.misses["render"]
@@ -97,7 +98,7 @@ def test_only_what_shows_a_change_is_rendered(tmp_path: Path) -> None:
     write(page, page.read_text() + "\nMore.\n")
     build_site(site, cache=cache)
     # The post, two that relate to it, two feeds, the front page, and the lists of posts, tags and years.
-    assert (rendered, cache.misses) == (13, {"convert": 1, "render": 1})
+    assert (rendered, cache.misses) == (13, {"document": 1, "convert": 1, "render": 1})
 
 
 def test_nothing_is_done_where_nothing_changed(tmp_path: Path) -> None:
