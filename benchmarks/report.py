@@ -16,11 +16,14 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 
 
-def write_section(title: str, module: str, text: str) -> None:
-    """Replace the section *title* with *text*, or append it; *module* is the benchmark of this process."""
+def write_section(title: str, module: str, text: str, command: str = "") -> None:
+    """Replace the section *title* with *text*, or append it.
+
+    *module* is the benchmark of this process; *command* replaces its command line.
+    """
     # A path is of one machine: the name of its file says which corpus it was.
     words = (Path(word).name if "/" in word else word for word in sys.argv[1:])
-    command = shlex.join(("python", "-m", module, *words))
+    command = command or shlex.join(("python", "-m", module, *words))
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     section = f"# {title}\n\nWritten by `{command}` on {today}: {_machine()}.\n\n{text.strip()}\n"
     old = RESULTS.read_text("utf-8") if RESULTS.exists() else ""

@@ -34,7 +34,6 @@ def policy(certificate: str) -> str:
 
 def trust_edge(there: Layout) -> None:
     """Make Chromium trust the edge, here alone."""
-    POLICIES.mkdir(exist_ok=True)
     processes.run(there, ["mount", "-t", "tmpfs", "tmpfs", POLICIES])
     file = POLICIES / "policies" / "managed" / "cluster.json"
     file.parent.mkdir(parents=True)

@@ -54,9 +54,9 @@ def _enable_controllers(parent: Path) -> None:
                 (parent / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
-def remove(name: str, root: Path = ROOT, patience: float = 10.0) -> list[Path]:
-    """Remove the cgroup *name* and those below it; return what is left after *patience* seconds."""
-    end = time.monotonic() + patience
+def remove(name: str, root: Path = ROOT, timeout: float = 10.0) -> list[Path]:
+    """Remove the cgroup *name* and those below it; return what is left after *timeout* seconds."""
+    end = time.monotonic() + timeout
     while True:
         left = []
         for hierarchy in hierarchies(root):

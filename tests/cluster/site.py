@@ -112,8 +112,13 @@ def commit(there: Layout, subject: str) -> str:
 
 
 def push(there: Layout) -> None:
-    """Push main."""
+    """Push main, and call Flux's Receiver, where there is one, as GitLab's webhook does."""
     git(there, "push", "-q", "origin", "main")
+    found = _receiver(there, "gitlab")
+    if found:
+        url, token = found
+        headers = ["-H", "X-Gitlab-Event: Push Hook", "-H", f"X-Gitlab-Token: {token}"]
+        processes.run(there, ["curl", "-sS", "--fail", "-X", "POST", *headers, "-d", "{}", url])
 
 
 def _credentials(there: Layout) -> dict[str, str]:
@@ -135,15 +140,21 @@ def _credentials(there: Layout) -> dict[str, str]:
     }
 
 
-def webhook(there: Layout) -> dict[str, str]:
-    """Return the variables of Flux's Receiver; none while Flux has not made it."""
+def _receiver(there: Layout, name: str) -> tuple[str, str] | None:
+    """Return address and token of a Receiver; None while Flux has not made it."""
     kubectl = Kubectl(there)
     try:
-        path = kubectl.get("-n", "flux-system", "receiver", "published")["status"]["webhookPath"]
+        path = kubectl.get("-n", "flux-system", "receiver", name)["status"]["webhookPath"]
         token = kubectl.get("-n", "flux-system", "secret", "receiver")["data"]["token"]
     except (RuntimeError, KeyError):
-        return {}
-    return {"SITE_FLUX_URL": f"https://{SITE}{path}", "SITE_FLUX_TOKEN": base64.b64decode(token).decode()}
+        return None
+    return f"https://{SITE}{path}", base64.b64decode(token).decode()
+
+
+def webhook(there: Layout) -> dict[str, str]:
+    """Return the variables of Flux's Receiver for the pipeline."""
+    found = _receiver(there, "published")
+    return dict(zip(("SITE_FLUX_URL", "SITE_FLUX_TOKEN"), found, strict=True)) if found else {}
 
 
 def pipelines(there: Layout, *words: str, text: str = "", hook: Mapping[str, str] | None = None) -> str:

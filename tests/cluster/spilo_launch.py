@@ -46,7 +46,9 @@ def kubernetes_settings(env: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def postgresql_settings(env: Mapping[str, str], told: dict[str, Any], root: pathlib.Path) -> dict[str, Any]:
+def postgresql_settings(
+    env: Mapping[str, str], configured: dict[str, Any], root: pathlib.Path
+) -> dict[str, Any]:
     """Return Patroni's section for the server."""
     own = {
         "ssl": "on",
@@ -61,19 +63,19 @@ def postgresql_settings(env: Mapping[str, str], told: dict[str, Any], root: path
         "data_dir": str(root / "data"),
         "bin_dir": f"/usr/lib/postgresql/{env.get('PGVERSION', '17')}/bin",
         "pgpass": str(RUN / "pgpass"),
-        "parameters": own | told.get("parameters", {}),
+        "parameters": own | configured.get("parameters", {}),
         "authentication": {
             kind: {"username": env[f"PGUSER_{name}"], "password": env[f"PGPASSWORD_{name}"]}
             for kind, name in users.items()
         },
-        "pg_hba": told.get("pg_hba") or ACCESS,
+        "pg_hba": configured.get("pg_hba") or ACCESS,
     }
 
 
 def patroni_config(env: Mapping[str, str], root: pathlib.Path) -> dict[str, Any]:
     """Return patroni.yml; JSON is YAML."""
-    told = json.loads(env.get("SPILO_CONFIGURATION") or "{}")
-    bootstrap = told.get("bootstrap", {})
+    configured = json.loads(env.get("SPILO_CONFIGURATION") or "{}")
+    bootstrap = configured.get("bootstrap", {})
     dcs = bootstrap.get("dcs", {})
     dcs.setdefault("postgresql", {}).update({"use_pg_rewind": True, "use_slots": True})
     initdb = [*bootstrap.get("initdb", []), {"encoding": "UTF8"}, {"locale": "C.UTF-8"}]
@@ -83,7 +85,7 @@ def patroni_config(env: Mapping[str, str], root: pathlib.Path) -> dict[str, Any]
         "restapi": {"listen": "0.0.0.0:8008", "connect_address": f"{env['POD_IP']}:8008"},
         "kubernetes": kubernetes_settings(env),
         "bootstrap": {"post_init": str(RUN / "post_init"), "dcs": dcs, "initdb": initdb},
-        "postgresql": postgresql_settings(env, told.get("postgresql", {}), root),
+        "postgresql": postgresql_settings(env, configured.get("postgresql", {}), root),
     }
 
 

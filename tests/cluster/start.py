@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.cluster import addons, control_plane, flux, network, node, pki, services, site
+from tests.cluster import addons, browser, control_plane, flux, network, node, pki, services, site
 from tests.cluster.layout import Layout, layout
 
 STEPS: dict[str, Callable[[Layout], None]] = {
     "network": network.create,
     "keys": pki.create,
+    "browser": browser.trust_edge,
     "services": services.start,
     "images": addons.write_images,
     "public images": site.push_public_images,

@@ -187,7 +187,7 @@ def test_cgroups_are_made_in_each_hierarchy_and_removed(tmp_path: Path, version:
         assert (tmp_path / "cpuset" / "cluster" / "node1" / "cpuset.cpus").read_text() == "0-1\n"
         for file in (tmp_path / "cpuset").rglob("cluster/**/cpuset.*"):
             file.unlink()  # the kernel removes them with the cgroup
-    assert cgroups.remove("cluster", tmp_path, patience=0) == []
+    assert cgroups.remove("cluster", tmp_path, timeout=0) == []
     assert [(root / "cluster").exists() for root in roots] == [False] * len(roots)
 
 
