@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from pipelines.core.config import load_config
-from pipelines.site.content.metadata import SLUG_RULES
-from pipelines.site.theme.strict_undefined import StrictUndefined
+from pipelines.site.content.slugs import SLUG_RULES
 
 SITE = load_config(Path(__file__).parent)
 
@@ -50,5 +49,4 @@ JINJA_ENVIRONMENT = {
     "autoescape": True,
     "trim_blocks": True,
     "lstrip_blocks": True,
-    "undefined": StrictUndefined,  # an unknown name in a template is a fault, not an empty string
 }

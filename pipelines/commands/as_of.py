@@ -18,17 +18,18 @@ def resolve_as_of(context: Context, text: str | None) -> int:
     commit time, else (a tree without Git) the clock. Raises UsageError for what
     is not a time.
     """
-    from pipelines.flow import versioning
-    from pipelines.tools import checkout, commits
+    from pipelines.core.trailers import AS_OF
+    from pipelines.flow.scheduled_time import TIME_FORMATS, parse_time, scheduled_time
+    from pipelines.tools.git_history import read_head_time
 
     text = text or context.environ.get("SOURCE_DATE_EPOCH")
     if text:
-        if (found := versioning.parse_time(text)) is None:
-            raise UsageError(f"--as-of {text!r} is not a time; {versioning.TIME_FORMATS}")
+        if (found := parse_time(text)) is None:
+            raise UsageError(f"--as-of {text!r} is not a time; {TIME_FORMATS}")
         return found
-    if time_of_head := commits.commit_time(context.project, "HEAD"):
-        trailers = commits.commit_trailers(context.project, "HEAD", checkout.AS_OF)
-        return versioning.scheduled_time(trailers) or time_of_head
+    if head := read_head_time(context.project, AS_OF):
+        time, trailers = head
+        return scheduled_time(trailers) or time
     now = int(context.now())
     shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     context.log(f"no Git here: posts are due as of the clock; for equal bytes: --as-of {shown}")

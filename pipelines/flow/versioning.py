@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.core import results
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import VersionResult
+from pipelines.core.trailers import AS_OF
 from pipelines.core.version import candidate_form, is_newer, is_release, stable_form
+from pipelines.flow.scheduled_time import scheduled_time
 from pipelines.tools import checkout
 from pipelines.tools.git import Head
-
-TIME_FORMATS = "write 2026-11-23, 2026-11-23T18:30:00Z or seconds since 1970"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,11 @@ def determine_version(project: Path, site: SiteConfig, pipeline: Pipeline) -> Ve
         time=head.time,
         dirty=checkout.is_dirty(head),
         rollback="" if kind == "preview" else rollback,  # a preview builds the tree of the rollback
-        as_of=scheduled_time(head.trailers[checkout.AS_OF]),
+        as_of=scheduled_time(head.trailers[AS_OF]),
     )
     if result.rollback and result.as_of:
         raise PipelineError(
-            f"HEAD: has the trailers {checkout.ROLLBACK} and {checkout.AS_OF}, and a rollback builds nothing;"
+            f"HEAD: has the trailers {checkout.ROLLBACK} and {AS_OF}, and a rollback builds nothing;"
             " remove one"
         )
     results.write(project / "out" / "version.json", result)
@@ -109,26 +108,3 @@ def _rollback_target(trailers: tuple[str, ...], stable: str) -> str:
             " name an older release"
         )
     return version
-
-
-def scheduled_time(trailers: tuple[str, ...]) -> int:
-    """Return the time in *trailers*, the values of As-Of, in seconds since 1970; 0 without one."""
-    if not trailers:
-        return 0
-    if len(trailers) > 1:
-        raise PipelineError(f"HEAD: has {len(trailers)} trailers {checkout.AS_OF}; keep one")
-    found = parse_time(trailers[0])
-    if found is None or found <= 0:
-        raise PipelineError(f"HEAD: {checkout.AS_OF}: {trailers[0]!r} is not a time; {TIME_FORMATS}")
-    return found
-
-
-def parse_time(text: str) -> int | None:
-    """Return the time *text* in seconds since 1970; None for a format not in ``TIME_FORMATS``."""
-    try:
-        if re.fullmatch(r"\d{1,11}", text):
-            return int(text)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

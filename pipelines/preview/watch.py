@@ -18,7 +18,7 @@ from watchfiles import Change, awatch
 from pipelines.core import config
 from pipelines.core.errors import PipelineError
 from pipelines.site.content.read_policy import ROOTS
-from pipelines.site.pelican.settings import SETTINGS
+from pipelines.site.pelican.settings_file import SETTINGS
 
 DIRECTORIES = ROOTS
 FILES = (config.FILE, SETTINGS)

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.core.checks import CHECKS
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.progress import Progress
-from pipelines.site.content.documents import Content
+
+if TYPE_CHECKING:  # it loads Pelican, which a build that ends at once does not need
+    from pipelines.site.content.documents import Content
 
 T = TypeVar("T")
 

@@ -25,8 +25,8 @@ from typing import Any
 from pipelines.core.config import FILE as CONFIG_FILE
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
-from pipelines.site.content.read_policy import ROOTS
-from pipelines.site.pelican import render
+from pipelines.site.content.read_policy import CONTENT, ROOTS, THEME
+from pipelines.site.pelican.settings_file import has_other_plugins, run_settings_file, settings_files
 from pipelines.site.reads import Opaque, digest_value
 from pipelines.tools import git_history
 
@@ -72,19 +72,18 @@ class Inputs:
         return files.statuses == self._statuses and self.digest.startswith(files.digest())
 
 
-def read_inputs(
-    project: Path, config: SiteConfig, options: str, settings: Mapping[str, Any]
-) -> Inputs | None:
+def read_inputs(project: Path, config: SiteConfig, options: str) -> Inputs | None:
     """Return the inputs of a build of *project*; None where one has no digest.
 
-    *options* are those of the build as text, *settings* the values of pelicanconf.py.
+    *options* are those of the build as text.
     """
     git = git_history.repository_state(project, ROOTS)
-    if git is None or render.has_other_plugins(settings):
+    settings = run_settings_file(project)
+    if git is None or settings is None or has_other_plugins(settings) or _reads_elsewhere(project, settings):
         return None
     folders = [project / root for root in ROOTS]
-    folders += [Path(one) for one in settings["THEME_TEMPLATES_OVERRIDES"]]
-    beside = [project / CONFIG_FILE, *(project / name for name in _PACKAGES), *render.settings_files(project)]
+    folders += [Path(one) for one in settings.get("THEME_TEMPLATES_OVERRIDES", ())]
+    beside = [project / CONFIG_FILE, *(project / name for name in _PACKAGES), *settings_files(project)]
     beside += _zones(config.timezone, str(settings.get("TIMEZONE") or ""))
     files = _Files()
     try:
@@ -162,6 +161,15 @@ def _status(found: os.stat_result) -> _Status:
 def _name(project: Path, path: str) -> str:
     """Return *path* relative to *project*, so that the digest holds for a project that was moved."""
     return path.removeprefix(f"{project}/")
+
+
+def _reads_elsewhere(project: Path, settings: Mapping[str, Any]) -> bool:
+    """Return whether Pelican looks for content or a theme outside of content/ and theme/."""
+    expected = {"PATH": project / CONTENT, "THEME": project / THEME}
+    return any(
+        os.path.normpath(project / str(settings.get(key, folder))) != str(folder)
+        for key, folder in expected.items()
+    )
 
 
 def _zones(*names: str) -> Iterator[Path]:

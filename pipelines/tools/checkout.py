@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.core.errors import ToolError
+from pipelines.core.trailers import AS_OF
+from pipelines.core.trailers import ROLLBACK as ROLLBACK
 from pipelines.tools import git
 from pipelines.tools.git import Head
 
-ROLLBACK = "Rollback-To"  # the trailer of a commit that restores an archived release
-AS_OF = "As-Of"  # the trailer of a commit that sets the time up to which posts are due
 # What the steps read: an untracked file outside of these changes nothing that is published.
 _INPUTS = ("api", "content", "helm", "images", "pipelines", "requirements", "theme",
            "pelicanconf.py", "site.toml")  # fmt: skip

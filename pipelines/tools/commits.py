@@ -27,12 +27,6 @@ def commit_number(project: Path, commit: str) -> int:
         return int(output) if status == 0 else 0
 
 
-def commit_time(project: Path, commit: str) -> int:
-    """Return the committer's time of *commit*, seconds since 1970; 0 without Git and without the commit."""
-    with open_repository(project) as found:
-        return int(found[0].git.log("-1", "--no-show-signature", "--format=%ct", commit)) if found else 0
-
-
 def file_at_commit(project: Path, commit: str, path: str) -> str | None:
     """Return the file *path* of *project* as it is in *commit*; None where it is not there."""
     with open_repository(project) as found:

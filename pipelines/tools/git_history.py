@@ -1,6 +1,6 @@
-"""Read when each file last changed, and which files Git tracks.
+"""Read when each file last changed, which files Git tracks, and the time of HEAD.
 
-Reads the repository through GitPython. No writes, no network.
+Reads the repository through git. No writes, no network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from pipelines.tools.git import cut_commits, git, open_repository
+from pipelines.tools.git_repository import Repository, find_repository, git_version, open_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +62,31 @@ def read_history(
     A pure rename is not a change of the file. A file of a submodule changed when a
     commit of the submodule changed it. The index covers *folder* and *others*.
     """
-    with open_repository(project) as found:
-        if found is None:
-            return None
-        repo, prefix = found
-        index, modules = _index(repo, prefix, (folder, *others))
-        cut = cut_commits(repo)
-        state = f"{folder} {_log_state(repo, prefix)}"
-        changes = dict(cached(state, lambda: _changes(repo, prefix, folder, cut)))
-        for name in modules:
-            if name == folder or name.startswith(f"{folder}/"):
-                with git.Repo(project / name) as module:
-                    inner = _changes(module, "", "", cut_commits(module))
-                    changes |= {f"{name}/{path}": change for path, change in inner}
-        return History(repo.head.commit.committed_date, bool(cut), changes, index)
+    repo = find_repository(project)
+    if repo is None:
+        return None
+    index, modules = _index(repo, (folder, *others))
+    state = f"{folder} {_log_state(repo)}"
+    changes = dict(cached(state, lambda: _changes(repo, folder)))
+    for name, module in modules.items():
+        if name == folder or name.startswith(f"{folder}/"):
+            changes |= {f"{name}/{path}": change for path, change in _changes(module, "")}
+    return History(_commit_time(repo), bool(repo.cut_commits), changes, index)
+
+
+def read_head_time(project: Path, trailer: str) -> tuple[int, tuple[str, ...]] | None:
+    """Return the committer's time of HEAD, seconds since 1970, and the values of its trailer *trailer*.
+
+    None without Git or without a commit. The trailers are read by Git's rules, without
+    the user's configuration of them (git-interpret-trailers).
+    """
+    repo = find_repository(project)
+    if repo is None:
+        return None
+    form = f"--format=%ct%n%(trailers:key={trailer},valueonly,unfold)"
+    output = repo.run("-c", "trailer.separators=:", "log", "-1", "--no-show-signature", form, "HEAD")
+    time, *values = output.splitlines()
+    return int(time), tuple(value.strip() for value in values if value.strip())
 
 
 def repository_state(project: Path, folders: Sequence[str]) -> str | None:
@@ -83,76 +94,78 @@ def repository_state(project: Path, folders: Sequence[str]) -> str | None:
 
     "" without Git or without a commit.
     """
-    with open_repository(project) as found:
-        if found is None:
-            return ""
-        repo, prefix = found
-        index = str(repo.git.ls_files("-z", "--stage", "--", *_literal(prefix, folders)))
-        if re.search(r"(?:^|\0)160000 ", index):
-            return None
-        return sha256(f"{_log_state(repo, prefix)}\0{index}".encode("utf-8", "surrogateescape")).hexdigest()
+    repo = find_repository(project)
+    if repo is None:
+        return ""
+    index = repo.run("ls-files", "-z", "--stage", "--", *_literal(repo, folders))
+    if re.search(r"(?:^|\0)160000 ", index):
+        return None
+    return sha256(f"{_log_state(repo)}\0{index}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _log_state(repo: git.Repo, prefix: str) -> str:
+def _log_state(repo: Repository) -> str:
     """Return what a log of the repository depends on: commits, grafts, replacements, configuration."""
-    grafts = Path(repo.common_dir) / "info" / "grafts"
+    grafts = repo.common / "info" / "grafts"
     parts = [
-        repo.head.commit.hexsha,
-        prefix,
-        *sorted(cut_commits(repo)),
+        repo.head,
+        repo.prefix,
+        *sorted(repo.cut_commits),
         grafts.read_text("utf-8", "surrogateescape") if grafts.exists() else "",
-        repo.git.for_each_ref("--format=%(refname) %(objectname)", "refs/replace"),
-        repo.git.config("--list", "-z"),
+        repo.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/replace"),
+        repo.run("config", "--list", "-z"),
         repr(sorted(item for item in os.environ.items() if item[0].startswith("GIT_"))),
-        repr(repo.git.version_info),
+        git_version(),
     ]
     return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _literal(prefix: str, folders: Sequence[str]) -> list[str]:
+def _commit_time(repo: Repository) -> int:
+    """Return the committer's time of HEAD, seconds since 1970."""
+    return int(repo.run("log", "-1", "--no-show-signature", "--format=%ct", "HEAD"))
+
+
+def _literal(repo: Repository, folders: Sequence[str]) -> list[str]:
     """Return *folders* as patterns of Git that match only themselves."""
-    return [f":(literal){prefix}{folder}" for folder in folders]
+    return [f":(literal){repo.prefix}{folder}" for folder in folders]
 
 
 def read_index(project: Path, folders: Sequence[str]) -> Index | None:
     """Read the tracked files below *folders* of *project*; None without Git or without a commit."""
-    with open_repository(project) as found:
-        return _index(found[0], found[1], folders)[0] if found else None
+    repo = find_repository(project)
+    return _index(repo, folders)[0] if repo else None
 
 
-def _index(repo: git.Repo, prefix: str, folders: Sequence[str]) -> tuple[Index, list[str]]:
-    """Return the index below *folders*, and the fetched submodules there."""
+def _index(repo: Repository, folders: Sequence[str]) -> tuple[Index, dict[str, Repository]]:
+    """Return the index below *folders*, and the fetched submodules there by their path."""
     tracked: set[str] = set()
-    fetched: list[str] = []
+    fetched: dict[str, Repository] = {}
     missing: list[str] = []
 
-    def read(one: git.Repo, inner: str, paths: Sequence[str]) -> None:
-        for record in one.git.ls_files("-z", "--stage", "--", *paths).split("\0"):
+    def read(one: Repository, inner: str, paths: Sequence[str]) -> None:
+        for record in one.run("ls-files", "-z", "--stage", "--", *paths).split("\0"):
             head, _, name = record.partition("\t")
-            path = (inner + name).removeprefix(prefix)
+            path = (inner + name).removeprefix(repo.prefix)
             if not head.startswith("160000 "):  # the mode of a submodule; gitformat-index(5)
                 tracked.update([path] if name else [])
-                continue
-            try:
-                # The directory of a submodule that is not fetched belongs to the outer repository.
-                with git.Repo(Path(one.working_dir) / name) as module:
-                    module.head.commit.hexsha  # noqa: B018  # lazy: fails here without a commit
-                    fetched.append(path)
-                    read(module, f"{inner}{name}/", ())
-            except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
+            # The directory of a submodule that is not fetched belongs to the outer repository.
+            elif module := open_repository(one.top / name):
+                fetched[path] = module
+                read(module, f"{inner}{name}/", ())
+            else:
                 missing.append(path)
 
-    read(repo, "", _literal(prefix, folders))
-    return Index(frozenset(tracked), tuple(sorted(missing))), sorted(fetched)
+    read(repo, "", _literal(repo, folders))
+    return Index(frozenset(tracked), tuple(sorted(missing))), dict(sorted(fetched.items()))
 
 
-def _changes(repo: git.Repo, prefix: str, folder: str, cut: frozenset[str]) -> Changes:
+def _changes(repo: Repository, folder: str) -> Changes:
     """Return the newest change of each file below *folder* ("" for all), in the order of the log."""
-    log = repo.git.log(
-        "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
-        "HEAD", "--", *([prefix + folder] if prefix + folder else []),
+    path = repo.prefix + folder
+    log = repo.run(
+        "log", "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
+        "HEAD", "--", *([path] if path else []),
     )  # fmt: skip
-    return _parse_log(log, prefix, cut)
+    return _parse_log(log, repo.prefix, repo.cut_commits)
 
 
 def _parse_log(log: str, prefix: str, cut: frozenset[str]) -> Changes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.errors import ToolError
@@ -27,13 +27,14 @@ def run_program(
     env: Mapping[str, str] | None = None,
     clean_env: bool = False,
     cwd: Path | None = None,
+    statuses: Collection[int] = (0,),
 ) -> bytes:
     """Run *argv* and return its standard output.
 
     *timeout* is in seconds. *env* is added to the environment of this process, or
     with *clean_env* replaces it: for programs that must not see a credential.
     Raises ToolError when the program is missing, takes longer, or exits with a
-    status other than 0; the message ends with its stderr.
+    status that is not one of *statuses*; the message ends with its stderr.
     """
     name = Path(argv[0]).name
     try:
@@ -50,7 +51,7 @@ def run_program(
         raise ToolError(f"{name}: not installed, or not on the PATH") from None
     except subprocess.TimeoutExpired:
         raise ToolError(f"{name}: gave no result within {timeout:g} s and was ended") from None
-    if process.returncode:
+    if process.returncode not in statuses:
         message = process.stderr.decode("utf-8", "replace").strip() or "(it wrote no message)"
         raise ToolError(f"{name}: exit status {process.returncode}: {message}")
     return process.stdout

@@ -8,9 +8,6 @@ from __future__ import annotations
 from time import monotonic
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 BAR_DELAY = 2.0  # seconds that a build may take before it shows a bar
 
 
@@ -18,6 +15,46 @@ class ProgressBar:
     """A progress bar for long builds. Without a thread: the build forks."""
 
     def __init__(self) -> None:
+        self._name, self._total, self._done = "", 0, 0  # of the phase
+        self._start = self._drawn = monotonic()
+        self._bar: _Bar | None = None
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def phase(self, name: str, total: int) -> None:
+        """Begin the phase *name* of *total* pieces."""
+        self._name, self._total, self._done = name, total, 0
+        self._draw()
+
+    def advance(self, pieces: int) -> None:
+        """Count *pieces* as done."""
+        self._done += pieces
+        self._draw()
+
+    def _draw(self) -> None:
+        now = monotonic()
+        if now - self._start < BAR_DELAY or now - self._drawn < 0.1:
+            return
+        self._drawn = now
+        if self._bar is None:
+            self._bar = _Bar()
+        self._bar.draw(self._name, self._total, self._done)
+
+
+class _Bar:
+    """The bar itself; it imports what draws it, which a short build does not need."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
         console = Console(stderr=True)
         self._shows = console.is_terminal
         self._bar = Progress(
@@ -28,38 +65,20 @@ class ProgressBar:
             auto_refresh=False,
             transient=True,
         )
-        self._start = self._drawn = monotonic()
         self._task = self._bar.add_task("", total=None)
-        self._live = False
-
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._bar.stop()
-
-    def phase(self, name: str, total: int) -> None:
-        """Begin the phase *name* of *total* pieces."""
-        self._bar.reset(self._task, description=name, total=total or None)
-        self._draw()
-
-    def advance(self, pieces: int) -> None:
-        """Count *pieces* as done."""
-        self._bar.advance(self._task, pieces)
-        self._draw()
-
-    def _draw(self) -> None:
-        now = monotonic()
-        if not self._shows or now - self._start < BAR_DELAY or now - self._drawn < 0.1:
-            return
-        if not self._live:
+        if self._shows:
             self._bar.start()
-            self._live = True
-        self._drawn = now
-        self._bar.refresh()
+
+    def draw(self, name: str, total: int, done: int) -> None:
+        """Show *done* of *total* pieces of the phase *name*, on a terminal."""
+        if self._shows:
+            self._bar.reset(self._task, description=name, total=total or None, completed=done)
+            self._bar.refresh()
+
+    def stop(self) -> None:
+        """Remove the bar from the terminal."""
+        if self._shows:
+            self._bar.stop()
 
 
 def format_size(count: int) -> str:

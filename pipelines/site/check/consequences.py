@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipelines.core.errors import Fault
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 from pipelines.site.html.inspect import Finding
 
 # Lists that do not exist without the posts in them.

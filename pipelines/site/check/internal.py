@@ -18,7 +18,7 @@ from pipelines.core.errors import Fault, suggest
 from pipelines.site.check.consequences import MissingPages, Reported
 from pipelines.site.content.document import Document
 from pipelines.site.content.documents import is_unread
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 from pipelines.site.html.inspect import Finding, PageFacts, check_headings
 from pipelines.site.output import machine_files
 from pipelines.site.pelican.build_context import Page

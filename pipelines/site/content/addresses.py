@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content import metadata
-from pipelines.site.content.metadata import DEFAULT_CATEGORY, Metadata, slugify, slugify_name
+from pipelines.site.content.metadata import DEFAULT_CATEGORY, Metadata
 from pipelines.site.content.read_policy import CONTENT
+from pipelines.site.content.slugs import slugify, slugify_name
 
 # Names below / that NGINX, the API or the build use.
 RESERVED_NAMES = frozenset(

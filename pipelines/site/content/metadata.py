@@ -10,17 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
-
-from pelican import utils
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.dates import InvalidDate, parse_date
 from pipelines.site.content.front_matter import MetadataEntry
 from pipelines.site.content.hints import hint, is_private, list_hint, nested_hint
 from pipelines.site.content.own_keys import InvalidOwnValue, OwnValue, own_value
+from pipelines.site.content.slugs import SLUG_RULES as SLUG_RULES  # for pelicanconf.py of older sites
+from pipelines.site.content.slugs import slugify
 
 DEFAULT_CATEGORY = "Misc"  # of a post without a category
 KEYS = frozenset(
@@ -45,15 +44,6 @@ _MAX_URL = 900  # bytes, as of an alias
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")  # RFC 3987, roughly; RFC 4287 wants an IRI
 _ALIAS = re.compile(r"/(?!/)[^?#%\t\n\r]*")
 MAX_SLUG = 150  # characters; a file name has at most 255 bytes, and a suffix must fit
-
-# Pelican's substitutions (applied after transliteration to ASCII), and two additions.
-SLUG_RULES: tuple[tuple[str, str], ...] = (
-    (r"\+", "-plus"),  # C++ must not share a URL with C
-    (r"#", "-sharp"),
-    (r"[^\w\s-]", ""),
-    (r"[-\s_]+", "-"),
-    (r"\A-|-\Z", ""),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +84,6 @@ def slug_fault(text: str) -> tuple[str, str] | None:
     if len(slug) > MAX_SLUG:
         return f"is too long for a URL ({len(slug)} characters)", f"use at most {MAX_SLUG}"
     return None
-
-
-@lru_cache(maxsize=4096)  # each heading and each tag is asked for several times
-def slugify(text: str) -> str:
-    """Return *text* as a URL slug: lower case, transliterated to ASCII, words joined by hyphens."""
-    return str(utils.slugify(text, regex_subs=SLUG_RULES))
-
-
-def slugify_name(name: str) -> str:
-    """Return the name of a file or directory as a URL slug that keeps the dots within it, as in ``v1.2``.
-
-    Hugo and MkDocs keep them, too. A name that ends with .html loses them: a page is a directory.
-    """
-    slug = ".".join(filter(None, map(slugify, name.split("."))))
-    return slugify(name) if slug.endswith(".html") else slug
 
 
 def parse_metadata(

@@ -16,6 +16,7 @@ from pipelines.core.errors import PipelineError, UsageError
 from pipelines.site.content import front_matter, metadata
 from pipelines.site.content.addresses import reserved_for
 from pipelines.site.content.read_policy import CONTENT
+from pipelines.site.content.slugs import slugify
 
 FOLDER_OF_KIND = {"post": "posts", "page": "pages", "member": "members"}
 _MAX_FILE_NAME = 80  # characters; the file name is part of the URL
@@ -59,7 +60,7 @@ def _validate_title(title: str) -> str:
 
 
 def _file_slug(title: str) -> str:
-    slug = metadata.slugify(title)
+    slug = slugify(title)
     if len(slug) > _MAX_FILE_NAME:
         whole_words = slug[: _MAX_FILE_NAME + 1].rpartition("-")[0]
         slug = whole_words or slug[:_MAX_FILE_NAME]

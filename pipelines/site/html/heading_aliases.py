@@ -11,7 +11,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 
 _REMOVED = re.compile(r"[^\w\- ]")  # https://github.com/gjtorikian/html-pipeline, toc_filter.rb
 _HYPHENS = re.compile(r"-{2,}")

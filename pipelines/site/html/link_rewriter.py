@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.document import Document
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 from pipelines.site.html.fault_report import FaultReport
 from pipelines.site.html.links import BrokenLink, LinkContext, LinkTarget, file_url, resolve_link
 

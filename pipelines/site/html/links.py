@@ -18,8 +18,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pipelines.core.errors import suggest
 from pipelines.site.content.document import Document
-from pipelines.site.content.metadata import slugify
 from pipelines.site.content.read_policy import CONTENT
+from pipelines.site.content.slugs import slugify
 from pipelines.site.html import allowlist
 
 # Pelican's link syntax: {filename}a.md, {static}a.pdf, {attach}a.pdf, {tag}x, {category}x, {author}x, {index}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipelines.core.digests import sha256_hex
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE, AtomicString
 from pymdownx.superfences import SuperFencesException
 
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 from pipelines.site.markdown import flat_blocks, heading_levels, limits
 from pipelines.site.markdown.converted import Converted, Source
 from pipelines.site.markdown.highlight import MAX_HINTS, code_block

@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape
 
 from pipelines.core.config import SiteConfig
 from pipelines.site.content.document import Document
-from pipelines.site.content.metadata import DEFAULT_CATEGORY, slugify
+from pipelines.site.content.metadata import DEFAULT_CATEGORY
+from pipelines.site.content.slugs import slugify
 
 
 def sitemap_xml(site: SiteConfig, urls: Iterable[str], dates: Mapping[str, datetime]) -> str:

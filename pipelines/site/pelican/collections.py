@@ -14,7 +14,7 @@ from typing import Any
 from pelican.contents import Article
 from pelican.generators import ArticlesGenerator, PagesGenerator
 
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 
 _NEAREST = 25  # posts of a tag that may be related: the newer ones, and as many older ones
 

@@ -29,14 +29,18 @@ from pipelines.site.content.read_policy import CONTENT, THEME
 from pipelines.site.pelican.build_context import CONTEXT_SETTING, BuildContext
 from pipelines.site.pelican.jobs import PLAN_SETTING, Plan
 from pipelines.site.pelican.plugin_timing import TimedPlugins
-from pipelines.site.pelican.settings import SETTINGS
+from pipelines.site.pelican.settings_file import (
+    PLUGIN,
+    SETTINGS,
+    has_other_plugins,
+    no_bytecode,
+    settings_files,
+)
 from pipelines.site.reads import MISSING, digest_parts, digest_text
 from pipelines.site.theme.strict_undefined import StrictUndefined
 from pipelines.site.theme.template_cache import TemplateCache
 
 TEMPLATES = f"{THEME}/templates"
-PLUGIN = "pipelines.site.pelican.plugin"
-_PACKAGES = re.compile(r"/(\.venv|site-packages|pipelines|node_modules)/")  # not part of a site
 # Templates that every site needs.
 _REQUIRED_TEMPLATES = (
     *("403", "404", "503", "archives", "article", "category", "index", "page", "period_archives"),
@@ -50,16 +54,6 @@ _IGNORED_MESSAGES = (
     "Unable to import",
     "No timezone information",
 )
-
-
-@contextmanager
-def _no_bytecode() -> Iterator[None]:
-    """Do not write __pycache__ beside pelicanconf.py: a build writes only to out/."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def pelican_settings(project: Path) -> dict[str, Any]:
@@ -82,7 +76,7 @@ def pelican_settings(project: Path) -> dict[str, Any]:
     if faults:
         raise SourceError(faults)
     try:
-        with captured_log() as messages, _no_bytecode():
+        with captured_log() as messages, no_bytecode():
             found: dict[str, Any] = read_settings(str(file))
     except PipelineError:
         raise
@@ -183,27 +177,6 @@ def plan_pages(
     if messages:
         raise PipelineError("\n".join(messages))
     return plan, dict(runner.seconds)
-
-
-def has_other_plugins(base: Mapping[str, Any]) -> bool:
-    """Return whether the settings *base* name another plugin than the one of this program.
-
-    Such a plugin may change anything at any time: its pages are written at once,
-    one after the other, as Pelican does, and no build reuses them.
-    """
-    return [str(name) for name in base["PLUGINS"] or ()] != [PLUGIN]
-
-
-def settings_files(project: Path) -> list[Path]:
-    """Return pelicanconf.py and the modules of the project that it has imported, sorted."""
-    files = [project / SETTINGS]
-    root = str(project)
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        # Texts, not paths: there are thousands of modules.
-        if file and file.startswith(f"{root}/") and not _PACKAGES.search(file[len(root) :]):
-            files.append(Path(file))
-    return sorted(file for file in files if file.is_file())
 
 
 def settings_digest(project: Path, base: Mapping[str, Any]) -> bytes:

@@ -18,8 +18,8 @@ from pipelines.core.config import FILE as CONFIG_FILE
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.addresses import UrlPatterns
 from pipelines.site.content.read_policy import THEME
+from pipelines.site.pelican.settings_file import SETTINGS
 
-SETTINGS = "pelicanconf.py"
 _EXAMPLE_DATE = datetime(2026, 5, 1)
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pipelines.core.errors import SourceError
 from pipelines.site.content import front_matter, metadata
 from pipelines.site.content.front_matter import MetadataEntry
-from pipelines.site.content.metadata import KEYS, Metadata, slugify
+from pipelines.site.content.metadata import KEYS, Metadata
+from pipelines.site.content.slugs import slugify
 
 steady = settings(derandomize=True, max_examples=200, deadline=None, database=None)
 

@@ -12,7 +12,7 @@ from html import escape
 
 from markdown_it.token import Token
 
-from pipelines.site.content.metadata import slugify
+from pipelines.site.content.slugs import slugify
 from pipelines.site.markdown import heading_levels, limits
 
 _MARKERS = ("[TOC]", "[[_TOC_]]", "[[TOC]]")
