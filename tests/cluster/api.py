@@ -62,4 +62,4 @@ def is_rolled_out(deployment: dict[str, Any]) -> bool:
     status, wanted = deployment.get("status", {}), deployment.get("spec", {}).get("replicas")
     seen = status.get("observedGeneration") == deployment.get("metadata", {}).get("generation")
     counts = [status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")]
-    return seen and counts == [wanted] * 3
+    return wanted is not None and seen and counts == [wanted] * 3

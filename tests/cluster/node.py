@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -212,8 +213,8 @@ def start(there: Layout, number: int) -> None:
 
 def start_all(there: Layout) -> None:
     """Start all nodes, and wait until they are ready."""
-    for number in NODES:
-        start(there, number)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda number: start(there, number), NODES))
     kubectl = Kubectl(there)
 
     def ready() -> bool:

@@ -20,6 +20,11 @@ PAGES = ("/", "/posts/", "/about/", "/tech/")
 _ASSET = re.compile(rb"""(?:href|src)="?(/[^"\s>]+\.[0-9a-f]{8}\.\w+)""")
 
 
+def assets_of(page: bytes) -> list[str]:
+    """Return the paths of the hashed assets that *page* names."""
+    return sorted({found.decode() for found in _ASSET.findall(page)})
+
+
 @dataclass(frozen=True)
 class Fault:
     """A failed request."""
@@ -59,8 +64,8 @@ class Readers:
         """Open pages, one after the other, and the assets that each names, until the end."""
         while not self.end.is_set():
             page = self._get("page", PAGES[number % len(PAGES)])
-            for asset in sorted(set(_ASSET.findall(page))):
-                self._get("asset", asset.decode())
+            for asset in assets_of(page):
+                self._get("asset", asset)
             number += 1
             self.end.wait(pause)
 

@@ -157,18 +157,19 @@ def webhook(there: Layout) -> dict[str, str]:
     return dict(zip(("SITE_FLUX_URL", "SITE_FLUX_TOKEN"), found, strict=True)) if found else {}
 
 
-def pipelines(there: Layout, *words: str, text: str = "", hook: Mapping[str, str] | None = None) -> str:
+def pipelines(
+    there: Layout, *words: str, text: str = "", hook: Mapping[str, str] | None = None, timeout: float = 900
+) -> str:
     """Run `python -m pipelines` in the checkout of the site, as its pipeline does; return its stdout."""
     environ = {**processes.environment(there), **_credentials(there), **(hook or {})}
-    argv = [sys.executable, "-m", "pipelines", *words]
     done = subprocess.run(
-        argv,
+        [sys.executable, "-m", "pipelines", *words],
         cwd=there.site,
         env=environ,
         input=text,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=timeout,
         check=False,
     )
     if done.returncode:

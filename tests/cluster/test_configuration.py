@@ -8,6 +8,7 @@ import re
 import tarfile
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ import yaml
 from pipelines.core import config
 from tests.cluster import (
     addons,
+    api,
     cgroups,
     control_plane,
     edge,
@@ -23,6 +25,7 @@ from tests.cluster import (
     network,
     node,
     pki,
+    readers,
     servers,
     site,
 )
@@ -199,3 +202,29 @@ def test_a_response_of_git_is_split() -> None:
     made = servers.cgi_variables(Path("/git"), "GET", "/site.git/info/refs?service=x", headers)
     assert (made["PATH_INFO"], made["QUERY_STRING"]) == ("/site.git/info/refs", "service=x")
     assert made["GIT_PROTOCOL"] == "version=2"
+
+
+def test_a_release_is_deployed_once_its_test_has_passed() -> None:
+    """Helm deploys, then tests: a wait for the first of both would report what Flux takes back."""
+    newest: dict[str, Any] = {"chartVersion": "1.0.2", "status": "deployed"}
+    release = {"status": {"history": [newest, {"chartVersion": "1.0.1", "status": "superseded"}]}}
+    assert api.deployed_version(release) == "1.0.2"
+    newest["testHooks"] = {"site-test": {"phase": "Running"}}
+    assert api.deployed_version(release) == ""
+    newest["testHooks"] = {"site-test": {"phase": "Succeeded"}}
+    assert api.deployed_version(release) == "1.0.2"
+    assert api.deployed_version({}) == ""
+
+
+def test_a_deployment_with_an_old_pod_is_not_rolled_out() -> None:
+    counts = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "observedGeneration": 2}
+    deployment: dict[str, Any] = {"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": counts}
+    assert api.is_rolled_out(deployment)
+    for name, value in {"replicas": 4, "updatedReplicas": 2, "observedGeneration": 1}.items():
+        assert not api.is_rolled_out({**deployment, "status": {**counts, name: value}})
+    assert not api.is_rolled_out({})
+
+
+def test_readers_ask_for_the_hashed_assets_of_a_page() -> None:
+    page = b'<link href="/assets/a.0123abcd.css"><script src=/assets/b.89abcdef.js></script><a href="/c/">'
+    assert readers.assets_of(page) == ["/assets/a.0123abcd.css", "/assets/b.89abcdef.js"]
