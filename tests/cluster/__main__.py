@@ -1,4 +1,4 @@
-"""Start a cluster, run the tests in it, end it: `python -m tests.cluster up|down|run|build`.
+"""Start a cluster, use it, end it: `python -m tests.cluster COMMAND`.
 
 up [--until STEP]   start it, and print its addresses; it stays until `down`
 run -- PYTEST…      run the tests in it; starts one, and ends it, where none runs
@@ -9,6 +9,7 @@ build               build and fetch what a cluster runs, into the cache
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -47,20 +48,24 @@ def up(there: Layout, last: str, owned: bool = False) -> subprocess.Popen[bytes]
 
 def describe(there: Layout) -> str:
     """Return what a person needs to use the cluster."""
-    rows = [f"  {name:16}{url}" for name, url in services.urls().items()]
+    users = there.base / "users.json"
+    rows = [*services.urls().items()]
+    rows += [
+        ("kubeconfig", str(there.kubeconfig)),
+        ("logs", str(there.logs)),
+        ("mail", str(there.run / "mail")),
+    ]
+    rows += [("checkout", f"{there.site}; {_ENTER} git -C {there.site} push")]
+    if users.exists():
+        found: dict[str, str] = json.loads(users.read_text())
+        rows += [("user", f"{address}, password {password}") for address, password in found.items()]
     return "\n".join(
         [
             "The cluster runs. Its network has no way in from this machine; enter it:",
             f"  {_ENTER} bash",
             f"  {_ENTER} kubectl get pods --all-namespaces",
-            f"  {_ENTER} chromium --no-sandbox https://…",
-            *rows,
-            f"  kubeconfig      {there.kubeconfig}",
-            f"  checkout        {there.site} (push from there: {_ENTER} git -C {there.site} push)",
-            f"  logs            {there.logs}",
-            f"Add the owner, and find the mail with the link to set a password in {there.run / 'mail'}:",
-            f"  {_ENTER} kubectl -n site exec deployment/site-api -- python3 api/manage.py "
-            "invite me@example.org --owner",
+            "  python -m tests.cluster pipelines status   (or: run --unchecked)",
+            *(f"  {name:16}{value}" for name, value in rows),
             "End it: make cluster-down",
         ]
     )
@@ -68,7 +73,7 @@ def describe(there: Layout) -> str:
 
 def run_tests(there: Layout, words: Sequence[str]) -> int:
     """Run pytest in the cluster that runs, or in one for these tests alone."""
-    process = None if supervisor.is_running(there) else up(there, "live", owned=True)
+    process = None if supervisor.is_running(there) else up(there, "users", owned=True)
     try:
         pytest = [sys.executable, "-m", "pytest", "-m", "cluster", "-p", "no:cacheprovider"]
         return _inside(there, [*pytest, *words])
@@ -84,11 +89,15 @@ def main(argv: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="start a cluster, and leave it running")
     starting.add_argument(
-        "--until", choices=list(start.STEPS), default="live", help="the last step (default: live)"
+        "--until", choices=list(start.STEPS), default="users", help="the last step (default: users)"
     )
     commands.add_parser("down", help="end it, and remove everything")
     commands.add_parser("build", help="build and fetch what it runs, into the cache")
-    for name, text in (("run", "run the tests in it"), ("enter", "run a command in it")):
+    for name, text in (
+        ("run", "run the tests in it"),
+        ("enter", "run a command in it"),
+        ("pipelines", "run `python -m pipelines` in it, with its logins"),
+    ):
         commands.add_parser(name, help=text).add_argument("words", nargs=argparse.REMAINDER)
     options = parser.parse_args(argv)
     there = layout()
@@ -99,10 +108,12 @@ def main(argv: Sequence[str]) -> int:
     elif options.command == "up":
         up(there, options.until)
         print(describe(there))
-    elif not supervisor.is_running(there) and options.command == "enter":
+    elif not supervisor.is_running(there) and options.command in ("enter", "pipelines"):
         raise SystemExit("error: no cluster runs; run make cluster")
     elif options.command == "enter":
         return _inside(there, options.words)
+    elif options.command == "pipelines":
+        return _inside(there, [sys.executable, "-m", "tests.cluster.site", *options.words])
     else:
         return run_tests(there, [word for word in options.words if word != "--"])
     return 0

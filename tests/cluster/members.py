@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.cookiejar
 import json
 import re
+import secrets
 import ssl
 import urllib.request
 from email import message_from_bytes, policy
@@ -28,9 +29,9 @@ def mails(there: Layout, address: str) -> list[str]:
     return found
 
 
-def invite(there: Layout, address: str, name: str) -> str:
+def invite(there: Layout, address: str, name: str, *, owner: bool = False) -> str:
     """Invite a member; return the path of the link in the mail."""
-    site.manage(there, "invite", address, "--name", name)
+    site.manage(there, "invite", address, "--name", name, *(["--owner"] if owner else []))
     processes.wait_until(lambda: mails(there, address), 30, f"no mail to {address}")
     found = re.search(rf"https://{re.escape(SITE)}(/\S+)", mails(there, address)[-1])
     assert found, mails(there, address)
@@ -66,10 +67,12 @@ class Session:
             with error:
                 return error.code, error.read()
 
-    def set_password(self, key: str) -> tuple[int, bytes]:
+    def set_password(self, key: str, password: str = PASSWORD) -> None:
         """Set the password by the key of a mail."""
         self.send("GET", f"{_API}/config")
-        return self.send("POST", f"{_API}/auth/password/reset", {"key": key, "password": PASSWORD})
+        body = {"key": key, "password": password}
+        status, text = self.send("POST", f"{_API}/auth/password/reset", body)
+        assert status in (200, 401), text  # 401: it is set, and a login is the next step
 
     def login(self, address: str) -> tuple[int, bytes]:
         """Log in."""
@@ -79,6 +82,18 @@ class Session:
     def page(self, path: str) -> int:
         """Return the status of a page."""
         return self.send("GET", f"https://{SITE}{path}")[0]
+
+
+def create_users(there: Layout) -> None:
+    """Add an owner and a member with random passwords, and write these into users.json."""
+    users = {}
+    for address, name in (("owner@example.org", "Olga"), ("member@example.org", "Mo")):
+        users[address] = secrets.token_urlsafe(12)
+        key = invite(there, address, name, owner=address.startswith("owner")).partition("#")[2]
+        Session().set_password(key, users[address])
+    file = there.base / "users.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(users))
 
 
 def logged_in(there: Layout, address: str, name: str) -> Session:

@@ -32,6 +32,7 @@ from tests.cluster.layout import (
     SITE,
     STORAGE,
     Layout,
+    layout,
 )
 from tests.support.registry import LOGIN
 
@@ -233,3 +234,10 @@ def manage(there: Layout, *words: str, text: str = "") -> str:
     kubectl = Kubectl(there)
     entry = ["-n", "site", "exec", "-i", "deployment/site-api", "--", "python3", "api/manage.py"]
     return kubectl(*entry, *words, text=text)
+
+
+if __name__ == "__main__":
+    try:
+        print(pipelines(layout(), *sys.argv[1:], hook=webhook(layout())), end="")
+    except RuntimeError as error:
+        raise SystemExit(str(error)) from None

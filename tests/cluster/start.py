@@ -1,6 +1,6 @@
 """Start everything in the namespaces of a cluster, with the seconds of each step.
 
-    python -m tests.cluster.start [STEP]     inside; STEP is the last one, "live" without it
+    python -m tests.cluster.start [STEP]     inside; STEP is the last one, "users" without it
 
 Writes the seconds to timings.json.
 """
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.cluster import addons, browser, control_plane, flux, network, node, pki, services, site
+from tests.cluster import addons, browser, control_plane, flux, members, network, node, pki, services, site
 from tests.cluster.layout import Layout, layout
 
 STEPS: dict[str, Callable[[Layout], None]] = {
@@ -33,10 +33,11 @@ STEPS: dict[str, Callable[[Layout], None]] = {
     "first release": lambda there: site.publish(there) and None,
     "bootstrap": flux.bootstrap,
     "live": site.wait_until_live,
+    "users": members.create_users,
 }
 
 
-def start(there: Layout, last: str = "live") -> None:
+def start(there: Layout, last: str = "users") -> None:
     """Run the steps up to *last*."""
     timings: dict[str, float] = {}
     for name, step in STEPS.items():
