@@ -2,6 +2,8 @@
 
 up [--until STEP]   start it, and print its addresses; it stays until `down`
 run -- PYTEST…      run the tests in it; starts one, and ends it, where none runs
+enter COMMAND…      run a command in its namespaces
+pipelines WORDS…    run `python -m pipelines WORDS…` in its checkout, with its logins
 down                end it, and remove everything
 build               build and fetch what a cluster runs, into the cache
 """
