@@ -176,6 +176,7 @@ def test_a_tree_without_git_takes_the_dates_that_authors_wrote(tmp_path: Path) -
 
 
 @pytest.mark.quick_cases(3)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("name", "change"),
     [

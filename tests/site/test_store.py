@@ -99,6 +99,7 @@ ACCIDENTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.quick_cases(5)
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("name", ACCIDENTS)
 def test_no_accident_makes_a_build_wrong(name: str, site: Path) -> None:
     accident, line = ACCIDENTS[name]

@@ -238,6 +238,7 @@ def other_version(site: Path) -> None:
     FileStore(site / "out/cache", "another program", lambda line: None).close()
 
 
+@pytest.mark.quick_cases(15)
 @pytest.mark.parametrize(
     "change",
     [
@@ -322,6 +323,7 @@ def test_an_undone_change_is_built_again(site: Path) -> None:
     assert ends_at_once(site)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("phase", ["history", "read", "render", "digest"])
 def test_a_change_during_a_build_is_built_by_the_next_one(site: Path, phase: str) -> None:
     """Nobody knows whether the build has read the file before the change, or after."""

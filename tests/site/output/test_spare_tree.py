@@ -365,6 +365,7 @@ def moments(out: Path) -> Iterator[int]:
     yield from range(1, calls + 1, max(1, calls // 12))
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_at_any_call_leaves_a_whole_site(out: Path, tmp_path: Path) -> None:
     """The site before or after it, and a next build that is right."""
     whole = {digests.digest_of_files(ONE), digests.digest_of_files(TWO)}
@@ -389,6 +390,7 @@ def test_two_files_with_one_path_are_refused(tmp_path: Path) -> None:
     assert (tmp_path / "stage/public/a/b").read_bytes() == b"1"
 
 
+@pytest.mark.slow
 def test_builds_of_a_site_equal_clean_ones(tmp_path: Path) -> None:
     """Edits, a new post, a removed one, a damaged spare tree, with the cache that the preview has."""
     site, cache, page = small_site(tmp_path), Cache(), "content/pages/about.md"
