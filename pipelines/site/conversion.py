@@ -29,7 +29,7 @@ from pipelines.site.html import postprocess
 from pipelines.site.html.labels import Labels
 from pipelines.site.html.links import LinkContext
 from pipelines.site.html.postprocess import DiagramRenderer, Fragment, FragmentFacts
-from pipelines.site.markdown.converter import convert_markdown
+from pipelines.site.markdown.converter import convert_markdown, load_dialect
 from pipelines.site.pool import map_items
 from pipelines.site.reads import SIZE, digest_parts, digest_value
 from pipelines.site.store import Store, blob_digest
@@ -169,6 +169,8 @@ def convert_documents(
     cache.count("convert", len(todo))
     records: dict[str, bytes] = {}
     blobs: dict[bytes, bytes] = {}
+    for dialect in {document.meta.dialect or task.dialect for document in todo}:
+        load_dialect(dialect)  # once, before there are worker processes
     results = map_items(task, todo, workers, progress)
     for document, why, done in zip(todo, reasons, results, strict=True):
         html = done.fragment.html

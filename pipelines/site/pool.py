@@ -6,9 +6,7 @@ No reads, no writes, no network.
 from __future__ import annotations
 
 import gc
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
 from pipelines.core.progress import Progress
@@ -38,6 +36,9 @@ def _map_parallel(
     Nothing large is pickled on the way to them. They leave the objects of this process
     alone: a garbage collection in each of them would copy its whole memory.
     """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     global _task
     _task = (task, items)
     size = max(1, min(16, len(items) // (workers * 4)))

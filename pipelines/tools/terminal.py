@@ -5,6 +5,7 @@ Writes to stderr, and only where that is a terminal. No reads, no network.
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 from types import TracebackType
 
@@ -17,6 +18,7 @@ class ProgressBar:
     def __init__(self) -> None:
         self._name, self._total, self._done = "", 0, 0  # of the phase
         self._start = self._drawn = monotonic()
+        self._shows = sys.stderr.isatty()
         self._bar: _Bar | None = None
 
     def __enter__(self) -> ProgressBar:
@@ -40,7 +42,7 @@ class ProgressBar:
 
     def _draw(self) -> None:
         now = monotonic()
-        if now - self._start < BAR_DELAY or now - self._drawn < 0.1:
+        if not self._shows or now - self._start < BAR_DELAY or now - self._drawn < 0.1:
             return
         self._drawn = now
         if self._bar is None:

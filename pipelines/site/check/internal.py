@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -176,6 +175,8 @@ def _closest_path(path: str, known: Iterable[str]) -> str:
     """Return the most similar known URL path: one with the same last segment, or a close match."""
     last = path.rstrip("/").rpartition("/")[2]
     same = sorted(one for one in known if last and one.rstrip("/").rpartition("/")[2] == last)
+    from difflib import get_close_matches
+
     closest = same or get_close_matches(path, sorted(known), n=1, cutoff=0.75)
     return closest[0] if closest else ""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 _EXTRA = "remove the line, or declare the key in [metadata.extra] of site.toml"
 _TEMPLATE = "remove the line: the directory of a file decides which template it has"
@@ -126,6 +125,8 @@ def hint(key: str, value: object, known: Iterable[str]) -> str:
         return f"write `url: {value}`"
     if found := _HINTS.get(plain):
         return found
+    from difflib import get_close_matches
+
     near = get_close_matches(key, sorted(known), n=1, cutoff=0.7)
     return f"did you mean {near[0]}?" if near else _EXTRA
 

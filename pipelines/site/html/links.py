@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 from unicodedata import normalize
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -205,6 +204,8 @@ def _similar_path(path: str, known: Iterable[str]) -> str:
             return other.name if other.parent == meant.parent else one
     found = [PurePosixPath(one) for one in sorted(known, reverse=True)]
     by_stem = {one.stem: str(one) for one in found if one.suffix == meant.suffix}
+    from difflib import get_close_matches
+
     near = get_close_matches(meant.stem, sorted(by_stem), n=1, cutoff=0.7)
     return by_stem[near[0]] if near else ""
 

@@ -35,7 +35,6 @@ from pipelines.site.html.summary import first_paragraph, plain_text, summary_htm
 from pipelines.site.html.unknown_elements import close_frames, replace_unknown_elements
 from pipelines.site.markdown import positions
 from pipelines.site.markdown.converted import Converted
-from pipelines.site.markdown.math import to_mathml
 from pipelines.site.markdown.positions import Positions
 
 WORDS_PER_MINUTE = 220  # silent reading of English non-fiction (Brysbaert 2019: 238, rounded down)
@@ -274,6 +273,8 @@ class _Postprocessor:
             if _text_beside(node.prev).endswith("$") and _text_beside(node.next).startswith("$"):
                 fix = "give it a paragraph of its own, or write one $ on each side"
                 self.add_fault("math", "math in $$ is within a line of text", fix, node, f"$${tex}")
+            from pipelines.site.markdown.math import to_mathml  # and latex2mathml, for the first formula
+
             try:
                 block = node.tag == "div"
                 markup = to_mathml(tex, block=block)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from html import unescape
 from itertools import islice
 
@@ -166,6 +165,8 @@ def _severity(what: str, shown: str, labels: Sequence[str]) -> str:
     if what != "link" or "][" not in shown:
         return "error"
     label = shown[1:-1].partition("][")[2]
+    from difflib import get_close_matches
+
     is_meant = not label or get_close_matches(label.lower(), labels, n=1, cutoff=0.75)
     return "error" if is_meant else "warning"
 

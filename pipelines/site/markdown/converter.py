@@ -11,14 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from pipelines.site.markdown import commonmark, limits, python_markdown
+from pipelines.site.markdown import limits
 from pipelines.site.markdown.converted import Converted, Source
 
 _TAG = re.compile(r"<[A-Za-z]")
-_DIALECTS: dict[str, Callable[[Source], Converted]] = {
-    "commonmark": commonmark.convert,
-    "python-markdown": python_markdown.convert,
-}
+
+
+def load_dialect(dialect: str) -> Callable[[Source], Converted]:
+    """Return the converter of *dialect*, and import what it needs: most sites have pages in one dialect."""
+    if dialect == "commonmark":
+        from pipelines.site.markdown import commonmark
+
+        return commonmark.convert
+    from pipelines.site.markdown import python_markdown
+
+    return python_markdown.convert
 
 
 def convert_markdown(
@@ -32,7 +39,7 @@ def convert_markdown(
     source = Source(body, summary, name, body_line, lang)
     try:
         limits.check_page(body)
-        converted = _DIALECTS[dialect](source)
+        converted = load_dialect(dialect)(source)
         if dialect != "commonmark" or _TAG.search(body):  # else it has limited the levels of its blocks
             limits.check_nesting(converted.html)
         limits.check_nesting(converted.summary)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import rjsmin
 
+from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError, suggest
+from pipelines.site.cache import Cache
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import THEME
 from pipelines.site.images.content_images import IMAGE_SUFFIXES
 from pipelines.site.images.hashed_name import Asset, hashed_name
-from pipelines.site.images.image import read_image
+from pipelines.site.images.image import CleanImage, read_image
 
 FONT_SUFFIXES = frozenset([".woff2", ".woff", ".ttf", ".otf"])
 
@@ -59,14 +62,14 @@ class ThemeAssets:
         return sorted((self._assets[name] for name in names), key=lambda asset: asset.name)
 
 
-def read_theme_assets(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
+def read_theme_assets(project: Path, paths: Iterable[str], cache: Cache) -> dict[str, Asset]:
     """Read the scripts (minified), images (without metadata) and fonts among *paths*, files of theme/."""
     assets: dict[str, Asset] = {}
     faults: list[Fault] = []
     for path in sorted(paths):
         name = path.removeprefix(f"{THEME}/")
         try:
-            data = _read_theme_asset(project / path, name)
+            data = _read_theme_asset(project / path, name, cache)
         except SourceError as error:
             faults.extend(error.faults)
             continue
@@ -77,16 +80,25 @@ def read_theme_assets(project: Path, paths: Iterable[str]) -> dict[str, Asset]:
     return assets
 
 
-def _read_theme_asset(file: Path, name: str) -> bytes | None:
+def _read_theme_asset(file: Path, name: str, cache: Cache) -> bytes | None:
     """Return the published bytes of theme/*name*, or None if it is not an asset."""
     match name.split("/")[0], file.suffix.lower():
         case "js", ".js":
             return str(rjsmin.jsmin(read_text(file, f"theme/{name}"))).encode()
         case "images", suffix if suffix in IMAGE_SUFFIXES:
-            return read_image(file, f"theme/{name}").data
+            return _read_image(file, f"theme/{name}", cache).data
         case "fonts", suffix if suffix in FONT_SUFFIXES:
             return file.read_bytes()
     return None
+
+
+def _read_image(file: Path, name: str, cache: Cache) -> CleanImage:
+    """Return the image *file*, decoded once for all builds; raises SourceError."""
+    try:
+        key = sha256_hex(file.read_bytes())
+    except OSError:  # read_image names it
+        key = ""
+    return cache.get_or_compute("image", (name, key), partial(read_image, file, name), CleanImage)
 
 
 def read_inline_svgs(project: Path, paths: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import rcssmin
-import tinycss2
 from pygments.formatters import HtmlFormatter
 from pygments.token import Token
 
@@ -21,7 +20,6 @@ from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import ReadPolicy
 from pipelines.site.images.hashed_name import Asset
-from pipelines.site.less.compile import compile_less
 from pipelines.site.less.lessc import lessc_package
 
 LESS_ENTRY = "theme/less/site.less"
@@ -58,7 +56,7 @@ def build_stylesheet(
             continue
         try:
             parts.append((name, read_text(project / name, name)))
-            faults.extend(_syntax_faults(parts[-1][1], name))
+            faults.extend(_checked_css(parts[-1][1], name, cache))
         except SourceError as error:
             faults.extend(error.faults)
     rewritten = [_rewrite_urls(text, path, assets, faults) for path, text in parts]
@@ -85,6 +83,8 @@ def _compiled_less(
 
     def compile_once() -> tuple[str, tuple[str, ...]]:
         if not compiled:
+            from pipelines.site.less.compile import compile_less
+
             result = compile_less(project / LESS_ENTRY, project, compiler, policy)
             compiled.append((result.css, tuple(sorted({*result.sources} - {*own}))))
         return compiled[0]
@@ -107,8 +107,17 @@ def _contents(file: Path) -> bytes:
         return b""
 
 
+def _checked_css(css: str, path: str, cache: Cache) -> tuple[Fault, ...]:
+    """Return the syntax errors of *css*, parsed once for all builds."""
+    return cache.get_or_compute(
+        "css", (path, cache_key(css)), lambda: tuple(_syntax_faults(css, path)), tuple[Fault, ...]
+    )
+
+
 def _syntax_faults(css: str, path: str) -> Iterator[Fault]:
     """Yield a fault for each syntax error that a browser would ignore."""
+    import tinycss2
+
     nodes = tinycss2.parse_stylesheet(css + "\n#end{}", skip_comments=True, skip_whitespace=True)
     last = nodes[-1] if nodes else None
     open_prelude = [node for node in getattr(last, "prelude", None) or [] if node.type != "error"]

@@ -62,7 +62,7 @@ def _collect(step: Callable[[], T], faults: list[Fault]) -> T | None:
 def _read_assets(
     project: Path, config: SiteConfig, paths: Sequence[str], policy: ReadPolicy, cache: Cache
 ) -> ThemeAssets:
-    found = assets.read_theme_assets(project, paths)
+    found = assets.read_theme_assets(project, paths, cache)
     css, shown = stylesheet.build_stylesheet(project, paths, config.less_compiler, found, cache, policy)
     data = css.encode()
     found["css/site.css"] = Asset(hashed_name("site.css", data), data)

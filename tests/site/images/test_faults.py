@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.site.images.image as module
+import pipelines.site.images.raster as module
 from pipelines.core.errors import SourceError
 from pipelines.site.images.image import read_image
 from tests.site.images.pictures import (
