@@ -10,11 +10,12 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.check.consequences import MissingPages, Reported
+from pipelines.site.check.targets import Targets, is_plain_fragment, is_plain_path
 from pipelines.site.content.document import Document
 from pipelines.site.content.documents import is_unread
 from pipelines.site.content.slugs import slugify
@@ -99,39 +100,29 @@ def _check_pages(
 ) -> Iterator[Fault]:
     """Yield the findings of *pages*; *broken_menu* are links that are reported already."""
     locator = _FaultLocator(site, project)
+    targets = Targets(site.url, site.files)
     problems: dict[str, _LinkProblem | None] = {}  # by URL; many pages share a link
     for url, facts in pages.items():
         for finding in facts.findings:
             if not site.reported.has(finding):
                 yield from (f for f in locator.faults(url, finding) if not site.reported.has_line(f))
+        is_plain = is_plain_path(url)
         for link in facts.links:
+            if is_plain and link[1:] in facts.ids and is_plain_fragment(link):
+                continue  # the most frequent one, to a heading of the page itself
             if link in broken_menu and link not in locator.references(url):
                 continue  # report a broken menu item once, not for every page
-            absolute = site.url + link if link[:1] == "/" != link[1:2] else _absolute(site.url + url, link)
+            absolute = targets.absolute(url, link)
             if absolute not in problems:
                 problems[absolute] = _link_problem(absolute, link, site)
             if problem := problems[absolute]:
                 text, fix, check = problem
                 yield from locator.faults(url, Finding(text, fix, (link,), link, check=check))
         for load in facts.loads:
-            if _path(url, load) not in site.files:
+            if not targets.is_file(url, load):
                 what = f"shows {load}, which does not exist"
                 fix = "add the file to content/, or fix the path"
                 yield from locator.faults(url, Finding(what, fix, (load,), load, check="broken-image"))
-
-
-def _path(url: str, link: str) -> str:
-    try:
-        return unquote(urlsplit(urljoin(url, link)).path)
-    except ValueError:  # an invalid IPv6 address, as in "//["
-        return ""
-
-
-def _absolute(base: str, link: str) -> str:
-    try:
-        return urljoin(base, link)
-    except ValueError:  # an invalid IPv6 address, as in "//["
-        return ""
 
 
 def _link_problem(absolute: str, link: str, site: SiteLinks) -> _LinkProblem | None:
