@@ -167,6 +167,17 @@ def test_without_git_the_build_names_it(site: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
 
 
+def test_a_tree_without_a_history_builds_without_git(tmp_path: Path) -> None:
+    """An unpacked archive of a site; the dates are those of the front matter."""
+    page = "---\ntitle: About\n---\nText.\n"
+    site = tiny_site(tmp_path, {"content/pages/about.md": page, "content/posts/.keep": ""})
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines", "--project", str(site), "build", "--as-of", str(AS_OF)],
+        cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_faults_are_sorted_and_unique() -> None:
     one, two = Fault("b.md", 2, "x", "y"), Fault("a.md", 10, "x", "y")
     assert str(SourceError([one, two, one])) == "a.md:10: x; y\nb.md:2: x; y"
