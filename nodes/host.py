@@ -29,14 +29,16 @@ from pipelines.core.errors import ToolError
 KNOWN_HOSTS = "nodes/known_hosts"
 _KEEPALIVE = 15  # seconds between packets that find a dead connection
 PENDING = "/var/lib/nodes/pending"  # files named for what must be reloaded after a write
-# Target, uploaded file, owner, group, mode, SHA-256, name in PENDING or "". The rename is atomic.
+# Target, uploaded file, owner, group, mode, SHA-256, name in PENDING or "", a command that checks the file.
 _INSTALL = """set -eu
 new="$1.nodes-new"
 install -D -o "$3" -g "$4" -m "$5" -- "$2" "$new"
 echo "$6  $new" | sha256sum --check --status || { rm -f -- "$new"; echo "the upload is damaged" >&2; exit 1; }
-[ -z "$7" ] || { mkdir -p -- "${7%/*}"; : > "$7"; }
-mv -f -- "$new" "$1"
-rm -f -- "$2"
+target="$1"; upload="$2"; pending="$7"; shift 7
+[ $# -eq 0 ] || "$@" "$new" >&2 || { rm -f -- "$new"; exit 1; }
+[ -z "$pending" ] || { mkdir -p -- "${pending%/*}"; : > "$pending"; }
+mv -f -- "$new" "$target"
+rm -f -- "$upload"
 """
 # Mode and owner on the first line, then the content, or its SHA-256 for a secret; nothing for a missing file.
 _CONTENT = 'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; cat -- "$1"; fi'
@@ -92,6 +94,7 @@ class Host:
         self.node = node
         self.dry_run = dry_run
         self.changes: list[Change] = []
+        self.notes: list[str] = []  # what the operator must know or copy
         self._transport = transport
         self._timeout = timeout
         self._staging = ""
@@ -118,7 +121,7 @@ class Host:
 
     def change(self, what: str, *argv: str, timeout: float = 0) -> None:
         """Record *what*, and run *argv* as root unless this is a dry run; raise CommandError if it fails."""
-        self._record(Change(what), lambda: self._run(argv, timeout, check=True))
+        self._record(Change(what), lambda: self._run(argv, timeout, check=True, label=what))
 
     def write(
         self,
@@ -129,11 +132,13 @@ class Host:
         owner: str = "root:root",
         secret: bool = False,
         then: str = "",
+        check: tuple[str, ...] = (),
     ) -> bool:
         """Write *text* to *path* in one rename, if content, mode or *owner* differ; return whether they do.
 
         The content of a *secret* is neither read nor shown. *then* is what `settle`
-        reloads afterwards.
+        reloads afterwards. *check* gets the name of the new file as its last argument;
+        where it fails, the old file stays.
         """
         user, _, group = owner.partition(":")
         wanted = f"{mode:o} {user} {group}"
@@ -148,7 +153,7 @@ class Host:
             f"write {path}" if not is_same or not found else f"write {path} ({attributes} becomes {wanted})"
         )
         diff = "" if secret or is_same else _diff(path, content if found else None, text)
-        arguments = (user, group, f"{mode:o}", digest, f"{PENDING}/{then}" if then else "")
+        arguments = (user, group, f"{mode:o}", digest, f"{PENDING}/{then}" if then else "", *check)
         self._record(Change(what, diff), lambda: self._install(path, data, arguments))
         self._pending |= {then} - {""}
         return True
@@ -165,6 +170,11 @@ class Host:
         self.change(what, "sh", "-c", _SETTLE, "sh", marker, *argv, timeout=timeout)
         self._pending.discard(name)
         return True
+
+    def differs(self, path: str, text: str, *, mode: int = 0o644, owner: str = "root:root") -> bool:
+        """Return whether `write` would write."""
+        attributes, _, content = self.read("sh", "-c", _CONTENT, "sh", path).stdout.partition("\n")
+        return (attributes, content) != (f"{mode:o} {owner.replace(':', ' ')}", text)
 
     def remove(self, path: str) -> bool:
         """Remove the file *path*; return whether it was there."""
@@ -191,14 +201,16 @@ class Host:
                 self.fail("mktemp: made no directory", "free some space in /tmp")
         upload = f"{self._staging}/upload"
         self._transport.upload(data, upload)
-        self._run(("sh", "-c", _INSTALL, "sh", path, upload, *arguments), 0, check=True)
+        self._run(
+            ("sh", "-c", _INSTALL, "sh", path, upload, *arguments), 0, check=True, label=f"write {path}"
+        )
 
-    def _run(self, argv: tuple[str, ...], timeout: float, *, check: bool) -> Output:
+    def _run(self, argv: tuple[str, ...], timeout: float, *, check: bool, label: str = "") -> Output:
         output = self._transport.run(("env", "LC_ALL=C", *argv), timeout or self._timeout, sudo=True)
         if check and output.status:
             lines = (output.stderr.strip() or output.stdout.strip() or "(it wrote no message)").splitlines()
-            name = " ".join(argv[:2]) if argv[0] != "sh" else "sh"
-            message = f"{self.node.name}: {name}: exit status {output.status}: {' | '.join(lines[-5:])}"
+            what = label or (" ".join(argv[:2]) if argv[0] != "sh" else "sh")
+            message = f"{self.node.name}: {what}: exit status {output.status}: {' | '.join(lines[-5:])}"
             if "a password is required" in message:
                 message += "; let the user of [ssh] use sudo without a password"
             raise CommandError(message)

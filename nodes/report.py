@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nodes.runs import FAILED, HostResult, TaskResult
+from nodes.tasks.status import NodeStatus
 
 _COLOURS = {"failed": "bold red", "changed": "yellow", "would change": "yellow", "unchanged": "green"}
 _UNLIMITED = 100_000  # columns: a terminal wraps lines itself, and a pipe needs them whole
@@ -53,10 +54,32 @@ def summary(result: TaskResult) -> str:
     return text
 
 
+def status_text(rows: Sequence[NodeStatus], *, colours: bool = False) -> str:
+    """Return a row for each machine: whether all is well, disk, handshakes, certificate, what is wrong."""
+    grid = Table.grid(padding=(0, 2))
+    for justify in ("left", "left", "right", "right", "right", "left"):
+        grid.add_column(justify=justify)
+    grid.add_row("machine", "", "disk", "mesh", "certificate", "")
+    for one in rows:
+        state = "away" if not one.is_reachable else "check" if one.faults else "ok"
+        style = {"away": "bold red", "check": "yellow", "ok": "green"}[state] if colours else ""
+        days = "" if one.certificate_days is None else f"{one.certificate_days} d"
+        disk = f"{one.disk} %" if one.is_reachable else ""
+        grid.add_row(one.host, Text(state, style), disk, one.handshakes, days, Text("; ".join(one.faults)))
+    return _render(grid, colours=colours)
+
+
+def status_json(rows: Sequence[NodeStatus]) -> str:
+    """Return the same as JSON."""
+    return json.dumps([asdict(one) for one in rows], indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def _details(one: HostResult) -> Iterator[str]:
     for change in one.changes:
         yield f"{one.host}: {change.what}\n"
         yield "".join(f"    {line}\n" for line in change.diff.splitlines())
+    for note in one.notes:
+        yield f"{one.host}: {note}\n"
 
 
 def _render(grid: Table, *, colours: bool) -> str:

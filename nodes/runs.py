@@ -32,6 +32,7 @@ class HostResult:
     changes: tuple[Change, ...]  # made, or in a dry run those that would be made
     fault: str  # why it failed; else ""
     seconds: float
+    notes: tuple[str, ...] = ()  # what the operator must know or copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +81,26 @@ def run_changes(
 def _apply(session: Session, node: Node, apply: Callable[[Host], None]) -> HostResult:
     start = monotonic()
     changes: list[Change] = []
+    notes: list[str] = []
     fault = ""
     try:
         with session.connect(node) as host:
-            changes = host.changes
+            changes, notes = host.changes, host.notes
             apply(host)
     except PipelineError as error:
         fault = str(error)
-    return HostResult(
-        node.name, _state(session, changes, fault), tuple(changes), fault, round(monotonic() - start, 3)
-    )
+    seconds = round(monotonic() - start, 3)
+    state = state_of(changes, fault, dry_run=session.dry_run)
+    return HostResult(node.name, state, tuple(changes), fault, seconds, tuple(notes))
 
 
-def _state(session: Session, changes: Sequence[Change], fault: str) -> str:
+def state_of(changes: Sequence[Change], fault: str, *, dry_run: bool) -> str:
+    """Return the state of a machine with these changes."""
     if fault:
         return FAILED
     if not changes:
         return UNCHANGED
-    return WOULD_CHANGE if session.dry_run else CHANGED
+    return WOULD_CHANGE if dry_run else CHANGED
 
 
 def read_all(

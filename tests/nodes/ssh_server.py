@@ -57,6 +57,8 @@ class _Session(paramiko.ServerInterface):
         return True
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
+        # The reply comes after the server has accepted the command: a client refuses output before that.
+        channel.get_transport().global_request("keepalive@openssh.com", wait=True)
         run = subprocess.run(
             ["sh", "-c", command], env=self._server.environ, capture_output=True, check=False
         )
@@ -114,7 +116,7 @@ def ssh_server(directory: Path) -> Iterator[SshServer]:
                 transport.add_server_key(server.host_key)
                 transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
                 transports.append(transport)
-                with suppress(paramiko.SSHException, EOFError):  # the client went away
+                with suppress(paramiko.SSHException, EOFError, OSError):  # the client went away
                     transport.start_server(server=_Session(server))
 
         thread = threading.Thread(target=accept, daemon=True)

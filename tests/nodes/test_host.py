@@ -179,7 +179,7 @@ def test_changes_stop_at_the_first_machine_that_fails(session: Session) -> None:
         ("worker1", runs.NOT_STARTED, 0),
     ]
     assert done.has_failed
-    assert done.hosts[1].fault == "mail1: test mail1: exit status 1: (it wrote no message)"
+    assert done.hosts[1].fault == "mail1: try: exit status 1: (it wrote no message)"
 
 
 def test_a_machine_that_is_away_does_not_stop_the_reads_of_others(session: Session) -> None:

@@ -59,6 +59,7 @@ def test_json_has_the_same() -> None:
                 "state": "changed",
                 "changes": [{"what": "restart sshd", "diff": ""}],
                 "fault": "",
+                "notes": [],
                 "seconds": 0.5,
             }
         ],

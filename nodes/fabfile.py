@@ -1,0 +1,175 @@
+"""The tasks, as `fab --search-root nodes` and `make nodes` run them: parse, call, print.
+
+Reads nodes.toml, known_hosts and site.toml. Network: the machines. Exit status: 0
+done, 1 a machine or a file has a fault, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # fab imports this file by its directory
+
+from nodes import report
+from nodes.host import Host
+from nodes.inventory import FILE, Inventory, load_inventory
+from nodes.runs import Session, TaskResult, run_changes
+from nodes.sites import sites_of
+from nodes.tasks import base, edge, firewall, rotation, ssh, status, wireguard
+from pipelines.core.config import load_config
+from pipelines.core.errors import PipelineError, UsageError
+
+DIRECTORY = str(Path(__file__).resolve().parent)
+HELP = {
+    "hosts": "machines, separated by commas (default: all that the task is for)",
+    "dry-run": "print what would change, and change nothing",
+    "json": "print the result as JSON",
+    "directory": "directory of nodes.toml and known_hosts; site.toml is in its parent",
+}
+_Function = TypeVar("_Function", bound=Callable[..., None])
+
+
+def _declare(name: str) -> Callable[[_Function], Any]:
+    """Return the decorator of a task that is called *name*."""
+    return lambda function: task(name=name, help=HELP)(function)
+
+
+class _Run:
+    """The options of one task, and what they name."""
+
+    def __init__(self, context: Context, hosts: str, dry_run: bool, json: bool, directory: str) -> None:
+        self.json = json
+        self.directory = Path(directory)
+        try:
+            if context.config.run.dry:
+                raise UsageError("--dry: has no meaning here; write --dry-run behind the task")
+            self.inventory: Inventory = load_inventory(self.directory / "nodes.toml", FILE)
+            self.names = [name for name in hosts.split(",") if name]
+            self.inventory.chosen(self.names)
+        except PipelineError as error:
+            raise _exit(error) from None
+        keys = context.config.get("connect_kwargs", {}).get("key_filename") or ()
+        identity = (keys,) if isinstance(keys, str) else tuple(keys)
+        known_hosts = self.directory / "known_hosts"
+        self.session = Session(self.inventory, known_hosts, identity, dry_run=dry_run)
+
+    def changes(self, name: str, apply: Callable[[Host], None], role: str = "") -> None:
+        """Apply a task to the machines that were chosen, one after the other."""
+        self.result(lambda: run_changes(self.session, name, self.inventory.chosen(self.names, role), apply))
+
+    def result(self, run: Callable[[], TaskResult]) -> None:
+        """Print what *run* returns; exit with 1 if a machine has failed."""
+        try:
+            done = run()
+        except PipelineError as error:
+            raise _exit(error) from None
+        colours = sys.stdout.isatty()
+        sys.stdout.write(report.to_json(done) if self.json else report.to_text(done, colours=colours))
+        if done.has_failed:
+            raise Exit(code=1)
+
+
+def _exit(error: PipelineError) -> Exit:
+    return Exit(f"error: {error}", code=error.exit_code)
+
+
+@_declare("base")
+def base_task(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Write names, time, journal, updates and sudo."""
+    run = _Run(context, hosts, dry_run, json, directory)
+    run.changes("base", partial(base.apply, inventory=run.inventory))
+
+
+@_declare("ssh")
+def ssh_task(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Write the keys and the configuration of sshd; the old one returns unless a new connection succeeds."""
+    run = _Run(context, hosts, dry_run, json, directory)
+    run.changes("ssh", partial(ssh.apply, session=run.session))
+
+
+@_declare("keys")
+def wireguard_keys(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Make a private key where there is none, and print the public ones that nodes.toml lacks."""
+    run = _Run(context, hosts, dry_run, json, directory)
+    run.changes("wireguard.keys", partial(wireguard.ensure_key, inventory=run.inventory))
+
+
+@_declare("apply")
+def wireguard_apply(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Make the mesh what nodes.toml says, without a restart."""
+    run = _Run(context, hosts, dry_run, json, directory)
+    run.changes("wireguard.apply", partial(wireguard.apply, inventory=run.inventory))
+
+
+@_declare("rotate")
+def wireguard_rotate(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Give one machine a new key, on all machines and in nodes.toml, without losing a packet."""
+    run = _Run(context, hosts, dry_run, json, directory)
+    if len(run.names) != 1:
+        raise _exit(UsageError("--hosts: name one machine; keys are rotated one after the other"))
+    node = run.inventory.node(run.names[0])
+    run.result(lambda: rotation.rotate(run.session, node, run.directory / "nodes.toml"))
+
+
+@_declare("apply")
+def firewall_apply(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Load the firewall; the old rules return after 60 s unless a new connection succeeds."""
+    run = _Run(context, hosts, dry_run, json, directory)
+    run.changes("firewall.apply", partial(firewall.apply, session=run.session))
+
+
+@_declare("apply")
+def edge_apply(
+    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
+) -> None:
+    """Configure NGINX on the machines with the role edge."""
+    run = _Run(context, hosts, dry_run, json, directory)
+
+    def apply() -> TaskResult:
+        sites = sites_of(run.inventory, load_config(run.directory.resolve().parent))
+        step = partial(edge.apply, inventory=run.inventory, sites=sites)
+        return run_changes(run.session, "edge.apply", run.inventory.chosen(run.names, "edge"), step)
+
+    run.result(apply)
+
+
+@task(name="status", help={key: HELP[key] for key in ("hosts", "json", "directory")})
+def status_task(context: Context, hosts: str = "", json: bool = False, directory: str = DIRECTORY) -> None:
+    """Print the state of every machine; exit with 1 if something needs a look."""
+    run = _Run(context, hosts, False, json, directory)
+    rows = status.status(run.session, run.inventory.chosen(run.names))
+    colours = sys.stdout.isatty()
+    sys.stdout.write(report.status_json(rows) if json else report.status_text(rows, colours=colours))
+    if any(one.faults for one in rows):
+        raise Exit(code=1)
+
+
+namespace = Collection(
+    base_task,
+    ssh_task,
+    status_task,
+    wireguard=Collection(wireguard_keys, wireguard_apply, wireguard_rotate),
+    firewall=Collection(firewall_apply),
+    edge=Collection(edge_apply),
+)

@@ -1,0 +1,1 @@
+"""Debian 13 machines with systemd and sshd, in network namespaces: systemd-nspawn containers."""

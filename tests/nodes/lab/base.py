@@ -1,0 +1,57 @@
+"""The root that all machines of the lab share: ``python -m tests.nodes.lab.base`` makes it, as root.
+
+Writes out/nodes/base-<digest of the packages>. Starts debootstrap. Network: Debian's mirror.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from pipelines.image.debian_mirror import find_mirror
+from tests.support.project import ROOT
+
+# What Debian's installer leaves, and what the tasks install by apt, which reaches no mirror from the lab.
+_PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iputils-ping", "curl"),
+    *("ca-certificates", "systemd-timesyncd", "unattended-upgrades"),
+    *("nftables", "wireguard-tools", "wireguard-go", "nginx", "openssl"),
+)
+_USER = "deploy"
+_SETUP = f"""set -eu
+useradd --create-home --shell /bin/bash {_USER}
+printf '{_USER} ALL=(ALL:ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/{_USER}
+systemctl --quiet disable nginx.service nftables.service
+systemctl --quiet mask systemd-modules-load.service  # the machine that tests has the modules
+rm -f /etc/ssh/ssh_host_* /etc/resolv.conf
+: > /etc/machine-id
+apt-get clean
+rm -rf /var/lib/apt/lists/*
+"""
+
+
+def base_directory() -> Path:
+    """Return where the base is, or is made."""
+    digest = hashlib.sha256(" ".join([*_PACKAGES, _SETUP]).encode()).hexdigest()[:12]
+    return ROOT / "out" / "nodes" / f"base-{digest}"
+
+
+def make_base() -> Path:
+    """Return the base, and make it where it is missing."""
+    place = base_directory()
+    if place.exists():
+        return place
+    staging = place.with_suffix(".new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    include = f"--include={','.join(_PACKAGES)}"
+    argv = ["debootstrap", "--variant=minbase", include, "trixie", str(staging), find_mirror("").main]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["chroot", str(staging), "sh", "-c", _SETUP], check=True)
+    return staging.rename(place)
+
+
+if __name__ == "__main__":
+    print(make_base())
