@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -33,6 +34,10 @@ DAY = 86400
 ENVIRONMENT = '\n[[environment]]\nname = "production"\nedge = "nodeport"\nurl = "https://localhost:{port}"\n'
 
 
+def kubectl_environment(kubeconfig: Path, home: Path) -> dict[str, str | None]:
+    return {"KUBECONFIG": str(kubeconfig), "HOME": str(home), "PATH": os.environ["PATH"]}
+
+
 def doctor(publisher: Publisher, env: dict[str, str | None]) -> tuple[int, dict[str, list[str]]]:
     """Return the exit status, and the findings of each check as "state: text; fix"."""
     with (publisher.project / "site.toml").open("a") as file:
@@ -55,7 +60,7 @@ def test_services_are_checked_with_the_credentials_of_publishing(
     need("kubectl")
     write(publisher.project / "helm/site/Chart.yaml", (ROOT / "helm/site/Chart.yaml").read_text())
     with cluster_objects(COMPLETE) as fake:
-        env: dict[str, str | None] = {"KUBECONFIG": str(fake.kubeconfig(tmp_path)), "HOME": str(tmp_path)}
+        env = kubectl_environment(fake.kubeconfig(tmp_path), tmp_path)
         code, found = doctor(publisher, env=env)
     assert code == 1
     host = publisher.services.front["registry"].host
@@ -207,7 +212,7 @@ def test_the_json_has_these_fields_and_no_other(publisher: Publisher, tmp_path: 
     with (publisher.project / "site.toml").open("a") as file:
         file.write(ENVIRONMENT.format(port=free_port()))
     with cluster_objects(BEFORE) as fake:
-        env: dict[str, str | None] = {"KUBECONFIG": str(fake.kubeconfig(tmp_path)), "HOME": str(tmp_path)}
+        env = kubectl_environment(fake.kubeconfig(tmp_path), tmp_path)
         run = publisher.run("doctor", "--json", "--timeout", "5", "--deadline", "20", env=env)
     result = json.loads(run.out)
     assert list(result) == ["checks", "environment", "ok"]
