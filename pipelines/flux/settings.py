@@ -107,8 +107,6 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         "login": site.login,
         "chart_source": site.chart.repository + ("/site" if _is_oci(site) else ""),
         "chart_range": version_range(site.chart.version, one.name),
-        "chart_authority": {"name": "ca"} if one.private_ca else None,
-        "chart_secret": _chart_secret(site) if "charts" in one.private else None,
         "image_secrets": ["images"] if "images" in one.private else [],
         "edge_mode": one.edge,
         "edge_class": one.edge_class,
@@ -137,6 +135,8 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         "mail_secret": "mail" if one.mail_login else "",
         "mail_networks": one.mail_networks,
     }
+    if "charts" in one.private:
+        found["chart_secret"] = "images" if _is_oci(site) else "charts"  # a registry has one login for both
     if signers:
         found["chart_signers"] = signers
     if one.webhook_port:
@@ -145,7 +145,7 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         found |= {"alerts_type": one.alerts, "alerts_channel": one.alerts_channel}
     if site.login:
         found |= {"database_version": one.database_version, "database_size": one.database_size}
-        found |= {"database_storage_class": one.database_storage_class or None}
+        found |= {"database_storage_class": one.database_storage_class}
         found |= {"backup_secret": "backup" if one.backup_bucket else ""}
     if site.login and one.backup_bucket:
         found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _backup_endpoint(site, one)}
@@ -174,11 +174,6 @@ def _signers(project: Path, faults: list[Fault]) -> dict[str, str]:
         )
         faults.append(Fault(FILE, 0, what, fix))
     return found
-
-
-def _chart_secret(site: SiteConfig) -> dict[str, str]:
-    """Return the Secret for fetching charts; for a registry it is the one of its images."""
-    return {"name": "images" if _is_oci(site) else "charts"}
 
 
 def _json(value: Any) -> str:
@@ -233,6 +228,8 @@ def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str,
         "login": site.login,
         "backup": site.login and bool(one.backup_bucket),
         "oci": _is_oci(site),
+        "private-charts": "charts" in one.private,
+        "private-ca": one.private_ca,
         "alerts": bool(one.alerts),
         "webhook": bool(one.webhook_port),
         "controllers": bool(_resources(project, one)),

@@ -20,6 +20,7 @@ from tests.cluster import (
     cgroups,
     control_plane,
     edge,
+    figures,
     flux,
     images,
     network,
@@ -228,3 +229,13 @@ def test_a_deployment_with_an_old_pod_is_not_rolled_out() -> None:
 def test_readers_ask_for_the_hashed_assets_of_a_page() -> None:
     page = b'<link href="/assets/a.0123abcd.css"><script src=/assets/b.89abcdef.js></script><a href="/c/">'
     assert readers.assets_of(page) == ["/assets/a.0123abcd.css", "/assets/b.89abcdef.js"]
+
+
+def test_the_guide_names_every_replaced_part_and_every_test() -> None:
+    """What stands for something else is named beside the figures, and where a reader of the guide looks."""
+    guide = (ROOT / "docs" / "cluster.md").read_text("utf-8")
+    assert [
+        part for part, instead in figures.REPLACED.items() if f"| {part} | {instead} |" not in guide
+    ] == []
+    files = {file.name for file in HERE.glob("test_*.py") if "\npytestmark = " in file.read_text("utf-8")}
+    assert sorted(name for name in files if f"`{name}`" not in guide) == []

@@ -50,13 +50,6 @@ def strict(schema: Any, *, top: bool = False) -> Any:
     return result
 
 
-def without_nulls(value: Any) -> Any:
-    """Return *value* as an API server keeps it: a field that is null is a field that is not there."""
-    if isinstance(value, dict):
-        return {key: without_nulls(one) for key, one in value.items() if one is not None}
-    return [without_nulls(one) for one in value] if isinstance(value, list) else value
-
-
 def validator(schema: Object) -> jsonschema.Draft202012Validator:
     """Return a validator for *schema*."""
     import jsonschema  # a second of CPU time, which only a worker of these tests takes
@@ -67,7 +60,6 @@ def validator(schema: Object) -> jsonschema.Draft202012Validator:
 def schema_errors(one: Object) -> list[str]:
     """Return what is wrong with *one* by the schema of its kind; no schema is a fault too."""
     name = f"{one['kind']} {one['metadata']['name']}"
-    one = without_nulls(one)
     key = one["apiVersion"], one["kind"]
     if key in crds():
         checker = validator(crds()[key])

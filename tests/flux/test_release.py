@@ -98,7 +98,7 @@ def test_a_cluster_of_another_kind_gets_the_settings_of_site_toml(tmp_path: Path
         "storageClass": "fast.ssd",
     }
     usual = cluster("full", "production")
-    assert usual.the("HelmRepository", "site")["spec"]["certSecretRef"] is None
+    assert "certSecretRef" not in usual.the("HelmRepository", "site")["spec"]
     assert usual.the("postgresql", "acid-site")["spec"]["volume"]["storageClass"] is None
 
 

@@ -248,6 +248,27 @@ def test_an_edge_outside_of_the_cluster_reaches_the_receivers(tmp_path: Path) ->
     assert {"oci", "webhook"} <= set(components)
 
 
+@pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+def test_no_field_is_null(site: str, environment: str) -> None:
+    """An API server drops null where a client creates an object, and refuses it in a server-side apply, as Flux's."""
+    found = [
+        f"{one['kind']} {one['metadata']['name']}: {path}"
+        for part in cluster(site, environment).parts.values()
+        for one in part
+        for path in nulls(one)
+    ]
+    assert found == []
+
+
+def nulls(value: Any, path: str = "") -> list[str]:
+    """Return the paths of the fields that are null."""
+    if isinstance(value, dict):
+        return [found for key, one in value.items() for found in nulls(one, f"{path}.{key}")]
+    if isinstance(value, list):
+        return [found for one in value for found in nulls(one, f"{path}[]")]
+    return [path] if value is None else []
+
+
 def test_a_chart_of_a_registry_is_verified() -> None:
     """One line of site.toml: repository = "oci://…"."""
     found = cluster("oci", "production")
