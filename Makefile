@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster-build post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster cluster-build cluster-down e2e post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -179,8 +179,17 @@ bench: $(VENV)/dev $(VENV)/kube out/eleventy/.done  ## measure conversion, build
 	$(BIN)/python -m benchmarks.login
 	$(BIN)/python -m benchmarks.delivery --against 89330da
 
+cluster: $(VENV)/dev $(VENV)/kube  ## run Kubernetes, Flux and the site here (root, throwaway machine; docs/cluster.md)
+	@$(BIN)/python -m tests.cluster up
+
+cluster-down:  ## end it, and remove everything of it
+	@$(BIN)/python -m tests.cluster down
+
 cluster-build: $(VENV)/dev  ## build what it runs, into a cache outside of here (20 minutes)
 	@$(BIN)/python -m tests.cluster build
+
+e2e: $(VENV)/dev $(VENV)/kube  ## run the tests in such a cluster, or those that ARGS="-k live" selects
+	@$(BIN)/python -m tests.cluster run -- $(ARGS)
 
 corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml
 	$(BIN)/python -m benchmarks.corpora fetch

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.cluster import images, processes, programs
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.layout import HERE, HOST, NAMES, NODES, Layout, node_name, node_pods
+from tests.cluster.layout import HERE, NAMES, NODES, Layout, address_of, node_name, node_pods
 from tests.cluster.node import PAUSE_IMAGE
 
 QUEUE = 98  # of netfilter, as in manifests/policies.yaml
@@ -25,7 +25,8 @@ def write_images(there: Layout) -> None:
 
 def dns_manifest(text: str) -> str:
     """Return *text*, manifests/coredns.yaml, with the names outside of the cluster."""
-    return text.replace("HOST NAMES", f"{HOST} {' '.join(NAMES)}")
+    hosts = "\n        ".join(f"{address_of(name)} {name}" for name in NAMES)
+    return text.replace("HOSTS", hosts)
 
 
 def start_dns(there: Layout) -> None:

@@ -12,7 +12,6 @@ from tests.cluster.layout import (
     EDGE_PORT,
     GHCR,
     GIT,
-    HOST,
     NEXUS,
     NODES,
     REGISTRY,
@@ -41,7 +40,7 @@ BACKENDS = {
 }
 _PROXY = """
   server {{
-    listen {host}:443 ssl;
+    listen 443 ssl;
     server_name {name};
     client_max_body_size 0;
     location / {{
@@ -70,7 +69,7 @@ http {{
   ssl_certificate {pki}/edge.crt;
   ssl_certificate_key {pki}/edge.key;
   server {{
-    listen {host}:443 ssl;
+    listen 443 ssl;
     server_name {zalando};
     root {run}/charts;
   }}
@@ -111,9 +110,8 @@ def config(there: Layout, guide: str) -> str:
     return _CONFIG.format(
         run=there.run / "edge",
         pki=there.pki,
-        host=HOST,
         zalando=ZALANDO,
-        servers="".join(_PROXY.format(host=HOST, name=name, port=port) for name, port in BACKENDS.items()),
+        servers="".join(_PROXY.format(name=name, port=port) for name, port in BACKENDS.items()),
         site=site_edge(guide_edge(guide), str(there.pki), nodes),
     )
 

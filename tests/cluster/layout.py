@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 NODES = (1, 2, 3)
 HOST = "172.30.0.1"  # control plane, registry, Git, edge …: all that stands outside of the nodes
+READERS = "172.30.0.2"  # readers are at another address than the edge, which the pods trust
 PODS = "10.244.0.0/16"
 SERVICES = "10.96.0.0/16"
 API_SERVICE, DNS_SERVICE = "10.96.0.1", "10.96.0.10"
@@ -26,6 +27,11 @@ SITE, GIT, REGISTRY = "site.example.org", "git.example.org", "registry.example.o
 NEXUS, STORAGE, MAIL = "nexus.example.org", "s3.example.org", "mail.example.org"
 GHCR, ZALANDO = "ghcr.io", "opensource.zalando.com"  # public servers, which stand-ins replace
 NAMES = (SITE, GIT, REGISTRY, NEXUS, STORAGE, MAIL, GHCR, ZALANDO)
+
+
+def address_of(name: str) -> str:
+    """Return the address of a name. A connection of this machine comes from the address that it goes to."""
+    return READERS if name == SITE else HOST
 
 
 def node_name(number: int) -> str:

@@ -8,7 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cluster import processes
-from tests.cluster.layout import HOST, NAMES, NODES, SERVICES, Layout, node_address, node_name, node_pods
+from tests.cluster.layout import (
+    HOST,
+    NAMES,
+    NODES,
+    READERS,
+    SERVICES,
+    Layout,
+    address_of,
+    node_address,
+    node_name,
+    node_pods,
+)
 
 # A kubelet sets these for the whole machine where they differ. Files with its values lie over them here.
 KUBELET_SETTINGS = {
@@ -23,7 +34,7 @@ KUBELET_SETTINGS = {
 
 def hosts_file() -> str:
     """Return the content of /etc/hosts in the namespaces."""
-    return "127.0.0.1 localhost\n" + "".join(f"{HOST} {name}\n" for name in NAMES)
+    return "127.0.0.1 localhost\n" + "".join(f"{address_of(name)} {name}\n" for name in NAMES)
 
 
 def commands() -> list[str]:
@@ -32,6 +43,7 @@ def commands() -> list[str]:
         "ip link set lo up",
         "ip link add nodes type bridge",
         f"ip address add {HOST}/24 dev nodes",
+        f"ip address add {READERS}/32 dev lo",  # its own source address, too
         "ip link set nodes up",
         "sysctl -qw net.ipv4.ip_forward=1",
         # Nothing responds there; some programs take their address from the default route.
@@ -65,10 +77,13 @@ def create(there: Layout) -> None:
     for name in ("home", "tmp"):
         (there.base / name).mkdir(exist_ok=True)
     (there.base / "hosts").write_text(hosts_file())
+    (there.base / "resolv.conf").write_text("nameserver 127.0.0.1\n")  # refuses at once: there is no DNS here
     mounts = [
         "mount -t tmpfs -o mode=755 tmpfs /run",  # /run/netns and sockets
         f"mount --bind {there.base / 'hosts'} /etc/hosts",
     ]
+    if not Path("/etc/resolv.conf").is_symlink():  # to /run, which is empty here
+        mounts.append(f"mount --bind {there.base / 'resolv.conf'} /etc/resolv.conf")
     for name, value in KUBELET_SETTINGS.items():
         file = there.base / f"sysctl-{name.replace('/', '-')}"
         file.write_text(f"{value}\n")

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.layout import HOST
+from tests.cluster.layout import HOST, MAIL
 
 USER = "ci"  # who pushes; a read needs no login
 
@@ -124,7 +124,9 @@ def serve_mail(folder: Path, port: int) -> None:
     from aiosmtpd.controller import Controller
 
     folder.mkdir(parents=True, exist_ok=True)
-    Controller(_Sink(folder), hostname=HOST, port=port, ready_timeout=60).start()
+    # Without a name it resolves its own, for which there is no DNS here.
+    controller = Controller(_Sink(folder), HOST, port, ready_timeout=60, server_hostname=MAIL)
+    controller.start()
     asyncio.new_event_loop().run_forever()
 
 

@@ -99,7 +99,7 @@ def test_a_cluster_of_another_kind_gets_the_settings_of_site_toml(tmp_path: Path
     }
     usual = cluster("full", "production")
     assert "certSecretRef" not in usual.the("HelmRepository", "site")["spec"]
-    assert usual.the("postgresql", "acid-site")["spec"]["volume"]["storageClass"] is None
+    assert usual.the("postgresql", "acid-site")["spec"]["volume"]["storageClass"] == ""  # the default class
 
 
 @pytest.mark.parametrize(("site", "web", "api"), [("full", 3, 3), ("plain", 3, None), ("unmanaged", None, 3)])

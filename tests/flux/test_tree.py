@@ -250,7 +250,7 @@ def test_an_edge_outside_of_the_cluster_reaches_the_receivers(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_no_field_is_null(site: str, environment: str) -> None:
-    """An API server drops null where a client creates an object, and refuses it in a server-side apply, as Flux's."""
+    """An API server refuses null in a server-side apply, which Flux uses; it drops null in a creation."""
     found = [
         f"{one['kind']} {one['metadata']['name']}: {path}"
         for part in cluster(site, environment).parts.values()
