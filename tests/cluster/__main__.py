@@ -75,6 +75,8 @@ def describe(there: Layout) -> str:
 
 def run_tests(there: Layout, words: Sequence[str]) -> int:
     """Run pytest in the cluster that runs, or in one for these tests alone."""
+    if supervisor.is_running(there) and not there.init.exists():
+        raise SystemExit(f"error: {there.base}: a cluster is ending there; try again in a minute")
     process = None if supervisor.is_running(there) else up(there, "users", owned=True)
     try:
         pytest = [sys.executable, "-m", "pytest", "-m", "cluster", "-p", "no:cacheprovider"]

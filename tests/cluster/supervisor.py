@@ -166,10 +166,8 @@ def clean(there: Layout) -> None:
     for one in sorted(there.base.iterdir()) if there.base.exists() else []:
         if one.name in (LOCK, "supervisor.log"):
             continue
-        if one.is_dir() and not one.is_symlink():
-            shutil.rmtree(one, ignore_errors=True)
-        else:
-            one.unlink(missing_ok=True)
+        # A program of its own: Python takes minutes for the files of three nodes' images.
+        subprocess.run(["rm", "-rf", "--one-file-system", str(one)], check=False)
 
 
 def _end(init: int) -> None:
@@ -215,7 +213,7 @@ def stop(there: Layout) -> None:
         for pid in supervisors(there):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300  # a busy disk
     while is_running(there):
         if time.monotonic() > end:
             raise SystemExit(f"error: {there.base}: the cluster does not end; read supervisor.log there")
