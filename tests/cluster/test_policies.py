@@ -45,16 +45,17 @@ def stranger(namespace: str) -> dict[str, Any]:
     }
 
 
-def address(kubectl: Kubectl, namespace: str, selector: str) -> str:
-    """Return the address of a running pod."""
+def address(kubectl: Kubectl, namespace: str, selector: str, index: int = 0) -> str:
+    """Return the address of a running pod, of several the one with *index*."""
     words = ("--selector", selector, "--field-selector", "status.phase=Running")
-    return str(kubectl.items("-n", namespace, "pods", *words)[0]["status"]["podIP"])
+    return str(kubectl.items("-n", namespace, "pods", *words)[index]["status"]["podIP"])
 
 
 def test_the_table_of_connections(there: Layout, kubectl: Kubectl) -> None:
     """docs/operator.md says what the policies allow; this is what they do."""
-    web = address(kubectl, "site", "app.kubernetes.io/component=web")
-    login = address(kubectl, "site", "app.kubernetes.io/component=api")
+    # A pod reaches itself whatever the policies are: it tries another one of its kind.
+    web = address(kubectl, "site", "app.kubernetes.io/component=web", 1)
+    login = address(kubectl, "site", "app.kubernetes.io/component=api", 1)
     leader = address(kubectl, "database", "cluster-name=acid-site,spilo-role=master")
     dns = address(kubectl, "kube-system", "k8s-app=kube-dns")
     targets = [
@@ -69,9 +70,9 @@ def test_the_table_of_connections(there: Layout, kubectl: Kubectl) -> None:
     kubectl.apply(stranger("site"), stranger("default"))
     try:
         sources = {
-            "web": web,
-            "login": login,
-            "database": leader,
+            "web": address(kubectl, "site", "app.kubernetes.io/component=web"),
+            "login": address(kubectl, "site", "app.kubernetes.io/component=api"),
+            "database": address(kubectl, "database", "cluster-name=acid-site,spilo-role=replica"),
             "operator": address(kubectl, "postgres-operator", "app.kubernetes.io/name=postgres-operator"),
         }
         for name, namespace in (("another pod in site", "site"), ("a pod in default", "default")):

@@ -19,25 +19,32 @@ ACCOUNT = "--as=system:serviceaccount:site:release"  # under which Flux installs
 
 @pytest.mark.parametrize("keys", ["secret-keys", "encryption-keys"])
 def test_keys_rotate_in_three_rollouts(there: Layout, kubectl: Kubectl, keys: str) -> None:
-    """Accept, use, remove: pods of both sides of a rollout verify what the others have signed."""
-    session = members.logged_in(there, f"{keys}@example.org", keys)
+    """Accept, use, remove: pods of both sides of a rollout verify what the others have signed.
+
+    The guide removes an old key after a day, when every session is of the new one: they last 12 hours.
+    """
+    email = f"{keys}@example.org"
+    session = members.logged_in(there, email, keys)
     file = there.run / "secrets" / "keys.yaml"
-    with reading(5, session, pause=2.0) as readers:
-        for step in ("introduce", "use", "retire"):
-            site.pipelines(there, "secrets", "--rotate", "site-keys", keys, str(file), "--step", step)
-            kubectl("apply", "-f", str(file))
-            kubectl("-n", "site", "rollout", "restart", "deployment/site-api")
-            kubectl("-n", "site", "rollout", "status", "deployment/site-api", "--timeout=300s")
-    assert session.page("/members/welcome/") == 200
-    assert members.Session().login(f"{keys}@example.org")[0] == 200
-    count = readers.requests["members' page"]
+    requests, faults = 0, []
+    for steps in (("introduce", "use"), ("retire",)):
+        with reading(5, session, pause=2.0) as readers:
+            for step in steps:
+                site.pipelines(there, "secrets", "--rotate", "site-keys", keys, str(file), "--step", step)
+                kubectl("apply", "-f", str(file))
+                kubectl("-n", "site", "rollout", "restart", "deployment/site-api")
+                kubectl("-n", "site", "rollout", "status", "deployment/site-api", "--timeout=300s")
+        requests += sum(readers.requests.values())
+        faults += readers.faults
+        session = members.Session()
+        assert session.login(email)[0] == 200
     figures.write(
         f"Rotation of {keys}",
         "Three steps, each with a rollout of three login pods, while a member stays logged in and others "
-        f"read: {len(readers.faults)} requests failed of {sum(readers.requests.values()):,}, {count:,} of "
-        "them of a members' page.",
+        f"read: {len(faults)} of {requests:,} requests failed. Before the last step the member logs in "
+        "again, as all members have a day later.",
     )
-    assert readers.faults == []
+    assert faults == []
 
 
 @pytest.mark.parametrize("namespace", ["database", "flux-system", "kube-system", "default"])
