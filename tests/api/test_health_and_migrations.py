@@ -141,6 +141,7 @@ def test_a_command_waits_for_the_database(database: Postgres) -> None:
             assert run_command(settings, *words).returncode == 0, words
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("words", COMMANDS)
 def test_commands_name_the_fault_after_the_wait(words: list[str]) -> None:
     settings = login_environment("http://localhost:1", "postgresql://login@127.0.0.1:1/login", 1)

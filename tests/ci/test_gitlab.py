@@ -223,6 +223,7 @@ def is_build(entry: dict[str, Any]) -> bool:
     return list(entry["paths"]) == [f"out/{FOLDER}"]
 
 
+@pytest.mark.slow
 def test_the_next_job_builds_what_changed_only(tmp_path: Path) -> None:
     """It has a clone in another directory, and of out/ what its caches have restored."""
     first = tmp_path / "builds/1"

@@ -98,7 +98,6 @@ ACCIDENTS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.quick_cases(5)
 @pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("name", ACCIDENTS)
 def test_no_accident_makes_a_build_wrong(name: str, site: Path) -> None:
@@ -122,6 +121,7 @@ def test_a_cache_moves_between_machines(site: Path, tmp_path: Path) -> None:
     assert (digest, cache.misses) == (build_site(site, clean=True).digest, {"convert": 0, "render": 0})
 
 
+@pytest.mark.slow
 def test_a_directory_in_the_place_of_the_file_is_named(site: Path) -> None:
     file = site / "out/cache/build.sqlite"
     file.unlink()
@@ -132,6 +132,7 @@ def test_a_directory_in_the_place_of_the_file_is_named(site: Path) -> None:
     assert lines == [text]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named(site: Path) -> None:
     """A limit of the size of files stands for it: SQLite cannot grow its file, the pages still fit."""
     (site / "out/cache/build.sqlite").unlink()

@@ -405,6 +405,7 @@ def test_a_build_reads_nothing_but_what_the_digest_covers(site: Path) -> None:
     assert {"content", "theme", "site.toml"} <= set(done.stdout.split()) <= covered | {"out"}
 
 
+@pytest.mark.slow
 def test_the_command_line_says_so(site: Path) -> None:
     """The summary and `--timings`; `--why` still explains the page, from a full build."""
     words = ("build", "--as-of", str(AS_OF))

@@ -55,6 +55,7 @@ def test_the_timeout_does_not_cut_off_the_confirmation(status_site: StatusSite, 
     assert "is live" not in done.err
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("digits", [7, 12, 40])
 def test_a_commit_may_be_abbreviated(status_site: StatusSite, status: Runner, digits: int) -> None:
     status_site.door.pods = [status_site.pod(3)]

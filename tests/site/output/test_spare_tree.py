@@ -427,6 +427,7 @@ def test_builds_of_a_site_equal_clean_ones(tmp_path: Path) -> None:
     assert spare.is_dir()
 
 
+@pytest.mark.slow
 def test_a_build_without_a_cache_neither_uses_nor_leaves_a_spare_tree(tmp_path: Path) -> None:
     """`build --clean` takes nothing from an earlier build."""
     site = small_site(tmp_path, history=False)
