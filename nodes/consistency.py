@@ -145,7 +145,7 @@ class _Consistency:
                     self._fault(index, key, "names the node itself", "name another one, or remove it")
                 elif other is None:
                     self._fault(
-                        index, key, f"there is no node {name!r}", suggest(name, self._by_name.keys() - {""})
+                        index, key, f"unknown node {name!r}", suggest(name, self._by_name.keys() - {""})
                     )
                 elif key == "host" and "metal" not in other.get("roles", ("metal",)):
                     self._fault(

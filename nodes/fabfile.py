@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -35,12 +35,6 @@ HELP = {
     "json": "print the result as JSON",
     "directory": "directory of nodes.toml and known_hosts; site.toml is in its parent",
 }
-_Function = TypeVar("_Function", bound=Callable[..., None])
-
-
-def _declare(name: str) -> Callable[[_Function], Any]:
-    """Return the decorator of a task that is called *name*."""
-    return lambda function: task(name=name, help=HELP)(function)
 
 
 class _Run:
@@ -82,48 +76,52 @@ def _exit(error: PipelineError) -> Exit:
     return Exit(f"error: {error}", code=error.exit_code)
 
 
+def _declare(name: str) -> Callable[[Callable[[_Run], None]], Any]:
+    """Return a decorator: it makes a task *name*, with the options of all tasks, of a function."""
+
+    def decorate(function: Callable[[_Run], None]) -> Any:
+        def run_task(
+            context: Context,
+            hosts: str = "",
+            dry_run: bool = False,
+            json: bool = False,
+            directory: str = DIRECTORY,
+        ) -> None:
+            function(_Run(context, hosts, dry_run, json, directory))
+
+        run_task.__doc__ = function.__doc__
+        return task(name=name, help=HELP)(run_task)
+
+    return decorate
+
+
 @_declare("base")
-def base_task(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def base_task(run: _Run) -> None:
     """Write names, time, journal, updates and sudo."""
-    run = _Run(context, hosts, dry_run, json, directory)
     run.changes("base", partial(base.apply, inventory=run.inventory))
 
 
 @_declare("ssh")
-def ssh_task(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def ssh_task(run: _Run) -> None:
     """Write the keys and the configuration of sshd; the old one returns unless a new connection succeeds."""
-    run = _Run(context, hosts, dry_run, json, directory)
     run.changes("ssh", partial(ssh.apply, session=run.session))
 
 
 @_declare("keys")
-def wireguard_keys(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def wireguard_keys(run: _Run) -> None:
     """Make a private key where there is none, and print the public ones that nodes.toml lacks."""
-    run = _Run(context, hosts, dry_run, json, directory)
     run.changes("wireguard.keys", partial(wireguard.ensure_key, inventory=run.inventory))
 
 
 @_declare("apply")
-def wireguard_apply(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def wireguard_apply(run: _Run) -> None:
     """Make the mesh what nodes.toml says, without a restart."""
-    run = _Run(context, hosts, dry_run, json, directory)
     run.changes("wireguard.apply", partial(wireguard.apply, inventory=run.inventory))
 
 
 @_declare("rotate")
-def wireguard_rotate(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def wireguard_rotate(run: _Run) -> None:
     """Give one machine a new key, on all machines and in nodes.toml, without losing a packet."""
-    run = _Run(context, hosts, dry_run, json, directory)
     if len(run.names) != 1:
         raise _exit(UsageError("--hosts: name one machine; keys are rotated one after the other"))
     node = run.inventory.node(run.names[0])
@@ -131,20 +129,14 @@ def wireguard_rotate(
 
 
 @_declare("apply")
-def firewall_apply(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def firewall_apply(run: _Run) -> None:
     """Load the firewall; the old rules return after 60 s unless a new connection succeeds."""
-    run = _Run(context, hosts, dry_run, json, directory)
     run.changes("firewall.apply", partial(firewall.apply, session=run.session))
 
 
 @_declare("apply")
-def edge_apply(
-    context: Context, hosts: str = "", dry_run: bool = False, json: bool = False, directory: str = DIRECTORY
-) -> None:
+def edge_apply(run: _Run) -> None:
     """Configure NGINX on the machines with the role edge."""
-    run = _Run(context, hosts, dry_run, json, directory)
 
     def apply() -> TaskResult:
         sites = sites_of(run.inventory, load_config(run.directory.resolve().parent))

@@ -143,7 +143,7 @@ def check_dns(inputs: ClusterInputs) -> Iterator[Outcome]:
         found = inputs.cluster.objects("services", selector="k8s-app=kube-dns")
         names = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found]
         hint = f"dns_service in site.toml: {', '.join(names)}" if names else "dns_service in site.toml"
-        yield failed(f"there is no Service {one.dns_service}", f"write the DNS server's as {hint}")
+        yield failed(f"the Service {one.dns_service} does not exist", f"name the DNS server's as {hint}")
         return
     spec, wanted = service["spec"], dict(one.dns_pods)
     if not wanted or not inputs.cluster.objects("pods", namespace, ",".join(map("=".join, wanted.items()))):

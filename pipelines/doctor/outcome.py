@@ -10,7 +10,7 @@ from dataclasses import dataclass
 OK = "ok"
 FAILED = "failed"
 LATER = "later"  # a later step of the guide makes it
-UNKNOWN = "unknown"  # it cannot be told from here
+UNKNOWN = "unknown"  # the check cannot decide it
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def examine(inputs: DoctorInputs) -> tuple[Finding, ...]:
 def _why_unreachable(inputs: DoctorInputs, cluster: Cluster) -> Outcome | None:
     """Return why no check of the cluster can run, or None."""
     if not inputs.kubeconfig:
-        return failed("there is no kubeconfig", "name one in KUBECONFIG, or write ~/.kube/config")
+        return failed("no kubeconfig is set", "name one in KUBECONFIG, or write ~/.kube/config")
     try:
         return None if cluster.version else failed("the cluster has no version", "check its API server")
     except ToolError as error:

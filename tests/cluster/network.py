@@ -77,7 +77,8 @@ def create(there: Layout) -> None:
     for name in ("home", "tmp"):
         (there.base / name).mkdir(exist_ok=True)
     (there.base / "hosts").write_text(hosts_file())
-    (there.base / "resolv.conf").write_text("nameserver 127.0.0.1\n")  # refuses at once: there is no DNS here
+    # No server listens there, so lookups fail at once.
+    (there.base / "resolv.conf").write_text("nameserver 127.0.0.1\n")
     mounts = [
         "mount -t tmpfs -o mode=755 tmpfs /run",  # /run/netns and sockets
         f"mount --bind {there.base / 'hosts'} /etc/hosts",

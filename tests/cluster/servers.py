@@ -124,7 +124,7 @@ def serve_mail(folder: Path, port: int) -> None:
     from aiosmtpd.controller import Controller
 
     folder.mkdir(parents=True, exist_ok=True)
-    # Without a name it resolves its own, for which there is no DNS here.
+    # Without a name it looks up that of the machine, which nothing here resolves.
     controller = Controller(_Sink(folder), HOST, port, ready_timeout=60, server_hostname=MAIL)
     controller.start()
     asyncio.new_event_loop().run_forever()

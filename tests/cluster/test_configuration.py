@@ -1,4 +1,4 @@
-"""What the cluster's programs are told: rendered, without starting any."""
+"""The configuration of the cluster's programs, rendered without starting them."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ Fields as in the reference of Kubernetes' API; Flux's labels as in its gotk-comp
 
 from __future__ import annotations
 
-from tests.fakes.cluster_objects import Object, having, one
+from tests.fakes.cluster_objects import having, one
+from tests.fakes.kubernetes_api import Object
 
 ANY = {"app.kubernetes.io/version": "v2.9.4", "app.kubernetes.io/part-of": "flux"}
 SECRETS = {  # namespace and name -> keys

@@ -26,7 +26,8 @@ from tests.doctor.objects import (
     secret,
     without,
 )
-from tests.fakes.cluster_objects import GATEWAYS, ClusterObjects, Object, cluster_objects, having, one
+from tests.fakes.cluster_objects import GATEWAYS, ClusterObjects, cluster_objects, having, one
+from tests.fakes.kubernetes_api import Object
 from tests.flux.build import cluster as flux_tree
 from tests.flux.sites import CLUSTERS, SITES, write_signer_key
 from tests.flux.test_tree import referenced
@@ -109,7 +110,7 @@ FAULTS: list[tuple[str, list[Object], str, str]] = [  # check, objects, text, pa
     ("storage", without(COMPLETE, "fast"), "no StorageClass is the default", "(none)"),
     ("dns", [*without(COMPLETE, "kube-dns"), one("v1", "Service", "coredns", "kube-system", spec=DNS,
                                                  labels={"k8s-app": "kube-dns"})],
-     "there is no Service kube-system/kube-dns", "dns_service in site.toml: kube-system/coredns"),
+     "the Service kube-system/kube-dns does not exist", "dns_service in site.toml: kube-system/coredns"),
     ("dns", without(COMPLETE, "coredns-1"), "no pod in kube-system has the labels of dns_pods",
      'dns_pods = {"k8s-app" = "kube-dns"}'),
     ("dns", changed(COMPLETE, "kube-dns", spec=DNS | {"ports": [{"port": 53, "targetPort": 5353}]}),

@@ -96,7 +96,7 @@ def test_wrong_and_missing_credentials_are_named_with_their_variables(publisher:
     assert "requires a login; set SITE_CHARTS_USER and SITE_CHARTS_PASSWORD" in found["charts"][0]
     assert "requires a login; set SITE_ARCHIVE_KEY and SITE_ARCHIVE_SECRET" in found["archive bucket"][0]
     assert found["kubernetes"] == [
-        "failed: there is no kubeconfig; name one in KUBECONFIG, or write ~/.kube/config"
+        "failed: no kubeconfig is set; name one in KUBECONFIG, or write ~/.kube/config"
     ]
     assert found["cluster"][0].startswith("unknown: not checked: nodes, network policies, storage")
 

@@ -6,17 +6,14 @@ Concepts"; a kind that no object has is unknown, as before its CRD is installed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-Object = dict[str, Any]
+from tests.fakes.kubernetes_api import Object, serve_objects, write_kubeconfig
+
 BUILT_IN = {  # group and version -> resource -> (kind, whether it is in a namespace)
     "v1": {
         "namespaces": ("Namespace", False), "nodes": ("Node", False), "pods": ("Pod", True),
@@ -45,14 +42,7 @@ class ClusterObjects:
 
     def kubeconfig(self, folder: Path) -> Path:
         """Write a kubeconfig that leads here into *folder*."""
-        file = folder / "kubeconfig"
-        file.write_text(json.dumps({
-            "apiVersion": "v1", "kind": "Config", "current-context": "x",
-            "users": [{"name": "u", "user": {"token": "the token of this user"}}],
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        }))  # fmt: skip
-        return file
+        return write_kubeconfig(folder, self.port)
 
     def respond(self, path: str, query: dict[str, list[str]]) -> tuple[int, Object]:
         """Return status and body of a GET."""
@@ -126,34 +116,9 @@ def cluster_objects(objects: Sequence[Object]) -> Iterator[ClusterObjects]:
     """Serve *objects* on 127.0.0.1 until the block ends."""
     fake = ClusterObjects(list(objects))
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    def respond(path: str, query: dict[str, list[str]]) -> tuple[int, Object]:
+        fake.requests.append(path)
+        return fake.respond(path, query)
 
-        def do_GET(self) -> None:  # the name that http.server requires
-            url = urlsplit(self.path)
-            fake.requests.append(url.path)
-            status, found = fake.respond(url.path, parse_qs(url.query))
-            body = json.dumps(found).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Print nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-    server = Server(("127.0.0.1", 0), Handler)
-    fake.port = server.server_port
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serve_objects(respond) as fake.port:
         yield fake
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

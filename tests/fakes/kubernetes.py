@@ -8,15 +8,14 @@ Attempted Revision"), its messages as that page's examples have them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
-from urllib.parse import urlsplit
+
+from tests.fakes.kubernetes_api import Object, serve_objects, write_kubeconfig
 
 GROUP = "helm.toolkit.fluxcd.io"
 _OBJECT = f"/apis/{GROUP}/v2/namespaces/site/helmreleases/site"
@@ -139,17 +138,7 @@ class Cluster:
 
     def kubeconfig(self, folder: Path) -> Path:
         """Write a kubeconfig that leads here into *folder*."""
-        file = folder / "kubeconfig"
-        text = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
-            "users": [{"name": "u", "user": {}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-        file.write_text(json.dumps(text))
-        return file
+        return write_kubeconfig(folder, self.port)
 
 
 @contextmanager
@@ -157,42 +146,17 @@ def cluster() -> Iterator[Cluster]:
     """Run such an API on 127.0.0.1 until the block ends."""
     fake = Cluster()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    def respond(path: str, query: dict[str, list[str]]) -> tuple[int, Object]:
+        fake.requests.append(path)
+        if fake.hangs:
+            fake.ended.wait()
+        found = fake.release if path == _OBJECT else _LISTS.get(path)
+        missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
+                   "message": f'helmreleases.{GROUP} "site" not found', "code": 404}  # fmt: skip
+        return (404, missing) if found is None else (200, found)
 
-        def do_GET(self) -> None:  # the name that http.server requires
-            path = urlsplit(self.path).path
-            fake.requests.append(path)
-            if fake.hangs:
-                fake.ended.wait()
-            found = fake.release if path == _OBJECT else _LISTS.get(path)
-            missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
-                       "message": f'helmreleases.{GROUP} "site" not found', "code": 404}  # fmt: skip
-            body = json.dumps(missing if found is None else found).encode()
-            self.send_response(404 if found is None else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing: kubectl goes away when its time is up."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    fake.port = server.server_port
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield fake
-    finally:
-        fake.ended.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_objects(respond) as fake.port:
+        try:
+            yield fake
+        finally:
+            fake.ended.set()

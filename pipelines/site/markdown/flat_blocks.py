@@ -2,8 +2,8 @@
 
 Python-Markdown wants four spaces for each level of a list, a blank line before
 most blocks and ``markdown="1"`` in HTML, and says nothing where they are
-missing. The blocks of both are compared line by line; what Python-Markdown
-alone parses is no finding. Functions of texts. No reads, no writes, no network.
+missing. The blocks of both are compared line by line; a block that only
+Python-Markdown parses is not reported. Functions of texts. No reads, no writes, no network.
 """
 
 from __future__ import annotations

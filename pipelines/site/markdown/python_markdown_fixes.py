@@ -68,7 +68,7 @@ class _Tables(TableProcessor):
         columns, cells = len(align), self._split_row(row)  # type: ignore[attr-defined]
         if len(cells) > columns and not cells[0].strip():  # | at the start of this row alone
             del cells[0]
-        while len(cells) > columns and not _TEXT.search(cells[-1]):  # a second | is no loss
+        while len(cells) > columns and not _TEXT.search(cells[-1]):  # of punctuation only, such as a second |
             cells.pop()
         if len(cells) > columns:
             self.long_rows.append((parent[-1], len(cells), columns))

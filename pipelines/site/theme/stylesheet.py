@@ -100,7 +100,7 @@ def _compiled_less(
 
 
 def _contents(file: Path) -> bytes:
-    """Return the bytes of *file*; none of one that is no longer there."""
+    """Return the bytes of *file*; b"" if it cannot be read any more."""
     try:
         return read_regular(file)
     except OSError:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from markdown_it.token import Token
 
 _PIPE = re.compile(r"(?<!\\)\|")
-_TEXT = re.compile(r"\w")  # a trailing backslash or a second | is no loss
+_TEXT = re.compile(r"\w")  # cells without it, such as a trailing backslash, may be dropped
 
 
 def keep_surplus_cells(tokens: Sequence[Token], body: str) -> Iterator[tuple[int, str, str, str]]:
