@@ -73,10 +73,11 @@ def missing(
 
 
 def _go_toolchain() -> str:
-    """Return the value of a variable that Go has from 1.21 on; "" without one."""
-    if not find("go"):
+    """Return a setting that Go has from 1.21 on; "" without Go on the PATH, where builds look for it."""
+    program = shutil.which("go")
+    if not program:
         return ""
-    done = subprocess.run(["go", "env", "GOTOOLCHAIN"], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, "env", "GOTOOLCHAIN"], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 

@@ -92,6 +92,13 @@ def test_what_is_missing_is_named_with_its_fix() -> None:
     ]
 
 
+def test_go_counts_on_the_path_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Builds look for it there; other programs may be in /usr/sbin."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = prerequisites.missing(has=lambda name: True, exists=lambda path: True, uid=0)
+    assert [line.partition(" is missing")[0] for line in lines] == ["Go 1.26 or newer"]
+
+
 def test_what_the_checkout_lacks_is_named_with_its_target() -> None:
     lines = prerequisites.missing(
         has=lambda name: True, exists=lambda path: "out" not in path.parts, uid=0, go_toolchain="local"
