@@ -26,6 +26,7 @@ from tests.support.project import ROOT
 PAGE = "/members/inside/"
 
 
+@pytest.mark.slow
 def test_three_processes_may_migrate_concurrently(database: Postgres, tmp_path: Path) -> None:
     """A rollout starts them together; each succeeds, and one applies the migrations."""
     settings = login_environment("http://localhost:1", database.url("migrated"), 1)

@@ -16,9 +16,8 @@ SPEC = Path(allauth.headless.__file__).parent / "spec" / "doc" / "openapi.yaml"
 KINDS = ("application/json", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded")
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[] if kind == "text/plain" else pytest.mark.slow) for kind in KINDS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_request_of_the_schema_causes_a_server_error(site: Site, tmp_path: Path, kind: str) -> None:
     """Each operation with valid and invalid requests, logged in, past NGINX: no 5xx, no traceback.
 

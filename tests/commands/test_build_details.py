@@ -42,6 +42,7 @@ def test_a_page_is_explained(site: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.quick_cases(3)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("changed", "old", "new", "reason"),
     [
@@ -69,6 +70,7 @@ def test_a_page_that_is_not_there_is_named_with_the_nearest(
     assert capsys.readouterr().err == "error: no page /post/first/; did you mean /posts/first/?\n"
 
 
+@pytest.mark.slow
 def test_the_slowest_parts_are_listed(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(site, "--timings", "--clean") == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]

@@ -167,6 +167,7 @@ def test_without_git_the_build_names_it(site: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
 
 
+@pytest.mark.slow
 def test_a_tree_without_a_history_builds_without_git(tmp_path: Path) -> None:
     """An unpacked archive of a site; the dates are those of the front matter."""
     page = "---\ntitle: About\n---\nText.\n"

@@ -216,6 +216,7 @@ def test_a_forbidden_kind_fails_its_check_alone(tmp_path: Path) -> None:
     assert "the token of this user" not in str(found)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_the_required_secrets_are_those_that_the_tree_names(
     site: str, environment: str, tmp_path: Path

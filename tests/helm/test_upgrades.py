@@ -93,8 +93,8 @@ def test_replicas_are_omitted_only_after_another_manager_owns_them(
         assert (api.replicas("site-web"), replicas_owners(api)) == (3, {("handover", "")})
 
 
-@pytest.mark.quick_cases(1)
 @LEFT_OUT
+@pytest.mark.slow
 def test_a_rollback_does_not_scale_unmanaged_replicas(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
@@ -112,8 +112,8 @@ def test_a_rollback_does_not_scale_unmanaged_replicas(
     assert api.replicas("site-web") == 3
 
 
-@pytest.mark.quick_cases(1)
 @LEFT_OUT
+@pytest.mark.slow
 def test_a_rollback_from_the_running_number_does_not_scale(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
@@ -126,8 +126,8 @@ def test_a_rollback_from_the_running_number_does_not_scale(
     assert api.replicas("site-web") == 8
 
 
-@pytest.mark.quick_cases(1)
 @LEFT_OUT
+@pytest.mark.slow
 def test_a_first_installation_does_not_own_unmanaged_replicas(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade, rollback: Rollback
 ) -> None:
@@ -140,8 +140,8 @@ def test_a_first_installation_does_not_own_unmanaged_replicas(
     assert api.replicas("site-web") == 8
 
 
-@pytest.mark.quick_cases(1)
 @LEFT_OUT
+@pytest.mark.slow
 def test_replicas_of_another_manager_are_unchanged(
     values: dict[str, Any], api: ApiServer, upgrade: Upgrade
 ) -> None:
@@ -164,6 +164,7 @@ def test_helm_is_recognized_by_its_annotation(manager: str, api: ApiServer, upgr
     assert (api.replicas("site-web"), replicas_owners(api)) == (3, {(manager, "")})
 
 
+@pytest.mark.slow
 def test_replicas_of_the_api_can_be_unmanaged(api: ApiServer, upgrade: Upgrade, rollback: Rollback) -> None:
     upgrade({"api.replicas": 3})
     error = upgrade({"api.replicas": "unmanaged"} | UNMANAGED, version="0.0.1", code=1)
@@ -190,7 +191,7 @@ def required_objects(pod: Any) -> set[tuple[str, str]]:
     return found
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_pod_of_an_old_release_can_start_after_newer_ones(
     mode: str, api: ApiServer, upgrade: Upgrade, tmp_path: Path

@@ -31,6 +31,7 @@ from tests.support.project import write
 from tests.support.tools import need
 
 
+@pytest.mark.slow
 def test_the_script_is_in_members_pages_and_in_the_login_page(tmp_path: Path) -> None:
     """Also in the preview with a login, an edit of a members' page reloads it."""
     site = project_with_login(tmp_path)

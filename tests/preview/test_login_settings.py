@@ -25,6 +25,7 @@ from tests.support.previews import free_port, run_dev_server
 from tests.support.project import ROOT
 
 
+@pytest.mark.slow
 def test_keys_are_generated_once_with_mode_600(tmp_path: Path) -> None:
     site = project_with_login(tmp_path)
     create_user(site, "ann@example.org")

@@ -96,6 +96,7 @@ def test_a_build_without_as_of_imports_no_git_library(site: Path) -> None:
     assert {"git", "semver"} & modules == set()
 
 
+@pytest.mark.slow
 def test_what_a_page_uses_is_imported_for_it(tmp_path: Path) -> None:
     """The names above are those of modules that exist: they appear as soon as something needs them."""
     site = small_site(tmp_path)

@@ -74,6 +74,7 @@ def css_of(site: Path) -> str:
     return (site / "out/site/public/assets" / names[0]).read_text("utf-8")
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("file", ["node_modules/normal/normal.less", "content/extra/normal.less"])
 def test_a_stylesheet_outside_of_the_theme_is_read_again(site: Path, file: str) -> None:
     """LESS may import from node_modules and content/: an update there changes the stylesheet."""
@@ -103,6 +104,7 @@ def test_a_picture_that_lessc_embeds_is_read_again(site: Path) -> None:
         assert colour in css_of(site)
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_stored_publishes_its_assets(site: Path) -> None:
     """A function among the settings has no digest; what the page reads after it is still known."""
     with (site / "pelicanconf.py").open("a") as file:

@@ -184,6 +184,7 @@ def test_it_ends_early_when_flux_has_given_the_commit_up(
         assert "not live in production: not after" in done.err
 
 
+@pytest.mark.slow
 def test_a_live_commit_counts_when_flux_has_finished(
     status_site: StatusSite, status: Runner, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def assert_same(text: str) -> None:
         assert fast == tokens(plain_parser(additions=additions, gfm=gfm), text)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", ["commonmark", "gfm"])
 def test_examples_have_the_same_tokens(name: str) -> None:
     """Each example of the specifications, in a list and in a quotation, too."""

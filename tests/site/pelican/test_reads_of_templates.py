@@ -63,6 +63,7 @@ TEMPLATES = {
 
 
 @pytest.mark.quick_cases(4)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_may_read_anything(name: str, tmp_path: Path) -> None:
     addition, files, (changed, old, new) = TEMPLATES[name]
