@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nodes import validators as valid
 from nodes.consistency import check_consistency
+from nodes.mail_consistency import check_mail
 from pipelines.core.config_validators import valid_networks, valid_port
 from pipelines.core.errors import Fault, SourceError, UsageError, suggest
 from pipelines.core.files import read_regular
@@ -108,6 +109,34 @@ class Mail:
     mta_sts: str = setting(
         valid.valid_sts_mode, "testing", doc="Mode of the MTA-STS policy (RFC 8461) that the edge serves."
     )
+    domains: tuple[str, ...] = setting(
+        valid.valid_domains, (), doc="Domains of its addresses; `[]`: `domain` of `[cluster]`."
+    )
+    selector: str = setting(
+        valid.valid_selector, "s1", doc="Selector of the DKIM key that signs. Another one makes a new key."
+    )
+    quota: str = setting(valid.valid_size, "1G", doc="Most disk space of a mailbox.")
+    message_size: str = setting(valid.valid_size, "25M", doc="Size of the largest mail, as it is sent.")
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address with a mailbox, and an account that may send."""
+
+    address: str = setting(
+        valid.valid_mail_address, doc="Its address, and the user name. Its password: `mail.password`."
+    )
+    quota: str = setting(valid.valid_quota, "", doc='Most disk space; `""`: `quota` of `[mail]`.')
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address that others receive and may send from."""
+
+    address: str = setting(valid.valid_mail_address, doc="The address.")
+    mailboxes: tuple[str, ...] = setting(
+        valid.valid_mail_addresses, doc="The mailboxes that get its mail and may send from it."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +205,25 @@ class Inventory:
     base: Base = field(metadata=nested("base", Base))
     edge: Edge = field(metadata=nested("edge", Edge))
     mail: Mail = field(metadata=nested("mail", Mail))
+    mailboxes: tuple[Mailbox, ...] = field(
+        metadata=nested("mailbox", Mailbox, array=True, doc="Mailboxes; their passwords are on the server.")
+    )
+    aliases: tuple[Alias, ...] = field(
+        metadata=nested("alias", Alias, array=True, doc="Further addresses. `postmaster` is required.")
+    )
     nodes: tuple[Node, ...] = field(
         metadata=nested("node", Node, array=True, doc="The machines; tasks take them in the order of names.")
     )
+
+    @property
+    def mail_domains(self) -> tuple[str, ...]:
+        """The domains of mail, the first of which is the server's own."""
+        return self.mail.domains or (self.cluster.domain,)
+
+    @property
+    def mail_addresses(self) -> tuple[str, ...]:
+        """The addresses that the mail server knows."""
+        return (*(one.address for one in self.mailboxes), *(one.address for one in self.aliases))
 
     def node(self, name: str) -> Node:
         """Return the node *name*; raise UsageError for an unknown one."""
@@ -216,6 +261,7 @@ def parse_inventory(text: str, name: str = FILE) -> Inventory:
     """Check the text of a nodes.toml; raise SourceError with every fault at once."""
     reader = TomlReader(text, name, declared_tables())
     check_consistency(reader)
+    check_mail(reader)
     if reader.faults:
         raise SourceError(reader.faults)
     return Inventory(**from_tables(Inventory, reader.rows, reader.lines))

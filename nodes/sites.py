@@ -82,6 +82,12 @@ def _faults_of(one: Environment, inventory: Inventory) -> list[Fault]:
             if node.address and not _contains(one.mail_networks, node.address):
                 text = f"lacks {node.address}, the address of {node.name}"
                 fault("mail_networks", text, f'add "{node.address}/32"')
+        sender = one.mail_from or f"login@{urlsplit(one.url).hostname}"
+        if sender not in inventory.mail_addresses:
+            text = f"{sender} is not an address of {FILE}: the mail server refuses it as a sender"
+            fault("mail_from", text, "add it there as a [[mailbox]], whose password the login has")
+        if not one.mail_login:
+            fault("mail_login", "the mail server accepts no mail without a password", "write true")
     return found
 
 

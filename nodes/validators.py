@@ -72,6 +72,19 @@ valid_time_of_day = Pattern(
 valid_environments = PatternList(
     r"production|staging", 'must be a list of "production" and "staging"', 'write ["production"]'
 )
+valid_domains = PatternList(_DOMAIN, "must be a list of domains in lower case", 'write ["example.org"]')
+valid_selector = Pattern(LABEL, "must be a selector of DKIM", 'use a-z, 0-9 and -, as in "s1"')
+# Of what RFC 5321 permits, what people use. "+" begins what somebody adds to his own address.
+_ADDRESS = rf"[a-z0-9](?:[a-z0-9._-]{{0,62}}[a-z0-9])?@{_DOMAIN}"
+valid_mail_address = Pattern(
+    _ADDRESS, "must be a mail address in lower case", 'write "anna@example.org"; "anna+x" reaches it too'
+)
+valid_mail_addresses = PatternList(
+    _ADDRESS, "must be a list of mail addresses in lower case", 'write ["anna@example.org"]', least=1
+)
+valid_quota = Pattern(
+    r"[1-9][0-9]{0,4}[MG]", "must be a size", 'write "500M" or "2G"; "": quota of [mail]', optional=True
+)
 valid_sts_mode = Choice("none", "testing", "enforce")
 valid_mtu = Number(1280, 1440)  # IPv6 needs 1280; WireGuard adds 60 bytes over IPv4, 80 over IPv6
 valid_keepalive = Number(1, 120, other=0)

@@ -99,6 +99,7 @@ GOOD = Environment(
     pods=("10.244.0.0/16",),
     mail_host="mail.lab.example",
     mail_networks=("203.0.113.14/32",),
+    mail_from="login@lab.example",
     line=40,
 )
 
@@ -138,6 +139,15 @@ def sites(*environments: Environment) -> tuple[Site, ...]:
         (
             {"mail_networks": ("192.0.2.0/28",)},
             'mail_networks: lacks 203.0.113.14, the address of mail1; add "203.0.113.14/32"',
+        ),
+        (
+            {"mail_from": ""},
+            "mail_from: login@small.example is not an address of nodes/nodes.toml: the mail server refuses it"
+            " as a sender; add it there as a [[mailbox]], whose password the login has",
+        ),
+        (
+            {"mail_login": False},
+            "mail_login: the mail server accepts no mail without a password; write true",
         ),
     ],
 )

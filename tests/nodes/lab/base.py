@@ -18,12 +18,15 @@ _PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iputils-ping", "curl"),
     *("ca-certificates", "systemd-timesyncd", "unattended-upgrades"),
     *("nftables", "wireguard-tools", "wireguard-go", "nginx", "openssl"),
+    *("postfix", "dovecot-imapd", "dovecot-lmtpd", "opendkim", "opendkim-tools"),
+    "python3-dkim",  # checks signatures in the tests
 )
 _USER = "deploy"
 _SETUP = f"""set -eu
 useradd --create-home --shell /bin/bash {_USER}
 printf '{_USER} ALL=(ALL:ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/{_USER}
 systemctl --quiet disable nginx.service nftables.service
+systemctl --quiet disable postfix.service dovecot.service opendkim.service
 systemctl --quiet mask systemd-modules-load.service  # the machine that tests has the modules
 rm -f /etc/ssh/ssh_host_* /etc/resolv.conf
 : > /etc/machine-id
