@@ -140,6 +140,52 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Dns:
+    """The zones that the machines with the role dns serve."""
+
+    primary: str = setting(
+        valid.valid_optional_node,
+        "",
+        doc='Node that signs the zones; the others with the role `dns` follow it. `""`: no `dns.apply`.',
+    )
+    zones: tuple[str, ...] = setting(
+        valid.valid_domains,
+        (),
+        doc="Zones; the first is that of a `[[record]]` without `zone`. `[]`: `domain`.",
+    )
+    ttl: int = setting(valid.valid_ttl, 3600, doc="TTL of records, in seconds.")
+    contact: str = setting(
+        valid.valid_contact,
+        "",
+        doc='Mail address for SOA, reports of DMARC and TLS, and CAA; `""`: `postmaster@<domain>`.',
+    )
+    caa: tuple[str, ...] = setting(
+        valid.valid_domains,
+        ("letsencrypt.org",),
+        doc="Authorities that may issue certificates; `[]`: no CAA.",
+    )
+    line: int = line_of()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Records of one name and type, beside those that dns.apply writes by itself."""
+
+    name: str = setting(
+        valid.valid_record_name, doc='Name in the zone: `"www"`, `"*.apps"`, `"@"` for the zone itself.'
+    )
+    type: str = setting(valid.valid_record_type, doc="Type.")
+    values: tuple[str, ...] = setting(
+        valid.valid_record_values,
+        doc="Values as in a zone file; a name in them is one label, or ends with a dot. TXT without quotes.",
+    )
+    ttl: int = setting(valid.valid_record_ttl, 0, doc="Seconds; 0: `ttl` of `[dns]`.")
+    zone: str = setting(valid.valid_optional_domain, "", doc='Zone; `""`: the first.')
+    line: int = line_of()
+    values_line: int = line_of("values")
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One machine."""
 
@@ -165,6 +211,11 @@ class Node:
     )
     endpoint: str = setting(
         valid.valid_endpoint, "", doc="Host and port of WireGuard, where a machine in front forwards them."
+    )
+    challenge_key: str = setting(
+        valid.valid_optional_ssh_key,
+        "",
+        doc="Public key of SSH with which an edge sets DNS-01 challenges, as `dns.keys` prints it.",
     )
     keepalive: int = setting(
         valid.valid_keepalive, 0, doc="Seconds between packets that keep a NAT open; 0: none."
@@ -211,8 +262,18 @@ class Inventory:
     aliases: tuple[Alias, ...] = field(
         metadata=nested("alias", Alias, array=True, doc="Further addresses. `postmaster` is required.")
     )
+    dns: Dns = field(metadata=nested("dns", Dns))
     nodes: tuple[Node, ...] = field(
         metadata=nested("node", Node, array=True, doc="The machines; tasks take them in the order of names.")
+    )
+    records: tuple[Record, ...] = field(
+        metadata=nested(
+            "record",
+            Record,
+            array=True,
+            doc="Own records. They replace those of the same name and type that `dns.apply` writes by itself;"
+            " a TXT replaces those with the same `v=`.",
+        )
     )
 
     @property

@@ -11,6 +11,7 @@ from binascii import Error as Base64Error
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
+from nodes.rdata import RECORD_TYPES, REFUSED_TYPES
 from pipelines.core.validators import (
     Choice,
     InvalidValue,
@@ -65,6 +66,21 @@ valid_ssh_keys = PatternList(
     "must be a list of public keys of SSH",
     'write the lines of your .pub files, of the type ed25519 or ecdsa: ["ssh-ed25519 AAAA… me"]',
 )
+valid_optional_ssh_key = Pattern(
+    r"ssh-ed25519 [A-Za-z0-9+/]{60,}={0,2}",
+    "must be a public key of SSH, type ed25519",
+    "copy it from `make nodes TASK=dns.keys`",
+    optional=True,
+)
+# Labels of DNS: host names, and names with an underscore; the first may be *.
+_DNS_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+valid_record_name = Pattern(
+    rf"@|\*|(?:\*\.)?{_DNS_LABEL}(?:\.{_DNS_LABEL})*",
+    "must be a name in the zone, in lower case",
+    'write "www", "*.apps", "_sip._tcp", or "@" for the zone itself, without a dot at the end',
+)
+valid_record_ttl = Number(30, 604_800, other=0)
+valid_ttl = Number(30, 604_800)
 valid_size = Pattern(r"[1-9][0-9]{0,4}[MG]", "must be a size", 'write "500M" or "2G"')
 valid_time_of_day = Pattern(
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", "must be a time of the day (UTC)", 'write "04:00"', optional=True
@@ -82,6 +98,7 @@ valid_mail_address = Pattern(
 valid_mail_addresses = PatternList(
     _ADDRESS, "must be a list of mail addresses in lower case", 'write ["anna@example.org"]', least=1
 )
+valid_contact = Pattern(_ADDRESS, "must be a mail address", 'write "hostmaster@example.org"', optional=True)
 valid_quota = Pattern(
     r"[1-9][0-9]{0,4}[MG]", "must be a size", 'write "500M" or "2G"; "": quota of [mail]', optional=True
 )
@@ -156,6 +173,24 @@ def valid_roles(value: Any) -> tuple[str, ...]:
     if not roles or len(set(roles)) != len(roles):
         raise InvalidValue("must be a list of one or more different roles", 'write ["worker"]')
     return roles
+
+
+@described({"enum": sorted(RECORD_TYPES)})
+def valid_record_type(value: Any) -> str:
+    """Accept the type of a record."""
+    if value not in RECORD_TYPES:
+        hint = REFUSED_TYPES.get(value) if isinstance(value, str) else None
+        raise InvalidValue("must be a type of records", hint or f"write one of {', '.join(RECORD_TYPES)}")
+    return str(value)
+
+
+@described({"type": "array", "items": {"type": "string"}, "minItems": 1})
+def valid_record_values(value: Any) -> tuple[str, ...]:
+    """Accept one or more values of a record; `zones` checks them by its type."""
+    values = valid_strings(value)
+    if not values:
+        raise InvalidValue("must be a list of one or more values", 'write ["192.0.2.1"]')
+    return tuple(valid_text(one) for one in values)
 
 
 _KEY = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"

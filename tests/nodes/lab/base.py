@@ -21,13 +21,14 @@ _PACKAGES = (
     *("postfix", "dovecot-imapd", "dovecot-lmtpd", "opendkim", "opendkim-tools"),
     # Checks signatures in the tests; debootstrap finds no package that another one provides, as here.
     *("python3-dkim", "python3-cffi-backend"),
+    *("nsd", "ldnsutils", "bind9-dnsutils"),
 )
 _USER = "deploy"
 _SETUP = f"""set -eu
 useradd --create-home --shell /bin/bash {_USER}
 printf '{_USER} ALL=(ALL:ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/{_USER}
-systemctl --quiet disable nginx.service nftables.service
 systemctl --quiet disable postfix.service dovecot.service opendkim.service
+systemctl --quiet disable nginx.service nftables.service nsd.service
 systemctl --quiet mask systemd-modules-load.service  # the machine that tests has the modules
 rm -f /etc/ssh/ssh_host_* /etc/resolv.conf
 : > /etc/machine-id
