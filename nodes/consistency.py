@@ -14,6 +14,7 @@ from pipelines.core.errors import suggest
 from pipelines.core.toml_reader import TomlReader
 
 Row = dict[str, Any]  # the keys of a node that are valid
+_KUBEADM_KEY = "node-role.kubernetes.io/control-plane"
 _UNIQUE = ("name", "address", "address6", "private_address", "mesh", "public_key", "endpoint")
 
 
@@ -30,6 +31,8 @@ def check_consistency(reader: TomlReader) -> None:
         check.tunnels,
         check.control_plane,
         check.mail_server,
+        check.registries,
+        check.labels,
     ):
         step()
 
@@ -205,6 +208,38 @@ class _Consistency:
         if has_role and mail.get("host") == "":
             text = "[mail] host: missing, and a node has the role mail"
             self._reader.add_fault("mail", 0, "host", text, 'write host = "mail.example.org"')
+
+    def registries(self) -> None:
+        """A registry is written once, with a mirror or an authority."""
+        seen: set[str] = set()
+        for index, row in enumerate(self._reader.rows["registry"]):
+            host = row.get("host", "")
+            if host and host in seen:
+                text = f"[[registry]] {host}: duplicate"
+                self._reader.add_fault("registry", index, "host", text, "write its mirrors in one table")
+            seen.add(host)
+            if row.get("mirrors") == () and row.get("ca") == "":
+                text = f"[[registry]] {host}: has neither mirrors nor ca"
+                self._reader.add_fault("registry", index, "", text, "add one of them, or remove the table")
+
+    def labels(self) -> None:
+        """Labels and taints of kubeadm are not for the inventory, and a node has a taint once."""
+        for index, row in enumerate(self._nodes):
+            for key, _ in row.get("labels", ()):
+                if key.startswith(_KUBEADM_KEY) or key == "kubernetes.io/hostname":
+                    self._fault(index, "labels", f"{key} belongs to Kubernetes", "remove it")
+            seen: set[tuple[str, str]] = set()
+            for taint in row.get("taints", ()):
+                key, _, effect = taint.partition("=")[0].partition(":")
+                effect = effect or taint.rpartition(":")[2]
+                if key.startswith(_KUBEADM_KEY):
+                    fix = "remove it: without the role worker, a control plane has it"
+                    self._fault(index, "taints", f"{key} belongs to kubeadm", fix)
+                if (key, effect) in seen:
+                    self._fault(index, "taints", f"{key} has the effect {effect} twice", "keep one value")
+                seen.add((key, effect))
+            if row.get("taints") and "roles" in row and not _in_kubernetes(row):
+                self._fault(index, "taints", "only nodes of the cluster have taints", "remove them")
 
     def _fault(self, index: int, key: str, text: str, fix: str) -> None:
         name = self._nodes[index].get("name", f"node {index + 1}")

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # fab imports t
 from nodes import report
 from nodes.host import Host
 from nodes.inventory import FILE, Inventory, load_inventory
+from nodes.kubernetes_cli import collections
 from nodes.runs import Session, TaskResult, run_changes
 from nodes.sites import sites_of
 from nodes.tasks import base, edge, firewall, rotation, ssh, status, wireguard
@@ -157,6 +158,7 @@ def status_task(context: Context, hosts: str = "", json: bool = False, directory
         raise Exit(code=1)
 
 
+containerd_tasks, kubernetes_tasks = collections(_Run, HELP, DIRECTORY)
 namespace = Collection(
     base_task,
     ssh_task,
@@ -164,4 +166,6 @@ namespace = Collection(
     wireguard=Collection(wireguard_keys, wireguard_apply, wireguard_rotate),
     firewall=Collection(firewall_apply),
     edge=Collection(edge_apply),
+    containerd=containerd_tasks,
+    kubernetes=kubernetes_tasks,
 )

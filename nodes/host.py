@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
@@ -44,9 +44,13 @@ rm -f -- "$upload"
 _CONTENT = 'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; cat -- "$1"; fi'
 # The marker in PENDING, and the command.
 _SETTLE = 'done="$1"; shift; "$@" && rm -f -- "$done"'
+# A copy of the file $1 for the user of SSH alone, who owns the directory of $2.
+_SHARE = 'umask 077; cp -- "$1" "$2"; chown --reference="${2%/*}" -- "$2"'
 _DIGEST = (
     'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; sha256sum < "$1" | cut -c1-64 | tr -d "\\n"; fi'
 )
+
+_Value = TypeVar("_Value")
 
 
 class HostError(ToolError):
@@ -82,6 +86,9 @@ class Transport(Protocol):
 
     def upload(self, data: bytes, path: str) -> None:
         """Write *data* to *path* as the user of SSH."""
+
+    def download(self, path: str) -> bytes:
+        """Return the content of *path*, read as the user of SSH."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -119,9 +126,13 @@ class Host:
         """
         return self._run(argv, timeout, check=check)
 
-    def change(self, what: str, *argv: str, timeout: float = 0) -> None:
-        """Record *what*, and run *argv* as root unless this is a dry run; raise CommandError if it fails."""
-        self._record(Change(what), lambda: self._run(argv, timeout, check=True, label=what))
+    def change(self, what: str, *argv: str, timeout: float = 0) -> str:
+        """Record *what*, and run *argv* as root unless this is a dry run; raise CommandError if it fails.
+
+        Return its standard output, "" in a dry run.
+        """
+        output = self._record(Change(what), lambda: self._run(argv, timeout, check=True, label=what))
+        return output.stdout if output else ""
 
     def write(
         self,
@@ -187,19 +198,35 @@ class Host:
         """Raise HostError with *text* and *fix*, in the name of the machine."""
         raise HostError(f"{self.node.name}: {text}; {fix}")
 
-    def _record(self, change: Change, perform: Callable[[], Any]) -> None:
-        """Perform *change* and record it. The only place that decides what a dry run leaves out."""
-        if not self.dry_run:
-            perform()
-        self.changes.append(change)
+    def upload(self, what: str, data: bytes, path: str) -> None:
+        """Record *what*, and write *data* to *path*, which only root may read, unless this is a dry run."""
+        digest = hashlib.sha256(data).hexdigest()
+        arguments = ("root", "root", "600", digest, "")
+        self._record(Change(what), lambda: self._install(path, data, arguments))
 
-    def _install(self, path: str, data: bytes, arguments: tuple[str, ...]) -> None:
-        if not self._staging:  # a directory that only the user of SSH may enter
+    def download(self, path: str) -> bytes:
+        """Return the content of the file *path*, which root may read."""
+        copy = f"{self._staging_directory()}/download"
+        self._run(("sh", "-c", _SHARE, "sh", path, copy), 0, check=True)
+        return self._transport.download(copy)
+
+    def _record(self, change: Change, perform: Callable[[], _Value]) -> _Value | None:
+        """Perform *change* and record it. The only place that decides what a dry run leaves out."""
+        value = None if self.dry_run else perform()
+        self.changes.append(change)
+        return value
+
+    def _staging_directory(self) -> str:
+        """Return a directory on the machine that only root and the user of SSH may enter."""
+        if not self._staging:
             made = self._transport.run(("mktemp", "-d"), self._timeout, sudo=False)
             self._staging = made.stdout.strip()
             if made.status or not self._staging:
                 self.fail("mktemp: made no directory", "free some space in /tmp")
-        upload = f"{self._staging}/upload"
+        return self._staging
+
+    def _install(self, path: str, data: bytes, arguments: tuple[str, ...]) -> None:
+        upload = f"{self._staging_directory()}/upload"
         self._transport.upload(data, upload)
         self._run(
             ("sh", "-c", _INSTALL, "sh", path, upload, *arguments), 0, check=True, label=f"write {path}"
@@ -332,6 +359,14 @@ class _FabricTransport:
             self._connection.put(io.BytesIO(data), remote=path)
         except (OSError, EOFError, SSHException) as error:
             raise HostError(f"{self._name}: the upload failed ({_line(error)}); run it again") from None
+
+    def download(self, path: str) -> bytes:
+        buffer = io.BytesIO()
+        try:
+            self._connection.get(path, local=buffer)
+        except (OSError, EOFError, SSHException) as error:
+            raise HostError(f"{self._name}: the download failed ({_line(error)}); run it again") from None
+        return buffer.getvalue()
 
     def close(self) -> None:
         self._connection.close()

@@ -37,6 +37,20 @@ class Cluster:
         valid.valid_network, "10.244.0.0/16", doc="Network of all pods; `pods` of `site.toml` has it too."
     )
     service_network: str = setting(valid.valid_network, "10.96.0.0/16", doc="Network of Services.")
+    network_plugin: str = setting(
+        valid.valid_network_plugin,
+        "calico",
+        doc='Network of pods: `"calico"`, with NetworkPolicies, which you install; `"ptp"`: the plugin of'
+        " that name on each node, without NetworkPolicies. The mesh routes the packets for both.",
+    )
+    image_repository: str = setting(
+        valid.valid_repository, "registry.k8s.io", doc="Registry and path of the images of Kubernetes."
+    )
+    packages: str = setting(
+        valid.valid_url,
+        "https://pkgs.k8s.io/core:/stable:",
+        doc="Address of the Debian packages, before `/v1.35/deb/`. Their key is `nodes/kubernetes.asc`.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +200,32 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Containerd:
+    """The container runtime of the cluster's nodes."""
+
+    restrict_oom_score_adj: bool = setting(
+        valid_flag, False, doc="`true` on machines that are containers: they may not lower the OOM score."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """How nodes reach an image registry."""
+
+    host: str = setting(valid.valid_registry_host, doc="Host and port, as in the names of images.")
+    mirrors: tuple[str, ...] = setting(
+        valid.valid_urls, (), doc="Addresses that are asked first, in this order; the registry comes last."
+    )
+    ca: str = setting(
+        valid.valid_file_name,
+        "",
+        doc="File beside `nodes.toml` with the authority (PEM) of the mirrors, or of the registry without"
+        ' any; `""`: those of Debian.',
+    )
+    line: int = line_of()
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One machine."""
 
@@ -241,6 +281,11 @@ class Node:
         return role in self.roles
 
     @property
+    def is_control_plane(self) -> bool:
+        """Whether it runs, or will run, the API server and etcd."""
+        return self.has("control-plane")
+
+    @property
     def in_kubernetes(self) -> bool:
         """Whether it is, or becomes, a node of the cluster."""
         return not valid.KUBERNETES_ROLES.isdisjoint(self.roles)
@@ -263,6 +308,12 @@ class Inventory:
         metadata=nested("alias", Alias, array=True, doc="Further addresses. `postmaster` is required.")
     )
     dns: Dns = field(metadata=nested("dns", Dns))
+    containerd: Containerd = field(metadata=nested("containerd", Containerd))
+    registries: tuple[Registry, ...] = field(
+        metadata=nested(
+            "registry", Registry, array=True, doc="Image registries with mirrors or an authority."
+        )
+    )
     nodes: tuple[Node, ...] = field(
         metadata=nested("node", Node, array=True, doc="The machines; tasks take them in the order of names.")
     )
@@ -306,6 +357,15 @@ class Inventory:
             if role and not one.has(role):
                 raise UsageError(f"{one.name}: does not have the role {role}; add it in {FILE}:{one.line}")
         return tuple(sorted(found, key=lambda one: one.name))
+
+    def members(self, names: Sequence[str] = ()) -> tuple[Node, ...]:
+        """Return the nodes of the cluster, control planes first; refuse those of *names* that are none."""
+        for one in (self.node(name) for name in names):
+            if not one.in_kubernetes:
+                text = f"{one.name}: not a node of the cluster"
+                raise UsageError(f"{text}; add control-plane or worker to its roles in {FILE}:{one.line}")
+        found = [one for one in self.chosen(names) if one.in_kubernetes]
+        return tuple(sorted(found, key=lambda one: (not one.is_control_plane, one.name)))
 
     def with_role(self, role: str) -> tuple[Node, ...]:
         """Return the nodes with *role*, sorted by name."""

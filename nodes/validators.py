@@ -102,6 +102,22 @@ valid_contact = Pattern(_ADDRESS, "must be a mail address", 'write "hostmaster@e
 valid_quota = Pattern(
     r"[1-9][0-9]{0,4}[MG]", "must be a size", 'write "500M" or "2G"; "": quota of [mail]', optional=True
 )
+valid_network_plugin = Choice("calico", "ptp")
+_HOST_PORT = rf"(?:{LABEL}(?:\.{LABEL})*|{_IPV4})(?::[0-9]{{1,5}})?"
+_URL = rf"https?://{_HOST_PORT}(?:/[A-Za-z0-9._~:/-]*)?(?<!/)"
+valid_repository = Pattern(
+    rf"{_HOST_PORT}(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*",
+    "must be a registry with a path",
+    'write "registry.k8s.io", without https://',
+)
+valid_registry_host = Pattern(
+    _HOST_PORT, "must be the host of a registry", 'write "docker.io" or "registry.example.org:5000"'
+)
+valid_url = Pattern(_URL, "must be an address", 'write "https://…", without a slash at the end')
+valid_urls = PatternList(_URL, "must be a list of addresses", 'write ["https://mirror.example.org"]')
+valid_file_name = Pattern(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "must be the name of a file", 'write "ca.pem"', optional=True
+)
 valid_sts_mode = Choice("none", "testing", "enforce")
 valid_mtu = Number(1280, 1440)  # IPv6 needs 1280; WireGuard adds 60 bytes over IPv4, 80 over IPv6
 valid_keepalive = Number(1, 120, other=0)

@@ -31,6 +31,7 @@ def firewall_file(inventory: Inventory, node: Node) -> ConfigFile:
         sources4=[str(one) for one in sources if one.version == 4],
         sources6=[str(one) for one in sources if one.version == 6],
         pod_network=inventory.cluster.pod_network if node.in_kubernetes else "",
+        masquerade=node.pod_cidr if inventory.cluster.network_plugin == "ptp" else "",
         tcp=sorted(port for role in node.roles for port in _TCP.get(role, ())),
         udp=sorted(port for role in node.roles for port in _UDP.get(role, ())),
         mark="@mark@",

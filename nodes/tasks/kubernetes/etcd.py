@@ -1,0 +1,147 @@
+"""`kubernetes.backup` and `kubernetes.restore`: snapshots of etcd.
+
+Network: a control plane. Writes on it, and files of mode 0600 here: a snapshot has every Secret.
+etcd's own tools run in its own image, by containerd: neither needs the API server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nodes.host import Host, HostError
+from nodes.inventory import Node
+from nodes.runs import Session, read_all
+from nodes.tasks.kubernetes.api import ADMIN, exists
+from nodes.tasks.kubernetes.static_pods import AWAY, MANIFESTS, bring_back, wait_ready, while_stopped
+from pipelines.core.errors import PipelineError, UsageError
+
+_DIRECTORY = "/var/lib/nodes/etcd"
+_SNAPSHOT = f"{_DIRECTORY}/snapshot.db"
+_AUTHORITIES = f"{_DIRECTORY}/pki.tar"
+_TIMEOUT = 300.0
+# Runs a program of etcd's image. Arguments: its name, and its own.
+_RUN = f"""set -eu
+for one in {MANIFESTS} {AWAY}; do
+  [ ! -e "$one/etcd.yaml" ] || image="$(sed -n 's/^ *image: *//p' "$one/etcd.yaml")"
+done
+[ -n "${{image:-}}" ] || {{ echo "no etcd.yaml names an image" >&2; exit 1; }}
+program="$1"; shift
+etcd() {{
+  ctr --namespace k8s.io run --rm --net-host \\
+    --mount type=bind,src=/etc/kubernetes/pki/etcd,dst=/pki,options=rbind:ro \\
+    --mount type=bind,src={_DIRECTORY},dst={_DIRECTORY},options=rbind:rw \\
+    "$image" "nodes-etcd-$$" "/usr/local/bin/$program" "$@"
+}}
+"""
+_SAVE = (
+    f"umask 077; mkdir -p -m 700 {_DIRECTORY}; rm -f {_SNAPSHOT}\n{_RUN}"
+    f'etcd "$@" snapshot save {_SNAPSHOT} >&2\n'
+    f"tar -C /etc/kubernetes -cf {_AUTHORITIES}"
+    " pki/ca.crt pki/ca.key pki/sa.pub pki/sa.key pki/front-proxy-ca.crt pki/front-proxy-ca.key"
+    " pki/etcd/ca.crt pki/etcd/ca.key\n"
+)
+_STATUS = f"{_RUN}etcd snapshot status {_SNAPSHOT} --write-out json\n"
+# Arguments: etcdutl, name of the member, URL of its peers. The old data stays beside the new.
+_RESTORE = f"""{_RUN}
+rm -rf {_DIRECTORY}/restored
+etcd snapshot restore {_SNAPSHOT} --data-dir {_DIRECTORY}/restored --name "$1" --initial-cluster "$1=$2" \\
+  --initial-advertise-peer-urls "$2" --bump-revision 1000000000 --mark-compacted >&2
+[ -d {_DIRECTORY}/restored/member ]
+rm -rf {_DIRECTORY}/replaced
+mkdir -m 700 {_DIRECTORY}/replaced
+mv /var/lib/etcd/member {_DIRECTORY}/replaced/ || true
+mv {_DIRECTORY}/restored/member /var/lib/etcd/
+rm -rf {_DIRECTORY}/restored
+"""
+_CLIENT = (
+    "--endpoints=https://127.0.0.1:2379",
+    "--cacert=/pki/ca.crt",
+    "--cert=/pki/healthcheck-client.crt",
+    "--key=/pki/healthcheck-client.key",
+)
+
+
+def check_target(file: Path) -> None:
+    """Refuse a *file* that exists, or that a Git checkout contains; raise UsageError."""
+    if file.exists():
+        raise UsageError(f"--to: {file} exists; name a new file")
+    if not file.parent.is_dir():
+        raise UsageError(f"--to: {file.parent} is not a directory; make it")
+    for directory in file.resolve().parents:
+        if (directory / ".git").exists():
+            text = f"--to: {directory} is a checkout of Git, and a snapshot has every Secret of the cluster"
+            raise UsageError(f"{text}; name a file outside of it")
+
+
+def backup(host: Host, file: Path) -> None:
+    """Take a snapshot, check it, and write it to *file*, and the authorities beside it, both of mode 0600."""
+    if not exists(host, ADMIN):
+        host.fail("has no cluster", "run it on a control plane")
+    what = "take a snapshot of etcd"
+    host.change(what, "sh", "-c", _SAVE, "sh", "etcdctl", *_CLIENT, timeout=_TIMEOUT)
+    authorities = authorities_file(file)
+    if host.dry_run:
+        return
+    status = json.loads(host.read("sh", "-c", _STATUS, "sh", "etcdutl", timeout=_TIMEOUT).stdout)
+    try:
+        _write_private(authorities, host.download(_AUTHORITIES))
+        _write_private(file, host.download(_SNAPSHOT))
+    finally:
+        host.change("remove the snapshot there", "rm", "-f", "--", _SNAPSHOT, _AUTHORITIES)
+    keys, revision, size = status["totalKey"], status["revision"], file.stat().st_size
+    host.notes.append(
+        f"{file}: {keys} keys at revision {revision}, {size} bytes; {authorities}: the authorities"
+    )
+
+
+def authorities_file(file: Path) -> Path:
+    """Return the file of the authorities beside the snapshot *file*."""
+    return file.with_name(f"{file.name}.pki.tar")
+
+
+def restore(host: Host, data: bytes, port: str) -> None:
+    """Replace the data of etcd by the snapshot *data*: what was written since is lost.
+
+    The member begins a cluster of its own; other control planes must have been reset.
+    """
+    node = host.node
+    if not exists(host, ADMIN):
+        host.fail(
+            "has no cluster", "run kubernetes.init first: it has the authorities of the snapshot, or none"
+        )
+    bring_back(host)
+    host.change(f"make {_DIRECTORY}", "install", "-d", "-m", "700", _DIRECTORY)
+    host.upload(f"upload the snapshot ({len(data)} bytes)", data, _SNAPSHOT)
+    if not host.dry_run:  # a damaged file is found before anything stops
+        host.read("sh", "-c", _STATUS, "sh", "etcdutl", timeout=_TIMEOUT)
+    argv = ("sh", "-c", _RESTORE, "sh", "etcdutl", node.name, f"https://{node.mesh}:2380")
+    while_stopped(
+        host, "replace the data of etcd, and restart the static pods", port, *argv, timeout=_TIMEOUT
+    )
+    # The cache of kubelet and of controllers may be newer than the snapshot.
+    host.change("restart kubelet", "systemctl", "restart", "kubelet.service")
+    host.change("remove the snapshot there", "rm", "-f", "--", _SNAPSHOT)
+    if not host.dry_run:
+        wait_ready(host)
+        host.notes.append(f"the data before is in {_DIRECTORY}/replaced: remove it when all is well")
+
+
+def joined(session: Session, nodes: Sequence[Node]) -> tuple[str, ...]:
+    """Return the names of *nodes* that run etcd; raise HostError for one that cannot be asked."""
+    found = read_all(session, nodes, lambda host: exists(host, f"{MANIFESTS}/etcd.yaml"))
+    for one in found.values():
+        if isinstance(one, PipelineError):
+            raise HostError(f"{one}; or take it out of nodes.toml if it is lost")
+    return tuple(name for name, one in found.items() if one)
+
+
+def _write_private(file: Path, data: bytes) -> None:
+    """Write the new file *file*, which only its owner may read."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())

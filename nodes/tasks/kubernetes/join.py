@@ -1,0 +1,116 @@
+"""`kubernetes.join`: further control planes and workers; labels, taints and networks of all.
+
+Network: the machine and a control plane. Writes on both.
+
+Each join has a token of its own, made on a control plane. It travels in the encrypted connections alone, into
+a file that root may read, and both are removed after the join.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from nodes.host import Host, HostError
+from nodes.render.files import ConfigFile
+from nodes.render.kubeadm import DISCOVERY, INIT, JOIN, discovery_file, init_file, join_file
+from nodes.tasks.kubernetes.api import ADMIN, CA, KUBELET, Api, Member, exists, server_of
+from nodes.tasks.kubernetes.create import KUBEADM, VALIDATE, Setup, prepare
+from nodes.tasks.kubernetes.network import apply_network
+from nodes.tasks.kubernetes.settings import apply_settings
+from nodes.tasks.system import write_file
+from nodes.versions import minor_of
+
+_TOKEN_LIFE = "15m"
+_TOKEN = re.compile(r"([a-z0-9]{6})\.[a-z0-9]{16}")
+_CERTIFICATE_KEY = re.compile(r"^[0-9a-f]{64}$", re.M)
+
+
+def join(host: Host, setup: Setup) -> None:
+    """Join the machine, unless it belongs to the cluster; then bring its settings up to date."""
+    node = host.node
+    with server_of(setup.session, host) as api:
+        member = api.members().get(node.name)
+        if exists(host, KUBELET):
+            _check_member(host, member)
+        else:
+            if member is not None:
+                text = "the cluster has a node of this name, which this machine is not"
+                host.fail(
+                    text, f"if the old one is gone: `kubectl delete node {node.name}`, and run it again"
+                )
+            version, wanted = api.version(), setup.inventory.cluster.kubernetes
+            if minor_of(version) != minor_of(wanted):
+                text = f"the cluster has Kubernetes {version}, and nodes.toml {wanted}"
+                host.fail(text, "run kubernetes.upgrade first")
+            _join(host, setup, api)
+            if host.dry_run:
+                return
+            member = api.members().get(node.name)
+            _check_member(host, member)
+        assert member is not None
+        apply_network(host, setup.inventory, api)
+        apply_settings(host, api, member)
+
+
+def _check_member(host: Host, member: Member | None) -> None:
+    if member is None:
+        text = f"has {KUBELET}, and the cluster does not have this node"
+        host.fail(text, f"run kubernetes.reset --hosts {host.node.name}, and join it again")
+    if member.address != host.node.mesh:
+        text = f"its address in the cluster is {member.address}, not {host.node.mesh} on the mesh"
+        host.fail(text, "correct node-ip in /var/lib/kubelet/kubeadm-flags.env, and restart kubelet")
+
+
+def _join(host: Host, setup: Setup, api: Api) -> None:
+    node, server = host.node, api.host
+    prepare(host, setup)
+    authority = server.read("cat", CA).stdout
+    certificate_key = _upload_certificates(server, setup, node.name) if node.is_control_plane else ""
+    token = _make_token(server, node.name)
+    try:
+        _write_secret(host, discovery_file(setup.inventory, authority, token))
+        _write_secret(host, join_file(setup.inventory, node, setup.overlay, certificate_key), VALIDATE)
+        host.change("kubeadm join", "kubeadm", "join", "--config", JOIN, timeout=KUBEADM)
+    except HostError:
+        with suppress(HostError):  # the first fault is the one to report
+            _forget(host, api, token, node.is_control_plane)
+        raise
+    _forget(host, api, token, node.is_control_plane)
+
+
+def _make_token(server: Host, name: str) -> str:
+    """Return a new token; "" in a dry run."""
+    argv = ("kubeadm", "token", "create", "--ttl", _TOKEN_LIFE, "--description", f"join of {name}")
+    output = server.change(f"make a token for {name} on {server.node.name}", *argv, "--kubeconfig", ADMIN)
+    found = _TOKEN.search(output)
+    if found is None and not server.dry_run:
+        server.fail("kubeadm token create printed no token", "run it there by hand")
+    return found[0] if found else ""
+
+
+def _upload_certificates(server: Host, setup: Setup, name: str) -> str:
+    """Put the authorities, encrypted, where *name* finds them; return the key that kubeadm prints."""
+    write_file(server, init_file(setup.inventory, server.node, setup.overlay), VALIDATE)
+    argv = ("kubeadm", "init", "phase", "upload-certs", "--upload-certs", "--config", INIT)
+    output = server.change(f"encrypt the authorities for {name} on {server.node.name}", *argv)
+    found = _CERTIFICATE_KEY.search(output)
+    if found is None and not server.dry_run:
+        server.fail("kubeadm init phase upload-certs printed no key", "run it there by hand")
+    return found[0] if found else ""
+
+
+def _write_secret(host: Host, file: ConfigFile, check: tuple[str, ...] = ()) -> None:
+    host.write(file.path, file.text, mode=0o600, secret=True, check=check)
+
+
+def _forget(host: Host, api: Api, token: str, is_control_plane: bool) -> None:
+    """Remove the files, the token and the authorities of one join."""
+    host.change(f"remove {DISCOVERY} and {JOIN}", "rm", "-f", "--", DISCOVERY, JOIN)
+    name, found = api.host.node.name, _TOKEN.match(token)
+    # The part before the dot is no secret.
+    argv = ("kubeadm", "token", "delete", found[1] if found else "", "--kubeconfig", ADMIN)
+    api.host.change(f"delete the token on {name}", *argv)
+    if is_control_plane:
+        argv = ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
+        api.change(f"delete the encrypted authorities on {name}", *argv)
