@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster cluster-build cluster-down e2e post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster cluster-build cluster-down e2e drill post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -190,6 +190,9 @@ cluster-build: $(VENV)/dev  ## build what it runs, into a cache outside of here 
 
 e2e: $(VENV)/dev $(VENV)/kube  ## run the tests in such a cluster, or those that ARGS="-k live" selects
 	@$(BIN)/python -m tests.cluster run -- $(ARGS)
+
+drill: $(VENV)/dev $(VENV)/kube  ## lose the database in such a cluster, and restore it by the operator's guide
+	@$(BIN)/python -m tests.cluster run -- tests/cluster/test_restore.py $(ARGS)
 
 corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml
 	$(BIN)/python -m benchmarks.corpora fetch

@@ -146,10 +146,10 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
     if site.login:
         found |= {"database_version": one.database_version, "database_size": one.database_size}
         found |= {"database_storage_class": one.database_storage_class}
+        found |= {"backup_bucket": one.backup_bucket}
         found |= {"backup_secret": "backup" if one.backup_bucket else ""}
     if site.login and one.backup_bucket:
-        found |= {"backup_bucket": one.backup_bucket, "backup_endpoint": _backup_endpoint(site, one)}
-        found |= {"backup_region": site.buckets.region}
+        found |= {"backup_endpoint": _backup_endpoint(site, one), "backup_region": site.buckets.region}
     return tuple((key, _json(value)) for key, value in sorted(found.items()))
 
 

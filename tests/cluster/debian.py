@@ -19,10 +19,11 @@ from tests.cluster.images import Layer, pack_root
 SUITE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PACKAGES = ("etcd-server", "containerd")  # those of Debian 12 are too old for Kubernetes 1.35
-# What Spilo holds, the database image of Zalando's operator: PostgreSQL and Patroni.
+# What Spilo holds, the database image of Zalando's operator: PostgreSQL, Patroni, a program for backups.
+# barman-cli-cloud stands for its WAL-G. Without cron: Debian's brings systemd.
 # python3-cffi-backend provides a virtual package, which debootstrap does not resolve.
 DATABASE_PACKAGES = (
-    "postgresql-17 patroni python3-kubernetes python3-psycopg2 python3-cffi-backend "
+    "postgresql-17 patroni python3-kubernetes python3-psycopg2 python3-cffi-backend barman-cli-cloud "
     "ca-certificates openssl dumb-init"
 ).split()
 _UNUSED = (

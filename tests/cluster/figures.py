@@ -10,7 +10,8 @@ from benchmarks import report
 # Part: what the tests run instead. docs/cluster.md has the same table.
 REPLACED = {
     "the image of Spilo": "Debian's PostgreSQL 17 and Patroni with a launcher that reads Spilo's variables; "
-    "no WAL-G, so no backups",
+    "Barman's programs for object storage instead of WAL-G",
+    "Flux's command": "kubectl, for `flux suspend` and `flux resume` of the guide",
     "Helm in helm-controller": "Helm 4.2.4 as released; Flux builds its controller with a fork of it",
     "Flux's controllers as pods": "the same programs as processes on the host, without `flux bootstrap`",
     "a network plugin": "ptp and static routes; kube-network-policies, fed by NFQUEUE of iptables",

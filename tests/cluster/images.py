@@ -64,13 +64,15 @@ def _file_digest(file: Path) -> str:
         return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
 
 
-def documents(layers: Sequence[Layer], name: str, entrypoint: str, user: str) -> tuple[bytes, bytes, bytes]:
+def documents(
+    layers: Sequence[Layer], name: str, entrypoint: Sequence[str], user: str
+) -> tuple[bytes, bytes, bytes]:
     """Return config, manifest and index of the image *name* ("host/name:tag")."""
     config = _json(
         {
             "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
             "os": "linux",
-            "config": {"Entrypoint": [entrypoint], "User": user, "WorkingDir": "/"},
+            "config": {"Entrypoint": list(entrypoint), "User": user, "WorkingDir": "/"},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff for layer in layers]},
         }
     )
@@ -101,17 +103,19 @@ def _json(value: Any) -> bytes:
 def write_archive(out: Path, name: str, path: str, program: Path, user: str = "65534:65534") -> None:
     """Write an OCI archive *out* of the image *name* that runs *program* as *path*."""
     layer, packed = pack_files({path: program})
-    config, manifest, index = documents([layer], name, path, user)
+    config, manifest, index = documents([layer], name, [path], user)
     with tarfile.open(out, "w") as tar:
         for where, data in _files(index, config, manifest, packed).items():
             _add(tar, where, data, 0o644)
 
 
-def write_layout(out: Path, name: str, root: tuple[Layer, Path], path: str, program: Path) -> None:
-    """Write an OCI layout *out* of the packed *root*, with *program* on top as *path*, which runs as root."""
+def write_layout(
+    out: Path, name: str, root: tuple[Layer, Path], files: Mapping[str, Path], entrypoint: Sequence[str]
+) -> None:
+    """Write an OCI layout *out* of the packed *root*, with *files* on top by their paths; it runs as root."""
     below, packed_root = root
-    above, packed = pack_files({path: program})
-    config, manifest, index = documents([below, above], name, path, "0:0")
+    above, packed = pack_files(files)
+    config, manifest, index = documents([below, above], name, entrypoint, "0:0")
     for where, data in _files(index, config, manifest, packed).items():
         (out / where).parent.mkdir(parents=True, exist_ok=True)
         (out / where).write_bytes(data)

@@ -224,10 +224,11 @@ def start_all(there: Layout) -> None:
     processes.wait_until(ready, 90, f"the nodes are not ready; read the logs in {there.logs}")
 
 
-def make_volumes(there: Layout) -> None:
-    """Make three volumes for claims without a class: directories that all nodes see. No provisioner runs."""
+def make_volumes(there: Layout, count: int = len(NODES)) -> None:
+    """Make empty volumes for claims without a class: directories that all nodes see. No provisioner runs."""
     kubectl = Kubectl(there)
-    for number in NODES:
+    first = len(kubectl.items("persistentvolumes")) + 1
+    for number in range(first, first + count):
         folder = there.database_volume(number)
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o777)  # fsGroup does not reach a hostPath

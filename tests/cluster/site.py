@@ -58,7 +58,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "mail_login": "false",
         "mail_networks": _HOST_ONLY,
         "database_size": '"1Gi"',
-        "backup_bucket": '""',
+        "backup_bucket": '"backups"',
         "backup_endpoint": '""',
         "bucket_networks": _HOST_ONLY,
         "private": '["charts", "images"]',
@@ -191,7 +191,10 @@ def push_public_images(there: Layout) -> None:
         operator = programs.OPERATOR.program(there.cache)
         images.write_archive(folder / "operator.tar", OPERATOR_IMAGE, "/postgres-operator", operator)
         root = debian.database_root(there.cache)
-        images.write_layout(folder / "spilo", SPILO_IMAGE, root, "/launch.py", HERE / "spilo_launch.py")
+        files = {f"/spilo/{file.name}": file for file in sorted((HERE / "spilo").glob("*.py"))}
+        files["/etc/ssl/certs/ca-certificates.crt"] = there.bundle  # the object storage's
+        entrypoint = ["python3", "-m", "spilo.launch"]
+        images.write_layout(folder / "spilo", SPILO_IMAGE, root, files, entrypoint)
         for source, image in (("oci-archive:operator.tar", OPERATOR_IMAGE), ("oci:spilo", SPILO_IMAGE)):
             processes.run(there, ["skopeo", "copy", "-q", source, f"docker://{image}"], cwd=folder)
 
@@ -210,6 +213,7 @@ def apply_secrets(there: Layout) -> None:
         (("keys",), ""),
         (("receiver",), ""),
         (("charts", "--user", READER[0]), READER[1]),
+        (("backup", "--user", STORAGE_LOGIN[0]), STORAGE_LOGIN[1]),
         (("images", *registry), LOGIN[1]),
     ):
         file = folder / f"{words[0]}.yaml"

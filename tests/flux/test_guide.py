@@ -26,24 +26,10 @@ from tests.flux.build import build_cluster, cluster
 from tests.helm.render import CHART, helm, values_options
 from tests.support import fast_yaml
 from tests.support.dropped_connections import dropping_server
+from tests.support.guide import blocks, chapter
 from tests.support.previews import free_port
 from tests.support.project import ROOT
 from tests.support.tools import need
-
-GUIDE = (ROOT / "docs" / "operator.md").read_text("utf-8")
-
-
-def chapter(title: str) -> str:
-    """Return the text below the heading *title*, up to the next one of its level."""
-    match = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^#{{2,3}} |\Z)", GUIDE, re.M | re.S)
-    assert match, title
-    return match[2]
-
-
-def blocks(text: str, language: str) -> list[str]:
-    """Return the fenced blocks of *language*, without the indent of a list."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.M | re.S)
-    return [re.sub(rf"^{indent}", "", body, flags=re.M) for indent, body in found]
 
 
 @pytest.fixture
@@ -185,36 +171,53 @@ def test_the_chart_refuses_an_older_kubernetes_than_the_guide_asks_for() -> None
 def test_a_restore_ends_with_a_login_that_runs() -> None:
     """What is suspended is resumed, in the opposite order, and what is scaled down is scaled up."""
     steps = "\n".join(blocks(chapter("Restore the database"), "sh"))
-    scaled = re.findall(r"scale deployment/site-api --replicas=(\d)", steps)
-    assert [int(number) > 0 for number in scaled] == [False, True]
+    scaled = re.findall(r"scale deployment/site-api --replicas=(\S+)", steps)
+    assert scaled == ["0", '"$REPLICAS"']
     suspended = re.findall(r"flux suspend (.+)", steps)
     resumed = re.findall(r"flux resume (.+)", steps)
     assert sorted(resumed) == sorted(
         line.replace("kustomization apps database", "kustomization database apps") for line in suspended
     )
-    assert [json.loads(text)["spec"]["suspend"] for text in re.findall(r"--patch '(\{.+\})'", steps)] == [
-        True,
-        False,
-    ]
+    assert re.findall(r'patch cronjob .*"suspend": (\w+)', steps) == ["true", "false"]
     assert steps.index("scale deployment/site-api --replicas=0") < steps.index("flux resume")
     assert steps.index("flux resume helmrelease") < steps.rindex("scale deployment/site-api")
-
-
-@pytest.mark.parametrize(("name", "copy"), [("acid-copy", True), ("acid-site", False)])
-def test_the_restored_manifest_matches_the_schema(name: str, copy: bool) -> None:
-    """The manifest that the chapter builds, by the schema of the operator's own kind."""
-    (addition,) = blocks(chapter("Restore the database"), "yaml")
-    body = json.loads(json.dumps(cluster("full", "production").the("postgresql", "acid-site")))
-    body["metadata"]["name"] = name
-    if copy:
-        del body["spec"]["users"], body["spec"]["databases"]
-    body["spec"] |= fast_yaml.load(addition)["spec"]
-    assert schemas.schema_errors(body) == []
-    label = re.search(r"kubectl -n site delete job --selector (\S+)=(\S+)", GUIDE)
+    label = re.search(r"kubectl -n site delete job --selector (\S+)=(\S+)", steps)
     assert label
     (job,) = [one for one in fast_yaml.load_all(helm("template", "site", CHART, *values_options("nodeport")))
               if one["kind"] == "Job"]  # fmt: skip
     assert job["metadata"]["labels"][label[1]] == label[2]
+
+
+def test_the_restored_manifests_are_accepted(tmp_path: Path) -> None:
+    """Step 3 and the copy of step 4, by the real kubectl: what one API server wrote, another one creates."""
+    kubectl = need("kubectl")
+    live = json.loads(json.dumps(cluster("full", "production").the("postgresql", "acid-site")))
+    live["metadata"] |= {"uid": "a-uid", "resourceVersion": "12", "generation": 3}
+    live["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    live["status"] = {"PostgresClusterStatus": "Running"}
+    (tmp_path / "live.json").write_text(json.dumps(live))
+    shim = tmp_path / "bin" / "kubectl"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\n[ "$3" = get ] && exec cat live.json\nexec {kubectl} "$@"\n')
+    shim.chmod(0o755)
+    steps = blocks(chapter("Restore the database"), "sh")
+    lines = steps[1].splitlines()[0] + "\nexport RESTORE_UID=a-uid\n" + steps[3]
+    lines += steps[4].partition("kubectl create")[0]
+    env = {"PATH": f"{shim.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    subprocess.run(
+        ["bash", "-euc", lines], cwd=tmp_path, env=env, check=True, capture_output=True, timeout=60
+    )
+    for name in ("restored", "copy"):
+        body = fast_yaml.load((tmp_path / f"{name}.yaml").read_text())
+        assert "status" not in body
+        assert body["metadata"].keys() <= {"name", "namespace", "annotations", "labels"}
+        assert ("users" in body["spec"]) == ("databases" in body["spec"]) == (name == "restored")
+        given = body["spec"].pop("clone")
+        assert given == {"cluster": "acid-site", "uid": "a-uid", "timestamp": "2026-11-23T10:00:00+00:00"}
+        if name == "restored":
+            assert body["spec"] == live["spec"]
+        body["spec"]["clone"] = given
+        assert schemas.schema_errors(body) == []
 
 
 NODES = ("192.0.2.11", "192.0.2.12", "192.0.2.13")

@@ -170,11 +170,27 @@ def test_a_database_whose_creation_failed_is_created_within_minutes() -> None:
 def test_backups_require_a_bucket(site: str, there: bool) -> None:
     found = cluster(site, "production")
     env = {one["name"]: one["value"] for one in found.the("postgresql", "acid-site")["spec"].get("env", [])}
-    assert (env.get("WAL_S3_BUCKET") == "n-backups") == there
     assert ("BACKUP_SCHEDULE" in env) == there
     assert all(isinstance(value, str) for value in env.values())
-    operator = found.the("HelmRelease", "postgres-operator")["spec"]["values"]["configKubernetes"]
-    assert operator["pod_environment_secret"] == ("backup" if there else "")
+    operator = found.the("HelmRelease", "postgres-operator")["spec"]["values"]
+    assert operator["configKubernetes"]["pod_environment_secret"] == ("backup" if there else "")
+    assert operator["configAwsOrGcp"] == {"wal_s3_bucket": "n-backups" if there else ""}
+
+
+def test_a_database_created_anew_never_writes_over_the_backups_before() -> None:
+    """Only with the operator's own setting has the path of the backups the UID of the cluster in it.
+
+    With WAL_S3_BUCKET in `env`, an empty database of the same name writes WAL of the same names into the same
+    path (generateSpiloPodEnvVars and generateCloneEnvironment of postgres-operator 1.15.1, k8sres.go).
+    """
+    spec = cluster("full", "production").the("postgresql", "acid-site")["spec"]
+    names = {one["name"] for one in spec["env"]}
+    assert names.isdisjoint({"WAL_S3_BUCKET", "WAL_BUCKET_SCOPE_SUFFIX", "WALE_S3_PREFIX", "WALG_S3_PREFIX"})
+    # The operator adds these for `clone`; with others it would send two of one name.
+    assert names.isdisjoint({"CLONE_SCOPE", "CLONE_METHOD", "CLONE_WAL_S3_BUCKET", "CLONE_TARGET_TIME"})
+    restore = {name.removeprefix("CLONE_") for name in names if name.startswith("CLONE_")}
+    assert restore <= names
+    assert {"AWS_ENDPOINT", "AWS_REGION", "AWS_S3_FORCE_PATH_STYLE"} <= restore
 
 
 @ALL

@@ -1,9 +1,8 @@
-#!/usr/bin/python3
 """Start Patroni as Spilo does, by the variables that Zalando's operator sets in its pods.
 
 The entry point of the image that stands for ghcr.io/zalando/spilo. Sources: docs/reference/ of
-github.com/zalando/postgres-operator, and ENVIRONMENT.rst of github.com/zalando/spilo. No WAL-G: backups
-do not run. Reads the environment. Writes PostgreSQL's data and /run/postgresql.
+github.com/zalando/postgres-operator; ENVIRONMENT.rst and configure_spilo.py of github.com/zalando/spilo.
+Reads the environment. Writes PostgreSQL's data and /run/postgresql.
 """
 
 import json
@@ -14,12 +13,17 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-RUN = pathlib.Path("/run/postgresql")
-# Spilo makes these roles when a cluster begins; the operator relies on them.
+from . import backup
+from .backup import RUN
+
+# Spilo makes these roles when a cluster begins; the operator relies on them. A clone has them.
 ROLES = """#!/bin/sh
-psql -d "$1" -v ON_ERROR_STOP=1 -c "CREATE ROLE admin CREATEDB NOLOGIN" -c "CREATE ROLE robot_zmon NOLOGIN" \\
-  -c "CREATE ROLE {human} CREATEDB NOLOGIN IN ROLE admin"
+for role in "admin CREATEDB NOLOGIN" "robot_zmon NOLOGIN" "{human} CREATEDB NOLOGIN IN ROLE admin"; do
+  found=$(psql -d "$1" -tAc "SELECT 1 FROM pg_roles WHERE rolname = '${{role%% *}}'")
+  [ -n "$found" ] || psql -d "$1" -v ON_ERROR_STOP=1 -c "CREATE ROLE $role" || exit 1
+done
 """
+BACKUP = "env PYTHONPATH=/ python3 -m spilo.backup"
 ACCESS = [
     "local all all trust",
     "host all all 127.0.0.1/32 md5",
@@ -56,8 +60,12 @@ def postgresql_settings(
         "ssl_key_file": str(RUN / "server.key"),
         "unix_socket_directories": str(RUN),
     }
+    if backup.location(env):
+        own |= {"archive_mode": "on", "archive_command": f'{BACKUP} push "%p"'}
     users = {"superuser": "SUPERUSER", "replication": "STANDBY"}
+    restore = {"recovery_conf": {"restore_command": f'{BACKUP} fetch "%f" "%p"'}}
     return {
+        **(restore if backup.location(env) else {}),
         "listen": "0.0.0.0:5432",
         "connect_address": f"{env['POD_IP']}:5432",
         "data_dir": str(root / "data"),
@@ -72,19 +80,43 @@ def postgresql_settings(
     }
 
 
+def clone_settings(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return how the first instance begins: {} for an empty database, else with the data of another one."""
+    if env.get("CLONE_METHOD") != "CLONE_WITH_WALE":
+        return {}
+    target = env.get("CLONE_TARGET_TIME", "")
+    inclusive = env.get("CLONE_TARGET_INCLUSIVE", "true").lower() != "false"
+    recovery = {
+        "restore_command": f'{BACKUP} --clone fetch "%f" "%p"',
+        "recovery_target_timeline": env.get("CLONE_TARGET_TIMELINE", "latest"),
+        "recovery_target_action": "promote",
+        "recovery_target_inclusive": str(inclusive).lower(),
+        **({"recovery_target_time": target} if target else {}),
+    }
+    command = f'{BACKUP} clone --recovery-target-time="{target}"'
+    return {"method": "clone_with_wale", "clone_with_wale": {"command": command, "recovery_conf": recovery}}
+
+
 def patroni_config(env: Mapping[str, str], root: pathlib.Path) -> dict[str, Any]:
     """Return patroni.yml; JSON is YAML."""
     configured = json.loads(env.get("SPILO_CONFIGURATION") or "{}")
     bootstrap = configured.get("bootstrap", {})
     dcs = bootstrap.get("dcs", {})
-    dcs.setdefault("postgresql", {}).update({"use_pg_rewind": True, "use_slots": True})
+    shared = dcs.setdefault("postgresql", {})
+    shared.update({"use_pg_rewind": True, "use_slots": True})
+    shared.setdefault("parameters", {}).setdefault("archive_timeout", "1800s")
     initdb = [*bootstrap.get("initdb", []), {"encoding": "UTF8"}, {"locale": "C.UTF-8"}]
     return {
         "scope": env["SCOPE"],
         "name": os.uname().nodename,
         "restapi": {"listen": "0.0.0.0:8008", "connect_address": f"{env['POD_IP']}:8008"},
         "kubernetes": kubernetes_settings(env),
-        "bootstrap": {"post_init": str(RUN / "post_init"), "dcs": dcs, "initdb": initdb},
+        "bootstrap": {
+            "post_init": str(RUN / "post_init"),
+            "dcs": dcs,
+            "initdb": initdb,
+            **clone_settings(env),
+        },
         "postgresql": postgresql_settings(env, configured.get("postgresql", {}), root),
     }
 
@@ -114,17 +146,23 @@ def main() -> None:
     ]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "365", "-nodes"]
     subprocess.run(["openssl", "req", "-x509", *key, *names], check=True, capture_output=True)
-    (RUN / "post_init").write_text(ROLES.format(human=env.get("HUMAN_ROLE") or "zalandos"))
-    (RUN / "patroni.yml").write_text(json.dumps(patroni_config(env, root)))
-    for name, mode in {
-        "server.crt": 0o600,
-        "server.key": 0o600,
-        "post_init": 0o700,
-        "patroni.yml": 0o600,
-    }.items():
-        own(RUN / name, postgres, mode)
-    env["HOME"] = "/home/postgres"
     as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+    files = {
+        "post_init": ROLES.format(human=env.get("HUMAN_ROLE") or "zalandos"),
+        "patroni.yml": json.dumps(patroni_config(env, root)),
+        "backup.json": json.dumps(backup.settings(env)),
+        "clone.json": json.dumps(backup.settings(env, "CLONE_")),
+    }
+    for name, text in files.items():
+        (RUN / name).write_text(text)
+    for name in (*files, "server.crt", "server.key"):
+        own(RUN / name, postgres, 0o700 if name == "post_init" else 0o600)
+    env["HOME"] = "/home/postgres"
+    if backup.location(env):
+        with (RUN / "backup.log").open("ab") as log:
+            own(RUN / "backup.log", postgres, 0o600)
+            argv = [*as_postgres, *BACKUP.split(), "schedule"]
+            subprocess.Popen(argv, stdout=log, stderr=log)
     os.execvp("dumb-init", ["dumb-init", *as_postgres, "patroni", str(RUN / "patroni.yml")])
 
 
