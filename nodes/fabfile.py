@@ -23,9 +23,10 @@ from nodes import report
 from nodes.host import Host
 from nodes.inventory import FILE, Inventory, load_inventory
 from nodes.kubernetes_cli import collections
+from nodes.render.dns import challenge_clients
 from nodes.runs import Session, TaskResult, run_changes
 from nodes.sites import sites_of
-from nodes.tasks import base, edge, firewall, rotation, ssh, status, wireguard
+from nodes.tasks import base, dns, edge, firewall, rotation, ssh, status, wireguard
 from pipelines.core.config import load_config
 from pipelines.core.errors import PipelineError, UsageError
 
@@ -147,6 +148,24 @@ def edge_apply(run: _Run) -> None:
     run.result(apply)
 
 
+@_declare("keys")
+def dns_keys(run: _Run) -> None:
+    """Make the keys with which edges set challenges of DNS-01, and print those that nodes.toml lacks."""
+    nodes = [one for one in challenge_clients(run.inventory) if not run.names or one.name in run.names]
+    run.result(lambda: run_changes(run.session, "dns.keys", nodes, dns.ensure_challenge_key))
+
+
+@_declare("apply")
+def dns_apply(run: _Run) -> None:
+    """Render the zones, sign them on the primary, and let the secondaries follow."""
+
+    def apply() -> TaskResult:
+        sites = sites_of(run.inventory, load_config(run.directory.resolve().parent))
+        return dns.apply(run.session, run.names, sites)
+
+    run.result(apply)
+
+
 @task(name="status", help={key: HELP[key] for key in ("hosts", "json", "directory")})
 def status_task(context: Context, hosts: str = "", json: bool = False, directory: str = DIRECTORY) -> None:
     """Print the state of every machine; exit with 1 if something needs a look."""
@@ -168,4 +187,5 @@ namespace = Collection(
     edge=Collection(edge_apply),
     containerd=containerd_tasks,
     kubernetes=kubernetes_tasks,
+    dns=Collection(dns_keys, dns_apply),
 )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from binascii import Error as Base64Error
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from nodes.inventory import FILE, Inventory, Node, Record
@@ -270,5 +272,6 @@ def _fingerprints(node: Node, port: int, known_hosts: str) -> Iterator[str]:
     for line in known_hosts.splitlines():
         names, kind, key, *_ = [*line.split(), "", "", ""]
         if wanted & set(names.split(",")) and kind in _SSH_ALGORITHMS:
-            digest = hashlib.sha256(base64.b64decode(key)).hexdigest()
-            yield f"{_SSH_ALGORITHMS[kind]} 2 {digest}"
+            with suppress(Base64Error):  # paramiko refuses the file at the first connection
+                digest = hashlib.sha256(base64.b64decode(key)).hexdigest()
+                yield f"{_SSH_ALGORITHMS[kind]} 2 {digest}"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from nodes.inventory import Inventory, Node
 from nodes.overlay import EMPTY, parse_overlay
+from nodes.rdata import txt
 from nodes.render import containerd, kubeadm, network
 from nodes.render.base import base_files, hosts_file
+from nodes.render.dns import challenge_clients, client_files, nsd_file, records_file, signer_files
 from nodes.render.edge import edge_files
 from nodes.render.files import ConfigFile
 from nodes.render.firewall import firewall_file, service_file
 from nodes.render.ssh import ssh_files
 from nodes.render.wireguard import wireguard_file
+from nodes.render.zone_rules import ResourceRecord
+from nodes.render.zones import Facts, zones_of
 from nodes.sites import Site
 from tests.nodes import labs
 from tests.support.project import files_of, write
@@ -22,6 +27,24 @@ FOLDER = Path(__file__).parent / "golden"
 SITES = (
     Site("production", "small.example", port=30080, webhook_port=30090),
     Site("staging", "staging.small.example", port=30081, webhook_port=0),
+)
+CHALLENGE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGV4YW1wbGUga2V5IG9mIGVkZ2UxIGZvciBjaGFsbGVuZ2VzLi4u"
+_HOST_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIB7f6ZUMuSlZ5pQkzXzsdpjUfHUaBpC1VjyrsZJRIl"
+KNOWN_HOSTS = "".join(f"203.0.113.{number} ssh-ed25519 {_HOST_KEY}{number}\n" for number in (11, 14))
+FACTS = Facts(
+    hosts=("lab.example", "staging.lab.example"),
+    known_hosts=KNOWN_HOSTS,
+    records=(
+        ResourceRecord(
+            "s1._domainkey.lab.example.",
+            "TXT",
+            txt(f"v=DKIM1; h=sha256; k=rsa; p={'A' * 392}"),
+            3600,
+            ("mail1",),
+        ),
+        ResourceRecord("_25._tcp.mail.lab.example.", "TLSA", f"3 1 1 {'ab' * 32}", 3600, ("mail1",)),
+        ResourceRecord("_443._tcp.lab.example.", "TLSA", f"3 1 1 {'cd' * 32}", 3600, ("edge1",)),
+    ),
 )
 
 AUTHORITIES = {"mirror.pem": "authority of the mirrors\n", "registry.pem": "authority of the registry\n"}
@@ -49,6 +72,11 @@ def kubernetes_files(inventory: Inventory, node: Node) -> tuple[ConfigFile, ...]
 def rendered() -> dict[str, str]:
     """Return the text of each file of each machine, by "machine/path"; its first line has mode and owner."""
     inventory = labs.inventory()
+    nodes = tuple(
+        replace(one, challenge_key=CHALLENGE_KEY) if one.name == "edge1" else one for one in inventory.nodes
+    )
+    inventory = replace(inventory, nodes=nodes)
+    zones = zones_of(inventory, FACTS)
     found: dict[str, str] = {}
     for node in inventory.nodes:
         files: list[ConfigFile] = [
@@ -63,6 +91,12 @@ def rendered() -> dict[str, str]:
             files += edge_files(inventory, SITES)
         if node.in_kubernetes:
             files += kubernetes_files(inventory, node)
+        if node.has("dns"):
+            files.append(nsd_file(inventory, node))
+        if node.name == inventory.dns.primary:
+            files += [*signer_files(inventory), *(records_file(inventory, zone) for zone in zones)]
+        if node in challenge_clients(inventory):
+            files += client_files(inventory, KNOWN_HOSTS)
         for file in files:
             found[f"{node.name}{file.path}"] = f"({file.mode:o} {file.owner} {file.then or '-'})\n{file.text}"
     return found

@@ -1,0 +1,193 @@
+"""Zones that n2 signs and n3 follows, and challenges that the edge n1 sets in them; after test_tasks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nodes.lab.conftest import Operator
+from tests.nodes.lab.test_tasks import check_three_runs
+
+pytestmark = pytest.mark.nodes
+SERVERS = {"n2": "172.31.0.12", "n3": "172.31.0.13"}  # primary and secondary
+MACHINES = ("n2", "n3", "n1")
+_DIGEST = "ab" * 32
+OWN = {
+    ("@", "A"): "172.31.0.11",
+    ("@", "MX"): "10 n2",
+    ("@", "TXT"): "v=spf1 mx -all",
+    ("@", "AAAA"): "2001:db8::1",
+    ("@", "LOC"): "52 22 23.000 N 4 53 32.000 E -2m",
+    ("*.apps", "A"): "172.31.0.11",
+    ("www", "CNAME"): "@",
+    ("_sip._tcp", "SRV"): "0 1 5060 n1",
+    ("_25._tcp.n2", "TLSA"): f"3 1 1 {_DIGEST}",
+    ("sub", "NS"): "ns.sub.lab.example.",
+    ("ns.sub", "A"): "172.31.0.11",
+    ("sub", "DS"): f"12345 13 2 {_DIGEST}",
+    ("svc", "HTTPS"): "1 n1 alpn=h2",
+    ("tel", "NAPTR"): '1 10 "S" "SIP+D2T" "" _sip._tcp.lab.example.',
+    ("uri", "URI"): '1 1 "https://lab.example/"',
+    ("old", "DNAME"): "apps",
+    ("long", "TXT"): "a" * 600,
+}
+RECORDS = "".join(
+    f'[[record]]\nname = "{name}"\ntype = "{kind}"\nvalues = [\'{value}\']\n\n'
+    for (name, kind), value in OWN.items()
+)
+
+
+def dig(operator: Operator, server: str, *words: str) -> list[str]:
+    """Return the data that a server answers, as the network of the lab sees it."""
+    argv = operator.lab.machines["n1"].argv(
+        "dig", f"@{SERVERS[server]}", "+short", "+time=2", "+tries=1", *words
+    )
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def serial(operator: Operator, server: str) -> int:
+    (row,) = dig(operator, server, "lab.example", "SOA")
+    return int(row.split()[2])
+
+
+def await_serial(operator: Operator, least: int) -> int:
+    """Return the serial that both servers have, once it is *least* or more."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = {serial(operator, server) for server in SERVERS}
+        if len(found) == 1 and min(found) >= least:
+            return min(found)
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def zones(operator: Operator) -> Iterator[str]:
+    """The inventory with name servers, own records and the key of the edge; its text from before."""
+    text = operator.inventory.read_text()
+    for name in SERVERS:
+        operator.edit(rf'(name = "{name}"\n(?:public_key.*\n)?roles = \[)', r'\1"dns", ')
+    operator.inventory.write_text(
+        operator.inventory.read_text()
+        + f'\n[dns]\nprimary = "n2"\nzones = ["lab.example", "small.example"]\n\n{RECORDS}'
+    )
+    (note,) = operator.run("dns.keys")["n1"]["notes"]
+    operator.edit(r'(name = "n1"\n)', rf"\1{note.removeprefix('write ').partition(' in ')[0]}\n")
+    assert operator.states("ssh", "--hosts", "n2") == {"n2": "changed"}
+    assert set(operator.states("firewall.apply", "--hosts", "n2,n3").values()) == {"changed"}
+    yield text
+    operator.inventory.write_text(text)
+
+
+def test_dns(operator: Operator, zones: str) -> None:
+    check_three_runs(operator, "dns.apply", MACHINES)
+    assert await_serial(operator, 1) == int(time.strftime("%Y%m%d00", time.gmtime()))
+    assert operator.states("dns.keys") == {"n1": "unchanged"}
+
+
+def test_every_type_is_answered_and_validated(operator: Operator, zones: str) -> None:
+    """By delv, from both servers, with the key of the zone as its only trust."""
+    machine = operator.lab.machines["n1"]
+    key = machine.run("dig", "@172.31.0.12", "+short", "lab.example", "DNSKEY").strip()
+    machine.run(
+        "sh", "-c", f"echo 'trust-anchors {{ lab.example. static-key {_anchor(key)}; }};' > /tmp/anchor"
+    )
+    names = {name.replace("*", "any"): kind for name, kind in OWN if kind not in ("NS", "DS")}
+    names |= {"n1": "SSHFP", "_dmarc": "TXT", "@": "CAA"}
+    wanted = [
+        (name.replace("*", "any"), kind)
+        for name, kind in OWN
+        if (name, kind) not in (("sub", "NS"), ("ns.sub", "A"))
+    ]
+    wanted += [("n1", "SSHFP"), ("@", "CAA"), ("@", "NS"), ("@", "SOA"), ("any.old", "A")]
+    for address in SERVERS.values():
+        for name, kind in wanted:
+            full = "lab.example" if name == "@" else f"{name}.lab.example"
+            shown = machine.run("delv", f"@{address}", "-a", "/tmp/anchor", "+root=lab.example", full, kind)
+            assert "; fully validated" in shown, (address, name, kind)
+        assert "REFUSED" in machine.run("dig", f"@{address}", "other.example", "SOA")
+        shown = machine.run(
+            "delv", f"@{address}", "-a", "/tmp/anchor", "+root=lab.example", "none.lab.example", "A"
+        )
+        assert "negative response, fully validated" in shown
+    assert dig(operator, "n3", "long.lab.example", "TXT") == [f'"{"a" * 255}" "{"a" * 255}" "{"a" * 90}"']
+
+
+def _anchor(key: str) -> str:
+    flags, protocol, algorithm, *words = key.split()
+    return f'{flags} {protocol} {algorithm} "{"".join(words)}"'
+
+
+def test_nobody_without_the_key_gets_a_transfer(operator: Operator, zones: str) -> None:
+    shown = operator.lab.machines["n1"].run("dig", "@172.31.0.12", "lab.example", "AXFR", check=False)
+    assert "Transfer failed" in shown
+
+
+def test_the_secondary_follows_a_change(operator: Operator, zones: str) -> None:
+    """The serial grows with a record, and with nothing else."""
+    before = await_serial(operator, 1)
+    text = operator.inventory.read_text()
+    operator.inventory.write_text(f'{text}\n[[record]]\nname = "new"\ntype = "A"\nvalues = ["192.0.2.1"]\n')
+    shown = operator.run("dns.apply", "--hosts", "n2", "--dry-run")["n2"]
+    assert [one["what"] for one in shown["changes"]] == [
+        "write /etc/nodes/zones/lab.example",
+        "sign and load the zones",
+    ]
+    assert "+new 3600 IN A 192.0.2.1" in shown["changes"][0]["diff"].splitlines()
+    assert operator.states("dns.apply") == {"n2": "changed", "n3": "unchanged", "n1": "unchanged"}
+    assert await_serial(operator, before + 1) == before + 1
+    assert dig(operator, "n3", "new.lab.example", "A") == ["192.0.2.1"]
+    operator.lab.machines["n2"].run("systemctl", "start", "dns-zones.service")
+    assert await_serial(operator, 1) == before + 1
+
+
+def test_old_signatures_are_renewed_by_the_timer(operator: Operator, zones: str) -> None:
+    machine, before = operator.lab.machines["n2"], await_serial(operator, 1)
+    state = "/var/lib/nodes/dns/lab.example.json"
+    old = int(time.time()) - 15 * 86_400
+    machine.run("sed", "-i", "-E", rf's/"signed": [0-9]+/"signed": {old}/', state)
+    assert machine.run("systemctl", "is-active", "dns-zones.timer") == "active\n"
+    machine.run("systemctl", "start", "dns-zones.service")
+    assert await_serial(operator, before + 1) == before + 1
+    assert str(int(time.time()))[:4] in machine.run("cat", state)
+
+
+def test_a_challenge_is_served_by_all_when_the_command_returns(operator: Operator, zones: str) -> None:
+    """Two values at one name: of a domain and its wildcard."""
+    edge, name = operator.lab.machines["n1"], "_acme-challenge.lab.example"
+    for value in ("first-value", "second_value"):
+        edge.run("dns-challenge", "set", name, value)
+    for server in SERVERS:
+        assert sorted(dig(operator, server, name, "TXT")) == ['"first-value"', '"second_value"']
+    edge.run("dns-challenge", "remove", name, "first-value")
+    assert dig(operator, "n2", name, "TXT") == ['"second_value"']
+    assert operator.states("dns.apply") == {"n2": "unchanged", "n3": "unchanged", "n1": "unchanged"}
+    edge.run("dns-challenge", "remove", name, "second_value")
+    assert dig(operator, "n2", name, "TXT") == []
+
+
+def test_the_key_of_an_edge_sets_challenges_and_nothing_else(operator: Operator, zones: str) -> None:
+    edge = operator.lab.machines["n1"]
+    text = edge.run("cat", "/usr/local/sbin/dns-challenge")
+    argv = ["sh", "-c", text.replace('"$*"', "id")]
+    done = subprocess.run(edge.argv(*argv), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "usage: dns-challenge set|remove" in done.stderr
+
+
+def test_a_machine_that_is_away_keeps_its_records(operator: Operator, zones: str) -> None:
+    """The key of its certificate stays published while it reboots."""
+    before = dig(operator, "n2", "_443._tcp.small.example", "TLSA")
+    operator.lab.stop("n1")
+    done = operator.run("dns.apply", "--hosts", "n2")["n2"]
+    operator.lab.start("n1", 11, "")
+    assert done["state"] == "unchanged"
+    assert re.search(
+        r"^n1: away .*: the certificate of .* stay as the zone has them$", "\n".join(done["notes"]), re.M
+    )
+    assert dig(operator, "n2", "_443._tcp.small.example", "TLSA") == before
