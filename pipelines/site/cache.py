@@ -78,22 +78,43 @@ class Cache:
         result: T = self._current[key]
         return result
 
+    def refresh(self, phase: str, inputs: Hashable, refresh: Callable[[T | None], T], stored_as: Any) -> T:
+        """Return what *refresh* makes of the last result for *inputs*, or of None, and cache that."""
+        key = (phase, inputs)
+        last: T | None = self._current.get(key, self._previous.get(key))
+        if last is None and self.store.lasting:
+            last = self._find(phase, inputs, stored_as)
+        result = self._current[key] = refresh(last)
+        if self.store.lasting and result != last:
+            self._note(phase, inputs, result)
+        return result
+
     def _find_or_compute(self, phase: str, inputs: Hashable, compute: Callable[[], T], stored_as: Any) -> T:
         """Return the stored result for *inputs*, or compute it and note it for ``save``."""
+        found: T | None = self._find(phase, inputs, stored_as)
+        if found is None:
+            self.count(phase, 1)
+            found = compute()
+            self._note(phase, inputs, found)
+        return found
+
+    def _find(self, phase: str, inputs: Hashable, stored_as: Any) -> Any:
+        """Return the stored result for *inputs*, which ``save`` will keep; None without one."""
         if phase not in self._stored:
             self._stored[phase] = self.store.records(phase)
         name = cache_key(repr(inputs))
         self._used.setdefault(phase, set()).add(name)
-        if (data := self._stored[phase].get(name)) is not None:
-            try:
-                found: T = msgspec.msgpack.decode(data, type=stored_as)
-                return found
-            except msgspec.MsgspecError:
-                pass  # damaged: compute it again
-        self.count(phase, 1)
-        result = compute()
+        try:
+            data = self._stored[phase].get(name)
+            return msgspec.msgpack.decode(data, type=stored_as) if data is not None else None
+        except msgspec.MsgspecError:
+            return None  # damaged: compute it again
+
+    def _note(self, phase: str, inputs: Hashable, result: object) -> None:
+        """Note *result* for ``save``."""
+        name = cache_key(repr(inputs))
+        self._used.setdefault(phase, set()).add(name)
         self._computed.setdefault(phase, {})[name] = msgspec.msgpack.encode(result)
-        return result
 
 
 def cache_key(*parts: bytes | str) -> str:

@@ -165,9 +165,9 @@ def build_fully(
     return result
 
 
-def _cached_log(cache: Cache) -> Callable[[str, Callable[[], git_history.Changes]], git_history.Changes]:
-    """Return a function that reads a log of Git once for each state of the repository."""
-    return lambda state, compute: cache.get_or_compute("history", state, compute, git_history.Changes)
+def _cached_log(cache: Cache) -> Callable[[str, git_history.Refresh], git_history.Log]:
+    """Return a function that brings the log of an earlier build up to date."""
+    return lambda state, refresh: cache.refresh("history", state, refresh, git_history.Log)
 
 
 def _write_files(

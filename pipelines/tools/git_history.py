@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from pipelines.core.errors import ToolError
 from pipelines.tools.git_repository import Repository, find_repository, git_version, open_repository
 
 
@@ -24,7 +25,15 @@ class Change:
     is_added: bool  # the commit added the file: unchanged since
 
 
-Changes = list[tuple[str, Change]]  # by path, in the order of the log
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What Git prints of a directory: the files that each commit changed, newest first."""
+
+    head: str  # the commit that it begins with
+    text: bytes
+
+
+Refresh = Callable[[Log | None], Log]  # brings the last log up to date, or reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +54,20 @@ class History:
     index: Index = Index(frozenset(), ())
 
 
-def _compute(_state: str, compute: Callable[[], Changes]) -> Changes:
-    return compute()
+def _read_anew(_state: str, refresh: Refresh) -> Log:
+    return refresh(None)
 
 
 def read_history(
     project: Path,
     folder: str,
     others: Sequence[str] = (),
-    cached: Callable[[str, Callable[[], Changes]], Changes] = _compute,
+    cached: Callable[[str, Refresh], Log] = _read_anew,
 ) -> History | None:
     """Read the history of *folder* below *project*; None without Git or without a commit.
 
-    *cached* may return what an earlier call computed for an equal state of the repository.
+    *cached* passes the log that it got for an equal state of the repository, of this or of another
+    commit, to the function that brings it up to date.
 
     A pure rename is not a change of the file. A file of a submodule changed when a
     commit of the submodule changed it. The index covers *folder* and *others*.
@@ -66,11 +76,12 @@ def read_history(
     if repo is None:
         return None
     index, modules = _index(repo, (folder, *others))
-    state = f"{folder} {_log_state(repo)}"
-    changes = dict(cached(state, lambda: _changes(repo, folder)))
+    log = cached(f"{folder} {_log_state(repo)}", lambda last: _log(repo, folder, last))
+    changes = _parse_log(log, repo)
     for name, module in modules.items():
         if name == folder or name.startswith(f"{folder}/"):
-            changes |= {f"{name}/{path}": change for path, change in _changes(module, "")}
+            found = _parse_log(_log(module, ""), module)
+            changes |= {f"{name}/{path}": change for path, change in found.items()}
     return History(_commit_time(repo), bool(repo.cut_commits), changes, index)
 
 
@@ -100,14 +111,14 @@ def repository_state(project: Path, folders: Sequence[str]) -> str | None:
     index = repo.run("ls-files", "-z", "--stage", "--", *_literal(repo, folders))
     if re.search(r"(?:^|\0)160000 ", index):
         return None
-    return sha256(f"{_log_state(repo)}\0{index}".encode("utf-8", "surrogateescape")).hexdigest()
+    state = f"{repo.head}\0{_log_state(repo)}\0{index}"
+    return sha256(state.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _log_state(repo: Repository) -> str:
-    """Return what a log of the repository depends on: commits, grafts, replacements, configuration."""
+    """Return what a log depends on beside its commit: grafts, replacements, configuration."""
     grafts = repo.common / "info" / "grafts"
     parts = [
-        repo.head,
         repo.prefix,
         *sorted(repo.cut_commits),
         grafts.read_text("utf-8", "surrogateescape") if grafts.exists() else "",
@@ -158,20 +169,47 @@ def _index(repo: Repository, folders: Sequence[str]) -> tuple[Index, dict[str, R
     return Index(frozenset(tracked), tuple(sorted(missing))), dict(sorted(fetched.items()))
 
 
-def _changes(repo: Repository, folder: str) -> Changes:
-    """Return the newest change of each file below *folder* ("" for all), in the order of the log."""
+def _log(repo: Repository, folder: str, last: Log | None = None) -> Log:
+    """Return the log of *folder* ("" for all); only commits that follow those of *last* are read.
+
+    A log takes a time that grows with the number of commits times that of files.
+    """
+    if last and (last.head == repo.head or _is_linear(repo, last.head)):
+        newer = _log_of(repo, folder, f"{last.head}..{repo.head}") if last.head != repo.head else b""
+        return Log(repo.head, newer + b"\0" + last.text) if newer else replace(last, head=repo.head)
+    return Log(repo.head, _log_of(repo, folder, repo.head))
+
+
+def _log_of(repo: Repository, folder: str, revisions: str) -> bytes:
     path = repo.prefix + folder
     log = repo.run(
         "log", "-z", "--name-status", "-M100%", "--no-show-signature", "--format=%x01%H %ct",
-        "HEAD", "--", *([path] if path else []),
+        revisions, "--", *([path] if path else []),
     )  # fmt: skip
-    return _parse_log(log, repo.prefix, repo.cut_commits)
+    return log.encode("utf-8", "surrogateescape")
 
 
-def _parse_log(log: str, prefix: str, cut: frozenset[str]) -> Changes:
+def _is_linear(repo: Repository, older: str) -> bool:
+    """Return whether each commit from HEAD back to *older* has one parent.
+
+    A log of HEAD then lists these commits, and after them the log of *older*. False for a
+    commit that is not in this clone, or of another branch.
+    """
+    try:
+        rows = [
+            row.split() for row in repo.run("rev-list", "--parents", f"{older}..{repo.head}").splitlines()
+        ]
+    except ToolError:
+        return False
+    return all(len(row) == 2 for row in rows) and bool(rows) and rows[-1][1] == older
+
+
+def _parse_log(log: Log, repo: Repository) -> dict[str, Change]:
+    """Return the newest change of each file in *log*, in its order; paths are relative to the project."""
+    text = log.text.decode("utf-8", "surrogateescape")
     found: dict[str, Change] = {}
     renamed: dict[str, str] = {}  # an old name -> the current name of the file
-    for record in log.split("\x01")[1:]:
+    for record in text.split("\x01")[1:]:
         head, _, rest = record.partition("\0")
         commit, _, seconds = head.strip().partition(" ")
         fields = iter(rest.strip("\n").split("\0"))
@@ -184,6 +222,6 @@ def _parse_log(log: str, prefix: str, cut: frozenset[str]) -> Changes:
                 new = next(fields)
                 renamed.setdefault(name, renamed.get(new, new))
             else:
-                change = Change(int(seconds), is_cut=commit in cut, is_added=status == "A")
+                change = Change(int(seconds), is_cut=commit in repo.cut_commits, is_added=status == "A")
                 found.setdefault(renamed.get(name, name), change)
-    return [(name.removeprefix(prefix), change) for name, change in found.items()]
+    return {name.removeprefix(repo.prefix): change for name, change in found.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.core.errors import SourceError
-from pipelines.tools.git_history import Change, read_history
+from pipelines.tools.git_history import Change, Log, Refresh, read_history
 from tests.support.project import build_site, commit_all, git, tiny_site, write
 
 POST = "---\ntitle: A post\ndate: 2026-01-02\ncategory: A\n---\nText.\n"
@@ -21,6 +23,17 @@ def repo(tmp_path: Path) -> Path:
     project = tiny_site(tmp_path, {"content/posts/one.md": POST, "content/pages/about.md": PAGE})
     commit_all(project, START)
     return project
+
+
+class Logs:
+    """The logs of earlier reads, as a build keeps them in out/cache."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Log] = {}
+
+    def __call__(self, state: str, refresh: Refresh) -> Log:
+        self.known[state] = refresh(self.known.get(state))
+        return self.known[state]
 
 
 def changes(project: Path) -> dict[str, int]:
@@ -158,3 +171,97 @@ def test_a_date_of_the_author_overrides_that_of_git(tmp_path: Path) -> None:
     build_site(project)
     sitemap = (project / "out/site/public/sitemap.xml").read_text()
     assert "<loc>https://small.example/about/</loc><lastmod>2026-01-05T12:00:00+01:00</lastmod>" in sitemap
+
+
+def _edit(repo: Path, number: int) -> None:
+    write(repo / "content/posts/one.md", f"{POST}{number}\n")
+    commit_all(repo, START + number * DAY, "Edit")
+
+
+def _rename(repo: Path, number: int) -> None:
+    git(repo, "mv", "content/posts/one.md", f"content/posts/{number}.md")
+    write(repo / "content/posts/one.md", f"{POST}Another post.\n")
+    commit_all(repo, START + number * DAY, "Rename")
+
+
+def _merge(repo: Path, number: int) -> None:
+    git(repo, "checkout", "-q", "-b", f"branch{number}")
+    write(repo / "content/pages/about.md", f"{PAGE}{number}\n")
+    commit_all(repo, START + number * DAY - 9, "On the branch")
+    git(repo, "checkout", "-q", "main")
+    _edit(repo, number)
+    git(repo, "merge", "-q", "--no-ff", "-m", "Merge", f"branch{number}", time=START + number * DAY + 9)
+
+
+def _fast_forward(repo: Path, number: int) -> None:
+    git(repo, "checkout", "-q", "-b", f"branch{number}")
+    _edit(repo, number)
+    _rename(repo, number)
+    git(repo, "checkout", "-q", "main")
+    git(repo, "merge", "-q", "--ff-only", f"branch{number}")
+
+
+def _rebase(repo: Path, number: int) -> None:
+    """Write the newest commit anew, with another time."""
+    git(repo, "commit", "-q", "--amend", "-m", "Amended", time=START + number * DAY)
+
+
+def _go_back(repo: Path, _number: int) -> None:
+    git(repo, "reset", "-q", "--hard", "HEAD~1")
+
+
+def _commit_nothing(repo: Path, number: int) -> None:
+    git(repo, "commit", "-q", "--allow-empty", "-m", "Nothing", time=START + number * DAY)
+
+
+def _delete(repo: Path, number: int) -> None:
+    git(repo, "rm", "-q", "content/pages/about.md")
+    commit_all(repo, START + number * DAY, "Delete")
+    write(repo / "content/pages/about.md", f"{PAGE}{number}\n")
+    commit_all(repo, START + number * DAY + 9, "Write it again")
+
+
+_STEPS = (_edit, _rename, _merge, _fast_forward, _rebase, _go_back, _commit_nothing, _delete)
+
+
+@pytest.mark.parametrize("step", _STEPS)
+def test_a_log_that_is_brought_up_to_date_equals_one_that_is_read_anew(
+    repo: Path, step: Callable[[Path, int], None]
+) -> None:
+    """Whatever happened between two builds, the dates are those of a clean one."""
+    logs = Logs()
+    for number, one in enumerate((_edit, step, _rename, step, _edit), 1):
+        one(repo, number)
+        assert read_history(repo, "content", cached=logs) == read_history(repo, "content")
+
+
+def test_only_new_commits_are_read(repo: Path) -> None:
+    """A log of 10,000 commits and posts takes seconds."""
+    logs = Logs()
+    read_history(repo, "content", cached=logs)
+    ((state, log),) = logs.known.items()
+    other = log.text.replace(str(START).encode(), str(START - DAY).encode())
+    logs.known[state] = replace(log, text=other)
+    _edit(repo, 1)
+    found = read_history(repo, "content", cached=logs)
+    assert found is not None
+    times = {name: change.time for name, change in found.changes.items()}
+    assert times["content/posts/one.md"] == START + DAY
+    assert times["content/pages/about.md"] == START - DAY
+
+
+def test_a_clone_that_gets_its_older_commits_is_read_anew(repo: Path, tmp_path: Path) -> None:
+    _edit(repo, 1)
+    clone, logs = shallow(repo, tmp_path), Logs()
+    cut = read_history(clone, "content", cached=logs)
+    git(clone, "fetch", "-q", "--unshallow")
+    whole = read_history(clone, "content", cached=logs)
+    assert cut != whole == read_history(repo, "content")
+
+
+def test_a_commit_that_is_gone_is_no_reason_to_fail(repo: Path) -> None:
+    """A cache may come from another clone, or from before a garbage collection."""
+    logs = Logs()
+    read_history(repo, "content", cached=logs)
+    logs.known = {state: replace(log, head="0" * 40) for state, log in logs.known.items()}
+    assert read_history(repo, "content", cached=logs) == read_history(repo, "content")
