@@ -9,6 +9,9 @@ that nothing has changed.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +26,9 @@ from pipelines.site.build_run import BuildRun
 from pipelines.site.cache import Cache
 from pipelines.site.inputs import Inputs, read_inputs
 from pipelines.site.output import spare_tree
+
+# Objects more, and collections of the younger generations, before garbage is collected (gc.set_threshold).
+_COLLECT_AFTER = (100_000, 50, 100)
 
 
 def build(
@@ -41,9 +47,22 @@ def build(
     the warnings, *report* what was done and why. Raises SourceError with all
     findings if one of them is an error; *out* stays unchanged.
     """
+    with _rare_collections():
+        return _build(project, out, config, options, cache, progress or NoProgress(), report or BuildReport())
+
+
+def _build(
+    project: Path,
+    out: Path,
+    config: SiteConfig,
+    options: BuildOptions,
+    cache: Cache | None,
+    progress: Progress,
+    report: BuildReport,
+) -> SiteResult:
     # A build without a cache uses nothing of earlier ones.
     spare = spare_tree.spare_path(out) if cache else None
-    cache, report = cache or Cache(), report or BuildReport()
+    cache = cache or Cache()
     cache.begin_build()
     inputs = _read_inputs(project, config, options) if cache.store.lasting else None
     if inputs and (last := unchanged.last_result(cache.store, out, inputs)):
@@ -53,8 +72,21 @@ def build(
             return last
     from pipelines.site.full_build import build_fully
 
-    run = BuildRun(config, options, progress or NoProgress())
-    return build_fully(project, out, run, cache, report, inputs, spare)
+    return build_fully(project, out, BuildRun(config, options, progress), cache, report, inputs, spare)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely: a build makes many objects that live until its end, and few cycles.
+
+    The worker processes inherit it.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*_COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _read_inputs(project: Path, config: SiteConfig, options: BuildOptions) -> Inputs | None:
