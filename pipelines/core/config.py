@@ -138,6 +138,11 @@ class Environment:
     autoscale_cpu: str = setting(
         valid.valid_cpu, "200m", doc="Average CPU of a web pod above which the autoscaler adds pods."
     )
+    release_timeout: int = setting(
+        valid.valid_release_timeout,
+        300,
+        doc="Seconds that installation, upgrade, test and rollback may take, each; then it has failed.",
+    )
     mail_host: str = setting(valid.valid_host, "", doc="Mail server (SMTP) of the login.")
     mail_port: int = setting(valid.valid_port, 587, doc="Port of the mail server.")
     mail_tls: str = setting(valid.valid_mail_tls, "starttls", doc="TLS to the mail server.")

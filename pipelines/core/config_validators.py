@@ -240,6 +240,8 @@ def valid_labels(value: Any) -> tuple[tuple[str, str], ...]:
 valid_replicas = Number(1, 100, other="unmanaged")
 valid_autoscale_max = Number(1, 100, other=0)
 valid_autoscale_min = Number(1, 100)
+# Three times this, for upgrade, test and rollback, is within the 20 min of flux/clusters/base/apps.yaml.
+valid_release_timeout = Number(60, 400)
 valid_cpu = Pattern(r"[1-9][0-9]{0,5}m?", "must be an amount of CPU", 'write "200m", a fifth of a core')
 valid_host = Pattern(_HOST, "must be a host name or an IP address", 'write "mail.example.org"', optional=True)
 

@@ -126,6 +126,7 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         "autoscale_max": one.autoscale_max,
         "autoscale_min": one.autoscale_min,
         "autoscale_cpu": one.autoscale_cpu,
+        "release_timeout": one.release_timeout,
         "bucket_url": _bucket_url(site),
         "bucket_networks": one.bucket_networks,
         "mail_host": one.mail_host,

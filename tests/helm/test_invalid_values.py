@@ -33,6 +33,7 @@ INVALID: list[tuple[str, str, Any, str]] = [
     ("nodeport", "web.replicas", "3", 'web.replicas: "3" is not a number of pods; write 1 to 100 without'),
     ("nodeport", "api.replicas", "none", 'api.replicas: "none" is not a number of pods; write 1 to 100'),
     ("nodeport", "api.replicas", 101, "'/api/replicas': maximum: got 101, want 100"),
+    ("nodeport", "rollout.timeout", 30, "'/rollout/timeout': minimum: got 30, want 60"),
     ("trial", "api.replicas", "unmanaged", "api.replicas: unmanaged must be 1 with database.mode sqlite"),
     ("autoscaled", "web.autoscale.min", 10, "web.autoscale.min: 10 is more than web.autoscale.max, 9; "),
     ("autoscaled", "web.autoscale.cpu", "80%",

@@ -16,8 +16,10 @@ from tests.helm.render import (
     objects,
     of_kind,
     only,
+    parse,
     pod_templates,
     rendered,
+    template,
     web_files,
 )
 from tests.support import fast_yaml
@@ -75,6 +77,23 @@ def test_deployments_roll_out_without_downtime(mode: str) -> None:
             assert {"startupProbe", "readinessProbe", "livenessProbe"} <= box.keys()
             wait = box["lifecycle"]["preStop"]["sleep"]["seconds"]
             assert pod["terminationGracePeriodSeconds"] >= wait + 25
+
+
+@pytest.mark.parametrize("timeout", [60, 300])
+def test_pods_and_the_migration_give_up_before_the_release(timeout: int) -> None:
+    """Their status then has the reason, which Helm's timeout has not."""
+    found = parse(template("nodeport", {"rollout.timeout": timeout}))
+    web, api, job = only("Deployment", found, "web"), only("Deployment", found, "api"), only("Job", found)
+    waiting = api["spec"]["template"]["spec"]["initContainers"][0]["command"]
+    migrating = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    deadlines = [
+        int(migrating[-1]),
+        job["spec"]["activeDeadlineSeconds"],
+        int(waiting[-1]),
+        web["spec"]["progressDeadlineSeconds"],
+    ]
+    assert deadlines == sorted(deadlines)
+    assert deadlines[-1] == api["spec"]["progressDeadlineSeconds"] < timeout
 
 
 @every_mode
