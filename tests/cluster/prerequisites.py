@@ -30,6 +30,7 @@ DEBIAN = {
     "nginx": "nginx-light",
     "debootstrap": "debootstrap",
     "chromium": "chromium",
+    "age-keygen": "age",
 }
 MADE = {  # file of the checkout: the target that makes it
     ".venv/dev": "make .venv/dev",
@@ -65,6 +66,8 @@ def missing(
         lines.append(f"missing: {names}; run apt-get install {' '.join(sorted(packages))}")
     if not (has("go") and (_go_toolchain() if go_toolchain is None else go_toolchain)):
         lines.append("Go 1.26 or newer is missing; install it from https://go.dev/dl, or run make .venv/go")
+    if not has("sops"):
+        lines.append("sops is missing; run make sops")
     for command in dict.fromkeys(MADE.values()):
         absent = [name for name, made_by in MADE.items() if made_by == command and not exists(ROOT / name)]
         if absent:

@@ -38,7 +38,6 @@ from tests.support.registry import LOGIN
 
 OPERATOR_IMAGE = f"{GHCR}/zalando/postgres-operator:v1.15.1"
 SPILO_IMAGE = f"{GHCR}/zalando/spilo-17:4.0-p3"
-READER = ("flux", "another password")  # of the fake Nexus
 STORAGE_LOGIN = ("writer", "a secret of the writer")
 _HOST_ONLY = f'["{HOST}/32"]'
 # Values of site.toml for this cluster: TOML by table and key.
@@ -159,10 +158,10 @@ def webhook(there: Layout) -> dict[str, str]:
 
 
 def pipelines(
-    there: Layout, *words: str, text: str = "", hook: Mapping[str, str] | None = None, timeout: float = 900
+    there: Layout, *words: str, text: str = "", extra: Mapping[str, str] | None = None, timeout: float = 900
 ) -> str:
     """Run `python -m pipelines` in the checkout of the site, as its pipeline does; return its stdout."""
-    environ = {**processes.environment(there), **_credentials(there), **(hook or {})}
+    environ = {**processes.environment(there), **_credentials(there), **(extra or {})}
     done = subprocess.run(
         [sys.executable, "-m", "pipelines", *words],
         cwd=there.site,
@@ -181,7 +180,7 @@ def pipelines(
 
 def publish(there: Layout) -> Any:
     """Run every step from the newest commit to a published chart; return the result."""
-    return json.loads(pipelines(there, "run", "--unchecked", "--json", hook=webhook(there)))
+    return json.loads(pipelines(there, "run", "--unchecked", "--json", extra=webhook(there)))
 
 
 def push_public_images(there: Layout) -> None:
@@ -197,29 +196,6 @@ def push_public_images(there: Layout) -> None:
         images.write_layout(folder / "spilo", SPILO_IMAGE, root, files, entrypoint)
         for source, image in (("oci-archive:operator.tar", OPERATOR_IMAGE), ("oci:spilo", SPILO_IMAGE)):
             processes.run(there, ["skopeo", "copy", "-q", source, f"docker://{image}"], cwd=folder)
-
-
-def apply_secrets(there: Layout) -> None:
-    """Make the Secrets of the guide, and apply them."""
-    kubectl = Kubectl(there)
-    namespaces = ("site", "database")
-    kubectl.apply(
-        *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": one}} for one in namespaces)
-    )
-    folder = there.run / "secrets"
-    folder.mkdir(exist_ok=True)
-    registry = ("--server", REGISTRY, "--user", LOGIN[0])
-    for words, value in (
-        (("keys",), ""),
-        (("receiver",), ""),
-        (("charts", "--user", READER[0]), READER[1]),
-        (("backup", "--user", STORAGE_LOGIN[0]), STORAGE_LOGIN[1]),
-        (("images", *registry), LOGIN[1]),
-    ):
-        file = folder / f"{words[0]}.yaml"
-        file.unlink(missing_ok=True)
-        pipelines(there, "secrets", *words, "--out", str(file), text=f"{value}\n")
-        kubectl("apply", "-f", str(file))
 
 
 def wait_until_live(there: Layout, timeout: float = 600) -> None:
@@ -242,6 +218,6 @@ def manage(there: Layout, *words: str, text: str = "") -> str:
 
 if __name__ == "__main__":
     try:
-        print(pipelines(layout(), *sys.argv[1:], hook=webhook(layout())), end="")
+        print(pipelines(layout(), *sys.argv[1:], extra=webhook(layout())), end="")
     except RuntimeError as error:
         raise SystemExit(str(error)) from None

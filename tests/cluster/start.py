@@ -12,7 +12,19 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.cluster import addons, browser, control_plane, flux, members, network, node, pki, services, site
+from tests.cluster import (
+    addons,
+    browser,
+    control_plane,
+    encrypted_secrets,
+    flux,
+    members,
+    network,
+    node,
+    pki,
+    services,
+    site,
+)
 from tests.cluster.layout import Layout, layout
 
 STEPS: dict[str, Callable[[Layout], None]] = {
@@ -29,7 +41,7 @@ STEPS: dict[str, Callable[[Layout], None]] = {
     "volumes": node.make_volumes,
     "checkout": site.check_out,
     "Flux": flux.start,
-    "Secrets": site.apply_secrets,
+    "Secrets": encrypted_secrets.commit_all,
     "first release": lambda there: site.publish(there) and None,
     "bootstrap": flux.bootstrap,
     "live": site.wait_until_live,

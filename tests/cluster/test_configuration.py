@@ -20,6 +20,7 @@ from tests.cluster import (
     cgroups,
     control_plane,
     edge,
+    encrypted_secrets,
     figures,
     flux,
     images,
@@ -134,8 +135,17 @@ def test_flux_follows_the_environment_of_the_tree() -> None:
 
 
 def test_the_login_of_the_chart_repository_is_that_of_the_fake() -> None:
-    assert nexus.Nexus().reader == site.READER
+    assert nexus.Nexus().reader == encrypted_secrets.READER
     assert nexus.Nexus().writer == LOGIN
+
+
+def test_the_rules_of_sops_encrypt_to_the_key_of_the_cluster() -> None:
+    """The rest of .sops.yaml stays: it decides what is encrypted."""
+    rules = (ROOT / ".sops.yaml").read_text("utf-8")
+    ours = encrypted_secrets.recipients(rules, "age1ours")
+    assert yaml.safe_load(ours)["creation_rules"] == [
+        yaml.safe_load(rules)["creation_rules"][0] | {"age": "age1ours"}
+    ]
 
 
 def test_the_images_are_those_that_the_operator_pulls() -> None:

@@ -51,6 +51,7 @@ def test_flux_has_applied_the_whole_tree(kubectl: Kubectl) -> None:
         "infrastructure",
         "namespaces",
         "notifications",
+        "secrets",
     ]
     release = kubectl.get("-n", "site", "helmrelease", "site")
     assert {hook["phase"] for hook in release["status"]["history"][0]["testHooks"].values()} == {"Succeeded"}

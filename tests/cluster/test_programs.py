@@ -92,6 +92,13 @@ def test_what_is_missing_is_named_with_its_fix() -> None:
     ]
 
 
+def test_sops_is_built_by_its_target() -> None:
+    lines = prerequisites.missing(
+        has=lambda name: name != "sops", exists=lambda path: True, uid=0, go_toolchain="local"
+    )
+    assert lines == ["sops is missing; run make sops"]
+
+
 def test_go_counts_on_the_path_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Builds look for it there; other programs may be in /usr/sbin."""
     monkeypatch.setenv("PATH", str(tmp_path))
