@@ -26,7 +26,7 @@ from nodes.kubernetes_cli import collections
 from nodes.render.dns import challenge_clients
 from nodes.runs import Session, TaskResult, run_changes
 from nodes.sites import sites_of
-from nodes.tasks import base, dns, edge, firewall, rotation, ssh, status, wireguard
+from nodes.tasks import base, dns, edge, firewall, mail, passwords, rotation, ssh, status, wireguard
 from pipelines.core.config import load_config
 from pipelines.core.errors import PipelineError, UsageError
 
@@ -36,6 +36,11 @@ HELP = {
     "dry-run": "print what would change, and change nothing",
     "json": "print the result as JSON",
     "directory": "directory of nodes.toml and known_hosts; site.toml is in its parent",
+}
+MAIL_HELP = {
+    "user": "the mailbox; its password is read from the terminal, or from stdin",
+    "json": HELP["json"],
+    "directory": HELP["directory"],
 }
 
 
@@ -166,6 +171,30 @@ def dns_apply(run: _Run) -> None:
     run.result(apply)
 
 
+@_declare("keys")
+def mail_keys(run: _Run) -> None:
+    """Make the keys of DKIM that are missing on the mail server, and print the new records for DNS."""
+    run.changes("mail.keys", partial(mail.ensure_keys, inventory=run.inventory), "mail")
+
+
+@_declare("apply")
+def mail_apply(run: _Run) -> None:
+    """Configure Postfix, Dovecot and OpenDKIM on the mail server; on a fault, the old files return."""
+    run.changes("mail.apply", partial(mail.apply, inventory=run.inventory), "mail")
+
+
+@task(name="password", help=MAIL_HELP)
+def mail_password(context: Context, user: str, json: bool = False, directory: str = DIRECTORY) -> None:
+    """Set the password of a mailbox; its hash is made on the mail server, and stays there."""
+    run = _Run(context, "", False, json, directory)
+    try:
+        password = passwords.read_password(run.inventory, user, sys.stdin)
+    except PipelineError as error:
+        raise _exit(error) from None
+    step = partial(passwords.set_password, address=user, password=password)
+    run.changes("mail.password", step, "mail")
+
+
 @task(name="status", help={key: HELP[key] for key in ("hosts", "json", "directory")})
 def status_task(context: Context, hosts: str = "", json: bool = False, directory: str = DIRECTORY) -> None:
     """Print the state of every machine; exit with 1 if something needs a look."""
@@ -188,4 +217,5 @@ namespace = Collection(
     containerd=containerd_tasks,
     kubernetes=kubernetes_tasks,
     dns=Collection(dns_keys, dns_apply),
+    mail=Collection(mail_keys, mail_apply, mail_password),
 )

@@ -42,6 +42,8 @@ rm -f -- "$upload"
 """
 # Mode and owner on the first line, then the content, or its SHA-256 for a secret; nothing for a missing file.
 _CONTENT = 'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; cat -- "$1"; fi'
+# The file, gone before the command reads it, and the command.
+_WITH_INPUT = 'exec < "$1"; rm -f -- "$1"; shift; exec "$@"'
 # The marker in PENDING, and the command.
 _SETTLE = 'done="$1"; shift; "$@" && rm -f -- "$done"'
 # A copy of the file $1 for the user of SSH alone, who owns the directory of $2.
@@ -134,6 +136,10 @@ class Host:
         output = self._record(Change(what), lambda: self._run(argv, timeout, check=True, label=what))
         return output.stdout if output else ""
 
+    def change_with(self, what: str, data: bytes, *argv: str) -> None:
+        """Make the change *argv* with *data*, a secret, on its stdin: in no command line and no log."""
+        self._record(Change(what), lambda: self._run_with(data, argv, what))
+
     def write(
         self,
         path: str,
@@ -175,12 +181,17 @@ class Host:
         An earlier run counts too: it may have written the file and failed before the
         reload.
         """
-        marker = f"{PENDING}/{name}"
-        if name not in self._pending and self.read("test", "-e", marker, check=False).status:
+        if not self.is_pending(name):
             return False
+        marker = f"{PENDING}/{name}"
         self.change(what, "sh", "-c", _SETTLE, "sh", marker, *argv, timeout=timeout)
         self._pending.discard(name)
         return True
+
+    def is_pending(self, name: str) -> bool:
+        """Return whether `settle` would make its change."""
+        marker = f"{PENDING}/{name}"
+        return name in self._pending or not self.read("test", "-e", marker, check=False).status
 
     def differs(self, path: str, text: str, *, mode: int = 0o644, owner: str = "root:root") -> bool:
         """Return whether `write` would write."""
@@ -225,9 +236,18 @@ class Host:
                 self.fail("mktemp: made no directory", "free some space in /tmp")
         return self._staging
 
-    def _install(self, path: str, data: bytes, arguments: tuple[str, ...]) -> None:
+    def _upload(self, data: bytes) -> str:
+        """Return the name of a new file with *data* that only the user of SSH can read."""
         upload = f"{self._staging_directory()}/upload"
         self._transport.upload(data, upload)
+        return upload
+
+    def _run_with(self, data: bytes, argv: tuple[str, ...], what: str) -> None:
+        upload = self._upload(data)
+        self._run(("sh", "-c", _WITH_INPUT, "sh", upload, *argv), 0, check=True, label=what)
+
+    def _install(self, path: str, data: bytes, arguments: tuple[str, ...]) -> None:
+        upload = self._upload(data)
         self._run(
             ("sh", "-c", _INSTALL, "sh", path, upload, *arguments), 0, check=True, label=f"write {path}"
         )

@@ -15,6 +15,7 @@ from nodes.render.dns import challenge_clients, client_files, nsd_file, records_
 from nodes.render.edge import edge_files
 from nodes.render.files import ConfigFile
 from nodes.render.firewall import firewall_file, service_file
+from nodes.render.mail import dovecot_files, hook_file, opendkim_files, postfix_files
 from nodes.render.ssh import ssh_files
 from nodes.render.wireguard import wireguard_file
 from nodes.render.zone_rules import ResourceRecord
@@ -97,6 +98,13 @@ def rendered() -> dict[str, str]:
             files += [*signer_files(inventory), *(records_file(inventory, zone) for zone in zones)]
         if node in challenge_clients(inventory):
             files += client_files(inventory, KNOWN_HOSTS)
+        if node.has("mail"):
+            files += (
+                *postfix_files(inventory),
+                *dovecot_files(inventory),
+                *opendkim_files(inventory),
+                hook_file(inventory),
+            )
         for file in files:
             found[f"{node.name}{file.path}"] = f"({file.mode:o} {file.owner} {file.then or '-'})\n{file.text}"
     return found

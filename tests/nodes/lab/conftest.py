@@ -47,24 +47,27 @@ class Operator:
     def known_hosts(self) -> Path:
         return self.directory / "known_hosts"
 
-    def fab(self, task: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run a task and return its output."""
+    def fab(
+        self, task: str, *options: str, stdin: str = "", root: Path = ROOT / "nodes"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a task of *root* with *stdin*, and return its output."""
         fab = Path(sys.executable).parent / "fab"
         argv = self.lab.command(
-            str(fab), "--search-root", str(ROOT / "nodes"), "-i", str(self.key), task,
+            str(fab), "--search-root", str(root), "-i", str(self.key), task,
             "--directory", str(self.directory), *options,
         )  # fmt: skip
-        return subprocess.run(argv, capture_output=True, text=True, timeout=180, check=False)
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=180, check=False)
 
-    def run(self, task: str, *options: str) -> dict[str, dict[str, Any]]:
+    def run(self, task: str, *options: str, root: Path = ROOT / "nodes") -> dict[str, dict[str, Any]]:
         """Run a task, and return the result of each machine by name."""
-        done = self.fab(task, "--json", *options)
+        done = self.fab(task, "--json", *options, root=root)
         assert done.stdout, done.stderr
         return {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
 
-    def states(self, task: str, *options: str) -> dict[str, str]:
+    def states(self, task: str, *options: str, root: Path = ROOT / "nodes") -> dict[str, str]:
         """Run a task, and return the state of each machine; the fault of one that has failed."""
-        return {name: one["fault"] or one["state"] for name, one in self.run(task, *options).items()}
+        done = self.run(task, *options, root=root)
+        return {name: one["fault"] or one["state"] for name, one in done.items()}
 
     def edit(self, pattern: str, replacement: str) -> None:
         """Replace *pattern* in the inventory, once."""

@@ -5,6 +5,7 @@ Starts ip, systemd-nspawn. Writes the directory that it is given, /run/netns and
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 NETWORK = "172.31.0"  # of the underlay, in a namespace of its own
 _BOOT = Path(__file__).parent / "boot.sh"
@@ -70,6 +72,16 @@ class Lab:
         """Return the command that runs *argv* in the network of the lab."""
         return ["nsenter", f"--net=/run/netns/{self.netns}", *argv]
 
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """Be in the network of the lab meanwhile, with the sockets and programs of this thread."""
+        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.netns}") as inside:
+            _enter(inside)
+            try:
+                yield
+            finally:
+                _enter(home)
+
     def start(self, name: str, number: int, authorized_key: str) -> Machine:
         """Boot a machine; a machine of the same name gets its disk back."""
         directory, netns = self.directory / name, f"{self.netns}-{name}"
@@ -125,6 +137,12 @@ class Lab:
         with suppress(OSError, IndexError):
             os.kill(machine.leader, signal.SIGKILL)
         machine.process.wait(30)
+
+
+def _enter(netns: TextIO) -> None:
+    """Move this thread into *netns*: setns(2), which `os` has since Python 3.12."""
+    if ctypes.CDLL(None, use_errno=True).setns(netns.fileno(), 0):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def _write_identity(upper: Path, name: str, authorized_key: str) -> None:
