@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster cluster-build cluster-down e2e drill post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
+.PHONY: help serve user admin build check checks due plan test test-slow soak test-nodes nodes-e2e lint types format diagrams golden chart-docs settings-docs scanner spec corpus corpus-report bench tools ci-clean kube sops cosign cosign-command schemas storage ci-image lock clean cluster cluster-build cluster-down e2e drill post base bases wheels image version status doctor nodes chart publish promote rollout rollback release
 
 ##@ Author
 
@@ -127,6 +127,11 @@ test-nodes: $(VENV)/dev  ## run the tasks of nodes/ on three machines in contain
 	@./.ci/tools debootstrap iproute2 openssh-client systemd-container util-linux
 	$(BIN)/python -m tests.nodes.lab.base
 	$(BIN)/pytest -m nodes tests/nodes/lab $(ARGS)
+
+nodes-e2e: $(VENV)/dev $(VENV)/go  ## run a cluster of kubeadm on three machines in containers (as root; builds first, an hour)
+	@./.ci/tools debootstrap gpg iproute2 openssh-client systemd-container util-linux
+	$(BIN)/python -m tests.nodes.e2e.cluster
+	$(BIN)/pytest -m nodes tests/nodes/e2e $(ARGS)
 
 lint: $(VENV)/dev  ## run ruff and check the import contracts
 	@$(RUN) checks begin lint

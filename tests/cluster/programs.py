@@ -29,7 +29,7 @@ BUILD_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
 def kubernetes_version(go_mod: str) -> str:
     """Return the version of Kubernetes that *go_mod* pins: "v1.35.4"."""
     found = re.search(r"k8s\.io/kubernetes (v[\d.]+)", go_mod)
-    assert found, "go/hyper/go.mod does not pin k8s.io/kubernetes"
+    assert found, "the go.mod does not pin k8s.io/kubernetes"
     return found[1]
 
 
@@ -37,16 +37,17 @@ def kubernetes_version(go_mod: str) -> str:
 class Program:
     """A Go program, with files of its module that the cluster needs too."""
 
-    name: str  # its directory in SOURCES
+    name: str  # its directory in `sources`
     package: str = "."
     variables: Mapping[str, str] = field(default_factory=dict)  # set by the linker
     module: str = ""  # whose files are copied
     files: Mapping[str, str] = field(default_factory=dict)  # path in the module: name in the cache
+    sources: Path = SOURCES
 
     @property
     def source(self) -> Path:
         """The directory of its go.mod."""
-        return SOURCES / self.name
+        return self.sources / self.name
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -71,12 +72,14 @@ class Program:
         return self.directory(store) / "program"
 
 
-def _kubernetes() -> Program:
-    version = kubernetes_version((SOURCES / "hyper" / "go.mod").read_text("utf-8"))
+def kubernetes_program(name: str, sources: Path = SOURCES) -> Program:
+    """Return the program *name* of *sources*, with the version of Kubernetes that its go.mod pins."""
+    version = kubernetes_version((sources / name / "go.mod").read_text("utf-8"))
     major, minor = version.lstrip("v").split(".")[:2]
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     values |= {"gitCommit": "module", "buildDate": "1970-01-01T00:00:00Z"}
-    return Program("hyper", variables={f"{_VERSION}.{name}": value for name, value in values.items()})
+    variables = {f"{_VERSION}.{key}": value for key, value in values.items()}
+    return Program(name, variables=variables, sources=sources)
 
 
 def _flux(name: str) -> Program:
@@ -86,7 +89,7 @@ def _flux(name: str) -> Program:
 
 _ZALANDO = "github.com/zalando/postgres-operator"
 PAUSE = Program("pause")
-KUBERNETES = _kubernetes()
+KUBERNETES = kubernetes_program("hyper")
 KUBERNETES_NAMES = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
 COREDNS = Program("coredns")
 POLICIES = Program("kube-network-policies", "sigs.k8s.io/kube-network-policies/cmd")

@@ -14,7 +14,7 @@ from pipelines.image.debian_mirror import find_mirror
 from tests.support.project import ROOT
 
 # What Debian's installer leaves, and what the tasks install by apt, which reaches no mirror from the lab.
-_PACKAGES = (
+PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iputils-ping", "curl"),
     *("ca-certificates", "systemd-timesyncd", "unattended-upgrades"),
     *("nftables", "wireguard-tools", "wireguard-go", "nginx", "openssl"),
@@ -37,21 +37,21 @@ rm -rf /var/lib/apt/lists/*
 """
 
 
-def base_directory() -> Path:
-    """Return where the base is, or is made."""
-    digest = hashlib.sha256(" ".join([*_PACKAGES, _SETUP]).encode()).hexdigest()[:12]
+def base_directory(packages: tuple[str, ...] = PACKAGES) -> Path:
+    """Return where the base with *packages* is, or is made."""
+    digest = hashlib.sha256(" ".join([*packages, _SETUP]).encode()).hexdigest()[:12]
     return ROOT / "out" / "nodes" / f"base-{digest}"
 
 
-def make_base() -> Path:
-    """Return the base, and make it where it is missing."""
-    place = base_directory()
+def make_base(packages: tuple[str, ...] = PACKAGES) -> Path:
+    """Return the base with *packages*, and make it where it is missing."""
+    place = base_directory(packages)
     if place.exists():
         return place
     staging = place.with_suffix(".new")
     shutil.rmtree(staging, ignore_errors=True)
     staging.parent.mkdir(parents=True, exist_ok=True)
-    include = f"--include={','.join(_PACKAGES)}"
+    include = f"--include={','.join(packages)}"
     argv = ["debootstrap", "--variant=minbase", include, "trixie", str(staging), find_mirror("").main]
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["chroot", str(staging), "sh", "-c", _SETUP], check=True)

@@ -67,6 +67,7 @@ class Lab:
     base: Path
     netns: str = field(default_factory=lambda: f"lab-{os.getpid()}")
     machines: dict[str, Machine] = field(default_factory=dict)
+    options: tuple[str, ...] = ()  # of systemd-nspawn; "{directory}" is that of the machine
 
     def command(self, *argv: str) -> list[str]:
         """Return the command that runs *argv* in the network of the lab."""
@@ -93,7 +94,8 @@ class Lab:
         with (directory / "console").open("ab") as console:
             process = subprocess.Popen(
                 ["unshare", "--mount", "--propagation", "private", str(_BOOT), name, str(directory),
-                 str(self.base), f"/run/netns/{netns}"],
+                 str(self.base), f"/run/netns/{netns}",
+                 *(one.format(directory=directory) for one in self.options)],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
             )  # fmt: skip
         machine = self.machines[name] = Machine(name, number, directory, netns, process)
@@ -160,9 +162,11 @@ def _write_identity(upper: Path, name: str, authorized_key: str) -> None:
 
 
 @contextmanager
-def lab(directory: Path, base: Path, names: Sequence[str], authorized_key: str) -> Iterator[Lab]:
+def lab(
+    directory: Path, base: Path, names: Sequence[str], authorized_key: str, options: tuple[str, ...] = ()
+) -> Iterator[Lab]:
     """Run machines with these names, numbered from 11, until the block ends."""
-    found = Lab(directory, base)
+    found = Lab(directory, base, options=options)
     run("ip", "netns", "add", found.netns)
     try:
         run(*found.command("ip", "link", "set", "lo", "up"))

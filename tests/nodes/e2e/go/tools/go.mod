@@ -1,4 +1,4 @@
-module example.org/nodes/etcd
+module example.org/nodes/tools
 
 go 1.24.0
 

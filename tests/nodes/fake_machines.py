@@ -1,0 +1,147 @@
+"""Machines that answer as Debian with kubeadm and kubectl does, as far as a join asks: no SSH, no cluster.
+
+Outputs are those of kubeadm 1.35 and its API server; `make nodes-e2e` runs the same tasks for real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodes import host
+from nodes.host import Output
+from nodes.tasks.kubernetes.api import ADMIN, CA, KUBELET
+
+TOKEN = "abcdef.0123456789abcdef"
+CERTIFICATE_KEY = "0123456789abcdef" * 4
+VERSION = "1.35.4"
+
+
+@dataclass
+class Cluster:
+    """The state that all machines see: the nodes of the API server."""
+
+    addresses: dict[str, str]  # address on the mesh by name of the node, as kubelet takes it
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    version: str = VERSION
+
+    def add(self, name: str) -> None:
+        """Add a node, as kubelet registers it."""
+        self.nodes[name] = {
+            "metadata": {"name": name, "resourceVersion": "1", "labels": {}, "annotations": {}},
+            "spec": {},
+            "status": {
+                "addresses": [{"type": "InternalIP", "address": self.addresses[name]}],
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "nodeInfo": {"kubeletVersion": f"v{VERSION}"},
+            },
+        }
+
+
+@dataclass
+class FakeMachine:
+    """A transport with files of its own."""
+
+    name: str
+    cluster: Cluster
+    files: dict[str, str] = field(default_factory=dict)
+    fails: str = ""  # the subcommand of kubeadm that fails
+    commands: list[tuple[str, ...]] = field(default_factory=list)
+    uploads: list[str] = field(default_factory=list)
+
+    def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
+        """Answer one command."""
+        assert timeout > 0
+        if argv[0] == "mktemp":
+            return Output(0, "/tmp/upload\n", "")
+        if argv[0] != "env":  # removes the uploads
+            return Output(0, "", "")
+        words = argv[2:]
+        self.commands.append(words)
+        return getattr(self, f"_{words[0].replace('-', '_')}", self._succeed)(words)
+
+    def upload(self, data: bytes, path: str) -> None:
+        """Keep what is uploaded."""
+        self.uploads.append(data.decode())
+
+    def download(self, path: str) -> bytes:
+        """Return nothing: a join downloads nothing."""
+        raise AssertionError(path)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+    def _succeed(self, words: tuple[str, ...]) -> Output:
+        return Output(0, "", "")
+
+    def _test(self, words: tuple[str, ...]) -> Output:
+        return Output(0 if words[2] in self.files else 1, "", "")
+
+    def _cat(self, words: tuple[str, ...]) -> Output:
+        return Output(0, self.files[words[1]], "")
+
+    def _rm(self, words: tuple[str, ...]) -> Output:
+        for path in words[3:]:
+            self.files.pop(path, None)
+        return Output(0, "", "")
+
+    def _sh(self, words: tuple[str, ...]) -> Output:
+        script, path = words[2], words[4] if len(words) > 4 else ""
+        if script == host._INSTALL:
+            assert words[6:8] == ("root", "root")
+            self.files[path] = self.uploads[-1]
+            return Output(0, "", "")
+        if path in self.files and script in (host._CONTENT, host._DIGEST):
+            text = self.files[path]
+            mode = "600" if path.startswith("/etc/kubernetes/nodes/") else "644"
+            shown = hashlib.sha256(text.encode()).hexdigest() if script == host._DIGEST else text
+            return Output(0, f"{mode} root root\n{shown}", "")
+        return Output(0, "", "")
+
+    def _dpkg_query(self, words: tuple[str, ...]) -> Output:
+        if "${Version}" in words[3]:
+            return Output(0, "".join(f"{one} {VERSION}-1.1 installed\n" for one in words[4:]), "")
+        return Output(0, "".join(f"{one} installed\n" for one in words[4:]), "")
+
+    def _systemctl(self, words: tuple[str, ...]) -> Output:
+        return Output(0, "enabled\n", "")
+
+    def _kubeadm(self, words: tuple[str, ...]) -> Output:
+        if words[1] == self.fails:
+            return Output(1, "", f"error execution phase {words[1]}")
+        if words[1:3] == ("token", "create"):
+            return Output(0, f"{TOKEN}\n", "")
+        if words[1:4] == ("init", "phase", "upload-certs"):
+            return Output(0, f"[upload-certs] Using certificate key:\n{CERTIFICATE_KEY}\n", "")
+        if words[1] == "join":
+            self.files[KUBELET] = ""
+            self.cluster.add(self.name)
+        return Output(0, "", "")
+
+    def _kubectl(self, words: tuple[str, ...]) -> Output:
+        verb, *rest = words[4:]
+        if verb == "patch":
+            self._patch(self.cluster.nodes[rest[1]], json.loads(rest[-1]))
+        if rest[:1] == ["nodes"]:
+            return Output(0, json.dumps({"items": list(self.cluster.nodes.values())}), "")
+        if "kubeadm-config" in rest:
+            text = f"apiVersion: kubeadm.k8s.io/v1beta4\nkubernetesVersion: v{self.cluster.version}\n"
+            return Output(0, json.dumps({"data": {"ClusterConfiguration": text}}), "")
+        return Output(0, "", "")
+
+    def _patch(self, value: dict[str, Any], patch: dict[str, Any]) -> None:
+        """Apply a merge patch (RFC 7386)."""
+        for key, new in patch.items():
+            if isinstance(new, dict):
+                self._patch(value.setdefault(key, {}), new)
+            elif new is None:
+                value.pop(key, None)
+            else:
+                value[key] = new
+
+
+def control_plane(name: str, cluster: Cluster) -> FakeMachine:
+    """Return a machine with the cluster's first control plane."""
+    return FakeMachine(name, cluster, {ADMIN: "", KUBELET: "", CA: "authority\n"})

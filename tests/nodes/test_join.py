@@ -1,0 +1,173 @@
+"""A join: what it does on which machine, in which order, and where its secrets are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodes.host import Host
+from nodes.inventory import Inventory, Node
+from nodes.overlay import EMPTY
+from nodes.render import containerd
+from nodes.render.kubeadm import DISCOVERY, JOIN
+from nodes.runs import HostResult, Session, run_changes
+from nodes.tasks.kubernetes.api import KUBELET
+from nodes.tasks.kubernetes.create import Setup
+from nodes.tasks.kubernetes.join import join
+from tests.nodes import labs
+from tests.nodes.fake_machines import CERTIFICATE_KEY, TOKEN, Cluster, FakeMachine, control_plane
+
+# Commands that change nothing.
+_READS = {"test", "cat", "dpkg-query", "sh"}
+
+
+class Estate:
+    """A control plane, a second one and a worker; the first has a cluster."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = labs.inventory()
+        second = replace(found.node("plane1"), name="plane2", mesh="10.90.0.22", pod_cidr="10.244.22.0/24")
+        self.inventory: Inventory = replace(found, nodes=(*found.nodes, second))
+        members = self.inventory.members()
+        self.cluster = Cluster({one.name: one.mesh for one in members})
+        self.cluster.add("plane1")
+        self.plane = control_plane("plane1", self.cluster)
+        config = containerd.containerd_file(self.inventory, cgroup_driver="systemd").text
+        self.machines = {
+            one.name: FakeMachine(one.name, self.cluster, {containerd.CONFIG: config}) for one in members
+        }
+        self.machines["plane1"] = self.plane
+
+        def connect(inventory: Inventory, node: Node, *_: Any, dry_run: bool) -> Host:
+            return Host(node, self.machines[node.name], timeout=60, dry_run=dry_run)
+
+        monkeypatch.setattr("nodes.runs.connect", connect)
+
+    def join(self, name: str, *, dry_run: bool = False) -> HostResult:
+        """Join one machine."""
+        setup = Setup(Session(self.inventory, Path("known_hosts"), dry_run=dry_run), EMPTY, "key\n")
+        nodes = (self.inventory.node(name),)
+        return run_changes(setup.session, "join", nodes, lambda host: join(host, setup)).hosts[0]
+
+    def whats(self, result: HostResult) -> list[str]:
+        return [one.what for one in result.changes]
+
+    def arguments(self) -> str:
+        """Return all arguments of all commands."""
+        return str([one.commands for one in self.machines.values()])
+
+
+@pytest.fixture
+def estate(monkeypatch: pytest.MonkeyPatch) -> Estate:
+    return Estate(monkeypatch)
+
+
+WORKER = [
+    "write /etc/apt/keyrings/kubernetes.asc",
+    "write /etc/apt/sources.list.d/kubernetes.sources",
+    "make a token for worker1 on plane1",
+    f"write {DISCOVERY}",
+    f"write {JOIN}",
+    "kubeadm join",
+    f"remove {DISCOVERY} and {JOIN}",
+    "delete the token on plane1",
+]
+SETTINGS = "label disk=ssd; taint slow=true:PreferNoSchedule; pods have 10.244.13.0/24"
+
+
+def test_a_worker_joins_once_with_a_token_of_its_own(estate: Estate) -> None:
+    done = estate.join("worker1")
+    assert done.fault == ""
+    assert estate.whats(done) == [*WORKER, SETTINGS]
+    assert estate.cluster.nodes["worker1"]["spec"]["podCIDR"] == "10.244.13.0/24"
+    assert estate.join("worker1").state == "unchanged"
+
+
+def test_no_secret_is_in_an_argument(estate: Estate) -> None:
+    """Every user of a machine reads the arguments of its processes."""
+    for name in ("plane2", "worker1"):
+        assert estate.join(name).fault == ""
+    assert TOKEN not in estate.arguments()
+    assert CERTIFICATE_KEY not in estate.arguments()
+    uploads = [text for one in estate.machines.values() for text in one.uploads]
+    assert sum(TOKEN in text for text in uploads) == 2
+    assert sum(CERTIFICATE_KEY in text for text in uploads) == 1
+
+
+def test_the_files_of_a_join_are_for_root_and_go_away(estate: Estate) -> None:
+    estate.join("plane2")
+    machine = estate.machines["plane2"]
+    installs = {one[4]: one[8] for one in machine.commands if one[0] == "sh" and len(one) > 8}
+    assert {installs[DISCOVERY], installs[JOIN]} == {"600"}
+    assert DISCOVERY not in machine.files
+    assert JOIN not in machine.files
+
+
+def test_a_control_plane_gets_the_authorities_encrypted_and_they_are_deleted(estate: Estate) -> None:
+    whats = estate.whats(estate.join("plane2"))
+    assert "encrypt the authorities for plane2 on plane1" in whats
+    assert "delete the encrypted authorities on plane1" in whats
+    deleted = [one for one in estate.plane.commands if one[:1] == ("kubectl",) and "secret" in one]
+    assert [one[4:] for one in deleted] == [
+        ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
+    ]
+
+
+def test_a_join_that_fails_leaves_no_secret(estate: Estate) -> None:
+    machine = estate.machines["plane2"]
+    machine.fails = "join"
+    done = estate.join("plane2")
+    assert done.fault == "plane2: kubeadm join: exit status 1: error execution phase join"
+    assert DISCOVERY not in machine.files
+    assert JOIN not in machine.files
+    assert ("kubeadm", "token", "delete", "abcdef") in [one[:4] for one in estate.plane.commands]
+
+
+def test_a_dry_run_shows_the_steps_and_runs_none(estate: Estate) -> None:
+    done = estate.join("worker1", dry_run=True)
+    assert estate.whats(done) == WORKER
+    assert estate.machines["worker1"].uploads == []
+    assert {one[0] for one in estate.machines["worker1"].commands} <= {*_READS, "systemctl"}
+    assert not [one for one in estate.plane.commands if one[0] == "kubeadm"]
+
+
+def test_a_machine_of_another_cluster_is_never_reset(estate: Estate) -> None:
+    estate.machines["worker1"].files[KUBELET] = ""
+    done = estate.join("worker1")
+    assert "the cluster does not have this node; run kubernetes.reset --hosts worker1" in done.fault
+    assert done.changes == ()
+
+
+def test_a_new_machine_with_the_name_of_an_old_node_is_refused(estate: Estate) -> None:
+    estate.cluster.add("worker1")
+    assert "the cluster has a node of this name" in estate.join("worker1").fault
+
+
+def test_a_node_with_an_address_outside_of_the_mesh_is_a_fault(estate: Estate) -> None:
+    """Its pods would be reached beside the mesh, unencrypted."""
+    estate.cluster.addresses["worker1"] = "203.0.113.13"
+    done = estate.join("worker1")
+    assert "its address in the cluster is 203.0.113.13, not 10.90.0.13 on the mesh" in done.fault
+
+
+def test_a_join_with_another_minor_version_waits_for_the_upgrade(estate: Estate) -> None:
+    estate.cluster.version = "1.34.4"
+    done = estate.join("worker1")
+    assert "the cluster has Kubernetes 1.34.4, and nodes.toml 1.35.4; run kubernetes.upgrade" in done.fault
+
+
+def test_containerd_comes_first(estate: Estate) -> None:
+    estate.machines["worker1"].files.clear()
+    done = estate.join("worker1")
+    assert done.fault == "worker1: containerd is not that of nodes.toml; run containerd.apply first"
+
+
+def test_without_a_cluster_a_join_is_refused(estate: Estate) -> None:
+    estate.plane.files.clear()
+    assert estate.join("worker1").fault == (
+        "no API server answers (plane1: has no /etc/kubernetes/admin.conf;"
+        " plane2: has no /etc/kubernetes/admin.conf); run kubernetes.init"
+    )
