@@ -27,16 +27,7 @@ ADMIN = "/etc/kubernetes/admin.conf"
 
 @dataclass(frozen=True)
 class ClusterOperator(Operator):
-    """An operator whose tasks may take minutes."""
-
-    def fab(self, task: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run a task and return its output."""
-        fab = Path(sys.executable).parent / "fab"
-        argv = self.lab.command(
-            str(fab), "--search-root", str(ROOT / "nodes"), "-i", str(self.key), task,
-            "--directory", str(self.directory), *options,
-        )  # fmt: skip
-        return subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    """An operator who looks at the cluster too."""
 
     def kubectl(self, *argv: str, on: str = "n1", check: bool = True) -> str:
         """Run kubectl on a control plane, and return its output."""
@@ -98,5 +89,5 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterOperat
         (project / "kubernetes.asc").write_text(archive_key)
         shutil.copy(Path(__file__).with_name("kubeadm.yaml"), project)
         (project / "known_hosts").write_text("".join(map(machines.host_key, NAMES)))
-        yield ClusterOperator(machines, project, key)
+        yield ClusterOperator(machines, project, key, _TIMEOUT)
     cluster.remove_directories(directory / "machines")

@@ -38,6 +38,7 @@ class Operator:
     lab: Lab
     directory: Path  # nodes/; site.toml is in its parent
     key: Path
+    timeout: float = 180  # seconds of a task
 
     @property
     def inventory(self) -> Path:
@@ -56,7 +57,9 @@ class Operator:
             str(fab), "--search-root", str(root), "-i", str(self.key), task,
             "--directory", str(self.directory), *options,
         )  # fmt: skip
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, timeout=self.timeout, check=False
+        )
 
     def run(self, task: str, *options: str, root: Path = ROOT / "nodes") -> dict[str, dict[str, Any]]:
         """Run a task, and return the result of each machine by name."""
