@@ -18,7 +18,6 @@ import pytest
 from tests.nodes.e2e import cluster, packages
 from tests.nodes.lab.conftest import Operator
 from tests.nodes.lab.machines import NETWORK, Lab, lab
-from tests.support.project import ROOT
 
 NAMES = ("n1", "n2", "n3")
 _TIMEOUT = 1200.0  # seconds of the longest task, on a busy machine
