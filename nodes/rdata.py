@@ -50,6 +50,8 @@ def _name(word: str, zone: str) -> str:
     text = word.lower()
     if text == "@":
         return f"{zone}."
+    if re.fullmatch(r"[0-9.]+", text):
+        raise InvalidValue(f"{word!r} must be a name, not an address", "write the name that has the address")
     if re.fullmatch(_LABEL, text):
         return f"{text}.{zone}."
     if re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*\.", text) and len(text) <= 254:

@@ -73,12 +73,19 @@ valid_optional_ssh_key = Pattern(
     optional=True,
 )
 # Labels of DNS: host names, and names with an underscore; the first may be *.
-_DNS_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-valid_record_name = Pattern(
-    rf"@|\*|(?:\*\.)?{_DNS_LABEL}(?:\.{_DNS_LABEL})*",
-    "must be a name in the zone, in lower case",
-    'write "www", "*.apps", "_sip._tcp", or "@" for the zone itself, without a dot at the end',
-)
+_DNS_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_RECORD_NAME = rf"@|\*|(?:\*\.)?{_DNS_LABEL}(?:\.{_DNS_LABEL})*"
+
+
+@described({"type": "string", "pattern": f"^(?:{_RECORD_NAME})$"})
+def valid_record_name(value: Any) -> str:
+    """Return a name in the zone, in lower case: names in DNS have no case."""
+    if not re.fullmatch(_RECORD_NAME, valid_text(value)):
+        fix = 'write "www", "*.apps", "_sip._tcp", or "@" for the zone itself, without a dot at the end'
+        raise InvalidValue("must be a name in the zone", fix)
+    return str(value).lower()
+
+
 valid_record_ttl = Number(30, 604_800, other=0)
 valid_ttl = Number(30, 604_800)
 valid_size = Pattern(r"[1-9][0-9]{0,4}[MG]", "must be a size", 'write "500M" or "2G"')

@@ -85,6 +85,7 @@ def _aliases(names: Names, tops: set[str]) -> Iterator[RecordFault]:
 
 def _delegations(names: Names, tops: set[str]) -> Iterator[RecordFault]:
     """Below a delegation there is glue only, below a DNAME nothing."""
+    servers = {target_of("NS", one.data) for found in names.values() for one in found if one.kind == "NS"}
     for name, records in names.items():
         kinds = {one.kind for one in records}
         is_delegated = name not in tops or any(above in tops for above in _above(name))
@@ -95,15 +96,19 @@ def _delegations(names: Names, tops: set[str]) -> Iterator[RecordFault]:
             continue
         if "NS" in kinds:
             for one in records:
-                if one.kind not in ("NS", "DS", *_ADDRESSES):
+                if one.kind not in ("NS", "DS") and not _is_glue(one, servers):
                     yield _fault(one, "is at a delegation: its servers have it", "remove it, or the NS")
         cut, kind = _cut_above(name, names, tops)
         for one in records if cut else ():
-            if kind == "NS" and one.kind not in _ADDRESSES:
+            if kind == "NS" and not _is_glue(one, servers):
                 text = f"is below {cut}, which is delegated: its servers have it"
                 yield _fault(one, text, "remove it, or the NS")
             elif kind == "DNAME":
                 yield _fault(one, f"is below {cut}, a DNAME that replaces it", "remove one of them")
+
+
+def _is_glue(one: ResourceRecord, servers: set[str]) -> bool:
+    return one.kind in _ADDRESSES and one.name in servers
 
 
 def _policies(names: Names, tops: set[str]) -> Iterator[RecordFault]:
