@@ -46,6 +46,16 @@ def create(name: str, root: Path = ROOT) -> None:
                     (directory / setting).write_text((parent / setting).read_text())
 
 
+def members(name: str, root: Path = ROOT) -> set[int]:
+    """Return the processes in the cgroup *name* and below it."""
+    found: set[int] = set()
+    for hierarchy in hierarchies(root):
+        for file in (hierarchy / name).rglob("cgroup.procs"):
+            with suppress(OSError):  # it has been removed
+                found |= {int(line) for line in file.read_text().split()}
+    return found - {0}  # of another process namespace
+
+
 def _enable_controllers(parent: Path) -> None:
     available = (parent / "cgroup.controllers").read_text().split()
     for controller in _CONTROLLERS:

@@ -5,6 +5,7 @@ Runs inside the namespaces.
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from tests.cluster import processes, programs
@@ -42,19 +43,35 @@ def arguments(name: str, storage: str) -> list[str]:
     ]
 
 
-def start(there: Layout) -> None:
-    """Install the CRDs, and start the controllers."""
+def install_crds(there: Layout) -> None:
+    """Install Flux's CRDs, or replace those of an older version."""
     kubectl = Kubectl(there)
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}})
     crds = [program.directory(there.cache) / "crds" for program in programs.FLUX.values()]
     files = [word for crd in crds for word in ("-f", str(crd))]
     kubectl("apply", "--server-side", *files)
     kubectl("wait", "--for=condition=Established", "--timeout=60s", *files)
+
+
+def start_controllers(there: Layout) -> None:
+    """Start the controllers."""
     storage = there.run / "flux"
     storage.mkdir(exist_ok=True)
     for name, program in programs.FLUX.items():
         argv = [str(program.program(there.cache)), *arguments(name, str(storage))]
         processes.start(there, f"{name}-controller", argv, extra={"RUNTIME_NAMESPACE": "flux-system"})
+
+
+def remove_artifacts(there: Layout) -> None:
+    """Remove what source-controller has fetched: a new pod begins with an empty directory."""
+    shutil.rmtree(there.run / "flux", ignore_errors=True)
+
+
+def start(there: Layout) -> None:
+    """Install the CRDs, and start the controllers."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
+    Kubectl(there).apply(namespace)
+    install_crds(there)
+    start_controllers(there)
 
 
 def bootstrap_manifests(environment: str = "production") -> list[dict[str, Any]]:

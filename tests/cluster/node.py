@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +213,40 @@ def start(there: Layout, number: int) -> None:
     processes.run(there, [*processes.in_network(name), *unshare, *module])
 
 
+def kill(there: Layout, number: int) -> None:
+    """Take a node off the network, and kill all its processes: its programs, and those in its pods."""
+    name = node_name(number)
+    processes.run(there, ["ip", "link", "set", name, "down"])
+    record = json.loads((there.run / "processes" / f"{name}-kubelet.json").read_text())
+    mounts = Path(
+        f"/proc/{record['pid']}/ns/mnt"
+    ).readlink()  # shims of containerd are in no cgroup of the node
+    victims = cgroups.members(f"{there.cgroup}/{name}")
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if (directory / "ns" / "mnt").readlink() == mounts:
+                victims.add(int(directory.name))
+    for pid in victims:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def restart(there: Layout, number: int) -> None:
+    """Start a node again that was killed."""
+    processes.run(there, ["ip", "link", "set", node_name(number), "up"])
+    start(there, number)
+    wait_until_ready(there)
+
+
 def start_all(there: Layout) -> None:
     """Start all nodes, and wait until they are ready."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda number: start(there, number), NODES))
+    wait_until_ready(there)
+
+
+def wait_until_ready(there: Layout) -> None:
+    """Wait until all nodes are ready."""
     kubectl = Kubectl(there)
 
     def ready() -> bool:

@@ -95,6 +95,16 @@ def stop(there: Layout, name: str, number: int = signal.SIGTERM, timeout: float 
     wait_until(lambda: not is_alive(there, name), timeout, f"{name} does not end")
 
 
+def pause(there: Layout, name: str) -> None:
+    """Stop the server without an end: it accepts connections and responds to none, until resume()."""
+    os.killpg(json.loads((there.run / "processes" / f"{name}.json").read_text())["pid"], signal.SIGSTOP)
+
+
+def resume(there: Layout, name: str) -> None:
+    """Let a paused server continue."""
+    os.killpg(json.loads((there.run / "processes" / f"{name}.json").read_text())["pid"], signal.SIGCONT)
+
+
 def restart(there: Layout, name: str) -> None:
     """Start a server again that was ended, as it was started."""
     record = json.loads((there.run / "processes" / f"{name}.json").read_text())

@@ -121,6 +121,11 @@ def push(there: Layout) -> None:
         processes.run(there, ["curl", "-sS", "--fail", "-X", "POST", *headers, "-d", "{}", url])
 
 
+def signing_key(there: Layout) -> Path:
+    """Return the file of the key that signs images and charts; without it nothing is signed."""
+    return there.run / "signing.key"
+
+
 def _credentials(there: Layout) -> dict[str, str]:
     """Return the variables of the pipeline."""
     auth = there.run / "auth.json"
@@ -128,7 +133,9 @@ def _credentials(there: Layout) -> dict[str, str]:
     auth.write_text(json.dumps({"auths": {REGISTRY: {"auth": login}}}))
     auth.chmod(0o600)
     key, secret = STORAGE_LOGIN
+    signing = signing_key(there)
     return {
+        **({"SITE_SIGNING_KEY_FILE": str(signing)} if signing.exists() else {}),
         "SITE_REGISTRY_USER": LOGIN[0],
         "SITE_REGISTRY_PASSWORD": LOGIN[1],
         "SITE_CHARTS_USER": LOGIN[0],
@@ -178,9 +185,9 @@ def pipelines(
     return done.stdout
 
 
-def publish(there: Layout) -> Any:
+def publish(there: Layout, *options: str) -> Any:
     """Run every step from the newest commit to a published chart; return the result."""
-    return json.loads(pipelines(there, "run", "--unchecked", "--json", extra=webhook(there)))
+    return json.loads(pipelines(there, "run", "--unchecked", "--json", *options, extra=webhook(there)))
 
 
 def push_public_images(there: Layout) -> None:

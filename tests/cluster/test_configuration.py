@@ -24,6 +24,7 @@ from tests.cluster import (
     figures,
     flux,
     images,
+    login_probe,
     network,
     node,
     pki,
@@ -240,6 +241,21 @@ def test_a_deployment_with_an_old_pod_is_not_rolled_out() -> None:
 def test_readers_ask_for_the_hashed_assets_of_a_page() -> None:
     page = b'<link href="/assets/a.0123abcd.css"><script src=/assets/b.89abcdef.js></script><a href="/c/">'
     assert readers.assets_of(page) == ["/assets/a.0123abcd.css", "/assets/b.89abcdef.js"]
+
+
+@pytest.mark.parametrize(
+    ("requests", "gap"),
+    [
+        ([], 0.0),
+        ([(0, 1, True), (2, 3, True)], 0.0),
+        ([(0, 1, True), (2, 3, False), (4, 5, False), (6, 7.5, True), (8, 9, True)], 6.5),
+        ([(0, 1, True), (2, 3, False)], 2.0),
+        ([(1, 3, False), (4, 5, True)], 4.0),
+    ],
+)
+def test_a_gap_lasts_from_one_page_to_the_next(requests: list[tuple[float, float, bool]], gap: float) -> None:
+    """A request that hangs and fails counts, and so does the one that ends the gap."""
+    assert login_probe.longest_gap(requests) == gap
 
 
 def test_the_guide_names_every_replaced_part_and_every_test() -> None:
