@@ -1,4 +1,4 @@
-"""The mail server: what it takes, refuses and signs, over SMTP and IMAP as a client speaks them.
+"""The mail server: what it takes, refuses and signs, over SMTP and IMAP; before the firewall of test_tasks.
 
 The certificate is made here, in the place where certbot would write it.
 """
@@ -43,6 +43,31 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
   -subj /CN=mail.lab.example -addext "subjectAltName=DNS:mail.lab.example,IP:$2" \
   -keyout "$1/privkey.pem" -out "$1/fullchain.pem"
 """
+_INVENTORY = """
+[mail]
+host = "mail.lab.example"
+
+[[mailbox]]
+address = "anna@lab.example"
+
+[[mailbox]]
+address = "bert@lab.example"
+
+[[mailbox]]
+address = "full@lab.example"
+quota = "1M"
+
+[[mailbox]]
+address = "login@lab.example"
+
+[[alias]]
+address = "postmaster@lab.example"
+mailboxes = ["anna@lab.example"]
+
+[[alias]]
+address = "info@lab.example"
+mailboxes = ["anna@lab.example", "bert@lab.example"]
+"""
 # Prints whether a mail is signed by the key of the record: as it came, then with another subject.
 _VERIFY = """
 import re, sys, dkim
@@ -56,8 +81,13 @@ for one in (mail, re.sub(rb"(?m)^Subject: ", b"Subject: x", mail, count=1)):
 
 
 @pytest.fixture(scope="module")
-def machine(operator: Operator) -> Machine:
-    return operator.lab.machines["n2"]
+def machine(operator: Operator) -> Iterator[Machine]:
+    """The mail server; the inventory has it until the end."""
+    text = operator.inventory.read_text()
+    operator.edit(r'(name = "n2"\n(?:public_key.*\n)?roles = \[)', r'\1"mail", ')
+    operator.inventory.write_text(operator.inventory.read_text() + _INVENTORY)
+    yield operator.lab.machines["n2"]
+    operator.inventory.write_text(text)
 
 
 @pytest.fixture(scope="module")
