@@ -19,7 +19,9 @@ kept="$1" marker="$2"; shift 2
 rm -rf -- "$kept"
 mkdir -p -m 700 -- "$kept"
 for file; do
-  [ ! -e "$file" ] || cp -p --parents -- "$file" "$kept"
+  [ -e "$file" ] || continue
+  mkdir -p -- "$kept${file%/*}"
+  cp -p -- "$file" "$kept$file"
 done
 """
 _RESTORE = """set -eu
