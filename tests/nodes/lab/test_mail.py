@@ -236,6 +236,10 @@ def test_what_is_refused(operator: Operator, trust: Path) -> None:
         _check_submission(operator, trust)
     with greeting.result() as outside:
         _check_relay(outside)
+        outside.data("Subject: From outside\r\n\r\nHello.\r\n")
+    assert b"\r\nAuthentication-Results: mail.lab.example; dkim=none" in received(
+        operator, trust, BERT, "From outside"
+    )
 
 
 def _check_submission(operator: Operator, trust: Path) -> None:
@@ -253,6 +257,8 @@ def _check_submission(operator: Operator, trust: Path) -> None:
         smtp.rset()
         smtp.mail(ANNA)
         assert smtp.rcpt("nobody@lab.example")[0] == 550
+        smtp.rset()
+        assert smtp.mail(ANNA, [f"size={30 << 20}"])[0] == 552
     with smtplib.SMTP(SERVER, 587, timeout=20) as plain:
         plain.ehlo("client.example.org")
         assert not plain.has_extn("auth")  # before STARTTLS
