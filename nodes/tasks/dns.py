@@ -25,7 +25,7 @@ from nodes.render.dns import (
 )
 from nodes.render.edge import tls_names
 from nodes.render.files import ConfigFile
-from nodes.render.ssh import CHALLENGE_USER
+from nodes.render.ssh import CHALLENGE_USER, KEYS
 from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import Facts, name_servers, zone_names, zones_of
 from nodes.runs import Session, TaskResult, run_changes
@@ -171,6 +171,7 @@ def _secondary(host: Host, session: Session) -> None:
     """Configure a server that follows the primary, with its key of TSIG."""
     inventory = session.inventory
     ensure_packages(host, "nsd", "ldnsutils")
+    _demote(host)
     directory = "/var/lib/nsd/secondary"
     if host.read("test", "-d", directory, check=False).status:
         host.change(f"make {directory}", "install", "-d", "-o", "nsd", "-g", "nsd", "-m", "755", directory)
@@ -182,6 +183,15 @@ def _secondary(host: Host, session: Session) -> None:
     file: ConfigFile = nsd_file(inventory, host.node)
     write_file(host, file, _CHECKS[file.path])
     _run_server(host)
+
+
+def _demote(host: Host) -> None:
+    """Stop the signer of a machine that was the primary, and take challenges no more. Its keys stay."""
+    timer = "/etc/systemd/system/dns-zones.timer"
+    if not host.read("test", "-e", timer, check=False).status:
+        host.change("stop dns-zones.timer", "systemctl", "disable", "--now", "--quiet", "dns-zones.timer")
+        for path in (timer, "/etc/sudoers.d/dns-challenge", f"{KEYS}/{CHALLENGE_USER}"):
+            host.remove(path)
 
 
 def _run_server(host: Host) -> None:

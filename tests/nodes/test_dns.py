@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from types import ModuleType
 
 import pytest
@@ -29,6 +30,22 @@ def test_a_file_of_records_is_the_same_for_the_same_inventory() -> None:
     first, second = (records_file(inventory, zones_of(inventory, one)[0]).text for one in (facts, others))
     assert first == second
     assert first.count("@SERIAL@") == 1
+
+
+def test_the_order_of_tables_does_not_matter() -> None:
+    """Somebody who sorts nodes.toml makes no new serial."""
+    inventory = labs.inventory()
+    texts = set()
+    for seed in range(20):
+        shuffle = Random(seed).sample
+        own = tuple(
+            replace(one, values=tuple(shuffle(one.values, len(one.values))))
+            for one in shuffle(inventory.records, len(inventory.records))
+        )
+        nodes = tuple(shuffle(inventory.nodes, len(inventory.nodes)))
+        other = replace(inventory, records=own, nodes=nodes)
+        texts.add(records_file(other, zones_of(other, golden.FACTS)[0]).text)
+    assert len(texts) == 1
 
 
 def test_records_of_a_machine_that_is_away_are_read_back_from_the_file() -> None:
