@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -16,6 +17,7 @@ from nodes.render.dns import kept_records, records_file
 from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import zones_of
 from nodes.tasks.dns_facts import Fact, facts_of, reading_of, records_in
+from nodes.tasks.dns_status import zone_faults
 from pipelines.core.errors import PipelineError
 from tests.nodes import golden, labs
 from tests.support.project import ROOT
@@ -167,3 +169,26 @@ def test_an_edge_can_set_challenges_and_nothing_else(signer: ModuleType, words: 
 def test_a_challenge_is_normalized(signer: ModuleType) -> None:
     words = ("set", "_acme-challenge.Lab.example.", "aB_-9")
     assert signer.parse_challenge(words, ["lab.example"]) == ("set", "_acme-challenge.lab.example", "aB_-9")
+
+
+@pytest.mark.parametrize(
+    ("row", "faults"),
+    [
+        ("lab.example|2026112900|20261227000000|2026112900", []),
+        ("lab.example|||2026112900", ["does not serve lab.example: dns.apply"]),
+        (
+            "lab.example|2026112900|20261227000000|2026112901",
+            ["has the serial 2026112900 of lab.example, the primary 2026112901: journalctl -u nsd"],
+        ),
+        (
+            "lab.example|2026112900|20261203000000|",
+            [
+                "the primary gives no answer for lab.example: status of the primary",
+                "the signatures of lab.example end in 4 days: journalctl -u dns-zones",
+            ],
+        ),
+    ],
+)
+def test_status_finds_a_server_that_is_behind_and_signatures_that_end(row: str, faults: list[str]) -> None:
+    """The timer renews signatures two weeks before they end."""
+    assert zone_faults(row.split("|"), datetime(2026, 11, 29, tzinfo=UTC)) == faults
