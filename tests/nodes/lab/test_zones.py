@@ -16,6 +16,18 @@ from tests.support.project import ROOT
 pytestmark = pytest.mark.nodes
 SERVERS = {"n2": "10.90.0.12", "n3": "10.90.0.13"}  # primary and secondary
 MACHINES = ("n2", "n3", "n1")
+_INVENTORY = """
+[mail]
+host = "mail.lab.example"
+
+[[mailbox]]
+address = "postmaster@lab.example"
+
+[dns]
+primary = "n2"
+zones = ["lab.example", "small.example"]
+
+"""
 # A key as mail.apply makes it, unless it has.
 _DKIM = """set -eu
 directory=/etc/dkimkeys/lab.example
@@ -87,12 +99,9 @@ def await_serial(operator: Operator, least: int) -> int:
 def zones(operator: Operator) -> Iterator[str]:
     """The inventory with name servers, own records and the key of the edge; its text from before."""
     text = operator.inventory.read_text()
-    for name in SERVERS:
-        operator.edit(rf'(name = "{name}"\n(?:public_key.*\n)?roles = \[)', r'\1"dns", ')
-    operator.inventory.write_text(
-        operator.inventory.read_text()
-        + f'\n[dns]\nprimary = "n2"\nzones = ["lab.example", "small.example"]\n\n{RECORDS}'
-    )
+    for name, roles in {"n2": '"dns", "mail", ', "n3": '"dns", '}.items():
+        operator.edit(rf'(name = "{name}"\n(?:public_key.*\n)?roles = \[)', rf"\1{roles}")
+    operator.inventory.write_text(f"{operator.inventory.read_text()}\n{_INVENTORY}{RECORDS}")
     (note,) = operator.run("dns.keys")["n1"]["notes"]
     operator.edit(r'(name = "n1"\n)', rf"\1{note.removeprefix('write ').partition(' in ')[0]}\n")
     assert operator.states("ssh", "--hosts", "n2") == {"n2": "changed"}
