@@ -45,6 +45,11 @@ ldns-verify-zone signed
 nsd-checkzone "$1" signed
 nsd-checkconf "$3"
 """
+# Address and port, name, protocol of STARTTLS: SHA-256 of the public key that is served; nothing without one.
+_SERVED = """certificate="$(openssl s_client -connect "$1" -servername "$2" ${3:+-starttls $3} </dev/null \\
+  2>/dev/null | openssl x509 2>/dev/null)" || exit 0
+echo "$certificate" | openssl x509 -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -c1-64
+"""
 _DIGEST = "ab" * 32
 OWN = {
     ("@", "A"): "172.31.0.11",
@@ -151,13 +156,17 @@ def _anchor(key: str) -> str:
 def test_keys_and_certificates_are_read_from_the_machines(operator: Operator, zones: str) -> None:
     (key,) = dig(operator, "n3", "s1._domainkey.lab.example", "TXT")
     assert re.fullmatch(r'"v=DKIM1; h=sha256; k=rsa; p=MII[^"]+" "[^"]+"', key)
-    public = (
-        "openssl x509 -noout -pubkey -in /etc/nodes/tls/small.example/fullchain.pem"
-        " | openssl pkey -pubin -outform DER | sha256sum | cut -c1-64"
+    shown = operator.lab.machines["n1"].run("sh", "-c", _SERVED, "sh", "172.31.0.11:443", "small.example", "")
+    assert tlsa(operator, "_443._tcp.small.example") == [f"311{shown.strip()}"]
+    # Where test_mail has run, Postfix shows a certificate.
+    shown = operator.lab.machines["n2"].run(
+        "sh", "-c", _SERVED, "sh", "127.0.0.1:25", "mail.lab.example", "smtp"
     )
-    digest = operator.lab.machines["n1"].run("sh", "-c", public).strip()
-    (row,) = dig(operator, "n3", "_443._tcp.small.example", "TLSA")
-    assert row.replace(" ", "").lower() == f"311{digest}"
+    assert tlsa(operator, "_25._tcp.mail.lab.example") == ([f"311{shown.strip()}"] if shown else [])
+
+
+def tlsa(operator: Operator, name: str) -> list[str]:
+    return ["".join(row.split()).lower() for row in dig(operator, "n3", name, "TLSA")]
 
 
 def test_the_golden_files_are_valid_on_debian_13(operator: Operator, zones: str) -> None:
