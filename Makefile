@@ -124,7 +124,7 @@ soak: $(VENV)/dev  ## compare builds of a site that is edited at random with cle
 	SOAK=$(or $(STEPS),2000) $(BIN)/pytest tests/site/test_edits.py
 
 test-nodes: $(VENV)/dev  ## run the tasks of nodes/ on three machines in containers (as root; six minutes)
-	@./.ci/tools debootstrap iproute2 openssh-client systemd-container util-linux
+	@./.ci/tools iproute2 mmdebstrap openssh-client systemd-container util-linux
 	$(BIN)/python -m tests.nodes.lab.base
 	$(BIN)/pytest -m nodes tests/nodes/lab $(ARGS)
 

@@ -23,9 +23,10 @@ from nodes import report
 from nodes.host import Host
 from nodes.inventory import FILE, Inventory, load_inventory
 from nodes.kubernetes_cli import collections
+from nodes.render.certificates import certificates_of
 from nodes.render.dns import challenge_clients
 from nodes.runs import Session, TaskResult, run_changes
-from nodes.sites import sites_of
+from nodes.sites import Site, sites_of
 from nodes.tasks import base, dns, edge, firewall, mail, passwords, rotation, ssh, status, wireguard
 from pipelines.core.config import load_config
 from pipelines.core.errors import PipelineError, UsageError
@@ -62,6 +63,10 @@ class _Run:
         identity = (keys,) if isinstance(keys, str) else tuple(keys)
         known_hosts = self.directory / "known_hosts"
         self.session = Session(self.inventory, known_hosts, identity, dry_run=dry_run)
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return the sites behind the edge; raise SourceError where site.toml and nodes.toml disagree."""
+        return sites_of(self.inventory, load_config(self.directory.resolve().parent))
 
     def changes(self, name: str, apply: Callable[[Host], None], role: str = "") -> None:
         """Apply a task to the machines that were chosen, one after the other."""
@@ -146,8 +151,7 @@ def edge_apply(run: _Run) -> None:
     """Configure NGINX on the machines with the role edge."""
 
     def apply() -> TaskResult:
-        sites = sites_of(run.inventory, load_config(run.directory.resolve().parent))
-        step = partial(edge.apply, inventory=run.inventory, sites=sites)
+        step = partial(edge.apply, inventory=run.inventory, sites=run.sites())
         return run_changes(run.session, "edge.apply", run.inventory.chosen(run.names, "edge"), step)
 
     run.result(apply)
@@ -165,8 +169,7 @@ def dns_apply(run: _Run) -> None:
     """Render the zones, sign them on the primary, and let the secondaries follow."""
 
     def apply() -> TaskResult:
-        sites = sites_of(run.inventory, load_config(run.directory.resolve().parent))
-        return dns.apply(run.session, run.names, sites)
+        return dns.apply(run.session, run.names, run.sites())
 
     run.result(apply)
 
@@ -195,11 +198,39 @@ def mail_password(context: Context, user: str, json: bool = False, directory: st
     run.changes("mail.password", step, "mail")
 
 
+@task(name="renew", help={**HELP, "force": "renew certificates that are not due, too"})
+def edge_renew(
+    context: Context,
+    hosts: str = "",
+    dry_run: bool = False,
+    json: bool = False,
+    force: bool = False,
+    directory: str = DIRECTORY,
+) -> None:
+    """Renew the certificates that are due on the machines with the roles edge and mail, and print each."""
+    run = _Run(context, hosts, dry_run, json, directory)
+
+    def renew() -> TaskResult:
+        sites = run.sites()
+        nodes = [one for one in run.inventory.chosen(run.names) if certificates_of(run.inventory, one, sites)]
+        if not nodes:
+            fix = "write [acme] directory, and name a machine with the role edge or mail"
+            raise UsageError(f"edge.renew: no machine requests a certificate; {fix}")
+        step = partial(edge.renew, inventory=run.inventory, sites=sites, force=force)
+        return run_changes(run.session, "edge.renew", nodes, step)
+
+    run.result(renew)
+
+
 @task(name="status", help={key: HELP[key] for key in ("hosts", "json", "directory")})
 def status_task(context: Context, hosts: str = "", json: bool = False, directory: str = DIRECTORY) -> None:
     """Print the state of every machine; exit with 1 if something needs a look."""
     run = _Run(context, hosts, False, json, directory)
-    rows = status.status(run.session, run.inventory.chosen(run.names))
+    nodes = run.inventory.chosen(run.names)
+    try:
+        rows = status.status(run.session, nodes, run.sites() if any(one.has("edge") for one in nodes) else ())
+    except PipelineError as error:
+        raise _exit(error) from None
     colours = sys.stdout.isatty()
     sys.stdout.write(report.status_json(rows) if json else report.status_text(rows, colours=colours))
     if any(one.faults for one in rows):
@@ -213,9 +244,9 @@ namespace = Collection(
     status_task,
     wireguard=Collection(wireguard_keys, wireguard_apply, wireguard_rotate),
     firewall=Collection(firewall_apply),
-    edge=Collection(edge_apply),
     containerd=containerd_tasks,
     kubernetes=kubernetes_tasks,
     dns=Collection(dns_keys, dns_apply),
     mail=Collection(mail_keys, mail_apply, mail_password),
+    edge=Collection(edge_apply, edge_renew),
 )

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from nodes import validators as valid
+from nodes.acme_consistency import check_wildcards
 from nodes.consistency import check_consistency
 from nodes.mail_consistency import check_mail
 from pipelines.core.config_validators import valid_networks, valid_port
@@ -111,6 +112,28 @@ class Edge:
     rate: int = setting(valid.valid_rate, 50, doc="Requests a second of one address; more get 429.")
     burst: int = setting(valid.valid_rate, 200, doc="Requests above the rate that are served at once.")
     connections: int = setting(valid.valid_rate, 100, doc="Connections of one address.")
+
+
+@dataclass(frozen=True, slots=True)
+class Acme:
+    """Certificates of an authority that speaks ACME (RFC 8555), for the roles edge and mail."""
+
+    directory: str = setting(
+        valid.valid_acme_directory,
+        "",
+        doc="URL of the authority's directory. To write it accepts the authority's terms of service."
+        ' `""`: none are requested; the edge serves self-signed ones.',
+    )
+    email: str = setting(
+        valid.valid_contact, "", doc='Mail address of the account at the authority; `""`: none.'
+    )
+    wildcards: tuple[str, ...] = setting(
+        valid.valid_domains,
+        (),
+        doc="Domains with one certificate for themselves and all names right below, by DNS-01 on the name"
+        " servers of `[dns]`. Other names have a certificate each, by HTTP-01.",
+    )
+    line: int = line_of()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +323,7 @@ class Inventory:
     mesh: Mesh = field(metadata=nested("mesh", Mesh))
     base: Base = field(metadata=nested("base", Base))
     edge: Edge = field(metadata=nested("edge", Edge))
+    acme: Acme = field(metadata=nested("acme", Acme))
     mail: Mail = field(metadata=nested("mail", Mail))
     mailboxes: tuple[Mailbox, ...] = field(
         metadata=nested("mailbox", Mailbox, array=True, doc="Mailboxes; their passwords are on the server.")
@@ -383,6 +407,7 @@ def parse_inventory(text: str, name: str = FILE) -> Inventory:
     reader = TomlReader(text, name, declared_tables())
     check_consistency(reader)
     check_mail(reader)
+    check_wildcards(reader)
     if reader.faults:
         raise SourceError(reader.faults)
     return Inventory(**from_tables(Inventory, reader.rows, reader.lines))

@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nodes.runs import FAILED, HostResult, TaskResult
-from nodes.tasks.status import NodeStatus
+from nodes.tasks.health import Value
+from nodes.tasks.status import COLUMNS, NodeStatus
 
 _COLOURS = {"failed": "bold red", "changed": "yellow", "would change": "yellow", "unchanged": "green"}
 _UNLIMITED = 100_000  # columns: a terminal wraps lines itself, and a pipe needs them whole
@@ -55,23 +56,38 @@ def summary(result: TaskResult) -> str:
 
 
 def status_text(rows: Sequence[NodeStatus], *, colours: bool = False) -> str:
-    """Return a row for each machine: whether all is well, disk, handshakes, certificate, what is wrong."""
+    """Return a row for each machine: whether all is well, the columns that a machine has, what is wrong."""
+    values = [dict(one.values) for one in rows]
+    columns = [one for one in COLUMNS if any(row.get(one.key) is not None for row in values)]
     grid = Table.grid(padding=(0, 2))
-    for justify in ("left", "left", "right", "right", "right", "left"):
-        grid.add_column(justify=justify)
-    grid.add_row("machine", "", "disk", "mesh", "certificate", "")
-    for one in rows:
+    for justify in ("left", "left", *("right" for _ in columns), "left"):
+        grid.add_column(justify=justify)  # type: ignore[arg-type]  # not a Literal after unpacking
+    grid.add_row("machine", "", *(one.title for one in columns), "")
+    for one, row in zip(rows, values, strict=True):
         state = "away" if not one.is_reachable else "check" if one.faults else "ok"
         style = {"away": "bold red", "check": "yellow", "ok": "green"}[state] if colours else ""
-        days = "" if one.certificate_days is None else f"{one.certificate_days} d"
-        disk = f"{one.disk} %" if one.is_reachable else ""
-        grid.add_row(one.host, Text(state, style), disk, one.handshakes, days, Text("; ".join(one.faults)))
+        cells = (_cell(row.get(column.key), column.unit) for column in columns)
+        grid.add_row(one.host, Text(state, style), *cells, Text("; ".join(one.faults)))
     return _render(grid, colours=colours)
 
 
 def status_json(rows: Sequence[NodeStatus]) -> str:
-    """Return the same as JSON."""
-    return json.dumps([asdict(one) for one in rows], indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    """Return the same as JSON; null for a value that a machine does not have."""
+    plain = [
+        {
+            "host": one.host,
+            "is_reachable": one.is_reachable,
+            "faults": one.faults,
+            **dict.fromkeys((column.key for column in COLUMNS), None),
+            **dict(one.values),
+        }
+        for one in rows
+    ]
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _cell(value: Value, unit: str) -> str:
+    return "" if value is None else f"{value}{unit}"
 
 
 def _details(one: HostResult) -> Iterator[str]:

@@ -68,6 +68,11 @@ def _faults_of(one: Environment, inventory: Inventory) -> list[Fault]:
         if not _contains(one.trusted, node.mesh):
             text = f"lacks {node.mesh}, the address of {node.name} on the mesh"
             fault("trusted", text, f'add "{node.mesh}/32"')
+    host = urlsplit(one.url).hostname or ""
+    wildcards, edges = inventory.acme.wildcards, inventory.with_role("edge")
+    if inventory.acme.directory and len(edges) > 1 and not {host, host.partition(".")[2]} & {*wildcards}:
+        text = f"{host} needs DNS-01: HTTP-01 reaches one of {', '.join(edge.name for edge in edges)} only"
+        fault("url", text, f'add "{host.partition(".")[2]}" to [acme] wildcards of {FILE}')
     if inventory.cluster.pod_network not in one.pods:
         fault(
             "pods",

@@ -95,6 +95,12 @@ valid_time_of_day = Pattern(
 valid_environments = PatternList(
     r"production|staging", 'must be a list of "production" and "staging"', 'write ["production"]'
 )
+valid_acme_directory = Pattern(
+    rf"https://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?/[!-~]*",
+    "must be the https URL of an ACME directory",
+    'write "https://acme-v02.api.letsencrypt.org/directory"',
+    optional=True,
+)
 valid_domains = PatternList(_DOMAIN, "must be a list of domains in lower case", 'write ["example.org"]')
 valid_selector = Pattern(LABEL, "must be a selector of DKIM", 'use a-z, 0-9 and -, as in "s1"')
 # Of what RFC 5321 permits, what people use. "+" begins what somebody adds to his own address.

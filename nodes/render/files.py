@@ -5,6 +5,7 @@ Reads nodes/templates. No writes, no network.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,11 @@ class ConfigFile:
     mode: int = 0o644
     owner: str = "root:root"
     then: str = ""  # what is reloaded after a change: a name for Host.settle
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the text, as sha256sum(1) prints it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def render(template: str, **values: Any) -> str:

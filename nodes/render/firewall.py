@@ -9,6 +9,7 @@ import hashlib
 from ipaddress import ip_network
 
 from nodes.inventory import Inventory, Node
+from nodes.render.certificates import certificates_of
 from nodes.render.files import ConfigFile, render
 
 FILE = "/etc/nftables.conf"
@@ -32,11 +33,16 @@ def firewall_file(inventory: Inventory, node: Node) -> ConfigFile:
         sources6=[str(one) for one in sources if one.version == 6],
         pod_network=inventory.cluster.pod_network if node.in_kubernetes else "",
         masquerade=node.pod_cidr if inventory.cluster.network_plugin == "ptp" else "",
-        tcp=sorted(port for role in node.roles for port in _TCP.get(role, ())),
+        tcp=sorted({port for role in node.roles for port in _TCP.get(role, ())} | _http_01(inventory, node)),
         udp=sorted(port for role in node.roles for port in _UDP.get(role, ())),
         mark="@mark@",
     )
     return ConfigFile(FILE, text.replace("@mark@", mark_of(text)), mode=0o600)
+
+
+def _http_01(inventory: Inventory, node: Node) -> set[int]:
+    """Return port 80 where certbot itself answers HTTP-01: on a mail server without NGINX."""
+    return {80 for one in certificates_of(inventory, node, ()) if one.method == "standalone"}
 
 
 def mark_of(text: str) -> str:

@@ -10,14 +10,10 @@ from nodes.inventory import Inventory, Node
 from nodes.overlay import EMPTY, parse_overlay
 from nodes.rdata import txt
 from nodes.render import containerd, kubeadm, network
-from nodes.render.base import base_files, hosts_file
 from nodes.render.dns import challenge_clients, client_files, nsd_file, records_file, signer_files
-from nodes.render.edge import edge_files
 from nodes.render.files import ConfigFile
-from nodes.render.firewall import firewall_file, service_file
+from nodes.render.machine import machine_files
 from nodes.render.mail import dovecot_files, hook_file, opendkim_files, postfix_files
-from nodes.render.ssh import ssh_files
-from nodes.render.wireguard import wireguard_file
 from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import Facts, zones_of
 from nodes.sites import Site
@@ -80,16 +76,7 @@ def rendered() -> dict[str, str]:
     zones = zones_of(inventory, FACTS)
     found: dict[str, str] = {}
     for node in inventory.nodes:
-        files: list[ConfigFile] = [
-            hosts_file(inventory, node),
-            *base_files(inventory, node),
-            *ssh_files(inventory, node),
-            wireguard_file(inventory, node),
-            firewall_file(inventory, node),
-            service_file(),
-        ]
-        if node.has("edge"):
-            files += edge_files(inventory, SITES)
+        files = [one for some in machine_files(inventory, node, SITES).values() for one in some]
         if node.in_kubernetes:
             files += kubernetes_files(inventory, node)
         if node.has("dns"):

@@ -70,7 +70,7 @@ def test_ports_are_opened_by_role() -> None:
     found = labs.inventory()
     rules = {node.name: firewall_file(found, node).text for node in found.nodes}
     assert [name for name, text in rules.items() if "tcp dport { 53, 80, 443 } accept" in text] == ["edge1"]
-    assert [name for name, text in rules.items() if "tcp dport { 25, 53, 465, 587, 993 }" in text] == [
+    assert [name for name, text in rules.items() if "tcp dport { 25, 53, 80, 465, 587, 993 }" in text] == [
         "mail1"
     ]
     assert [name for name, text in rules.items() if "udp dport { 53 }" in text] == ["edge1", "mail1"]
@@ -169,6 +169,18 @@ def test_an_environment_that_site_toml_lacks_is_refused() -> None:
     inventory = replace(found, edge=replace(found.edge, environments=("staging",)))
     with pytest.raises(SourceError, match=r"\[edge\] environments: site.toml has no environment 'staging'"):
         sites_of(inventory, config)
+
+
+def test_a_name_of_several_edges_needs_dns_01() -> None:
+    """HTTP-01 asks one of their addresses, and the others do not have the answer."""
+    config = replace(load_config(ROOT / "tests/data/site"), environments=(GOOD,))
+    found = labs.inventory()
+    mail = replace(found.node("mail1"), roles=("edge", "mail"))
+    several = replace(found, nodes=(*(one for one in found.nodes if one.name != "mail1"), mail))
+    with pytest.raises(SourceError, match=r"url: small.example needs DNS-01: .*edge1, mail1 only; add"):
+        sites_of(several, config)
+    covered = replace(several, acme=replace(found.acme, wildcards=("small.example",)))
+    assert sites_of(covered, replace(config, environments=(replace(GOOD, trusted=("10.90.0.0/24",)),)))
 
 
 def test_the_committed_inventory_and_site_toml_agree() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from nodes.host import Change
-from nodes.report import to_json, to_text
+from nodes.report import status_json, status_text, to_json, to_text
 from nodes.runs import HostResult, TaskResult
+from nodes.tasks.status import NodeStatus
 
 DIFF = "--- /etc/hosts\n+++ /etc/hosts\n@@ -1 +1 @@\n-a\n+b\n"
 
@@ -64,3 +65,34 @@ def test_json_has_the_same() -> None:
             }
         ],
     }
+
+
+ROWS = (
+    NodeStatus(
+        "edge1",
+        True,
+        (("disk", 41), ("mesh", "3/3"), ("kubelet", None), ("certificate_days", 80), ("drift", 0)),
+        (),
+    ),
+    NodeStatus("mail1", False, (), ("mail1: away (refused); start it",)),
+    NodeStatus(
+        "worker1", True, (("disk", 9), ("mesh", "3/3"), ("kubelet", "1.35.4"), ("drift", 1)), ("a", "b")
+    ),
+)
+
+
+def test_status_is_a_row_for_each_machine_with_the_columns_that_one_has() -> None:
+    """Without a mail server, there is no column of its queue."""
+    assert status_text(ROWS).splitlines() == [
+        "machine         disk  mesh  kubelet  certificate  drift",
+        "edge1    ok     41 %   3/3                  80 d      0",
+        "mail1    away                                            mail1: away (refused); start it",
+        "worker1  check   9 %   3/3   1.35.4                   1  a; b",
+    ]
+
+
+def test_status_has_every_key_as_json() -> None:
+    edge, mail, worker = json.loads(status_json(ROWS))
+    assert edge.keys() == mail.keys() == worker.keys()
+    assert (edge["disk"], edge["kubelet"], edge["certificate_days"], edge["faults"]) == (41, None, 80, [])
+    assert (mail["is_reachable"], mail["disk"]) == (False, None)

@@ -31,6 +31,11 @@ pods = ["10.244.0.0/16"]
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run test_tasks first: the others need machines that base, mesh and firewall are on."""
+    items.sort(key=lambda item: item.path.stem != "test_tasks")
+
+
 @dataclass(frozen=True)
 class Operator:
     """Somebody with the inventory, known_hosts and a key."""
