@@ -14,6 +14,7 @@ from nodes.runs import Session, read_all
 from nodes.sites import Site
 from nodes.tasks.certificates import read_certificates
 from nodes.tasks.health import Probe, Value, read_drift, read_kubelet, read_mesh, read_routes, read_system
+from nodes.tasks.kubernetes.health import read_control_plane
 from pipelines.core.errors import PipelineError
 
 # What is read, in this order; each sets values of COLUMNS, and adds faults.
@@ -22,6 +23,7 @@ READERS: tuple[Callable[[Probe], None], ...] = (
     read_mesh,
     read_routes,
     read_kubelet,
+    read_control_plane,
     read_certificates,
     read_drift,
 )

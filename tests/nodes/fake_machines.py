@@ -121,7 +121,7 @@ class FakeMachine:
         return Output(0, "", "")
 
     def _kubectl(self, words: tuple[str, ...]) -> Output:
-        verb, *rest = words[4:]
+        verb, *rest = words[5:]
         if verb == "patch":
             self._patch(self.cluster.nodes[rest[1]], json.loads(rest[-1]))
         if rest[:1] == ["nodes"]:

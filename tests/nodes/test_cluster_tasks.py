@@ -15,6 +15,7 @@ from nodes.tasks.kubernetes import etcd
 from nodes.tasks.kubernetes.api import Member, first_plane, member_of
 from nodes.tasks.kubernetes.certificates import certificate_days
 from nodes.tasks.kubernetes.drain import drain_faults, evictable_pods
+from nodes.tasks.kubernetes.health import control_plane_faults
 from nodes.tasks.kubernetes.settings import MANAGED, settings_patch
 from pipelines.core.errors import SourceError, UsageError
 from tests.nodes import labs
@@ -149,6 +150,19 @@ def test_days_of_certificates_are_read_from_kubeadm() -> None:
       {"name": "apiserver", "expirationDate": "2026-12-01T00:00:00Z", "residualTime": 1, "missing": false},
       {"name": "etcd-server", "expirationDate": null, "residualTime": 0, "missing": true}]}"""
     assert certificate_days(text, 1764547200.0) == {"apiserver": 365}
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("300\nv1.35.4\n", []),
+        ("300\nv1.34.4\n", ["API server is 1.34.4, that of nodes.toml 1.35.4: kubernetes.upgrade"]),
+        ("20\nv1.35.4\n", ["the certificates of its control plane end in 20 days: kubernetes.certs"]),
+        ("300\n", []),  # its manifests are away for a moment
+    ],
+)
+def test_what_status_finds_on_a_control_plane(text: str, faults: list[str]) -> None:
+    assert control_plane_faults(text, "1.35.4") == faults
 
 
 def test_the_cluster_begins_on_the_control_plane_of_the_endpoint() -> None:

@@ -111,7 +111,7 @@ def test_a_control_plane_gets_the_authorities_encrypted_and_they_are_deleted(est
     assert "encrypt the authorities for plane2 on plane1" in whats
     assert "delete the encrypted authorities on plane1" in whats
     deleted = [one for one in estate.plane.commands if one[:1] == ("kubectl",) and "secret" in one]
-    assert [one[4:] for one in deleted] == [
+    assert [one[5:] for one in deleted] == [
         ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
     ]
 

@@ -61,7 +61,8 @@ class Api:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self._kubectl = ("kubectl", "--kubeconfig", ADMIN, f"--request-timeout={_REQUEST}")
+        cache = "--cache-dir=/run/nodes/kubectl"  # else /root/.kube, which a dry run must not write
+        self._kubectl = ("kubectl", "--kubeconfig", ADMIN, cache, f"--request-timeout={_REQUEST}")
 
     def fault(self) -> str:
         """Return why it does not answer, "" where it does."""

@@ -10,6 +10,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
+from email.utils import formatdate
 from pathlib import Path
 
 OPT = "opt/kubernetes"
@@ -82,9 +83,8 @@ def _write_packages(directory: Path, version: str, staging: Path) -> None:
     text = "\n".join(stanzas)
     (directory / "Packages").write_text(text)
     digest, size = hashlib.sha256(text.encode()).hexdigest(), len(text.encode())
-    release = (
-        f"Origin: tests\nSuite: /\nDate: Sun, 29 Nov 2026 00:00:00 UTC\nSHA256:\n {digest} {size} Packages\n"
-    )
+    date = formatdate(usegmt=True).replace("GMT", "UTC")
+    release = f"Origin: tests\nSuite: /\nDate: {date}\nSHA256:\n {digest} {size} Packages\n"
     (directory / "Release").write_text(release)
 
 
