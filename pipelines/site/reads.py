@@ -42,7 +42,7 @@ def digest_value(value: object, special: Callable[[object], bytes | None] | None
     Raises Opaque for anything else.
     """
     if isinstance(value, str):  # the most frequent one
-        return digest_parts((type(value).__name__, str(value)))
+        return digest_text(f"{type(value).__name__} {value!s}")
     return digest_parts(_parts(value, special))
 
 

@@ -5,6 +5,7 @@ Pure functions. No reads, no writes, no network.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -176,7 +177,7 @@ def _own_url(path: PurePosixPath, meta: Metadata, gated: bool) -> str:
 
 def entry_id(document: Addressed, config: SiteConfig) -> str:
     """Return the id of a post in feeds (RFC 4287, 4.2.6): its own, or a tag URI (RFC 4151)."""
-    name = PurePosixPath(document.path).with_suffix("").as_posix().removeprefix(f"{CONTENT}/")
+    name = posixpath.splitext(document.path)[0].removeprefix(f"{CONTENT}/")
     return document.meta.id or f"tag:{config.feed_authority}:{quote(name)}"
 
 

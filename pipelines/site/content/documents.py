@@ -6,6 +6,7 @@ passes the time that decides which posts are due.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -127,14 +128,19 @@ def read_documents(
 
 def is_document(path: str) -> bool:
     """Return whether a page is built from *path*, or would be in another directory."""
-    pure = PurePosixPath(path)
-    return pure.suffix.lower() in MARKDOWN_SUFFIXES and not is_note(path) and not path.startswith(f"{EXTRA}/")
+    _, suffix = _stem_and_suffix(path)
+    return suffix in MARKDOWN_SUFFIXES and not is_note(path) and not path.startswith(f"{EXTRA}/")
 
 
 def is_note(path: str) -> bool:
     """Return whether *path* is a licence or a note for authors, which is never published."""
-    pure = PurePosixPath(path)
-    return pure.stem.lower() in _IGNORED_STEMS and pure.suffix.lower() in ("", ".txt", *MARKDOWN_SUFFIXES)
+    stem, suffix = _stem_and_suffix(path)
+    return stem in _IGNORED_STEMS and suffix in ("", ".txt", *MARKDOWN_SUFFIXES)
+
+
+def _stem_and_suffix(path: str) -> tuple[str, str]:
+    """Return stem and suffix of a name, in lower case: texts take a tenth of the time of PurePosixPath."""
+    return posixpath.splitext(posixpath.basename(path).lower())
 
 
 def unread_files(files: Iterable[str], used: frozenset[str]) -> list[Fault]:

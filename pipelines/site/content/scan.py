@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from pipelines.core.errors import Fault
 from pipelines.site.content.read_policy import CONTENT, EXTRA, THEME, WELL_KNOWN, ReadPolicy, Refusal
@@ -131,4 +130,4 @@ def scan_files(root: str, policy: ReadPolicy) -> tuple[list[str], list[Fault]]:
     todo = [(root, start, frozenset({policy.project, start}))]
     while todo:
         todo += scanner.scan_directory(*todo.pop())
-    return sorted(scanner.found, key=lambda path: PurePosixPath(path).parts), scanner.faults
+    return sorted(scanner.found, key=lambda path: path.split("/")), scanner.faults

@@ -6,8 +6,9 @@ Works on the articles sorted by Pelican. No reads, no writes, no network.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, field
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -92,20 +93,22 @@ def _add_related_posts(articles: list[Article]) -> None:
         for slug in slugs:
             by_tag.setdefault(slug, []).append(index)
     for index, article in enumerate(articles):
-        score: dict[int, float] = {}
+        score: defaultdict[int, float] = defaultdict(float)
         for slug in tags[index]:
             others = by_tag[slug]
             place = bisect_left(others, index)
+            weight = 1 / len(others)  # a rare tag has more than a common one
             for other in others[max(0, place - _NEAREST) : place + _NEAREST + 1]:
-                # A rare tag has more weight than a common one.
-                score[other] = score.get(other, 0) + 1 / len(others)
+                score[other] += weight
         score.pop(index, None)
         category = categories[index]
+        least = min(nlargest(3, score.values()), default=0.0)
         best = nsmallest(
             3,
             [
                 (-points, categories[other] != category, abs(other - index), other)
                 for other, points in score.items()
+                if points >= least
             ],
         )
         article.related = [articles[other] for *_, other in best]

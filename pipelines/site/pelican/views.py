@@ -32,6 +32,7 @@ LISTED = (
 )
 # Other posts and pages that one leads to.
 RELATIONS = ("prev_article", "next_article", "related", "series", "translations", "terms")
+_NOTHING = digest_text("nothing")
 _LISTED, _RELATIONS = frozenset(LISTED), frozenset(RELATIONS)
 
 
@@ -131,7 +132,11 @@ class Views:
 
     def digest(self, value: Any) -> bytes:
         """Return the digest of a value that templates read; raises Opaque."""
-        return digest_value(value, self._special)
+        if isinstance(value, ItemView):  # of previous, next: two for each post
+            return self._listed_digest(value)
+        if type(value) is list and value and all(isinstance(one, ItemView) for one in value):
+            return digest_text(repr([self._listed_digest(one) for one in value]))
+        return _NOTHING if value is None else digest_value(value, self._special)
 
     def _special(self, value: object) -> bytes | None:
         if isinstance(value, ItemView):
