@@ -249,6 +249,9 @@ def _mail(inventory: Inventory) -> Iterator[tuple[str, str, str]]:
         yield domain, "MX", f"10 {host}."
         yield domain, "TXT", txt("v=spf1 mx -all")
         yield f"_dmarc.{domain}", "TXT", txt(f"v=DMARC1; p=reject; adkim=s; aspf=s; {report}")
+        reports = contact(inventory).partition("@")[2]
+        if domain != reports:  # it takes reports of another domain (RFC 7489, 7.1)
+            yield f"{domain}._report._dmarc.{reports}", "TXT", txt("v=DMARC1")
         yield f"_smtp._tls.{domain}", "TXT", txt(f"v=TLSRPTv1; {report}")
         # RFC 6186 and 8314: how mail programs find the server.
         yield f"_submissions._tcp.{domain}", "SRV", f"0 1 465 {host}."

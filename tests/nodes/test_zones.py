@@ -96,6 +96,29 @@ def test_a_zone_below_another_is_delegated_with_glue() -> None:
     assert zone_of("lab.example.", zones, "DS") == "example"
 
 
+def test_each_domain_of_mail_has_its_records() -> None:
+    """Reports of one domain that go to another need its consent (RFC 7489, 7.1)."""
+    inventory = parse_inventory(labs.TEXT)
+    inventory = replace(
+        inventory,
+        mail=replace(inventory.mail, domains=("lab.example", "club.example")),
+        dns=replace(inventory.dns, zones=("lab.example", "club.example")),
+    )
+    first, second = zones_of(inventory, FACTS)
+    assert [(one.name, one.kind) for one in second.records] == [
+        ("club.example.", "NS"),
+        ("club.example.", "NS"),
+        ("club.example.", "MX"),
+        ("club.example.", "TXT"),
+        ("_dmarc.club.example.", "TXT"),
+        ("_imaps._tcp.club.example.", "SRV"),
+        ("_submissions._tcp.club.example.", "SRV"),
+        ("_smtp._tls.club.example.", "TXT"),
+    ]
+    consent = [one.data for one in first.records if one.name == "club.example._report._dmarc.lab.example."]
+    assert consent == ['"v=DMARC1"']
+
+
 def test_sshfp_are_of_the_committed_host_keys() -> None:
     """RFC 4255, 3.1.2, with the key and digest of `ssh-keygen -r`."""
     key = "AAAAC3NzaC1lZDI1NTE5AAAAIB7f6ZUMuSlZ5pQkzXzsdpjUfHUaBpC1VjyrsZJRIlsN"
