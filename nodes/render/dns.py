@@ -54,6 +54,18 @@ def kept_records(text: str, zone: str, sources: set[str]) -> tuple[ResourceRecor
     return tuple(found)
 
 
+def dns_files(inventory: Inventory, node: Node) -> tuple[ConfigFile, ...]:
+    """Return the files of *node* that follow from the inventory alone: without records and known_hosts."""
+    found: list[ConfigFile] = []
+    if node in name_servers(inventory):
+        found.append(nsd_file(inventory, node))
+    if node.name == inventory.dns.primary:
+        found += signer_files(inventory)
+    elif inventory.dns.primary and node in challenge_clients(inventory):
+        found.append(challenge_command(inventory, is_primary=False))
+    return tuple(found)
+
+
 def nsd_file(inventory: Inventory, node: Node) -> ConfigFile:
     """Return the configuration of NSD."""
     primary, *others = name_servers(inventory)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from nodes.inventory import Inventory, Node
 from nodes.render.base import base_files, hosts_file
 from nodes.render.certificates import certificate_files
+from nodes.render.dns import dns_files
 from nodes.render.edge import edge_files
 from nodes.render.files import ConfigFile
 from nodes.render.firewall import firewall_file, service_file
@@ -29,4 +30,6 @@ def machine_files(inventory: Inventory, node: Node, sites: tuple[Site, ...]) -> 
         found["edge.apply"] = [*edge_files(inventory, sites), *certificates]
     elif certificates:
         found["mail.apply"] = [*certificates]
+    if zones := dns_files(inventory, node):
+        found["dns.apply"] = [*zones]
     return found

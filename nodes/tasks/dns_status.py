@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nodes.host import Host
-from nodes.inventory import Inventory
 from nodes.render.zones import name_servers, zone_names
+from nodes.tasks.health import Probe
 
 _DAYS = 10  # that signatures must be valid: the timer renews them after 14 of 28 days
 # Address of the primary, zones. Of each: zone, serial, end of the signature of SOA, serial of the primary.
@@ -23,16 +22,16 @@ done
 """
 
 
-def read_zones(host: Host, inventory: Inventory) -> tuple[str, list[str]]:
-    """Return the serial of the first zone that a name server has, "" without one, and what is wrong."""
-    servers = name_servers(inventory)
+def read_zones(probe: Probe) -> None:
+    """Read the serial of the first zone; find a server that is behind, and signatures that end."""
+    host, servers = probe.host, name_servers(probe.inventory)
     if host.node not in servers:
-        return "", []
-    shown = host.read("sh", "-c", _SCRIPT, "sh", servers[0].mesh, *zone_names(inventory)).stdout
+        return
+    shown = host.read("sh", "-c", _SCRIPT, "sh", servers[0].mesh, *zone_names(probe.inventory)).stdout
     now = datetime.fromtimestamp(float(host.read("date", "+%s").stdout), UTC)
     rows = [line.split("|") for line in shown.splitlines()]
-    faults = [fault for row in rows for fault in zone_faults(row, now)]
-    return rows[0][1], faults
+    probe.values["zone"] = rows[0][1] or "none"
+    probe.faults += [fault for row in rows for fault in zone_faults(row, now)]
 
 
 def zone_faults(row: list[str], now: datetime) -> list[str]:

@@ -13,6 +13,7 @@ from nodes.inventory import Inventory, Node
 from nodes.runs import Session, read_all
 from nodes.sites import Site
 from nodes.tasks.certificates import read_certificates
+from nodes.tasks.dns_status import read_zones
 from nodes.tasks.health import Probe, Value, read_drift, read_kubelet, read_mesh, read_routes, read_system
 from nodes.tasks.kubernetes.health import read_control_plane
 from pipelines.core.errors import PipelineError
@@ -25,6 +26,7 @@ READERS: tuple[Callable[[Probe], None], ...] = (
     read_kubelet,
     read_control_plane,
     read_certificates,
+    read_zones,
     read_drift,
 )
 
@@ -45,6 +47,7 @@ COLUMNS = (
     Column("handshake", "handshake", " s"),  # seconds since the oldest of the peers' last ones
     Column("kubelet", "kubelet"),
     Column("certificate_days", "certificate", " d"),  # of the one that ends first
+    Column("zone", "zone"),  # serial of the first zone
     Column("reboot", "reboot"),
     Column("drift", "drift"),  # files that differ from nodes.toml
 )

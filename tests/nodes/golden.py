@@ -10,7 +10,7 @@ from nodes.inventory import Inventory, Node
 from nodes.overlay import EMPTY, parse_overlay
 from nodes.rdata import txt
 from nodes.render import containerd, kubeadm, network
-from nodes.render.dns import challenge_clients, client_files, nsd_file, records_file, signer_files
+from nodes.render.dns import challenge_clients, client_files, records_file
 from nodes.render.files import ConfigFile
 from nodes.render.machine import machine_files
 from nodes.render.mail import dovecot_files, hook_file, opendkim_files, postfix_files
@@ -73,16 +73,13 @@ def rendered() -> dict[str, str]:
         replace(one, challenge_key=CHALLENGE_KEY) if one.name == "edge1" else one for one in inventory.nodes
     )
     inventory = replace(inventory, nodes=nodes)
-    zones = zones_of(inventory, FACTS)
     found: dict[str, str] = {}
     for node in inventory.nodes:
         files = [one for some in machine_files(inventory, node, SITES).values() for one in some]
         if node.in_kubernetes:
             files += kubernetes_files(inventory, node)
-        if node.has("dns"):
-            files.append(nsd_file(inventory, node))
         if node.name == inventory.dns.primary:
-            files += [*signer_files(inventory), *(records_file(inventory, zone) for zone in zones)]
+            files += [records_file(inventory, zone) for zone in zones_of(inventory, FACTS)]
         if node in challenge_clients(inventory):
             files += client_files(inventory, KNOWN_HOSTS)
         if node.has("mail"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -118,7 +119,10 @@ def zones(operator: Operator) -> Iterator[str]:
 
 def test_dns(operator: Operator, zones: str) -> None:
     check_three_runs(operator, "dns.apply", MACHINES)
-    assert await_serial(operator, 1) == int(time.strftime("%Y%m%d00", time.gmtime()))
+    found = await_serial(operator, 1)
+    assert found == int(time.strftime("%Y%m%d00", time.gmtime()))
+    shown = operator.fab("status", "--json", "--hosts", "n2,n3").stdout
+    assert [one["zone"] for one in json.loads(shown)] == [str(found), str(found)]
     assert operator.states("dns.keys") == {"n1": "unchanged"}
 
 
