@@ -48,6 +48,7 @@ class FakeMachine:
     cluster: Cluster
     files: dict[str, str] = field(default_factory=dict)
     fails: str = ""  # the subcommand of kubeadm that fails
+    conflicts: int = 0  # patches that are refused: kubelet has changed the node in between
     commands: list[tuple[str, ...]] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
 
@@ -122,6 +123,9 @@ class FakeMachine:
 
     def _kubectl(self, words: tuple[str, ...]) -> Output:
         verb, *rest = words[5:]
+        if verb == "patch" and self.conflicts:
+            self.conflicts -= 1
+            return Output(1, "", 'Error from server (Conflict): nodes "n": the object has been modified')
         if verb == "patch":
             self._patch(self.cluster.nodes[rest[1]], json.loads(rest[-1]))
         if rest[:1] == ["nodes"]:

@@ -84,6 +84,7 @@ def test_labels_and_taints_leave_with_the_inventory_and_those_of_others_stay() -
     value["spec"]["taints"].append({"key": "by", "effect": "NoExecute", "value": "hand"})
     patch, whats = settings_patch(replace(WORKER, labels=(), taints=()), member_of(value))
     assert patch["metadata"]["labels"] == {"disk": None}
+    assert patch["metadata"]["resourceVersion"] == "7"  # a list of taints that changed in between is not lost
     assert patch["metadata"]["annotations"] == {MANAGED: '{"labels": [], "taints": []}'}
     assert patch["spec"] == {"taints": [{"key": "by", "effect": "NoExecute", "value": "hand"}]}
     assert whats == ("remove the label disk", "remove the taint slow=true:PreferNoSchedule")

@@ -86,6 +86,12 @@ def test_a_worker_joins_once_with_a_token_of_its_own(estate: Estate) -> None:
     assert estate.join("worker1").state == "unchanged"
 
 
+def test_a_patch_that_meets_one_of_kubelet_is_made_again(estate: Estate) -> None:
+    estate.plane.conflicts = 2
+    assert estate.join("worker1").changes[-1].what == SETTINGS
+    assert estate.cluster.nodes["worker1"]["metadata"]["labels"] == {"disk": "ssd"}
+
+
 def test_no_secret_is_in_an_argument(estate: Estate) -> None:
     """Every user of a machine reads the arguments of its processes."""
     for name in ("plane2", "worker1"):

@@ -17,7 +17,7 @@ from nodes.tasks.kubernetes.api import ADMIN, KUBELET, Api, exists
 from nodes.tasks.kubernetes.network import apply_network
 from nodes.tasks.kubernetes.packages import PROGRAMS, ensure_programs
 from nodes.tasks.kubernetes.settings import apply_settings
-from nodes.tasks.system import ensure_enabled, ensure_packages, write_file
+from nodes.tasks.system import ensure_enabled, write_file
 from pipelines.core.errors import PipelineError
 
 KUBEADM = 600.0  # seconds: it pulls images
@@ -70,7 +70,6 @@ def prepare(host: Host, setup: Setup) -> None:
     if not is_configured(host, setup.inventory, cgroup_driver(setup.overlay)):
         host.fail("containerd is not that of nodes.toml", "run containerd.apply first")
     ensure_programs(host, setup.inventory, setup.key, *PROGRAMS)
-    ensure_packages(host, "kubernetes-cni")
     ensure_enabled(host, "kubelet.service")
 
 

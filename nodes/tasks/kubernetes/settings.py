@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nodes.host import Host, HostError
+from nodes.host import CommandError, Host, HostError
 from nodes.inventory import FILE, Node
 from nodes.tasks.kubernetes.api import Api, Member
 
 # The labels and taints that the tasks have set: they alone are removed again.
 MANAGED = "nodes.toml/managed"
+_TRIES = 5  # of a patch: kubelet changes its node too
 Taint = dict[str, str]
 
 
@@ -61,7 +62,7 @@ def settings_patch(node: Node, member: Member) -> tuple[dict[str, Any], tuple[st
         metadata["annotations"] = {MANAGED: ours}
         whats = whats or ["note the labels and taints"]
     patch = {name: value for name, value in (("metadata", metadata), ("spec", spec)) if value}
-    if patch:  # a change in between is a conflict, not lost
+    if "taints" in spec:  # the patch replaces the whole list: one that changed in between is a conflict
         patch.setdefault("metadata", {})["resourceVersion"] = member.value["metadata"]["resourceVersion"]
     return patch, tuple(whats)
 
@@ -73,9 +74,17 @@ def apply_settings(host: Host, api: Api, member: Member) -> None:
     if found and found != node.pod_cidr:
         text = f"its pods have {found}, not {node.pod_cidr} of {FILE}:{node.line}"
         raise HostError(f"{node.name}: {text}; write {found}, or reset the node and join it again")
-    patch, whats = settings_patch(node, member)
-    if patch:
-        api.patch("; ".join(whats), node.name, patch)
+    for left in reversed(range(_TRIES)):
+        patch, whats = settings_patch(node, member)
+        if not patch:
+            return
+        try:
+            api.patch("; ".join(whats), node.name, patch)
+            return
+        except CommandError as error:
+            if "has been modified" not in str(error) or not left:
+                raise
+        member = api.members()[node.name]
 
 
 def _label_changes(node: Node, member: Member, managed: list[str] | tuple[str, ...]) -> dict[str, str | None]:
