@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nodes.inventory import Inventory, Node
+from nodes.render.dns import CHALLENGE
 from nodes.render.edge import CHALLENGES, TLS, tls_names
 from nodes.render.files import ConfigFile, render
 from nodes.sites import Site
@@ -85,7 +86,7 @@ def certificate_files(inventory: Inventory, node: Node, sites: tuple[Site, ...])
         for one in wanted
     ]
     if any(one.method == "manual" for one in wanted):
-        found.append(ConfigFile(_CHALLENGE, render("acme/challenge"), mode=0o755))
+        found.append(ConfigFile(_CHALLENGE, render("acme/challenge", command=CHALLENGE), mode=0o755))
     if found and node.has("edge"):
         found.append(ConfigFile(f"{HOOKS}/10-nginx", render("acme/deploy-nginx"), mode=0o755))
     return tuple(found)

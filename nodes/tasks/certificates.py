@@ -19,6 +19,7 @@ from nodes.render.certificates import (
     certificates_of,
     served_certificates,
 )
+from nodes.render.dns import CHALLENGE
 from nodes.render.edge import TLS
 from nodes.sites import Site
 from nodes.tasks.health import Probe
@@ -103,6 +104,9 @@ def ensure_certificates(host: Host, inventory: Inventory, sites: tuple[Site, ...
     files = {one.path: one for one in certificate_files(inventory, host.node, sites)}
     for path in sorted(files, key=lambda path: path in {one.config for one in wanted}):
         write_file(host, files[path])  # hooks first
+    has_dns = any(one.method == "manual" for one in wanted)
+    if has_dns and host.read("test", "-x", CHALLENGE, check=False).status:
+        host.fail(f"has no {CHALLENGE} for DNS-01", "run dns.keys and dns.apply before")
     for one in wanted:
         _retry(partial(_request, host, one))
     ensure_service(host, "certbot.timer")

@@ -5,12 +5,14 @@ Network: the machine, which calls the ACME authority. Writes on it.
 
 from __future__ import annotations
 
+import time
+
 from nodes.host import Host
 from nodes.inventory import Inventory
 from nodes.render.certificates import LIVE, certificate_name, served_certificates
 from nodes.render.edge import CHALLENGES, TLS, edge_files, tls_names
 from nodes.sites import Site
-from nodes.tasks.certificates import ensure_certificates, read_states, renew_certificates
+from nodes.tasks.certificates import State, ensure_certificates, read_states, renew_certificates
 from nodes.tasks.system import ensure_packages, ensure_service, write_file
 
 _CHECKS = {"/etc/nginx/nginx.conf": ("nginx", "-t", "-q", "-c")}
@@ -32,8 +34,8 @@ ln -sfn -- "$2" "$1.new"
 mv -T -- "$1.new" "$1"
 """
 _REPLACED = "/etc/nodes/tls-replaced"
-# systemd returns before the workers with the old certificate are gone.
-_RELOAD = ("sh", "-c", "nginx -t -q && systemctl reload nginx.service && sleep 1")
+_RELOAD = ("sh", "-c", "nginx -t -q && systemctl reload nginx.service")
+_SETTLE = 3.0  # seconds after a reload until no process has the old certificate
 
 
 def apply(host: Host, inventory: Inventory, sites: tuple[Site, ...]) -> None:
@@ -60,13 +62,24 @@ def apply(host: Host, inventory: Inventory, sites: tuple[Site, ...]) -> None:
 def renew(host: Host, inventory: Inventory, sites: tuple[Site, ...], *, force: bool) -> None:
     """Renew the certificates of an edge or a mail server that are due, or all with *force*; report each."""
     renew_certificates(host, inventory, sites, force=force)
-    states = read_states(host, served_certificates(inventory, host.node, sites))
-    if any(one.is_stale and one.port == 443 for one in states):
+    stale = _stale(host, inventory, sites)
+    if any(one.port == 443 for one in stale):
         host.change("reload NGINX: it serves an older certificate than its file", *_RELOAD)
-        states = read_states(host, served_certificates(inventory, host.node, sites))
-    stale = [f"{one.name} (port {one.port})" for one in states if one.is_stale]
+        stale = _stale(host, inventory, sites)
     if stale and not host.dry_run:
-        host.fail(f"still serves the old certificate of {', '.join(stale)}", "look at its log, and reload it")
+        names = ", ".join(f"{one.name} (port {one.port})" for one in stale)
+        host.fail(f"still serves the old certificate of {names}", "look at its log, and reload it")
+
+
+def _stale(host: Host, inventory: Inventory, sites: tuple[Site, ...]) -> list[State]:
+    """Return the certificates that a server shows an older one of, also some seconds after its reload."""
+    deadline = time.monotonic() + _SETTLE
+    while True:
+        states = read_states(host, served_certificates(inventory, host.node, sites))
+        found = [one for one in states if one.is_stale]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
 
 
 def _serve_certificates(host: Host, inventory: Inventory, sites: tuple[Site, ...]) -> None:
@@ -80,3 +93,5 @@ def _serve_certificates(host: Host, inventory: Inventory, sites: tuple[Site, ...
     served = tuple(one for one in served_certificates(inventory, host.node, sites) if one.port == 443)
     if is_new or any(one.is_stale for one in read_states(host, served)):
         host.change("reload NGINX with its certificates", *_RELOAD)
+        if not host.dry_run:
+            _stale(host, inventory, sites)  # waits

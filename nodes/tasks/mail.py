@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nodes.host import Host
 from nodes.inventory import Inventory
+from nodes.render.certificates import LIVE
 from nodes.render.mail import (
     KEYS,
     PASSWORDS,
@@ -19,10 +20,10 @@ from nodes.render.mail import (
     postfix_files,
     tls_directory,
 )
+from nodes.tasks.certificates import ensure_certificates
 from nodes.tasks.checked import Checked, write_checked
 from nodes.tasks.system import ensure_enabled, ensure_packages, ensure_service, write_file
 
-_LIVE = "/etc/letsencrypt/live"
 _SELF_SIGNED = "/etc/nodes/self-signed"
 _DKIM = ("opendkim", "opendkim-tools")
 _SOCKETS = "/var/spool/postfix/opendkim"
@@ -85,6 +86,9 @@ def apply(host: Host, inventory: Inventory) -> None:
     _ensure_postfix(host, inventory)  # first: Dovecot opens its sockets in a directory that Postfix makes
     _ensure_dovecot(host, inventory)
     write_file(host, hook_file(inventory))
+    ensure_certificates(host, inventory)
+    if inventory.acme.directory:
+        _serve(host, f"{LIVE}/{inventory.mail.host}", tls_directory(inventory))
 
 
 def ensure_keys(host: Host, inventory: Inventory) -> None:
@@ -96,18 +100,25 @@ def ensure_keys(host: Host, inventory: Inventory) -> None:
 def _ensure_certificate(host: Host, inventory: Inventory) -> None:
     """Serve the certificate of certbot; a self-signed one until it is there."""
     name, link = inventory.mail.host, tls_directory(inventory)
-    live, own = f"{_LIVE}/{name}", f"{_SELF_SIGNED}/{name}"
+    live, own = f"{LIVE}/{name}", f"{_SELF_SIGNED}/{name}"
     target = host.read("readlink", link, check=False).stdout.strip()
     if not host.read("test", "-e", f"{live}/fullchain.pem", check=False).status:
-        if not target.startswith(f"{_LIVE}/"):
-            host.change(f"serve the certificate in {live}", "sh", "-c", _LINK, "sh", live, link)
+        if not target.startswith(f"{LIVE}/"):
+            _serve(host, live, link)
     elif not target or host.read("test", "-e", f"{link}/fullchain.pem", check=False).status:
         if host.read("test", "-e", f"{own}/fullchain.pem", check=False).status:
             host.change(
                 f"make a self-signed certificate for {name}", "sh", "-c", _MAKE_SELF_SIGNED, "sh", own, name
             )
-        host.change(f"serve the certificate in {own}", "sh", "-c", _LINK, "sh", own, link)
-        host.notes.append(f"{name} has a self-signed certificate until certbot has made {live}")
+        _serve(host, own, link)
+        if not inventory.acme.directory:
+            host.notes.append(f"{name} has a self-signed certificate until certbot has made {live}")
+
+
+def _serve(host: Host, directory: str, link: str) -> None:
+    """Let Postfix and Dovecot read the certificate in *directory*, unless they do."""
+    if host.read("readlink", link, check=False).stdout.strip() != directory:
+        host.change(f"serve the certificate in {directory}", "sh", "-c", _LINK, "sh", directory, link)
 
 
 def _make_keys(host: Host, inventory: Inventory) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.nodes.lab.machines import Machine
 
-PORT, _MANAGEMENT = 14000, 15000
+_MANAGEMENT = 15000
 _DIRECTORY = "/srv/pebble"
 _DAYS = 90
 # Host and directory. The certificate of Pebble's own server; those that it issues have another root.
@@ -35,11 +35,12 @@ class Pebble:
 
     machine: Machine
     host: str  # by which machines of the mesh call it
+    port: int
 
     @property
     def directory(self) -> str:
         """The URL for [acme] directory."""
-        return f"https://{self.host}:{PORT}/dir"
+        return f"https://{self.host}:{self.port}/dir"
 
     def trust(self, machine: Machine) -> None:
         """Let *machine* trust the certificate of this server, as an owner of a private authority does."""
@@ -52,15 +53,16 @@ class Pebble:
 
 @contextmanager
 def pebble(
-    machine: Machine, host: str, hosts: dict[str, str], client: Machine, dns: str = ""
+    machine: Machine, host: str, client: Machine, *, hosts: dict[str, str], dns: str = "", port: int = 14000
 ) -> Iterator[Pebble]:
     """Run Pebble on *machine* as *host* until the block ends; *client* trusts it.
 
-    Names are looked up in *hosts*, or at the server *dns* (address and port).
+    Names are looked up in *hosts*, or at the server *dns* (address and port). Accounts
+    end with the block: another one takes another *port*.
     """
     config = {
         "pebble": {
-            "listenAddress": f"0.0.0.0:{PORT}",
+            "listenAddress": f"0.0.0.0:{port}",
             "managementListenAddress": f"0.0.0.0:{_MANAGEMENT}",
             "certificate": f"{_DIRECTORY}/server.pem",
             "privateKey": f"{_DIRECTORY}/server.key",
@@ -80,7 +82,7 @@ def pebble(
         "--setenv=PEBBLE_WFE_NONCEREJECT=5", "--setenv=PEBBLE_AUTHZREUSE=0",
         f"--property=BindReadOnlyPaths={_DIRECTORY}/hosts:/etc/hosts", *server,
     )  # fmt: skip
-    found = Pebble(machine, host)
+    found = Pebble(machine, host, port)
     try:
         found.trust(client)
         _wait(client, found.directory)

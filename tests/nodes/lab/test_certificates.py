@@ -22,7 +22,7 @@ def authority(operator: Operator) -> Iterator[Pebble]:
     """An authority on n2 that finds the site on n1; nodes.toml names it."""
     text = operator.inventory.read_text()
     machines = operator.lab.machines
-    with pebble(machines["n2"], "n2", {"small.example": EDGE}, machines["n1"]) as running:
+    with pebble(machines["n2"], "n2", machines["n1"], hosts={"small.example": EDGE}) as running:
         operator.inventory.write_text(f'{text}\n[acme]\ndirectory = "{running.directory}"\n')
         yield running
     operator.inventory.write_text(text)

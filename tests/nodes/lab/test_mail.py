@@ -27,6 +27,7 @@ from tests.api.live_site import API, Site, login_environment
 from tests.api.processes import run_gunicorns
 from tests.nodes.lab.conftest import Operator
 from tests.nodes.lab.machines import Machine
+from tests.nodes.lab.pebble import pebble
 from tests.nodes.lab.test_tasks import check_three_runs
 from tests.support.previews import free_port
 from tests.support.project import ROOT
@@ -361,3 +362,27 @@ def test_nothing_is_left_to_do(operator: Operator, machine: Machine) -> None:
     """Also after runs that failed."""
     assert operator.states("mail.apply") == {"n2": "unchanged"}
     assert machine.run("systemctl", "is-active", "postfix", "dovecot", "opendkim").split() == ["active"] * 3
+
+
+def test_the_certificate_of_an_authority_replaces_the_first_one(operator: Operator, machine: Machine) -> None:
+    """Postfix and Dovecot start with a self-signed one; certbot then answers HTTP-01 on port 80 itself."""
+    machine.run("rm", "-r", LIVE)
+    text = operator.inventory.read_text()
+    with pebble(operator.lab.machines["n3"], "n3", machine, hosts={"mail.lab.example": SERVER}) as authority:
+        operator.inventory.write_text(f'{text}\n[acme]\ndirectory = "{authority.directory}"\n')
+        assert operator.states("firewall.apply", "--hosts", "n2") == {"n2": "changed"}
+        check_three_runs(operator, "mail.apply", ("n2",))
+        first = served(operator)
+        assert first == [machine.run("cat", f"{LIVE}/cert.pem")] * 2
+        assert operator.states("edge.renew", "--force", "--hosts", "n2") == {"n2": "changed"}
+        second = served(operator)
+        assert second == [machine.run("cat", f"{LIVE}/cert.pem")] * 2
+        assert second != first
+        assert operator.states("mail.apply") == {"n2": "unchanged"}
+    operator.inventory.write_text(text)
+
+
+def served(operator: Operator) -> list[str]:
+    """Return the certificates that Postfix and Dovecot show."""
+    with operator.lab.network():
+        return [ssl.get_server_certificate((SERVER, port)) for port in (465, 993)]

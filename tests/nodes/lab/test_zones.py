@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.nodes.lab.conftest import Operator
+from tests.nodes.lab.pebble import pebble
 from tests.nodes.lab.test_tasks import check_three_runs
 from tests.support.project import ROOT
 
@@ -233,6 +234,28 @@ def test_a_challenge_is_served_by_all_when_the_command_returns(operator: Operato
     assert operator.states("dns.apply") == {"n2": "unchanged", "n3": "unchanged", "n1": "unchanged"}
     edge.run("dns-challenge", "remove", name, "second_value")
     assert dig(operator, "n2", name, "TXT") == []
+
+
+def test_a_wildcard_is_proved_by_dns_01(operator: Operator, zones: str) -> None:
+    """The authority asks the secondary. A renewal keeps the key: TLSA does not change."""
+    text, machines = operator.inventory.read_text(), operator.lab.machines
+    with pebble(machines["n2"], "n2", machines["n1"], hosts={}, dns="10.90.0.13:53", port=14001) as authority:
+        acme = f'[acme]\ndirectory = "{authority.directory}"\nwildcards = ["small.example"]\n'
+        operator.inventory.write_text(f"{text}\n{acme}")
+        check_three_runs(operator, "edge.apply", ("n1",))
+        names = machines["n1"].run(
+            "openssl", "x509", "-noout", "-ext", "subjectAltName", "-in",
+            "/etc/nodes/tls/small.example/fullchain.pem",
+        )  # fmt: skip
+        assert names.split()[-2:] == ["DNS:*.small.example,", "DNS:small.example"]
+        assert dig(operator, "n2", "_acme-challenge.small.example", "TXT") == []
+        operator.run("dns.apply")
+        published = dig(operator, "n2", "_443._tcp.small.example", "TLSA")
+        assert operator.states("edge.renew", "--force", "--hosts", "n1") == {"n1": "changed"}
+        assert operator.states("dns.apply") == {"n2": "unchanged", "n3": "unchanged", "n1": "unchanged"}
+    operator.inventory.write_text(text)
+    served = machines["n1"].run("sh", "-c", _SERVED, "sh", "127.0.0.1:443", "small.example", "").strip()
+    assert [row.replace(" ", "").lower() for row in published] == [f"311{served}"]
 
 
 def test_the_key_of_an_edge_sets_challenges_and_nothing_else(operator: Operator, zones: str) -> None:
