@@ -65,6 +65,12 @@ class Ssh:
     port: int = setting(valid_port, 22, doc="Port of sshd.")
     connect_timeout: int = setting(valid.valid_seconds, 5, doc="Seconds for a connection.")
     command_timeout: int = setting(valid.valid_seconds, 60, doc="Seconds for a command.")
+    confirm: int = setting(
+        valid.valid_confirm,
+        60,
+        doc="Seconds until the old firewall or sshd's old configuration returns, unless a new connection"
+        " succeeds.",
+    )
     sources: tuple[str, ...] = setting(
         valid_networks, ("0.0.0.0/0", "::/0"), doc="Networks (CIDR) that may connect to sshd."
     )

@@ -135,6 +135,7 @@ valid_sts_mode = Choice("none", "testing", "enforce")
 valid_mtu = Number(1280, 1440)  # IPv6 needs 1280; WireGuard adds 60 bytes over IPv4, 80 over IPv6
 valid_keepalive = Number(1, 120, other=0)
 valid_seconds = Number(1, 600)
+valid_confirm = Number(15, 600)  # a connection may take connect_timeout and more
 valid_hsts = Number(0, 63_072_000)
 valid_rate = Number(1, 10_000)
 

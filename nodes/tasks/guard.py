@@ -12,7 +12,6 @@ from nodes.render.files import ConfigFile
 from nodes.runs import Session
 from nodes.tasks.system import write_file
 
-SECONDS = 60  # until the old file returns
 _DIRECTORY = "/var/lib/nodes/guard"
 # Unit, file, its copy, seconds, the script that loads the old file. The timer outlives the connection.
 _ARM = """set -eu
@@ -38,17 +37,18 @@ class Guarded:
 def write_guarded(session: Session, host: Host, guarded: Guarded, *, is_loaded: bool = True) -> bool:
     """Write and load the file, if it differs or is not loaded; raise HostError when it locks us out.
 
-    The old file returns by itself after 60 s, unless a new connection succeeds.
+    The old file returns by itself after `confirm` of [ssh], unless a new connection succeeds.
     """
+    seconds = session.inventory.ssh.confirm
     unit = f"nodes-guard-{guarded.name}"
     if not host.read("systemctl", "is-active", f"{unit}.timer", check=False).status:
-        host.fail(f"the old {guarded.name} is about to return", f"run it again in {SECONDS} s")
+        host.fail(f"the old {guarded.name} is about to return", f"run it again in {seconds} s")
     file = guarded.file
     if is_loaded and not host.differs(file.path, file.text, mode=file.mode, owner=file.owner):
         return False
     path, copy = file.path, f"{_DIRECTORY}/{guarded.name}"
-    arguments = (f"{unit}", path, copy, f"{SECONDS}s", guarded.unload)
-    host.change(f"keep the old {guarded.name} for {SECONDS} s", "sh", "-c", _ARM, "sh", *arguments)
+    arguments = (f"{unit}", path, copy, f"{seconds}s", guarded.unload)
+    host.change(f"keep the old {guarded.name} for {seconds} s", "sh", "-c", _ARM, "sh", *arguments)
     write_file(host, guarded.file, guarded.check)
     host.change(f"load {path}", *guarded.load)
     if not host.dry_run:
@@ -56,7 +56,7 @@ def write_guarded(session: Session, host: Host, guarded: Guarded, *, is_loaded: 
             with session.connect(host.node, read_only=True) as other:
                 other.read("true")
         except HostError as error:
-            text = f"{error} (with the new {guarded.name}; the old one returns within {SECONDS} s)"
+            text = f"{error} (with the new {guarded.name}; the old one returns within {seconds} s)"
             raise HostError(text) from None
     host.change(f"confirm {path} by a new connection", "systemctl", "stop", f"{unit}.timer")
     return True
