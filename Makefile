@@ -124,12 +124,12 @@ soak: $(VENV)/dev  ## compare builds of a site that is edited at random with cle
 	SOAK=$(or $(STEPS),2000) $(BIN)/pytest tests/site/test_edits.py
 
 test-nodes: $(VENV)/dev  ## run the tasks of nodes/ on three machines in containers (as root; six minutes)
-	@./.ci/tools iproute2 mmdebstrap openssh-client systemd-container util-linux
+	@./.ci/tools curl iproute2 mmdebstrap openssh-client openssl systemd-container util-linux
 	$(BIN)/python -m tests.nodes.lab.base
 	$(BIN)/pytest -m nodes tests/nodes/lab $(ARGS)
 
 nodes-e2e: $(VENV)/dev $(VENV)/go  ## run a cluster of kubeadm on three machines in containers (as root; builds first, an hour)
-	@./.ci/tools debootstrap gpg iproute2 openssh-client systemd-container util-linux
+	@./.ci/tools gpg iproute2 mmdebstrap openssh-client systemd-container util-linux
 	$(BIN)/python -m tests.nodes.e2e.cluster
 	$(BIN)/pytest -m nodes tests/nodes/e2e $(ARGS)
 
