@@ -51,7 +51,8 @@ def check_three_runs(operator: Operator, task: str, names: tuple[str, ...] = NAM
 @contextmanager
 def pings(operator: Operator, pairs: list[tuple[str, str]], seconds: int) -> Iterator[list[tuple[int, int]]]:
     """Send 20 pings a second over the mesh meanwhile; fill the list with sent and received of each pair."""
-    options = ("-q", "-i", "0.05", "-w", str(seconds), "-W", "2")
+    # Not -w, which ends while the last answer is under way.
+    options = ("-q", "-i", "0.05", "-c", str(20 * seconds), "-W", "2")
     running = [
         subprocess.Popen(
             operator.lab.machines[source].argv("ping", *options, MESH[to]), stdout=subprocess.PIPE, text=True
