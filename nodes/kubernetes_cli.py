@@ -39,7 +39,10 @@ class Run(Protocol):
     directory: Path
     inventory: Inventory
     names: list[str]
-    session: Session
+
+    @property
+    def session(self) -> Session:
+        """How the machines are reached."""
 
     def result(self, run: Callable[[], TaskResult]) -> None:
         """Print what *run* returns; exit with 1 if a machine has failed."""
