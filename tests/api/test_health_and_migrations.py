@@ -63,6 +63,7 @@ def test_a_pod_names_the_missing_migrations_after_the_timeout(database: Postgres
     assert "accounts.0001_initial" in output
 
 
+@pytest.mark.slow
 def test_a_pod_accepts_a_newer_database(database: Postgres) -> None:
     """A rollback runs older code on a newer schema."""
     settings = login_environment("http://localhost:1", database.url("newer"), 1)

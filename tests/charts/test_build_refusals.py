@@ -71,6 +71,7 @@ def _new_commit(project: Path) -> None:
     git(project, "commit", "-q", "--allow-empty", "-m", "A change")
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

@@ -105,7 +105,7 @@ def run_by(repo: Path, variables: dict[str, str]) -> list[str]:
     return sorted(row.split(";")[0] for row in rows if row.count(";") >= 5)
 
 
-@pytest.mark.quick_cases(3)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("variables", "path", "message", "expected"),
     [
@@ -129,6 +129,7 @@ def test_no_message_and_no_path_decides_which_jobs_run(
     assert run_by(repo, variables | {"CI_COMMIT_MESSAGE": message}) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_the_schedule_runs_updates_and_link_checks(repo: Path) -> None:
     """It checks Debian's updates and external links, and publishes nothing."""
     found = run_by(repo, WEEKLY)
@@ -136,6 +137,7 @@ def test_the_schedule_runs_updates_and_link_checks(repo: Path) -> None:
     assert not {"publish", "preview", "rollout"} & set(found)
 
 
+@pytest.mark.slow
 def test_a_tag_packs_and_publishes(repo: Path) -> None:
     """Its commit was published as a candidate, or is checked by this pipeline."""
     assert run_by(repo, TAG) == sorted([*CHECKS, "pack", "plan", "publish"])

@@ -32,6 +32,7 @@ def back(built: Path, tmp_path: Path) -> Path:
     return project
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     ("path", "old", "new", "differs"),
     [

@@ -24,6 +24,7 @@ def server() -> Iterator[Nexus]:
         yield fake
 
 
+@pytest.mark.quick_cases(5)
 @pytest.mark.parametrize(
     ("wanted", "versions", "taken"),
     [

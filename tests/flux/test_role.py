@@ -106,7 +106,7 @@ def test_the_role_has_no_kind_that_is_not_in_the_chart() -> None:
     assert ALLOWED.keys() == kinds | {("", "secrets"), ("apps", "replicasets")}
 
 
-@pytest.mark.quick_cases(2)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("first", "second"), [(mode, MODES[index - 1]) for index, mode in enumerate(MODES)])
 def test_every_request_of_the_real_helm_is_allowed(first: str, second: str, tmp_path: Path) -> None:
     """Install, change to another edge and database, test, roll back, uninstall: what is gone is deleted."""

@@ -172,6 +172,7 @@ def test_helm_test_waits_for_old_pods_to_stop(project: Path, site: Site) -> None
     assert (one.returncode, "version: ok" in output) == (0, True)
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("name", "version", "passes"),
     [

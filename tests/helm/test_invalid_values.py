@@ -118,7 +118,7 @@ INVALID: list[tuple[str, str, Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.quick_cases(30)
+@pytest.mark.quick_cases(10)
 @pytest.mark.parametrize(
     ("mode", "name", "value", "message"), INVALID, ids=[f"{row[1]}={row[2]}" for row in INVALID]
 )

@@ -18,7 +18,7 @@ from tests.support.tools import need
 CUSTOM_KINDS = {"HTTPRoute", "ServiceMonitor"}
 
 
-@pytest.mark.quick_cases(5)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("age", [0, 1], ids=["newest", "second newest"])
 @pytest.mark.parametrize("mode", MODES)
 def test_manifests_match_the_schemas_of_kubernetes(mode: str, age: int) -> None:

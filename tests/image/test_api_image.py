@@ -245,6 +245,7 @@ def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
     assert done.stderr == f"error: {what}; skip this step, or set login = true\n"
 
 
+@pytest.mark.slow
 def test_the_result_is_for_people_or_for_machines(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:

@@ -185,6 +185,7 @@ def test_only_plain_configuration_gets_into_an_image(packed: Path, tmp_path: Pat
     ]  # fmt: skip
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("place", ["out/images", "out/images/web", "out/base/web"])
 def test_a_file_in_the_way_is_reported_in_one_line(packed: Path, tmp_path: Path, place: str) -> None:
     one = tmp_path / "site"

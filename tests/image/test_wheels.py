@@ -205,6 +205,7 @@ def test_pip_downloads_for_the_target_only(tmp_path: Path, monkeypatch: pytest.M
     assert not (project / "out/wheels").exists()
 
 
+@pytest.mark.slow
 def test_a_download_replaces_damaged_wheels(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

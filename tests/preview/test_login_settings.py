@@ -80,6 +80,7 @@ def test_several_processes_may_start_at_once(tmp_path: Path) -> None:
     assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 3
 
 
+@pytest.mark.slow
 def test_environment_variables_override_defaults(tmp_path: Path) -> None:
     """For example another database, a mail server, other keys."""
     site = project_with_login(tmp_path)
@@ -98,6 +99,7 @@ def test_environment_variables_override_defaults(tmp_path: Path) -> None:
     assert sorted(file.name for file in (site / "var").iterdir()) == ["login-encryption-keys", "login.lock"]
 
 
+@pytest.mark.slow
 def test_a_project_may_lie_anywhere(tmp_path: Path) -> None:
     folder = tmp_path / "Grüße %41 #1 ?x"
     folder.mkdir()

@@ -84,6 +84,7 @@ def test_before_a_good_build_every_page_shows_the_faults(tmp_path: Path) -> None
         assert one.get("/posts/one/").status == 200
 
 
+@pytest.mark.slow
 def test_a_page_shows_the_warnings_of_its_source(tmp_path: Path) -> None:
     """They need no script, are only on that page, and stay when a build changes nothing."""
     site = preview_site(tmp_path, {"content/posts/one.md": POST + "\n```<b>\nx\n```\n"})
@@ -116,6 +117,7 @@ def test_site_toml_is_read_again(tmp_path: Path) -> None:
         assert events.next()["faults"][0]["path"] == "site.toml"
 
 
+@pytest.mark.slow
 def test_a_style_change_keeps_the_version_of_pages(tmp_path: Path) -> None:
     """So that a browser replaces the style sheet without a reload of the page."""
     site = preview_site(tmp_path)

@@ -138,6 +138,7 @@ def test_a_fault_in_the_first_build_writes_no_tree(
     assert [name for name in project.files_of(site / "out") if not name.startswith(".")] == []
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", ["many-faults", "template-type-error", "config-not-toml"])
 def test_the_command_prints_the_same(name: str, site: Path) -> None:
     """The command behaves as the function that the other tests call."""

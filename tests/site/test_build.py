@@ -138,6 +138,7 @@ def test_two_builds_give_equal_bytes_and_times(tmp_path: Path) -> None:
     assert modes[0] == modes[1] == {"0o100644", "0o40755"}
 
 
+@pytest.mark.slow
 def test_an_edit_of_equal_length_changes_digest_and_time(tmp_path: Path) -> None:
     """NGINX makes its ETag of mtime and size: a changed page needs another ETag."""
     site = small_site(tmp_path)

@@ -98,7 +98,7 @@ ACCIDENTS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.quick_cases(2)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("name", ACCIDENTS)
 def test_no_accident_makes_a_build_wrong(name: str, site: Path) -> None:
     accident, line = ACCIDENTS[name]
@@ -149,6 +149,7 @@ def test_a_full_disk_is_named(site: Path) -> None:
     assert re.match(r"out/cache: the cache (is not used|cannot be written) \(", done.stderr)
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_still_read(site: Path) -> None:
     """Permissions do not bind root, so another build that writes for long stands for them."""
     (site / "content/pages/about.md").write_text("---\ntitle: About\n---\n\nWho we are.\n\nMore.\n")

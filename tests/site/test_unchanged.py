@@ -238,7 +238,7 @@ def other_version(site: Path) -> None:
     FileStore(site / "out/cache", "another program", lambda line: None).close()
 
 
-@pytest.mark.quick_cases(15)
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     "change",
     [

@@ -60,6 +60,7 @@ def test_one_version_with_two_sites_is_not_live(status_site: StatusSite, status:
     assert f"site {'6' * 12}" in done
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     ("pod", "fault"),
     [

@@ -92,6 +92,7 @@ def diverge(status_site: StatusSite) -> str:
     return other
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("published", [True, False])
 def test_a_version_below_the_newest_is_reported(
     status_site: StatusSite, status: Runner, published: bool
@@ -171,6 +172,7 @@ def test_all_pages_of_tags_are_read(status_site: StatusSite, status: Runner, tmp
     assert (published["version"], published["fault"]) == ("1.0.3", "1.0.3 is not a chart")
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     ("toxic", "fault"),
     [
@@ -221,6 +223,7 @@ def test_a_chart_of_another_commit_is_reported(status_site: StatusSite, status: 
     assert f"chart 1.0.3 is of another commit, {status_site.commits[0][:7]}" in status().row
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize("index", [b"", b"[]", b"entries: 3", b"entries: {site: [3]}", b"\xff", b"{{{"])
 def test_an_invalid_index_is_reported(status_site: StatusSite, status: Runner, index: bytes) -> None:
     status_site.nexus.repositories["charts"].index = index

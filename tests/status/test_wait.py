@@ -45,6 +45,7 @@ def test_live_is_said_once_when_no_old_pod_answers_any_more(status_site: StatusS
     assert len(status_site.door.requests) == 60  # two probes, one with the old pod, and three in a row
 
 
+@pytest.mark.slow
 def test_the_timeout_does_not_cut_off_the_confirmation(status_site: StatusSite, status: Runner) -> None:
     status_site.publish(3)
     status_site.door.pods = [status_site.pod(3)]
@@ -67,6 +68,7 @@ def test_a_commit_may_be_abbreviated(status_site: StatusSite, status: Runner, di
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_commit_on_top_counts(status_site: StatusSite, status: Runner) -> None:
     """Two pushes in a row: the first job must not fail because the second was faster."""
     status_site.door.pods = [status_site.pod(3)]
@@ -75,6 +77,7 @@ def test_a_commit_on_top_counts(status_site: StatusSite, status: Runner) -> None
     assert status("--wait", status_site.commits[2], "--timeout", "0.2").code == 1
 
 
+@pytest.mark.slow
 def test_without_git_the_id_alone_counts(status_site: StatusSite, status: Runner) -> None:
     shutil.rmtree(status_site.project / ".git")
     status_site.door.pods = [status_site.pod(3)]

@@ -53,6 +53,7 @@ def add_module(site: Path, url: str, path: str) -> None:
 POST = "---\ntitle: Shared\ndate: 2026-01-02\n---\nText.\n"
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("path", ["content/posts/shared", "content", "theme"])
 def test_a_submodule_that_was_not_fetched_is_a_fault(tmp_path: Path, path: str) -> None:
     """A clone has an empty folder there, and the site would lack its pages."""

@@ -193,6 +193,7 @@ def test_a_drawing_may_have_many_shapes() -> None:
     assert page(f"<div>\n{shapes}</div>\n").count("<path") == 1_000
 
 
+@pytest.mark.slow
 def test_the_depth_of_the_caller_changes_nothing() -> None:
     """The preview converts from a thread, the build from a process: both must find the same."""
 
