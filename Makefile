@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 PORT   ?= 8000
-# Processes of `make test`: two a core, since the quick tests wait for servers half of the time. `worksteal` gives each
-# a consecutive part of the tests, so that few of them start the same database or build the same site.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(2 * (os.cpu_count() or 1), 8))')
+# Processes of `make test`: one more than there are cores, since the tests wait for servers, and a process takes
+# ten CPU seconds to collect them. `worksteal` gives each a consecutive part, so that few start the same servers.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 8))')
 VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python -m pipelines
