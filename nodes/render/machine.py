@@ -12,6 +12,7 @@ from nodes.render.dns import dns_files
 from nodes.render.edge import edge_files
 from nodes.render.files import ConfigFile
 from nodes.render.firewall import firewall_file, service_file
+from nodes.render.mail import mail_files
 from nodes.render.ssh import ssh_files
 from nodes.render.wireguard import wireguard_file
 from nodes.sites import Site
@@ -28,8 +29,8 @@ def machine_files(inventory: Inventory, node: Node, sites: tuple[Site, ...]) -> 
     certificates = certificate_files(inventory, node, sites)
     if node.has("edge"):
         found["edge.apply"] = [*edge_files(inventory, sites), *certificates]
-    elif certificates:
-        found["mail.apply"] = [*certificates]
+    if node.has("mail"):
+        found["mail.apply"] = [*mail_files(inventory), *(() if node.has("edge") else certificates)]
     if zones := dns_files(inventory, node):
         found["dns.apply"] = [*zones]
     return found

@@ -6,6 +6,7 @@ Reads nodes/templates. No writes, no network. Sources: postconf(5), doc.dovecot.
 from __future__ import annotations
 
 from nodes.inventory import Inventory
+from nodes.render.certificates import HOOKS
 from nodes.render.files import ConfigFile, render
 
 CERTIFICATES = "/etc/nodes/mail"  # a link named for the server, to the directory of its certificate
@@ -16,6 +17,16 @@ _MAPS = "/etc/postfix/nodes"
 _DKIM = "/etc/opendkim"
 _UNITS = {"M": 1 << 20, "G": 1 << 30}
 _SOCKETS = (("lmtp", "dovecot-lmtp"), ("auth", "auth"), ("quota-status", "quota-status"))
+
+
+def mail_files(inventory: Inventory) -> tuple[ConfigFile, ...]:
+    """Return all files of a mail server."""
+    return (
+        *opendkim_files(inventory),
+        *postfix_files(inventory),
+        *dovecot_files(inventory),
+        hook_file(inventory),
+    )
 
 
 def postfix_files(inventory: Inventory) -> tuple[ConfigFile, ...]:
@@ -97,7 +108,7 @@ def opendkim_files(inventory: Inventory) -> tuple[ConfigFile, ...]:
 def hook_file(inventory: Inventory) -> ConfigFile:
     """Return the script that certbot runs after a renewal."""
     text = render("mail/deploy-hook", mail=inventory.mail, tls=tls_directory(inventory))
-    return ConfigFile("/etc/letsencrypt/renewal-hooks/deploy/50-mail", text, mode=0o755)
+    return ConfigFile(f"{HOOKS}/50-mail", text, mode=0o755)
 
 
 def tls_directory(inventory: Inventory) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nodes.host import Host
 from nodes.inventory import Inventory
-from nodes.render.certificates import LIVE
+from nodes.render.certificates import LIVE, served_certificates
 from nodes.render.mail import (
     KEYS,
     PASSWORDS,
@@ -20,7 +20,7 @@ from nodes.render.mail import (
     postfix_files,
     tls_directory,
 )
-from nodes.tasks.certificates import ensure_certificates
+from nodes.tasks.certificates import ensure_certificates, read_states
 from nodes.tasks.checked import Checked, write_checked
 from nodes.tasks.system import ensure_enabled, ensure_packages, ensure_service, write_file
 
@@ -45,6 +45,7 @@ for unit in postfix.service dovecot.service; do
   if systemctl is-active --quiet "$unit"; then systemctl reload "$unit"; fi
 done
 """
+_RELOAD = ("systemctl", "reload", "postfix.service", "dovecot.service")
 # Directory of all keys, domain, selector. The private key comes last: with it, both are there.
 _MAKE_KEY = """set -eu
 umask 077
@@ -86,9 +87,7 @@ def apply(host: Host, inventory: Inventory) -> None:
     _ensure_postfix(host, inventory)  # first: Dovecot opens its sockets in a directory that Postfix makes
     _ensure_dovecot(host, inventory)
     write_file(host, hook_file(inventory))
-    ensure_certificates(host, inventory)
-    if inventory.acme.directory:
-        _serve(host, f"{LIVE}/{inventory.mail.host}", tls_directory(inventory))
+    _serve_certificate(host, inventory)
 
 
 def ensure_keys(host: Host, inventory: Inventory) -> None:
@@ -98,27 +97,32 @@ def ensure_keys(host: Host, inventory: Inventory) -> None:
 
 
 def _ensure_certificate(host: Host, inventory: Inventory) -> None:
-    """Serve the certificate of certbot; a self-signed one until it is there."""
+    """Make a self-signed certificate, which serves until that of certbot is there."""
     name, link = inventory.mail.host, tls_directory(inventory)
-    live, own = f"{LIVE}/{name}", f"{_SELF_SIGNED}/{name}"
-    target = host.read("readlink", link, check=False).stdout.strip()
-    if not host.read("test", "-e", f"{live}/fullchain.pem", check=False).status:
-        if not target.startswith(f"{LIVE}/"):
-            _serve(host, live, link)
-    elif not target or host.read("test", "-e", f"{link}/fullchain.pem", check=False).status:
-        if host.read("test", "-e", f"{own}/fullchain.pem", check=False).status:
-            host.change(
-                f"make a self-signed certificate for {name}", "sh", "-c", _MAKE_SELF_SIGNED, "sh", own, name
-            )
-        _serve(host, own, link)
-        if not inventory.acme.directory:
-            host.notes.append(f"{name} has a self-signed certificate until certbot has made {live}")
+    if not host.read("test", "-e", f"{link}/fullchain.pem", check=False).status:
+        return
+    own = f"{_SELF_SIGNED}/{name}"
+    if host.read("test", "-e", f"{own}/fullchain.pem", check=False).status:
+        what = f"make a self-signed certificate for {name}"
+        host.change(what, "sh", "-c", _MAKE_SELF_SIGNED, "sh", own, name)
+    host.change(f"serve {own}", "sh", "-c", _LINK, "sh", own, link)
 
 
-def _serve(host: Host, directory: str, link: str) -> None:
-    """Let Postfix and Dovecot read the certificate in *directory*, unless they do."""
-    if host.read("readlink", link, check=False).stdout.strip() != directory:
-        host.change(f"serve the certificate in {directory}", "sh", "-c", _LINK, "sh", directory, link)
+def _serve_certificate(host: Host, inventory: Inventory) -> None:
+    """Request a certificate with [acme], which edge.apply does on an edge; serve that of certbot."""
+    name, link = inventory.mail.host, tls_directory(inventory)
+    live = f"{LIVE}/{name}"
+    is_requested = bool(inventory.acme.directory) and not host.node.has("edge")
+    if is_requested:
+        ensure_certificates(host, inventory)
+    if host.read("readlink", link, check=False).stdout.strip() == live:
+        served = tuple(one for one in served_certificates(inventory, host.node, ()) if one.name == name)
+        if any(one.is_stale for one in read_states(host, served)):
+            host.change("reload Postfix and Dovecot with their certificate", *_RELOAD)
+    elif is_requested or not host.read("test", "-e", f"{live}/fullchain.pem", check=False).status:
+        host.change(f"serve {live}", "sh", "-c", _LINK, "sh", live, link)
+    else:
+        host.notes.append(f"{name} has a self-signed certificate until certbot has made {live}")
 
 
 def _make_keys(host: Host, inventory: Inventory) -> None:

@@ -16,6 +16,7 @@ from nodes.tasks.certificates import read_certificates
 from nodes.tasks.dns_status import read_zones
 from nodes.tasks.health import Probe, Value, read_drift, read_kubelet, read_mesh, read_routes, read_system
 from nodes.tasks.kubernetes.health import read_control_plane
+from nodes.tasks.mail_status import read_mail
 from pipelines.core.errors import PipelineError
 
 # What is read, in this order; each sets values of COLUMNS, and adds faults.
@@ -27,6 +28,7 @@ READERS: tuple[Callable[[Probe], None], ...] = (
     read_control_plane,
     read_certificates,
     read_zones,
+    read_mail,
     read_drift,
 )
 
@@ -48,6 +50,7 @@ COLUMNS = (
     Column("kubelet", "kubelet"),
     Column("certificate_days", "certificate", " d"),  # of the one that ends first
     Column("zone", "zone"),  # serial of the first zone
+    Column("mail_queue", "mails"),  # that wait in the queue
     Column("reboot", "reboot"),
     Column("drift", "drift"),  # files that differ from nodes.toml
 )

@@ -13,7 +13,6 @@ from nodes.render import containerd, kubeadm, network
 from nodes.render.dns import challenge_clients, client_files, records_file
 from nodes.render.files import ConfigFile
 from nodes.render.machine import machine_files
-from nodes.render.mail import dovecot_files, hook_file, opendkim_files, postfix_files
 from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import Facts, zones_of
 from nodes.sites import Site
@@ -82,13 +81,6 @@ def rendered() -> dict[str, str]:
             files += [records_file(inventory, zone) for zone in zones_of(inventory, FACTS)]
         if node in challenge_clients(inventory):
             files += client_files(inventory, KNOWN_HOSTS)
-        if node.has("mail"):
-            files += (
-                *postfix_files(inventory),
-                *dovecot_files(inventory),
-                *opendkim_files(inventory),
-                hook_file(inventory),
-            )
         for file in files:
             found[f"{node.name}{file.path}"] = f"({file.mode:o} {file.owner} {file.then or '-'})\n{file.text}"
     return found
