@@ -7,17 +7,20 @@ import secrets
 import pytest
 
 from benchmarks.measure import format_met
-from tests.cluster import api, figures, site
+from tests.cluster import api, figures, site, timeline
 from tests.cluster.api import GROUPS, Api
 from tests.cluster.delivery import Delivery, deliver
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.layout import Layout
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.cluster
 
 BAR = 30.0  # seconds from the push until all readers have it
 ROUNDS = 3
 PAGE, FILE = "/about/", "content/pages/about.md"
+PICTURE = ROOT / "docs" / "push-to-live.svg"
+TITLE = "A word, from git push to all readers"
 
 
 def write_word(there: Layout) -> str:
@@ -38,15 +41,21 @@ def test_a_word_goes_live_and_no_login_pod_restarts(there: Layout, kubectl: Kube
     assert api.deployed_version(client.get(GROUPS["helmrelease"])) == found[-1].version
     client.close()
     figures.write("A word, from git push to live", report(found))
+    PICTURE.write_text(timeline.draw(TITLE, timeline.phases(median(found).ends)), "utf-8")
 
 
 def login_pods(kubectl: Kubectl) -> list[dict[str, dict[str, str]]]:
     return kubectl.items("-n", "site", "pods", "--selector", "app.kubernetes.io/component=api")
 
 
+def median(found: list[Delivery]) -> Delivery:
+    """Return the round in the middle."""
+    return sorted(found, key=lambda one: one.ends["all readers"])[len(found) // 2]
+
+
 def report(found: list[Delivery]) -> str:
     """Return the section: phases, steps and bytes of the round in the middle."""
-    middle = sorted(found, key=lambda one: one.ends["all readers"])[len(found) // 2]
+    middle = median(found)
     phases = [
         (name, *(f"{one.ends[name]:.1f}" for one in found))
         for name in sorted(middle.ends, key=lambda name: middle.ends[name])
