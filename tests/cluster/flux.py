@@ -6,6 +6,7 @@ Runs inside the namespaces.
 from __future__ import annotations
 
 import shutil
+import time
 from typing import Any
 
 from tests.cluster import processes, programs
@@ -102,3 +103,18 @@ def bootstrap_manifests(environment: str = "production") -> list[dict[str, Any]]
 def bootstrap(there: Layout) -> None:
     """Point Flux at Git."""
     Kubectl(there).apply(*bootstrap_manifests())
+
+
+def reconcile(kubectl: Kubectl, namespace: str, kind: str, name: str, *, reset: bool = False) -> None:
+    """Do what `flux reconcile` does, with `--reset` that of *reset*; return once the controller has begun.
+
+    The annotations are in Flux's documentation ("Triggering a reconcile", "Resetting remediation retries").
+    """
+    now = f"{time.time():.3f}"
+    words = [
+        f"reconcile.fluxcd.io/requestedAt={now}",
+        *([f"reconcile.fluxcd.io/resetAt={now}"] if reset else []),
+    ]
+    kubectl("-n", namespace, "annotate", "--overwrite", kind, name, *words)
+    handled = f"--for=jsonpath={{.status.lastHandledReconcileAt}}={now}"
+    kubectl("-n", namespace, "wait", kind, name, handled, "--timeout=280s")

@@ -31,6 +31,10 @@ class Kubectl:
         """Return the objects of a list."""
         return list(self.get(*words)["items"])
 
+    def patch(self, namespace: str, name: str, operations: Sequence[Mapping[str, Any]]) -> None:
+        """Change an object ("kind/name") by a JSON patch, as a person does by `kubectl edit`."""
+        self("-n", namespace, "patch", name, "--type=json", "--patch", json.dumps(operations))
+
     def apply(self, *objects: Mapping[str, Any] | str) -> None:
         """Apply manifests, each a mapping or YAML."""
         documents = [one if isinstance(one, str) else json.dumps(one) for one in objects]
