@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.nodes.lab.conftest import Operator
 from tests.nodes.lab.pebble import Pebble, pebble
 from tests.nodes.lab.test_tasks import check_three_runs
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.nodes
 EDGE = "172.31.0.11"
@@ -101,3 +103,20 @@ def test_a_certificate_that_is_not_served_is_found_and_repaired(
     assert operator.states("edge.apply") == {"n1": "unchanged"}
     status = operator.fab("status")
     assert status.stdout.splitlines()[1].split()[:2] == ["n1", "ok"], status.stdout
+
+
+def test_the_golden_configuration_is_valid_on_debian_13(operator: Operator) -> None:
+    """Two sites, webhooks and the policy host, which the lab's own edge does not have."""
+    golden = ROOT / "tests/nodes/golden/edge1/etc/nginx/nginx.conf"
+    text = golden.read_text("utf-8").partition("\n")[2].replace("/etc/nodes/tls", "/tmp/tls")
+    names = set(re.findall(r"/tmp/tls/([^/]+)/", text))
+    assert len(names) == 3
+    script = """set -eu
+text="$1"; shift
+mkdir -p /tmp/tls
+for name; do cp -rL /etc/nodes/tls/small.example "/tmp/tls/$name"; done
+printf %s "$text" > /tmp/nginx.conf
+nginx -t -q -c /tmp/nginx.conf 2>&1
+rm -r /tmp/tls
+"""
+    assert operator.lab.machines["n1"].run("sh", "-c", script, "sh", text, *sorted(names)) == ""
