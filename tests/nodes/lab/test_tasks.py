@@ -18,8 +18,11 @@ pytestmark = pytest.mark.nodes
 
 UNCHANGED = dict.fromkeys(NAMES, "unchanged")
 MESH = {"n1": "10.90.0.11", "n2": "10.90.0.12", "n3": "10.90.0.13"}
-# What time, logs and logins write without any task.
-_LIVING = ("/run", "/var/log", "/var/lib/systemd", "/var/lib/lastlog", "/var/cache/ldconfig")
+# What time, logs, logins and mail write without any task.
+_LIVING = (
+    *("/run", "/var/log", "/var/lib/systemd", "/var/lib/lastlog", "/var/cache/ldconfig"),
+    *("/var/lib/postfix", "/var/spool/postfix"),
+)
 
 
 def newer_files(operator: Operator, name: str, stamp: str) -> list[str]:
