@@ -10,9 +10,10 @@ import re
 
 from nodes.inventory import Inventory, Node
 from nodes.render.files import HEADER, ConfigFile, render
+from nodes.render.implied_records import contact, name_servers, zone_names
 from nodes.render.ssh import CHALLENGE_USER, KEYS
 from nodes.render.zone_rules import ResourceRecord
-from nodes.render.zones import Zone, contact, name_servers, zone_names
+from nodes.render.zones import Zone
 
 RECORDS = "/etc/nodes/zones"  # a file for each zone, without serial and signatures
 TSIG = "/etc/nsd/tsig.conf"

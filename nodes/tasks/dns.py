@@ -25,9 +25,10 @@ from nodes.render.dns import (
 )
 from nodes.render.edge import tls_names
 from nodes.render.files import ConfigFile
+from nodes.render.implied_records import Facts, name_servers, zone_names
 from nodes.render.ssh import CHALLENGE_USER, KEYS
 from nodes.render.zone_rules import ResourceRecord
-from nodes.render.zones import Facts, name_servers, zone_names, zones_of
+from nodes.render.zones import zones_of
 from nodes.runs import Session, TaskResult, run_changes
 from nodes.sites import Site
 from nodes.tasks.dns_facts import Reading, read_facts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nodes.render.zones import name_servers, zone_names
+from nodes.render.implied_records import name_servers, zone_names
 from nodes.tasks.health import Probe
 
 _DAYS = 10  # that signatures must be valid: the timer renews them after 14 of 28 days

@@ -12,9 +12,10 @@ from nodes.rdata import txt
 from nodes.render import containerd, kubeadm, network
 from nodes.render.dns import challenge_clients, client_files, records_file
 from nodes.render.files import ConfigFile
+from nodes.render.implied_records import Facts
 from nodes.render.machine import machine_files
 from nodes.render.zone_rules import ResourceRecord
-from nodes.render.zones import Facts, zones_of
+from nodes.render.zones import zones_of
 from nodes.sites import Site
 from tests.nodes import labs
 from tests.support.project import files_of, write

@@ -10,8 +10,9 @@ import pytest
 
 from nodes.inventory import FILE, load_inventory, parse_inventory
 from nodes.rdata import normalize, txt
+from nodes.render.implied_records import Facts
 from nodes.render.zone_rules import ResourceRecord
-from nodes.render.zones import Facts, zone_of, zones_of
+from nodes.render.zones import zone_of, zones_of
 from pipelines.core.errors import SourceError
 from tests.nodes import labs
 from tests.support.project import ROOT
