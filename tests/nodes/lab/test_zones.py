@@ -122,8 +122,9 @@ def test_dns(operator: Operator, zones: str) -> None:
     check_three_runs(operator, "dns.apply", MACHINES)
     found = await_serial(operator, 1)
     assert found == int(time.strftime("%Y%m%d00", time.gmtime()))
-    shown = operator.fab("status", "--json", "--hosts", "n2,n3").stdout
-    assert [one["zone"] for one in json.loads(shown)] == [str(found), str(found)]
+    status = operator.fab("status", "--json", "--hosts", "n2,n3")
+    assert status.stdout, status.stderr
+    assert [one["zone"] for one in json.loads(status.stdout)] == [str(found), str(found)]
     assert operator.states("dns.keys") == {"n1": "unchanged"}
 
 
