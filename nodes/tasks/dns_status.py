@@ -13,11 +13,11 @@ from nodes.tasks.health import Probe
 _DAYS = 10  # that signatures must be valid: the timer renews them after 14 of 28 days
 # Address of the primary, zones. Of each: zone, serial, end of the signature of SOA, serial of the primary.
 _SCRIPT = """primary="$1"; shift
+answers() { timeout 5 drill "$@" SOA 2>/dev/null | grep -v '^;'; }
 for zone in "$@"; do
-  own="$(timeout 5 drill -D @127.0.0.1 "$zone" SOA 2>/dev/null |
-    awk '$4 == "SOA" { serial = $7 } $4 == "RRSIG" && $5 == "SOA" { end = $9 } END { print serial "|" end }')"
-  theirs="$(timeout 5 drill "@$primary" "$zone" SOA 2>/dev/null | awk '$4 == "SOA" { print $7 }')"
-  echo "$zone|$own|$theirs"
+  own="$(answers -D @127.0.0.1 "$zone" |
+    awk '$4 == "SOA" { serial = $7 } $5 == "SOA" { end = $9 } END { print serial "|" end }')"
+  echo "$zone|$own|$(answers "@$primary" "$zone" | awk '$4 == "SOA" { print $7 }')"
 done
 """
 
