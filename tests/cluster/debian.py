@@ -65,12 +65,12 @@ def _key(*words: str) -> str:
     return hashlib.sha256(repr(words).encode()).hexdigest()[:16]
 
 
-def packages(store: Path) -> Path:
-    """Return the directory with the unpacked PACKAGES, fetched first if it is not in the cache *store*."""
-    there = store / f"debian-{_key(SUITE, *PACKAGES)}"
+def packages(store: Path, names: tuple[str, ...] = PACKAGES) -> Path:
+    """Return the directory with the unpacked *names*, fetched first if it is not in the cache *store*."""
+    there = store / f"debian-{_key(SUITE, *names)}"
     if there.exists():
         return there
-    print(f"fetching {', '.join(PACKAGES)} of Debian {SUITE}", file=sys.stderr, flush=True)
+    print(f"fetching {', '.join(names)} of Debian {SUITE}", file=sys.stderr, flush=True)
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store, prefix=".debian-") as folder:
         state, new = Path(folder, "apt"), Path(folder, "new")
@@ -80,7 +80,7 @@ def packages(store: Path) -> Path:
         (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {SUITE} main\n")
         options = apt_options(state)
         subprocess.run(["apt-get", "-qq", *options, "update"], check=True)
-        words = [f"{name}/{SUITE}" for name in PACKAGES]
+        words = [f"{name}/{SUITE}" for name in names]
         subprocess.run(["apt-get", "-qq", *options, "download", *words], check=True, cwd=state / "get")
         for package in sorted((state / "get").glob("*.deb")):
             subprocess.run(["dpkg", "-x", str(package), str(new)], check=True)

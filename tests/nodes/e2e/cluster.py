@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from tests.cluster import debian
 from tests.cluster.layout import layout
 from tests.nodes.e2e import images, packages, programs
 from tests.nodes.lab.base import PACKAGES, base_directory, make_base
@@ -20,6 +21,7 @@ _PACKAGES = (
     *PACKAGES,
     *("containerd", "runc", "containernetworking-plugins", "conntrack", "ethtool", "iptables", "socat"),
 )
+_ETCD = ("etcd-server", "etcd-client")  # of Debian: building etcd takes minutes
 # The directories cannot be an overlay on an overlay; kubelet reads kernel messages, and sets sysctls.
 OPTIONS = (
     "--bind=/dev/kmsg",
@@ -55,6 +57,7 @@ def _programs(root: Path) -> Path:
     """Return a tree with /opt/kubernetes and /opt/images, made in the cache where it is missing."""
     store = layout().cache
     built = programs.built()
+    etcd = debian.packages(store, _ETCD) / "usr" / "bin"
     digest = hashlib.sha256("".join(str(built[name]) for name in sorted(built)).encode())
     digest.update(Path(images.__file__).read_bytes())
     there = store / f"nodes-{digest.hexdigest()[:16]}"
@@ -68,14 +71,12 @@ def _programs(root: Path) -> Path:
             target = new / packages.OPT / version / "program"
             target.parent.mkdir(parents=True)
             os.link(built[program.name], target)
-            images.write_images(
-                new / ARCHIVES / f"{version}.tar",
-                version,
-                built[program.name],
-                built[programs.TOOLS.name],
-                built[programs.COREDNS.name],
-                root,
-            )
+            named = {
+                "kubernetes": built[program.name],
+                "tools": built[programs.TOOLS.name],
+                "coredns": built[programs.COREDNS.name],
+            }
+            images.write_images(new / ARCHIVES / f"{version}.tar", version, named, etcd, root)
         new.rename(there)
     return there
 

@@ -18,25 +18,30 @@ from typing import Any
 REPOSITORY = "registry.lab.example/k8s"
 WEB = f"{REPOSITORY}/web:1"
 KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler")
-_TOOLS = ("etcd", "etcdctl", "etcdutl", "pause", "web")
+_TOOLS = ("pause", "web")
+_ETCD = ("etcd", "etcdctl", "etcdutl")
 _OCI = "application/vnd.oci.image"
-# kubeadm of each minor version asks for these.
+# kubeadm of each minor version asks for these; etcd is that of kubeadm.yaml.
 _OTHERS = {
-    "1.34": {"etcd": "etcd:3.6.5-0", "pause": "pause:3.10.1", "coredns": "coredns:v1.12.1"},
-    "1.35": {"etcd": "etcd:3.6.6-0", "pause": "pause:3.10.1", "coredns": "coredns:v1.13.1"},
+    "1.34": {"etcd": "etcd:3.5.16-0", "pause": "pause:3.10.1", "coredns": "coredns:v1.12.1"},
+    "1.35": {"etcd": "etcd:3.5.16-0", "pause": "pause:3.10.1", "coredns": "coredns:v1.13.1"},
 }
 
 
-def write_images(out: Path, version: str, kubernetes: Path, tools: Path, coredns: Path, root: Path) -> None:
-    """Write the archive *out* of the images of Kubernetes *version*; *root* has nft for kube-proxy."""
+def write_images(out: Path, version: str, programs: Mapping[str, Path], etcd: Path, root: Path) -> None:
+    """Write the archive *out* of the images of Kubernetes *version*.
+
+    *programs* are kubernetes, tools and coredns; *etcd* is the directory of etcd and its tools; *root* has
+    nft for kube-proxy, and the libraries of both.
+    """
     minor = version.rpartition(".")[0]
     names = {one: f"{REPOSITORY}/{one}:v{version}" for one in KUBERNETES}
     names |= {one: f"{REPOSITORY}/{tag}" for one, tag in _OTHERS[minor].items()}
     names["web"] = WEB
     layer = out.with_suffix(".layer")
-    programs = {"kubernetes": kubernetes, "tools": tools, "coredns": coredns}
+    all_programs = {**programs, **{one: etcd / one for one in _ETCD}}
     links = dict.fromkeys(KUBERNETES, "kubernetes") | dict.fromkeys(_TOOLS, "tools")
-    _write_layer(layer, programs, links, _program_with_libraries(root, "usr/sbin/nft"))
+    _write_layer(layer, all_programs, links, _program_with_libraries(root, "usr/sbin/nft"))
     with layer.open("rb") as opened:
         digest = f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
     blobs: dict[str, bytes] = {}
