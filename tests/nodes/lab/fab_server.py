@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,40 +28,58 @@ _FLAGS = {"stdin": os.O_RDONLY, "stdout": os.O_WRONLY, "stderr": os.O_WRONLY}
 class FabServer:
     """The process, as a client sees it. One task at a time."""
 
-    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
-        self._process = process
+    def __init__(self, prefix: Sequence[str], directory: Path) -> None:
+        self._argv = [*prefix, sys.executable, "-m", "tests.nodes.lab.fab_server"]
         self._directory = directory
+        self._process: subprocess.Popen[str] | None = None
 
     def run(self, argv: Sequence[str], stdin: str, timeout: float) -> subprocess.CompletedProcess[str]:
         """Run fab with *argv*; raise TimeoutExpired after *timeout* seconds, which ends the process."""
         files = {name: self._directory / name for name in _FLAGS}
         for name, file in files.items():
             file.write_text(stdin if name == "stdin" else "", "utf-8")
-        assert self._process.stdin
-        assert self._process.stdout
         request = {"argv": list(argv), **{name: str(file) for name, file in files.items()}}
-        self._process.stdin.write(f"{json.dumps(request)}\n")
-        self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], timeout)[0]:
-            self._process.kill()
+        line = self._request(json.dumps(request), timeout)
+        if line is None:
+            self.close()
             raise subprocess.TimeoutExpired(["fab", *argv], timeout)
-        line = self._process.stdout.readline()
-        assert line, "the process has ended"
         texts = (files[name].read_text("utf-8") for name in ("stdout", "stderr"))
         return subprocess.CompletedProcess(["fab", *argv], int(line), *texts)
+
+    def _request(self, text: str, timeout: float) -> str | None:
+        """Return the line that answers *text*; None after *timeout* seconds."""
+        process = self._process = self._process or subprocess.Popen(
+            self._argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(f"{text}\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], timeout)
+        return process.stdout.readline() if ready else None
+
+    def close(self) -> None:
+        """End the process, and a task that it runs; the next request starts another one."""
+        process, self._process = self._process, None
+        if process:
+            with process:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
 def fab_server(prefix: Sequence[str]) -> Iterator[FabServer]:
     """Run the process behind *prefix*, a command that runs another one, until the block ends."""
-    argv = [*prefix, sys.executable, "-m", "tests.nodes.lab.fab_server"]
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process,
-    ):
-        yield FabServer(process, Path(directory))
-        assert process.stdin
-        process.stdin.close()
+    with tempfile.TemporaryDirectory() as directory:
+        server = FabServer(prefix, Path(directory))
+        try:
+            yield server
+        finally:
+            server.close()
 
 
 def main() -> None:
