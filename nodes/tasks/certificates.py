@@ -100,13 +100,13 @@ def ensure_certificates(host: Host, inventory: Inventory, sites: tuple[Site, ...
     wanted = certificates_of(inventory, host.node, sites)
     if not wanted:
         return
+    has_dns = any(one.method == "manual" for one in wanted)
+    if has_dns and host.read("test", "-x", CHALLENGE, check=False).status:
+        host.fail(f"has no {CHALLENGE} for DNS-01", "run dns.keys and dns.apply before")
     ensure_packages(host, "certbot", "openssl")
     files = {one.path: one for one in certificate_files(inventory, host.node, sites)}
     for path in sorted(files, key=lambda path: path in {one.config for one in wanted}):
         write_file(host, files[path])  # hooks first
-    has_dns = any(one.method == "manual" for one in wanted)
-    if has_dns and host.read("test", "-x", CHALLENGE, check=False).status:
-        host.fail(f"has no {CHALLENGE} for DNS-01", "run dns.keys and dns.apply before")
     for one in wanted:
         _retry(partial(_request, host, one))
     ensure_service(host, "certbot.timer")

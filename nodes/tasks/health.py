@@ -13,7 +13,7 @@ from nodes.host import Host
 from nodes.inventory import Inventory
 from nodes.render.firewall import firewall_file, loaded_mark
 from nodes.render.machine import machine_files
-from nodes.render.wireguard import peers, private_key_file
+from nodes.render.wireguard import peers, private_key_file, routes
 from nodes.sites import Site
 from nodes.tasks.firewall import mark_in_use
 from nodes.tasks.wireguard import public_key_of
@@ -97,10 +97,9 @@ def read_mesh(probe: Probe) -> None:
 
 def read_routes(probe: Probe) -> None:
     """Find machines and pods that are not reached over the mesh: their packets would not be encrypted."""
-    name, me = probe.inventory.mesh.interface, probe.host.node.name
-    others = [one for one in probe.inventory.chosen() if one.name != me and one.public_key]
-    targets = {one.mesh: one.name for one in others}
-    targets |= {str(ip_network(one.pod_cidr)[1]): f"pods of {one.name}" for one in others if one.pod_cidr}
+    name, node = probe.inventory.mesh.interface, probe.host.node
+    meshes = {one.mesh: one.name for one in probe.inventory.chosen() if one.public_key and one != node}
+    targets = meshes | {str(ip_network(one)[1]): one for one in routes(probe.inventory, node)}
     if not targets:
         return
     shown = probe.host.read("sh", "-c", _ROUTES, "sh", *targets).stdout
