@@ -25,6 +25,7 @@ from nodes.sites import Site
 from nodes.tasks.health import Probe
 from nodes.tasks.system import ensure_packages, ensure_service, write_file
 
+_RENEWAL = "/etc/letsencrypt/renewal"  # a file for each certificate that certbot renews
 _TIMEOUT = 300.0  # seconds of one order: DNS-01 waits for name servers
 _DAY = 86_400  # seconds
 _DAYS = 21  # that a certificate must stay valid: certbot renews one of 90 days 30 days before
@@ -110,6 +111,11 @@ def ensure_certificates(host: Host, inventory: Inventory, sites: tuple[Site, ...
     for one in wanted:
         _retry(partial(_request, host, one))
     ensure_service(host, "certbot.timer")
+    shown = host.read("find", _RENEWAL, "-name", "*.conf", "-printf", "%f\\n", check=False).stdout
+    for name in sorted(
+        {line.removesuffix(".conf") for line in shown.splitlines()} - {one.name for one in wanted}
+    ):
+        host.notes.append(f"renews {name}, which nodes.toml does not name: certbot delete --cert-name {name}")
 
 
 def _request(host: Host, one: Certificate) -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from nodes import host
 from nodes.host import CommandError, Host, HostError, Output
+from nodes.render.certificates import certificate_files
 from nodes.render.machine import machine_files
 from nodes.tasks import certificates, health
 from nodes.tasks.certificates import read_certificates
@@ -40,8 +42,8 @@ class Printing:
 
 def probe(name: str, printed: dict[str, str]) -> Probe:
     found = labs.inventory()
-    host = Host(found.node(name), Printing(printed), timeout=1, dry_run=True)
-    return Probe(host, found, golden.SITES)
+    machine = Host(found.node(name), Printing(printed), timeout=1, dry_run=True)
+    return Probe(machine, found, golden.SITES)
 
 
 def test_a_route_that_leaves_the_mesh_is_found() -> None:
@@ -140,6 +142,23 @@ def test_a_wildcard_needs_the_command_of_dns_01() -> None:
     """Else certbot would fail with the message of a shell."""
     found = labs.inventory()
     inventory = replace(found, acme=replace(found.acme, wildcards=("lab.example",)))
-    host = probe("edge1", {}).host
+    machine = probe("edge1", {}).host
     with pytest.raises(HostError, match=r"^edge1: has no /usr/local/sbin/dns-challenge .*; run dns.keys and"):
-        certificates.ensure_certificates(host, inventory, golden.SITES)
+        certificates.ensure_certificates(machine, inventory, golden.SITES)
+
+
+def test_a_certificate_that_nothing_asks_for_is_named() -> None:
+    """Its renewal fails once the name points elsewhere, and with it certbot's timer."""
+    found = labs.inventory()
+    files = certificate_files(found, found.node("mail1"), ())
+    printed = {
+        "dpkg-query": "certbot installed\nopenssl installed\n",
+        host._CONTENT: f"644 root root\n{files[0].text}",
+        "systemctl": "enabled\nActiveState=active\n",
+        "find": "mail.lab.example.conf\nold.lab.example.conf\n",
+    }
+    machine = probe("mail1", printed).host
+    certificates.ensure_certificates(machine, found)
+    assert machine.notes == [
+        "renews old.lab.example, which nodes.toml does not name: certbot delete --cert-name old.lab.example"
+    ]
