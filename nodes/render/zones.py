@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from nodes.inventory import FILE, Inventory, Record
 from nodes.rdata import normalize
@@ -118,6 +119,10 @@ def _table_faults(inventory: Inventory, names: tuple[str, ...]) -> Iterator[Faul
         yield fault(dns.line, text, "add it, or a domain above it")
     if len(set(names)) != len(names):
         yield fault(dns.line, "[dns] zones: names a zone twice", "remove one")
+    authority = urlsplit(inventory.acme.directory).hostname or ""
+    if authority.endswith(".letsencrypt.org") and dns.caa and "letsencrypt.org" not in dns.caa:
+        text = "[dns] caa: lacks letsencrypt.org, the authority of [acme] directory"
+        yield fault(dns.line, text, "add it: it may not issue a certificate otherwise")
     for one in inventory.nodes:
         if one.has("dns") and not one.address:
             yield fault(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,33 @@ def test_a_fault_of_a_record_is_refused_with_its_line_and_its_fix(case: dict[str
     count = len(labs.TEXT.splitlines())
     found = re.sub(rf"{FILE}:(\d+)", lambda line: f"{FILE}:+{int(line[1]) - count}", str(caught.value))
     assert found == case["fault"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"primary": ""}, "[dns] primary: missing; name a node with the role dns"),
+        ({"primary": "mail2"}, "[dns] primary: unknown node 'mail2'; did you mean mail1?"),
+        ({"primary": "plane1"}, "[[node]] plane1: is the primary of [dns]; give it the role dns"),
+        (
+            {"caa": ("sectigo.com",)},
+            "[dns] caa: lacks letsencrypt.org, the authority of [acme] directory; add it: it may not issue a"
+            " certificate otherwise",
+        ),
+        (
+            {"zones": ("other.example",)},
+            "[dns] zones: lab.example, [cluster] domain, is in none of them; add it, or a domain above it",
+        ),
+        ({"zones": ("lab.example", "lab.example")}, "[dns] zones: names a zone twice; remove one"),
+    ],
+)
+def test_a_contradiction_of_the_table_is_refused(change: dict[str, Any], fault: str) -> None:
+    inventory = parse_inventory(labs.TEXT)
+    acme = replace(inventory.acme, directory="https://acme-v02.api.letsencrypt.org/directory")
+    changed = replace(inventory, acme=acme, dns=replace(inventory.dns, **change), records=())
+    with pytest.raises(SourceError) as caught:
+        zones_of(changed, FACTS)
+    assert re.sub(rf"{FILE}:\d+: ", "", str(caught.value)) == fault
 
 
 def test_own_records_replace_those_of_the_same_name_and_type() -> None:
