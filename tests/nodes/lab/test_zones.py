@@ -220,7 +220,7 @@ def test_old_signatures_are_renewed_by_the_timer(operator: Operator, zones: str)
     assert machine.run("systemctl", "is-active", "dns-zones.timer") == "active\n"
     machine.run("systemctl", "start", "dns-zones.service")
     assert await_serial(operator, before + 1) == before + 1
-    assert str(int(time.time()))[:4] in machine.run("cat", state)
+    assert time.time() - json.loads(machine.run("cat", state))["signed"] < 100
 
 
 def test_a_challenge_is_served_by_all_when_the_command_returns(operator: Operator, zones: str) -> None:
@@ -248,7 +248,8 @@ def test_a_wildcard_is_proved_by_dns_01(operator: Operator, zones: str) -> None:
             "openssl", "x509", "-noout", "-ext", "subjectAltName", "-in",
             "/etc/nodes/tls/small.example/fullchain.pem",
         )  # fmt: skip
-        assert names.split()[-2:] == ["DNS:*.small.example,", "DNS:small.example"]
+        listed = sorted(name.rstrip(",") for name in names.split()[-2:])
+        assert listed == ["DNS:*.small.example", "DNS:small.example"]
         assert dig(operator, "n2", "_acme-challenge.small.example", "TXT") == []
         operator.run("dns.apply")
         published = dig(operator, "n2", "_443._tcp.small.example", "TLSA")
