@@ -16,7 +16,7 @@ import os
 import stat
 import time
 import zoneinfo
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -50,11 +50,10 @@ class Inputs:
 
     digest: str
     project: Path
-    _folders: Sequence[Path]
-    _files: Sequence[Path]  # beside them
     _git: str
     _statuses: Mapping[str, _Status]
-    _is_young: bool
+    _missing: Sequence[str]  # paths
+    _young: Mapping[str, str]  # what young files and directories held, by path
 
     def are_current(self) -> bool:
         """Return whether all files and Git's state are still those that were digested."""
@@ -63,13 +62,11 @@ class Inputs:
                 return False
             if git_history.repository_state(self.project, ROOTS) != self._git:
                 return False
-            if not self._is_young:
-                return True
-            files = _Files()
-            files.read(self.project, self._folders, self._files)
-        except (_Unknown, OSError, PipelineError):
+            if any(os.path.lexists(path) for path in self._missing):
+                return False
+            return all(_held(path) == held for path, held in self._young.items())
+        except (OSError, PipelineError):
             return False
-        return files.statuses == self._statuses and self.digest.startswith(files.digest())
 
 
 def read_inputs(project: Path, config: SiteConfig, options: str) -> Inputs | None:
@@ -94,7 +91,7 @@ def read_inputs(project: Path, config: SiteConfig, options: str) -> Inputs | Non
     environment = sorted((key, value) for key, value in os.environ.items() if key not in _VOLATILE)
     rest = repr((config, options, values, git, environment, os.getcwd(), os.geteuid()))
     digest = f"{files.digest()} {sha256(rest.encode('utf-8', 'surrogateescape')).hexdigest()}"
-    return Inputs(digest, project, folders, beside, git, files.statuses, files.is_young)
+    return Inputs(digest, project, git, files.statuses, files.missing, files.young)
 
 
 class _Files:
@@ -102,7 +99,8 @@ class _Files:
 
     def __init__(self) -> None:
         self.statuses: dict[str, _Status] = {}
-        self.is_young = False
+        self.missing: list[str] = []
+        self.young: dict[str, str] = {}  # what they hold, by path
         self._rows: list[str] = []
         self._oldest = time.time_ns() - _YOUNG
 
@@ -116,7 +114,7 @@ class _Files:
             try:
                 found = os.lstat(file)
             except (FileNotFoundError, NotADirectoryError):
-                self._rows.append(f"{_name(project, str(file))}\0missing")
+                self._add_missing(project, str(file))
                 continue
             self._add(project, str(file), found)
         todo = [str(folder) for folder in folders]
@@ -125,33 +123,51 @@ class _Files:
             try:
                 found = os.lstat(folder)
             except FileNotFoundError:
-                self._rows.append(f"{_name(project, folder)}\0missing")
+                self._add_missing(project, folder)
                 continue
             if not stat.S_ISDIR(found.st_mode):
                 raise _Unknown(folder)
-            self._note(folder, found)
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name == ".git":  # of another repository
-                        raise _Unknown(entry.path)
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
-                        self._rows.append(f"{_name(project, entry.path)}\0directory")
-                    else:
-                        self._add(project, entry.path, entry.stat(follow_symlinks=False))
+            with os.scandir(folder) as scan:
+                entries = list(scan)
+            self._note(folder, found, _names(entry.name for entry in entries))
+            for entry in entries:
+                if entry.name == ".git":  # of another repository
+                    raise _Unknown(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
+                    self._rows.append(f"{_name(project, entry.path)}\0directory")
+                else:
+                    self._add(project, entry.path, entry.stat(follow_symlinks=False))
+
+    def _add_missing(self, project: Path, path: str) -> None:
+        self.missing.append(path)
+        self._rows.append(f"{_name(project, path)}\0missing")
 
     def _add(self, project: Path, path: str, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise _Unknown(path)
-        with open(path, "rb") as stream:
-            data = stream.read()
-        self._note(path, found)
-        self._rows.append(f"{_name(project, path)}\0{found.st_mode} {sha256(data).hexdigest()}")
+        digest = _file_digest(path)
+        self._note(path, found, digest)
+        self._rows.append(f"{_name(project, path)}\0{found.st_mode} {digest}")
 
-    def _note(self, path: str, found: os.stat_result) -> None:
+    def _note(self, path: str, found: os.stat_result, held: str) -> None:
         self.statuses[path] = _status(found)
         if max(found.st_mtime_ns, found.st_ctime_ns) >= self._oldest:
-            self.is_young = True
+            self.young[path] = held
+
+
+def _held(path: str) -> str:
+    """Return what the file or directory *path* holds now, as ``_Files`` notes it; raise OSError."""
+    return _names(os.listdir(path)) if os.path.isdir(path) else _file_digest(path)
+
+
+def _file_digest(path: str) -> str:
+    with open(path, "rb") as stream:
+        return sha256(stream.read()).hexdigest()
+
+
+def _names(names: Iterable[str]) -> str:
+    return "/".join(sorted(names))
 
 
 def _status(found: os.stat_result) -> _Status:
