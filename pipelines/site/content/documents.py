@@ -91,7 +91,7 @@ def read_documents(
             if not is_note(path) or path.startswith(f"{EXTRA}/"):
                 others.add(path)
         else:
-            kind = KIND_OF_FOLDER[PurePosixPath(path).parts[1]]
+            kind = KIND_OF_FOLDER[path.split("/")[1]]
             one = read_document(project, path, config, urls, history, kind=kind, as_of=as_of, cached=cached)
             faults.extend(one.faults)
             if one.is_draft:
@@ -171,7 +171,7 @@ def is_unread(path: str) -> bool:
 
 def _place_fault(path: str) -> Fault | None:
     """Return the fault of a file that must not be in its directory, or None."""
-    parts = PurePosixPath(path).parts
+    parts = path.split("/")
     folder = parts[1] if len(parts) > 2 else ""
     if folder == "extra":
         if parts[2].lower() not in RESERVED_NAMES:  # NGINX matches /members/ in any letter case

@@ -16,6 +16,7 @@ from pipelines.site.html import allowlist
 from pipelines.site.html.unparsed_markup import heading_text
 
 _OTHER_HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}", re.A)  # \ as browsers read it
+_HANDLER = re.compile(r"on[a-z]+\s*=")
 # Elements that load a resource, unlike links.
 _EMBEDDING = (
     "img, script, iframe, embed, object, audio, video, source, track, input[type=image], svg image, svg use,"
@@ -154,7 +155,9 @@ def _inline_code(tree: LexborHTMLParser) -> list[Finding]:
 
 
 def _nodes_with_handlers(tree: LexborHTMLParser) -> list[LexborNode]:
-    if not tree.html or not re.search(r"\son[a-z]+\s*=", tree.html):  # avoids a walk over every node
+    html = tree.html or ""
+    # Avoids a walk over every node. A pattern that begins with letters is found ten times as fast as \son.
+    if not any(html[found.start() - 1].isspace() for found in _HANDLER.finditer(html)):
         return []
     root = tree.root
     nodes = root.traverse() if root else ()

@@ -6,8 +6,8 @@ templates. Writes pages below OUTPUT_PATH. No network.
 
 from __future__ import annotations
 
+import posixpath
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 from jinja2 import pass_context
@@ -173,8 +173,8 @@ def _add_template_globals(generator: Generator) -> None:
 
 
 def _add_reader(readers: Readers) -> None:
-    paths = build_context(readers.settings).pages
-    readers.reader_classes = {PurePosixPath(path).suffix[1:]: _DocumentReader for path in paths}
+    suffixes = {posixpath.splitext(path)[1][1:] for path in build_context(readers.settings).pages}
+    readers.reader_classes = dict.fromkeys(suffixes, _DocumentReader)
 
 
 def _add_listings(_pelican: Any) -> type[Generator]:
