@@ -10,9 +10,10 @@ from nodes import host
 from nodes.host import CommandError, Host, HostError, Output
 from nodes.render.certificates import certificate_files
 from nodes.render.machine import machine_files
-from nodes.tasks import certificates, health
+from nodes.tasks import certificates, health, mail_status
 from nodes.tasks.certificates import read_certificates
 from nodes.tasks.health import Probe, read_drift, read_kubelet, read_routes
+from nodes.tasks.mail_status import read_mail
 from tests.nodes import golden, labs
 
 NOW = 1_800_000_000
@@ -162,3 +163,22 @@ def test_a_certificate_that_nothing_asks_for_is_named() -> None:
     assert machine.notes == [
         "renews old.lab.example, which nodes.toml does not name: certbot delete --cert-name old.lab.example"
     ]
+
+
+def test_a_mail_server_that_needs_a_look_is_found() -> None:
+    """Mails wait unseen, and a mailbox without a password looks like a forgotten one."""
+    shown = "120\npostfix active\ndovecot inactive\nopendkim active\nanna@lab.example\nlogin@lab.example\n"
+    found = probe("mail1", {mail_status._STATE: shown})
+    read_mail(found)
+    assert found.values == {"mail_queue": 120}
+    assert found.faults == [
+        "120 mails wait in its queue: run mailq there",
+        "dovecot does not run: mail.apply",
+        "no password for bert@lab.example: mail.password",
+    ]
+
+
+def test_machines_without_mail_have_no_queue() -> None:
+    found = probe("worker1", {})
+    read_mail(found)
+    assert (found.values, found.faults) == ({}, [])
