@@ -197,9 +197,8 @@ def signatures(machine: Machine, data: bytes) -> list[str]:
 
 def test_mail(operator: Operator, machine: Machine) -> None:
     """Until a certificate is there, a self-signed one serves: mail of other servers comes all the same."""
-    check_three_runs(
-        operator, "mail.keys", ("n2",)
-    )  # before: DNS has the record when the first mail is signed
+    # Keys come first: DNS has their record when the first mail is signed.
+    check_three_runs(operator, "mail.keys", ("n2",))
     check_three_runs(operator, "mail.apply", ("n2",))
     assert machine.run("readlink", "/etc/nodes/mail/mail.lab.example").startswith("/etc/nodes/self-signed/")
     record = machine.run("cat", "/etc/dkimkeys/lab.example/s1.txt")
