@@ -99,10 +99,10 @@ def authority(operator: Operator, machine: Machine) -> Iterator[Pebble]:
 
 
 @pytest.fixture(scope="module")
-def trust(authority: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trust(authority: Pebble, machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of the root that clients trust."""
     file = tmp_path_factory.mktemp("mail") / "ca.pem"
-    file.write_text(authority.root(authority.machine))
+    file.write_text(authority.root(machine))
     return file
 
 
