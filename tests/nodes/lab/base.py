@@ -1,7 +1,6 @@
 """The root that all machines of the lab share: ``python -m tests.nodes.lab.base`` makes it, as root.
 
-Writes out/nodes/base-<digest of the packages>. Starts mmdebstrap, which takes a quarter of
-debootstrap's time. Network: Debian's mirror.
+Writes out/nodes/base-<digest of the packages>. Starts mmdebstrap. Network: Debian's mirror.
 """
 
 from __future__ import annotations
