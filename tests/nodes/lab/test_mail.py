@@ -291,7 +291,7 @@ def test_what_is_refused(operator: Operator, trust: Path) -> None:
         _check_relay(outside)
         outside.data("From: somebody@elsewhere.example\r\nSubject: From outside\r\n\r\nHello.\r\n")
     results = parse(received(operator, trust, BERT, "From outside"))["Authentication-Results"]
-    assert str(results).split()[:2] == [f"{HOST};", "dkim=none"]
+    assert str(results).startswith(f"{HOST}; dkim=none;")
 
 
 def _check_submission(operator: Operator, trust: Path) -> None:
