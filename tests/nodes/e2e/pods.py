@@ -27,15 +27,21 @@ _MANIFEST = {
                     "metadata": {"labels": {"app": "web"}},
                     "spec": {
                         "terminationGracePeriodSeconds": 1,
+                        "tolerations": [{"operator": "Exists", "key": "slow"}],
                         "containers": [{"name": "web", "image": WEB, "imagePullPolicy": "Never"}],
-                        "topologySpreadConstraints": [
-                            {
-                                "maxSkew": 1,
-                                "topologyKey": "kubernetes.io/hostname",
-                                "whenUnsatisfiable": "ScheduleAnyway",
-                                "labelSelector": {"matchLabels": {"app": "web"}},
+                        "affinity": {
+                            "podAntiAffinity": {
+                                "preferredDuringSchedulingIgnoredDuringExecution": [
+                                    {
+                                        "weight": 100,
+                                        "podAffinityTerm": {
+                                            "topologyKey": "kubernetes.io/hostname",
+                                            "labelSelector": {"matchLabels": {"app": "web"}},
+                                        },
+                                    }
+                                ]
                             }
-                        ],
+                        },
                     },
                 },
             },
@@ -79,16 +85,16 @@ def wait(operator: ClusterOperator, count: int, seconds: float = 180) -> dict[st
     deadline = time.monotonic() + seconds
     while True:
         items = json.loads(operator.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
-        ready = {
-            one["spec"]["nodeName"]: one["status"]["podIP"]
+        ready = [
+            one
             for one in items
             if "deletionTimestamp" not in one["metadata"]
             and any(
                 c["type"] == "Ready" and c["status"] == "True" for c in one["status"].get("conditions", ())
             )
-        }
-        if len(items) == count and ready:
-            return ready
+        ]
+        if len(items) == len(ready) == count:
+            return {one["spec"]["nodeName"]: one["status"]["podIP"] for one in ready}
         assert time.monotonic() < deadline, operator.kubectl("get", "pods,events", "-A", "-o", "wide")
         time.sleep(2)
 
