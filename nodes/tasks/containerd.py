@@ -32,7 +32,7 @@ _OURS = 'grep -slF -- "$1" "$2"/*/hosts.toml || true'
 
 def apply(host: Host, inventory: Inventory, cgroup_driver: str, authorities: Mapping[str, str]) -> None:
     """Write the configuration, load it where it differs, and turn swap off: kubelet refuses it."""
-    ensure_packages(host, "containerd", "conntrack", "ethtool", "iptables", "socat")
+    ensure_packages(host, "containerd", "conntrack", "ethtool", "iptables", "openssl", "socat")
     write_files(host, kernel_files())
     _load_modules(host)
     host.settle(
