@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
+from pipelines.site.cache import Cache
 from pipelines.site.content.document import Document
 from pipelines.site.html.links import ImageFacts
 from pipelines.site.html.postprocess import FragmentFacts
@@ -18,6 +19,7 @@ from pipelines.site.theme.assets import ThemeAssets
 from pipelines.site.theme.strings import Strings
 
 CONTEXT_SETTING = "BUILD"  # its key in Pelican's settings
+CACHE_SETTING = "BUILD_CACHE"  # the key of the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,10 @@ def build_context(settings: Mapping[str, Any]) -> BuildContext:
     if not isinstance(build, BuildContext):
         raise PipelineError("pelican: cannot run by itself; run `python -m pipelines build`")
     return build
+
+
+def cache_of(settings: Mapping[str, Any]) -> Cache:
+    """Return the cache of the build in *settings*."""
+    cache = settings[CACHE_SETTING]
+    assert isinstance(cache, Cache)
+    return cache

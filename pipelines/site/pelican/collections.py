@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest, nsmallest
 from itertools import groupby, pairwise
@@ -15,7 +16,9 @@ from typing import Any
 from pelican.contents import Article
 from pelican.generators import ArticlesGenerator, PagesGenerator
 
+from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.slugs import slugify
+from pipelines.site.pelican.build_context import cache_of
 
 _NEAREST = 25  # posts of a tag that may be related: the newer ones, and as many older ones
 
@@ -57,7 +60,7 @@ def add_collections(generator: ArticlesGenerator) -> None:
             one = series.setdefault(slug, Series(article.series_name, slug))
             one.articles.append(article)
             article.series = SeriesPosition(one, len(one.articles))
-    _add_related_posts(articles)
+    _add_related_posts(articles, cache_of(generator.settings))
     generator.context["all_series"] = sorted(series.values(), key=lambda one: one.slug)
     generator.context["tags"] = sorted(generator.tags.items(), key=lambda pair: pair[0].slug)
     years = groupby(articles, key=lambda article: article.date.year)
@@ -80,19 +83,30 @@ def add_term_links(generator: PagesGenerator) -> None:
         page.terms = [(term.name, listed.get((kind, term.slug), "")) for kind, term in own]
 
 
-def _add_related_posts(articles: list[Article]) -> None:
-    """Set the three articles that share most tags; ties by category, then by date.
+def _add_related_posts(articles: list[Article], cache: Cache) -> None:
+    """Set the related articles of each one; *cache* has them until a category, a tag or the order changes."""
+    categories = [article.category.slug for article in articles]
+    tags = [[tag.slug for tag in article.tags] for article in articles]
+    inputs = cache_key(repr((categories, tags)))
+    found = cache.get_or_compute(
+        "related", inputs, lambda: _related_posts(categories, tags), list[tuple[int, ...]]
+    )
+    for article, others in zip(articles, found, strict=True):
+        article.related = [articles[other] for other in others]
+
+
+def _related_posts(categories: Sequence[str], tags: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:
+    """Return which three posts share most tags with each post; ties by category, then by date.
 
     Of a tag with many posts, only the _NEAREST newer and older ones count, so that
     the time grows with the number of posts and not with its square.
     """
     by_tag: dict[str, list[int]] = {}
-    categories = [article.category.slug for article in articles]
-    tags = [[tag.slug for tag in article.tags] for article in articles]
+    related: list[tuple[int, ...]] = []
     for index, slugs in enumerate(tags):
         for slug in slugs:
             by_tag.setdefault(slug, []).append(index)
-    for index, article in enumerate(articles):
+    for index, category in enumerate(categories):
         score: defaultdict[int, float] = defaultdict(float)
         for slug in tags[index]:
             others = by_tag[slug]
@@ -101,7 +115,6 @@ def _add_related_posts(articles: list[Article]) -> None:
             for other in others[max(0, place - _NEAREST) : place + _NEAREST + 1]:
                 score[other] += weight
         score.pop(index, None)
-        category = categories[index]
         least = min(nlargest(3, score.values()), default=0.0)
         best = nsmallest(
             3,
@@ -111,4 +124,5 @@ def _add_related_posts(articles: list[Article]) -> None:
                 if points >= least
             ],
         )
-        article.related = [articles[other] for *_, other in best]
+        related.append(tuple(other for *_, other in best))
+    return related

@@ -26,7 +26,7 @@ from pipelines.core.errors import Fault, PipelineError, SourceError, suggest
 from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import CONTENT, THEME
-from pipelines.site.pelican.build_context import CONTEXT_SETTING, BuildContext
+from pipelines.site.pelican.build_context import CACHE_SETTING, CONTEXT_SETTING, BuildContext
 from pipelines.site.pelican.jobs import PLAN_SETTING, Plan
 from pipelines.site.pelican.plugin_timing import TimedPlugins
 from pipelines.site.pelican.settings_file import (
@@ -133,6 +133,7 @@ def plan_pages(
     own = {
         **base,
         CONTEXT_SETTING: build,
+        CACHE_SETTING: cache,
         PLAN_SETTING: plan,
         "PATH": str(project / CONTENT),
         "THEME": str(project / "theme"),
