@@ -26,6 +26,7 @@ class Cluster:
     addresses: dict[str, str]  # address on the mesh by name of the node, as kubelet takes it
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str = VERSION
+    pods: list[dict[str, Any]] = field(default_factory=list)  # of the node that is drained
 
     def add(self, name: str) -> None:
         """Add a node, as kubelet registers it."""
@@ -128,6 +129,10 @@ class FakeMachine:
             return Output(1, "", 'Error from server (Conflict): nodes "n": the object has been modified')
         if verb == "patch":
             self._patch(self.cluster.nodes[rest[1]], json.loads(rest[-1]))
+        if verb == "drain":
+            self.cluster.pods.clear()
+        if rest[:1] == ["pods"]:
+            return Output(0, json.dumps({"items": self.cluster.pods}), "")
         if rest[:1] == ["nodes"]:
             return Output(0, json.dumps({"items": list(self.cluster.nodes.values())}), "")
         if "kubeadm-config" in rest:
