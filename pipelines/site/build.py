@@ -28,7 +28,7 @@ from pipelines.site.inputs import Inputs, read_inputs
 from pipelines.site.output import spare_tree
 
 # Objects more, and collections of the younger generations, before garbage is collected (gc.set_threshold).
-_COLLECT_AFTER = (100_000, 50, 100)
+_COLLECT_AFTER = (100_000, 10, 10)
 
 
 def build(
