@@ -1,0 +1,58 @@
+"""The script that stops a control plane for a moment: whatever happens, its manifests come back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nodes.tasks.kubernetes import static_pods
+
+NAMES = ["etcd.yaml", "kube-apiserver.yaml"]
+
+
+def run(directory: Path, *argv: str, ports: str = "", seconds: int = 5) -> subprocess.CompletedProcess[str]:
+    """Run the script below *directory*; `ss` says that *ports* are in use."""
+    manifests, away = directory / "manifests", directory / "away"
+    manifests.mkdir()
+    for name in NAMES:
+        (manifests / name).write_text(name)
+    stub = directory / "bin" / "ss"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\ncase " {ports} " in *" ${{2##* :}} "*) echo LISTEN ;; esac\n')
+    stub.chmod(0o755)
+    script = static_pods._WHILE_STOPPED.replace(static_pods.MANIFESTS, str(manifests))
+    script = script.replace(static_pods.AWAY, str(away)).replace(f"+ {static_pods._STOP}", f"+ {seconds}")
+    environ = os.environ | {"PATH": f"{stub.parent}:{os.environ['PATH']}"}
+    argv = ("sh", "-c", script, "sh", "6443", *argv)
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+
+
+def manifests(directory: Path) -> list[str]:
+    assert list((directory / "away").iterdir()) == []
+    return sorted(one.name for one in (directory / "manifests").iterdir())
+
+
+def test_the_command_runs_while_they_are_away(tmp_path: Path) -> None:
+    done = run(tmp_path, "sh", "-c", f"ls {tmp_path}/manifests; echo {tmp_path.name}; ls {tmp_path}/away")
+    assert done.stdout.split() == [tmp_path.name, *NAMES]
+    assert done.returncode == 0
+    assert manifests(tmp_path) == NAMES
+
+
+def test_they_come_back_when_the_command_fails(tmp_path: Path) -> None:
+    """A snapshot that etcdutl refuses must not leave the cluster without an API server."""
+    assert run(tmp_path, "sh", "-c", "exit 3").returncode == 3
+    assert manifests(tmp_path) == NAMES
+
+
+@pytest.mark.parametrize("port", ["6443", "2379", "10257", "10259"])
+def test_they_come_back_when_a_pod_does_not_stop(tmp_path: Path, port: str) -> None:
+    """The data of an etcd that still runs is never replaced."""
+    done = run(tmp_path, "touch", str(tmp_path / "ran"), ports=port, seconds=0)
+    assert done.returncode == 1
+    assert f"port {port} is still in use" in done.stderr
+    assert not (tmp_path / "ran").exists()
+    assert manifests(tmp_path) == NAMES
