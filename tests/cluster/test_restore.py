@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import database, encrypted_secrets, figures, members, node, processes, site
+from tests.cluster import database, figures, members, node, processes, site
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.layout import HERE, Layout
 from tests.cluster.readers import reading
@@ -81,8 +81,6 @@ def test_members_log_in_after_a_restore(there: Layout, kubectl: Kubectl, tmp_pat
     uid = database.uid(kubectl)
     database.archive(there, kubectl)
     node.make_volumes(there, 4)  # of the copy, and of the restored three
-    secret = encrypted_secrets.decrypt(there, f"{encrypted_secrets.FOLDER}/backup.yaml")
-    (tmp_path / "backup.yaml").write_text(secret, "utf-8")
     with reading(5, pause=2.0) as readers:
         if lost:
             lose_the_namespace(there, kubectl)
