@@ -73,9 +73,12 @@ def test_the_values_of_the_operator_match_its_chart() -> None:
     assert kubernetes["enable_cross_namespace_secret"] is True
     assert kubernetes["pod_environment_secret"] == "backup"
     assert kubernetes["pdb_master_label_selector"] is False
+    assert configuration["configuration"]["aws_or_gcp"]["wal_s3_bucket"] == "n-backups"
     schema = schemas.crds()["acid.zalan.do/v1", "OperatorConfiguration"]
-    options = schema["properties"]["configuration"]["properties"]["kubernetes"]["properties"]
+    sections = schema["properties"]["configuration"]["properties"]
+    options = sections["kubernetes"]["properties"]
     assert values["configKubernetes"].keys() <= options.keys()
+    assert values["configAwsOrGcp"].keys() <= sections["aws_or_gcp"]["properties"].keys()
     checker = schemas.validator(schemas.strict(options["pdb_master_label_selector"]))
     assert [checker.is_valid(kubernetes["pdb_master_label_selector"]), checker.is_valid("false")] == [
         True,
