@@ -16,6 +16,7 @@ from tests.cluster.readers import reading
 
 pytestmark = pytest.mark.cluster
 
+SOURCES = ("gitrepository", "helmrepository", "helmchart")  # directories of source-controller's storage
 CONTROLLERS = [f"{name}-controller" for name in programs.FLUX]
 
 
@@ -49,6 +50,8 @@ def test_controllers_are_replaced_under_the_running_site(there: Layout, kubectl:
         flux.remove_artifacts(there)
         flux.install_crds(there)
         flux.start_controllers(there)
+        fetched = lambda: all(list((there.run / "flux" / one).rglob("*.*")) for one in SOURCES)
+        processes.wait_until(fetched, 180, "the sources are not fetched anew")
         site.wait_until_live(there)
         down = time.monotonic() - begun
         assert revisions(client) == before
