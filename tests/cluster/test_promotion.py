@@ -27,8 +27,11 @@ PREVIEW = "0.0.0-mr.7.3"
 def set_promotion(there: Layout, kind: str) -> None:
     """Change and commit `promotion` of site.toml."""
     toml = there.site / "site.toml"
-    toml.write_text(site.change_settings(toml.read_text("utf-8"), {"[chart]": {"promotion": f'"{kind}"'}}))
-    site.commit(there, f"Promote: {kind}")
+    old = toml.read_text("utf-8")
+    new = site.change_settings(old, {"[chart]": {"promotion": f'"{kind}"'}})
+    if new != old:
+        toml.write_text(new, "utf-8")
+        site.commit(there, f"Promote: {kind}")
 
 
 @pytest.fixture
@@ -107,9 +110,10 @@ def test_candidates_go_to_staging_and_promotions_and_rollbacks_to_production(
         assert front_door.get("/about/").body == before
         assert front_door.version()["commit"] == site.git(there, "rev-parse", "HEAD")
 
+        set_promotion(there, "automatic")  # --now makes it stable at once
         begun = time.monotonic()
         site.pipelines(there, "rollback", version, "--now", extra=site.webhook(there))
-        wait_for(production_after(there), "rollback --now", begun)
+        wait_for(production_after(there), "rollback --now, promoted automatically", begun)
         assert front_door.get("/about/").body == changed
         assert front_door.version()["commit"] == site.git(there, "rev-parse", "HEAD")
     client.close()
