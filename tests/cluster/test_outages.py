@@ -20,6 +20,7 @@ pytestmark = pytest.mark.cluster
 
 READERS = 10
 HOLD = 30  # seconds that a server is away, more than a release takes
+HOLD_NODE = 75  # Kubernetes takes a killed node out of the Services after about 50 s
 OPERATOR = ("-n", "postgres-operator", "scale", "deployment/postgres-operator")
 _RESULTS: list[tuple[str, ...]] = []
 
@@ -33,6 +34,7 @@ class Outage:
     blocks: bool = False  # nothing can be published meanwhile
     releases: bool = False  # a release goes live meanwhile
     login: float = 0.0  # seconds without the login, at most
+    hold: float = HOLD
 
 
 def _number(kubectl: Kubectl, leads: bool) -> int:
@@ -94,8 +96,13 @@ OUTAGES = (
     Outage("a drained node", lambda t, k: _drained(t, k, leads=False), releases=True),
     Outage("the drained node of the database's leader", lambda t, k: _drained(t, k, leads=True), login=60),
     Outage("the killed leader of the database", _killed_leader, login=60),
-    Outage("a killed node", lambda t, k: _killed(t, k, leads=False), login=90),
-    Outage("the killed node of the database's leader", lambda t, k: _killed(t, k, leads=True), login=120),
+    Outage("a killed node", lambda t, k: _killed(t, k, leads=False), login=90, hold=HOLD_NODE),
+    Outage(
+        "the killed node of the database's leader",
+        lambda t, k: _killed(t, k, leads=True),
+        login=120,
+        hold=HOLD_NODE,
+    ),
     Outage("the registry (ended)", lambda t, k: _stopped(t, "registry"), blocks=True),
     Outage("Git (ended)", lambda t, k: _stopped(t, "git"), blocks=True),
     Outage("the chart repository (hangs)", lambda t, k: _paused(t, "nexus"), blocks=True),
@@ -143,7 +150,7 @@ def test_public_pages_are_served_and_a_commit_goes_live_afterwards(
             elif outage.releases:
                 seconds = changes.roll_out(there, change)
             else:
-                time.sleep(HOLD)
+                time.sleep(outage.hold)
         back = time.monotonic()
         if seconds is None:
             changes.roll_out(there, change)
