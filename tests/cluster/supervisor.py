@@ -160,7 +160,8 @@ def clean(there: Layout) -> None:
     if made.exists():
         for line in made.read_text().splitlines():
             with suppress(OSError):  # somebody else uses it by now
-                Path(line).rmdir()
+                if not mounted(line):
+                    Path(line).rmdir()
     if any(f" {there.base}/" in line for line in Path("/proc/self/mountinfo").read_text().splitlines()):
         raise SystemExit(f"error: {there.base}: something is mounted there; unmount it")
     for one in sorted(there.base.iterdir()) if there.base.exists() else []:
@@ -168,6 +169,18 @@ def clean(there: Layout) -> None:
             continue
         # A program of its own: Python takes minutes for the files of three nodes' images.
         subprocess.run(["rm", "-rf", "--one-file-system", str(one)], check=False)
+
+
+def mounted(path: str, proc: Path = Path("/proc")) -> bool:
+    """Return whether something is mounted at *path* in the mount namespace of any process.
+
+    The removal of a mount point unmounts it there: a second cluster would lose the files of its nodes.
+    """
+    for file in proc.glob("[0-9]*/mountinfo"):
+        with suppress(OSError):  # the process has ended
+            if any(line.split()[4] == path for line in file.read_text().splitlines()):
+                return True
+    return False
 
 
 def _end(init: int) -> None:

@@ -31,6 +31,7 @@ from tests.cluster import (
     readers,
     servers,
     site,
+    supervisor,
 )
 from tests.cluster.layout import HERE, NODES, ROOT, Layout
 from tests.fakes import nexus
@@ -266,3 +267,12 @@ def test_the_guide_names_every_replaced_part_and_every_test() -> None:
     ] == []
     files = {file.name for file in HERE.glob("test_*.py") if "\npytestmark = " in file.read_text("utf-8")}
     assert sorted(name for name in files if f"`{name}`" not in guide) == []
+
+
+def test_a_mount_point_of_another_cluster_is_in_use(tmp_path: Path) -> None:
+    """Its removal would unmount it there, and the nodes would give addresses of pods twice."""
+    line = "700 676 254:0 /var/tmp/other/run/node1/cni /var/lib/cni rw - ext4 /dev/vda rw\n"
+    write(tmp_path / "12" / "mountinfo", "1 0 254:0 / / rw - ext4 /dev/vda rw\n")
+    write(tmp_path / "34" / "mountinfo", line)
+    assert supervisor.mounted("/var/lib/cni", tmp_path)
+    assert not supervisor.mounted("/var/lib/kubelet", tmp_path)
