@@ -70,8 +70,9 @@ def test_deployments_roll_out_without_downtime(mode: str) -> None:
         if mode == "trial" and one["metadata"]["name"] == "site-api":
             assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
             continue
-        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-        assert spec["minReadySeconds"] >= 5
+        surge = "100%" if one["metadata"]["name"].endswith("-web") else 1
+        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": 0}
+        assert spec["minReadySeconds"] >= 2
         assert spec["progressDeadlineSeconds"] < 300  # Flux's timeout, flux/apps
         for box in pod["containers"]:
             assert {"startupProbe", "readinessProbe", "livenessProbe"} <= box.keys()
@@ -248,3 +249,10 @@ def test_files_of_values_are_tried_in_every_mode() -> None:
             for mode in MODES
         }
         assert tried == wanted
+
+
+@every_mode
+def test_pods_that_stop_are_peers_until_they_end(mode: str) -> None:
+    """All web pods are replaced at once: only those of the release before have the assets of its pages."""
+    (peers,) = [one for one in of_kind("Service", objects(mode)) if one["metadata"]["name"] == "site-web-peers"]
+    assert (peers["spec"]["clusterIP"], peers["spec"]["publishNotReadyAddresses"]) == ("None", True)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.support.previews import free_port
@@ -107,6 +108,27 @@ def test_a_rollout_under_load_fails_no_request(start: Start, tmp_path: Path) -> 
             load.end()
     assert load.failed == []
     assert load.done > 800
+
+
+def test_a_kept_connection_ends_within_seconds(start: Start) -> None:
+    """An edge that keeps connections would read old pages from a pod that is replaced, until it stops."""
+    with start() as web:
+        connection = HTTPConnection("127.0.0.1", web.port, timeout=10)
+
+        def closes() -> bool:
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            response.read()
+            return response.getheader("Connection") == "close"
+
+        assert not closes()
+        socket_of_the_first = connection.sock
+        begun = time.monotonic()
+        while not closes():
+            assert connection.sock is socket_of_the_first
+            assert time.monotonic() - begun < 5
+            time.sleep(0.25)
+        assert time.monotonic() - begun > 2
 
 
 def test_a_slow_reader_gets_the_rest_after_the_stop(start: Start, project: Path) -> None:
