@@ -28,11 +28,12 @@ from pipelines.core.files import write_atomic
 
 TASK = "wireguard.rotate"
 # Interface, old key, new key, allowed IPs, keepalive, address on the mesh. The endpoint in use stays, since
-# the inventory has none for a machine behind NAT. The ping makes the handshake.
+# the inventory has none for a machine behind NAT. The new peer takes the addresses of the old one, so that no
+# packet is without a peer in between. The ping makes the handshake.
 _SWAP = r"""set -eu
 endpoint="$(wg show "$1" endpoints | awk -v key="$2" '$1 == key && $2 != "(none)" { print $2 }')"
-wg set "$1" peer "$2" remove \
-  peer "$3" ${endpoint:+endpoint "$endpoint"} persistent-keepalive "$5" allowed-ips "$4"
+wg set "$1" peer "$3" ${endpoint:+endpoint "$endpoint"} persistent-keepalive "$5" allowed-ips "$4" \
+  peer "$2" remove
 ping -q -c 1 -W 2 "$6" >/dev/null || true
 """
 _Item = TypeVar("_Item")
