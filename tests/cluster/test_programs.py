@@ -15,14 +15,13 @@ GO = "go1.26.8 linux amd64"
 
 
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+def program(tmp_path: Path) -> Program:
     """A program whose module is in tmp_path."""
-    monkeypatch.setattr(programs, "SOURCES", tmp_path)
     folder = tmp_path / "one"
     folder.mkdir()
     for name in ("go.mod", "go.sum", "main.go"):
         (folder / name).write_text(name)
-    return Program("one")
+    return Program("one", sources=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["go.mod", "go.sum", "main.go"])
@@ -33,26 +32,23 @@ def test_another_source_is_another_program(program: Program, name: str) -> None:
     assert program.key(GO) != before
 
 
-def test_another_go_or_other_flags_are_another_program(program: Program) -> None:
+def test_another_go_or_other_flags_are_another_program(program: Program, tmp_path: Path) -> None:
     others = [
         program.key("go1.27.0 linux amd64"),
-        Program("one", package="./cmd").key(GO),
-        Program("one", variables={"main.version": "2"}).key(GO),
-        Program("one", files={"crds": "crds"}).key(GO),
+        Program("one", package="./cmd", sources=tmp_path).key(GO),
+        Program("one", variables={"main.version": "2"}, sources=tmp_path).key(GO),
+        Program("one", files={"crds": "crds"}, sources=tmp_path).key(GO),
     ]
     assert len({program.key(GO), *others}) == 5
 
 
-def test_the_key_does_not_depend_on_the_checkout(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_key_does_not_depend_on_the_checkout(program: Program, tmp_path: Path) -> None:
     """Two checkouts share the cache."""
     before = program.key(GO)
     (tmp_path / "one").rename(tmp_path / "moved")
     (tmp_path / "other").mkdir()
     (tmp_path / "moved").rename(tmp_path / "other" / "one")
-    monkeypatch.setattr(programs, "SOURCES", tmp_path / "other")
-    assert program.key(GO) == before
+    assert Program("one", sources=tmp_path / "other").key(GO) == before
 
 
 def test_every_program_is_pinned() -> None:
