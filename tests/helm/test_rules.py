@@ -254,5 +254,6 @@ def test_files_of_values_are_tried_in_every_mode() -> None:
 @every_mode
 def test_pods_that_stop_are_peers_until_they_end(mode: str) -> None:
     """All web pods are replaced at once: only those of the release before have the assets of its pages."""
-    (peers,) = [one for one in of_kind("Service", objects(mode)) if one["metadata"]["name"].endswith("-peers")]
-    assert (peers["spec"]["clusterIP"], peers["spec"]["publishNotReadyAddresses"]) == ("None", True)
+    services = {one["metadata"]["name"]: one["spec"] for one in of_kind("Service", objects(mode))}
+    peers = services["site-web-peers"]
+    assert (peers["clusterIP"], peers["publishNotReadyAddresses"]) == ("None", True)
