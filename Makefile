@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT   ?= 8000
 # Processes of `make test`: one more than there are cores, since the tests wait for servers, and a process takes
-# ten CPU seconds to collect them. `worksteal` gives each a consecutive part, so that few start the same servers.
+# ten CPU seconds to collect the tests. `worksteal` gives each a consecutive part, so that few start the same servers.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 8))')
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -37,7 +37,7 @@ diagrams: $(VENV)/dev node_modules/.done  ## render PlantUML to SVG files, to be
 user: $(VENV)/run  ## add a member to the site on this machine: make user EMAIL=ann@example.org
 	@$(RUN) user --port $(PORT) -- "$${EMAIL:?write it as: make user EMAIL=ann@example.org}"
 
-admin: $(VENV)/run  ## add its owner: make admin EMAIL=me@example.org
+admin: $(VENV)/run  ## add the owner of the site on this machine: make admin EMAIL=me@example.org
 	@$(RUN) admin --port $(PORT) -- "$${EMAIL:?write it as: make admin EMAIL=me@example.org}"
 
 ##@ Operator
@@ -187,16 +187,16 @@ bench: $(VENV)/dev $(VENV)/kube out/eleventy/.done  ## measure conversion, build
 cluster: $(VENV)/dev $(VENV)/kube  ## run Kubernetes, Flux and the site here (root, throwaway machine; docs/cluster.md)
 	@$(BIN)/python -m tests.cluster up
 
-cluster-down:  ## end it, and remove everything of it
+cluster-down:  ## end the cluster of `make cluster`, and remove everything that it made
 	@$(BIN)/python -m tests.cluster down
 
-cluster-build: $(VENV)/dev  ## build what it runs, into a cache outside of here (20 minutes)
+cluster-build: $(VENV)/dev  ## build the programs of `make cluster` (35 minutes of CPU, once)
 	@$(BIN)/python -m tests.cluster build
 
-e2e: $(VENV)/dev $(VENV)/kube  ## run the tests in such a cluster, or those that ARGS="-k live" selects
+e2e: $(VENV)/dev $(VENV)/kube  ## run the tests in that cluster, or in one of their own (ARGS="-k live")
 	@$(BIN)/python -m tests.cluster run -- $(ARGS)
 
-drill: $(VENV)/dev $(VENV)/kube  ## lose the database in such a cluster, and restore it by the operator's guide
+drill: $(VENV)/dev $(VENV)/kube  ## lose the database in a test cluster, and restore it by the operator's guide
 	@$(BIN)/python -m tests.cluster run -- tests/cluster/test_restore.py $(ARGS)
 
 corpus: $(VENV)/dev  ## clone real documents to measure with: benchmarks/corpora.toml
