@@ -128,7 +128,7 @@ test-nodes: $(VENV)/dev  ## run the tasks of nodes/ on three machines in contain
 	$(BIN)/python -m tests.nodes.lab.base
 	$(BIN)/pytest -m nodes tests/nodes/lab $(ARGS)
 
-nodes-e2e: $(VENV)/dev $(VENV)/go  ## run a cluster of kubeadm on three machines in containers (as root; builds first, an hour)
+nodes-e2e: $(VENV)/dev $(VENV)/go  ## run kubeadm on three machines in containers (as root; an hour, with its builds)
 	@./.ci/tools gpg iproute2 mmdebstrap openssh-client systemd-container util-linux
 	$(BIN)/python -m tests.nodes.e2e.cluster
 	$(BIN)/pytest -m nodes tests/nodes/e2e $(ARGS)

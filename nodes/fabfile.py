@@ -160,7 +160,12 @@ def edge_apply(run: _Run) -> None:
 @_declare("keys")
 def dns_keys(run: _Run) -> None:
     """Make the keys with which edges set challenges of DNS-01, and print those that nodes.toml lacks."""
-    nodes = [one for one in challenge_clients(run.inventory) if not run.names or one.name in run.names]
+    clients = {one.name: one for one in challenge_clients(run.inventory)}
+    others = [name for name in run.names if name not in clients]
+    if others:
+        text = f"--hosts: {', '.join(others)}: not an edge that sets challenges over SSH"
+        raise _exit(UsageError(f"{text}; choose from: {', '.join(clients) or 'none'}"))
+    nodes = [clients[name] for name in run.names or clients]
     run.result(lambda: run_changes(run.session, "dns.keys", nodes, dns.ensure_challenge_key))
 
 

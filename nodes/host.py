@@ -28,6 +28,9 @@ from pipelines.core.errors import ToolError
 
 KNOWN_HOSTS = "nodes/known_hosts"
 _KEEPALIVE = 15  # seconds between packets that find a dead connection
+# Of paramiko's connect. A channel that does not open would otherwise be waited for an hour.
+_TIMEOUTS = ("banner_timeout", "auth_timeout", "channel_timeout")
+_NO_STATUS = -1  # of a channel that was closed before its command ended
 PENDING = "/var/lib/nodes/pending"  # files named for what must be reloaded after a write
 # Target, uploaded file, owner, group, mode, SHA-256, name in PENDING or "", a command that checks the file.
 _INSTALL = """set -eu
@@ -327,7 +330,7 @@ def _connection(inventory: Inventory, node: Node, known_hosts: Path, identity: t
         gateway=gateway,
         config=Config(ssh_config=SSHConfig()),  # nothing of ~/.ssh/config: each operator gets the same
         connect_timeout=ssh.connect_timeout,
-        connect_kwargs={**keys, "banner_timeout": ssh.connect_timeout, "auth_timeout": ssh.connect_timeout},
+        connect_kwargs={**keys, **dict.fromkeys(_TIMEOUTS, ssh.connect_timeout)},
     )
     # Fabric's own policy accepts any host key.
     connection.client.set_missing_host_key_policy(_RefuseUnknown(node.name))
@@ -362,16 +365,19 @@ class _FabricTransport:
 
     def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
         command = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
+        program = argv[2] if argv[0] == "env" else argv[0]
         try:
             result = self._connection.run(
                 command, hide=True, warn=True, in_stream=False, timeout=timeout, encoding="utf-8"
             )
         except CommandTimedOut:
-            program = argv[2] if argv[0] == "env" else argv[0]
             text = f"{self._name}: {program}: gave no result within {timeout:g} s"
             raise HostError(f"{text}; look at the machine") from None
         except (OSError, EOFError, SSHException) as error:
             raise HostError(f"{self._name}: the connection broke ({_line(error)}); run it again") from None
+        if result.exited == _NO_STATUS:
+            text = f"{self._name}: {program}: ended without an exit status"
+            raise HostError(f"{text}: it was killed, or the connection broke; run it again")
         return Output(result.exited, result.stdout, result.stderr)
 
     def upload(self, data: bytes, path: str) -> None:

@@ -40,8 +40,10 @@ valid_optional_domain = Pattern(
 valid_version = Pattern(
     r"1\.[0-9]{1,3}\.[0-9]{1,3}", "must be a version of Kubernetes", 'write all three numbers, as in "1.35.4"'
 )
-valid_user = Pattern(
-    r"(?!root$)[a-z_][a-z0-9_-]{0,30}", "must be a user other than root", 'write "deploy", who may use sudo'
+valid_user = Pattern(  # acme sets challenges of DNS-01 on the primary, and nothing else
+    r"(?!(?:root|acme)$)[a-z_][a-z0-9_-]{0,30}",
+    "must be a user other than root and acme",
+    'write "deploy", who may use sudo',
 )
 valid_interface = Pattern(
     r"[a-z][a-z0-9_-]{0,14}", "must be the name of an interface", 'use at most 15 characters, as in "wg0"'

@@ -30,7 +30,7 @@ _TIMEOUT = 300.0  # seconds of one order: DNS-01 waits for name servers
 _DAY = 86_400  # seconds
 _DAYS = 21  # that a certificate must stay valid: certbot renews one of 90 days 30 days before
 # Arguments: name, file, port, protocol of STARTTLS of each. Prints the time; then name, port, begin and end
-# of the certificate in seconds since 1970, its serial, and that of the port. "-": none.
+# of the certificate in seconds since 1970, its serial, and that of the port. "-": none, or not a certificate.
 _READ = """date +%s
 while [ $# -gt 0 ]; do
   name="$1" file="$2" port="$3" starttls="$4"; shift 4
@@ -38,6 +38,7 @@ while [ $# -gt 0 ]; do
   begin="$(openssl x509 -noout -startdate -in "$file" | cut -d= -f2)"
   end="$(openssl x509 -noout -enddate -in "$file" | cut -d= -f2)"
   serial="$(openssl x509 -noout -serial -in "$file" | cut -d= -f2)"
+  if [ -z "$serial" ]; then echo "$name $port - - - -"; continue; fi
   served=""
   if [ "$port" != 0 ]; then
     served="$(timeout 10 openssl s_client -connect "127.0.0.1:$port" -servername "$name" \

@@ -37,6 +37,9 @@ class SshServer:
         return f"[127.0.0.1]:{self.port} {one.get_name()} {one.get_base64()}\n"
 
 
+KILLED = 128 + 9  # status of a shell whose command was killed
+
+
 class _Session(paramiko.ServerInterface):
     def __init__(self, server: SshServer) -> None:
         self._server = server
@@ -65,7 +68,8 @@ class _Session(paramiko.ServerInterface):
         try:
             channel.sendall(run.stdout)
             channel.sendall_stderr(run.stderr)
-            channel.send_exit_status(run.returncode)
+            if run.returncode != KILLED:  # sshd sends a signal then, and no status (RFC 4254, 6.10)
+                channel.send_exit_status(run.returncode)
             channel.close()
         except OSError:  # the client did not wait
             pass

@@ -218,6 +218,19 @@ def test_a_snapshot_is_never_written_into_a_checkout(tmp_path: Path) -> None:
         etcd.check_target(tmp_path / "etcd.db")
     with pytest.raises(UsageError, match="is not a directory"):
         etcd.check_target(tmp_path / "none" / "etcd.db")
+    (tmp_path / "new.db.pki.tar").touch()
+    with pytest.raises(UsageError, match=r"new\.db\.pki\.tar exists; name a new file"):
+        etcd.check_target(tmp_path / "new.db")
+
+
+def test_a_snapshot_that_does_not_fit_leaves_no_file(tmp_path: Path) -> None:
+    """Half of a pair looks like a backup, and the next run would refuse its name."""
+    first, second = tmp_path / "etcd.db.pki.tar", tmp_path / "none" / "etcd.db"
+    with pytest.raises(FileNotFoundError):
+        etcd.write_private_pair(((first, b"authorities"), (second, b"snapshot")))
+    assert list(tmp_path.iterdir()) == []
+    etcd.write_private_pair(((first, b"authorities"),))
+    assert (first.read_bytes(), first.stat().st_mode & 0o777) == (b"authorities", 0o600)
 
 
 def test_a_patch_leaves_the_object_of_the_api_server_as_it_is() -> None:

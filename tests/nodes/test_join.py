@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nodes.host import Host
+from nodes.host import Host, HostError, Output
 from nodes.inventory import Inventory, Node
 from nodes.overlay import EMPTY
 from nodes.render import containerd
@@ -72,8 +72,8 @@ WORKER = [
     f"write {DISCOVERY}",
     f"write {JOIN}",
     "kubeadm join",
-    f"remove {DISCOVERY} and {JOIN}",
     "delete the token on plane1",
+    f"remove {DISCOVERY} and {JOIN}",
 ]
 SETTINGS = "label disk=ssd; taint slow=true:PreferNoSchedule; pods have 10.244.13.0/24"
 
@@ -130,6 +130,22 @@ def test_a_join_that_fails_leaves_no_secret(estate: Estate) -> None:
     assert DISCOVERY not in machine.files
     assert JOIN not in machine.files
     assert ("kubeadm", "token", "delete", "abcdef") in [one[:4] for one in estate.plane.commands]
+
+
+def test_a_machine_that_goes_away_in_its_join_leaves_no_token(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token and the authorities are on a machine that answers."""
+    machine = estate.machines["plane2"]
+    machine.fails = "join"
+
+    def away(words: tuple[str, ...]) -> Output:
+        raise HostError("plane2: the connection broke")
+
+    monkeypatch.setattr(machine, "_rm", away)
+    assert estate.join("plane2").fault == "plane2: kubeadm join: exit status 1: error execution phase join"
+    assert ("kubeadm", "token", "delete", "abcdef") in [one[:4] for one in estate.plane.commands]
+    assert any(one[0] == "kubectl" and "kubeadm-certs" in one for one in estate.plane.commands)
 
 
 def test_a_dry_run_shows_the_steps_and_runs_none(estate: Estate) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from nodes.host import Host, HostError
@@ -66,10 +67,13 @@ _CLIENT = (
 
 def check_target(file: Path) -> None:
     """Refuse a *file* that exists, or that a Git checkout contains; raise UsageError."""
-    if file.exists():
-        raise UsageError(f"--to: {file} exists; name a new file")
-    if not file.parent.is_dir():
+    for one in (file, authorities_file(file)):
+        if os.path.lexists(one):
+            raise UsageError(f"--to: {one} exists; name a new file")
+    if not os.path.isdir(file.parent):  # False, too, where it may not be looked at
         raise UsageError(f"--to: {file.parent} is not a directory; make it")
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--to: {file.parent} cannot be written to; name a file in another directory")
     for directory in file.resolve().parents:
         if (directory / ".git").exists():
             text = f"--to: {directory} is a checkout of Git, and a snapshot has every Secret of the cluster"
@@ -87,8 +91,10 @@ def backup(host: Host, file: Path) -> None:
         return
     status = json.loads(host.read("sh", "-c", _STATUS, "sh", "etcdutl", timeout=_TIMEOUT).stdout)
     try:
-        _write_private(authorities, host.download(_AUTHORITIES))
-        _write_private(file, host.download(_SNAPSHOT))
+        pair = ((authorities, host.download(_AUTHORITIES)), (file, host.download(_SNAPSHOT)))
+        write_private_pair(pair)
+    except OSError as error:
+        raise UsageError(f"--to: {file}: {error.strerror}; make room, or name another file") from None
     finally:
         host.change("remove the snapshot there", "rm", "-f", "--", _SNAPSHOT, _AUTHORITIES)
     keys, revision, size = status["totalKey"], status["revision"], file.stat().st_size
@@ -138,10 +144,14 @@ def joined(session: Session, nodes: Sequence[Node]) -> tuple[str, ...]:
     return tuple(name for name, one in found.items() if one)
 
 
-def _write_private(file: Path, data: bytes) -> None:
-    """Write the new file *file*, which only its owner may read."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
+def write_private_pair(pair: Sequence[tuple[Path, bytes]]) -> None:
+    """Write new files that only their owner may read: all of *pair* or, with an OSError, none."""
+    with ExitStack() as undo:
+        for file, data in pair:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            undo.callback(file.unlink)
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(data)
+                opened.flush()
+                os.fsync(opened.fileno())
+        undo.pop_all()

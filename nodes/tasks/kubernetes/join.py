@@ -9,7 +9,9 @@ a file that root may read, and both are removed after the join.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from nodes.host import Host, HostError
 from nodes.render.files import ConfigFile
@@ -73,10 +75,12 @@ def _join(host: Host, setup: Setup, api: Api) -> None:
         _write_secret(host, join_file(setup.inventory, node, setup.overlay, certificate_key), VALIDATE)
         host.change("kubeadm join", "kubeadm", "join", "--config", JOIN, timeout=KUBEADM)
     except HostError:
-        with suppress(HostError):  # the first fault is the one to report
-            _forget(host, api, token, node.is_control_plane)
+        for step in _cleanup(host, api, token, node.is_control_plane):
+            with suppress(HostError):  # the first fault is the one to report
+                step()
         raise
-    _forget(host, api, token, node.is_control_plane)
+    for step in _cleanup(host, api, token, node.is_control_plane):
+        step()
 
 
 def _make_token(server: Host, name: str) -> str:
@@ -104,13 +108,14 @@ def _write_secret(host: Host, file: ConfigFile, check: tuple[str, ...] = ()) -> 
     host.write(file.path, file.text, mode=0o600, secret=True, check=check)
 
 
-def _forget(host: Host, api: Api, token: str, is_control_plane: bool) -> None:
-    """Remove the files, the token and the authorities of one join."""
-    host.change(f"remove {DISCOVERY} and {JOIN}", "rm", "-f", "--", DISCOVERY, JOIN)
+def _cleanup(host: Host, api: Api, token: str, is_control_plane: bool) -> tuple[Callable[[], object], ...]:
+    """Return the steps that remove what one join left: what others could use, then the machine's files."""
     name, found = api.host.node.name, _TOKEN.match(token)
     # The part before the dot is no secret.
     argv = ("kubeadm", "token", "delete", found[1] if found else "", "--kubeconfig", ADMIN)
-    api.host.change(f"delete the token on {name}", *argv)
+    secret = ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
+    files = ("rm", "-f", "--", DISCOVERY, JOIN)
+    steps: list[Callable[[], object]] = [partial(api.host.change, f"delete the token on {name}", *argv)]
     if is_control_plane:
-        argv = ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
-        api.change(f"delete the encrypted authorities on {name}", *argv)
+        steps.append(partial(api.change, f"delete the encrypted authorities on {name}", *secret))
+    return (*steps, partial(host.change, f"remove {DISCOVERY} and {JOIN}", *files))
