@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,12 +160,37 @@ def test_a_challenge_is_put_into_the_innermost_zone(signer: ModuleType) -> None:
         'set _acme-challenge.lab.example a"b',
         "set _acme-challenge.lab.example a; id",
         "set _acme-challenge.$(id).lab.example a",
+        f"set _acme-challenge.{'a.' * 120}lab.example a",
     ],
 )
 def test_an_edge_can_set_challenges_and_nothing_else(signer: ModuleType, words: str) -> None:
     """Its key reaches this command with any text."""
     with pytest.raises(signer.ZoneError):
         signer.parse_challenge(words.split(), ["lab.example"])
+
+
+def test_a_challenge_that_cannot_be_signed_stays_out(
+    signer: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One edge would otherwise stop the signatures of all zones: beside a CNAME no TXT is possible."""
+    monkeypatch.setattr(signer, "STATE", tmp_path)
+    kept = ["_acme-challenge.lab.example", "kept", int(time.time())]
+    (tmp_path / "challenges.json").write_text(json.dumps([kept, ["_acme-challenge.lab.example", "old", 0]]))
+    signed: list[str] = []
+
+    def sign(zone: str, config: dict[str, object], now: float) -> None:
+        signed.append(zone)
+        if zone == "lab.example":
+            raise signer.ZoneError("TXT beside a CNAME")
+
+    monkeypatch.setattr(signer, "sign", sign)
+    config = {"zones": ["lab.example", "x.example"], "secondaries": {}}
+    with pytest.raises(signer.ZoneError):
+        signer.challenge(["set", "_acme-challenge.www.lab.example", "new"], config)
+    assert json.loads((tmp_path / "challenges.json").read_text()) == [kept]
+    assert signed == ["lab.example"]
+    assert signer.sign_all(config, time.time()) == 1
+    assert signed == ["lab.example", "lab.example", "x.example"]
 
 
 def test_a_challenge_is_normalized(signer: ModuleType) -> None:

@@ -30,6 +30,7 @@ RECORDS = Path("/etc/nodes/zones")
 STATE = Path("/var/lib/nodes/dns")
 SERVED = Path("/var/lib/nsd/primary")
 DAY = 86_400  # seconds
+LONGEST = 253  # characters of a name
 VALID, RENEWED = 28 * DAY, 14 * DAY  # signatures: how long they last, and when they are made anew
 SKEW = 3600  # seconds that the clock of a resolver may be behind
 CHALLENGE_TTL = 60  # seconds
@@ -172,15 +173,38 @@ def challenge(words: Sequence[str], config: dict[str, Any]) -> None:
     now = time.time()
     path = STATE / "challenges.json"
     with lock():
-        # Those of a day ago were left by a client that broke off.
-        found = [one for one in read_json(path, []) if one[:2] != [name, value] and now - one[2] < DAY]
+        before = current_challenges(now)
+        found = [one for one in before if one[:2] != [name, value]]
         write(path, json.dumps(found + ([[name, value, int(now)]] if action == "set" else [])))
-        for zone in config["zones"]:
-            if name.endswith(f".{zone}"):
-                sign(zone, config, now)
+        try:
+            for zone in config["zones"]:
+                if name.endswith(f".{zone}"):
+                    sign(zone, config, now)
+        except (ZoneError, subprocess.TimeoutExpired):
+            write(path, json.dumps(before))  # the zone that is served has none of it
+            raise
     if action == "set":
         for host, address in config["secondaries"].items():
             await_challenge(host, address, name, value)
+
+
+def current_challenges(now: float) -> list[Any]:
+    """Return the challenges; those of a day ago were left by a client that broke off."""
+    return [one for one in read_json(STATE / "challenges.json", []) if now - one[2] < DAY]
+
+
+def sign_all(config: dict[str, Any], now: float) -> int:
+    """Sign each zone that needs it; return 1 if one cannot be signed, after all others."""
+    status = 0
+    with lock():
+        write(STATE / "challenges.json", json.dumps(current_challenges(now)))
+        for zone in config["zones"]:
+            try:
+                sign(zone, config, now)
+            except (ZoneError, OSError, subprocess.TimeoutExpired) as error:
+                print(f"dns-zones: {zone}: {error}", file=sys.stderr)
+                status = 1
+    return status
 
 
 def parse_challenge(words: Sequence[str], zones: Sequence[str]) -> tuple[str, str, str]:
@@ -191,6 +215,8 @@ def parse_challenge(words: Sequence[str], zones: Sequence[str]) -> tuple[str, st
     action, name, value = words[0], words[1].lower().rstrip("."), words[2]
     if not re.fullmatch(r"_acme-challenge(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+", name):
         raise ZoneError(f"{name!r}: must begin with _acme-challenge.; {usage}")
+    if len(name) > LONGEST:
+        raise ZoneError(f"{name}: is longer than {LONGEST} characters (RFC 1035, 2.3.4)")
     if not any(name.endswith(f".{zone}") for zone in zones):
         raise ZoneError(f"{name}: is in no zone of this server ({', '.join(zones)})")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
@@ -228,9 +254,7 @@ def main(words: Sequence[str]) -> int:
     try:
         config = read_json(CONFIG, {"zones": [], "secondaries": {}})
         if words == ["sign"]:
-            with lock():
-                for zone in config["zones"]:
-                    sign(zone, config, time.time())
+            return sign_all(config, time.time())
         elif words == ["ds"]:
             for zone in config["zones"]:
                 for one in sorted((STATE / "keys").glob(f"K{zone}.+*.ds")):
