@@ -255,7 +255,7 @@ def main(words: Sequence[str]) -> int:
         config = read_json(CONFIG, {"zones": [], "secondaries": {}})
         if words == ["sign"]:
             return sign_all(config, time.time())
-        elif words == ["ds"]:
+        if words == ["ds"]:
             for zone in config["zones"]:
                 for one in sorted((STATE / "keys").glob(f"K{zone}.+*.ds")):
                     print(" ".join(one.read_text("utf-8").split()))
