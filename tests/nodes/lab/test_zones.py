@@ -81,7 +81,7 @@ RECORDS = "".join(
 def dig(operator: Operator, server: str, *words: str) -> list[str]:
     """Return the data that a server answers, as the network of the lab sees it."""
     argv = operator.lab.machines["n1"].argv(
-        "dig", f"@{SERVERS[server]}", "+short", "+time=2", "+tries=1", *words
+        "dig", f"@{SERVERS[server]}", "+short", "+time=2", "+tries=5", *words
     )
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
 
