@@ -61,7 +61,7 @@ class Api:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        cache = "--cache-dir=/run/nodes/kubectl"  # else /root/.kube, which a dry run must not write
+        cache = "--cache-dir=/run/nodes/kubectl"  # else ~/.kube, which a dry run must not write
         self._kubectl = ("kubectl", "--kubeconfig", ADMIN, cache, f"--request-timeout={_REQUEST}")
 
     def fault(self) -> str:
