@@ -74,8 +74,8 @@ def start(operator: ClusterOperator) -> None:
     machine = operator.lab.machines["n1"]
     (machine.directory / "root" / "root").mkdir(exist_ok=True)
     text = json.dumps(_MANIFEST).replace("'", "")
-    machine.run("sh", "-c", f"printf %s '{text}' > /root/web.json")
-    operator.kubectl("apply", "-f", "/root/web.json")
+    machine.run("sh", "-c", f"printf %s '{text}' > /run/web.json")
+    operator.kubectl("apply", "-f", "/run/web.json")
     operator.kubectl("rollout", "status", "deployment/web", "--timeout=15s", check=False)
     wait(operator, 2)
 
