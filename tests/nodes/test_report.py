@@ -82,7 +82,7 @@ ROWS = (
 
 
 def test_status_is_a_row_for_each_machine_with_the_columns_that_one_has() -> None:
-    """Without a mail server, there is no column of its queue."""
+    """Without a mail server, the table has no column for the queue."""
     assert status_text(ROWS).splitlines() == [
         "machine         disk  mesh  kubelet  certificate  drift",
         "edge1    ok     41 %   3/3                  80 d      0",

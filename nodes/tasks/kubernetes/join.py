@@ -111,7 +111,7 @@ def _write_secret(host: Host, file: ConfigFile, check: tuple[str, ...] = ()) -> 
 def _cleanup(host: Host, api: Api, token: str, is_control_plane: bool) -> tuple[Callable[[], object], ...]:
     """Return the steps that remove what one join left: what others could use, then the machine's files."""
     name, found = api.host.node.name, _TOKEN.match(token)
-    # The part before the dot is no secret.
+    # The part before the dot is public: kubeadm lists it.
     argv = ("kubeadm", "token", "delete", found[1] if found else "", "--kubeconfig", ADMIN)
     secret = ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
     files = ("rm", "-f", "--", DISCOVERY, JOIN)
