@@ -67,6 +67,12 @@ class BucketConfig:
     keep: int = setting(
         valid.valid_release_count, 20, doc="Number of newest releases whose assets `archive prune` keeps."
     )
+    ca: str = setting(
+        valid.valid_file,
+        "",
+        doc="File of this project with certificates (PEM): the private authority of `endpoint`, which web"
+        ' pods trust; `""`: a public one. The pipeline trusts `SITE_CA_FILE`.',
+    )
 
 
 @dataclass(frozen=True, slots=True)

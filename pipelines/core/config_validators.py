@@ -171,6 +171,13 @@ valid_bucket = Pattern(
     optional=True,
 )
 valid_release_count = Number(1, 1000)
+# Without "." at the start of a name: neither hidden nor outside of the project.
+valid_file = Pattern(
+    r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*",
+    "must be a file of this project",
+    'write its path from the root of the project, as in "flux/bucket-ca.pem"',
+    optional=True,
+)
 valid_environment = Choice("production", "staging")
 valid_edge = Choice("ingress", "httproute", "nodeport")
 valid_node_port = Number(30000, 32767)

@@ -17,7 +17,7 @@ from pipelines.core.config import FILE, Environment, SiteConfig
 from pipelines.core.errors import Fault, SourceError, ToolError
 from pipelines.core.files import write_atomic
 from pipelines.core.version import major_of
-from pipelines.tools import signing
+from pipelines.tools import certificate, signing
 
 COMMAND = "python -m pipelines settings"
 SIGNERS = "flux/signers"  # public keys of charts, each as NAME.pub; `pipelines secrets signing` makes a pair
@@ -38,12 +38,13 @@ def site_settings(project: Path, site: SiteConfig) -> tuple[Settings, ...]:
     """Return the settings of each environment of *site*; raise SourceError with all faults."""
     faults = [fault for one in site.environments for fault in _missing_values(site, one)]
     signers = _signers(project, faults) if _is_oci(site) else {}
+    bucket_ca = _bucket_ca(project, site, faults) if _has_bucket_ca(site) else ""
     if faults:
         raise SourceError(faults)
     return tuple(
         Settings(
             environment=one.name,
-            variables=_variables(site, one, signers),
+            variables=_variables(site, one, signers, bucket_ca),
             components=_components(project, site, one),
             resources=_resources(project, one),
         )
@@ -99,7 +100,9 @@ def version_range(version: str, environment: str) -> str:
     return f">={major}.0.0-0" if major else ">=0.0.1-0"
 
 
-def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _variables(
+    site: SiteConfig, one: Environment, signers: dict[str, str], bucket_ca: str
+) -> tuple[tuple[str, str], ...]:
     """Return the variables of *one*, sorted, with values as JSON: ${name} in flux/."""
     found: dict[str, Any] = {
         "site_name": site.name,
@@ -140,6 +143,8 @@ def _variables(site: SiteConfig, one: Environment, signers: dict[str, str]) -> t
         found["chart_secret"] = "images" if _is_oci(site) else "charts"  # a registry has one login for both
     if signers:
         found["chart_signers"] = signers
+    if bucket_ca:
+        found["bucket_ca"] = bucket_ca
     if one.webhook_port:
         found |= {"webhook_port": one.webhook_port, "webhook_from": _networks(one.trusted)}
     if one.alerts:
@@ -175,6 +180,23 @@ def _signers(project: Path, faults: list[Fault]) -> dict[str, str]:
         )
         faults.append(Fault(FILE, 0, what, fix))
     return found
+
+
+def _has_bucket_ca(site: SiteConfig) -> bool:
+    return bool(site.buckets.assets and site.buckets.ca)
+
+
+def _bucket_ca(project: Path, site: SiteConfig, faults: list[Fault]) -> str:
+    """Return the certificates (PEM) that the web pods trust for the bucket; append to *faults*."""
+    path = site.buckets.ca
+    try:
+        return certificate.authorities((project / path).read_bytes(), path)
+    except OSError as error:
+        what = f"[buckets] ca: {path} cannot be read ({error.strerror})"
+        faults.append(Fault(FILE, 0, what, "write the path of the file of certificates (PEM), and commit it"))
+    except ToolError as error:
+        faults.append(Fault(path, 0, *str(error).removeprefix(f"{path}: ").split("; ", 1)))
+    return ""
 
 
 def _json(value: Any) -> str:
@@ -231,6 +253,7 @@ def _components(project: Path, site: SiteConfig, one: Environment) -> tuple[str,
         "oci": _is_oci(site),
         "private-charts": "charts" in one.private,
         "private-ca": one.private_ca,
+        "bucket-ca": _has_bucket_ca(site),
         "alerts": bool(one.alerts),
         "webhook": bool(one.webhook_port),
         "controllers": bool(_resources(project, one)),

@@ -1,10 +1,11 @@
-"""Read the end of a server's certificate.
+"""Read the end of a server's certificate, and the certificates of authorities.
 
 Network: the server that it is given. Reads the file of authorities. No writes.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -41,3 +42,28 @@ def certificate_end(host: str, port: int, timeout: float, authority: Path | None
     except OSError as error:
         raise NoConnectionError(f"{host}:{port}: no connection ({error.strerror or 'timed out'})") from None
     return float(ssl.cert_time_to_seconds(str(found["notAfter"])))
+
+
+def authorities(data: bytes, name: str) -> str:
+    """Return the certificates of authorities in *data* as PEM, without the text between them.
+
+    *name* is the file's, for the ToolError about anything else than certificates
+    of authorities (RFC 5280, 4.2.1.9).
+    """
+    fix = "write the certificates of the authority as PEM"
+    text = data.decode("ascii", "replace")
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, re.DOTALL)
+    if not blocks:
+        raise ToolError(f"{name}: has no certificate; {fix}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    found = []
+    for number, block in enumerate(blocks, start=1):
+        try:
+            der = ssl.PEM_cert_to_DER_cert(block)
+            context.load_verify_locations(cadata=der)
+        except (ValueError, ssl.SSLError):
+            raise ToolError(f"{name}: certificate {number} is not valid; {fix}") from None
+        if der not in context.get_ca_certs(binary_form=True):
+            raise ToolError(f"{name}: certificate {number} is not one of an authority; {fix}")
+        found.append(ssl.DER_cert_to_PEM_cert(der))
+    return "".join(found)

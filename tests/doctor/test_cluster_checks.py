@@ -29,7 +29,7 @@ from tests.doctor.objects import (
 from tests.fakes.cluster_objects import GATEWAYS, ClusterObjects, cluster_objects, having, one
 from tests.fakes.kubernetes_api import Object
 from tests.flux.build import cluster as flux_tree
-from tests.flux.sites import CLUSTERS, SITES, write_signer_key
+from tests.flux.sites import CLUSTERS, SITES, write_public_files
 from tests.flux.test_tree import referenced
 from tests.support.project import ROOT, write
 from tests.support.tools import need
@@ -222,7 +222,7 @@ def test_the_required_secrets_are_those_that_the_tree_names(
     site: str, environment: str, tmp_path: Path
 ) -> None:
     """A Secret that the tree needs and the doctor does not know would be missed."""
-    write_signer_key(tmp_path)
+    write_public_files(tmp_path)
     parsed = config.parse_config(SITES[site])
     (one,) = [each for each in parsed.environments if each.name == environment]
     required = {(each.namespace, each.name) for each in required_secrets(tmp_path, parsed, one)}

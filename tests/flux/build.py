@@ -17,7 +17,7 @@ import yaml
 
 from pipelines.core import config
 from pipelines.flux import settings
-from tests.flux.sites import SITES, write_signer_key
+from tests.flux.sites import SITES, write_public_files
 from tests.support import fast_yaml
 from tests.support.project import ROOT
 from tests.support.tools import need
@@ -60,7 +60,7 @@ def cluster(site: str, environment: str) -> Cluster:
         shutil.copytree(ROOT / "flux", project / "flux")
         shutil.rmtree(project / "flux" / "secrets", ignore_errors=True)
         shutil.rmtree(project / "flux" / "clusters" / environment, ignore_errors=True)
-        write_signer_key(project)
+        write_public_files(project)
         settings.write_settings(project, settings.site_settings(project, config.parse_config(SITES[site])))
         return build_cluster(project, environment)
 

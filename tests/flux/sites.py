@@ -14,6 +14,20 @@ AOl60rNCBtQGR6Ra/rUvQR8w9yHhxbIQSm1asaXnP7ba/KaFJLdRYAFsFA==
 -----END PUBLIC KEY-----
 """
 
+# The same.
+BUCKET_CA = """\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUBvgyeS10NNoDo1XoSoUc/J11NggwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwETiBDQTAgFw0yNjExMzAwNjQ0NTFaGA8yMTI2MTEwNjA2NDQ1
+MVowDzENMAsGA1UEAwwETiBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABB2l
+TL6Nj6jQ0EGzqjcYNINKJq/BV9AiOuAhmPO2XphX6ec0p9kk2HLo46ijBkevzueb
+5gVN6JsijFKZAUS9Pr+jUzBRMB0GA1UdDgQWBBR/oKJKUkkk4ElswZKgTTOw/6ya
+ZDAfBgNVHSMEGDAWgBR/oKJKUkkk4ElswZKgTTOw/6yaZDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCZHzM0GBL+uegUWHCN72g5LocaTkyxMiht
+fZrcO12ebAIhAIgBcZSoX9RxM8TGdCFGzwfHxL9u8QWkQXlljck+7i5z
+-----END CERTIFICATE-----
+"""
+
 _SITE = """\
 [site]
 name = "Großes $HOME: 'Ann' & \\"Bob\\" # 😀"
@@ -116,10 +130,14 @@ SITES = {
     + _INGRESS.format(name="production").replace("edge =", 'private = ["charts", "images"]\nedge =')
     + _INGRESS.format(name="staging"),
 }
+SITES["private bucket"] = SITES["full"].replace(
+    'assets = "n-assets"', 'assets = "n-assets"\nca = "flux/bucket-ca.pem"'
+)
 ENVIRONMENTS = ("production", "staging")
 CLUSTERS = [(site, environment) for site in SITES for environment in ENVIRONMENTS]
 
 
-def write_signer_key(project: Path) -> None:
-    """Give *project* the public key that charts of a registry are verified with."""
+def write_public_files(project: Path) -> None:
+    """Give *project* the key that charts of a registry are verified with, and the authority of a bucket."""
     write(project / "flux/signers/site.pub", SIGNER)
+    write(project / "flux/bucket-ca.pem", BUCKET_CA)

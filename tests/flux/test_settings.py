@@ -16,7 +16,7 @@ from pipelines.core import config
 from pipelines.core.errors import SourceError
 from pipelines.flux import settings
 from tests.flux.build import build_cluster
-from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_signer_key
+from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_public_files
 from tests.support import fast_yaml
 from tests.support.project import ROOT, write
 
@@ -40,7 +40,7 @@ def test_the_settings_of_this_site_are_those_of_its_site_toml(capsys: pytest.Cap
 def test_written_once_the_files_are_current(site: str, tmp_path: Path) -> None:
     """Equal inputs, equal bytes: a second run writes nothing."""
     project = project_of(tmp_path, SITES[site])
-    write_signer_key(project)
+    write_public_files(project)
     assert run(project) == 0
     first = {file: file.read_bytes() for file in (project / "flux").rglob("*.yaml")}
     assert len(first) == 4
@@ -75,7 +75,7 @@ def test_a_stale_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_every_value_is_json_in_yaml(site: str, environment: str, tmp_path: Path) -> None:
     """Flux puts the text into a manifest: JSON keeps its type there, whatever a name is made of."""
-    write_signer_key(tmp_path)
+    write_public_files(tmp_path)
     found = settings.site_settings(tmp_path, config.parse_config(SITES[site]))
     (one,) = (one for one in found if one.environment == environment)
     data: dict[str, str] = fast_yaml.load(
@@ -209,6 +209,11 @@ def test_all_missing_values_are_reported_at_once(tmp_path: Path, capsys: pytest.
             "webhook_port = 443",
             "webhook_port: must be an integer from 30000 to 32767, or 0, ",
         ),
+        (
+            'assets = "n-assets"',
+            'ca = "../ca.pem"',
+            "ca: must be a file of this project, not '../ca.pem'; write ",
+        ),
         ('class = "nginx"', 'clas = "nginx"', "edge_clas: unknown key; did you mean edge_class?"),
     ],
 )
@@ -232,10 +237,35 @@ def test_contradictory_settings_are_reported(tmp_path: Path, capsys: pytest.Capt
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            None,
+            "site.toml: [buckets] ca: flux/bucket-ca.pem cannot be read (No such file or directory);"
+            " write the path of the file of certificates (PEM), and commit it",
+        ),
+        (
+            "# soon\n",
+            "flux/bucket-ca.pem: has no certificate; write the certificates of the authority as PEM",
+        ),
+    ],
+)
+def test_a_private_authority_of_the_bucket_is_in_git(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, fault: str
+) -> None:
+    """Without it web pods would refuse the bucket, or not start."""
+    project = project_of(tmp_path, SITES["private bucket"])
+    if text is not None:
+        write(project / "flux/bucket-ca.pem", text)
+    assert run(project) == 1
+    assert printed_errors(capsys) == [fault]
+
+
 def test_every_component_is_enabled_by_a_site_of_these_tests(tmp_path: Path) -> None:
     """A component that no test builds would be built on a cluster first."""
     folders = {folder.name for folder in (ROOT / "flux" / "clusters" / "components").iterdir()}
-    write_signer_key(tmp_path)
+    write_public_files(tmp_path)
     enabled = {
         name
         for text in SITES.values()
@@ -326,7 +356,7 @@ def test_a_chart_of_a_registry_needs_a_key_that_verifies_it(
         " no key; run `python -m pipelines secrets signing --out FILE`, give FILE to the pipeline as"
         " SITE_SIGNING_KEY_FILE, and commit the public key"
     ]
-    write_signer_key(project)
+    write_public_files(project)
     assert run(project) == 0
 
 
@@ -349,7 +379,7 @@ def test_an_invalid_public_key_is_named(
 
 
 def test_old_and_new_keys_are_trusted_while_one_replaces_the_other(tmp_path: Path) -> None:
-    write_signer_key(tmp_path)
+    write_public_files(tmp_path)
     write(tmp_path / "flux/signers/new.pub", SIGNER)
     found = settings.site_settings(tmp_path, config.parse_config(SITES["oci"]))
     assert [json.loads(dict(one.variables)["chart_signers"]) for one in found] == [

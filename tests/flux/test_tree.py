@@ -11,7 +11,7 @@ import pytest
 from pipelines.core import config
 from pipelines.flux import settings
 from tests.flux.build import FLUX, Cluster, cluster, dependencies
-from tests.flux.sites import CLUSTERS, SIGNER, SITES, write_signer_key
+from tests.flux.sites import BUCKET_CA, CLUSTERS, SIGNER, SITES, write_public_files
 from tests.support import fast_yaml
 from tests.support.project import ROOT
 
@@ -252,7 +252,7 @@ def test_an_edge_outside_of_the_cluster_reaches_the_receivers(tmp_path: Path) ->
         {"ipBlock": {"cidr": "2001:db8::/64"}},
     ]
     both = SITES["oci"].replace("[[environment]]", "[[environment]]\nwebhook_port = 31009", 1)
-    write_signer_key(tmp_path)
+    write_public_files(tmp_path)
     components = settings.site_settings(
         tmp_path,
         config.parse_config(
@@ -283,6 +283,18 @@ def nulls(value: Any, path: str = "") -> list[str]:
     if isinstance(value, list):
         return [found for one in value for found in nulls(one, f"{path}[]")]
     return [path] if value is None else []
+
+
+def test_web_pods_get_the_private_authority_of_the_bucket() -> None:
+    """ca of [buckets]. Else the release has no such value, which older charts refuse."""
+    bucket = cluster("private bucket", "production").the("HelmRelease", "site")["spec"]["values"]["web"][
+        "bucket"
+    ]
+    assert bucket == {
+        "url": "https://s3.n.example/n-assets", "networks": ["198.51.100.0/24"], "ca": BUCKET_CA,
+    }  # fmt: skip
+    other = cluster("full", "production").the("HelmRelease", "site")["spec"]["values"]["web"]["bucket"]
+    assert other == {key: value for key, value in bucket.items() if key != "ca"}
 
 
 def test_a_chart_of_a_registry_is_verified() -> None:

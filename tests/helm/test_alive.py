@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.helm.render import only, parse, template, web_files
 from tests.support.dns import dns_server, loopback
 from tests.support.previews import free_port, wait_until
 from tests.support.project import ROOT
+from tests.support.registry import certificate
 from tests.support.tools import need
 from tests.web import server
 from tests.web.conftest import build_web_project
@@ -71,6 +73,32 @@ def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp
             # web.workers; the first one answers before NGINX has started the second.
             wait_until(lambda: len(children(web.process.pid)) >= 2)
             assert len(children(web.process.pid)) == 2
+
+
+def test_the_configuration_of_the_chart_trusts_a_private_authority_of_the_bucket(
+    project: Path, tmp_path: Path
+) -> None:
+    """With the rendered files an old asset comes from a bucket whose authority is not a public one."""
+    name = "storage.cluster.local"
+    certificate(tmp_path, f"DNS:{name}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    with (
+        upstream(tls=context) as bucket,
+        dns_server(tmp_path, {name: ["127.0.0.1"]}) as dns,
+    ):
+        bucket.respond(200, b"a{}")
+        more = {
+            "cluster.dns.host": f"127.0.0.1:{dns}",
+            "edge.trusted": ["127.0.0.0/8"],
+            "web.bucket.url": f"https://{name}:{bucket.port}/assets",
+            "web.bucket.ca": (tmp_path / "certificate.pem").read_text(),
+        }
+        files = web_files(parse(template("nodeport", more)))
+        mounts = {f"cluster/{name}": files[name] for name in ("bucket-ca.conf", "bucket-ca.pem")}
+        with server.run_process(tmp_path / "web", project, files["cluster.conf"], more=mounts) as web:
+            assert (web.get(OLD).status, web.get(OLD).body) == (200, b"a{}")
+    assert {one.path for one in bucket.requests} == {f"/assets{OLD}"}
 
 
 def children(number: int) -> list[str]:

@@ -25,6 +25,8 @@ from tests.helm.render import (
 )
 from tests.support.tools import need
 
+CA = "-----BEGIN CERTIFICATE-----\nMIIBdjCCARugAw+/\nAw==\n-----END CERTIFICATE-----\n"
+
 
 @pytest.mark.parametrize("networks", [["2001:db8::/32"], ["::/0"], ["fd00:1:2:3:4:5:6:7/128"], ["0.0.0.0/0"]])
 def test_networks_of_both_kinds_are_taken(networks: list[str]) -> None:
@@ -105,6 +107,20 @@ def test_web_pods_carry_their_own_files() -> None:
     assert len({json.dumps(one) for one in files}) == 4
     assert [one.keys() for one in files] == [{"cluster.conf", "process.conf", "version.json"}] * 4
     assert of_kind("ConfigMap", objects("nodeport")) == []
+
+
+def test_a_private_authority_of_the_bucket_is_one_more_file_of_web_pods() -> None:
+    """Without it nothing differs."""
+    found = parse(template("nodeport", {"web.bucket.ca": f"\n{CA}\n{CA}\n\n"}))
+    files = web_files(found)
+    assert files.keys() == {
+        "bucket-ca.conf", "bucket-ca.pem", "cluster.conf", "process.conf", "version.json",
+    }  # fmt: skip
+    assert files["bucket-ca.pem"].rstrip("\n") == f"{CA}\n{CA}".rstrip("\n")
+    volumes = only("Deployment", found, "web")["spec"]["template"]["spec"]["volumes"]
+    (mounted,) = (one["downwardAPI"]["items"] for one in volumes if one["name"] == "cluster")
+    assert [one["path"] for one in mounted] == ["bucket-ca.conf", "bucket-ca.pem", "cluster.conf"]
+    assert template("nodeport", {"web.bucket.ca": ""}) == rendered("nodeport")
 
 
 def test_each_revision_has_a_migration_of_its_own() -> None:

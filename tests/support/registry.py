@@ -35,8 +35,8 @@ class Registry:
     authority: Path  # the certificate that its clients must trust
 
 
-def certificate(folder: Path) -> None:
-    """Write key.pem and certificate.pem, of an authority of its own, for 127.0.0.1 into *folder*."""
+def certificate(folder: Path, name: str = "IP:127.0.0.1") -> None:
+    """Write key.pem and certificate.pem, of an authority of its own, for *name* into *folder*."""
     words = (
         "req",
         "-x509",
@@ -48,9 +48,9 @@ def certificate(folder: Path) -> None:
         "-pkeyopt",
         "ec_paramgen_curve:prime256v1",
     )
-    name = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    names = ("-subj", f"/CN={name.partition(':')[2]}", "-addext", f"subjectAltName={name}")
     files = ("-keyout", folder / "key.pem", "-out", folder / "certificate.pem")
-    subprocess.run([need("openssl"), *words, *name, *files], check=True, capture_output=True)
+    subprocess.run([need("openssl"), *words, *names, *files], check=True, capture_output=True)
 
 
 @contextmanager

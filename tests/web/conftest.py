@@ -73,13 +73,15 @@ def start(request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytes
     found = request.getfixturevalue("podman") if request.param == "container" else None
 
     @contextmanager
-    def one(extra: str = server.TRUSTED, port: int = 0, **values: str) -> Iterator[WebServer]:
+    def one(
+        extra: str = server.TRUSTED, port: int = 0, more: Mapping[str, str] | None = None, **values: str
+    ) -> Iterator[WebServer]:
         folder = tmp_path_factory.mktemp(f"web-{next(count)}")
         text = server.cluster_conf(extra, **values)
         box = (
-            server.run_container(folder, found, text, port)
+            server.run_container(folder, found, text, port, more)
             if found
-            else server.run_process(folder, project, text, port)
+            else server.run_process(folder, project, text, port, more)
         )
         with box as web:
             yield web

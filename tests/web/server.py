@@ -157,13 +157,16 @@ def cluster_conf(extra: str = TRUSTED, **values: str) -> str:
     return text + extra
 
 
-def write_mounts(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
-    """Write the chart's mounts into *folder*; return the two ports."""
+def write_mounts(
+    folder: Path, text: str, port: int = 0, more: Mapping[str, str] | None = None
+) -> tuple[int, int]:
+    """Write the chart's mounts into *folder*, and *more* by path; return the two ports."""
     port, health = port or free_port(), free_port()
     for name, data in {
         "cluster/cluster.conf": text,
         "listen/site.conf": f"listen 127.0.0.1:{port} default_server backlog=4096;\n",
         "listen/health.conf": f"listen 127.0.0.1:{health} default_server;\n",
+        **(more or {}),
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(data)
@@ -171,7 +174,13 @@ def write_mounts(folder: Path, text: str, port: int = 0) -> tuple[int, int]:
 
 
 @contextmanager
-def run_process(folder: Path, project: Path, text: str | None = None, port: int = 0) -> Iterator[WebServer]:
+def run_process(
+    folder: Path,
+    project: Path,
+    text: str | None = None,
+    port: int = 0,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[WebServer]:
     """Run the files of *project*'s image below *folder* by the NGINX of this machine.
 
     It trusts one public authority: NGINX parses the list for each location, and
@@ -180,7 +189,8 @@ def run_process(folder: Path, project: Path, text: str | None = None, port: int 
     root = folder / "root"
     unpack_image(project, root)
     _trust_one_authority(root)
-    port, health = write_mounts(root / "etc/nginx", cluster_conf() if text is None else text, port)
+    text = cluster_conf() if text is None else text
+    port, health = write_mounts(root / "etc/nginx", text, port, more)
     with run_server(folder, nginx_command(root), port, health) as web:
         yield web
 
@@ -223,11 +233,15 @@ def unpack_layers(project: Path, root: Path) -> None:
 
 @contextmanager
 def run_container(
-    folder: Path, image: PodmanImage, text: str | None = None, port: int = 0
+    folder: Path,
+    image: PodmanImage,
+    text: str | None = None,
+    port: int = 0,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[WebServer]:
     """Run *image* unprivileged, with a read-only root, on the loopback of this machine."""
     mounts = folder / "mounts"
-    port, health = write_mounts(mounts, cluster_conf() if text is None else text, port)
+    port, health = write_mounts(mounts, cluster_conf() if text is None else text, port, more)
     words = [
         *unprivileged_options(f"web-{port}"),
         *("--volume", f"{mounts}/cluster:/etc/nginx/cluster:ro"),

@@ -218,6 +218,35 @@ def test_a_bucket_with_an_untrusted_certificate_is_not_used(
     assert (response.status, untrusted.requests) == (404, [])
 
 
+@pytest.mark.parametrize("named", ["of the bucket", "another"])
+def test_a_bucket_may_have_a_certificate_of_a_private_authority(
+    start: Start, tmp_path: Path, named: str
+) -> None:
+    """Only the authority that bucket-ca.conf names is trusted for the bucket."""
+    for folder in ("of the bucket", "another"):
+        (tmp_path / folder).mkdir()
+        certificate(tmp_path / folder, "DNS:s3.small.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own = tmp_path / "of the bucket"
+    context.load_cert_chain(own / "certificate.pem", own / "key.pem")
+    more = {
+        "cluster/bucket-ca.conf": "proxy_ssl_trusted_certificate cluster/bucket-ca.pem;\n",
+        "cluster/bucket-ca.pem": (tmp_path / named / "certificate.pem").read_text(),
+    }
+    with upstream(tls=context) as bucket:
+        bucket.respond(200, b"of the bucket")
+        name = f"upstream s3.small.example {{ server 127.0.0.1:{bucket.port}; }}\n"
+        with start(server.TRUSTED + name, more=more, bucket="https://s3.small.example/b") as web:
+            response = web.get(GONE)
+    if named == "another":
+        assert (response.status, bucket.requests) == (404, [])
+    else:
+        assert (response.status, response.body) == (200, b"of the bucket")
+        assert [(one.path, one.headers["host"]) for one in bucket.requests] == [
+            ("/b" + GONE, "s3.small.example")
+        ]
+
+
 def test_every_peer_is_tried_until_one_has_the_asset(start: Start, api: Upstream) -> None:
     """A headless Service has one address for each pod."""
     api.respond(404)

@@ -29,6 +29,12 @@ map "" $csp_directives { default "{{ range .Values.web.csp.directives }}; {{ . }
 {{- define "site.web.files" -}}
 cluster.conf: |
   {{- include "site.nginx" . | nindent 2 }}
+{{- with .Values.web.bucket.ca }}
+bucket-ca.conf: |
+  proxy_ssl_trusted_certificate cluster/bucket-ca.pem;
+bucket-ca.pem: |
+  {{- trim . | nindent 2 }}
+{{- end }}
 process.conf: |
   worker_processes {{ .Values.web.workers }};
 version.json: |

@@ -111,6 +111,9 @@ values.schema.json checks types, names and choices.
 {{- $faults = append $faults "web.bucket.networks: is empty, so no pod would reach the bucket; write its networks, or 0.0.0.0/0" }}
 {{- end }}
 {{- end }}
+{{- if and .ca (not (regexMatch "^(\\s*-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----)+\\s*$" .ca)) }}
+{{- $faults = append $faults "web.bucket.ca: is not a list of certificates; write them as PEM, with nothing between them" }}
+{{- end }}
 {{- end }}
 {{- range $name, $sources := .Values.web.csp }}
 {{- range $sources }}
