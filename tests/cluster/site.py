@@ -40,12 +40,18 @@ OPERATOR_IMAGE = f"{GHCR}/zalando/postgres-operator:v1.15.1"
 SPILO_IMAGE = f"{GHCR}/zalando/spilo-17:4.0-p3"
 STORAGE_LOGIN = ("writer", "a secret of the writer")
 _HOST_ONLY = f'["{HOST}/32"]'
+_BUCKET_CA = "flux/bucket-ca.pem"
 # Values of site.toml for this cluster: TOML by table and key.
 SETTINGS: dict[str, dict[str, str]] = {
     "[site]": {"url": f'"https://{SITE}"'},
     "[images]": {"registry": f'"{REGISTRY}/site"'},
     "[chart]": {"repository": f'"https://{NEXUS}/repository/helm"'},
-    "[buckets]": {"endpoint": f'"https://{STORAGE}"', "assets": '"assets"', "archive": '"archive"'},
+    "[buckets]": {
+        "endpoint": f'"https://{STORAGE}"',
+        "assets": '"assets"',
+        "archive": '"archive"',
+        "ca": f'"{_BUCKET_CA}"',
+    },
     "[[environment]]": {
         "url": f'"https://{SITE}"',
         "edge": '"nodeport"',
@@ -95,6 +101,7 @@ def check_out(there: Layout) -> None:
         processes.run(there, ["git", "-C", there.site, "apply"], text=changes)
     toml = there.site / "site.toml"
     toml.write_text(change_settings(toml.read_text("utf-8"), SETTINGS), "utf-8")
+    shutil.copyfile(there.authority, there.site / _BUCKET_CA)
     for name in ("base", "wheels"):
         shutil.copytree(ROOT / "out" / name, there.site / "out" / name)
     pipelines(there, "settings")

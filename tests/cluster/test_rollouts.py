@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.measure import format_met
-from tests.cluster import changes, figures, members
+from tests.cluster import changes, figures, front_door, members, processes
+from tests.cluster.kubectl import Kubectl
 from tests.cluster.layout import Layout
-from tests.cluster.readers import Readers, reading
+from tests.cluster.readers import Readers, assets_of, reading
 
 pytestmark = pytest.mark.cluster
 
@@ -25,6 +26,22 @@ def test_ten_rollouts_fail_no_request(there: Layout) -> None:
     figures.write("Ten rollouts with readers", report(readers, seconds))
     assert readers.requests["members' page"] > 100
     assert readers.faults == []
+
+
+def test_a_style_sheet_that_no_pod_has_comes_from_the_bucket(there: Layout) -> None:
+    """The bucket's certificate is of a private authority: `ca` of `[buckets]`."""
+    kubectl = Kubectl(there)
+    selector = ("-n", "site", "pods", "-l", "app.kubernetes.io/component=web")
+    before = {one["metadata"]["name"] for one in kubectl.items(*selector)}
+    (old,) = (path for path in assets_of(front_door.get("/").body) if path.endswith(".css"))
+    changes.roll_out(there, changes.style(there))
+
+    def replaced() -> bool:
+        return not before & {one["metadata"]["name"] for one in kubectl.items(*selector)}
+
+    processes.wait_until(replaced, 90, "web pods of the release before have not ended")
+    assert old not in assets_of(front_door.get("/").body)
+    assert front_door.get(old).status == 200
 
 
 def report(readers: Readers, seconds: list[tuple[str, str]]) -> str:
