@@ -37,6 +37,7 @@ from nodes.tasks.system import ensure_packages, ensure_service, write_file, writ
 _UNIT = "nsd.service"
 _SIGN_TIMEOUT = 300.0  # seconds
 _KEYS = "/var/lib/nodes/dns/keys"
+_PRIMARY = "/var/lib/nsd/primary"  # the signed zones
 _CHECKS = {
     "/etc/nsd/nsd.conf": ("nsd-checkconf",),
     "/etc/sudoers.d/dns-challenge": ("visudo", "-c", "-q", "-f"),
@@ -52,6 +53,13 @@ umask 077
 chown root:nsd -- "$1.part"
 chmod 640 -- "$1.part"
 mv -- "$1.part" "$1"
+"""
+# Directory of the primary, directory of the secondary. NSD writes there what it transfers.
+_KEEP_ZONES = """set -eu
+for zone in "$1"/*.zone; do
+  [ -e "$zone" ] || continue
+  install -o nsd -g nsd -m 644 -- "$zone" "$2/${zone##*/}"
+done
 """
 _MAKE_KEY = """set -eu
 mkdir -p -- "${1%/*}"
@@ -172,10 +180,10 @@ def _secondary(host: Host, session: Session) -> None:
     """Configure a server that follows the primary, with its key of TSIG."""
     inventory = session.inventory
     ensure_packages(host, "nsd", "ldnsutils")
-    _demote(host)
     directory = "/var/lib/nsd/secondary"
     if host.read("test", "-d", directory, check=False).status:
         host.change(f"make {directory}", "install", "-d", "-o", "nsd", "-g", "nsd", "-m", "755", directory)
+    _demote(host, directory)
     with session.connect(inventory.node(inventory.dns.primary), read_only=True) as primary:
         key = primary.read("cat", TSIG, check=False).stdout
     if not key and not host.dry_run:
@@ -186,11 +194,15 @@ def _secondary(host: Host, session: Session) -> None:
     _run_server(host)
 
 
-def _demote(host: Host) -> None:
-    """Stop the signer of a machine that was the primary, and take challenges no more. Its keys stay."""
+def _demote(host: Host, directory: str) -> None:
+    """Stop the signer of a machine that was the primary, and take challenges no more. Its keys stay.
+
+    Its zones go to *directory*: it answers with them until the first transfer.
+    """
     timer = "/etc/systemd/system/dns-zones.timer"
     if not host.read("test", "-e", timer, check=False).status:
         host.change("stop dns-zones.timer", "systemctl", "disable", "--now", "--quiet", "dns-zones.timer")
+        host.change(f"copy the zones to {directory}", "sh", "-c", _KEEP_ZONES, "sh", _PRIMARY, directory)
         for path in (timer, "/etc/sudoers.d/dns-challenge", f"{KEYS}/{CHALLENGE_USER}"):
             host.remove(path)
 

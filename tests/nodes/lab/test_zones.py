@@ -87,12 +87,13 @@ def dig(operator: Operator, server: str, *words: str) -> list[str]:
 
 
 def serial(operator: Operator, server: str) -> int:
+    """Return the serial that *server* has; it must answer."""
     (row,) = dig(operator, server, "lab.example", "SOA")
     return int(row.split()[2])
 
 
 def await_serial(operator: Operator, least: int) -> int:
-    """Return the serial that both servers have, once it is *least* or more."""
+    """Return the serial that both servers have, once it is *least* or more; they answer all the time."""
     deadline = time.monotonic() + 10
     while True:
         found = {serial(operator, server) for server in SERVERS}
