@@ -48,6 +48,7 @@ _CONTENT = 'if [ -e "$1" ]; then stat -L -c "%a %U %G" -- "$1"; cat -- "$1"; fi'
 # The file, gone before the command reads it, and the command.
 _WITH_INPUT = 'exec < "$1"; rm -f -- "$1"; shift; exec "$@"'
 # The marker in PENDING, and the command.
+_MARK = 'mkdir -p -- "${1%/*}"; : > "$1"; shift; exec "$@"'
 _SETTLE = 'done="$1"; shift; "$@" && rm -f -- "$done"'
 # A copy of the file $1 for the user of SSH alone, who owns the directory of $2.
 _SHARE = 'umask 077; cp -- "$1" "$2"; chown --reference="${2%/*}" -- "$2"'
@@ -131,11 +132,15 @@ class Host:
         """
         return self._run(argv, timeout, check=check)
 
-    def change(self, what: str, *argv: str, timeout: float = 0) -> str:
+    def change(self, what: str, *argv: str, timeout: float = 0, then: str = "") -> str:
         """Record *what*, and run *argv* as root unless this is a dry run; raise CommandError if it fails.
 
-        Return its standard output, "" in a dry run.
+        Return its standard output, "" in a dry run. *then* is what `settle` does
+        afterwards, even where *argv* fails halfway.
         """
+        if then:
+            argv = ("sh", "-c", _MARK, "sh", f"{PENDING}/{then}", *argv)
+            self._pending.add(then)
         output = self._record(Change(what), lambda: self._run(argv, timeout, check=True, label=what))
         return output.stdout if output else ""
 

@@ -6,6 +6,7 @@ Reads nodes/kubeadm.yaml, nodes/kubernetes.asc and the authorities of registries
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import Parameter, Signature
@@ -144,7 +145,7 @@ def _certificates(run: Run, days: str) -> TaskResult:
     """Renew the certificates of control planes that end soon, and restart the static pods."""
     if not days.isdigit():
         raise UsageError(f"--days: {days!r} is not a number; write 90")
-    step = partial(certificates.renew, days=int(days), port=_port(run))
+    step = partial(certificates.renew, days=int(days), port=api_port(run.inventory))
     return _on(run, "certs", run.inventory.chosen(run.names, "control-plane"), step)
 
 
@@ -183,7 +184,7 @@ def _restore(run: Run, file: str, confirm: str) -> TaskResult:
         text = f"{', '.join(joined)}: still in the old etcd"
         raise UsageError(f"{text}; reset the other control planes first, and join them afterwards")
     _confirm(run, node, confirm, "loses what was written since the snapshot")
-    step = partial(etcd.restore, data=data, port=_port(run))
+    step = partial(etcd.restore, data=data, port=api_port(run.inventory), now=time.time())
     return _on(run, "restore", (node,), step)
 
 
@@ -242,8 +243,3 @@ def _answering(run: Run) -> Node:
     """Return the first control plane that answers."""
     with server_of(run.session) as api:
         return api.host.node
-
-
-def _port(run: Run) -> str:
-    """Return the port of the API servers."""
-    return str(api_port(run.inventory))

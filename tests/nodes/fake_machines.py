@@ -12,8 +12,10 @@ from typing import Any
 
 from nodes import host
 from nodes.host import Output
-from nodes.tasks.kubernetes.api import ADMIN, CA, KUBELET
+from nodes.tasks.kubernetes import static_pods
+from nodes.tasks.kubernetes.api import ADMIN, CA, CONTROL_PLANE, KUBELET
 
+ETCD = f"{static_pods.MANIFESTS}/etcd.yaml"
 TOKEN = "abcdef.0123456789abcdef"
 CERTIFICATE_KEY = "0123456789abcdef" * 4
 VERSION = "1.35.4"
@@ -40,6 +42,12 @@ class Cluster:
             },
         }
 
+    def api_servers(self) -> list[dict[str, Any]]:
+        """Return the pods of the API servers."""
+        container = {"image": f"registry.k8s.io/kube-apiserver:v{VERSION}"}
+        planes = [name for name, one in self.nodes.items() if CONTROL_PLANE in one["metadata"]["labels"]]
+        return [{"spec": {"nodeName": name, "containers": [container]}} for name in planes]
+
 
 @dataclass
 class FakeMachine:
@@ -48,10 +56,13 @@ class FakeMachine:
     name: str
     cluster: Cluster
     files: dict[str, str] = field(default_factory=dict)
-    fails: str = ""  # the subcommand of kubeadm that fails
+    fails: str = ""  # the subcommand of kubeadm that fails, or "restart": that of static pods
+    has_server: bool = True  # its API server answers
     conflicts: int = 0  # patches that are refused: kubelet has changed the node in between
     commands: list[tuple[str, ...]] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
+    modes: dict[str, str] = field(default_factory=dict)  # of the files that were uploaded
+    renewed: bool = False  # its certificates are new
 
     def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
         """Answer one command."""
@@ -60,7 +71,9 @@ class FakeMachine:
             return Output(0, "/tmp/upload\n", "")
         if argv[0] != "env":  # removes the uploads
             return Output(0, "", "")
-        words = argv[2:]
+        return self._answer(argv[2:])
+
+    def _answer(self, words: tuple[str, ...]) -> Output:
         self.commands.append(words)
         return getattr(self, f"_{words[0].replace('-', '_')}", self._succeed)(words)
 
@@ -74,6 +87,11 @@ class FakeMachine:
 
     def close(self) -> None:
         """Close nothing."""
+
+    def add_control_plane(self) -> None:
+        """Have what the join of a control plane leaves."""
+        self.files |= {ADMIN: "", KUBELET: "", CA: "authority\n", ETCD: ""}
+        self.cluster.nodes[self.name]["metadata"]["labels"][CONTROL_PLANE] = ""
 
     def _succeed(self, words: tuple[str, ...]) -> Output:
         return Output(0, "", "")
@@ -91,13 +109,25 @@ class FakeMachine:
 
     def _sh(self, words: tuple[str, ...]) -> Output:
         script, path = words[2], words[4] if len(words) > 4 else ""
+        if script == f"ls {static_pods.AWAY}/*.yaml":
+            return Output(2, "", "")
+        if script == host._MARK:
+            self.files[path] = ""
+            return self._answer(words[5:])
+        if script == host._SETTLE:
+            output = self._answer(words[5:])
+            if output.status == 0:
+                del self.files[path]
+            return output
+        if script == static_pods._WHILE_STOPPED and self.fails == "restart":
+            return Output(1, "", "port 2379 is still in use after 120 s")
         if script == host._INSTALL:
             assert words[6:8] == ("root", "root")
-            self.files[path] = self.uploads[-1]
+            self.files[path], self.modes[path] = self.uploads[-1], words[8]
             return Output(0, "", "")
         if path in self.files and script in (host._CONTENT, host._DIGEST):
             text = self.files[path]
-            mode = "600" if path.startswith("/etc/kubernetes/nodes/") else "644"
+            mode = self.modes.get(path, "644")
             shown = hashlib.sha256(text.encode()).hexdigest() if script == host._DIGEST else text
             return Output(0, f"{mode} root root\n{shown}", "")
         return Output(0, "", "")
@@ -106,6 +136,9 @@ class FakeMachine:
         if "${Version}" in words[3]:
             return Output(0, "".join(f"{one} {VERSION}-1.1 installed\n" for one in words[4:]), "")
         return Output(0, "".join(f"{one} installed\n" for one in words[4:]), "")
+
+    def _date(self, words: tuple[str, ...]) -> Output:
+        return Output(0, "1767225600\n", "")  # 2026-01-01
 
     def _systemctl(self, words: tuple[str, ...]) -> Output:
         return Output(0, "enabled\n", "")
@@ -120,17 +153,33 @@ class FakeMachine:
         if words[1] == "join":
             self.files[KUBELET] = ""
             self.cluster.add(self.name)
+            if any("controlPlane:" in one for one in self.uploads):
+                self.add_control_plane()
+        if words[1] == "reset":
+            self.files = {path: text for path, text in self.files.items() if "/kubernetes/" not in path}
+        if words[1:3] == ("certs", "check-expiration"):
+            end = "2027-01-01T00:00:00Z" if self.renewed else "2026-01-02T00:00:00Z"
+            return Output(0, json.dumps({"certificates": [{"name": "apiserver", "expirationDate": end}]}), "")
+        if words[1:3] == ("certs", "renew"):
+            self.renewed = True
         return Output(0, "", "")
 
     def _kubectl(self, words: tuple[str, ...]) -> Output:
-        verb, *rest = words[5:]
+        server, (verb, *rest) = words[3], words[6:]
+        assert server == f"--server=https://{self.cluster.addresses[self.name]}:6443"
+        if not self.has_server:
+            return Output(1, "", f"The connection to the server {server} was refused")
         if verb == "patch" and self.conflicts:
             self.conflicts -= 1
             return Output(1, "", 'Error from server (Conflict): nodes "n": the object has been modified')
         if verb == "patch":
-            self._patch(self.cluster.nodes[rest[1]], json.loads(rest[-1]))
+            return self._patch_node(rest)
         if verb == "drain":
             self.cluster.pods.clear()
+        if (verb, *rest[:1]) == ("delete", "node"):
+            del self.cluster.nodes[rest[1]]
+        if "component=kube-apiserver" in rest:
+            return Output(0, json.dumps({"items": self.cluster.api_servers()}), "")
         if rest[:1] == ["pods"]:
             return Output(0, json.dumps({"items": self.cluster.pods}), "")
         if rest[:1] == ["nodes"]:
@@ -138,6 +187,10 @@ class FakeMachine:
         if "kubeadm-config" in rest:
             text = f"apiVersion: kubeadm.k8s.io/v1beta4\nkubernetesVersion: v{self.cluster.version}\n"
             return Output(0, json.dumps({"data": {"ClusterConfiguration": text}}), "")
+        return Output(0, "", "")
+
+    def _patch_node(self, words: list[str]) -> Output:
+        self._patch(self.cluster.nodes[words[1]], json.loads(words[-1]))
         return Output(0, "", "")
 
     def _patch(self, value: dict[str, Any], patch: dict[str, Any]) -> None:
@@ -153,4 +206,7 @@ class FakeMachine:
 
 def control_plane(name: str, cluster: Cluster) -> FakeMachine:
     """Return a machine with the cluster's first control plane."""
-    return FakeMachine(name, cluster, {ADMIN: "", KUBELET: "", CA: "authority\n"})
+    cluster.add(name)
+    machine = FakeMachine(name, cluster)
+    machine.add_control_plane()
+    return machine

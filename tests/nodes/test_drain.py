@@ -22,11 +22,10 @@ class Drained:
         self.inventory = labs.inventory()
         self.worker = self.inventory.node("worker1")
         self.cluster = Cluster({one.name: one.mesh for one in self.inventory.members()}, pods=[dict(WEB)])
-        for name in ("plane1", "worker1"):
-            self.cluster.add(name)
+        self.cluster.add("worker1")
         machine = control_plane("plane1", self.cluster)
         self.host = Host(self.inventory.node("plane1"), machine, timeout=60)
-        self.api = Api(self.host)
+        self.api = Api(self.host, 6443)
 
     @property
     def value(self) -> dict[str, Any]:

@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from nodes.host import Host, HostError, Output
-from nodes.inventory import Inventory, Node
-from nodes.overlay import EMPTY
-from nodes.render import containerd
+from nodes.host import HostError, Output
 from nodes.render.kubeadm import DISCOVERY, JOIN
-from nodes.runs import HostResult, Session, run_changes
-from nodes.tasks.kubernetes.api import KUBELET
-from nodes.tasks.kubernetes.create import Setup
-from nodes.tasks.kubernetes.join import join
-from tests.nodes import labs
-from tests.nodes.fake_machines import CERTIFICATE_KEY, TOKEN, Cluster, FakeMachine, control_plane
+from nodes.tasks.kubernetes.api import ADMIN, CONTROL_PLANE, KUBELET
+from tests.nodes.estate import Estate, whats
+from tests.nodes.fake_machines import CERTIFICATE_KEY, ETCD, TOKEN
 
 # Commands that change nothing.
 _READS = {"test", "cat", "dpkg-query", "sh"}
-
-
-class Estate:
-    """A control plane, a second one and a worker; the first has a cluster."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        found = labs.inventory()
-        second = replace(found.node("plane1"), name="plane2", mesh="10.90.0.22", pod_cidr="10.244.22.0/24")
-        self.inventory: Inventory = replace(found, nodes=(*found.nodes, second))
-        members = self.inventory.members()
-        self.cluster = Cluster({one.name: one.mesh for one in members})
-        self.cluster.add("plane1")
-        self.plane = control_plane("plane1", self.cluster)
-        config = containerd.containerd_file(self.inventory, cgroup_driver="systemd").text
-        self.machines = {
-            one.name: FakeMachine(one.name, self.cluster, {containerd.CONFIG: config}) for one in members
-        }
-        self.machines["plane1"] = self.plane
-
-        def connect(inventory: Inventory, node: Node, *_: Any, dry_run: bool) -> Host:
-            return Host(node, self.machines[node.name], timeout=60, dry_run=dry_run)
-
-        monkeypatch.setattr("nodes.runs.connect", connect)
-
-    def join(self, name: str, *, dry_run: bool = False) -> HostResult:
-        """Join one machine."""
-        setup = Setup(Session(self.inventory, Path("known_hosts"), dry_run=dry_run), EMPTY, "key\n")
-        nodes = (self.inventory.node(name),)
-        return run_changes(setup.session, "join", nodes, lambda host: join(host, setup)).hosts[0]
-
-    def whats(self, result: HostResult) -> list[str]:
-        return [one.what for one in result.changes]
-
-    def arguments(self) -> str:
-        """Return all arguments of all commands."""
-        return str([one.commands for one in self.machines.values()])
 
 
 @pytest.fixture
@@ -81,7 +35,7 @@ SETTINGS = "label disk=ssd; taint slow=true:PreferNoSchedule; pods have 10.244.1
 def test_a_worker_joins_once_with_a_token_of_its_own(estate: Estate) -> None:
     done = estate.join("worker1")
     assert done.fault == ""
-    assert estate.whats(done) == [*WORKER, SETTINGS]
+    assert whats(done) == [*WORKER, SETTINGS]
     assert estate.cluster.nodes["worker1"]["spec"]["podCIDR"] == "10.244.13.0/24"
     assert estate.join("worker1").state == "unchanged"
 
@@ -113,11 +67,11 @@ def test_the_files_of_a_join_are_for_root_and_go_away(estate: Estate) -> None:
 
 
 def test_a_control_plane_gets_the_authorities_encrypted_and_they_are_deleted(estate: Estate) -> None:
-    whats = estate.whats(estate.join("plane2"))
-    assert "encrypt the authorities for plane2 on plane1" in whats
-    assert "delete the encrypted authorities on plane1" in whats
+    found = whats(estate.join("plane2"))
+    assert "encrypt the authorities for plane2 on plane1" in found
+    assert "delete the encrypted authorities on plane1" in found
     deleted = [one for one in estate.plane.commands if one[:1] == ("kubectl",) and "secret" in one]
-    assert [one[5:] for one in deleted] == [
+    assert [one[6:] for one in deleted] == [
         ("delete", "secret", "-n", "kube-system", "kubeadm-certs", "--ignore-not-found")
     ]
 
@@ -150,7 +104,7 @@ def test_a_machine_that_goes_away_in_its_join_leaves_no_token(
 
 def test_a_dry_run_shows_the_steps_and_runs_none(estate: Estate) -> None:
     done = estate.join("worker1", dry_run=True)
-    assert estate.whats(done) == WORKER
+    assert whats(done) == WORKER
     assert estate.machines["worker1"].uploads == []
     assert {one[0] for one in estate.machines["worker1"].commands} <= {*_READS, "systemctl"}
     assert not [one for one in estate.plane.commands if one[0] == "kubeadm"]
@@ -161,6 +115,33 @@ def test_a_machine_of_another_cluster_is_never_reset(estate: Estate) -> None:
     done = estate.join("worker1")
     assert "the cluster does not have this node; run kubernetes.reset --hosts worker1" in done.fault
     assert done.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "lacks"),
+    [(ADMIN, ADMIN), (ETCD, ETCD), ("", f"the label {CONTROL_PLANE}")],
+)
+def test_a_join_that_broke_off_is_no_control_plane(estate: Estate, path: str, lacks: str) -> None:
+    """kubelet comes first, and the label last: etcd would count a member that is not there."""
+    assert estate.join("plane2").fault == ""
+    assert estate.join("plane2").state == "unchanged"
+    if path:
+        del estate.machines["plane2"].files[path]
+    else:
+        del estate.cluster.nodes["plane2"]["metadata"]["labels"][CONTROL_PLANE]
+    assert estate.join("plane2").fault == (
+        f"plane2: has joined, and is no complete control plane: it lacks {lacks};"
+        " run kubernetes.reset --hosts plane2, and join it again"
+    )
+
+
+def test_another_control_plane_is_asked_when_that_of_the_endpoint_is_away(estate: Estate) -> None:
+    """admin.conf of each names the endpoint, plane1: kubectl takes the machine's own address."""
+    assert estate.join("plane2").fault == ""
+    estate.plane.has_server = False
+    done = estate.join("worker1")
+    assert "make a token for worker1 on plane2" in whats(done)
+    assert estate.cluster.nodes["worker1"]["spec"]["podCIDR"] == "10.244.13.0/24"
 
 
 def test_a_new_machine_with_the_name_of_an_old_node_is_refused(estate: Estate) -> None:

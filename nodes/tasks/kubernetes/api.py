@@ -13,12 +13,14 @@ from typing import Any
 
 from nodes.host import Host, HostError
 from nodes.inventory import Inventory, Node
+from nodes.render.kubeadm import api_port
 from nodes.runs import Session
 from pipelines.core.errors import PipelineError
 
 ADMIN = "/etc/kubernetes/admin.conf"
 KUBELET = "/etc/kubernetes/kubelet.conf"
 CA = "/etc/kubernetes/pki/ca.crt"
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"  # label
 _REQUEST = "20s"
 _LONGER = 30.0  # seconds that a command may take beyond its own limit
 Json = Mapping[str, Any]
@@ -56,13 +58,26 @@ def member_of(value: Json) -> Member:
     )
 
 
-class Api:
-    """The API server on one control plane; its own address, since the endpoint may be another's."""
+class NoServerError(HostError):
+    """No control plane has an API server that answers."""
 
-    def __init__(self, host: Host) -> None:
+
+class Api:
+    """The API server of one control plane, at its own address: admin.conf has the endpoint of the cluster.
+
+    kubeadm puts the address, its advertiseAddress, into the certificate of the server.
+    """
+
+    def __init__(self, host: Host, port: int) -> None:
         self.host = host
-        cache = "--cache-dir=/run/nodes/kubectl"  # else ~/.kube, which a dry run must not write
-        self._kubectl = ("kubectl", "--kubeconfig", ADMIN, cache, f"--request-timeout={_REQUEST}")
+        self._kubectl = (
+            "kubectl",
+            "--kubeconfig",
+            ADMIN,
+            f"--server=https://{host.node.mesh}:{port}",
+            "--cache-dir=/run/nodes/kubectl",  # else ~/.kube, which a dry run must not write
+            f"--request-timeout={_REQUEST}",
+        )
 
     def fault(self) -> str:
         """Return why it does not answer, "" where it does."""
@@ -122,7 +137,7 @@ def first_plane(inventory: Inventory) -> Node:
 
 @contextmanager
 def server_of(session: Session, host: Host | None = None, *, but: str = "") -> Iterator[Api]:
-    """Yield the API server of the first control plane that answers, other than *but*.
+    """Yield the API server of the first control plane that answers, other than *but*; else NoServerError.
 
     What is changed there becomes a change of *host*.
     """
@@ -139,7 +154,7 @@ def server_of(session: Session, host: Host | None = None, *, but: str = "") -> I
             if not exists(server, ADMIN):
                 reasons.append(f"{node.name}: has no {ADMIN}")
                 continue
-            api = Api(server)
+            api = Api(server, api_port(session.inventory))
             if fault := api.fault():
                 reasons.append(f"{node.name}: {fault}")
                 continue
@@ -148,4 +163,4 @@ def server_of(session: Session, host: Host | None = None, *, but: str = "") -> I
             yield api
             return
     where = ", or look at the machines" if any("away" in one for one in reasons) else ""
-    raise HostError(f"no API server answers ({'; '.join(reasons)}); run kubernetes.init{where}")
+    raise NoServerError(f"no API server answers ({'; '.join(reasons)}); run kubernetes.init{where}")

@@ -13,21 +13,24 @@ from nodes.tasks.kubernetes.api import ADMIN, exists
 from nodes.tasks.kubernetes.static_pods import bring_back, while_stopped
 
 DAYS = 90  # that a certificate must stay valid; a year is their life, and each upgrade renews them
+RESTART = "static-pods"  # pending, for Host.settle
 _TIMEOUT = 120.0
 
 
-def renew(host: Host, days: int, port: str) -> None:
-    """Renew all certificates if one of them ends within *days*, and restart the static pods."""
+def renew(host: Host, days: int, port: int) -> None:
+    """Renew all certificates if one of them ends within *days*, and restart the static pods.
+
+    A restart that an earlier run began and did not end is made.
+    """
     if not exists(host, ADMIN):
         host.fail("has no cluster", "run kubernetes.init or kubernetes.join")
-    bring_back(host)
+    bring_back(host, port)
     left = days_left(host)
-    if min(left.values()) >= days:
-        return
     first = min(left, key=lambda name: left[name])
-    what = f"renew the certificates ({first} ends in {left[first]} days)"
-    host.change(what, "kubeadm", "certs", "renew", "all", timeout=_TIMEOUT)
-    while_stopped(host, "restart the static pods", port)
+    if left[first] < days:
+        what = f"renew the certificates ({first} ends in {left[first]} days)"
+        host.change(what, "kubeadm", "certs", "renew", "all", timeout=_TIMEOUT, then=RESTART)
+    while_stopped(host, "restart the static pods", port, pending=RESTART)
 
 
 def days_left(host: Host) -> dict[str, int]:

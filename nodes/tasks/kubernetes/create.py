@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nodes.host import Host, HostError
 from nodes.inventory import Inventory
 from nodes.overlay import Overlay
-from nodes.render.kubeadm import INIT, cgroup_driver, init_file
+from nodes.render.kubeadm import INIT, api_port, cgroup_driver, init_file
 from nodes.runs import Session, read_all
 from nodes.tasks.containerd import is_configured
 from nodes.tasks.kubernetes.api import ADMIN, KUBELET, Api, exists
@@ -40,7 +40,8 @@ class Setup:
 
 def init(host: Host, setup: Setup) -> None:
     """Make a cluster of one control plane, unless the machine has one that answers. Never reset it."""
-    inventory, api = setup.inventory, Api(host)
+    inventory = setup.inventory
+    api = Api(host, api_port(inventory))
     if exists(host, ADMIN):
         if fault := api.fault():
             text = f"has {ADMIN}, and its API server does not answer ({fault})"

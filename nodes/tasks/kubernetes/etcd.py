@@ -6,8 +6,10 @@ etcd's own tools run in its own image, by containerd: neither needs the API serv
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,10 +18,11 @@ from nodes.host import Host, HostError
 from nodes.inventory import Node
 from nodes.runs import Session, read_all
 from nodes.tasks.kubernetes.api import ADMIN, exists
-from nodes.tasks.kubernetes.static_pods import AWAY, MANIFESTS, bring_back, wait_ready, while_stopped
+from nodes.tasks.kubernetes.static_pods import AWAY, MANIFESTS, wait_ready, while_stopped
 from pipelines.core.errors import PipelineError, UsageError
 
 _DIRECTORY = "/var/lib/nodes/etcd"
+_DATA = "/var/lib/etcd"
 _SNAPSHOT = f"{_DIRECTORY}/snapshot.db"
 _AUTHORITIES = f"{_DIRECTORY}/pki.tar"
 _TIMEOUT = 300.0
@@ -34,28 +37,43 @@ etcd() {{
   ctr --namespace k8s.io run --rm --net-host \\
     --mount type=bind,src=/etc/kubernetes/pki/etcd,dst=/pki,options=rbind:ro \\
     --mount type=bind,src={_DIRECTORY},dst={_DIRECTORY},options=rbind:rw \\
+    --mount type=bind,src={_DATA},dst={_DATA},options=rbind:rw \\
     "$image" "nodes-etcd-$$" "/usr/local/bin/$program" "$@"
 }}
 """
+# One snapshot at a time: the file has the same name in each run.
+_LOCK = f"""umask 077; mkdir -p -m 700 {_DIRECTORY}
+exec 9> {_DIRECTORY}/lock
+flock -n 9 || {{ echo "another backup or restore runs on this machine" >&2; exit 1; }}
+"""
 _SAVE = (
-    f"umask 077; mkdir -p -m 700 {_DIRECTORY}; rm -f {_SNAPSHOT}\n{_RUN}"
+    f"{_LOCK}rm -f {_SNAPSHOT}\n{_RUN}"
     f'etcd "$@" snapshot save {_SNAPSHOT} >&2\n'
     f"tar -C /etc/kubernetes -cf {_AUTHORITIES}"
     " pki/ca.crt pki/ca.key pki/sa.pub pki/sa.key pki/front-proxy-ca.crt pki/front-proxy-ca.key"
     " pki/etcd/ca.crt pki/etcd/ca.key\n"
 )
-_STATUS = f"{_RUN}etcd snapshot status {_SNAPSHOT} --write-out json\n"
-# Arguments: etcdutl, name of the member, URL of its peers. The old data stays beside the new.
-_RESTORE = f"""{_RUN}
-rm -rf {_DIRECTORY}/restored
-etcd snapshot restore {_SNAPSHOT} --data-dir {_DIRECTORY}/restored --name "$1" --initial-cluster "$1=$2" \\
-  --initial-advertise-peer-urls "$2" --bump-revision 1000000000 --mark-compacted >&2
-[ -d {_DIRECTORY}/restored/member ]
-rm -rf {_DIRECTORY}/replaced
-mkdir -m 700 {_DIRECTORY}/replaced
-mv /var/lib/etcd/member {_DIRECTORY}/replaced/ || true
-mv {_DIRECTORY}/restored/member /var/lib/etcd/
-rm -rf {_DIRECTORY}/restored
+# Arguments: etcdutl, the snapshot.
+_STATUS = f'{_RUN}etcd snapshot status "$1" --write-out json\n'
+# Arguments: etcdutl, name of the member, URL of its peers, the snapshot, directory for the data before. The
+# new data is complete before the old is renamed, on one file system; a fault in between renames it back.
+_RESTORE = f"""{_LOCK}{_RUN}
+name="$1" peer="$2" snapshot="$3" kept="$4"
+data={_DATA} new={_DATA}/nodes-restored old={_DATA}/nodes-replaced
+undo() {{
+  [ -e "$data/member" ] || [ ! -e "$old" ] || mv -T -- "$old" "$data/member"
+  rm -rf -- "$new"
+}}
+trap undo EXIT
+trap 'exit 1' HUP INT TERM
+undo  # of a run that lost its power
+[ ! -e "$old" ] || mv -T -- "$old" "$kept-before"
+etcd snapshot restore "$snapshot" --data-dir "$new" --name "$name" --initial-cluster "$name=$peer" \\
+  --initial-advertise-peer-urls "$peer" --bump-revision 1000000000 --mark-compacted >&2
+[ -d "$new/member" ]
+[ ! -e "$data/member" ] || mv -T -- "$data/member" "$old"
+mv -T -- "$new/member" "$data/member"
+[ ! -e "$old" ] || mv -T -- "$old" "$kept"
 """
 _CLIENT = (
     "--endpoints=https://127.0.0.1:2379",
@@ -89,7 +107,7 @@ def backup(host: Host, file: Path) -> None:
     authorities = authorities_file(file)
     if host.dry_run:
         return
-    status = json.loads(host.read("sh", "-c", _STATUS, "sh", "etcdutl", timeout=_TIMEOUT).stdout)
+    status = json.loads(host.read("sh", "-c", _STATUS, "sh", "etcdutl", _SNAPSHOT, timeout=_TIMEOUT).stdout)
     try:
         pair = ((authorities, host.download(_AUTHORITIES)), (file, host.download(_SNAPSHOT)))
         write_private_pair(pair)
@@ -108,31 +126,33 @@ def authorities_file(file: Path) -> Path:
     return file.with_name(f"{file.name}.pki.tar")
 
 
-def restore(host: Host, data: bytes, port: str) -> None:
+def restore(host: Host, data: bytes, port: int, now: float) -> None:
     """Replace the data of etcd by the snapshot *data*: what was written since is lost.
 
-    The member begins a cluster of its own; other control planes must have been reset.
+    The data before is kept in a directory named for *now* (seconds since 1970). The
+    member begins a cluster of its own; other control planes must have been reset.
     """
     node = host.node
     if not exists(host, ADMIN):
         host.fail(
-            "has no cluster", "run kubernetes.init first: it has the authorities of the snapshot, or none"
+            "has no cluster", "run kubernetes.init first, with the authorities of the backup in its place"
         )
-    bring_back(host)
+    snapshot = f"{_DIRECTORY}/{hashlib.sha256(data).hexdigest()[:16]}.db"
+    kept = f"{_DIRECTORY}/replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
     host.change(f"make {_DIRECTORY}", "install", "-d", "-m", "700", _DIRECTORY)
-    host.upload(f"upload the snapshot ({len(data)} bytes)", data, _SNAPSHOT)
+    host.upload(f"upload the snapshot ({len(data)} bytes)", data, snapshot)
     if not host.dry_run:  # a damaged file is found before anything stops
-        host.read("sh", "-c", _STATUS, "sh", "etcdutl", timeout=_TIMEOUT)
-    argv = ("sh", "-c", _RESTORE, "sh", "etcdutl", node.name, f"https://{node.mesh}:2380")
+        host.read("sh", "-c", _STATUS, "sh", "etcdutl", snapshot, timeout=_TIMEOUT)
+        host.notes.append(f"the data before is in {kept}: remove it when all is well")
+    argv = ("sh", "-c", _RESTORE, "sh", "etcdutl", node.name, f"https://{node.mesh}:2380", snapshot, kept)
     while_stopped(
         host, "replace the data of etcd, and restart the static pods", port, *argv, timeout=_TIMEOUT
     )
     # The cache of kubelet and of controllers may be newer than the snapshot.
     host.change("restart kubelet", "systemctl", "restart", "kubelet.service")
-    host.change("remove the snapshot there", "rm", "-f", "--", _SNAPSHOT)
+    host.change("remove the snapshot there", "rm", "-f", "--", snapshot)
     if not host.dry_run:
-        wait_ready(host)
-        host.notes.append(f"the data before is in {_DIRECTORY}/replaced: remove it when all is well")
+        wait_ready(host, port)
 
 
 def joined(session: Session, nodes: Sequence[Node]) -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from functools import partial
 from nodes.host import Host, HostError
 from nodes.render.files import ConfigFile
 from nodes.render.kubeadm import DISCOVERY, INIT, JOIN, discovery_file, init_file, join_file
-from nodes.tasks.kubernetes.api import ADMIN, CA, KUBELET, Api, Member, exists, server_of
+from nodes.tasks.kubernetes.api import ADMIN, CA, CONTROL_PLANE, KUBELET, Api, Member, exists, server_of
 from nodes.tasks.kubernetes.create import KUBEADM, VALIDATE, Setup, prepare
 from nodes.tasks.kubernetes.network import apply_network
 from nodes.tasks.kubernetes.settings import apply_settings
+from nodes.tasks.kubernetes.static_pods import AWAY, MANIFESTS
 from nodes.tasks.system import write_file
 from nodes.versions import minor_of
 
@@ -56,12 +57,29 @@ def join(host: Host, setup: Setup) -> None:
 
 
 def _check_member(host: Host, member: Member | None) -> None:
+    """Raise HostError unless the machine is *member*, on the mesh, and a control plane is complete."""
     if member is None:
         text = f"has {KUBELET}, and the cluster does not have this node"
         host.fail(text, f"run kubernetes.reset --hosts {host.node.name}, and join it again")
     if member.address != host.node.mesh:
         text = f"its address in the cluster is {member.address}, not {host.node.mesh} on the mesh"
         host.fail(text, "correct node-ip in /var/lib/kubelet/kubeadm-flags.env, and restart kubelet")
+    if host.node.is_control_plane:
+        _check_control_plane(host, member)
+
+
+def _check_control_plane(host: Host, member: Member) -> None:
+    """Raise HostError for a join that broke off between kubelet and the label, its last step."""
+    if exists(host, f"{AWAY}/etcd.yaml"):
+        host.fail(
+            f"an interrupted run has left manifests in {AWAY}", "run kubernetes.certs, which brings them back"
+        )
+    lacks = [one for one in (ADMIN, f"{MANIFESTS}/etcd.yaml") if not exists(host, one)]
+    labels = member.value["metadata"].get("labels") or {}
+    lacks += [f"the label {one}" for one in (CONTROL_PLANE,) if one not in labels]
+    if lacks:
+        text = f"has joined, and is no complete control plane: it lacks {', '.join(lacks)}"
+        host.fail(text, f"run kubernetes.reset --hosts {host.node.name}, and join it again")
 
 
 def _join(host: Host, setup: Setup, api: Api) -> None:

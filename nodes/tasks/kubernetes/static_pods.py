@@ -17,8 +17,12 @@ AWAY = f"{DIRECTORY}/manifests"  # where they are meanwhile; the next run brings
 _STOP = 120  # seconds
 _READY = 180.0
 _PAUSE = 2.0
-# Arguments: port of the API server; then the words of a command that runs while the pods are stopped.
+_LOCK = "/run/nodes-static-pods.lock"
+# Arguments: port of the API server; then the words of a command that runs while the pods are stopped. The
+# manifests are away already where a run lost its power.
 _WHILE_STOPPED = f"""set -eu
+exec 9> {_LOCK}
+flock -n 9 || {{ echo "another run has stopped the control plane of this machine" >&2; exit 1; }}
 back() {{
   for one in {AWAY}/*.yaml; do [ ! -e "$one" ] || mv -f -- "$one" {MANIFESTS}/; done
 }}
@@ -26,7 +30,7 @@ trap back EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p -m 700 {AWAY}
 port="$1"; shift
-mv -f -- {MANIFESTS}/*.yaml {AWAY}/
+for one in {MANIFESTS}/*.yaml; do [ ! -e "$one" ] || mv -f -- "$one" {AWAY}/; done
 end=$(($(date +%s) + {_STOP}))
 for one in "$port" 2379 10257 10259; do
   while [ -n "$(ss -Hltn "sport = :$one")" ]; do
@@ -39,29 +43,37 @@ done
 _BRING_BACK = f'for one in {AWAY}/*.yaml; do mv -f -- "$one" {MANIFESTS}/; done'
 
 
-def while_stopped(host: Host, what: str, port: str, *argv: str, timeout: float = 60) -> None:
+def while_stopped(
+    host: Host, what: str, port: int, *argv: str, timeout: float = 60, pending: str = ""
+) -> None:
     """Stop etcd, API server, controller manager and scheduler, run *argv*, start them, and wait.
 
-    Pods go on; whatever happens, the manifests come back.
+    Pods go on; whatever happens, the manifests come back. With the name *pending*, only
+    where `Host.settle` has a change to make for it.
     """
-    script = ("sh", "-c", _WHILE_STOPPED, "sh", port, *(argv or ("true",)))
-    host.change(what, *script, timeout=_STOP + timeout)
-    if not host.dry_run:
-        wait_ready(host)
+    script = ("sh", "-c", _WHILE_STOPPED, "sh", str(port), *(argv or ("true",)))
+    if pending:
+        is_done = host.settle(pending, what, *script, timeout=_STOP + timeout)
+    else:
+        host.change(what, *script, timeout=_STOP + timeout)
+        is_done = True
+    if is_done and not host.dry_run:
+        wait_ready(host, port)
 
 
-def bring_back(host: Host) -> None:
-    """Bring manifests back that a run has left away, whose machine lost its power."""
+def bring_back(host: Host, port: int) -> None:
+    """Bring manifests back that a run has left away, whose machine lost its power, and wait."""
     if host.read("sh", "-c", f"ls {AWAY}/*.yaml", check=False).status == 0:
         host.change("bring back the manifests of an interrupted run", "sh", "-c", _BRING_BACK)
         if not host.dry_run:
-            wait_ready(host)
+            wait_ready(host, port)
 
 
-def wait_ready(host: Host) -> None:
+def wait_ready(host: Host, port: int) -> None:
     """Wait until the API server of the machine answers."""
+    api = Api(host, port)
     deadline = time.monotonic() + _READY
-    while fault := Api(host).fault():
+    while fault := api.fault():
         if time.monotonic() > deadline:
             host.fail(
                 f"its API server does not answer after {_READY:.0f} s ({fault})",
