@@ -1,4 +1,4 @@
-"""Check the wildcards of nodes.toml against its name servers, which prove them.
+"""Check the certificates of nodes.toml: name servers prove wildcards, and several edges need one.
 
 Adds faults to a reader. No reads, no writes, no network.
 """
@@ -20,3 +20,17 @@ def check_wildcards(reader: TomlReader) -> None:
         else:
             continue
         reader.add_fault("acme", 0, "wildcards", f"[acme] wildcards: {text}", fix)
+
+
+def check_policy_host(reader: TomlReader) -> None:
+    """Add a fault where the MTA-STS host has several edges and no wildcard: HTTP-01 reaches one of them."""
+    acme, mail, cluster = (next(iter(reader.rows[table]), {}) for table in ("acme", "mail", "cluster"))
+    edges = [one.get("name", "?") for one in reader.rows["node"] if "edge" in one.get("roles", ())]
+    domain, wildcards = cluster.get("domain"), acme.get("wildcards")
+    has_policy = mail.get("host") and mail.get("mta_sts", "none") != "none"
+    if not (has_policy and acme.get("directory") and len(edges) > 1 and domain) or wildcards is None:
+        return
+    host = f"mta-sts.{domain}"
+    if not {host, domain} & {*wildcards}:
+        text = f"[mail] mta_sts: {host} needs DNS-01: HTTP-01 reaches one of {', '.join(sorted(edges))} only"
+        reader.add_fault("mail", 0, "mta_sts", text, f'add "{domain}" to [acme] wildcards, or write "none"')

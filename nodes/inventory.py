@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from nodes import validators as valid
-from nodes.acme_consistency import check_wildcards
+from nodes.acme_consistency import check_policy_host, check_wildcards
 from nodes.consistency import check_consistency
 from nodes.mail_consistency import check_mail
 from pipelines.core.config_validators import valid_networks, valid_port
@@ -414,6 +414,7 @@ def parse_inventory(text: str, name: str = FILE) -> Inventory:
     check_consistency(reader)
     check_mail(reader)
     check_wildcards(reader)
+    check_policy_host(reader)
     if reader.faults:
         raise SourceError(reader.faults)
     return Inventory(**from_tables(Inventory, reader.rows, reader.lines))

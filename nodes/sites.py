@@ -69,7 +69,14 @@ def _faults_of(one: Environment, inventory: Inventory) -> list[Fault]:
             text = f"lacks {node.mesh}, the address of {node.name} on the mesh"
             fault("trusted", text, f'add "{node.mesh}/32"')
     host = urlsplit(one.url).hostname or ""
-    wildcards, edges = inventory.acme.wildcards, inventory.with_role("edge")
+    wildcards, edges, mail = (
+        inventory.acme.wildcards,
+        inventory.with_role("edge"),
+        inventory.with_role("mail"),
+    )
+    if host == inventory.mail.host and edges != mail:
+        text = f"{host} is [mail] host of {FILE} too, of other machines than its edges"
+        fault("url", text, f'name the mail server "mail.{host}"')
     if inventory.acme.directory and len(edges) > 1 and not {host, host.partition(".")[2]} & {*wildcards}:
         text = f"{host} needs DNS-01: HTTP-01 reaches one of {', '.join(edge.name for edge in edges)} only"
         fault("url", text, f'add "{host.partition(".")[2]}" to [acme] wildcards of {FILE}')

@@ -58,8 +58,9 @@ def certificates_of(inventory: Inventory, node: Node, sites: tuple[Site, ...]) -
             for one in names
             if certificate_name(inventory, one) == one and one not in domains
         ]
-    if node.has("mail"):
-        host = inventory.mail.host
+    host = inventory.mail.host
+    # On one machine, the mail server shares the certificate that the edge has of its name.
+    if node.has("mail") and host not in {one.name for one in found}:
         found.append(Certificate(host, (host,), "webroot" if node.has("edge") else "standalone"))
     return tuple(found)
 

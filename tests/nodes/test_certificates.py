@@ -74,6 +74,26 @@ def test_a_mail_server_requests_its_own_certificate(roles: tuple[str, ...], meth
     assert " 80," not in rule
 
 
+@pytest.mark.parametrize(
+    ("host", "wildcards", "names"),
+    [
+        ("small.example", ("small.example",), ("small.example", "*.small.example")),
+        ("small.example", (), ("small.example",)),
+    ],
+)
+def test_a_name_of_edge_and_mail_server_on_one_machine_has_one_certificate(
+    host: str, wildcards: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    """Two of one name would replace each other with each run."""
+    found = inventory(wildcards=wildcards)
+    found = replace(found, mail=replace(found.mail, host=host))
+    node = replace(found.node("edge1"), roles=("edge", "mail"))
+    certificates = certificates_of(found, node, golden.SITES)
+    assert [one.names for one in certificates if one.name == host] == [names]
+    ports = {one.port for one in served_certificates(found, node, golden.SITES) if one.name == host}
+    assert ports == {25, 443, 465, 993}
+
+
 def test_without_a_directory_no_certificate_is_requested() -> None:
     found = inventory(directory="")
     assert requested(found, "edge1") == ()

@@ -183,5 +183,18 @@ def test_a_name_of_several_edges_needs_dns_01() -> None:
     assert sites_of(covered, replace(config, environments=(replace(GOOD, trusted=("10.90.0.0/24",)),)))
 
 
+def test_the_name_of_a_site_is_not_that_of_another_machine_with_mail() -> None:
+    """Readers would get the address of the mail server, too."""
+    config = replace(load_config(ROOT / "tests/data/site"), environments=(GOOD,))
+    found = labs.inventory()
+    shared = replace(found, mail=replace(found.mail, host="small.example"))
+    with pytest.raises(SourceError, match=r"url: small\.example is \[mail\] host of nodes/nodes\.toml too"):
+        sites_of(shared, config)
+    both = replace(found.node("mail1"), roles=("edge", "mail"), mesh="10.90.0.11")
+    one = replace(shared, nodes=tuple(both if node.name == "mail1" else node for node in found.nodes[1:]))
+    environment = replace(GOOD, mail_host="small.example")
+    assert sites_of(one, replace(config, environments=(environment,)))
+
+
 def test_the_committed_inventory_and_site_toml_agree() -> None:
     assert [one.name for one in sites_of(load_inventory(ROOT / FILE), load_config(ROOT))] == ["production"]
