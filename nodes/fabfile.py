@@ -169,14 +169,18 @@ def dns_keys(run: _Run) -> None:
     run.result(lambda: run_changes(run.session, "dns.keys", nodes, dns.ensure_challenge_key))
 
 
-@_declare("apply")
-def dns_apply(run: _Run) -> None:
+@task(name="apply", help={**HELP, "new-keys": "make another key for a zone whose key is lost"})
+def dns_apply(
+    context: Context,
+    hosts: str = "",
+    dry_run: bool = False,
+    json: bool = False,
+    new_keys: bool = False,
+    directory: str = DIRECTORY,
+) -> None:
     """Render the zones, sign them on the primary, and let the secondaries follow."""
-
-    def apply() -> TaskResult:
-        return dns.apply(run.session, run.names, run.sites())
-
-    run.result(apply)
+    run = _Run(context, hosts, dry_run, json, directory)
+    run.result(lambda: dns.apply(run.session, run.names, run.sites(), new_keys=new_keys))
 
 
 @_declare("keys")

@@ -32,12 +32,12 @@ from nodes.render.zones import zones_of
 from nodes.runs import Session, TaskResult, run_changes
 from nodes.sites import Site
 from nodes.tasks.dns_facts import Reading, read_facts
+from nodes.tasks.dns_takeover import PRIMARY, SECONDARY, TIMER, read_takeover, take_over
 from nodes.tasks.system import ensure_packages, ensure_service, write_file, write_files
 
 _UNIT = "nsd.service"
+_SIGNER = "/usr/local/sbin/dns-zones"
 _SIGN_TIMEOUT = 300.0  # seconds
-_KEYS = "/var/lib/nodes/dns/keys"
-_PRIMARY = "/var/lib/nsd/primary"  # the signed zones
 _CHECKS = {
     "/etc/nsd/nsd.conf": ("nsd-checkconf",),
     "/etc/sudoers.d/dns-challenge": ("visudo", "-c", "-q", "-f"),
@@ -82,8 +82,13 @@ def ensure_challenge_key(host: Host) -> None:
         host.notes.append(f'write challenge_key = "{found}" in {FILE}:{host.node.line}')
 
 
-def apply(session: Session, names: list[str], sites: tuple[Site, ...]) -> TaskResult:
-    """Make the zones and their servers what the inventory says; raise SourceError before any connection."""
+def apply(
+    session: Session, names: list[str], sites: tuple[Site, ...], *, new_keys: bool = False
+) -> TaskResult:
+    """Make the zones and their servers what the inventory says; raise SourceError before any connection.
+
+    With *new_keys*, a zone whose key is lost gets another one.
+    """
     inventory = session.inventory
     known_hosts = session.known_hosts.read_text("utf-8") if session.known_hosts.exists() else ""
     facts = Facts(hosts=tuple(one.host for one in sites), known_hosts=known_hosts)
@@ -91,7 +96,7 @@ def apply(session: Session, names: list[str], sites: tuple[Site, ...]) -> TaskRe
     nodes = _chosen(inventory, names)
     is_primary_chosen = any(one.name == inventory.dns.primary for one in nodes)
     reading = read_facts(session, tls_names(inventory, sites)) if is_primary_chosen else Reading((), (), ())
-    step = partial(_apply, session=session, facts=facts, reading=reading)
+    step = partial(_apply, session=session, facts=facts, reading=reading, new_keys=new_keys)
     return run_changes(session, "dns.apply", nodes, step)
 
 
@@ -106,10 +111,10 @@ def _chosen(inventory: Inventory, names: list[str]) -> tuple[Node, ...]:
     return tuple(one for one in (*servers, *clients) if wanted is None or one.name in wanted)
 
 
-def _apply(host: Host, session: Session, facts: Facts, reading: Reading) -> None:
+def _apply(host: Host, session: Session, facts: Facts, reading: Reading, *, new_keys: bool) -> None:
     inventory = session.inventory
     if host.node.name == inventory.dns.primary:
-        _primary(host, inventory, facts, reading)
+        _primary(host, session, facts, reading, new_keys=new_keys)
     elif host.node.has("dns"):
         _secondary(host, session)
     if host.node in challenge_clients(inventory):
@@ -118,9 +123,11 @@ def _apply(host: Host, session: Session, facts: Facts, reading: Reading) -> None
             host.notes.append("cannot set challenges of DNS-01: run dns.keys, and write what it prints")
 
 
-def _primary(host: Host, inventory: Inventory, facts: Facts, reading: Reading) -> None:
+def _primary(host: Host, session: Session, facts: Facts, reading: Reading, *, new_keys: bool) -> None:
     """Write records and signer; sign and load what changed."""
+    inventory = session.inventory
     ensure_packages(host, "nsd", "ldnsutils")
+    plan = read_takeover(host, session, reading.unread, new_keys=new_keys)
     if host.read("id", CHALLENGE_USER, check=False).status:
         argv = (
             "useradd",
@@ -136,7 +143,8 @@ def _primary(host: Host, inventory: Inventory, facts: Facts, reading: Reading) -
     if host.read("test", "-s", TSIG, check=False).status:
         host.change(f"make {TSIG}", "sh", "-c", _MAKE_TSIG, "sh", TSIG, TSIG_NAME)
     host.notes += reading.notes
-    kept = _kept(host, inventory, reading)
+    take_over(host, session, plan)
+    kept = plan.records if plan.is_new else _kept(host, inventory, reading)
     for zone in zones_of(inventory, replace(facts, records=(*reading.records, *kept))):
         write_file(host, records_file(inventory, zone))
     _remove_others(host, inventory)
@@ -145,13 +153,13 @@ def _primary(host: Host, inventory: Inventory, facts: Facts, reading: Reading) -
     _run_server(host)
     host.settle("systemd", "reload systemd", "systemctl", "daemon-reload")
     ensure_service(host, "dns-zones.timer")
-    had_keys = not host.read("test", "-d", _KEYS, check=False).status
-    signed = host.settle(
-        "zones", "sign and load the zones", "/usr/local/sbin/dns-zones", "sign", timeout=_SIGN_TIMEOUT
-    )
-    if signed and not had_keys and not host.dry_run:
-        for line in host.read("/usr/local/sbin/dns-zones", "ds").stdout.splitlines():
-            host.notes.append(f"give the registrar: {line}")
+    for name in plan.forced:
+        host.change(f"make a new key for {name}", _SIGNER, "new-key", name, then="zones")
+    host.settle("zones", "sign and load the zones", _SIGNER, "sign", timeout=_SIGN_TIMEOUT)
+    if plan.new and not host.dry_run:
+        for line in host.read(_SIGNER, "ds").stdout.splitlines():
+            if line.partition(" ")[0].rstrip(".") in plan.new:
+                host.notes.append(f"give the registrar: {line}")
 
 
 def _kept(host: Host, inventory: Inventory, reading: Reading) -> list[ResourceRecord]:
@@ -180,10 +188,9 @@ def _secondary(host: Host, session: Session) -> None:
     """Configure a server that follows the primary, with its key of TSIG."""
     inventory = session.inventory
     ensure_packages(host, "nsd", "ldnsutils")
-    directory = "/var/lib/nsd/secondary"
-    if host.read("test", "-d", directory, check=False).status:
-        host.change(f"make {directory}", "install", "-d", "-o", "nsd", "-g", "nsd", "-m", "755", directory)
-    _demote(host, directory)
+    if host.read("test", "-d", SECONDARY, check=False).status:
+        host.change(f"make {SECONDARY}", "install", "-d", "-o", "nsd", "-g", "nsd", "-m", "755", SECONDARY)
+    _demote(host)
     with session.connect(inventory.node(inventory.dns.primary), read_only=True) as primary:
         key = primary.read("cat", TSIG, check=False).stdout
     if not key and not host.dry_run:
@@ -194,16 +201,15 @@ def _secondary(host: Host, session: Session) -> None:
     _run_server(host)
 
 
-def _demote(host: Host, directory: str) -> None:
+def _demote(host: Host) -> None:
     """Stop the signer of a machine that was the primary, and take challenges no more. Its keys stay.
 
-    Its zones go to *directory*: it answers with them until the first transfer.
+    It answers with its zones until the first transfer.
     """
-    timer = "/etc/systemd/system/dns-zones.timer"
-    if not host.read("test", "-e", timer, check=False).status:
+    if not host.read("test", "-e", TIMER, check=False).status:
         host.change("stop dns-zones.timer", "systemctl", "disable", "--now", "--quiet", "dns-zones.timer")
-        host.change(f"copy the zones to {directory}", "sh", "-c", _KEEP_ZONES, "sh", _PRIMARY, directory)
-        for path in (timer, "/etc/sudoers.d/dns-challenge", f"{KEYS}/{CHALLENGE_USER}"):
+        host.change(f"copy the zones to {SECONDARY}", "sh", "-c", _KEEP_ZONES, "sh", PRIMARY, SECONDARY)
+        for path in (TIMER, "/etc/sudoers.d/dns-challenge", f"{KEYS}/{CHALLENGE_USER}"):
             host.remove(path)
 
 

@@ -139,6 +139,37 @@ def test_a_serial_always_grows(signer: ModuleType, before: int, serial: int) -> 
     assert signer.next_serial(before, "20261129") == serial
 
 
+def test_a_key_is_made_once_and_never_beside_a_zone_that_is_signed(
+    signer: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The DS at the registrar names the key that was lost: with another one, the zone is bogus."""
+    monkeypatch.setattr(signer, "STATE", tmp_path)
+    answers: dict[str, list[str] | None] = {}
+    made: list[str] = []
+
+    def run(*argv: str, cwd: Path, timeout: float = 60.0) -> str:
+        made.append(argv[-1])
+        (cwd / f"K{argv[-1]}.+013+00001.private").touch()
+        return ""
+
+    monkeypatch.setattr(signer, "run", run)
+    monkeypatch.setattr(signer, "query", lambda server, name, kind: answers.get(server))
+    config = {"zones": ["lab.example"], "secondaries": {"n3": "10.90.0.13"}}
+    for server, name in (("127.0.0.1", "this server"), ("10.90.0.13", "n3")):
+        answers = {server: ["257 3 13 AbC="]}
+        with pytest.raises(
+            signer.ZoneError, match=f"lab.example: {name} has it signed with a key that is not"
+        ):
+            signer.keys_of("lab.example", config)
+    assert made == []
+    answers = {"127.0.0.1": []}  # n3 is away, and there is no zone yet
+    assert [one.name for one in signer.keys_of("lab.example", config)] == ["Klab.example.+013+00001.private"]
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
+    answers = {"127.0.0.1": ["257 3 13 AbC="]}
+    signer.keys_of("lab.example", config)
+    assert made == ["lab.example"]
+
+
 def test_a_challenge_is_put_into_the_innermost_zone(signer: ModuleType) -> None:
     names = {"a": "lab.example", "b": "lab.example", "c": "x.example"}
     rows = [[f"_acme-challenge.{names[value]}", value, 0] for value in "bac"]

@@ -3,6 +3,7 @@
 
 dns-zones sign                         sign each zone that changed, or whose signatures are old
 dns-zones ds                           print the DS of each zone, for its registrar
+dns-zones new-key ZONE                 make a key beside those of the zone; `sign` uses it
 dns-zones challenge set NAME VALUE     add a TXT; return when all name servers have it
 dns-zones challenge remove NAME VALUE  remove it
 dns-zones remote                       the same challenge, from SSH_ORIGINAL_COMMAND
@@ -91,14 +92,33 @@ def write(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def keys_of(zone: str) -> list[Path]:
-    """Return the private keys of *zone*; make one where there is none."""
+def private_keys(zone: str) -> list[Path]:
+    """Return the private keys of *zone*."""
+    return sorted((STATE / "keys").glob(f"K{zone}.+*.private"))
+
+
+def make_key(zone: str) -> None:
+    """Make a key for *zone*."""
     directory = STATE / "keys"
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not sorted(directory.glob(f"K{zone}.+*.private")):
-        run("ldns-keygen", "-k", "-a", ALGORITHM, zone, cwd=directory)
-        print(f"{zone}: made a key; its DS goes to the registrar: dns-zones ds")
-    return sorted(directory.glob(f"K{zone}.+*.private"))
+    run("ldns-keygen", "-k", "-a", ALGORITHM, zone, cwd=directory)
+    print(f"{zone}: made a key; its DS goes to the registrar: dns-zones ds")
+
+
+def keys_of(zone: str, config: dict[str, Any]) -> list[Path]:
+    """Return the private keys of *zone*; make the first one.
+
+    Raise ZoneError where a name server has the zone signed: with another key, it is
+    bogus for everyone who follows its DS.
+    """
+    if not private_keys(zone):
+        servers = {"this server": LOCAL, **config["secondaries"]}
+        signed = [name for name, address in servers.items() if query(address, zone, "DNSKEY")]
+        if signed:
+            text = f"{zone}: {', '.join(signed)} has it signed with a key that is not in {STATE}/keys"
+            raise ZoneError(f"{text}; restore that, or run dns.apply, which says what is left to do")
+        make_key(zone)
+    return private_keys(zone)
 
 
 def challenges_of(zone: str, zones: Sequence[str], challenges: Sequence[Sequence[Any]]) -> str:
@@ -116,7 +136,7 @@ def sign(zone: str, config: dict[str, Any], now: float) -> None:
     records = (RECORDS / zone).read_text("utf-8")
     challenges = read_json(STATE / "challenges.json", [])
     records += challenges_of(zone, config["zones"], challenges)
-    keys = keys_of(zone)
+    keys = keys_of(zone, config)
     identity = "\n".join([records, *(one.name for one in keys)])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     state_file, served = STATE / f"{zone}.json", SERVED / f"{zone}.zone"
@@ -259,6 +279,9 @@ def main(words: Sequence[str]) -> int:
             for zone in config["zones"]:
                 for one in sorted((STATE / "keys").glob(f"K{zone}.+*.ds")):
                     print(" ".join(one.read_text("utf-8").split()))
+        elif words[:1] == ["new-key"] and len(words) == 2 and words[1] in config["zones"]:
+            with lock():
+                make_key(words[1])
         elif words[:1] == ["challenge"]:
             challenge(words[1:], config)
         elif words == ["remote"]:

@@ -52,6 +52,10 @@ _SERVED = """certificate="$(openssl s_client -connect "$1" -servername "$2" ${3:
   2>/dev/null | openssl x509 2>/dev/null)" || exit 0
 echo "$certificate" | openssl x509 -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -c1-64
 """
+# SHA-256 of the public key of the authority that signed the certificate: the second of the chain.
+_ISSUER = """openssl x509 -noout -pubkey -in /etc/letsencrypt/live/small.example/chain.pem |
+openssl pkey -pubin -outform DER | sha256sum | cut -c1-64"""
+_KEYS = "/var/lib/nodes/dns/keys"
 _DIGEST = "ab" * 32
 OWN = {
     ("@", "A"): "172.31.0.11",
@@ -284,18 +288,136 @@ def test_a_machine_that_is_away_keeps_its_records(operator: Operator, zones: str
     assert dig(operator, "n2", "_443._tcp.small.example", "TLSA") == before
 
 
-def test_another_machine_becomes_the_primary(operator: Operator, zones: str) -> None:
-    """Without the old state: its serial follows those that the secondaries have, or they would ignore it."""
-    before = await_serial(operator, 1)
-    operator.edit(r'primary = "n2"', 'primary = "n3"')
-    done = operator.run("dns.apply")
-    assert [one["state"] for one in done.values()] == ["changed", "changed", "changed"]
-    assert await_serial(operator, before + 1) == before + 1
-    notes = [one.split(" 13 2 ")[0] for one in done["n3"]["notes"] if one.startswith("give the registrar: ")]
-    assert [note.rsplit(maxsplit=1)[0] for note in notes] == [
-        "give the registrar: lab.example. IN DS",
-        "give the registrar: small.example. IN DS",
+def dane(operator: Operator, name: str, records: list[str]) -> str:
+    """Return how a client that trusts *records* (TLSA) alone finds the certificate of the edge."""
+    options = [
+        word for one in records for word in ("-dane_tlsa_rrdata", f"{one[0]} {one[1]} {one[2]} {one[3:]}")
     ]
+    shown = operator.lab.machines["n1"].run(
+        "openssl", "s_client", "-connect", "127.0.0.1:443", "-servername", name,
+        "-dane_tlsa_domain", name, *options, check=False,
+    )  # fmt: skip
+    return " ".join(line for line in shown.splitlines() if line.startswith(("Verification", "DANE TLSA")))
+
+
+def test_a_new_key_of_a_certificate_always_has_a_record(operator: Operator, zones: str) -> None:
+    """The order of docs/operator.md: nobody knows the next key before certbot makes it."""
+    text, machines = operator.inventory.read_text(), operator.lab.machines
+    edge, name = machines["n1"], "_443._tcp.small.example"
+    with pebble(machines["n2"], "n2", edge, hosts={}, dns="10.90.0.13:53", port=14002) as authority:
+        acme = f'{text}\n[acme]\ndirectory = "{authority.directory}"\nwildcards = ["small.example"]\n'
+        operator.inventory.write_text(acme)
+        assert operator.states("edge.apply") == {"n1": "changed"}
+        operator.run("dns.apply")
+        (old,) = tlsa(operator, name)
+        # 1. The authority that signs, beside the key in use.
+        issuer = edge.run("sh", "-c", _ISSUER).strip()
+        own = (
+            '\n[[record]]\nzone = "small.example"\nname = "_443._tcp"\ntype = "TLSA"\n'
+            f'values = ["3 1 1 {old[3:]}", "2 1 1 {issuer}"]\n'
+        )
+        operator.inventory.write_text(acme + own)
+        assert operator.states("dns.apply", "--hosts", "n2") == {"n2": "changed"}
+        await_serial(operator, serial(operator, "n2"))
+        published = tlsa(operator, name)
+        assert sorted(published) == sorted([old, f"211{issuer}"])
+        assert "Verification: OK" in dane(operator, "small.example", published)
+        # 2. The new key, after the TTL.
+        edge.run(
+            "certbot", "renew", "--cert-name", "small.example", "--new-key", "--force-renewal",
+            "--no-random-sleep-on-renew", "--quiet",
+        )  # fmt: skip
+        shown = edge.run("sh", "-c", _SERVED, "sh", "127.0.0.1:443", "small.example", "").strip()
+        assert f"311{shown}" != old
+        found = dane(operator, "small.example", published)
+        assert "Verification: OK" in found
+        assert "DANE TLSA 2 1 1" in found
+        assert "Verification: OK" not in dane(operator, "small.example", [old])
+        # 3. Its own record alone.
+        operator.inventory.write_text(acme)
+        assert operator.states("dns.apply", "--hosts", "n2") == {"n2": "changed"}
+        await_serial(operator, serial(operator, "n2"))
+        assert tlsa(operator, name) == [f"311{shown}"]
+        assert "Verification: OK" in dane(operator, "small.example", [f"311{shown}"])
+        assert operator.states("edge.renew", "--force", "--hosts", "n1") == {"n1": "changed"}
+        assert operator.states("dns.apply", "--hosts", "n2") == {"n2": "unchanged"}
+    operator.inventory.write_text(text)
+
+
+def dnskey(operator: Operator, server: str) -> set[str]:
+    """Return the keys of the zone that *server* answers."""
+    return {"".join(row.split()) for row in dig(operator, server, "lab.example", "DNSKEY")}
+
+
+def registrar(notes: list[str]) -> list[str]:
+    """Return the zones whose DS the operator is to give the registrar."""
+    found = [one.split(" 13 2 ")[0] for one in notes if one.startswith("give the registrar: ")]
+    assert all(one.rsplit(maxsplit=1)[0].endswith(". IN DS") for one in found)
+    return [one.split()[3].rstrip(".") for one in found]
+
+
+def test_another_machine_becomes_the_primary(operator: Operator, zones: str) -> None:
+    """With the keys of the old one, which answers: the chain of trust stays.
+
+    Its serial follows those that the secondaries have, or they would ignore it.
+    """
+    before, keys = await_serial(operator, 1), dnskey(operator, "n2")
+    operator.edit(r'primary = "n2"', 'primary = "n3"')
+    assert not operator.lab.machines["n3"].run("sh", "-c", f"ls {_KEYS} 2>/dev/null || true")
+    shown = operator.fab("dns.apply", "--json").stdout
+    done = {one["host"]: one for one in json.loads(shown)["hosts"]}
+    assert [one["fault"] or one["state"] for one in done.values()] == ["changed", "changed", "changed"]
+    assert await_serial(operator, before + 1) == before + 1
+    assert "has the keys of its zones from n2: their DS stays as it is" in done["n3"]["notes"]
+    assert registrar(done["n3"]["notes"]) == []
+    for server, address in SERVERS.items():
+        assert dnskey(operator, server) == keys
+        argv = ("delv", f"@{address}", "-a", "/tmp/anchor", "+root=lab.example", "lab.example", "MX")
+        assert "; fully validated" in operator.lab.machines["n1"].run(*argv)
+    secret = operator.lab.machines["n3"].run("sh", "-c", f"sed -n 's/^PrivateKey: //p' {_KEYS}/Klab*.private")
+    assert len(secret) > 40
+    assert secret.strip() not in shown
+    assert operator.lab.machines["n3"].run("stat", "-c", "%a", _KEYS) == "700\n"
     machine = operator.lab.machines["n2"]
     assert machine.run("systemctl", "is-active", "dns-zones.timer", check=False) == "inactive\n"
     assert not machine.run("sh", "-c", "ls /etc/ssh/authorized_keys | grep acme || true")
+    assert set(operator.states("dns.apply").values()) == {"unchanged"}
+
+
+def test_a_key_that_is_lost_is_replaced_when_the_operator_says_so(operator: Operator, zones: str) -> None:
+    """Before, the DS at the registrar must go: with another key, the zone is bogus to who follows it.
+
+    The edge is away: the key of its certificate stays published, from the zone that is served.
+    """
+    before, keys = await_serial(operator, 1), dnskey(operator, "n3")
+    published = tlsa(operator, "_443._tcp.small.example")
+    for name in SERVERS:
+        operator.lab.machines[name].run("mv", _KEYS, f"{_KEYS}.lost")
+    operator.lab.machines["n2"].run("rm", "-r", "/etc/nodes/zones")
+    operator.edit(r'primary = "n3"', 'primary = "n2"')
+    fault = "n2: lab.example is signed with a key that no name server has any more; restore"
+    for options in ((), ("--dry-run",)):
+        done = operator.run("dns.apply", *options)
+        assert done["n2"]["fault"].startswith(fault)
+        assert done["n3"]["state"] == "not started"
+    assert await_serial(operator, 1) == before
+    assert dnskey(operator, "n2") == keys
+    operator.lab.stop("n1")
+    done = operator.run("dns.apply", "--new-keys", "--hosts", "n2")
+    operator.lab.start("n1", 11, "")
+    assert done["n2"]["fault"] == ""
+    assert registrar(done["n2"]["notes"]) == ["lab.example", "small.example"]
+    assert set(operator.states("dns.apply").values()) <= {"changed", "unchanged"}
+    assert await_serial(operator, before + 1) == before + 1
+    new = dnskey(operator, "n2")
+    assert dnskey(operator, "n3") == new
+    assert not new & keys
+    assert published
+    assert tlsa(operator, "_443._tcp.small.example") == published
+
+
+def test_a_zone_that_is_added_later_prints_its_ds(operator: Operator, zones: str) -> None:
+    operator.edit(r'zones = \["lab.example", ', 'zones = ["lab.example", "later.example", ')
+    done = operator.run("dns.apply", "--hosts", "n2")["n2"]
+    assert done["fault"] == ""
+    assert registrar(done["notes"]) == ["later.example"]
