@@ -275,6 +275,30 @@ def test_renewed_certificates_are_served(operator: ClusterOperator) -> None:
     assert all(after[name] and after[name] != before[name] for name in before)
 
 
+def wait_closed(operator: ClusterOperator, name: str, port: int, seconds: float = 120) -> None:
+    """Wait until nothing listens on *port* of a machine."""
+    deadline = time.monotonic() + seconds
+    while operator.lab.machines[name].run("ss", "-Hltn", f"sport = :{port}"):
+        assert time.monotonic() < deadline, f"port {port} of {name} is still in use"
+        time.sleep(1)
+
+
+def test_another_control_plane_is_asked_when_that_of_the_endpoint_is_away(operator: ClusterOperator) -> None:
+    """admin.conf of both names n1: kubectl takes the address of the machine on which it runs."""
+    machine = operator.lab.machines["n1"]
+    manifest, away = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/root/kube-apiserver.yaml"
+    machine.run("mv", manifest, away)
+    wait_closed(operator, "n1", 6443)
+    check_three_runs(operator, "kubernetes.drain", "--hosts", "n3", names=("n3",))
+    check_three_runs(operator, "kubernetes.uncordon", "--hosts", "n3", names=("n3",))
+    machine.run("mv", away, manifest)
+    deadline = time.monotonic() + 120
+    while operator.kubectl("get", "--raw=/readyz", check=False) != "ok":
+        assert time.monotonic() < deadline
+        time.sleep(2)
+    wait_ready(operator)
+
+
 def test_a_reset_needs_the_name(operator: ClusterOperator) -> None:
     done = operator.fab("kubernetes.reset", "--hosts", "n2", "--confirm", "n3")
     assert done.returncode == 2
@@ -312,5 +336,46 @@ def test_a_worker_is_reset_and_joins_again(operator: ClusterOperator) -> None:
     assert set(operator.nodes()) == {"n1", "n2"}
     assert operator.states("kubernetes.reset", "--hosts", "n3", "--confirm", "n3") == {"n3": "unchanged"}
     assert operator.states("kubernetes.join", "--hosts", "n3") == {"n3": "changed"}
+    wait_ready(operator)
+    assert operator.states("kubernetes.join") == UNCHANGED
+
+
+def test_lost_control_planes_are_restored_from_a_backup(operator: ClusterOperator, tmp_path: Path) -> None:
+    """Without a quorum of etcd, and on a machine that has nothing of the old cluster.
+
+    The worker stays: its certificate and the tokens of its pods are of the authorities in the backup.
+    """
+    operator.kubectl("create", "configmap", "kept")
+    file = tmp_path / "etcd.db"
+    assert operator.states("kubernetes.backup", "--to", str(file)) == {"n1": "changed"}
+    machine = operator.lab.machines["n1"]
+    machine.run("sh", "-c", "mkdir /root/away && mv /etc/kubernetes/manifests/*.yaml /root/away/")
+    wait_closed(operator, "n1", 2379)
+    for name in ("n2", "n1"):
+        if name == "n1":  # kubeadm reads in the manifest where the data of etcd is
+            machine.run(
+                "sh", "-c", "systemctl stop kubelet && mv /root/away/*.yaml /etc/kubernetes/manifests/"
+            )
+        done = operator.run("kubernetes.reset", "--hosts", name, "--confirm", name)[name]
+        assert (done["fault"], done["state"]) == ("", "changed")
+        (note,) = done["notes"]
+        assert note.startswith("was reset alone: no API server answers (")
+    assert machine.run("sh", "-c", "ls -A /etc/kubernetes/pki /var/lib/etcd").split("\n") == [
+        "/etc/kubernetes/pki:", "", "/var/lib/etcd:", "",
+    ]  # fmt: skip
+    with (tmp_path / "etcd.db.pki.tar").open("rb") as archive:
+        subprocess.run(machine.argv("tar", "-C", "/etc/kubernetes", "-x"), stdin=archive, check=True)
+    assert operator.states("kubernetes.init") == {"n1": "changed"}
+    assert set(operator.nodes()) == {"n1"}
+    argv = ("kubernetes.restore", "--hosts", "n1", "--file", str(file), "--confirm", "n1")
+    assert operator.states(*argv) == {"n1": "changed"}
+    assert "configmap/kept" in operator.kubectl("get", "configmaps", "-o", "name").split()
+    replaced = machine.run("sh", "-c", "ls -d /var/lib/nodes/etcd/replaced-*/snap").split()
+    assert len(replaced) == 2  # that of the restore before, too
+    operator.kubectl("delete", "node", "n2")
+    wait_ready(operator)
+    assert set(operator.nodes()) == {"n1", "n3"}
+    assert set(pods.wait(operator, 2)) <= {"n1", "n3"}
+    assert operator.states("kubernetes.join") == {"n1": "unchanged", "n2": "changed", "n3": "unchanged"}
     wait_ready(operator)
     assert operator.states("kubernetes.join") == UNCHANGED
