@@ -15,7 +15,7 @@ REFERENCE, SCHEMA = Path("docs", "nodes.md"), Path("docs", "nodes.schema.json")
 _INTRODUCTION = """\
 # Settings of nodes.toml
 
-`make settings-docs` writes this page and [nodes.schema.json](nodes.schema.json) from `nodes/inventory.py`,
+`make settings-docs` writes this page and [nodes.schema.json](nodes.schema.json) from `nodes/tables.py`,
 where each key is declared. `nodes/nodes.toml` is the inventory of the machines; [operator.md](operator.md)
 says how it is used. Every task refuses unknown keys, invalid values and contradictions (duplicate addresses
 and keys, overlapping networks, nodes that nothing reaches), all at once, with their lines.

@@ -18,10 +18,11 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from nodes.host import Host
-from nodes.inventory import FILE, Inventory, Node
+from nodes.inventory import FILE, Inventory
 from nodes.overlay import load_overlay
 from nodes.render.kubeadm import api_port, cgroup_driver
 from nodes.runs import Session, TaskResult, run_changes
+from nodes.tables import Node
 from nodes.tasks import containerd
 from nodes.tasks.kubernetes import certificates, create, drain, etcd, reset, upgrade
 from nodes.tasks.kubernetes.api import first_plane, server_of

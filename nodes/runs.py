@@ -12,8 +12,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from nodes.host import Change, Host, connect
-from nodes.inventory import Inventory, Node
+from nodes.connection import connect
+from nodes.host import Change, Host
+from nodes.inventory import Inventory
+from nodes.tables import Node
 from pipelines.core.errors import PipelineError
 
 UNCHANGED, CHANGED, WOULD_CHANGE = "unchanged", "changed", "would change"

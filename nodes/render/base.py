@@ -5,8 +5,9 @@ Reads nodes/templates. No writes, no network.
 
 from __future__ import annotations
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.files import ConfigFile, render
+from nodes.tables import Node
 
 # An update of these must not restart pods on its own: `kubernetes` tasks do it, node by node.
 HELD_PACKAGES = ("containerd", "containerd.io", "cri-tools", "kubeadm", "kubectl", "kubelet", "runc")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.dns import CHALLENGE
 from nodes.render.edge import CHALLENGES, TLS, tls_names
 from nodes.render.files import ConfigFile, render
 from nodes.sites import Site
+from nodes.tables import Node
 
 DIRECTORY = "/etc/nodes/acme"
 LIVE = "/etc/letsencrypt/live"  # a directory for each certificate: fullchain.pem and privkey.pem

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodes.inventory import Inventory, Registry
+from nodes.inventory import Inventory
 from nodes.render.files import ConfigFile, render
+from nodes.tables import Registry
 
 CONFIG = "/etc/containerd/config.toml"
 CERTIFICATES = "/etc/containerd/certs.d"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.files import HEADER, ConfigFile, render
 from nodes.render.implied_records import contact, name_servers, zone_names
 from nodes.render.ssh import CHALLENGE_USER, KEYS
 from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import Zone
+from nodes.tables import Node
 
 RECORDS = "/etc/nodes/zones"  # a file for each zone, without serial and signatures
 TSIG = "/etc/nsd/tsig.conf"

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 from ipaddress import ip_network
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.certificates import certificates_of
 from nodes.render.files import ConfigFile, render
+from nodes.tables import Node
 
 FILE = "/etc/nftables.conf"
 TABLE = "nodes"  # of the family inet

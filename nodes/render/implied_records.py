@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.rdata import txt
 from nodes.render.edge import policy_host, policy_text
 from nodes.render.zone_rules import ResourceRecord
+from nodes.tables import Node
 
 # Algorithms of SSHFP (RFC 4255, 6594, 7479).
 _SSH_ALGORITHMS = {"ssh-rsa": 1, "ecdsa-sha2-nistp256": 3, "ecdsa-sha2-nistp384": 3,

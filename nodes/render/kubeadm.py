@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.overlay import Overlay, merge
 from nodes.render.files import HEADER, ConfigFile, render
+from nodes.tables import Node
 
 DIRECTORY = "/etc/kubernetes/nodes"
 INIT, JOIN, UPGRADE = (f"{DIRECTORY}/{name}.yaml" for name in ("init", "join", "upgrade"))

@@ -5,7 +5,7 @@ Reads nodes/templates. No writes, no network.
 
 from __future__ import annotations
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.base import base_files, hosts_file
 from nodes.render.certificates import certificate_files
 from nodes.render.dns import dns_files
@@ -16,6 +16,7 @@ from nodes.render.mail import mail_files
 from nodes.render.ssh import ssh_files
 from nodes.render.wireguard import wireguard_file
 from nodes.sites import Site
+from nodes.tables import Node
 
 
 def machine_files(inventory: Inventory, node: Node, sites: tuple[Site, ...]) -> dict[str, list[ConfigFile]]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.files import HEADER, ConfigFile
+from nodes.tables import Node
 
 CALICO = "/etc/kubernetes/nodes/calico.yaml"
 PTP = "/etc/cni/net.d/10-nodes.conflist"

@@ -5,8 +5,9 @@ Reads nodes/templates. No writes, no network.
 
 from __future__ import annotations
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.files import HEADER, ConfigFile, render
+from nodes.tables import Node
 
 KEYS = "/etc/ssh/authorized_keys"  # a file for each user, which only root writes
 CHALLENGE_USER = "acme"  # may set challenges of DNS-01 on the primary of the zones, and nothing else

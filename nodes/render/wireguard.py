@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.files import ConfigFile, render
+from nodes.tables import Node
 
 DIRECTORY = "/etc/wireguard"
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from nodes.inventory import FILE, Inventory, Record
+from nodes.inventory import FILE, Inventory
 from nodes.rdata import normalize
 from nodes.render.implied_records import Facts, implied_records, zone_names
 from nodes.render.zone_rules import ResourceRecord, policy_of, record_faults
+from nodes.tables import Record
 from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.core.validators import InvalidValue
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from nodes.host import Host
-from nodes.inventory import FILE, Inventory, Node
+from nodes.inventory import FILE, Inventory
 from nodes.render.dns import (
     CHALLENGE_KEY,
     RECORDS,
@@ -31,6 +31,7 @@ from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import zones_of
 from nodes.runs import Session, TaskResult, run_changes
 from nodes.sites import Site
+from nodes.tables import Node
 from nodes.tasks.dns_facts import Reading, read_facts
 from nodes.tasks.dns_takeover import PRIMARY, SECONDARY, TIMER, read_takeover, take_over
 from nodes.tasks.system import ensure_packages, ensure_service, write_file, write_files

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nodes.host import Host
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.rdata import txt
 from nodes.render.zone_rules import ResourceRecord
 from nodes.runs import Session, read_all
+from nodes.tables import Node
 from pipelines.core.errors import PipelineError
 
 DKIM_KEYS = "/etc/dkimkeys"  # a directory for each domain, a file for each selector

@@ -18,9 +18,10 @@ from time import monotonic
 from typing import TypeVar
 
 from nodes.host import Host
-from nodes.inventory import Inventory, Node, load_inventory
+from nodes.inventory import Inventory, load_inventory
 from nodes.render.wireguard import peers, private_key_file, wireguard_file
 from nodes.runs import HostResult, Session, TaskResult, state_of
+from nodes.tables import Node
 from nodes.tasks.system import write_file
 from nodes.tasks.wireguard import MAKE_KEY, public_key_of
 from pipelines.core.errors import PipelineError

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nodes.host import Host
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.runs import Session, read_all
 from nodes.sites import Site
+from nodes.tables import Node
 from nodes.tasks.certificates import read_certificates
 from nodes.tasks.dns_status import read_zones
 from nodes.tasks.health import Probe, Value, read_drift, read_kubelet, read_mesh, read_routes, read_system

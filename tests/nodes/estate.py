@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from nodes.host import Host
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.overlay import EMPTY
 from nodes.render import containerd
 from nodes.runs import HostResult, Session, run_changes
+from nodes.tables import Node
 from nodes.tasks.kubernetes.certificates import renew
 from nodes.tasks.kubernetes.create import Setup
 from nodes.tasks.kubernetes.join import join

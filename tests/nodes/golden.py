@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.overlay import EMPTY, parse_overlay
 from nodes.rdata import txt
 from nodes.render import containerd, kubeadm, network
@@ -17,6 +17,7 @@ from nodes.render.machine import machine_files
 from nodes.render.zone_rules import ResourceRecord
 from nodes.render.zones import zones_of
 from nodes.sites import Site
+from nodes.tables import Node
 from tests.nodes import labs
 from tests.support.project import files_of, write
 

@@ -16,8 +16,9 @@ import pytest
 
 from nodes import runs
 from nodes.host import CommandError, Host, HostError
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.runs import Session, read_all, run_changes
+from nodes.tables import Node
 from tests.nodes import labs
 from tests.nodes.ssh_server import SshServer, ssh_server
 

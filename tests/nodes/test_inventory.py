@@ -8,7 +8,8 @@ import tomllib
 import pytest
 
 from nodes import inventory, inventory_docs
-from nodes.inventory import Inventory, Mesh, load_inventory, parse_inventory
+from nodes.inventory import Inventory, load_inventory, parse_inventory
+from nodes.tables import Mesh
 from pipelines.core.errors import SourceError, UsageError
 from tests.nodes import labs
 from tests.support.project import ROOT

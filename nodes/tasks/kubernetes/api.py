@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodes.host import Host, HostError
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
 from nodes.render.kubeadm import api_port
 from nodes.runs import Session
+from nodes.tables import Node
 from pipelines.core.errors import PipelineError
 
 ADMIN = "/etc/kubernetes/admin.conf"

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nodes.host import HostError
-from nodes.inventory import Inventory, Node
+from nodes.inventory import Inventory
+from nodes.tables import Node
 from nodes.tasks.kubernetes.api import Api, Member
 
 DRAINED = "nodes.toml/drained"  # annotation: the task that drained the node

@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from nodes.host import Host, HostError
-from nodes.inventory import Node
 from nodes.runs import Session, read_all
+from nodes.tables import Node
 from nodes.tasks.kubernetes.api import ADMIN, exists
 from nodes.tasks.kubernetes.static_pods import AWAY, MANIFESTS, wait_ready, while_stopped
 from pipelines.core.errors import PipelineError, UsageError

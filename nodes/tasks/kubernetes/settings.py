@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from nodes.host import CommandError, Host, HostError
-from nodes.inventory import FILE, Node
+from nodes.inventory import FILE
+from nodes.tables import Node
 from nodes.tasks.kubernetes.api import Api, Member
 
 # The labels and taints that the tasks have set: they alone are removed again.

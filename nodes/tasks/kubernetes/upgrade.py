@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 
 from nodes.host import Host, HostError
-from nodes.inventory import Node
 from nodes.render.kubeadm import UPGRADE, upgrade_file
+from nodes.tables import Node
 from nodes.tasks.kubernetes.api import Api, server_of
 from nodes.tasks.kubernetes.create import KUBEADM, VALIDATE, Setup
 from nodes.tasks.kubernetes.drain import DRAINED, drain, uncordon
