@@ -416,6 +416,34 @@ def test_a_key_that_is_lost_is_replaced_when_the_operator_says_so(operator: Oper
     assert tlsa(operator, "_443._tcp.small.example") == published
 
 
+def validates(operator: Operator, key: str) -> bool:
+    """Return whether the secondary's answer is valid for who trusts *key* (DNSKEY) alone."""
+    machine = operator.lab.machines["n1"]
+    text = f"trust-anchors {{ lab.example. static-key {_anchor(key)}; }};"
+    machine.run("sh", "-c", 'printf %s "$1" > /tmp/trusted', "sh", text)
+    argv = ("delv", "@10.90.0.13", "-a", "/tmp/trusted", "+root=lab.example", "lab.example", "MX")
+    return "; fully validated" in machine.run(*argv, check=False)
+
+
+def test_a_key_of_a_zone_is_replaced_without_a_gap(operator: Operator, zones: str) -> None:
+    """The order of docs/operator.md: both keys sign until the DS of the new one is known everywhere."""
+    machine, before = operator.lab.machines["n2"], await_serial(operator, 1)
+    (old,) = dig(operator, "n2", "lab.example", "DNSKEY")
+    machine.run("dns-zones", "new-key", "lab.example")
+    machine.run("dns-zones", "sign")
+    assert await_serial(operator, before + 1) == before + 1
+    both = dig(operator, "n3", "lab.example", "DNSKEY")
+    assert len(both) == 2
+    assert [validates(operator, one) for one in (*both, old)] == [True, True, True]
+    script = 'cd "$1"; for one in $(grep -lF "$2" Klab.example.*.key); do rm "${one%.key}".*; done'
+    machine.run("sh", "-c", script, "sh", _KEYS, "".join(old.split()[3:]))
+    machine.run("dns-zones", "sign")
+    assert await_serial(operator, before + 2) == before + 2
+    (new,) = dig(operator, "n3", "lab.example", "DNSKEY")
+    assert [validates(operator, one) for one in (new, old)] == [True, False]
+    assert set(operator.states("dns.apply").values()) == {"unchanged"}
+
+
 def test_a_zone_that_is_added_later_prints_its_ds(operator: Operator, zones: str) -> None:
     operator.edit(r'zones = \["lab.example", ', 'zones = ["lab.example", "later.example", ')
     done = operator.run("dns.apply", "--hosts", "n2")["n2"]
