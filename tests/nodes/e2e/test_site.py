@@ -78,7 +78,7 @@ def test_the_chart_is_installed(operator: ClusterOperator, release: Release) -> 
     send(machine, release.chart, "/root/site.tgz")
     options = ("--create-namespace", "--set", ",".join(_VALUES), "--wait", "--timeout", "240s")
     assert "STATUS: deployed" in helm(operator, "install", "site", "/root/site.tgz", *options)
-    assert "Phase:          Succeeded" in helm(operator, "test", "site", "--timeout", "180s")
+    assert "Succeeded" in helm(operator, "test", "site", "--timeout", "180s")
 
 
 def test_the_name_servers_and_the_edge(
