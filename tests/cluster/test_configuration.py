@@ -64,7 +64,7 @@ def test_the_edge_is_that_of_the_guide() -> None:
     assert [line for line in settings if line not in made and "proxy_pass" not in line] == []
     servers_of_site = re.search(r"upstream site \{(.*?)\}", made, re.S)
     assert servers_of_site
-    assert re.findall(r"server (\S+)", servers_of_site[1]) == [f"172.30.0.1{one}:30080" for one in NODES]
+    assert re.findall(r"server (\S+)", servers_of_site[1]) == [f"172.30.0.1{one}:30080" for one in NODES] * 2
     assert made.count("{") == made.count("}")
 
 

@@ -13,7 +13,7 @@ import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -314,6 +314,20 @@ def test_no_reader_waits_for_a_drained_node(edge: tuple[str, dict[str, int]], tm
     slow = [one for one in seconds if one > 0.9]
     assert len(slow) <= 1 + sum(seconds) // 10, seconds
     assert max(seconds) < 3, seconds
+
+
+def test_readers_are_back_as_soon_as_a_node_is(edge: tuple[str, dict[str, int]], tmp_path: Path) -> None:
+    """A second in which no node takes a connection, and not ten more."""
+    ports = edge[1]
+    hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+    with run_edge(edge, tmp_path):
+        with ExitStack() as stack:
+            for host in hosts:
+                stack.enter_context(dropping_server(host, ports["web"]))
+            assert get(ports["tls"], "/", tmp_path)[0] == 504
+        with upstream(ports["web"], host=hosts[1]) as node:
+            node.respond(200, b"a page")
+            assert [get(ports["tls"], "/", tmp_path)[0] for _ in range(5)] == [200] * 5
 
 
 def test_a_page_comes_from_another_node_when_one_has_died(
