@@ -189,6 +189,7 @@ def test_no_permission_allows_privilege_escalation(case: Case) -> None:
     assert [mail["To"] for mail in case.site.mails.all if mail["To"] == EVIL] == []
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize(
     "query",
     [

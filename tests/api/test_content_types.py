@@ -123,6 +123,7 @@ def test_every_spelling_of_the_json_type_is_accepted(site: Site, kind: str) -> N
     assert response.status == 200
 
 
+@pytest.mark.quick_cases(20)
 @pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", [*OTHER, *BAD, *GOOD])
 @pytest.mark.parametrize(
@@ -139,6 +140,7 @@ def test_without_a_body_any_content_type_is_accepted(site: Site, kind: str, path
     assert gone.status == 401  # a logout without a session
 
 
+@pytest.mark.quick_cases(16)
 @pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("kind", [*OTHER, *BAD])
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_a_pod_waits_until_migrations_are_applied(database: Postgres) -> None:
     assert all(line.startswith("waiting: not yet migrated: ") for line in output.splitlines())
 
 
+@pytest.mark.slow
 def test_a_pod_names_the_missing_migrations_after_the_timeout(database: Postgres) -> None:
     settings = login_environment("http://localhost:1", database.url("never"), 1)
     one = await_migrations(settings, "0")
@@ -123,6 +124,7 @@ def forwarded_port(port: int, target: int) -> Iterator[None]:
 COMMANDS = [["migrate", "-v", "0"], ["clearsessions"], ["invite", "ann@small.example"]]
 
 
+@pytest.mark.slow
 def test_a_command_waits_for_the_database(database: Postgres) -> None:
     """A network policy lets a new pod out seconds after its start; the pool gives up after 1.5 s."""
     port = free_port()

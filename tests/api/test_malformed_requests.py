@@ -45,6 +45,7 @@ PATHS = ["auth/login", "auth/password/request", "auth/password/reset", "auth/ema
          "auth/2fa/authenticate", "auth/webauthn/login", "auth/reauthenticate", "auth/signup"]  # fmt: skip
 
 
+@pytest.mark.quick_cases(24)
 @pytest.mark.usefixtures("no_log_output")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("what", MALFORMED_BODIES)

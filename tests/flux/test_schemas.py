@@ -15,6 +15,7 @@ from tests.support import fast_yaml
 from tests.support.tools import need
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(("site", "environment"), CLUSTERS)
 def test_every_object_fits_the_schema_of_its_kind(site: str, environment: str) -> None:
     """A field that Flux does not know would stop the reconciliation only on the cluster."""

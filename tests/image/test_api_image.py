@@ -27,6 +27,8 @@ from tests.image.packing import api_project, copy_project
 from tests.support.project import ROOT, run_cli, write
 from tests.support.tools import need
 
+pytestmark = pytest.mark.slow  # packs a Python with all packages of the API: 13 CPU seconds
+
 Entries = list[tuple[tarfile.TarInfo, bytes]]
 UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: a hash, which is never compared
 
@@ -133,7 +135,6 @@ def test_bytecode_is_of_its_source_and_never_compared(entries: Entries) -> None:
     assert not any(b"/out/.compile-" in data for name, data in files.items() if name.endswith(".pyc"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("who", ["owner", "user"])
 def test_another_machine_day_user_and_umask_give_the_same_digest(
     made: Path, image: oci_layout.OciImage, tmp_path: Path, who: str
@@ -167,7 +168,6 @@ def changed_layers(before: oci_layout.OciImage, after: oci_layout.OciImage) -> s
     return {one.name for one, two in pairs if one.digest != two.digest}
 
 
-@pytest.mark.slow
 def test_a_change_of_the_code_is_one_small_layer(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
@@ -179,7 +179,6 @@ def test_a_change_of_the_code_is_one_small_layer(
     assert after.layers[-1].size < 200_000
 
 
-@pytest.mark.slow
 def test_a_change_of_a_package_changes_the_packages_layer_only(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
@@ -245,7 +244,6 @@ def test_a_site_without_login_has_no_such_image(tmp_path: Path) -> None:
     assert done.stderr == f"error: {what}; skip this step, or set login = true\n"
 
 
-@pytest.mark.slow
 def test_the_result_is_for_people_or_for_machines(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:
@@ -293,7 +291,6 @@ def test_an_image_of_the_same_inputs_is_not_packed_again(
     assert pack(one).digest == image.digest
 
 
-@pytest.mark.slow
 def test_an_image_that_was_damaged_is_packed_again(
     made: Path, image: oci_layout.OciImage, tmp_path: Path
 ) -> None:

@@ -186,6 +186,7 @@ def test_the_best_wheel_is_selected(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_pip_downloads_for_the_target_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real pip with a folder as its index: a package without a wheel for the base is an error."""
     project = listed(tmp_path / "site", "some-thing==1.0", "colorama==1.0 ; sys_platform == 'win32'")

@@ -42,6 +42,7 @@ def mode(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Mode(one, bool(words))
 
 
+@pytest.mark.quick_cases(1)
 def test_a_member_reads_from_login_to_logout(mode: Mode) -> None:
     """The login stands in for the page, under its address; nothing is kept anywhere."""
     one = mode.one
@@ -63,6 +64,7 @@ def test_a_member_reads_from_login_to_logout(mode: Mode) -> None:
     assert (again.status, CANARY in again.text) == (401, False)
 
 
+@pytest.mark.slow
 def test_the_admin_is_for_the_owner_with_a_second_factor(mode: Mode) -> None:
     one = mode.one
     for path in ("/admin/", "/admin/login/", "/admin/static/admin/css/base.css"):
@@ -102,6 +104,7 @@ def get_after_rate_limit(one: DevServer, path: str) -> Response:
     return response
 
 
+@pytest.mark.quick_cases(1)
 def test_an_anonymous_reader_cannot_probe_names_by_any_encoding(mode: Mode) -> None:
     """The preview refuses dots wherever they stand (400); everything else is the login, byte for byte."""
     wanted = ["inside/", "inside", "oldname/", "OLDNAME", "nowhere/", ""]
@@ -193,6 +196,7 @@ def test_foreign_host_names_are_refused(mode: Mode, host: str, path: str) -> Non
     assert mode.one.get(path, Host=host).status == 421
 
 
+@pytest.mark.slow
 def test_a_failing_database_denies_access(mode: Mode) -> None:
     """The last test of this file: an API that does not respond denies access."""
     one = mode.one

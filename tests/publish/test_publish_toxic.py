@@ -62,7 +62,7 @@ def test_retry_after_is_respected(publisher: Publisher, name: str) -> None:
     assert "answered 429; retry in 1.0 s" in run.err
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_retries_end_at_the_deadline(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
@@ -74,7 +74,7 @@ def test_retries_end_at_the_deadline(publisher: Publisher, name: str) -> None:
     assert_completes(publisher)
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_refused_connection_is_an_error(publisher: Publisher, name: str) -> None:
     """Earlier targets are published then, and the chart is not."""
@@ -89,7 +89,7 @@ def test_a_refused_connection_is_an_error(publisher: Publisher, name: str) -> No
     assert_completes(publisher)
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_hanging_server_fails_at_the_deadline(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
@@ -101,7 +101,7 @@ def test_a_hanging_server_fails_at_the_deadline(publisher: Publisher, name: str)
     assert_completes(publisher)
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_full_server_is_not_retried(publisher: Publisher, name: str) -> None:
     method, path = WRITES[name]
@@ -114,7 +114,7 @@ def test_a_full_server_is_not_retried(publisher: Publisher, name: str) -> None:
     assert_completes(publisher)
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("times", [1, 3])
 def test_an_upload_continues_after_a_broken_connection(publisher: Publisher, name: str, times: int) -> None:
@@ -130,7 +130,7 @@ def test_an_upload_continues_after_a_broken_connection(publisher: Publisher, nam
     }  # fmt: skip
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_lost_response_does_no_harm(publisher: Publisher, name: str) -> None:
     """The server has stored the upload, and the retry finds it."""
@@ -191,6 +191,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "status", "text"), REFUSALS)
 def test_a_refusal_of_the_store_is_not_retried(
     publisher: Publisher, code: str, status: int, text: str
@@ -204,6 +205,7 @@ def test_a_refusal_of_the_store_is_not_retried(
     assert "retry in" not in run.err
 
 
+@pytest.mark.slow
 def test_a_wrong_clock_is_reported(publisher: Publisher) -> None:
     """Stores refuse signatures that are 15 minutes off; the Date of the response has their time."""
     body = b"<Error><Code>RequestTimeTooSkewed</Code><Message>off</Message></Error>"
@@ -225,6 +227,7 @@ def test_an_untrusted_certificate_is_refused(publisher: Publisher) -> None:
     assert front(publisher, "registry").calls == []
 
 
+@pytest.mark.slow
 def test_publish_waits_for_the_index(publisher: Publisher) -> None:
     publisher.services.nexus.lag = 1.0
     run = publisher.run("publish", "--json")
@@ -233,6 +236,7 @@ def test_publish_waits_for_the_index(publisher: Publisher) -> None:
     assert waited >= 0.9
 
 
+@pytest.mark.slow
 def test_an_index_without_the_chart_is_an_error(publisher: Publisher) -> None:
     """Flux would not find the chart, so it is not notified."""
     publisher.services.nexus.lag = 1000.0
@@ -242,6 +246,7 @@ def test_an_index_without_the_chart_is_an_error(publisher: Publisher) -> None:
     assert publisher.services.flux.requests == []
 
 
+@pytest.mark.slow
 def test_an_index_without_digests_is_accepted(publisher: Publisher) -> None:
     """Some versions of Nexus write no SHA-256, so the file of the index is compared."""
     publisher.services.nexus.digests = False
@@ -252,6 +257,7 @@ def test_an_index_without_digests_is_accepted(publisher: Publisher) -> None:
     assert run.code == 0, run.err
 
 
+@pytest.mark.slow
 def test_transient_faults_of_nexus_do_no_harm(publisher: Publisher) -> None:
     publisher.services.nexus.toxics += [
         Toxic(status=503),
@@ -263,6 +269,7 @@ def test_transient_faults_of_nexus_do_no_harm(publisher: Publisher) -> None:
     assert len(publisher.charts()) == 1
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(("status", "text"), [(404, "no Receiver there (404)"), (400, "refused the call")])
 def test_a_receiver_that_fails_is_a_warning(publisher: Publisher, status: int, text: str) -> None:
     """The chart is published, and Flux polls every minute."""
@@ -274,6 +281,7 @@ def test_a_receiver_that_fails_is_a_warning(publisher: Publisher, status: int, t
     assert "/hook/abc" not in run.err
 
 
+@pytest.mark.slow
 def test_each_cluster_is_notified_and_the_warning_names_the_failed_one(publisher: Publisher) -> None:
     """Staging and production may be two clusters, each with a Receiver and a token of its own."""
     flux = f"http://{publisher.services.front['flux'].host}/hook"
@@ -295,6 +303,7 @@ def test_each_cluster_is_notified_and_the_warning_names_the_failed_one(publisher
     ]
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("kind", ["generic-hmac", "gitlab"])
 def test_notifications_are_authenticated(publisher: Publisher, kind: str) -> None:
     publisher.run("publish", env={"SITE_FLUX_KIND": kind})

@@ -125,6 +125,7 @@ def test_a_warning_is_printed_and_the_site_is_built(
     assert project.files_of(site / "out" / "site") != before
 
 
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize("folder", FAULTS[::8], ids=folder_name)
 def test_a_fault_in_the_first_build_writes_no_tree(
     folder: Path, site: Path, capsys: pytest.CaptureFixture[str]

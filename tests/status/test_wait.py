@@ -96,6 +96,7 @@ def test_an_unknown_abbreviation_is_refused(status_site: StatusSite, status: Run
     assert status("--wait", "0123456").code == 0
 
 
+@pytest.mark.slow
 def test_a_timeout_prints_the_last_state_of_each_component(status_site: StatusSite, status: Runner) -> None:
     status_site.publish(3)
     status_site.door.pods = [status_site.pod(2), status_site.pod(2), Pod(status=503)]
@@ -117,6 +118,7 @@ def test_a_timeout_prints_the_last_state_of_each_component(status_site: StatusSi
     assert "failed: 503" in lines[2]
 
 
+@pytest.mark.slow
 def test_the_next_step_depends_on_the_rollout_progress(status_site: StatusSite, status: Runner) -> None:
     status_site.publish(2)
     status_site.door.pods = [status_site.pod(2)]
@@ -128,6 +130,7 @@ def test_the_next_step_depends_on_the_rollout_progress(status_site: StatusSite, 
     assert "next         fix the front door: no connection got a version" in status(*argv).err
 
 
+@pytest.mark.slow
 def test_json_contains_the_last_probe_of_a_failed_wait(status_site: StatusSite, status: Runner) -> None:
     status_site.door.pods = [status_site.pod(2)]
     done = status("--wait", status_site.commits[2], "--timeout", "0.2", "--json")
@@ -137,6 +140,7 @@ def test_json_contains_the_last_probe_of_a_failed_wait(status_site: StatusSite, 
     assert done.err.endswith(f"error: {done.result['wait']['fault']}\n")
 
 
+@pytest.mark.slow
 def test_all_environments_are_waited_for_unless_one_is_named(status_site: StatusSite, status: Runner) -> None:
     status_site.door.pods = [status_site.pod(3)]
     status_site.configure(production="http://127.0.0.1:9", staging=status_site.door.url)
@@ -215,6 +219,7 @@ def test_a_live_commit_counts_when_flux_has_finished(
         assert status(*wait).code == 0
 
 
+@pytest.mark.slow
 def test_a_job_that_checked_out_one_commit_waits_for_it(
     status_site: StatusSite, status: Runner, tmp_path: Path
 ) -> None:

@@ -126,8 +126,11 @@ def run_cli(
 
 def files_of(tree: Path) -> dict[str, bytes]:
     """Return every file below *tree* by its relative path, without the cache of builds in it."""
-    return {
-        file.relative_to(tree).as_posix(): file.read_bytes()
-        for file in sorted(tree.rglob("*"))
-        if file.is_file() and file.parent != tree / "cache"
-    }
+    found = {}
+    for folder, folders, names in os.walk(tree):
+        if Path(folder) == tree and "cache" in folders:
+            folders.remove("cache")
+        for name in names:
+            file = f"{folder}/{name}"
+            found[os.path.relpath(file, tree)] = Path(file).read_bytes()
+    return dict(sorted(found.items()))

@@ -224,6 +224,7 @@ def _delete(repo: Path, number: int) -> None:
 _STEPS = (_edit, _rename, _merge, _fast_forward, _rebase, _go_back, _commit_nothing, _delete)
 
 
+@pytest.mark.quick_cases(3)
 @pytest.mark.parametrize("step", _STEPS)
 def test_a_log_that_is_brought_up_to_date_equals_one_that_is_read_anew(
     repo: Path, step: Callable[[Path, int], None]

@@ -127,6 +127,7 @@ def test_the_log_is_flushed_at_exit(start: Start) -> None:
         assert {line["path"] for line in web.log} == {f"/?{number}" for number in range(300)}
 
 
+@pytest.mark.slow
 def test_log_lines_are_atomic_on_a_pipe(project: Path, tmp_path: Path) -> None:
     """As in a pod. A pipe writes up to 4 KB atomically; longer writes of two workers would mix."""
     os.mkfifo(tmp_path / "stdout")

@@ -15,6 +15,7 @@ from string import Formatter
 
 from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.core.toml_reader import toml_syntax_fault
+from pipelines.site.cache import Cache
 from pipelines.site.content.front_matter import read_text
 
 STRINGS_DIRECTORY = "theme/strings"
@@ -58,28 +59,43 @@ class Strings:
         return str(strings["date"]).format(day=day.day, month=months[day.month - 1], year=day.year)
 
 
-def load_strings(project: Path, paths: Iterable[str], default: str) -> Strings:
-    """Read the languages among *paths*, the files of theme/.
+def load_strings(project: Path, paths: Iterable[str], default: str, cache: Cache | None = None) -> Strings:
+    """Read the languages among *paths*, the files of theme/; *cache* has those that earlier builds have read.
 
     Raises SourceError for invalid files and incomplete translations.
     """
     faults: list[Fault] = []
-    found: dict[str, Mapping[str, object]] = {}
+    texts: dict[str, str] = {}
     for name in sorted(paths):
-        if not re.fullmatch(rf"{STRINGS_DIRECTORY}/[^/]+\.toml", name):
-            continue
+        if re.fullmatch(rf"{STRINGS_DIRECTORY}/[^/]+\.toml", name):
+            try:
+                texts[name] = read_text(project / name, name)
+            except SourceError as error:
+                faults.extend(error.faults)
+    if not (project / STRINGS_DIRECTORY / f"{default}.toml").exists():
+        fix = "write that file, or change lang in site.toml"
+        faults.append(Fault(f"{STRINGS_DIRECTORY}/{default}.toml", 0, "no such file", fix, "theme"))
+    try:
+        inputs = (default, *texts.items())
+        strings = (cache or Cache()).get_or_compute("strings", inputs, lambda: _parse(texts, default))
+    except SourceError as error:
+        faults.extend(error.faults)
+    if faults:
+        raise SourceError(faults)
+    return strings
+
+
+def _parse(texts: Mapping[str, str], default: str) -> Strings:
+    """Return the strings of *texts*, the files by name; raise SourceError."""
+    faults: list[Fault] = []
+    found: dict[str, Mapping[str, object]] = {}
+    for name, text in texts.items():
         try:
-            text = read_text(project / name, name)
             found[PurePosixPath(name).stem] = strings = tomllib.loads(text)
             faults.extend(_value_faults(strings, text, name))
         except tomllib.TOMLDecodeError as error:
             faults.append(toml_syntax_fault(name, error))
-        except SourceError as error:
-            faults.extend(error.faults)
-    if not (project / STRINGS_DIRECTORY / f"{default}.toml").exists():
-        fix = "write that file, or change lang in site.toml"
-        faults.append(Fault(f"{STRINGS_DIRECTORY}/{default}.toml", 0, "no such file", fix, "theme"))
-    if not faults:
+    if not faults and default in found:
         faults.extend(_translation_faults(found, default))
     if faults:
         raise SourceError(faults)

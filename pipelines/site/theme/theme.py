@@ -44,7 +44,7 @@ def read_theme(
     if refused:  # a refused file would cause false faults in the rest of the theme
         return None, refused
     faults: list[Fault] = []
-    texts = _collect(lambda: load_strings(project, paths, config.lang), faults)
+    texts = _collect(lambda: load_strings(project, paths, config.lang, cache), faults)
     found = _collect(lambda: _read_assets(project, config, paths, policy, cache), faults)
     faults = [one if CHECKS[one.check].fixed else replace(one, check="theme") for one in faults]
     return (Theme(paths, texts, found) if texts and found else None), faults

@@ -60,6 +60,7 @@ def test_a_rollback_is_a_new_version_with_the_old_digests(publisher: Publisher, 
     assert found["1.0.4"] not in (found["1.0.1"], found["1.0.2"])
 
 
+@pytest.mark.slow
 def test_a_rollback_restores_what_reaches_readers_and_nothing_else(publisher: Publisher) -> None:
     """The site's name, on every page, is restored; the addresses of charts and images are kept."""
     done(publisher, "run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urljoin, urlsplit
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def joined(base: str, link: str) -> str:
         return ""
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(st.tuples(PAGES, LINKS), min_size=1, max_size=4))
 @example([("/a/", "https://[")])

@@ -14,7 +14,7 @@ from tests.site.less.css_rules import need_npm
 from tests.support.project import build_site, write
 
 
-@pytest.mark.quick_cases(8)
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     ("path", "text", "why"),
     [

@@ -136,6 +136,7 @@ def mutations(seed: int, count: int) -> Iterator[tuple[Path, str]]:
         yield sheet, "".join(text)
 
 
+@pytest.mark.slow
 def test_a_random_edit_is_rejected_or_compiles_as_with_less_js(tmp_path: Path) -> None:
     """Fuzzing: the grammar must not accept LESS that lesscpy miscompiles."""
     (tmp_path / "parts").mkdir()

@@ -49,7 +49,7 @@ def assert_same(text: str) -> None:
         assert fast == tokens(plain_parser(additions=additions, gfm=gfm), text)
 
 
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["commonmark", "gfm"])
 def test_examples_have_the_same_tokens(name: str) -> None:
     """Each example of the specifications, in a list and in a quotation, too."""
@@ -60,6 +60,7 @@ def test_examples_have_the_same_tokens(name: str) -> None:
         assert_same("\n".join(f"> {line}" for line in lines))
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(text=TEXTS)
 def test_any_text_has_the_same_tokens(text: str) -> None:

@@ -136,7 +136,7 @@ BELOW: dict[str, str] = {
 EXPENSIVE = ("backslashes", "brackets", "columns", "headings", "notes", "open tags", "paragraphs", "rows")
 
 
-@pytest.mark.quick_cases(3)
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in EXPENSIVE else ()) for name in BELOW]
 )
@@ -212,7 +212,7 @@ def test_the_depth_of_the_caller_changes_nothing() -> None:
     assert sys.getrecursionlimit() == before
 
 
-@pytest.mark.quick_cases(12)
+@pytest.mark.quick_cases(6)
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_what_would_take_minutes_is_refused_with_its_line(name: str) -> None:
     """The limit is found before the work is done, and the next page is as if it had never begun."""
@@ -261,6 +261,7 @@ def test_the_cost_of_images_is_their_length_in_others(text: str, cost: int) -> N
     assert limits.image_cost(text) == cost
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize("between", [" ", "\n\n"])
 def test_images_in_images_have_a_limit(between: str) -> None:
     """200 kB of them took 7 s in commonmark; 2,000 images beside each other are fine."""

@@ -147,6 +147,7 @@ FILES = {
 }
 
 
+@pytest.mark.quick_cases(4)
 @pytest.mark.parametrize(
     ("front", "body", "message"),
     [

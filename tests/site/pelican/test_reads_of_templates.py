@@ -62,8 +62,7 @@ TEMPLATES = {
 }  # fmt: skip
 
 
-@pytest.mark.quick_cases(4)
-@pytest.mark.quick_cases(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_may_read_anything(name: str, tmp_path: Path) -> None:
     addition, files, (changed, old, new) = TEMPLATES[name]
