@@ -180,6 +180,7 @@ bench: $(VENV)/dev $(VENV)/kube out/eleventy/.done  ## measure conversion, build
 	$(BIN)/python -m benchmarks.convert $(if $(CORPUS),--lines "$$CORPUS")
 	$(BIN)/python -m benchmarks.build $(ARGS)
 	$(if $(CORPUS),$(BIN)/python -m benchmarks.build $(ARGS) --lines "$$CORPUS")
+	$(BIN)/python -m benchmarks.build.libraries
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.login
 	$(BIN)/python -m benchmarks.delivery --against 89330da
