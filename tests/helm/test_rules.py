@@ -257,3 +257,9 @@ def test_pods_that_stop_are_peers_until_they_end(mode: str) -> None:
     services = {one["metadata"]["name"]: one["spec"] for one in of_kind("Service", objects(mode))}
     peers = services["site-web-peers"]
     assert (peers["clusterIP"], peers["publishNotReadyAddresses"]) == ("None", True)
+
+
+def test_a_cronjob_that_was_suspended_by_hand_runs_again() -> None:
+    """Flux corrects the fields of a manifest only: a default that is left out stays as it was set."""
+    for one in of_kind("CronJob", objects("nodeport")):
+        assert one["spec"]["suspend"] is False
