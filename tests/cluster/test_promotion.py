@@ -76,6 +76,9 @@ def test_candidates_go_to_staging_and_promotions_and_rollbacks_to_production(
 
     def wait_for(version: str, what: str, begun: float) -> None:
         processes.wait_until(lambda: production() == version, 300, f"{what}: {version} is not live")
+        # The edge keeps connections to pods of the release before: ten must agree, as for `status`.
+        seen = lambda: all(front_door.version()["version"] == version for _ in range(10))
+        processes.wait_until(seen, 60, f"{what}: readers still see another version than {version}")
         rows.append((what, f"{time.monotonic() - begun:.0f}"))
 
     old = production()
@@ -120,7 +123,8 @@ def test_candidates_go_to_staging_and_promotions_and_rollbacks_to_production(
     text = (
         "Staging is its source (a HelmChart of Flux with the range of staging) beside that of production: a "
         f"candidate, its promotion, a chart of a merge request ({PREVIEW}) in the same repository, which "
-        "neither takes, and two rollbacks, each until the release is deployed and tested. "
+        "neither takes, and two rollbacks, each until the release is deployed and tested, and ten readers in "
+        "a row see it. "
         f"Meanwhile {len(readers.faults)} of {sum(readers.requests.values()):,} requests of readers failed."
     )
     figures.write("Promotion and rollback", f"{text}\n\n{figures.table(('what', 's'), rows)}")
