@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.nodes.e2e import cluster, packages
+from tests.nodes.e2e import cluster, figures, packages
 from tests.nodes.lab.conftest import Operator
 from tests.nodes.lab.machines import NETWORK, Lab, lab
 
@@ -37,6 +37,21 @@ class ClusterOperator(Operator):
         """Return the nodes of the cluster by name."""
         found = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
         return {one["metadata"]["name"]: one for one in found}
+
+
+_SECONDS: dict[str, float] = {}  # of each test that passed
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how long a test took."""
+    if report.when == "call" and report.passed:
+        _SECONDS[report.nodeid.rpartition("::")[2]] = report.duration
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Write the figures, where all of them are there."""
+    if exitstatus == 0 and figures.STEPS.keys() <= _SECONDS.keys():
+        figures.write(_SECONDS)
 
 
 @contextmanager
