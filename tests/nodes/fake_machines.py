@@ -58,6 +58,7 @@ class FakeMachine:
     files: dict[str, str] = field(default_factory=dict)
     fails: str = ""  # the subcommand of kubeadm that fails, or "restart": that of static pods
     has_server: bool = True  # its API server answers
+    starting: int = 0  # requests that its API server forbids: it has not read the roles yet
     conflicts: int = 0  # patches that are refused: kubelet has changed the node in between
     commands: list[tuple[str, ...]] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
@@ -169,6 +170,10 @@ class FakeMachine:
         assert server == f"--server=https://{self.cluster.addresses[self.name]}:6443"
         if not self.has_server:
             return Output(1, "", f"The connection to the server {server} was refused")
+        if self.starting and "--raw=/readyz" not in rest:
+            self.starting -= 1
+            text = 'Error from server (Forbidden): nodes is forbidden: User "kubernetes-admin" cannot list'
+            return Output(1, "", text)
         if verb == "patch" and self.conflicts:
             self.conflicts -= 1
             return Output(1, "", 'Error from server (Conflict): nodes "n": the object has been modified')

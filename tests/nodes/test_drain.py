@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from nodes.host import Host, HostError
+from nodes.tasks.kubernetes import api
 from nodes.tasks.kubernetes.api import Api
 from nodes.tasks.kubernetes.drain import DRAINED, drain, uncordon
 from tests.nodes import labs
@@ -23,8 +25,8 @@ class Drained:
         self.worker = self.inventory.node("worker1")
         self.cluster = Cluster({one.name: one.mesh for one in self.inventory.members()}, pods=[dict(WEB)])
         self.cluster.add("worker1")
-        machine = control_plane("plane1", self.cluster)
-        self.host = Host(self.inventory.node("plane1"), machine, timeout=60)
+        self.machine = control_plane("plane1", self.cluster)
+        self.host = Host(self.inventory.node("plane1"), self.machine, timeout=60)
         self.api = Api(self.host, 6443)
 
     @property
@@ -81,3 +83,20 @@ def test_a_node_that_has_not_joined_is_refused() -> None:
     for work in (found.drain, found.uncordon):
         with pytest.raises(HostError, match=r"the cluster does not have it; kubernetes\.join adds it"):
             work("drain")
+
+
+def test_an_api_server_that_starts_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade, it is ready, and forbids everything until it has read the roles."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    found = Drained()
+    found.machine.starting = 2
+    assert found.drain("upgrade") == ["cordon worker1", "drain worker1"]
+    found.machine.starting = 1
+    found.api.patch("label worker1", "worker1", {"metadata": {"labels": {"a": "b"}}})
+    assert found.value["metadata"]["labels"] == {"a": "b"}
+    assert len(pauses) == 3
+    monkeypatch.setattr(api, "_STARTS", -1.0)
+    found.machine.starting = 1
+    with pytest.raises(HostError, match="forbidden"):
+        found.drain("upgrade")

@@ -6,12 +6,14 @@ Network: the control planes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from nodes.host import Host, HostError
+from nodes.host import CommandError, Host, HostError
 from nodes.inventory import Inventory
 from nodes.render.kubeadm import api_port
 from nodes.runs import Session
@@ -24,7 +26,15 @@ CA = "/etc/kubernetes/pki/ca.crt"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"  # label
 _REQUEST = "20s"
 _LONGER = 30.0  # seconds that a command may take beyond its own limit
+# An API server that has just started and has not read its roles, one that is about to start, and etcd without
+# a leader. None of these requests was carried out.
+_TRANSIENT = re.compile(
+    r'forbidden: User "kubernetes-admin"|The connection to the server \S+ was refused|etcdserver: .*leader'
+)
+_STARTS = 60.0  # seconds that a request is repeated
+_PAUSE = 2.0
 Json = Mapping[str, Any]
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,8 @@ class Api:
 
     def get(self, *argv: str) -> Any:
         """Return what `kubectl get` gives as JSON."""
-        return json.loads(self.host.read(*self._kubectl, "get", *argv, "-o", "json").stdout)
+        output = _retried(lambda: self.host.read(*self._kubectl, "get", *argv, "-o", "json"))
+        return json.loads(output.stdout)
 
     def has(self, *argv: str) -> bool:
         """Return whether `kubectl get` finds an object."""
@@ -115,11 +126,23 @@ class Api:
     def change(self, what: str, *argv: str, seconds: float = 0) -> str:
         """Make a change by kubectl, which may take *seconds*; return its output."""
         timeout = seconds + _LONGER if seconds else 0
-        return self.host.change(what, *self._kubectl, *argv, timeout=timeout)
+        return _retried(lambda: self.host.change(what, *self._kubectl, *argv, timeout=timeout))
 
     def patch(self, what: str, name: str, patch: Json) -> None:
         """Change the node *name* by a merge patch (RFC 7386)."""
         self.change(what, "patch", "node", name, "--type=merge", "-p", json.dumps(patch))
+
+
+def _retried(request: Callable[[], _Value]) -> _Value:
+    """Return what *request* gives, repeated while an API server starts, as after an upgrade."""
+    deadline = time.monotonic() + _STARTS
+    while True:
+        try:
+            return request()
+        except CommandError as error:
+            if not _TRANSIENT.search(str(error)) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
 
 
 def exists(host: Host, path: str) -> bool:

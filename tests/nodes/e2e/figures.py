@@ -33,9 +33,9 @@ def write(seconds: Mapping[str, float]) -> None:
     """Replace the section; *seconds* are those of each test that passed."""
     rows = [(text, f"{seconds[name]:.0f}") for name, text in STEPS.items()]
     text = (
-        "Three Debian 13 machines with systemd, in containers of one machine: WireGuard in user space, kubeadm,"
-        " containerd and etcd. Each step is done by the tasks of nodes/ over SSH, with its dry run and a second run,"
-        " and with what the test looks at. Programs and images are there already.\n\n"
+        "Three Debian 13 machines with systemd, in containers of one machine: WireGuard in user space,"
+        " kubeadm, containerd and etcd. Each step is done by the tasks of nodes/ over SSH, with its dry run,"
+        " a second run, and what the test looks at. Programs and images are there already.\n\n"
         f"{table(('step', 's'), rows)}\n\n"
         f"Load average at the end: {os.getloadavg()[0]:.1f}; other work is in the figures from 0.5 on."
     )
