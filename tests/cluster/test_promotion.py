@@ -21,7 +21,7 @@ from tests.support.registry import LOGIN
 pytestmark = pytest.mark.cluster
 
 SOURCES = "/apis/source.toolkit.fluxcd.io/v1/namespaces/site/helmcharts"
-PREVIEW = "0.0.0-mr.7.3"
+PREVIEW = f"0.0.0-mr.7.{int(time.time())}"  # the repository never takes a version again
 
 
 def set_promotion(there: Layout, kind: str) -> None:
@@ -122,7 +122,7 @@ def test_candidates_go_to_staging_and_promotions_and_rollbacks_to_production(
     client.close()
     text = (
         "Staging is its source (a HelmChart of Flux with the range of staging) beside that of production: a "
-        f"candidate, its promotion, a chart of a merge request ({PREVIEW}) in the same repository, which "
+        f"candidate, its promotion, a chart of a merge request in the same repository, which "
         "neither takes, and two rollbacks, each until the release is deployed and tested, and ten readers in "
         "a row see it. "
         f"Meanwhile {len(readers.faults)} of {sum(readers.requests.values()):,} requests of readers failed."
