@@ -42,6 +42,14 @@ def version() -> dict[str, str]:
     return dict(json.loads(get("/version.json").body))
 
 
+def all_see(key: str, value: str, connections: int = 10) -> bool:
+    """Return whether that many connections in a row agree on *key* of /version.json, as for `status`.
+
+    The edge keeps connections to pods of the release before.
+    """
+    return all(version()[key] == value for _ in range(connections))
+
+
 def all_get(path: str, text: str, connections: int = 10) -> bool:
     """Return whether that many connections in a row get a page with *text*."""
     return all(text.encode() in get(path).body for _ in range(connections))

@@ -76,8 +76,7 @@ def test_candidates_go_to_staging_and_promotions_and_rollbacks_to_production(
 
     def wait_for(version: str, what: str, begun: float) -> None:
         processes.wait_until(lambda: production() == version, 300, f"{what}: {version} is not live")
-        # The edge keeps connections to pods of the release before: ten must agree, as for `status`.
-        seen = lambda: all(front_door.version()["version"] == version for _ in range(10))
+        seen = lambda: front_door.all_see("version", version)
         processes.wait_until(seen, 60, f"{what}: readers still see another version than {version}")
         rows.append((what, f"{time.monotonic() - begun:.0f}"))
 
