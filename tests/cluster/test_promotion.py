@@ -113,6 +113,7 @@ def test_candidates_go_to_staging_and_promotions_and_rollbacks_to_production(
         assert front_door.version()["commit"] == site.git(there, "rev-parse", "HEAD")
 
         set_promotion(there, "automatic")  # --now makes it stable at once
+        site.push(there)  # and is only for a main that is pushed
         begun = time.monotonic()
         site.pipelines(there, "rollback", version, "--now", extra=site.webhook(there))
         wait_for(production_after(there), "rollback --now, promoted automatically", begun)
