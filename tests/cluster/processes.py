@@ -19,6 +19,8 @@ from tests.cluster.layout import ROOT, Layout
 from tests.cluster.prerequisites import SYSTEM_PATH
 
 INSIDE = "SITE_CLUSTER_INSIDE"  # set in the namespaces
+# Servers outlive this process: Python warns of a Popen that is collected while its program runs.
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 def environment(there: Layout, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -73,6 +75,7 @@ def start(
             stderr=log,
             start_new_session=True,
         )
+    _STARTED.append(process)
     record = {"pid": process.pid, "argv": words, "cwd": str(cwd), "extra": dict(extra or {})}
     (inventory / f"{name}.json").write_text(json.dumps(record))
     return process.pid
