@@ -157,4 +157,5 @@ def _fingerprint(key: PKey) -> str:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return *error* as one line, without the number that paramiko's NoValidConnectionsError lacks."""
+    return " ".join(str(error).removeprefix("[Errno None] ").split()) or type(error).__name__

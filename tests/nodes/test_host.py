@@ -85,7 +85,7 @@ def test_a_machine_that_is_away_is_a_fault(session: Session) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     away = replace(session, inventory=inventory(port))
-    assert failure(away).startswith("edge1: away (")
+    assert failure(away).startswith("edge1: away (Unable to connect to port ")
 
 
 def test_arguments_reach_a_command_as_they_are(session: Session, tmp_path: Path) -> None:
