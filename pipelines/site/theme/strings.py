@@ -77,7 +77,9 @@ def load_strings(project: Path, paths: Iterable[str], default: str, cache: Cache
         faults.append(Fault(f"{STRINGS_DIRECTORY}/{default}.toml", 0, "no such file", fix, "theme"))
     try:
         inputs = (default, *texts.items())
-        strings = (cache or Cache()).get_or_compute("strings", inputs, lambda: _parse(texts, default))
+        strings = (cache or Cache()).get_or_compute(
+            "strings", inputs, lambda: _parse(texts, default), Strings
+        )
     except SourceError as error:
         faults.extend(error.faults)
     if faults:
