@@ -18,7 +18,7 @@ from tests.support.tools import need, need_base
 
 HOST = "www.lab.example"
 EDGE_PORT = 30100  # of every node
-TITLE = "Found by its name"
+TITLE = "Small Site: Every feature once"  # of the front page: name and tagline
 IMAGE = f"{REPOSITORY}/site/web"
 # The edge runs on n3.
 _SETTINGS = f"""
@@ -36,8 +36,8 @@ edge_port = {EDGE_PORT}
 trusted = ["10.90.0.13/32"]
 pods = ["10.244.0.0/16"]
 """
-_PAGE = f"""---
-title: {TITLE}
+_PAGE = """---
+title: Found by its name
 ---
 Served by pods of this cluster.
 """

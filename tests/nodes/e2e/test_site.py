@@ -112,7 +112,7 @@ def test_a_reader_finds_the_site_by_its_name(
         details = response.security_details()
         assert details is not None
         assert (details["issuer"] or "").startswith("Pebble Intermediate CA")
-        assert TITLE in page.title()
+        assert page.title() == TITLE
         assert "Served by pods of this cluster." in page.inner_text("main")
         version = page.goto(f"https://{HOST}/version.json")
         assert version is not None
