@@ -7,6 +7,7 @@ file a mail. All listen in the namespaces only.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -88,6 +89,20 @@ def serve_nexus(port: int) -> None:
         signal.pause()
 
 
+# Web pods read the bucket of assets without a login, objects by their name alone.
+_PUBLIC = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::assets/*",
+        }
+    ],
+}
+
+
 def serve_storage(port: int) -> None:
     """Serve an object storage, with the buckets of the site."""
     # moto takes the first label of a host name for a bucket.
@@ -104,6 +119,7 @@ def serve_storage(port: int) -> None:
     client = session.client("s3", endpoint_url=f"http://127.0.0.1:{port}", config=config)
     for name in ("assets", "archive", "backups"):
         client.create_bucket(Bucket=name)
+    client.put_bucket_policy(Bucket="assets", Policy=json.dumps(_PUBLIC))
     signal.pause()
 
 
