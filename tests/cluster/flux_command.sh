@@ -5,8 +5,9 @@ shift 2
 namespace=flux-system
 [ "$1" = -n ] && namespace=$2 && shift 2
 case $action in
-suspend) exec kubectl -n "$namespace" patch "$kind" "$@" --type=merge --patch '{"spec": {"suspend": true}}' ;;
-resume) exec kubectl -n "$namespace" patch "$kind" "$@" --type=merge --patch '{"spec": {"suspend": false}}' ;;
+# Not as kubectl: kustomize-controller removes its fields with the next commit.
+suspend) exec kubectl -n "$namespace" patch "$kind" "$@" --field-manager=flux --type=merge --patch '{"spec": {"suspend": true}}' ;;
+resume) exec kubectl -n "$namespace" patch "$kind" "$@" --field-manager=flux --type=merge --patch '{"spec": {"suspend": false}}' ;;
 reconcile)
   now=$(date +%s.%N)
   kubectl -n "$namespace" annotate --overwrite "$kind" "$@" "reconcile.fluxcd.io/requestedAt=$now" &&

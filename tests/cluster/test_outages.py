@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cluster import changes, database, figures, members, node, processes, site
+from tests.cluster import changes, database, figures, members, node, processes, services, site
 from tests.cluster.api import GROUPS, Api, is_rolled_out
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.layout import NODES, Layout, node_name
@@ -73,6 +73,7 @@ def _stopped(there: Layout, name: str) -> Iterator[None]:
         yield
     finally:
         processes.restart(there, name)
+        services.wait(there)
 
 
 def _paused(there: Layout, name: str) -> Iterator[None]:
