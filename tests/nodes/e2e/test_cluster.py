@@ -286,7 +286,7 @@ def wait_closed(operator: ClusterOperator, name: str, port: int, seconds: float 
 def test_another_control_plane_is_asked_when_that_of_the_endpoint_is_away(operator: ClusterOperator) -> None:
     """admin.conf of both names n1: kubectl takes the address of the machine on which it runs."""
     machine = operator.lab.machines["n1"]
-    manifest, away = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/root/kube-apiserver.yaml"
+    manifest, away = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/tmp/kube-apiserver.yaml"
     machine.run("mv", manifest, away)
     wait_closed(operator, "n1", 6443)
     check_three_runs(operator, "kubernetes.drain", "--hosts", "n3", names=("n3",))
@@ -349,12 +349,12 @@ def test_lost_control_planes_are_restored_from_a_backup(operator: ClusterOperato
     file = tmp_path / "etcd.db"
     assert operator.states("kubernetes.backup", "--to", str(file)) == {"n1": "changed"}
     machine = operator.lab.machines["n1"]
-    machine.run("sh", "-c", "mkdir /root/away && mv /etc/kubernetes/manifests/*.yaml /root/away/")
+    machine.run("sh", "-c", "mkdir /var/tmp/away && mv /etc/kubernetes/manifests/*.yaml /var/tmp/away/")
     wait_closed(operator, "n1", 2379)
     for name in ("n2", "n1"):
         if name == "n1":  # kubeadm reads in the manifest where the data of etcd is
             machine.run(
-                "sh", "-c", "systemctl stop kubelet && mv /root/away/*.yaml /etc/kubernetes/manifests/"
+                "sh", "-c", "systemctl stop kubelet && mv /var/tmp/away/*.yaml /etc/kubernetes/manifests/"
             )
         done = operator.run("kubernetes.reset", "--hosts", name, "--confirm", name)[name]
         assert (done["fault"], done["state"]) == ("", "changed")

@@ -38,7 +38,7 @@ def send(machine: Machine, file: Path, target: str) -> None:
 
 def helm(operator: ClusterOperator, *words: str) -> str:
     """Run helm on the first control plane."""
-    argv = ("env", "HOME=/root", "/root/helm", *words, "--namespace", "site", "--kubeconfig", ADMIN)
+    argv = ("env", "HOME=/var/tmp", "/var/tmp/helm", *words, "--namespace", "site", "--kubeconfig", ADMIN)
     return operator.lab.machines["n1"].run(*argv)
 
 
@@ -48,7 +48,7 @@ def release(operator: ClusterOperator, tmp_path_factory: pytest.TempPathFactory)
     found = make_release(tmp_path_factory.mktemp("release"))
     for name in ("n1", "n3"):
         machine = operator.lab.machines[name]
-        send(machine, found.image, "/root/web.tar")
+        send(machine, found.image, "/var/tmp/web.tar")
         machine.run(
             "ctr",
             "--namespace=k8s.io",
@@ -57,7 +57,7 @@ def release(operator: ClusterOperator, tmp_path_factory: pytest.TempPathFactory)
             "--digests",
             "--base-name",
             IMAGE,
-            "/root/web.tar",
+            "/var/tmp/web.tar",
         )
     shutil.copy(found.project / "site.toml", operator.directory.parent)
     return found
@@ -73,11 +73,11 @@ def authority(operator: ClusterOperator) -> Iterator[Pebble]:
 
 def test_the_chart_is_installed(operator: ClusterOperator, release: Release) -> None:
     machine = operator.lab.machines["n1"]
-    send(machine, Path(need("helm")), "/root/helm")
-    machine.run("chmod", "755", "/root/helm")
-    send(machine, release.chart, "/root/site.tgz")
+    send(machine, Path(need("helm")), "/var/tmp/helm")
+    machine.run("chmod", "755", "/var/tmp/helm")
+    send(machine, release.chart, "/var/tmp/site.tgz")
     options = ("--create-namespace", "--set", ",".join(_VALUES), "--wait", "--timeout", "240s")
-    assert "STATUS: deployed" in helm(operator, "install", "site", "/root/site.tgz", *options)
+    assert "STATUS: deployed" in helm(operator, "install", "site", "/var/tmp/site.tgz", *options)
     assert "Succeeded" in helm(operator, "test", "site", "--timeout", "180s")
 
 
