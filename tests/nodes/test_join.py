@@ -130,7 +130,7 @@ def test_a_join_that_broke_off_is_no_control_plane(estate: Estate, path: str, la
     else:
         del estate.cluster.nodes["plane2"]["metadata"]["labels"][CONTROL_PLANE]
     assert estate.join("plane2").fault == (
-        f"plane2: has joined, and is no complete control plane: it lacks {lacks};"
+        f"plane2: has joined, but is not a complete control plane: it lacks {lacks};"
         " run kubernetes.reset --hosts plane2, and join it again"
     )
 

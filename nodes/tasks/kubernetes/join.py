@@ -78,7 +78,7 @@ def _check_control_plane(host: Host, member: Member) -> None:
     labels = member.value["metadata"].get("labels") or {}
     lacks += [f"the label {one}" for one in (CONTROL_PLANE,) if one not in labels]
     if lacks:
-        text = f"has joined, and is no complete control plane: it lacks {', '.join(lacks)}"
+        text = f"has joined, but is not a complete control plane: it lacks {', '.join(lacks)}"
         host.fail(text, f"run kubernetes.reset --hosts {host.node.name}, and join it again")
 
 
