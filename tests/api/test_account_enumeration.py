@@ -13,6 +13,8 @@ from tests.api.live_site import API, PASSWORD, Site
 from tests.api.second_factors import reauthenticate
 from tests.support.previews import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def test_responses_are_equal_for_known_and_unknown_addresses(site: Site) -> None:
     """Status and body of login, password reset and sign-up."""

@@ -11,6 +11,8 @@ from tests.api.live_site import PASSWORD, Browser, Response, Site
 from tests.api.second_factors import login_owner
 from tests.support.previews import wait_until
 
+pytestmark = pytest.mark.slow
+
 FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 PAGE = "/members/inside/"
 

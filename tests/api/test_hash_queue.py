@@ -11,11 +11,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
+import pytest
+
 from api.accounts.hash_queue import MAX_CONCURRENT, MAX_QUEUED
 from api.config import gunicorn
 from tests.api.live_site import API, PASSWORD, Browser, Response, Site
 from tests.api.processes import Gunicorn
 from tests.support.previews import free_port, wait_until
+
+pytestmark = pytest.mark.slow
 
 # Eight threads each for encode and verify; a fake hash counts the concurrent calls.
 CONCURRENT_HASHES = """

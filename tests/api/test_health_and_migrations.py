@@ -43,6 +43,7 @@ def await_migrations(settings: Mapping[str, str], timeout: str) -> subprocess.Po
     )
 
 
+@pytest.mark.slow
 def test_a_pod_waits_until_migrations_are_applied(database: Postgres) -> None:
     settings = login_environment("http://localhost:1", database.url("awaited"), 1)
     one = await_migrations(settings, "60")

@@ -14,6 +14,8 @@ from tests.api.live_site import API, Browser, Response, Site
 from tests.api.second_factors import begin_login, fresh_totp_code, member_with_totp, reauthenticate
 from tests.support.previews import wait_until
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 25_000  # more than the 20,000 rows of an earlier limit
 RATE_LIMIT_SECONDS = 300  # the longest of ACCOUNT_RATE_LIMITS
 
@@ -66,7 +68,6 @@ def test_a_flood_does_not_evict_rate_limits_or_used_codes(site: Site) -> None:
     assert again.status == 429
 
 
-@pytest.mark.slow
 def test_a_flood_from_25000_networks_does_not_block_members(site: Site) -> None:
     """Through NGINX: meanwhile members read pages and sessions, and log out."""
     reader, leaver, account = (site.member(f"{name}-flood@example.org") for name in ("reads", "leaves", "is"))

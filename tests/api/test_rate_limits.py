@@ -12,6 +12,8 @@ from tests.api.live_site import API, PASSWORD, Browser, Response, Site
 from tests.api.second_factors import begin_login, fresh_totp_code, member_with_totp, recovery_code
 from tests.support.previews import wait_until
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/members/inside/"
 
 

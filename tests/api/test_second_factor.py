@@ -6,6 +6,8 @@ import base64
 import hashlib
 import time
 
+import pytest
+
 from tests.api.live_site import Site
 from tests.api.second_factors import (
     begin_login,
@@ -15,6 +17,8 @@ from tests.api.second_factors import (
     recovery_code,
     totp_code,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_totp_code_is_required_and_works_once(site: Site) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.api.live_site import PASSWORD, Browser, Site, run_site
 from tests.api.second_factors import begin_login, member_with_totp
 from tests.web.conftest import CANARY
@@ -133,6 +135,7 @@ def test_cookie_settings_with_and_without_tls(project: object, site: Site) -> No
     assert sorted(one.jar) == ["csrftoken", "sessionid"]
 
 
+@pytest.mark.slow
 def test_cookies_over_tls_have_the_host_prefix(project: Path, tmp_path: Path) -> None:
     """Browsers accept names with __Host- only with Secure and Path=/, and without Domain."""
     with run_site(tmp_path, project, f"sqlite:///{tmp_path}/login.sqlite3", tls=True) as site:

@@ -14,6 +14,8 @@ import pytest
 from tests.api.live_site import Browser, Site
 from tests.api.second_factors import begin_login, member_with_totp, reauthenticate
 
+pytestmark = pytest.mark.slow
+
 
 def base64url(data: bytes) -> str:
     """Return *data* as base64url without padding, as in WebAuthn."""

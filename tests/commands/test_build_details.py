@@ -81,6 +81,7 @@ def test_the_slowest_parts_are_listed(site: Path, capsys: pytest.CaptureFixture[
     assert [row[3] for row in sorted(pages, key=lambda row: -float(row[1]))] == [row[3] for row in pages]
 
 
+@pytest.mark.slow
 def test_the_summary_says_how_much_was_built_again(site: Path) -> None:
     again = project.run_cli(site, "build", "--as-of", str(AS_OF)).stdout
     assert re.search(r"^again   0 of 3 texts, 0 of \d+ pages and feeds$", again, re.MULTILINE)

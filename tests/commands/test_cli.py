@@ -28,6 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
+@pytest.mark.slow
 def test_a_build_prints_a_summary_and_nothing_else(site: Path) -> None:
     """Piped, there is no progress bar and no colour: stderr stays empty when all is well."""
     done = run_cli(site, "build", "--as-of", str(AS_OF))

@@ -17,6 +17,7 @@ from tests.support.tools import need
 
 CHART = ROOT / "helm" / "site"
 ALL = pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+pytestmark = pytest.mark.quick_cases(4)  # each cluster takes half a second to build
 # What `pipelines chart` writes into a chart that it packs.
 PACKED = {
     "release": {"commit": "1" * 40, "site": "2" * 64, "asset": "/assets/site.3fa9c1d0.css"},

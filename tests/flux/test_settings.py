@@ -275,6 +275,7 @@ def test_every_component_is_enabled_by_a_site_of_these_tests(tmp_path: Path) -> 
     assert enabled | {"secrets", "controllers"} == folders  # these two are enabled below
 
 
+@pytest.mark.slow
 def test_encrypted_secrets_come_before_what_needs_them(tmp_path: Path) -> None:
     """The files are there when they are committed: no line is to be written by hand."""
     shutil.copytree(ROOT / "flux", tmp_path / "flux")

@@ -17,6 +17,7 @@ from tests.support.project import ROOT
 
 TREE = ROOT / "flux"
 ALL = pytest.mark.parametrize(("site", "environment"), CLUSTERS)
+pytestmark = pytest.mark.quick_cases(4)  # each cluster takes half a second to build
 CURRENT = {
     "helm.toolkit.fluxcd.io": "v2",
     "kustomize.toolkit.fluxcd.io": "v1",

@@ -38,6 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_web_project(tmp_path_factory.mktemp("chart"))
 
 
+@pytest.mark.slow
 def test_the_configuration_of_the_chart_finds_login_and_peers(project: Path, tmp_path: Path) -> None:
     """With the rendered cluster.conf the gate requests the API, and an old asset comes from a peer."""
     api_host, peer_host = loopback(), loopback()
@@ -200,6 +201,7 @@ def test_helm_test_waits_for_old_pods_to_stop(project: Path, site: Site) -> None
     assert (one.returncode, "version: ok" in output) == (0, True)
 
 
+@pytest.mark.slow
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("name", "version", "passes"),

@@ -72,6 +72,7 @@ def replicas_owners(api: ApiServer, name: str = "site-web") -> set[tuple[str, st
 LEFT_OUT = pytest.mark.parametrize("values", [UNMANAGED, AUTOSCALED])
 
 
+@pytest.mark.slow
 @pytest.mark.quick_cases(1)
 @LEFT_OUT
 def test_replicas_are_omitted_only_after_another_manager_owns_them(

@@ -31,7 +31,7 @@ class Mode:
     nginx: bool
 
 
-@pytest.fixture(scope="module", params=["alone", "nginx"])
+@pytest.fixture(scope="module", params=["alone", pytest.param("nginx", marks=pytest.mark.slow)])
 def mode(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mode]:
     """The same site twice: served by the preview itself, and by the real NGINX before it."""
     words = ["--nginx"] if request.param == "nginx" else []

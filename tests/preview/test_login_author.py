@@ -77,6 +77,7 @@ def test_django_is_loaded_on_the_first_login_request(tmp_path: Path) -> None:
         assert re.search(LOADED, one.log)
 
 
+@pytest.mark.slow
 def test_a_site_without_login_has_no_login_paths(tmp_path: Path) -> None:
     site = preview_site(tmp_path)
     settings = (site / "site.toml").read_text("utf-8")

@@ -139,6 +139,7 @@ def test_a_login_fault_is_one_line(
     assert "geheim" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_failing_login_denies_members_pages_and_serves_the_site(tmp_path: Path) -> None:
     """The terminal logs the error once, each page shows it, and each request tries again."""
     site = project_with_login(tmp_path)

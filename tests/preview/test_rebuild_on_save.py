@@ -64,6 +64,7 @@ def test_a_saved_edit_is_built_and_broadcast(tmp_path: Path) -> None:
         assert "Traceback" not in one.log
 
 
+@pytest.mark.slow
 def test_before_a_good_build_every_page_shows_the_faults(tmp_path: Path) -> None:
     """A fault quotes the source, which is escaped as text."""
     evil = "---\ntitle: One\ndate: <script>alert(1)</script>\n---\nText.\n"

@@ -185,6 +185,7 @@ def test_it_listens_on_both_loopback_addresses_alone(preview: DevServer) -> None
         one.connect(("127.0.0.2", preview.port))
 
 
+@pytest.mark.slow
 def test_the_log_starts_with_the_url_and_the_drafts(preview: DevServer) -> None:
     preview.get("/")
     wait_until(lambda: len(preview.log.splitlines()) >= 3)

@@ -112,6 +112,7 @@ def mtimes(folder: Path) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 def test_two_builds_give_equal_bytes_and_times(tmp_path: Path) -> None:
     """Folder, time zone, locale, umask, hash seed and number of processes are no inputs."""
     digests, times, modes = [], [], []

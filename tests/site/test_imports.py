@@ -74,6 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_a_build_without_changes_imports_nothing_that_renders(site: Path) -> None:
     """It compares what is there, and ends; as the time is given, it does not read the trailers of HEAD."""
     summary, modules = modules_of_a_build(site)

@@ -36,6 +36,7 @@ def clean_digest(site: Path) -> str:
     return build_site(site).digest
 
 
+@pytest.mark.slow
 def test_a_declared_key_moves_the_beginning_of_a_text(site: Path) -> None:
     """The text is the same, but its first line is a key, or not, by [metadata] of site.toml."""
     cache = Cache()
@@ -92,6 +93,7 @@ def test_a_stylesheet_outside_of_the_theme_is_read_again(site: Path, file: str) 
         assert f".more{{margin:{width}px}}" in css_of(site)
 
 
+@pytest.mark.slow
 def test_a_picture_that_lessc_embeds_is_read_again(site: Path) -> None:
     (site / "node_modules").symlink_to(need_npm(".bin/lessc").parents[1])
     replace_in(site / "site.toml", "[markdown]", '[build]\nless_compiler = "lessc"\n\n[markdown]')

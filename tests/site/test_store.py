@@ -111,6 +111,7 @@ def test_no_accident_makes_a_build_wrong(name: str, site: Path) -> None:
     assert (lines, cache.misses) == ([], {"convert": 0, "render": 0})
 
 
+@pytest.mark.slow
 def test_a_cache_moves_between_machines(site: Path, tmp_path: Path) -> None:
     """It knows no path and no time of the machine that made it."""
     other = tmp_path / "elsewhere" / "project"

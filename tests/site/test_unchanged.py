@@ -391,6 +391,7 @@ print("\\n".join(sorted({path.split("/")[0] for path in inside})))
 """
 
 
+@pytest.mark.slow
 def test_a_build_reads_nothing_but_what_the_digest_covers(site: Path) -> None:
     """A new source of a build must be one of the digest (pipelines/site/inputs.py)."""
     done = subprocess.run(

@@ -32,6 +32,7 @@ def test_the_table_is_aligned_and_has_no_colours_without_a_terminal(
     assert all(line == line.rstrip() for line in lines)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_and_one_progress_line(
     status_site: StatusSite, status: Runner, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.project import git, run_cli
 from tests.support.tools import need
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_last_pod_has_switched(status_site: StatusSite, status: Runner) -> None:
     """A pod of two is the new one, then both are; a piped log has a line for each change."""
     status_site.publish(3)
@@ -31,6 +32,7 @@ def test_it_ends_when_the_last_pod_has_switched(status_site: StatusSite, status:
     assert done.row.endswith(f"commit {new} is live; as main is")
 
 
+@pytest.mark.slow
 def test_live_is_said_once_when_no_old_pod_answers_any_more(status_site: StatusSite, status: Runner) -> None:
     """An old pod of many is missed by a probe, and answers the next one: nothing is taken back."""
     status_site.publish(3)

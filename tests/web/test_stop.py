@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+import pytest
+
 from tests.support.previews import free_port
 from tests.support.tools import need
 from tests.web.conftest import Start
@@ -95,6 +97,7 @@ class Load:
             time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_rollout_under_load_fails_no_request(start: Start, tmp_path: Path) -> None:
     """Both pods are replaced, one after the other, while readers come through the edge."""
     with start() as one, start() as two, edge(tmp_path, one.port, two.port) as front, Load(front) as load:

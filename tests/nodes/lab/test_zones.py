@@ -302,7 +302,7 @@ def dane(operator: Operator, name: str, records: list[str]) -> str:
 
 
 def served_after(edge: Machine, old: str) -> str:
-    """Return the digest of the key that NGINX shows once it is not that of *old*: a reload returns before it ends."""
+    """Return the digest of the key that NGINX shows once it is not *old*: a reload returns before it ends."""
     deadline = time.monotonic() + 20
     while True:
         shown = edge.run("sh", "-c", _SERVED, "sh", "127.0.0.1:443", "small.example", "").strip()

@@ -287,6 +287,7 @@ def test_splitting_is_total(text: str) -> None:
     assert all(0 < line <= text.count("\n") + 2 for line in lines)
 
 
+@pytest.mark.slow
 @steady
 @given(st.dictionaries(KEYS, VALUES), TEXTS)
 def test_yaml_values_stay_strings(values: dict[str, str | tuple[str, ...]], body: str) -> None:
@@ -298,6 +299,7 @@ def test_yaml_values_stay_strings(values: dict[str, str | tuple[str, ...]], body
     assert found.body == body
 
 
+@pytest.mark.slow
 @steady
 @given(st.lists(st.tuples(KEYS, LINES | TRAPS), min_size=1), TEXTS)
 def test_values_of_key_lines_stay_strings(pairs: list[tuple[str, str]], body: str) -> None:

@@ -469,6 +469,7 @@ WRITTEN = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @steady
 @given(WRITTEN)
 def test_what_is_written_in_yaml_is_what_a_page_has(values: dict[str, object]) -> None:

@@ -169,6 +169,7 @@ def test_the_lists_hold_nothing_that_runs_or_leads_away(table: dict[str, frozens
     )
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=600, deadline=None, database=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join))
 def test_whatever_is_published_runs_nothing(text: str) -> None:

@@ -249,6 +249,7 @@ PIECES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=300, deadline=None, database=None)
 @given(PIECES, st.sampled_from(["\n", "\n\n"]))
 def test_lines_change_nothing_and_are_in_order(pieces: list[str], between: str) -> None:

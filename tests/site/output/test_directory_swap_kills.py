@@ -112,6 +112,7 @@ def test_a_kill_at_any_moment_leaves_a_complete_site(tmp_path: Path, how: str) -
     assert visible(tmp_path) == [".lock", "site", "site.json"]
 
 
+@pytest.mark.slow
 def test_concurrent_builds_do_not_mix(tmp_path: Path) -> None:
     """All succeed; the site is always that of one build, and finally that of the last."""
     if not supports_exchange(tmp_path):
