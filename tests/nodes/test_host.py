@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -86,6 +87,14 @@ def test_a_machine_that_is_away_is_a_fault(session: Session) -> None:
         port = free.getsockname()[1]
     away = replace(session, inventory=inventory(port))
     assert failure(away).startswith("edge1: away (Unable to connect to port ")
+
+
+def test_small_packets_are_sent_at_once(session: Session) -> None:
+    """With Nagle's algorithm each command waits for a delayed acknowledgement: 40 ms."""
+    with session.connect(node(session)) as host:
+        transport: Any = host._transport
+        sock = transport._connection.transport.sock
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_arguments_reach_a_command_as_they_are(session: Session, tmp_path: Path) -> None:
