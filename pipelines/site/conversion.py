@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -150,18 +150,23 @@ def convert_documents(
     cache: Cache,
     progress: Progress,
     report: BuildReport,
+    *,
+    part: bool = False,
 ) -> list[Body]:
-    """Return the body of each document, in order; those that are stored are not converted again."""
+    """Return the body of each document, in order; those that are stored are not converted again.
+
+    The others that are stored are dropped, unless *documents* are only a *part* of the site.
+    """
     store = cache.store
-    stored = store.records(_KIND)
+    stored = store.records(_KIND, [document.path for document in documents] if part else None)
     bodies: dict[str, Body] = {}
     todo: list[Document] = []
     reasons: list[str] = []
     for document in documents:
         body, why = _stored_body(stored.get(document.path), task, document, store)
-        report.converted[document.path] = Work(why, False)
         if body is not None:
             bodies[document.path] = body
+            report.converted.setdefault(document.path, Work(why, False))  # this build may have stored it
         else:
             todo.append(document)
             reasons.append(why)
@@ -188,7 +193,8 @@ def convert_documents(
             store.save(_KIND, records, blobs)
             records, blobs = {}, {}
     store.save(_KIND, records, blobs)
-    store.keep(_KIND, [document.path for document in documents])
+    if not part:
+        store.keep(_KIND, [document.path for document in documents])
     return [bodies[document.path] for document in documents]
 
 
@@ -240,9 +246,9 @@ _CHANGES = {
 }
 
 
-def stored_blobs(store: Store) -> Iterator[bytes]:
-    """Yield the digests of the blobs that stored bodies name."""
-    for data in store.records(_KIND).values():
+def stored_blobs(store: Store, paths: Collection[str] | None = None) -> Iterator[bytes]:
+    """Yield the digests of the blobs that stored bodies name: all, or those of the documents *paths*."""
+    for data in store.records(_KIND, paths).values():
         with suppress(msgspec.MsgspecError):
             yield _DECODER.decode(data).html
 

@@ -44,7 +44,8 @@ class Pages:
         )
 
 
-def _link_context(content: Content, images: ContentImages, config: SiteConfig) -> LinkContext:
+def link_context(content: Content, images: ContentImages, config: SiteConfig) -> LinkContext:
+    """Return what the published documents may link to."""
     return LinkContext(
         urls={document.path: document.url for document in content.documents},
         hidden=content.hidden,
@@ -61,21 +62,27 @@ def _link_context(content: Content, images: ContentImages, config: SiteConfig) -
 def convert_pages(
     project: Path,
     content: Content,
-    images: ContentImages,
+    context: LinkContext,
     texts: Strings | None,
     run: BuildRun,
     cache: Cache,
     report: BuildReport,
+    *,
+    part: bool = False,
 ) -> Pages:
-    """Convert all documents; those that are not published may link to each other."""
+    """Convert all documents, or *part* of those of the site; *context* is what published ones may link to.
+
+    Those that are not published may link to each other.
+    """
     documents = content.all_documents
-    context = _link_context(content, images, run.config)
     hidden_urls = {document.path: document.url for document in content.unpublished}
     unpublished = replace(context, urls={**context.urls, **hidden_urls})
     languages = {document.lang for document in documents}
     labels = {lang: labels_from(texts.for_language(lang) if texts else {}) for lang in languages}
     task = conversion.ConvertTask(project, context, unpublished, labels, run.config.dialect)
-    bodies = conversion.convert_documents(task, documents, run.options.workers, cache, run.progress, report)
+    bodies = conversion.convert_documents(
+        task, documents, run.options.workers, cache, run.progress, report, part=part
+    )
     pages = Pages([], [], context)
     unbuilt = {document.path for document in (*content.unpublished, *content.invalid)}
     taken: set[str] = set()

@@ -7,7 +7,7 @@ out/site.json. No network.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,28 +17,31 @@ from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import ALIASES, GATED, PUBLIC
-from pipelines.site import conversion, rendering, unchanged
+from pipelines.site import conversion, page_records, rendering, unchanged
 from pipelines.site.build_report import BuildReport
 from pipelines.site.build_run import BuildOptions, BuildRun, has_error
 from pipelines.site.cache import Cache
+from pipelines.site.cached_history import read_cached_history
+from pipelines.site.changed_texts import build_changed_texts
 from pipelines.site.check import internal
 from pipelines.site.check.consequences import Reported, missing_pages
 from pipelines.site.content import documents
 from pipelines.site.content.documents import Content
-from pipelines.site.content.read_policy import CONTENT, THEME, missing_submodules, project_policy
-from pipelines.site.converted_pages import Pages, convert_pages
+from pipelines.site.content.read_policy import CONTENT, missing_submodules, project_policy
+from pipelines.site.converted_pages import Pages, convert_pages, link_context
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.images.content_images import ContentImages, read_content_images
 from pipelines.site.images.hashed_name import Asset
 from pipelines.site.inputs import Inputs
+from pipelines.site.last_build import LastBuild, outline, readers, save_last_build
 from pipelines.site.output import directory_swap, files, machine_files
 from pipelines.site.output.compression import CompressionLevels, compress_tree, compress_variants
 from pipelines.site.output.staged_tree import StagedTree
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, output_path
+from pipelines.site.pelican.jobs import Plan
 from pipelines.site.pelican.settings import url_patterns
 from pipelines.site.theme.theme import Theme, read_theme
-from pipelines.tools import git_history
 
 T = TypeVar("T")
 _Variants = tuple[bytes, bytes]
@@ -59,8 +62,10 @@ def build_fully(
     """
     config, options = run.config, run.options
     with directory_swap.staging_directory(out.parent, spare) as stage:
+        if inputs and (done := build_changed_texts(project, out, stage, run, cache, report, inputs, spare)):
+            return done
         with run.phase("history"):
-            history = git_history.read_history(project, CONTENT, [THEME], _cached_log(cache))
+            history = read_cached_history(project, cache)
         if missing := [*missing_submodules(history.index if history else None)]:
             raise SourceError(missing)  # other faults would follow from it
         settings = render.pelican_settings(project)
@@ -83,7 +88,8 @@ def build_fully(
             run.findings.extend(faults)
         with run.phase("convert", len(content.all_documents)):
             texts = theme.strings if theme else None
-            pages = convert_pages(project, content, images, texts, run, cache, report)
+            links = link_context(content, images, config)
+            pages = convert_pages(project, content, links, texts, run, cache, report)
         if theme is None:
             raise SourceError(run.final_findings(content))
         tree, raw = StagedTree(stage, out), stage / "raw"
@@ -140,7 +146,7 @@ def build_fully(
         with run.phase("digest"):
             normalized = tree.finish()
         cache.save()
-        cache.store.prune([*conversion.stored_blobs(cache.store), *rendering.stored_blobs(cache.store)])
+        cache.store.prune([*conversion.stored_blobs(cache.store), *page_records.stored_blobs(cache.store)])
         result = SiteResult(
             digest=normalized.digest,
             as_of=options.as_of,
@@ -157,17 +163,49 @@ def build_fully(
         record = results.to_json(result)
         listing = tree.listing(record)
         directory_swap.swap_directory(stage, out, record, spare)
-        if inputs:
-            unchanged.remember(cache.store, out, inputs, listing)
+        remembered = inputs is not None and unchanged.remember(cache.store, out, inputs, listing)
+        if inputs and remembered and site.checksums.keys() == plan.jobs.keys():
+            last = _last_build(inputs, content, images, pages, plan, site, report, run, urls, tree, result)
+            save_last_build(cache.store, out.name, last)
         report.phases, report.plugins = result.phases, result.plugins
         report.templates = plan.templates
         report.sources = {page.document.save_as: page.document.path for page in pages.published}
     return result
 
 
-def _cached_log(cache: Cache) -> Callable[[str, git_history.Refresh], git_history.Log]:
-    """Return a function that brings the log of an earlier build up to date."""
-    return lambda state, refresh: cache.refresh("history", state, refresh, git_history.Log)
+def _last_build(
+    inputs: Inputs,
+    content: Content,
+    images: ContentImages,
+    pages: Pages,
+    plan: Plan,
+    site: rendering.RenderedSite,
+    report: BuildReport,
+    run: BuildRun,
+    urls: frozenset[str],
+    tree: StagedTree,
+    result: SiteResult,
+) -> LastBuild:
+    """Return what a build of other texts takes from this one."""
+    return LastBuild(
+        inputs=inputs.files,
+        rest=inputs.rest,
+        urls=pages.context.urls,
+        hidden=content.hidden,
+        files=content.files,
+        images=images.facts,
+        broken=content.broken,
+        damaged=frozenset(fault.path for fault in images.faults),
+        faulty=frozenset(one.path for one in run.findings),
+        unpublished=tuple(one.path for one in (*content.unpublished, *content.invalid)),
+        outlines={path: outline(page) for path, page in plan.build.pages.items()},
+        relations=plan.views.relations(),
+        readers=readers(report.reads, {name: page_records.home_of(job) for name, job in plan.jobs.items()}),
+        records=site.checksums,
+        other_urls=urls,
+        tree=tree.files,
+        result=result,
+    )
 
 
 def _write_files(

@@ -49,6 +49,8 @@ class Inputs:
     """The inputs of one build."""
 
     digest: str
+    files: Mapping[str, str]  # mode and digest of each file, by its path relative to the project
+    rest: str  # digest of everything else
     project: Path
     _git: str
     _statuses: Mapping[str, _Status]
@@ -90,8 +92,10 @@ def read_inputs(project: Path, config: SiteConfig, options: str) -> Inputs | Non
         return None
     environment = sorted((key, value) for key, value in os.environ.items() if key not in _VOLATILE)
     rest = repr((config, options, values, git, environment, os.getcwd(), os.geteuid()))
-    digest = f"{files.digest()} {sha256(rest.encode('utf-8', 'surrogateescape')).hexdigest()}"
-    return Inputs(digest, project, git, files.statuses, files.missing, files.young)
+    parts = "\0".join([*sorted(files.others), rest])
+    other = sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
+    digest = f"{files.digest()} {other}"
+    return Inputs(digest, files.found, other, project, git, files.statuses, files.missing, files.young)
 
 
 class _Files:
@@ -101,12 +105,14 @@ class _Files:
         self.statuses: dict[str, _Status] = {}
         self.missing: list[str] = []
         self.young: dict[str, str] = {}  # what they hold, by path
-        self._rows: list[str] = []
+        self.found: dict[str, str] = {}  # mode and digest of each file, by name
+        self.others: list[str] = []  # directories, and files that are missing
         self._oldest = time.time_ns() - _YOUNG
 
     def digest(self) -> str:
-        """Return the digest of all that was read."""
-        return sha256("\0".join(sorted(self._rows)).encode("utf-8", "surrogateescape")).hexdigest()
+        """Return the digest of the files that were read."""
+        rows = "\0".join(f"{name}\0{held}" for name, held in sorted(self.found.items()))
+        return sha256(rows.encode("utf-8", "surrogateescape")).hexdigest()
 
     def read(self, project: Path, folders: Sequence[Path], files: Sequence[Path]) -> None:
         """Read all files in *folders*, and *files*; raise _Unknown, or OSError."""
@@ -135,20 +141,20 @@ class _Files:
                     raise _Unknown(entry.path)
                 if entry.is_dir(follow_symlinks=False):
                     todo.append(entry.path)
-                    self._rows.append(f"{_name(project, entry.path)}\0directory")
+                    self.others.append(f"{_name(project, entry.path)}\0directory")
                 else:
                     self._add(project, entry.path, entry.stat(follow_symlinks=False))
 
     def _add_missing(self, project: Path, path: str) -> None:
         self.missing.append(path)
-        self._rows.append(f"{_name(project, path)}\0missing")
+        self.others.append(f"{_name(project, path)}\0missing")
 
     def _add(self, project: Path, path: str, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise _Unknown(path)
         digest = _file_digest(path)
         self._note(path, found, digest)
-        self._rows.append(f"{_name(project, path)}\0{found.st_mode} {digest}")
+        self.found[_name(project, path)] = f"{found.st_mode} {digest}"
 
     def _note(self, path: str, found: os.stat_result, held: str) -> None:
         self.statuses[path] = _status(found)

@@ -10,8 +10,8 @@ staging directory, and the store. No network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -30,40 +30,30 @@ from pipelines.site.html.inspect import PageFacts
 from pipelines.site.output.compression import compress_page
 from pipelines.site.output.staged_tree import StagedTree
 from pipelines.site.output.tree import FileFacts, tree_path, write_normalized
-from pipelines.site.pelican.jobs import Job, PageJob, Plan
+from pipelines.site.page_records import (
+    DECODER,
+    FRAME_DECODER,
+    FRAMES,
+    PAGES,
+    Batch,
+    Frame,
+    Record,
+    StoredFiles,
+    absolute_read,
+    home_of,
+)
+from pipelines.site.pelican.jobs import Job, Plan
 from pipelines.site.pelican.render import captured_log, template_fault
 from pipelines.site.pool import map_items
-from pipelines.site.reads import SIZE, Opaque, Read, Recorder, digest_parts
+from pipelines.site.reads import Opaque, Read, Recorder
 from pipelines.site.store import Store
 
-_KIND, _FRAMES = "page", "frame"  # of the records
-_BATCH = 256  # pages that are stored at once
-# Inputs that are the same for all pages; the others are those of one page.
-_SHARED = frozenset({"settings", "template", "site", "strings", "asset", "svg", "as-of"})
 
-
-class _Frame(msgspec.Struct, frozen=True, array_like=True):
-    """What many pages read alike: shared inputs with their digests, and which own inputs."""
-
-    shared: tuple[tuple[Read, bytes], ...]
-    own: tuple[Read, ...]
-
-
-class _Record(msgspec.Struct, frozen=True, array_like=True):
-    """A stored page or feed."""
-
-    frame: bytes  # key of the frame
-    own: bytes  # the digests of the own inputs, one after the other
-    facts: PageFacts | None  # None of a feed
-    files: tuple[tuple[str, bytes, int], ...]  # suffix, SHA-256, size
-    why: str  # it was rendered
-
-
-class _Rendered(NamedTuple):
+class Rendered(NamedTuple):
     """What a worker process returns."""
 
     facts: PageFacts | None
-    files: tuple[tuple[str, bytes, int], ...]
+    files: StoredFiles
     blobs: dict[bytes, bytes]
     recorder: tuple[dict[Read, bytes], str]  # reads, and the one that cannot be stored
     error: Fault | str | None = None  # of a template, or a message of Pelican
@@ -76,11 +66,7 @@ class RenderedSite:
 
     facts: dict[str, PageFacts] = field(default_factory=dict)  # of pages by name
     assets: set[str] = field(default_factory=set)  # of the theme, that they use
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Record)
-_FRAME_DECODER = msgspec.msgpack.Decoder(_Frame)
+    checksums: dict[str, int] = field(default_factory=dict)  # of the stored records, by name
 
 
 @dataclass(frozen=True)
@@ -96,12 +82,12 @@ class RenderTask:
     compress: bool
     stored: bool  # the result is for the store
 
-    def __call__(self, job: Job | str) -> _Rendered:
+    def __call__(self, job: Job | str) -> Rendered:
         """Render, inspect, minify, compress and write *job*, or the file of that name in *raw*."""
         start = perf_counter()
         return self.run(job)._replace(seconds=perf_counter() - start)
 
-    def run(self, job: Job | str) -> _Rendered:
+    def run(self, job: Job | str) -> Rendered:
         """Do the same, without the time."""
         if isinstance(job, str):
             return self.finish(job, (self.raw / job).read_bytes(), Recorder(_no_digest, {}, "written"))
@@ -114,12 +100,12 @@ class RenderTask:
             fault = template_fault(error, self.project, self.overrides)
             if fault is None:
                 raise
-            return _Rendered(None, (), {}, ({}, "failed"), fault)
+            return Rendered(None, (), {}, ({}, "failed"), fault)
         if messages:
-            return _Rendered(None, (), {}, ({}, "failed"), "\n".join(messages))
+            return Rendered(None, (), {}, ({}, "failed"), "\n".join(messages))
         return self.finish(job.name, text.encode(), recorder)
 
-    def finish(self, name: str, data: bytes, recorder: Recorder) -> _Rendered:
+    def finish(self, name: str, data: bytes, recorder: Recorder) -> Rendered:
         """Write the files of *name*, whose text is *data*."""
         facts = None
         if name.endswith(".html"):
@@ -136,7 +122,7 @@ class RenderTask:
             files.append((suffix, sha256, len(content)))
             if self.stored and (suffix or ".br" not in variants):  # the text is in its variant
                 blobs[sha256] = content
-        return _Rendered(facts, tuple(files), blobs, (recorder.reads, recorder.opaque))
+        return Rendered(facts, tuple(files), blobs, (recorder.reads, recorder.opaque))
 
 
 def _no_digest(_read: Read) -> bytes:
@@ -171,7 +157,7 @@ def render_site(
     tree.prepare(f"{tree_path(_name(job))}{suffix}" for job, _ in todo for suffix in ("", ".gz", ".br"))
     progress.advance(len(plan.jobs) + len(written) - len(todo))
     cache.count("render", len(todo))
-    batch = _Batch(task, store)
+    batch = Batch(store)
     jobs = [job for job, _ in todo]
     for (job, why), done in zip(todo, map_items(task, jobs, workers, progress), strict=True):
         if isinstance(done.error, Fault):
@@ -182,12 +168,13 @@ def render_site(
         _note(site, tree, name, done.facts, done.files, done.recorder[0])
         report.rendered[name] = Work(why, True, done.seconds)
         report.reads[name] = tuple(done.recorder[0])
-        if not isinstance(job, str):
-            batch.add(job, done, why)
+        if not isinstance(job, str) and task.stored and not done.recorder[1]:
+            batch.add(job, done.recorder[0], done.facts, done.files, done.blobs, why)
     batch.save()
+    site.checksums |= batch.checksums
     if reuse:
-        store.keep(_KIND, plan.jobs)
-        store.keep(_FRAMES, reuse.frames_in_use | batch.frames)
+        store.keep(PAGES, plan.jobs)
+        store.keep(FRAMES, reuse.frames_in_use | batch.frames)
     site.facts = dict(sorted(site.facts.items()))
     return site
 
@@ -212,51 +199,15 @@ def _note(
     site.assets.update(read[1] for read in reads if read[0] == "asset")
 
 
-class _Batch:
-    """Rendered pages on their way to the store."""
-
-    def __init__(self, task: RenderTask, store: Store) -> None:
-        self._task, self._store = task, store
-        self._records: dict[str, bytes] = {}
-        self._frames: dict[str, bytes] = {}
-        self._blobs: dict[bytes, bytes] = {}
-        self.frames: set[str] = set()  # of all that were added
-
-    def add(self, job: Job, done: _Rendered, why: str) -> None:
-        """Add a rendered job, unless it cannot be stored."""
-        reads, opaque = done.recorder
-        if opaque or not self._task.stored:
-            return
-        home = _home(job)
-        shared = tuple((read, digest) for read, digest in reads.items() if _is_shared(read, job))
-        own = tuple(_relative(read, home) for read in reads if not _is_shared(read, job))
-        frame = _ENCODER.encode(_Frame(shared, own))
-        key = digest_parts([frame])
-        if key.hex() not in self.frames:
-            self.frames.add(key.hex())
-            self._frames[key.hex()] = frame
-        digests = b"".join(digest for read, digest in reads.items() if not _is_shared(read, job))
-        self._records[job.name] = _ENCODER.encode(_Record(key, digests, done.facts, done.files, why))
-        self._blobs.update(done.blobs)
-        if len(self._records) >= _BATCH:
-            self.save()
-
-    def save(self) -> None:
-        """Store what was added."""
-        self._store.save(_FRAMES, self._frames, {})
-        self._store.save(_KIND, self._records, self._blobs)
-        self._records, self._frames, self._blobs = {}, {}, {}
-
-
 class _Reuse:
     """The stored pages, and which of them still are what rendering would give."""
 
     def __init__(self, task: RenderTask, tree: StagedTree, store: Store, report: BuildReport) -> None:
         self._task, self._tree, self._store, self._report = task, tree, store, report
         self.frames_in_use: set[str] = set()
-        self._records = store.records(_KIND)
-        self._frames: dict[bytes, tuple[_Frame | None, str]] = {}
-        self._known = store.records(_FRAMES)
+        self._records = store.records(PAGES)
+        self._frames: dict[bytes, tuple[Frame | None, str]] = {}
+        self._known = store.records(FRAMES)
 
     def reuse(self, job: Job, site: RenderedSite) -> str:
         """Write the stored files of *job* and note them in *site*, or return why it must be rendered."""
@@ -264,46 +215,47 @@ class _Reuse:
         if data is None:
             return "it is new"
         try:
-            record = _DECODER.decode(data)
+            record = DECODER.decode(data)
             frame, why = self._frame(record.frame)
         except msgspec.MsgspecError:
             return "its record is damaged"
         if frame is None or why:
             return why
-        home = _home(job)
+        home = home_of(job)
         for index, read in enumerate(frame.own):
-            absolute = (read[0], home, *read[2:]) if read[0] == "item" and read[1] == "" else read
+            absolute = absolute_read(read, home)
             try:
                 digest = self._task.plan.digest_of(job, absolute)
             except Opaque as error:
                 return f"{describe_read(absolute)} is a {error}"
-            if digest != record.own[index * SIZE : (index + 1) * SIZE]:
+            if digest != record.own_digest(index):
                 return f"{describe_read(absolute)} changed"
         if not self._write(job.name, record):
             return "its files are lost"
         shared = [read for read, _ in frame.shared]
         _note(site, self._tree, job.name, record.facts, record.files, shared)
         self.frames_in_use.add(record.frame.hex())
+        site.checksums[job.name] = zlib.crc32(data)
         self._report.rendered[job.name] = Work(record.why, False)
-        own = ((read[0], home, *read[2:]) if read[:2] == ("item", "") else read for read in frame.own)
+        own = (absolute_read(read, home) for read in frame.own)
         self._report.reads[job.name] = (*shared, *own)
         return ""
 
-    def _frame(self, key: bytes) -> tuple[_Frame | None, str]:
+    def _frame(self, key: bytes) -> tuple[Frame | None, str]:
         """Return the frame *key*, and which of its inputs changed."""
         if key not in self._frames:
             data = self._known.get(key.hex())
-            frame = _FRAME_DECODER.decode(data) if data else None
+            frame = FRAME_DECODER.decode(data) if data else None
             self._frames[key] = (frame, self._changed(frame) if frame else "its record is damaged")
         return self._frames[key]
 
-    def _changed(self, frame: _Frame) -> str:
+    def _changed(self, frame: Frame) -> str:
         for read, digest in frame.shared:
             if self._task.plan.shared_digest(read) != digest:
                 return f"{describe_read(read)} changed"
         return ""
 
-    def _write(self, name: str, record: _Record) -> bool:
+    def _write(self, name: str, record: Record) -> bool:
         """Keep or link the files of *name*, or write them from the store."""
         path = tree_path(name)
         for suffix, sha256, size in record.files:
@@ -317,7 +269,7 @@ class _Reuse:
             write_normalized(f"{self._tree.root}/{path}{suffix}", data, sha256)
         return True
 
-    def _stored(self, sha256: bytes, record: _Record) -> bytes | None:
+    def _stored(self, sha256: bytes, record: Record) -> bytes | None:
         """Return the bytes with the digest *sha256* from the store: as they are, or compressed."""
         data = self._store.blob(sha256)
         if data is None and (small := [one for suffix, one, _ in record.files if suffix == ".br"]):
@@ -327,26 +279,3 @@ class _Reuse:
             except brotli.error:
                 return None
         return data if data is not None and hashlib.sha256(data).digest() == sha256 else None
-
-
-def stored_blobs(store: Store) -> Iterator[bytes]:
-    """Yield the digests of the blobs that stored pages name."""
-    for data in store.records(_KIND).values():
-        with suppress(msgspec.MsgspecError):
-            yield from (sha256 for _, sha256, _ in _DECODER.decode(data).files)
-
-
-def _home(job: Job) -> str:
-    """Return the path of the post or page that *job* shows; "" for others."""
-    item = job.values.get("article") or job.values.get("page") if isinstance(job, PageJob) else None
-    return str(getattr(item, "relative_source_path", "") or "") if item else ""
-
-
-def _is_shared(read: Read, job: Job) -> bool:
-    if read[0] == "variable":
-        return not (isinstance(job, PageJob) and read[1] in job.values)
-    return read[0] in _SHARED
-
-
-def _relative(read: Read, home: str) -> Read:
-    return (read[0], "", *read[2:]) if home and read[0] == "item" and read[1] == home else read

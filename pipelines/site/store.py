@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -44,8 +44,8 @@ class Store(Protocol):
 
     lasting: ClassVar[bool]  # longer than this process
 
-    def records(self, kind: str) -> dict[str, bytes]:
-        """Return all records of *kind* by name."""
+    def records(self, kind: str, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """Return the records of *kind* by name: all, or those in *names*."""
 
     def blob(self, digest: bytes) -> bytes | None:
         """Return the bytes stored under *digest*, or None."""
@@ -59,6 +59,9 @@ class Store(Protocol):
     def prune(self, used: Iterable[bytes]) -> None:
         """Remove the blobs that no record uses; *used* are the digests that records name."""
 
+    def remove(self, blobs: Iterable[bytes]) -> None:
+        """Remove *blobs*, by their digests; where a record names one, its value is computed again."""
+
 
 @dataclass(slots=True)
 class MemoryStore:
@@ -69,9 +72,10 @@ class MemoryStore:
     _records: dict[str, dict[str, bytes]] = field(default_factory=dict)
     _blobs: dict[bytes, bytes] = field(default_factory=dict)
 
-    def records(self, kind: str) -> dict[str, bytes]:
-        """Return all records of *kind* by name."""
-        return self._records.get(kind, {})
+    def records(self, kind: str, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """Return the records of *kind* by name: all, or those in *names*."""
+        known = self._records.get(kind, {})
+        return known if names is None else {name: known[name] for name in names if name in known}
 
     def blob(self, digest: bytes) -> bytes | None:
         """Return the bytes stored under *digest*, or None."""
@@ -90,6 +94,11 @@ class MemoryStore:
     def prune(self, used: Iterable[bytes]) -> None:
         """Remove the blobs that no record uses; *used* are the digests that records name."""
         self._blobs = {digest: self._blobs[digest] for digest in used if digest in self._blobs}
+
+    def remove(self, blobs: Iterable[bytes]) -> None:
+        """Remove *blobs*, by their digests; where a record names one, its value is computed again."""
+        for digest in blobs:
+            self._blobs.pop(digest, None)
 
 
 class FileStore:
@@ -184,14 +193,20 @@ class FileStore:
         if (database := self._own()) is not None:
             database.execute(f"pragma busy_timeout = {int(seconds * 1000)}")
 
-    def records(self, kind: str) -> dict[str, bytes]:
-        """Return all records of *kind* by name; a damaged one is missing."""
+    def records(self, kind: str, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """Return the records of *kind* by name: all, or those in *names*; a damaged one is missing."""
         if (database := self._own()) is None:
             return {}
+        query = "select name, checksum, value from records where kind = ?"
         try:
-            rows = database.execute(
-                "select name, checksum, value from records where kind = ?", (kind,)
-            ).fetchall()
+            if names is None:
+                rows = database.execute(query, (kind,)).fetchall()
+            else:
+                rows = [
+                    row
+                    for name in names
+                    for row in database.execute(f"{query} and name = ?", (kind, name)).fetchall()
+                ]
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
             return {}
@@ -268,6 +283,11 @@ class FileStore:
             self._change(lambda d: d.executemany("delete from blobs where digest = ?", gone))
             with suppress(sqlite3.Error):  # another build reads: the next one makes the file small
                 database.execute("vacuum")
+
+    def remove(self, blobs: Iterable[bytes]) -> None:
+        """Remove *blobs*, by their digests; where a record names one, its value is computed again."""
+        gone = [(digest,) for digest in blobs]
+        self._change(lambda d: d.executemany("delete from blobs where digest = ?", gone))
 
     def close(self) -> None:
         """Close the file."""

@@ -49,8 +49,9 @@ def last_result(store: Store, out: Path, inputs: Inputs) -> SiteResult | None:
     return replace(result, phases={"compare": round(perf_counter() - start, 3)}, plugins={})
 
 
-def remember(store: Store, out: Path, inputs: Inputs, listing: bytes) -> None:
-    """Store that the site at *out*, with the digest *listing*, was built of *inputs*, if it was."""
-    if inputs.are_current():  # else the build may have read what was there before, or after
-        built = _Built(inputs.digest, listing)
-        store.save(_KIND, {out.name: msgspec.msgpack.encode(built)}, {})
+def remember(store: Store, out: Path, inputs: Inputs, listing: bytes) -> bool:
+    """Store that the site at *out*, with the digest *listing*, was built of *inputs*; return if it was."""
+    if not inputs.are_current():  # the build may have read what was there before, or after
+        return False
+    store.save(_KIND, {out.name: msgspec.msgpack.encode(_Built(inputs.digest, listing))}, {})
+    return True

@@ -95,6 +95,11 @@ def unpublished_facts(page: Page, ids: frozenset[str]) -> PageFacts:
     )
 
 
+def has_findings(site: SiteLinks, project: Path, pages: Mapping[str, PageFacts]) -> bool:
+    """Return whether *pages*, some of those of the site, have a finding."""
+    return any(True for _ in _check_pages(site, project, pages, frozenset()))
+
+
 def _check_pages(
     site: SiteLinks, project: Path, pages: Mapping[str, PageFacts], broken_menu: Container[str]
 ) -> Iterator[Fault]:

@@ -69,6 +69,11 @@ class Fragment(FragmentFacts):
     html: str = ""
 
 
+def reading_minutes(facts: FragmentFacts) -> int:
+    """Return how long the text takes to read, at least 1."""
+    return max(1, round(facts.words / WORDS_PER_MINUTE))
+
+
 # (path of a .puml or "", source of a block, its first line) -> markup
 DiagramRenderer = Callable[[str, str, int], str]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipelines.core.digests import TreeDigest, digest_of_facts, mtime, normalize_directory
@@ -38,6 +38,11 @@ class StagedTree:
 
     def __contains__(self, path: str) -> bool:
         return path in self._files
+
+    @property
+    def files(self) -> Mapping[str, FileFacts]:
+        """The files of the tree, by path."""
+        return self._files
 
     def keep(self, path: str, facts: FileFacts) -> bool:
         """Return whether the file *path* is there, or is linked from the last site now."""

@@ -5,7 +5,7 @@ No reads, no writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,8 @@ class BuildContext:
     theme: ThemeAssets
     as_of: int  # seconds since 1970
     preview: bool
+    # Where *pages* are only some of the site: the related posts of each post, all by path.
+    related: Mapping[str, Sequence[str]] | None = None
 
 
 def cover(picture: ImageFacts | None, url: str, alt: str) -> Cover | None:

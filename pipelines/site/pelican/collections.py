@@ -18,7 +18,7 @@ from pelican.generators import ArticlesGenerator, PagesGenerator
 
 from pipelines.site.cache import Cache, cache_key
 from pipelines.site.content.slugs import slugify
-from pipelines.site.pelican.build_context import cache_of
+from pipelines.site.pelican.build_context import build_context, cache_of
 
 _NEAREST = 25  # posts of a tag that may be related: the newer ones, and as many older ones
 
@@ -60,7 +60,13 @@ def add_collections(generator: ArticlesGenerator) -> None:
             one = series.setdefault(slug, Series(article.series_name, slug))
             one.articles.append(article)
             article.series = SeriesPosition(one, len(one.articles))
-    _add_related_posts(articles, cache_of(generator.settings))
+    known = build_context(generator.settings).related
+    if known is None:
+        _add_related_posts(articles, cache_of(generator.settings))
+    else:
+        by_path = {article.relative_source_path: article for article in articles}
+        for path, article in by_path.items():
+            article.related = [by_path[other] for other in known.get(path, ()) if other in by_path]
     generator.context["all_series"] = sorted(series.values(), key=lambda one: one.slug)
     generator.context["tags"] = sorted(generator.tags.items(), key=lambda pair: pair[0].slug)
     years = groupby(articles, key=lambda article: article.date.year)

@@ -23,7 +23,7 @@ from pelican.writers import Writer
 from pipelines.site.content.addresses import entry_id
 from pipelines.site.content.metadata import DEFAULT_CATEGORY
 from pipelines.site.content.own_keys import missing_value
-from pipelines.site.html.postprocess import WORDS_PER_MINUTE
+from pipelines.site.html.postprocess import reading_minutes
 from pipelines.site.pelican.build_context import build_context
 from pipelines.site.pelican.collections import add_collections, add_term_links
 from pipelines.site.pelican.jobs import RecordedSite, plan_of, record_templates
@@ -67,7 +67,7 @@ class _DocumentReader(BaseReader):  # type: ignore[misc]  # Pelican is not typed
             terms=[],
             summary=Markup(page.fragment.summary),
             description=page.fragment.description,
-            minutes=max(1, round(page.fragment.words / WORDS_PER_MINUTE)),
+            minutes=reading_minutes(page.fragment),
             toc=Markup(page.fragment.toc if page.fragment.sections > 2 else ""),
             mark=document.mark,
             gated=document.gated,

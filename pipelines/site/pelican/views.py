@@ -11,8 +11,8 @@ No reads of files, no writes, no network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 from pelican.contents import Article as PelicanArticle
@@ -34,6 +34,13 @@ LISTED = (
 RELATIONS = ("prev_article", "next_article", "related", "series", "translations", "terms")
 _NOTHING = digest_text("nothing")
 _LISTED, _RELATIONS = frozenset(LISTED), frozenset(RELATIONS)
+
+
+class Relations(NamedTuple):
+    """The paths of the posts that one leads to."""
+
+    related: tuple[str, ...]
+    others: tuple[str, ...]  # neighbours, translations, parts of its series
 
 
 class ItemView:
@@ -113,13 +120,22 @@ class Views:
         return found
 
     def read(self, item: Content, name: str) -> Any:
-        """Return the attribute *name* of *item*, and record the read."""
+        """Return the attribute *name* of *item*, and record the read.
+
+        What is not of the item itself, the state of Pelican, has no digest.
+        """
         path = item.relative_source_path or ""
+        if name == "settings" or name.startswith("_"):
+            self._record(("internal", name))
         if name in _RELATIONS:
             self._record(("item", path, name))
             return self.wrap(getattr(item, name))
         self._record(("item", path))
         return Markup(self._content(item)) if name == "content" else self.wrap(getattr(item, name))
+
+    def relations(self) -> dict[str, Relations]:
+        """Return the other posts that each post or page leads to, by its path."""
+        return {path: _relations(item) for path, item in self._items.items()}
 
     def item_digest(self, path: str, name: str = "") -> bytes:
         """Return the digest of the item at *path*, or of its relation *name*."""
@@ -179,3 +195,17 @@ class Views:
             self._wrapped.setdefault(id(value), (value, value))  # keeps it alive
             found = self._listed[id(value)] = compute()
         return found
+
+
+def _relations(item: Content) -> Relations:
+    series = getattr(item, "series", None)
+    others = [
+        *(getattr(item, "prev_article", None), getattr(item, "next_article", None)),
+        *item.translations,
+        *(series.articles if isinstance(series, SeriesPosition) else ()),
+    ]
+    return Relations(_paths(getattr(item, "related", ())), _paths(others))
+
+
+def _paths(items: Iterable[Content | None]) -> tuple[str, ...]:
+    return tuple(str(item.relative_source_path) for item in items if item)
