@@ -26,7 +26,7 @@ from pipelines.core.errors import PipelineError
 from pipelines.core.results import SiteResult
 from pipelines.core.site_tree import GATED
 from pipelines.site import conversion, page_records, unchanged
-from pipelines.site.build_report import BuildReport, Work
+from pipelines.site.build_report import BuildReport, Work, describe_read
 from pipelines.site.build_run import BuildRun
 from pipelines.site.cache import Cache
 from pipelines.site.cached_history import read_cached_history
@@ -175,7 +175,8 @@ def _build(
         pages = _by_path(sources.pages(changed))
         if run.findings or any(outline(page) != last.outlines.get(path) for path, page in pages.items()):
             raise _WholeSite
-    stored = _stored_pages(last, store, pages)
+    texts: set[Read] = {("item", path) for path in pages}
+    stored = _stored_pages(last, store, texts)
     with run.phase("plan"):
         pages |= _by_path(sources.pages(_needed(last, stored) - set(changed)))
         related = {path: relations.related for path, relations in last.relations.items()}
@@ -184,7 +185,6 @@ def _build(
             run.config, pages, theme.strings, theme.assets, options.as_of, options.preview, related
         )
         plan, plugins = render.plan_pages(project, settings, context, stage / "raw", cache, theme.paths)
-        texts: set[Read] = {("item", path[len(CONTENT) + 1 :]) for path in changed}
         jobs = [_same_job(plan, one, texts) for one in stored]
     with run.phase("render", len(jobs)):
         tree = StagedTree(stage, out)
@@ -203,9 +203,9 @@ def _build(
         rendered = map_items(task, jobs, options.workers, run.progress)
         for one, job, done in zip(stored, jobs, rendered, strict=True):
             _check_rendered(one, done, texts)
-            why = f"{min(texts & done.recorder[0].keys())[1]} changed"
-            batch.add(job, done.recorder[0], done.facts, done.files, done.blobs, f"{CONTENT}/{why}")
-            report.rendered[one.name] = Work(f"{CONTENT}/{why}", True, done.seconds)
+            why = f"{describe_read(min(texts & one.reads.keys()))} changed"
+            batch.add(job, done.recorder[0], done.facts, done.files, done.blobs, why)
+            report.rendered[one.name] = Work(why, True, done.seconds)
             if isinstance(job, PageJob):
                 report.templates[one.name] = job.template.name
             if done.facts is not None:
@@ -251,9 +251,9 @@ def _by_path(pages: Iterable[Page]) -> dict[str, Page]:
     return {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
 
 
-def _stored_pages(last: LastBuild, store: Store, texts: Iterable[str]) -> list[_Stored]:
+def _stored_pages(last: LastBuild, store: Store, texts: set[Read]) -> list[_Stored]:
     """Return the pages and feeds that read one of *texts*, as they are stored."""
-    readers = {one.name: one for path in texts for one in last.readers.get(path, ())}
+    readers = {one.name: one for _, path in texts for one in last.readers.get(path, ())}
     if len(readers) > _MOST_PAGES:
         raise _WholeSite
     records = {name: _record(last, store, name) for name in readers}
@@ -265,7 +265,7 @@ def _stored_pages(last: LastBuild, store: Store, texts: Iterable[str]) -> list[_
         except msgspec.MsgspecError:
             raise _WholeSite from None
         found.append(_Stored(name, record, _reads(readers[name], record, frame)))
-    return found
+    return [one for one in found if not texts.isdisjoint(one.reads)]
 
 
 def _reads(reader: Reader, record: Record, frame: Frame) -> dict[Read, bytes]:
@@ -278,7 +278,10 @@ def _record(last: LastBuild, store: Store, name: str) -> Record:
     data = store.records(PAGES, [name]).get(name)
     if data is None or zlib.crc32(data) != last.records.get(name):
         raise _WholeSite
-    return DECODER.decode(data)
+    try:
+        return DECODER.decode(data)
+    except msgspec.MsgspecError:
+        raise _WholeSite from None
 
 
 def _needed(last: LastBuild, stored: Iterable[_Stored]) -> set[str]:
@@ -315,8 +318,10 @@ def _check_rendered(one: _Stored, done: Rendered, texts: set[Read]) -> None:
     if done.error or opaque:
         raise _WholeSite
     for read, digest in reads.items():
-        if read[0] not in _OF_ANY_PLAN and read not in texts and one.reads.get(read) != digest:
-            raise _WholeSite  # a plan of some posts may not have it
+        if read[0] in _OF_ANY_PLAN:
+            continue
+        if read not in one.reads or (read not in texts and one.reads[read] != digest):
+            raise _WholeSite  # a plan of some posts may not have it, and the last build does not know it
     if _assets(reads) != _assets(one.reads):
         raise _WholeSite
     old, new = one.record.facts, done.facts

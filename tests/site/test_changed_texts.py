@@ -181,6 +181,18 @@ def test_a_text_may_make_a_template_read_all_posts(site: Path, read: str) -> Non
     compare(site)
 
 
+def test_a_page_that_begins_to_show_another_text_follows_it(site: Path) -> None:
+    """The state of the last build names the pages that read a text: it must not lack a new one."""
+    shown = "article.prev_article and 'magic' in article.content"
+    text = f"{{% if {shown} %}}{{{{ article.prev_article.content | length }}}}{{% endif %}}</article>"
+    replace_in(ARTICLE, "</article>", text)(site)
+    run(site)
+    append("A magic sentence.", POST.format(4), POST.format(3))(site)
+    compare(site)
+    append("Another one.", POST.format(3))(site)
+    compare(site)
+
+
 def test_edits_do_not_fill_the_cache(site: Path) -> None:
     """What is replaced is removed at once: only a build of the whole site looks for what nobody uses."""
 
