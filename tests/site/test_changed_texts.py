@@ -107,6 +107,7 @@ def replace_in(path: str, old: str, new: str) -> Edit:
     return edit
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "edit",
     [
@@ -123,6 +124,7 @@ def test_a_text_that_only_its_own_pages_read_is_built_alone(site: Path, edit: Ed
     assert not is_of_whole_site(compare(site))
 
 
+@pytest.mark.quick_cases(2)
 @pytest.mark.parametrize(
     "edit",
     [
@@ -167,6 +169,7 @@ def test_pages_that_show_the_text_of_another_are_rendered_too(site: Path) -> Non
     assert not is_of_whole_site(compare(site))
 
 
+@pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     "read", ["articles | length", "article.settings.ARTICLE_PATHS | length", "article._context.tags | length"]
 )
