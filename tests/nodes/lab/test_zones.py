@@ -281,7 +281,7 @@ def test_a_machine_that_is_away_keeps_its_records(operator: Operator, zones: str
     before = dig(operator, "n2", "_443._tcp.small.example", "TLSA")
     operator.lab.stop("n1")
     done = operator.run("dns.apply", "--hosts", "n2")["n2"]
-    operator.lab.start("n1", 11, "")
+    operator.lab.start("n1", 11, "").run("ping", "-q", "-c", "1", "-w", "20", SERVERS["n2"])
     assert done["state"] == "unchanged"
     assert re.search(
         r"^n1: away .*: the certificate of .* stay as the zone has them$", "\n".join(done["notes"]), re.M
