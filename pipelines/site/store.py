@@ -158,6 +158,7 @@ class FileStore:
         database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
             database.execute("pragma synchronous=off")  # a cache: a power cut may cost it
+            database.execute("pragma secure_delete=off")  # what is deleted is not overwritten with zeros
             database.executescript(_SCHEMA)
             found = database.execute("select value from meta where name = 'version'").fetchone()
             if found is None or found[0] != self._version:
@@ -282,7 +283,7 @@ class FileStore:
         if gone and 3 * len(gone) >= len(known):
             self._change(lambda d: d.executemany("delete from blobs where digest = ?", gone))
             with suppress(sqlite3.Error):  # another build reads: the next one makes the file small
-                database.execute("vacuum")
+                _shrink(database)
 
     def remove(self, blobs: Iterable[bytes]) -> None:
         """Remove *blobs*, by their digests; where a record names one, its value is computed again."""
@@ -295,6 +296,13 @@ class FileStore:
         if database is not None:
             with suppress(sqlite3.Error):
                 database.close()
+
+
+def _shrink(database: sqlite3.Connection) -> None:
+    """Make the file smaller where half of it is free; later builds fill what is less."""
+    free, pages = (database.execute(f"pragma {n}").fetchone()[0] for n in ("freelist_count", "page_count"))
+    if 2 * free >= pages:
+        database.execute("vacuum")
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -19,7 +19,7 @@ import pytest
 from pipelines.site.build_cache import open_build_cache
 from pipelines.site.build_report import BuildReport
 from pipelines.site.cache import Cache
-from pipelines.site.store import FileStore
+from pipelines.site.store import NAME, FileStore
 from tests.support import project
 from tests.support.project import AS_OF, build_site, tiny_site
 
@@ -176,3 +176,22 @@ def test_builds_at_once_share_it(site: Path) -> None:
     assert [(one.communicate(timeout=120)[1], one.returncode) for one in builds] == [(b"", 0)] * 3
     digest, cache, _ = build(site)
     assert (digest, cache.misses) == (build_site(site, clean=True).digest, {"convert": 0, "render": 0})
+
+
+def test_what_was_deleted_makes_room_or_the_file_smaller(tmp_path: Path) -> None:
+    """Later values fill what is free; a file of which half is free becomes smaller."""
+    lines: list[str] = []
+    store = FileStore(tmp_path, "1", lines.append)
+    first, second, third = ({f"{n} {key}".encode(): bytes(5000) for key in range(100)} for n in range(3))
+    store.save("page", {}, first | second)
+    full = (tmp_path / NAME).stat().st_size
+    store.prune(first.keys() | set(list(second)[:20]))
+    assert (tmp_path / NAME).stat().st_size == full
+    store.save("page", {}, dict(list(third.items())[:70]))
+    assert (tmp_path / NAME).stat().st_size == full
+    store.prune(list(first)[:50])
+    assert (tmp_path / NAME).stat().st_size < full / 3
+    assert store.blob(b"0 7") == bytes(5000)
+    assert store.blob(b"1 7") is None
+    assert lines == []
+    store.close()
