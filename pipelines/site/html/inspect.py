@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import minify_html
@@ -82,13 +83,13 @@ def inspect_page(html: str, image_hosts: frozenset[str] = frozenset()) -> PageFa
     findings.extend(_images_without_alt(tree))
     headings = tuple((int((node.tag or "h0")[1]), heading_text(node)) for node in tree.css(_HEADING))
     findings.extend(check_headings(headings))
-    findings.extend(_inline_code(tree))
+    links = dict.fromkeys(node.attributes.get("href") or "" for node in tree.css("a[href], area[href]"))
+    findings.extend(_inline_code(tree, links))
     loads = list(_loaded_urls(tree, findings, image_hosts))
-    links = [node.attributes.get("href") or "" for node in tree.css("a[href], area[href]")]
     hidden = tree.css_matches("meta[name=robots][content~=noindex]")
     return PageFacts(
         ids=frozenset(ids),
-        links=tuple(dict.fromkeys(links)),
+        links=tuple(links),
         loads=tuple(dict.fromkeys(loads)),
         findings=tuple(findings),
         hidden=hidden,
@@ -128,7 +129,7 @@ def check_headings(headings: tuple[tuple[int, str], ...]) -> list[Finding]:
     return found
 
 
-def _inline_code(tree: LexborHTMLParser) -> list[Finding]:
+def _inline_code(tree: LexborHTMLParser, links: Iterable[str]) -> list[Finding]:
     found: list[Finding] = []
     for node in tree.css("style, script:not([src])"):
         if node.tag == "script" and node.attributes.get("type") == "application/ld+json":
@@ -144,8 +145,8 @@ def _inline_code(tree: LexborHTMLParser) -> list[Finding]:
     for node in tree.css("[style]"):
         style = node.attributes.get("style") or ""
         found.append(Finding(f"inline style {style!r}", "give it a class", (f'style="{style}"', style)))
-    for node in tree.css("a[href]"):
-        if allowlist.url_scheme(node.attributes.get("href") or "") in ("javascript", "vbscript", "data"):
+    for link in links:
+        if allowlist.url_scheme(link) in ("javascript", "vbscript", "data"):
             found.append(Finding("inline script in a link", "move it to theme/js", ("javascript:",)))
     for node in _nodes_with_handlers(tree):
         for name in node.attributes:

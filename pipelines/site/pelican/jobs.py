@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import StringIO
 from typing import Any
 
@@ -80,9 +81,11 @@ class Plan:
     views: Views = field(init=False)
     _overridden: set[str] = field(default_factory=set)
     _shared: dict[Read, bytes] = field(default_factory=dict)  # digests that do not depend on the job
+    _html: Callable[[str], str] = field(init=False)  # of the page with a path; a template reads it twice
 
     def __post_init__(self) -> None:
         self.views = Views(lambda item: self.page_of(item).digest, self.html_of, self.record)
+        self._html = lru_cache(maxsize=1)(lambda path: self.build.pages[path].html())
 
     def page_of(self, item: Content) -> Page:
         """Return the page of a post or page of Pelican."""
@@ -90,7 +93,7 @@ class Plan:
 
     def html_of(self, item: Content) -> str:
         """Return the HTML of the text of a post or page of Pelican."""
-        return str(item._content) if self.at_once else self.page_of(item).html()
+        return str(item._content) if self.at_once else self._html(item.relative_source_path)
 
     def begin(self, context: Mapping[str, Any]) -> None:
         """Take the variables of all pages from Pelican's *context*, when the first page is planned."""
@@ -226,9 +229,10 @@ class RecordingContext(Context):
 
     def resolve_or_missing(self, key: str) -> Any:
         """Return the variable *key*, or ``missing``."""
-        value = super().resolve_or_missing(key)
-        rendering = self.parent.get(_RECORDING)
-        if rendering is not None and key not in self.vars:
+        if key in self.vars:
+            return self.vars[key]
+        value = self.parent.get(key, missing)
+        if (rendering := self.parent.get(_RECORDING)) is not None:
             rendering.record_variable(key, value)
         return value
 

@@ -134,13 +134,15 @@ def _add_template_globals(generator: Generator) -> None:
 
     @pass_context
     def t(context: Context, key: str, **values: object) -> str:
-        plan.record(("strings", context["lang"]))
-        return strings.text(context["lang"], key, **values)
+        lang = context["lang"]
+        plan.record(("strings", lang))
+        return strings.text(lang, key, **values)
 
     @pass_context
     def date_text(context: Context, day: Any) -> str:
-        plan.record(("strings", context["lang"]))
-        return strings.date(context["lang"], day)
+        lang = context["lang"]
+        plan.record(("strings", lang))
+        return strings.date(lang, day)
 
     @pass_context
     def menu_current(context: Context, path: str) -> bool:
