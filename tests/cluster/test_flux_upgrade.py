@@ -27,9 +27,10 @@ def revisions(client: Api) -> list[tuple[int, str]]:
 
 
 def pods(kubectl: Kubectl) -> set[str]:
-    """Return the pods of the site; those of Jobs come and go."""
+    """Return the pods of the site, but those of Jobs, and those that a release before has replaced."""
     words = ("--selector", "app.kubernetes.io/component in (web, api)")
-    return {one["metadata"]["uid"] for one in kubectl.items("-n", "site", "pods", *words)}
+    found = [one["metadata"] for one in kubectl.items("-n", "site", "pods", *words)]
+    return {one["uid"] for one in found if "deletionTimestamp" not in one}
 
 
 def test_controllers_are_replaced_under_the_running_site(there: Layout, kubectl: Kubectl) -> None:
