@@ -105,6 +105,7 @@ def test_a_process_names_missing_variables_and_exits(argv: list[str]) -> None:
     assert "LOGIN_SITE_URL: is missing; set LOGIN_SITE_URL" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_deployment_checks_pass_and_no_migration_is_missing(site: Site) -> None:
     """`check --deploy` with warnings as errors."""
     safe = {"LOGIN_SITE_URL": "https://small.example"}

@@ -168,6 +168,7 @@ def test_invalid_yaml_is_an_error_with_its_line() -> None:
         values.set_values("a: 1\nb: ]\n", {("a",): "x"}, "values.yaml")
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes_the_record(project: Path) -> None:
     done = run_cli(project, "chart", "--json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -32,6 +32,7 @@ def build(folder: Path, *words: str) -> int:
     return cli.main(["--project", str(folder), "build", "--as-of", str(AS_OF), "--workers", "1", *words])
 
 
+@pytest.mark.slow
 def test_a_page_is_explained(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(site, "--why", "/posts/first/") == 0
     printed = capsys.readouterr().out

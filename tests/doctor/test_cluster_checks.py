@@ -74,6 +74,7 @@ def test_a_complete_cluster_has_no_failure(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_flux_brings_is_a_later_step_before_it_is_installed(tmp_path: Path) -> None:
     """Prerequisites are checked first: nothing of steps 2 and 3 is a failure then."""
     write(tmp_path / "flux/secrets/production/keys.yaml", "sops: {}\n")

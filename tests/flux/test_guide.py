@@ -169,15 +169,16 @@ def test_the_chart_refuses_an_older_kubernetes_than_the_guide_asks_for() -> None
 
 
 def test_a_restore_ends_with_a_login_that_runs() -> None:
-    """What is suspended is resumed, in the opposite order, and what is scaled down is scaled up."""
+    """What is suspended is resumed, the login before what waits for it; what is scaled down is scaled up."""
     steps = "\n".join(blocks(chapter("Restore the database"), "sh"))
     scaled = re.findall(r"scale deployment/site-api --replicas=(\S+)", steps)
     assert scaled == ["0", '"$REPLICAS"']
     suspended = re.findall(r"flux suspend (.+)", steps)
-    resumed = re.findall(r"flux resume (.+)", steps)
+    resumed = re.findall(r"flux resume (.+?)(?: --timeout=\w+)?$", steps, re.MULTILINE)
     assert sorted(resumed) == sorted(
         line.replace("kustomization apps database", "kustomization database apps") for line in suspended
     )
+    assert resumed[0].startswith("helmrelease")  # `apps` is not ready before
     assert re.findall(r'patch cronjob .*"suspend": (\w+)', steps) == ["true", "false"]
     assert steps.index("scale deployment/site-api --replicas=0") < steps.index("flux resume")
     assert steps.index("flux resume helmrelease") < steps.rindex("scale deployment/site-api")

@@ -22,6 +22,7 @@ PLAIN = NAMES.filter(lambda name: name not in (".", "..") and not name.startswit
 PATHS = st.lists(PLAIN, min_size=1, max_size=5).map("/".join)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(PATHS, st.binary(max_size=2000), max_size=8), st.randoms())
 def test_the_order_of_files_is_no_matter_and_nothing_is_lost(files: dict[str, bytes], random: object) -> None:
     paths = {path for path in files if not any(other.startswith(f"{path}/") for other in files)}

@@ -177,7 +177,6 @@ def test_a_tree_without_git_takes_the_dates_that_authors_wrote(tmp_path: Path) -
     assert "<loc>https://small.example/</loc><lastmod>2026-02-10T12:00:00+00:00</lastmod>" in sitemap
 
 
-@pytest.mark.quick_cases(3)
 @pytest.mark.quick_cases(1)
 @pytest.mark.parametrize(
     ("name", "change"),

@@ -297,6 +297,7 @@ def test_what_no_build_reads_does_not_count(site: Path, monkeypatch: pytest.Monk
     assert ends_at_once(site, BuildOptions(as_of=AS_OF, workers=2))
 
 
+@pytest.mark.slow
 def test_the_result_is_that_of_a_full_build(site: Path) -> None:
     """Findings and numbers; the times are those of the comparison."""
     report = BuildReport()
