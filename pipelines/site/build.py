@@ -26,6 +26,7 @@ from pipelines.site.build_run import BuildRun
 from pipelines.site.cache import Cache
 from pipelines.site.inputs import Inputs, read_inputs
 from pipelines.site.output import spare_tree
+from pipelines.site.output.target import open_target
 
 # Objects more, and collections of the younger generations, before garbage is collected (gc.set_threshold).
 _COLLECT_AFTER = (100_000, 10, 10)
@@ -70,9 +71,10 @@ def _build(
         if not report.explain:
             report.phases = last.phases
             return last
-    from pipelines.site.full_build import build_fully
+    with open_target(out, spare) as target:
+        from pipelines.site.full_build import build_fully
 
-    return build_fully(project, out, BuildRun(config, options, progress), cache, report, inputs, spare)
+        return build_fully(project, target, BuildRun(config, options, progress), cache, report, inputs)
 
 
 @contextmanager

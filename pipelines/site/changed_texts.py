@@ -38,8 +38,8 @@ from pipelines.site.converted_pages import convert_pages
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.inputs import Inputs
 from pipelines.site.last_build import LastBuild, Reader, outline, read_last_build, save_last_build
-from pipelines.site.output import directory_swap
 from pipelines.site.output.staged_tree import StagedTree
+from pipelines.site.output.target import Target
 from pipelines.site.output.tree import FileFacts, tree_path
 from pipelines.site.page_records import DECODER, FRAME_DECODER, FRAMES, PAGES, Batch, Frame, Record
 from pipelines.site.pelican import render
@@ -123,40 +123,36 @@ class _Stored:
 
 def build_changed_texts(
     project: Path,
-    out: Path,
-    stage: Path,
+    target: Target,
     run: BuildRun,
     cache: Cache,
     report: BuildReport,
     inputs: Inputs,
-    spare: Path | None,
 ) -> SiteResult | None:
-    """Build the site of *inputs* in *stage* and swap it with *out*, as ``build_fully`` does.
+    """Build the site of *inputs* into *target*, as ``build_fully`` does.
 
     None where the whole site must be built, in any directory.
     """
-    last = read_last_build(cache.store, out.name)
+    last = read_last_build(cache.store, target.out.name)
     changed = last.changed_texts(inputs) if last else None
     if last is None or not changed or len(changed) > _MOST_TEXTS or report.explain:
         return None
     own = BuildRun(run.config, run.options, run.progress)
     try:
-        return _build(project, out, stage, own, cache, report, inputs, spare, last, changed)
+        return _build(project, target, own, cache, report, inputs, last, changed)
     except (_WholeSite, PipelineError):  # the build of the whole site finds what is wrong
         return None
     finally:
-        shutil.rmtree(stage / "raw", ignore_errors=True)
+        shutil.rmtree(target.stage / "raw", ignore_errors=True)
 
 
 def _build(
     project: Path,
-    out: Path,
-    stage: Path,
+    target: Target,
     run: BuildRun,
     cache: Cache,
     report: BuildReport,
     inputs: Inputs,
-    spare: Path | None,
     last: LastBuild,
     changed: Sequence[str],
 ) -> SiteResult:
@@ -184,15 +180,17 @@ def _build(
         context = BuildContext(
             run.config, pages, theme.strings, theme.assets, options.as_of, options.preview, related
         )
-        plan, plugins = render.plan_pages(project, settings, context, stage / "raw", cache, theme.paths)
+        plan, plugins = render.plan_pages(
+            project, settings, context, target.stage / "raw", cache, theme.paths
+        )
         jobs = [_same_job(plan, one, texts) for one in stored]
     with run.phase("render", len(jobs)):
-        tree = StagedTree(stage, out)
+        tree = target.begin_tree()
         tree.prepare(f"{tree_path(one.name)}{end}" for one in stored for end in ("", ".gz", ".br"))
         task = RenderTask(
             plan,
-            stage / "raw",
-            stage,
+            target.stage / "raw",
+            target.stage,
             project,
             settings["THEME_TEMPLATES_OVERRIDES"],
             frozenset(run.config.image_hosts),
@@ -233,8 +231,8 @@ def _build(
     )
     record = results.to_json(result)
     listing = tree.listing(record)
-    directory_swap.swap_directory(stage, out, record, spare)
-    if unchanged.remember(store, out, inputs, listing):
+    target.publish(record)
+    if unchanged.remember(store, target.out, inputs, listing):
         new = msgspec.structs.replace(
             last,
             inputs=inputs.files,
@@ -242,7 +240,7 @@ def _build(
             tree=tree.files,
             result=result,
         )
-        save_last_build(store, out.name, new)
+        save_last_build(store, target.out.name, new)
     _fill(report, last, result)
     return result
 

@@ -34,9 +34,10 @@ from pipelines.site.images.content_images import ContentImages, read_content_ima
 from pipelines.site.images.hashed_name import Asset
 from pipelines.site.inputs import Inputs
 from pipelines.site.last_build import LastBuild, outline, readers, save_last_build
-from pipelines.site.output import directory_swap, files, machine_files
+from pipelines.site.output import files, machine_files
 from pipelines.site.output.compression import CompressionLevels, compress_tree, compress_variants
 from pipelines.site.output.staged_tree import StagedTree
+from pipelines.site.output.target import Target
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, output_path
 from pipelines.site.pelican.jobs import Plan
@@ -49,127 +50,118 @@ _Variants = tuple[bytes, bytes]
 
 def build_fully(
     project: Path,
-    out: Path,
+    target: Target,
     run: BuildRun,
     cache: Cache,
     report: BuildReport,
     inputs: Inputs | None,
-    spare: Path | None,
 ) -> SiteResult:
-    """Render *project* into the directory *out*, as ``build`` does; remember that *inputs* gave it.
-
-    The build begins with the tree *spare*, if there is one.
-    """
+    """Render *project* into *target*, as ``build`` does; remember that *inputs* gave it."""
     config, options = run.config, run.options
-    with directory_swap.staging_directory(out.parent, spare) as stage:
-        if inputs and (done := build_changed_texts(project, out, stage, run, cache, report, inputs, spare)):
-            return done
-        with run.phase("history"):
-            history = read_cached_history(project, cache)
-        if missing := [*missing_submodules(history.index if history else None)]:
-            raise SourceError(missing)  # other faults would follow from it
-        settings = render.pelican_settings(project)
-        policy = project_policy(project, history.index if history else None)
-        with run.phase("read"):
-            content = documents.read_documents(
-                project,
-                config,
-                url_patterns(settings, config),
-                history,
-                as_of=options.as_of,
-                drafts=options.drafts,
-                cache=cache,
-            )
-            run.findings.extend(content.faults)
-        with run.phase("assets"):
-            images = read_content_images(project, content.files, cache)
-            run.findings.extend(images.faults)
-            theme, faults = read_theme(project, config, policy, cache)
-            run.findings.extend(faults)
-        with run.phase("convert", len(content.all_documents)):
-            texts = theme.strings if theme else None
-            links = link_context(content, images, config)
-            pages = convert_pages(project, content, links, texts, run, cache, report)
-        if theme is None:
-            raise SourceError(run.final_findings(content))
-        tree, raw = StagedTree(stage, out), stage / "raw"
-        with run.phase("plan"):
-            by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages.published}
-            context = BuildContext(
-                config, by_path, theme.strings, theme.assets, options.as_of, options.preview
-            )
-            try:
-                plan, plugins = render.plan_pages(project, settings, context, raw, cache, theme.paths)
-            except PipelineError as error:
-                raise run.with_findings(error, content) from None
-        written = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
-        with run.phase("render", len(plan.jobs) + len(written)):
-            task = rendering.RenderTask(
-                plan,
-                raw,
-                stage,
-                project,
-                settings["THEME_TEMPLATES_OVERRIDES"],
-                frozenset(config.image_hosts),
-                compress=not options.preview,
-                stored=not plan.at_once,
-            )
-            try:
-                site = rendering.render_site(
-                    task, written, tree, options.workers, cache, run.progress, report
-                )
-            except PipelineError as error:
-                raise run.with_findings(error, content) from None
-            shutil.rmtree(raw, ignore_errors=True)
-            facts = {output_path(name): found for name, found in site.facts.items()}
-        with run.phase("files"):
-            assets = theme.assets.published(site.assets | plan.assets)
-            found_files = _write_files(project, config, tree, content, pages, images, assets, facts, options)
-            run.findings.extend(found_files.faults)
-            feeds = {output_path(name) for name in (*plan.jobs, *written) if not name.endswith(".html")}
-        with run.phase("check"):
-            urls = found_files.urls | feeds
-            run.findings += _check_site(project, content, pages, facts, urls, theme, run)
-            used = frozenset().union(*(page.files for page in (*pages.published, *pages.unpublished)))
-            unread = documents.unread_files(content.files, used)
-            run.findings += unread
-            if not has_error(run.final_findings(content)):  # else what it refuses seems unused
-                used |= {one.path for one in unread}
-                run.findings += internal.check_unused_files(content.files, used)
-            _write_aliases(tree, config, pages.published, run.findings)
-            findings = run.final_findings(content)
-        if has_error(findings):
-            raise SourceError(findings)
-        if not options.preview:
-            with run.phase("compress"):
-                _compress_files(tree, found_files.urls, options.workers, cache)
-        with run.phase("digest"):
-            normalized = tree.finish()
-        cache.save()
-        cache.store.prune([*conversion.stored_blobs(cache.store), *page_records.stored_blobs(cache.store)])
-        result = SiteResult(
-            digest=normalized.digest,
+    if inputs and (done := build_changed_texts(project, target, run, cache, report, inputs)):
+        return done
+    with run.phase("history"):
+        history = read_cached_history(project, cache)
+    if missing := [*missing_submodules(history.index if history else None)]:
+        raise SourceError(missing)  # other faults would follow from it
+    settings = render.pelican_settings(project)
+    policy = project_policy(project, history.index if history else None)
+    with run.phase("read"):
+        content = documents.read_documents(
+            project,
+            config,
+            url_patterns(settings, config),
+            history,
             as_of=options.as_of,
             drafts=options.drafts,
-            pages=len(facts),
-            files=normalized.files,
-            bytes=normalized.bytes,
-            gated=sum(path.startswith("/members/") for path in facts),
-            left_out=content.left_out,
-            findings=findings,
-            phases=run.seconds,
-            plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
+            cache=cache,
         )
-        record = results.to_json(result)
-        listing = tree.listing(record)
-        directory_swap.swap_directory(stage, out, record, spare)
-        remembered = inputs is not None and unchanged.remember(cache.store, out, inputs, listing)
-        if inputs and remembered and site.checksums.keys() == plan.jobs.keys():
-            last = _last_build(inputs, content, images, pages, plan, site, report, run, urls, tree, result)
-            save_last_build(cache.store, out.name, last)
-        report.phases, report.plugins = result.phases, result.plugins
-        report.templates = plan.templates
-        report.sources = {page.document.save_as: page.document.path for page in pages.published}
+        run.findings.extend(content.faults)
+    with run.phase("assets"):
+        images = read_content_images(project, content.files, cache)
+        run.findings.extend(images.faults)
+        theme, faults = read_theme(project, config, policy, cache)
+        run.findings.extend(faults)
+    with run.phase("convert", len(content.all_documents)):
+        texts = theme.strings if theme else None
+        links = link_context(content, images, config)
+        pages = convert_pages(project, content, links, texts, run, cache, report)
+    if theme is None:
+        raise SourceError(run.final_findings(content))
+    tree, raw = target.begin_tree(), target.stage / "raw"
+    with run.phase("plan"):
+        by_path = {page.document.path[len(CONTENT) + 1 :]: page for page in pages.published}
+        context = BuildContext(config, by_path, theme.strings, theme.assets, options.as_of, options.preview)
+        try:
+            plan, plugins = render.plan_pages(project, settings, context, raw, cache, theme.paths)
+        except PipelineError as error:
+            raise run.with_findings(error, content) from None
+    written = sorted(file.relative_to(raw).as_posix() for file in raw.rglob("*") if file.is_file())
+    with run.phase("render", len(plan.jobs) + len(written)):
+        task = rendering.RenderTask(
+            plan,
+            raw,
+            target.stage,
+            project,
+            settings["THEME_TEMPLATES_OVERRIDES"],
+            frozenset(config.image_hosts),
+            compress=not options.preview,
+            stored=not plan.at_once,
+        )
+        try:
+            site = rendering.render_site(task, written, tree, options.workers, cache, run.progress, report)
+        except PipelineError as error:
+            raise run.with_findings(error, content) from None
+        shutil.rmtree(raw, ignore_errors=True)
+        facts = {output_path(name): found for name, found in site.facts.items()}
+    with run.phase("files"):
+        assets = theme.assets.published(site.assets | plan.assets)
+        found_files = _write_files(project, config, tree, content, pages, images, assets, facts, options)
+        run.findings.extend(found_files.faults)
+        feeds = {output_path(name) for name in (*plan.jobs, *written) if not name.endswith(".html")}
+    with run.phase("check"):
+        urls = found_files.urls | feeds
+        run.findings += _check_site(project, content, pages, facts, urls, theme, run)
+        used = frozenset().union(*(page.files for page in (*pages.published, *pages.unpublished)))
+        unread = documents.unread_files(content.files, used)
+        run.findings += unread
+        if not has_error(run.final_findings(content)):  # else what it refuses seems unused
+            used |= {one.path for one in unread}
+            run.findings += internal.check_unused_files(content.files, used)
+        _write_aliases(tree, config, pages.published, run.findings)
+        findings = run.final_findings(content)
+    if has_error(findings):
+        raise SourceError(findings)
+    if not options.preview:
+        with run.phase("compress"):
+            _compress_files(tree, found_files.urls, options.workers, cache)
+    with run.phase("digest"):
+        normalized = tree.finish()
+    cache.save()
+    cache.store.prune([*conversion.stored_blobs(cache.store), *page_records.stored_blobs(cache.store)])
+    result = SiteResult(
+        digest=normalized.digest,
+        as_of=options.as_of,
+        drafts=options.drafts,
+        pages=len(facts),
+        files=normalized.files,
+        bytes=normalized.bytes,
+        gated=sum(path.startswith("/members/") for path in facts),
+        left_out=content.left_out,
+        findings=findings,
+        phases=run.seconds,
+        plugins={name: round(seconds, 3) for name, seconds in sorted(plugins.items())},
+    )
+    record = results.to_json(result)
+    listing = tree.listing(record)
+    target.publish(record)
+    remembered = inputs is not None and unchanged.remember(cache.store, target.out, inputs, listing)
+    if inputs and remembered and site.checksums.keys() == plan.jobs.keys():
+        last = _last_build(inputs, content, images, pages, plan, site, report, run, urls, tree, result)
+        save_last_build(cache.store, target.out.name, last)
+    report.phases, report.plugins = result.phases, result.plugins
+    report.templates = plan.templates
+    report.sources = {page.document.save_as: page.document.path for page in pages.published}
     return result
 
 

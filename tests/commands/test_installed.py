@@ -38,7 +38,7 @@ def test_the_dependencies_are_those_that_are_locked() -> None:
 
 
 def test_the_command_is_declared_under_its_name() -> None:
-    assert PYPROJECT["project"]["scripts"] == {SCRIPT: "pipelines.cli:main"}
+    assert PYPROJECT["project"]["scripts"] == {SCRIPT: "pipelines.__main__:run"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,170 @@
+"""A build without a spare tree begins with links to the last site, which another process makes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from pipelines.core import digests
+from pipelines.site.output import linked_tree, spare_tree
+from pipelines.site.output.target import Target, open_target
+from tests.site.output.test_spare_tree import ONE, TWO, assert_clean
+
+
+def build(out: Path, files: Mapping[str, bytes]) -> None:
+    """Build *files* as the program does."""
+    site = out / "site"
+    with open_target(site, spare_tree.spare_path(site)) as target:
+        tree = target.begin_tree()
+        for path, data in files.items():
+            tree.write(path, data)
+        tree.use_directory("gated/members")
+        tree.finish()
+        target.publish("{}")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Return a directory with a site of ONE, and no spare tree."""
+    build(tmp_path / "out", ONE)
+    assert not spare_tree.spare_path(tmp_path / "out/site").exists()
+    return tmp_path / "out"
+
+
+def open_site(out: Path) -> Target:
+    """Return the target of a build into *out* that goes no further, when all is linked."""
+    with open_target(out / "site", spare_tree.spare_path(out / "site")) as target:
+        target.begin_tree()
+        shutil.copytree(target.stage, out / "seen", symlinks=True, copy_function=os.link)
+        return target
+
+
+def test_the_staging_directory_has_the_files_and_directories_of_the_last_site(out: Path) -> None:
+    open_site(out)
+    for path in ONE:
+        assert (out / "seen" / path).samefile(out / "site" / path)
+    for folder in ("public", "public/a", "public/a/b", "gated", "gated/members"):
+        of_site, seen = (out / "site" / folder).stat(), (out / "seen" / folder).stat()
+        assert (seen.st_mode, seen.st_mtime) == (of_site.st_mode, of_site.st_mtime)
+
+
+def test_a_build_touches_no_file_that_stays_the_same(out: Path) -> None:
+    before = (out / "site/public/a/b/c.png").stat()
+    build(out, TWO)
+    after = (out / "site/public/a/b/c.png").stat()
+    assert (after.st_ino, after.st_nlink) == (before.st_ino, 2)
+    assert digests.tree_digest(spare_tree.spare_path(out / "site")) == digests.digest_of_files(ONE)
+
+
+def test_nothing_is_linked_beside_a_spare_tree(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(out, TWO)
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a second process"))
+    build(out, ONE)
+    assert digests.tree_digest(out / "site") == digests.digest_of_files(ONE)
+
+
+def test_nothing_is_linked_where_the_caller_wants_no_spare_tree(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a second process"))
+    with open_target(out / "site", None) as target:
+        assert not target.begin_tree().files
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        TWO,
+        {"public/a": b"a file where a directory was", "aliases.map": b"x"},
+        {"public/index.html/x": b"a directory where a file was", "public/a/b/c.png": b"C"},
+        {"aliases.map": b"y"},
+    ],
+)
+def test_the_next_site_is_that_of_a_clean_build(out: Path, files: dict[str, bytes], tmp_path: Path) -> None:
+    build(out, files)
+    assert_clean(out, files, tmp_path / "fresh")
+
+
+def link_to_another_file(site: Path) -> None:
+    (site / "public/index.html").unlink()
+    (site / "public/index.html").symlink_to(site / "aliases.map")
+
+
+def link_to_another_directory(site: Path) -> None:
+    shutil.rmtree(site / "public/a")
+    (site / "public/a").symlink_to("/")
+
+
+def named_pipe(site: Path) -> None:
+    os.mkfifo(site / "public/a/pipe")
+
+
+def changed_bytes(site: Path) -> None:
+    (site / "public/index.html").write_bytes(b"eno")
+
+
+def no_parts(site: Path) -> None:
+    shutil.rmtree(site / "public")
+    (site / "aliases.map").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        link_to_another_file,
+        link_to_another_directory,
+        named_pipe,
+        changed_bytes,
+        no_parts,
+    ],
+)
+def test_a_damaged_site_is_not_taken_over(out: Path, damage: Callable[[Path], None], tmp_path: Path) -> None:
+    damage(out / "site")
+    build(out, ONE)
+    assert_clean(out, ONE, tmp_path / "fresh")
+
+
+def test_a_build_goes_on_where_nothing_can_be_linked(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system without hard links, or at its limit of links to a file."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    build(out, TWO)
+    monkeypatch.undo()
+    assert_clean(out, TWO, tmp_path / "fresh")
+
+
+def test_a_failed_build_ends_the_process_before_it_removes_the_staging_directory(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linked_tree, "_link", lambda *_: time.sleep(600))
+    with (
+        pytest.raises(ValueError, match="fault"),
+        open_target(out / "site", spare_tree.spare_path(out / "site")),
+    ):
+        raise ValueError("fault")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert sorted(path.name for path in out.iterdir()) == [".lock", "site", "site.json"]
+    assert digests.tree_digest(out / "site") == digests.digest_of_files(ONE)
+
+
+def test_an_error_of_the_program_in_the_process_is_shown(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(linked_tree, "_link", fail)
+    build(out, TWO)
+    assert "RuntimeError: a fault of the program" in capfd.readouterr().err
+    assert_clean(out, TWO, tmp_path / "fresh")
