@@ -1,7 +1,7 @@
-"""Open the cache of a project's builds: out/cache.
+"""Open the cache of a project's builds: out/cache, and out/bytecode.
 
 Reads the code of this program and the names of installed packages. Reads and writes
-out/cache. No network.
+both directories. No network.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.site import bytecode
+from pipelines.site.bytecode import BytecodeFolder
 from pipelines.site.cache import Cache, cache_key
 from pipelines.site.store import FileStore
 
@@ -22,9 +24,10 @@ _PARTS = ("core", "site", "tools")  # what a build runs
 @contextmanager
 def open_build_cache(out: Path, warn: Callable[[str], None]) -> Iterator[Cache]:
     """Open the cache in the directory *out*; *warn* gets one line if it cannot be used."""
-    store = FileStore(out / FOLDER, program_version(), warn)
+    version = program_version()
+    store = FileStore(out / FOLDER, version, warn)
     try:
-        yield Cache(store)
+        yield Cache(store, BytecodeFolder(out / bytecode.FOLDER, version))
     finally:
         store.close()
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pipelines.site.bytecode import BytecodeFolder
 from pipelines.site.store import MemoryStore, Store
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class Cache:
     """Results by (phase, inputs): those of this build, and those since the last ``drop_unused``."""
 
     store: Store = field(default_factory=MemoryStore)  # what lasts longer than this process
+    bytecode: BytecodeFolder | None = None  # compiled templates, likewise
     _previous: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
     _current: dict[tuple[str, Hashable], Any] = field(default_factory=dict)
     _stored: dict[str, dict[str, bytes]] = field(default_factory=dict)  # records by phase and name

@@ -158,7 +158,7 @@ def _build(
 ) -> SiteResult:
     store = cache.store
     with run.phase("history"):
-        history = read_cached_history(project, cache)
+        history = read_cached_history(inputs.repo, cache)
     with run.phase("read"):
         settings = render.pelican_settings(project)
         policy = project_policy(project, history.index if history else None)

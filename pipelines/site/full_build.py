@@ -43,6 +43,7 @@ from pipelines.site.pelican.build_context import BuildContext, Page, output_path
 from pipelines.site.pelican.jobs import Plan
 from pipelines.site.pelican.settings import url_patterns
 from pipelines.site.theme.theme import Theme, read_theme
+from pipelines.tools.git_repository import find_repository
 
 T = TypeVar("T")
 _Variants = tuple[bytes, bytes]
@@ -61,7 +62,7 @@ def build_fully(
     if inputs and (done := build_changed_texts(project, target, run, cache, report, inputs)):
         return done
     with run.phase("history"):
-        history = read_cached_history(project, cache)
+        history = read_cached_history(inputs.repo if inputs else find_repository(project), cache)
     if missing := [*missing_submodules(history.index if history else None)]:
         raise SourceError(missing)  # other faults would follow from it
     settings = render.pelican_settings(project)

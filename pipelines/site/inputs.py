@@ -29,6 +29,7 @@ from pipelines.site.content.read_policy import CONTENT, ROOTS, THEME
 from pipelines.site.pelican.settings_file import has_other_plugins, run_settings_file, settings_files
 from pipelines.site.reads import Opaque, digest_value
 from pipelines.tools import git_history
+from pipelines.tools.git_repository import Repository, find_repository
 
 # Files of npm that fix what node_modules holds, from which a stylesheet may import.
 _PACKAGES = ("package-lock.json", "node_modules/.package-lock.json")
@@ -51,7 +52,8 @@ class Inputs:
     digest: str
     files: Mapping[str, str]  # mode and digest of each file, by its path relative to the project
     rest: str  # digest of everything else
-    project: Path
+    repo: Repository | None  # of the project, with what git has printed of it
+    _project: Path
     _git: str
     _statuses: Mapping[str, _Status]
     _missing: Sequence[str]  # paths
@@ -62,7 +64,7 @@ class Inputs:
         try:
             if any(_status(os.lstat(path)) != status for path, status in self._statuses.items()):
                 return False
-            if git_history.repository_state(self.project, ROOTS) != self._git:
+            if git_history.repository_state(find_repository(self._project), ROOTS) != self._git:
                 return False
             if any(os.path.lexists(path) for path in self._missing):
                 return False
@@ -76,7 +78,8 @@ def read_inputs(project: Path, config: SiteConfig, options: str) -> Inputs | Non
 
     *options* are those of the build as text.
     """
-    git = git_history.repository_state(project, ROOTS)
+    repo = find_repository(project)
+    git = git_history.repository_state(repo, ROOTS)
     settings = run_settings_file(project)
     if git is None or settings is None or has_other_plugins(settings) or _reads_elsewhere(project, settings):
         return None
@@ -95,7 +98,7 @@ def read_inputs(project: Path, config: SiteConfig, options: str) -> Inputs | Non
     parts = "\0".join([*sorted(files.others), rest])
     other = sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
     digest = f"{files.digest()} {other}"
-    return Inputs(digest, files.found, other, project, git, files.statuses, files.missing, files.young)
+    return Inputs(digest, files.found, other, repo, project, git, files.statuses, files.missing, files.young)
 
 
 class _Files:

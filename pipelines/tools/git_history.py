@@ -59,12 +59,12 @@ def _read_anew(_state: str, refresh: Refresh) -> Log:
 
 
 def read_history(
-    project: Path,
+    repo: Repository | None,
     folder: str,
     others: Sequence[str] = (),
     cached: Callable[[str, Refresh], Log] = _read_anew,
 ) -> History | None:
-    """Read the history of *folder* below *project*; None without Git or without a commit.
+    """Read the history of *folder* of the project in *repo*; None without Git or without a commit.
 
     *cached* passes the log that it got for an equal state of the repository, of this or of another
     commit, to the function that brings it up to date.
@@ -72,7 +72,6 @@ def read_history(
     A pure rename is not a change of the file. A file of a submodule changed when a
     commit of the submodule changed it. The index covers *folder* and *others*.
     """
-    repo = find_repository(project)
     if repo is None:
         return None
     index, modules = _index(repo, (folder, *others))
@@ -100,15 +99,14 @@ def read_head_time(project: Path, trailer: str) -> tuple[int, tuple[str, ...]] |
     return int(time), tuple(value.strip() for value in values if value.strip())
 
 
-def repository_state(project: Path, folders: Sequence[str]) -> str | None:
+def repository_state(repo: Repository | None, folders: Sequence[str]) -> str | None:
     """Return a digest of everything that ``read_history`` of *folders* depends on; None with submodules.
 
     "" without Git or without a commit.
     """
-    repo = find_repository(project)
     if repo is None:
         return ""
-    index = repo.run("ls-files", "-z", "--stage", "--", *_literal(repo, folders))
+    index = repo.ask("ls-files", "-z", "--stage", "--", *_literal(repo, folders))
     if re.search(r"(?:^|\0)160000 ", index):
         return None
     state = f"{repo.head}\0{_log_state(repo)}\0{index}"
@@ -122,8 +120,8 @@ def _log_state(repo: Repository) -> str:
         repo.prefix,
         *sorted(repo.cut_commits),
         grafts.read_text("utf-8", "surrogateescape") if grafts.exists() else "",
-        repo.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/replace"),
-        repo.run("config", "--list", "-z"),
+        repo.ask("for-each-ref", "--format=%(refname) %(objectname)", "refs/replace"),
+        repo.ask("config", "--list", "-z"),
         repr(sorted(item for item in os.environ.items() if item[0].startswith("GIT_"))),
         git_version(),
     ]
@@ -153,7 +151,7 @@ def _index(repo: Repository, folders: Sequence[str]) -> tuple[Index, dict[str, R
     missing: list[str] = []
 
     def read(one: Repository, inner: str, paths: Sequence[str]) -> None:
-        for record in one.run("ls-files", "-z", "--stage", "--", *paths).split("\0"):
+        for record in one.ask("ls-files", "-z", "--stage", "--", *paths).split("\0"):
             head, _, name = record.partition("\t")
             path = (inner + name).removeprefix(repo.prefix)
             if not head.startswith("160000 "):  # the mode of a submodule; gitformat-index(5)

@@ -6,7 +6,7 @@ Reads the repository through git. No writes, no network.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -25,6 +25,13 @@ class Repository:
     prefix: str  # of the project in it: "" or "path/"
     head: str  # the commit that is checked out, as hex digits
     common: Path  # its directory of references and configuration
+    _printed: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False)
+
+    def ask(self, *arguments: str) -> str:
+        """Return what git prints for *arguments*, or has printed when this was asked before."""
+        if arguments not in self._printed:
+            self._printed[arguments] = self.run(*arguments)
+        return self._printed[arguments]
 
     def run(self, *arguments: str) -> str:
         """Return what git prints for *arguments*, without its last line break; raises ToolError."""

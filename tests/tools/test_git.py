@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import SourceError
-from pipelines.tools.git_history import Change, Log, Refresh, read_history
+from pipelines.tools.git_history import Change, History, Log, Refresh, read_history
+from pipelines.tools.git_repository import find_repository
 from tests.support.project import build_site, commit_all, git, tiny_site, write
 
 POST = "---\ntitle: A post\ndate: 2026-01-02\ncategory: A\n---\nText.\n"
 PAGE = "---\ntitle: A page\n---\nText.\n"
 DAY = 86_400
 START = 1_770_000_000  # 2026-02-02T02:40:00Z
+
+
+def history_of(project: Path, cached: Callable[[str, Refresh], Log] | None = None) -> History | None:
+    """Return the history of content/, read from what *cached* returns."""
+    repo = find_repository(project)
+    return read_history(repo, "content", cached=cached) if cached else read_history(repo, "content")
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ class Logs:
 
 
 def changes(project: Path) -> dict[str, int]:
-    found = read_history(project, "content")
+    found = history_of(project)
     assert found is not None
     return {name: change.time for name, change in found.changes.items() if name.endswith(".md")}
 
@@ -93,14 +100,14 @@ def test_a_directory_inside_another_repository_has_no_history(tmp_path: Path) ->
     git(tmp_path, "init", "-q", "-b", "main")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-q", "-m", "All")
-    assert read_history(tiny_site(tmp_path, {"content/pages/about.md": PAGE}), "content") is None
+    assert history_of(tiny_site(tmp_path, {"content/pages/about.md": PAGE})) is None
 
 
 def test_no_repository_and_no_commit_give_no_history(tmp_path: Path) -> None:
     project = tiny_site(tmp_path, {"content/pages/about.md": PAGE})
-    assert read_history(project, "content") is None
+    assert history_of(project) is None
     git(project, "init", "-q", "-b", "main")
-    assert read_history(project, "content") is None
+    assert history_of(project) is None
 
 
 def shallow(repo: Path, folder: Path) -> Path:
@@ -135,7 +142,7 @@ def test_a_shallow_clone_builds_with_the_dates_of_authors(tmp_path: Path) -> Non
 
 def test_a_whole_clone_gives_the_dates_of_its_origin(repo: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", repo.as_uri(), "whole")
-    found, origin = read_history(tmp_path / "whole", "content"), read_history(repo, "content")
+    found, origin = history_of(tmp_path / "whole"), history_of(repo)
     assert found == origin
     assert found is not None
     assert found.changes["content/posts/one.md"] == Change(START, is_cut=False, is_added=True)
@@ -233,18 +240,18 @@ def test_a_log_that_is_brought_up_to_date_equals_one_that_is_read_anew(
     logs = Logs()
     for number, one in enumerate((_edit, step, _rename, step, _edit), 1):
         one(repo, number)
-        assert read_history(repo, "content", cached=logs) == read_history(repo, "content")
+        assert history_of(repo, cached=logs) == history_of(repo)
 
 
 def test_only_new_commits_are_read(repo: Path) -> None:
     """A log of 10,000 commits and posts takes seconds."""
     logs = Logs()
-    read_history(repo, "content", cached=logs)
+    history_of(repo, cached=logs)
     ((state, log),) = logs.known.items()
     other = log.text.replace(str(START).encode(), str(START - DAY).encode())
     logs.known[state] = replace(log, text=other)
     _edit(repo, 1)
-    found = read_history(repo, "content", cached=logs)
+    found = history_of(repo, cached=logs)
     assert found is not None
     times = {name: change.time for name, change in found.changes.items()}
     assert times["content/posts/one.md"] == START + DAY
@@ -254,15 +261,15 @@ def test_only_new_commits_are_read(repo: Path) -> None:
 def test_a_clone_that_gets_its_older_commits_is_read_anew(repo: Path, tmp_path: Path) -> None:
     _edit(repo, 1)
     clone, logs = shallow(repo, tmp_path), Logs()
-    cut = read_history(clone, "content", cached=logs)
+    cut = history_of(clone, cached=logs)
     git(clone, "fetch", "-q", "--unshallow")
-    whole = read_history(clone, "content", cached=logs)
-    assert cut != whole == read_history(repo, "content")
+    whole = history_of(clone, cached=logs)
+    assert cut != whole == history_of(repo)
 
 
 def test_a_commit_that_is_gone_is_no_reason_to_fail(repo: Path) -> None:
     """A cache may come from another clone, or from before a garbage collection."""
     logs = Logs()
-    read_history(repo, "content", cached=logs)
+    history_of(repo, cached=logs)
     logs.known = {state: replace(log, head="0" * 40) for state, log in logs.known.items()}
-    assert read_history(repo, "content", cached=logs) == read_history(repo, "content")
+    assert history_of(repo, cached=logs) == history_of(repo)

@@ -1,9 +1,11 @@
-"""Compile each template once for all generators of Pelican, and for all builds of a preview.
+"""Compile each template once for all generators of Pelican, and for all later builds.
 
-No reads, no writes, no network.
+Reads and writes out/bytecode, where the cache has one. No network.
 """
 
 from __future__ import annotations
+
+from types import CodeType
 
 from jinja2 import Environment
 from jinja2.bccache import Bucket, BytecodeCache
@@ -21,8 +23,16 @@ class TemplateCache(BytecodeCache):
     def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
         """Return the code of a template; raises TemplateSyntaxError."""
         inputs = (self._options, name, filename, cache_key(source))
+
+        def compute() -> CodeType:
+            key, folder = repr(inputs), self._cache.bytecode
+            code = folder.find(filename or name, key) if folder else None
+            if code is None:
+                code = environment.compile(source, name, filename)
+                if folder:
+                    folder.store(filename or name, key, code)
+            return code
+
         bucket = Bucket(environment, name, "")
-        bucket.code = self._cache.get_or_compute(
-            "template", inputs, lambda: environment.compile(source, name, filename)
-        )
+        bucket.code = self._cache.get_or_compute("template", inputs, compute)
         return bucket

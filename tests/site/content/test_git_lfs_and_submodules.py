@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.core.errors import SourceError
 from pipelines.tools import git_history as tool
+from pipelines.tools.git_repository import find_repository
 from tests.site.content.policy_site import commit_all_of, faults_of, link, published, site_with
 from tests.support.project import ROOT, build_site, commit_all, files_of, git, write
 
@@ -96,7 +97,7 @@ def test_a_page_in_a_submodule_has_the_dates_of_its_own_history(tmp_path: Path) 
     add_module(site, inner.as_uri(), "content/posts/shared")
     link(site, "content/files/shared.txt", "content/posts/shared/a.txt")
     commit_all_of(site)
-    found = tool.read_history(site, "content", ["theme"])
+    found = tool.read_history(find_repository(site), "content", ["theme"])
     assert found is not None
     change = tool.Change(1_772_000_000, is_cut=False, is_added=False)
     assert found.changes["content/posts/shared/one.md"] == change

@@ -16,6 +16,7 @@ from pipelines.site.pelican.render import pelican_settings
 from pipelines.site.pelican.settings import url_patterns
 from pipelines.tools import git_history
 from pipelines.tools.git_history import Change, History
+from pipelines.tools.git_repository import find_repository
 from tests.support.project import AS_OF, ROOT, small_site, tiny_site, write
 
 FILES = {
@@ -92,7 +93,7 @@ def test_it_does_for_the_sites_of_this_repository(tmp_path: Path) -> None:
     project = small_site(tmp_path)
     for file in (ROOT / "content").rglob("*.md"):
         write(project / file.relative_to(ROOT), file.read_bytes())
-    history = git_history.read_history(project, "content", ["theme"])
+    history = git_history.read_history(find_repository(project), "content", ["theme"])
     assert parsed(project, history=history) > 5
     assert parsed(project, history=history) == 0
 
