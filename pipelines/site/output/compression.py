@@ -21,7 +21,6 @@ Hashed assets are few and served for a year: 12 and 11.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -105,6 +104,8 @@ def compress_tree(
         and PurePath(path.stem).suffix.lower() in COMPRESSIBLE
         and not exists(path.with_name(path.stem))
     ]  # fmt: skip
+    from concurrent.futures import ThreadPoolExecutor  # a build of a few texts compresses pages alone
+
     with ThreadPoolExecutor(workers) as pool:
         rows = list(pool.map(lambda path: _compress_file(root, path, faults, variants, exists, write), files))
     if faults:
