@@ -70,10 +70,10 @@ which the open page reloads itself.
 def measure(corpus: Corpus, sizes: Sequence[int], rounds: int, only: Collection[str]) -> BySize:
     """Return the figures of all sizes."""
     found = {}
-    for pages in sizes:
-        print(f"{pages} pages", file=sys.stderr)
-        with tempfile.TemporaryDirectory() as folder:
-            projects = write_projects(Path(folder), corpus.posts(pages))
+    with tempfile.TemporaryDirectory() as folder:  # deleted at the end: see Generator.clear
+        for pages in sizes:
+            print(f"{pages} pages", file=sys.stderr)
+            projects = write_projects(Path(folder, str(pages)), corpus.posts(pages))
             found[pages] = Figures(
                 builds={} if set(only).isdisjoint(BUILDS) else time_builds(projects, rounds, only),
                 memory=measure_memory(projects) if "memory" in only else {},

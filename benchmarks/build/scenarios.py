@@ -63,7 +63,7 @@ def write_projects(folder: Path, posts: Sequence[Post]) -> list[Project]:
     found = []
     for generator in GENERATORS:
         project = folder / generator.name.replace(" ", "-")
-        project.mkdir()
+        project.mkdir(parents=True)
         found.append(Project(generator, project, generator.write(project, posts), posts))
     return found
 
