@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import Release
@@ -61,7 +63,9 @@ def record_key(version: str) -> str:
 
 def record_to_bytes(record: Record) -> bytes:
     """Return *record* as JSON: equal releases give equal bytes."""
-    return (json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (
+        json.dumps(msgspec.to_builtins(record), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    ).encode()
 
 
 def record_from_bytes(data: bytes, version: str) -> Record:

@@ -8,7 +8,7 @@ are those that `pipelines settings` writes for Flux.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pipelines.charts.package import commit_of_chart
 from pipelines.charts.repository import ChartRepository, open_repository

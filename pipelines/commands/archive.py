@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from pipelines.commands.arguments import Subparsers, add_deadline, add_json, deadlines
 from pipelines.commands.context import Context
@@ -57,15 +58,15 @@ def _run_action(context: Context, flow: FlowContext) -> tuple[Any, str]:
         return {"sent": keys}, _lines(keys)
     if options.action == "list":
         records = archive.list_releases(flow)
-        return [asdict(one) for one in records], archive_table(records)
+        return [msgspec.to_builtins(one) for one in records], archive_table(records)
     if options.action == "fetch":
         release = archive.fetch_release(flow, options.version)
-        return asdict(release), release_summary(release)
+        return msgspec.to_builtins(release), release_summary(release)
     if options.action == "restore":
         directory = context.project / "out" / "releases" / options.version
         record = archive.restore_release(flow, options.version, directory, push=options.push)
         shown = directory.relative_to(context.project).as_posix()
-        return asdict(record) | {"folder": shown}, f"{shown}\n"
+        return msgspec.to_builtins(record) | {"folder": shown}, f"{shown}\n"
     now = datetime.fromtimestamp(context.now(), UTC)
     keys = archive.prune_assets(flow, now, delete=options.delete)
     return {"deleted" if options.delete else "unused": keys}, _lines(keys)

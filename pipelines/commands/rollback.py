@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pipelines.commands.arguments import Subparsers, add_publication, deadlines
 from pipelines.commands.context import Context
@@ -38,8 +39,8 @@ def run(context: Context) -> int:
     if options.json:
         print_json({
             "commit": commit,
-            "release": asdict(release),
-            "published": [asdict(one) for one in published],
+            "release": msgspec.to_builtins(release),
+            "published": msgspec.to_builtins(published),
         })  # fmt: skip
     else:
         print(f"commit {commit[:12]} rolls back to {options.version} (commit {release.commit[:12]})")

@@ -6,17 +6,16 @@ Reads and writes out/<step>.json. No network.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+import msgspec
 
 from pipelines.core.errors import Fault, PipelineError
 from pipelines.core.files import write_atomic
 
 
-@dataclass(frozen=True, slots=True)
-class SiteResult:
+class SiteResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A built site: out/site.json."""
 
     digest: str  # sha256 over paths and bytes of the trees and the alias map, hex
@@ -32,8 +31,7 @@ class SiteResult:
     plugins: dict[str, float]  # seconds per Pelican plugin
 
 
-@dataclass(frozen=True, slots=True)
-class LayerResult:
+class LayerResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One layer of an image."""
 
     name: str  # "base", "configuration", "assets", "pages"
@@ -42,8 +40,7 @@ class LayerResult:
     size: int  # bytes, compressed
 
 
-@dataclass(frozen=True, slots=True)
-class ImageResult:
+class ImageResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A packed image: out/image-<name>.json; its layout is out/images/<name>."""
 
     name: str  # "web" or "api"
@@ -56,8 +53,7 @@ class ImageResult:
     layers: tuple[LayerResult, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VersionResult:
+class VersionResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Version of the commit that is built: out/version.json."""
 
     version: str  # SemVer without "+": "1.0.412-rc", "1.0.412", "0.0.0-mr.9.31"
@@ -69,8 +65,7 @@ class VersionResult:
     as_of: int = 0  # time of the trailer As-Of, seconds since 1970, UTC; 0 without it
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A passed check: out/checks/<name>.json."""
 
     name: str  # "lint", "types" or "test"
@@ -78,8 +73,7 @@ class CheckResult:
     code: str  # SHA-256 of that commit without content/, 64 hex digits
 
 
-@dataclass(frozen=True, slots=True)
-class PlanResult:
+class PlanResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether a commit must pass the checks before it is published: out/plan.json."""
 
     commit: str  # 40 hex digits
@@ -89,8 +83,7 @@ class PlanResult:
     reason: str  # one sentence
 
 
-@dataclass(frozen=True, slots=True)
-class ChartResult:
+class ChartResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A packed chart: out/chart.json; its archive is out/charts/<name>-<version>.tgz."""
 
     name: str  # "site"
@@ -104,8 +97,7 @@ class ChartResult:
     asset: str  # path of one of its hashed assets, "/assets/…"
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A release as its chart and its archive record (release.json) name it."""
 
     version: str  # VersionResult.version of its first publication
@@ -116,8 +108,7 @@ class Release:
     asset: str  # path of one of its hashed assets, "/assets/…"
 
 
-@dataclass(frozen=True, slots=True)
-class TargetResult:
+class TargetResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was sent to one target of publishing."""
 
     name: str  # "image web", "assets", "archive", "chart", "index", "receiver"
@@ -128,8 +119,7 @@ class TargetResult:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class PublishResult:
+class PublishResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A published release: out/publish.json."""
 
     version: str  # VersionResult.version
@@ -141,8 +131,7 @@ class PublishResult:
     superseded: str = ""  # newer published version with this commit: nothing was sent; else ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseResult:
+class ResponseResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Connections through a front door that got equal responses."""
 
     count: int  # connections
@@ -152,8 +141,7 @@ class ResponseResult:
     fault: str  # "503", "no answer within 10 s"; "" for a valid response
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedResult:
+class PublishedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Newest chart of the range of an environment."""
 
     place: str  # host and path of the repository; "" where site.toml names none
@@ -164,8 +152,7 @@ class PublishedResult:
     outranks: str = ""  # version of that commit, where *version* is newer and lacks it
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutResult:
+class RolloutResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """State of the HelmRelease of an environment."""
 
     attempted: str  # chart that Flux tried last, without "+" and what follows; "" for none
@@ -178,8 +165,7 @@ class RolloutResult:
     fault: str  # why it is unknown; else ""
 
 
-@dataclass(frozen=True, slots=True)
-class BranchResult:
+class BranchResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Default branch in this clone."""
 
     name: str  # "main"
@@ -188,8 +174,7 @@ class BranchResult:
     fault: str  # why something is unknown; else ""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentResult:
+class EnvironmentResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Snapshot of one environment."""
 
     name: str  # "production" or "staging"
@@ -206,8 +191,7 @@ class EnvironmentResult:
     says: str  # summary of the differences
 
 
-@dataclass(frozen=True, slots=True)
-class WaitResult:
+class WaitResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Outcome of waiting for a commit."""
 
     commit: str  # as given, in full where this clone has it
@@ -216,8 +200,7 @@ class WaitResult:
     fault: str  # why it is not live, and the fix; "" when it is live
 
 
-@dataclass(frozen=True, slots=True)
-class StatusResult:
+class StatusResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is live, published, and in Git; not written, since it is outdated at once."""
 
     at: int  # seconds since 1970, UTC
@@ -226,8 +209,7 @@ class StatusResult:
     wait: WaitResult | None  # None without ``--wait``
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Result of one step of a run, for the table."""
 
     name: str  # "build", "chart", "assets"
@@ -236,8 +218,7 @@ class StepResult:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A run of all steps: out/run.json."""
 
     version: str  # VersionResult.version
@@ -263,7 +244,7 @@ _Result = TypeVar("_Result")
 
 def to_json(result: Result) -> str:
     """Return *result* as indented JSON with sorted keys, ending in a newline."""
-    return json.dumps(asdict(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(msgspec.to_builtins(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write(path: Path, result: Result) -> None:
@@ -284,54 +265,43 @@ def put(path: Path, data: bytes) -> None:
 
 def read_site(path: Path) -> SiteResult:
     """Read a SiteResult; raise PipelineError when it is missing or invalid."""
-
-    def site(data: dict[str, Any]) -> SiteResult:
-        data["left_out"] = tuple(data["left_out"])
-        data["findings"] = tuple(Fault(**one) for one in data["findings"])
-        return SiteResult(**data)
-
-    return _read(path, site, "make build")
+    return _read(path, SiteResult, "make build")
 
 
 def read_image(path: Path) -> ImageResult:
     """Read an ImageResult; raise PipelineError when it is missing or invalid."""
-
-    def image(data: dict[str, Any]) -> ImageResult:
-        data["layers"] = tuple(LayerResult(**one) for one in data["layers"])
-        return ImageResult(**data)
-
-    return _read(path, image, "make image")
+    return _read(path, ImageResult, "make image")
 
 
 def read_version(path: Path) -> VersionResult:
     """Read a VersionResult; raise PipelineError when it is missing or invalid."""
-    return _read(path, lambda data: VersionResult(**data), "make version")
+    return _read(path, VersionResult, "make version")
 
 
 def read_check(path: Path) -> CheckResult:
     """Read a CheckResult; raise PipelineError when it is invalid."""
-    return _read(path, lambda data: CheckResult(**data), "make checks")
+    return _read(path, CheckResult, "make checks")
 
 
 def read_plan(path: Path) -> PlanResult:
     """Read a PlanResult; raise PipelineError when it is invalid."""
-    return _read(path, lambda data: PlanResult(**data), "make plan")
+    return _read(path, PlanResult, "make plan")
 
 
 def read_chart(path: Path) -> ChartResult:
     """Read a ChartResult; raise PipelineError when it is missing or invalid."""
-    return _read(path, lambda data: ChartResult(**data), "make chart")
+    return _read(path, ChartResult, "make chart")
 
 
 def read_release(path: Path) -> Release:
     """Read a Release from the archive; raise PipelineError when it is missing or invalid."""
-    return _read(path, lambda data: Release(**data), "python -m pipelines archive fetch VERSION")
+    return _read(path, Release, "python -m pipelines archive fetch VERSION")
 
 
-def _read(path: Path, make: Callable[[dict[str, Any]], _Result], command: str) -> _Result:
+def _read(path: Path, kind: type[_Result], command: str) -> _Result:
     try:
-        return make(json.loads(path.read_text(encoding="utf-8")))
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         raise PipelineError(f"{path.name}: no such file; run `{command}` first") from None
-    except (ValueError, TypeError, KeyError):
+    except (msgspec.MsgspecError, ValueError):
         raise PipelineError(f"{path.name}: not written by this version; run `{command}`") from None

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from pipelines.archive import catalog, prune, restore, save
 from pipelines.archive.record import Record
 from pipelines.charts.build import release_of_chart
@@ -60,7 +62,7 @@ def fetch_release(context: FlowContext, version: str) -> Release:
                 commit = catalog.read_record(archive, origin).release.commit
             else:
                 commit = _published_chart(services, context.site, origin).commit
-        release = replace(release, commit=commit)
+        release = msgspec.structs.replace(release, commit=commit)
     results.write(context.project / "out" / "rollback.json", release)
     return release
 

@@ -28,8 +28,9 @@ from pipelines.site.inputs import Inputs, read_inputs
 from pipelines.site.output import spare_tree
 from pipelines.site.output.target import open_target
 
-# Objects more, and collections of the younger generations, before garbage is collected (gc.set_threshold).
-_COLLECT_AFTER = (100_000, 10, 10)
+# Objects more, and collections of the younger generations, before garbage is collected (gc.set_threshold):
+# more than a build of a few texts makes. That of a whole site sets its own.
+_COLLECT_AFTER = (400_000, 10, 10)
 
 
 def build(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,7 @@ def _build(
     after = {*conversion.stored_blobs(store, changed), *page_records.stored_blobs(store, batch.checksums)}
     before.update(sha256 for one in stored for _, sha256, _ in one.record.files)
     store.remove(before - after)
-    result = replace(
+    result = msgspec.structs.replace(
         last.result,
         digest=normalized.digest,
         files=normalized.files,

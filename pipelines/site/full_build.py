@@ -6,6 +6,7 @@ out/site.json. No network.
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -47,6 +48,8 @@ from pipelines.tools.git_repository import find_repository
 
 T = TypeVar("T")
 _Variants = tuple[bytes, bytes]
+# As in build.py; the garbage of fewer objects, in each process, keeps a large site below its bound of memory.
+_COLLECT_AFTER = (100_000, 10, 10)
 
 
 def build_fully(
@@ -61,6 +64,7 @@ def build_fully(
     config, options = run.config, run.options
     if inputs and (done := build_changed_texts(project, target, run, cache, report, inputs)):
         return done
+    gc.set_threshold(*_COLLECT_AFTER)
     with run.phase("history"):
         history = read_cached_history(inputs.repo if inputs else find_repository(project), cache)
     if missing := [*missing_submodules(history.index if history else None)]:

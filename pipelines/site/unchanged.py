@@ -9,11 +9,11 @@ Reads the project, out/site and the store. Writes the store. No network.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
+from msgspec.structs import replace
 
 from pipelines.core import results
 from pipelines.core.errors import PipelineError

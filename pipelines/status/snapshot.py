@@ -6,10 +6,13 @@ doors, the chart repository, the cluster. No writes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipelines.charts import newest
 from pipelines.core.config import FILE, Environment, SiteConfig, parse_config
@@ -141,6 +144,6 @@ def select_environments(site: SiteConfig, names: list[str]) -> SiteConfig:
     for name in names:
         if name not in known:
             raise PipelineError(f"site.toml: unknown environment {name!r}; known: {', '.join(known)}")
-    return replace(
+    return dataclasses.replace(
         site, environments=tuple(one for one in site.environments if one.name in names or not names)
     )

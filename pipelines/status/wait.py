@@ -6,10 +6,11 @@ Reads the repository. Network: through the snapshot function that it is given. N
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipelines.core.errors import PipelineError
 from pipelines.core.results import EnvironmentResult, StatusResult, WaitResult

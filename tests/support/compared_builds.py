@@ -12,10 +12,10 @@ import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import msgspec
 from hypothesis.stateful import RuleBasedStateMachine
 
 from pipelines.core import config
@@ -83,7 +83,7 @@ def outcome_of(run: Callable[[], SiteResult]) -> Outcome:
     """Return what a build returns or raises."""
     try:
         result = run()
-        return Outcome(without_times(asdict(result)), result.findings)
+        return Outcome(without_times(msgspec.to_builtins(result)), result.findings)
     except SourceError as error:
         return Outcome({}, tuple(error.faults))
     except PipelineError as error:
