@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Log:
     """What Git prints of a directory: the files that each commit changed, newest first."""
 
     head: str  # the commit that it begins with
+    time: int  # of that commit's committer, seconds since 1970
     text: bytes
 
 
@@ -81,7 +82,7 @@ def read_history(
         if name == folder or name.startswith(f"{folder}/"):
             found = _parse_log(_log(module, ""), module)
             changes |= {f"{name}/{path}": change for path, change in found.items()}
-    return History(_commit_time(repo), bool(repo.cut_commits), changes, index)
+    return History(log.time, bool(repo.cut_commits), changes, index)
 
 
 def read_head_time(project: Path, trailer: str) -> tuple[int, tuple[str, ...]] | None:
@@ -172,10 +173,13 @@ def _log(repo: Repository, folder: str, last: Log | None = None) -> Log:
 
     A log takes a time that grows with the number of commits times that of files.
     """
-    if last and (last.head == repo.head or _is_linear(repo, last.head)):
-        newer = _log_of(repo, folder, f"{last.head}..{repo.head}") if last.head != repo.head else b""
-        return Log(repo.head, newer + b"\0" + last.text) if newer else replace(last, head=repo.head)
-    return Log(repo.head, _log_of(repo, folder, repo.head))
+    if last and last.head == repo.head:
+        return last
+    time = _commit_time(repo)
+    if last and _is_linear(repo, last.head):
+        newer = _log_of(repo, folder, f"{last.head}..{repo.head}")
+        return Log(repo.head, time, newer + b"\0" + last.text if newer else last.text)
+    return Log(repo.head, time, _log_of(repo, folder, repo.head))
 
 
 def _log_of(repo: Repository, folder: str, revisions: str) -> bytes:

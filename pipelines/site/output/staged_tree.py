@@ -20,17 +20,18 @@ from pipelines.core.digests import TreeDigest, digest_of_facts, mtime, normalize
 from pipelines.site.output import spare_tree
 from pipelines.site.output.directory_swap import RECORD
 from pipelines.site.output.listing import expected_listing
+from pipelines.site.output.spare_tree import FoundTree
 from pipelines.site.output.tree import FileFacts, link_unchanged, write_normalized
 
 
 class StagedTree:
     """The files of a site in a staging directory, by path: "public/index.html"."""
 
-    def __init__(self, root: Path, last: Path) -> None:
-        """Begin with what is in *root*; *last* is the site of the last build."""
+    def __init__(self, root: Path, last: Path, found: FoundTree | None = None) -> None:
+        """Begin with *found*, what is in *root*; *last* is the site of the last build."""
         self.root, self._last = root, last
         self._files: dict[str, FileFacts] = {}
-        found = spare_tree.read(root)
+        found = found or spare_tree.read(root)
         self._spare = found.files  # files that the build has not named yet
         self._directories = found.directories  # that exist -> they are normalized
         self._used: set[str] = set()  # directories of the tree

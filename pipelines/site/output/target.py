@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.site.output.directory_swap import staging_directory, swap_directory
-from pipelines.site.output.linked_tree import LinkedTree, linked_tree
+from pipelines.site.output.prepared_stage import PreparedStage, prepared_stage
 from pipelines.site.output.staged_tree import StagedTree
 
 
@@ -22,13 +22,11 @@ class Target:
     out: Path
     stage: Path
     _spare: Path | None  # where the replaced site is kept
-    _linked: LinkedTree | None
+    _prepared: PreparedStage | None
 
     def begin_tree(self) -> StagedTree:
         """Return the tree to fill, in the staging directory."""
-        if self._linked:
-            self._linked.wait()
-        return StagedTree(self.stage, self.out)
+        return StagedTree(self.stage, self.out, self._prepared.wait() if self._prepared else None)
 
     def publish(self, record: str) -> None:
         """Swap the staging directory with the site; *record* is the JSON of the build's result."""
@@ -46,5 +44,5 @@ def open_target(out: Path, spare: Path | None) -> Iterator[Target]:
         if spare is None:
             yield Target(out, stage, None, None)
             return
-        with linked_tree(out, stage) as linked:
-            yield Target(out, stage, spare, linked)
+        with prepared_stage(out, stage) as prepared:
+            yield Target(out, stage, spare, prepared)

@@ -1,9 +1,10 @@
-"""A build without a spare tree begins with links to the last site, which another process makes."""
+"""Another process lists the files of the spare tree, or links those of the last site."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core import digests
-from pipelines.site.output import linked_tree, spare_tree
+from pipelines.site.output import prepared_stage, spare_tree
 from pipelines.site.output.target import Target, open_target
 from tests.site.output.test_spare_tree import ONE, TWO, assert_clean
 
@@ -63,17 +64,62 @@ def test_a_build_touches_no_file_that_stays_the_same(out: Path) -> None:
 
 def test_nothing_is_linked_beside_a_spare_tree(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(out, TWO)
-    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a second process"))
+    monkeypatch.setattr(prepared_stage, "_link_parts", lambda *_: (out / "linked").touch())
     build(out, ONE)
     assert digests.tree_digest(out / "site") == digests.digest_of_files(ONE)
+    assert not (out / "linked").exists()
+
+
+def test_what_is_in_the_staging_directory_is_known_without_reading_it_again(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for spare in (False, True):
+        assert spare_tree.spare_path(out / "site").exists() is spare
+        with open_target(out / "site", spare_tree.spare_path(out / "site")) as target:
+            with monkeypatch.context() as patch:
+                patch.setattr(spare_tree, "read", lambda _: pytest.fail("read here"))
+                tree = target.begin_tree()
+            for path, data in ONE.items():
+                tree.write(path, data)
+            tree.use_directory("gated/members")
+            tree.finish()
+            target.publish("{}")
+        assert digests.tree_digest(out / "site") == digests.digest_of_files(ONE)
+
+
+def test_a_second_tree_of_a_build_begins_with_what_the_first_one_left(out: Path, tmp_path: Path) -> None:
+    site = out / "site"
+    with open_target(site, spare_tree.spare_path(site)) as target:
+        target.begin_tree().write("public/half", b"h")
+        tree = target.begin_tree()
+        for path, data in ONE.items():
+            tree.write(path, data)
+        tree.use_directory("gated/members")
+        tree.finish()
+        target.publish("{}")
+    assert_clean(out, ONE, tmp_path / "fresh")
+
+
+def test_a_process_that_was_killed_changes_nothing(out: Path, tmp_path: Path) -> None:
+    site = out / "site"
+    with open_target(site, spare_tree.spare_path(site)) as target:
+        assert target._prepared
+        os.kill(target._prepared._process, signal.SIGKILL)
+        tree = target.begin_tree()
+        for path, data in TWO.items():
+            tree.write(path, data)
+        tree.use_directory("gated/members")
+        tree.finish()
+        target.publish("{}")
+    assert_clean(out, TWO, tmp_path / "fresh")
 
 
 def test_nothing_is_linked_where_the_caller_wants_no_spare_tree(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a second process"))
     with open_target(out / "site", None) as target:
-        assert not target.begin_tree().files
+        target.begin_tree()
+        assert os.listdir(target.stage) == [".lock"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +192,7 @@ def test_a_build_goes_on_where_nothing_can_be_linked(
 def test_a_failed_build_ends_the_process_before_it_removes_the_staging_directory(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linked_tree, "_link", lambda *_: time.sleep(600))
+    monkeypatch.setattr(prepared_stage, "_link", lambda *_: time.sleep(600))
     with (
         pytest.raises(ValueError, match="fault"),
         open_target(out / "site", spare_tree.spare_path(out / "site")),
@@ -164,7 +210,7 @@ def test_an_error_of_the_program_in_the_process_is_shown(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of the program")
 
-    monkeypatch.setattr(linked_tree, "_link", fail)
+    monkeypatch.setattr(prepared_stage, "_link", fail)
     build(out, TWO)
     assert "RuntimeError: a fault of the program" in capfd.readouterr().err
     assert_clean(out, TWO, tmp_path / "fresh")
