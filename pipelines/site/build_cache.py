@@ -6,6 +6,7 @@ both directories. No network.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,13 +35,18 @@ def open_build_cache(out: Path, warn: Callable[[str], None]) -> Iterator[Cache]:
 
 def program_version() -> str:
     """Return a digest of everything that turns a source into a page: code, Python, installed packages."""
-    code = [path for part in _PARTS for path in (_CODE / part).rglob("*") if path.suffix != ".pyc"]
     parts: list[str | bytes] = [sys.version, sys.platform]
-    for path in sorted(code):
-        if path.is_file():
-            parts += [path.relative_to(_CODE).as_posix(), path.read_bytes()]
+    for path in sorted(path for part in _PARTS for path in _files(_CODE / part)):
+        with open(path, "rb") as file:
+            parts += [path.removeprefix(f"{_CODE}/"), file.read()]
     for folder in sys.path:
         packages = Path(folder)
         if packages.is_dir():
             parts += sorted(one.name for one in packages.glob("*.dist-info"))
     return cache_key(*parts)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the path of each file in *folder*, but Python's bytecode."""
+    for parent, _, names in os.walk(folder):
+        yield from (f"{parent}/{name}" for name in names if not name.endswith(".pyc"))
