@@ -58,6 +58,7 @@ def test_controllers_are_replaced_under_the_running_site(there: Layout, kubectl:
         assert revisions(client) == before
         assert pods(kubectl) == running
         seconds = changes.roll_out(there, change)
+    client.close()
     report("all four are replaced, with an empty storage", down, seconds, len(readers.faults))
     assert readers.faults == []
 
