@@ -116,7 +116,8 @@ def report(kind: str, seconds: float, ends: dict[str, float], faults: int) -> No
     text = (
         "The commands of the operator's guide, step by step, on a database of a few members: a base backup "
         "and the WAL since, to a point in time. Minutes from the first command until a member logs in with "
-        "the password of that time. Five readers read public pages meanwhile."
+        "the password of that time. Five readers read public pages meanwhile. `resume` is after that: the "
+        "operator replaces the pods one by one, and waits ten minutes for each whose end it misses."
     )
     table = figures.table(("restore after", "minutes", "failed requests", "steps"), _RESULTS)
     figures.write("Restore of the database", f"{text}\n\n{table}")
