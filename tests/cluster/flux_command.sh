@@ -12,14 +12,13 @@ done
 case $action in
 # Not as kubectl: kustomize-controller removes its fields with the next commit.
 suspend) exec kubectl -n "$namespace" patch "$kind" "$@" --field-manager=flux --type=merge --patch '{"spec": {"suspend": true}}' ;;
-# As Flux's, it waits until all are reconciled.
+# As Flux's without `--wait`, it waits until one object is reconciled, and for none of several.
 resume)
-  kubectl -n "$namespace" patch "$kind" "$@" --field-manager=flux --type=merge --patch '{"spec": {"suspend": false}}' &&
-    for name; do
-      generation=$(kubectl -n "$namespace" get "$kind" "$name" -o jsonpath='{.metadata.generation}') &&
-        kubectl -n "$namespace" wait "$kind" "$name" --for=jsonpath='{.status.observedGeneration}'="$generation" --timeout="$timeout" &&
-        kubectl -n "$namespace" wait "$kind" "$name" --for=condition=Ready --timeout="$timeout" || exit
-    done
+  kubectl -n "$namespace" patch "$kind" "$@" --field-manager=flux --type=merge --patch '{"spec": {"suspend": false}}' || exit
+  [ $# -eq 1 ] || exit 0
+  generation=$(kubectl -n "$namespace" get "$kind" "$1" -o jsonpath='{.metadata.generation}') &&
+    kubectl -n "$namespace" wait "$kind" "$1" --for=jsonpath='{.status.observedGeneration}'="$generation" --timeout="$timeout" &&
+    kubectl -n "$namespace" wait "$kind" "$1" --for=condition=Ready --timeout="$timeout"
   ;;
 reconcile)
   now=$(date +%s.%N)
