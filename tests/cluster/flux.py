@@ -17,7 +17,7 @@ from tests.cluster.layout import GIT, Layout
 EVENTS = "127.0.0.1:9690"
 ARTIFACTS = "127.0.0.1:9790"
 # As flux/clusters/components/controllers sets it.
-REQUEUE = "--requeue-dependency=2s"
+KUSTOMIZE = ("--requeue-dependency=2s", "--feature-gates=CancelHealthCheckOnNewRevision=true")
 
 
 def arguments(name: str, storage: str) -> list[str]:
@@ -29,7 +29,7 @@ def arguments(name: str, storage: str) -> list[str]:
             f"--storage-addr={ARTIFACTS}",
             f"--storage-adv-addr={ARTIFACTS}",
         ],
-        "kustomize": [REQUEUE],
+        "kustomize": [*KUSTOMIZE],
         "helm": [],
         "notification": [f"--receiverAddr=127.0.0.1:{WEBHOOK_PORT}"],
     }

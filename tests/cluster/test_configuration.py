@@ -127,7 +127,7 @@ def test_no_two_controllers_listen_on_one_port() -> None:
 
 def test_the_dependency_interval_is_that_of_the_flux_tree() -> None:
     component = ROOT / "flux" / "clusters" / "components" / "controllers" / "kustomization.yaml"
-    assert flux.REQUEUE in component.read_text("utf-8")
+    assert re.findall(r"value: (--.+)}", component.read_text("utf-8")) == list(flux.KUSTOMIZE)
 
 
 def test_flux_follows_the_environment_of_the_tree() -> None:
