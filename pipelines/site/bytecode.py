@@ -45,6 +45,7 @@ class BytecodeFolder:
         data = marshal.dumps(code)
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
+            _check_owner(os.lstat(self._folder), stat.S_IFDIR)
             write_atomic(self._path(template), self._digest(key, data) + data, mode=0o600)
 
     def _path(self, template: str) -> Path:

@@ -133,7 +133,11 @@ def test_a_template_is_compiled_once_for_all_processes(
     def code_of(source: str, options: str = "settings") -> CodeType | None:
         cache = Cache(bytecode=BytecodeFolder(tmp_path / FOLDER, "1"))
         file = str(tmp_path / "page.html")
-        return TemplateCache(cache, options).get_bucket(environment, "page.html", file, source).code
+        return (
+            TemplateCache(cache, options, lasting=True)
+            .get_bucket(environment, "page.html", file, source)
+            .code
+        )
 
     first = code_of("{{ one }}")
     assert code_of("{{ one }}") == first
@@ -149,3 +153,82 @@ def test_a_build_keeps_the_code_of_its_templates_unless_it_is_clean(tmp_path: Pa
     assert not (site / "out" / FOLDER).exists()
     assert run_cli(site, "build").returncode == 0
     assert list((site / "out" / FOLDER).iterdir())
+
+
+CODE_OF_THE_PROJECT = {
+    "a filter": "JINJA_FILTERS = {'shout': site_code.shout}",
+    "a test": "JINJA_TESTS = {'shout': site_code.is_shout}",
+    "an option": "JINJA_ENVIRONMENT['finalize'] = site_code.finalize",
+    "a plugin": "PLUGINS.append('site_code')",
+    "an extension": "JINJA_ENVIRONMENT['extensions'] = ['site_code.Shout']",
+}
+SITE_CODE = """
+from jinja2.ext import Extension
+from pelican import signals
+
+def shout(text):
+    return text + MARK
+
+def is_shout(text):
+    return MARK == "!"
+
+def finalize(text):
+    return text + MARK if text == "word" else text
+
+def register():
+    signals.generator_init.connect(add)
+
+def add(generator):
+    generator.env.filters["shout"] = shout
+
+class Shout(Extension):
+    def preprocess(self, source, name, filename=None):
+        return source.replace("[mark]", MARK)
+"""
+
+
+@pytest.mark.slow  # 2 s of CPU each
+@pytest.mark.parametrize("kind", CODE_OF_THE_PROJECT)
+def test_code_of_the_project_that_jinja_runs_as_it_compiles_is_not_kept(tmp_path: Path, kind: str) -> None:
+    """It computes a filter of a constant then: the page would show for ever what that gave first."""
+    site = tiny_site(tmp_path, {"content/pages/about.md": "---\ntitle: About\n---\n\nWho we are.\n"})
+    settings, template = site / "pelicanconf.py", site / "theme/templates/base.html"
+    settings.write_text(
+        f"{settings.read_text()}\nimport sys\nsys.path.insert(0, {str(site)!r})\nimport site_code\n"
+        f"{CODE_OF_THE_PROJECT[kind]}\n"
+    )
+    word = {
+        "a test": "{{ 'word!' if 'x' is shout else 'word?' }}",
+        "an option": "{{ 'word' }}",
+        "an extension": "word[mark]",
+    }.get(kind, "{{ 'word'|shout }}")
+    template.write_text(template.read_text().replace("<main", f"<p>{word}</p><main", 1))
+    for mark in "!?":
+        (site / "site_code.py").write_text(f"MARK = {mark!r}\n{SITE_CODE}")
+        done = run_cli(site, "build")
+        assert done.returncode == 0, done.stderr
+        assert f"word{mark}" in (site / "out/site/public/about/index.html").read_text()
+
+
+def test_options_of_jinja_in_another_file_are_part_of_the_key(tmp_path: Path) -> None:
+    site = tiny_site(tmp_path, {"content/pages/about.md": "---\ntitle: About\n---\n\nWho we are.\n"})
+    settings, template = site / "pelicanconf.py", site / "theme/templates/base.html"
+    settings.write_text(
+        f"{settings.read_text()}\nimport sys\nsys.path.insert(0, {str(site)!r})\nimport site_options\n"
+        "JINJA_ENVIRONMENT = site_options.JINJA\n"
+    )
+    word = "<p>{% if true %}\n{% endif %}</p><pre>{% if true %}\n\nword{% endif %}</pre><main"
+    template.write_text(template.read_text().replace("<main", word, 1))
+    pages = []
+    for trim in (True, False):
+        (site / "site_options.py").write_text(f"JINJA = {{'autoescape': True, 'trim_blocks': {trim}}}\n")
+        assert run_cli(site, "build").returncode == 0
+        pages.append((site / "out/site/public/about/index.html").read_text())
+    assert pages[0] != pages[1]
+
+
+def test_nothing_is_written_into_a_directory_that_is_not_safe(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / FOLDER).symlink_to("elsewhere")
+    BytecodeFolder(tmp_path / FOLDER, "1").store("a.html", "key", CODE)
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -23,7 +23,7 @@ from pelican.generators import Generator, PelicanTemplateNotFound
 from pelican.settings import read_settings
 
 from pipelines.core.errors import Fault, PipelineError, SourceError, suggest
-from pipelines.site.cache import Cache, cache_key
+from pipelines.site.cache import Cache
 from pipelines.site.content.front_matter import read_text
 from pipelines.site.content.read_policy import CONTENT, THEME
 from pipelines.site.pelican.build_context import CACHE_SETTING, CONTEXT_SETTING, BuildContext
@@ -129,7 +129,8 @@ def plan_pages(
     _check_templates(project, theme, base, build.config.login)
     documents = [page.document for page in build.pages.values()]
     sources = _TemplateSources(project, theme, base["THEME_TEMPLATES_OVERRIDES"])
-    plan = Plan(build, settings_digest(project, base), sources.digest, at_once=has_other_plugins(base))
+    digest = settings_digest(project, base)
+    plan = Plan(build, digest, sources.digest, at_once=has_other_plugins(base))
     own = {
         **base,
         CONTEXT_SETTING: build,
@@ -155,7 +156,7 @@ def plan_pages(
             **base["JINJA_ENVIRONMENT"],
             "autoescape": True,  # the plugin passes HTML as Markup, titles as text
             "auto_reload": False,
-            "bytecode_cache": TemplateCache(cache, cache_key((project / SETTINGS).read_bytes())),
+            "bytecode_cache": TemplateCache(cache, digest.hex(), lasting=not _has_own_code(base)),
         },
     }
     if not own["ARTICLE_PATHS"]:
@@ -189,6 +190,21 @@ def settings_digest(project: Path, base: Mapping[str, Any]) -> bytes:
         (key, repr(value)) for key, value in base["JINJA_ENVIRONMENT"].items() if _is_plain(value)
     )
     return digest_parts([*parts, repr(options)])
+
+
+def _has_own_code(base: Mapping[str, Any]) -> bool:
+    """Return whether Jinja runs code of the project, or of a plugin, when it compiles a template.
+
+    It computes a filter or a test of a constant then, and applies "finalize" to the text.
+    """
+    options = base["JINJA_ENVIRONMENT"]
+    extensions = options.get("extensions") or ()
+    return (
+        has_other_plugins(base)
+        or bool(base["JINJA_FILTERS"] or base["JINJA_TESTS"])
+        or not all(_is_plain(value) for value in options.values())
+        or not all(isinstance(one, str) and one.startswith("jinja2.") for one in extensions)
+    )
 
 
 def _is_plain(value: object) -> bool:
