@@ -6,10 +6,12 @@ No reads, no writes, no network.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pipelines.core.progress import Progress
+from pipelines.tools.forks import end_with
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,7 +36,8 @@ def _map_parallel(
     """Yield task(item) for each item, computed by processes that inherit task and items by fork.
 
     Nothing large is pickled on the way to them. They leave the objects of this process
-    alone: a garbage collection in each of them would copy its whole memory.
+    alone: a garbage collection in each of them would copy its whole memory. They end with this process
+    where that is killed; otherwise they would wait for work, with the locks that they have inherited.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -45,7 +48,8 @@ def _map_parallel(
     chunks = [range(start, min(start + size, len(items))) for start in range(0, len(items), size)]
     gc.freeze()
     try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+        fork, parent = multiprocessing.get_context("fork"), os.getpid()
+        with ProcessPoolExecutor(workers, fork, end_with, (parent,)) as pool:
             for results in pool.map(_run_chunk, chunks):
                 progress.advance(len(results))
                 yield from results

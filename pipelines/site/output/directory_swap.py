@@ -35,7 +35,7 @@ def staging_directory(out: Path, spare: Path | None = None) -> Iterator[Path]:
 
     It holds the tree *spare*, if there is one, and else nothing. First completes the swap
     of a killed build and removes the staging directories of killed builds, but not those
-    of running ones. Raises PipelineError if the disk is full.
+    of running ones. Raises PipelineError if the disk is full, or something in *spare* cannot be removed.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,7 @@ def staging_directory(out: Path, spare: Path | None = None) -> Iterator[Path]:
     try:
         for leftover in stale:
             spare_tree.remove(leftover)
+        spare_tree.remove_others(stage)  # at once: the build writes beside the parts of a site
         yield stage
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

@@ -26,20 +26,37 @@ from pipelines.core.errors import PipelineError
 from pipelines.core.site_tree import PARTS
 from pipelines.site.output import spare_tree
 from pipelines.site.output.spare_tree import LOCK, FoundTree
+from pipelines.tools.forks import end_with, uninterrupted
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(FoundTree)
+
+
+# What a strange tree causes: the program finds it again when it lists the tree itself.
+_EXPECTED = (OSError, PipelineError, UnicodeError, OverflowError, RecursionError)
 
 
 class PreparedStage:
     """A staging directory, and the process that prepares it."""
 
     def __init__(self, last: Path, stage: Path) -> None:
-        """Prepare *stage*; link the files of the site *last* there, if it has none."""
-        self._stage = stage
-        self._output, end = os.pipe()
-        self._process = os.fork()
-        if not self._process:
-            _prepare_and_exit(last, stage, end)
+        """Prepare *stage*; link the files of the site *last* there, if it has none.
+
+        Call it where Ctrl-C is blocked, so that the process gets none. Where it cannot be started, this one
+        does its work.
+        """
+        self._stage, self._process, parent = stage, 0, os.getpid()
+        try:
+            self._output, end = os.pipe()
+        except OSError:
+            return
+        try:
+            self._process = os.fork()
+        except OSError:  # at the limit of processes, or of memory
+            os.close(self._output)
+        else:
+            if not self._process:
+                os.close(self._output)  # else a write would wait for ever where the parent was killed
+                _prepare_and_exit(parent, last, stage, end)
         os.close(end)
 
     def wait(self) -> FoundTree:
@@ -54,27 +71,32 @@ class PreparedStage:
 
     def stop(self) -> None:
         """End the process, if it still runs."""
-        if self._process:
-            os.close(self._output)
-            os.kill(self._process, signal.SIGKILL)  # it is not reaped: the id is still its own
-            os.waitpid(self._process, 0)
-            self._process = 0
+        with uninterrupted():
+            if self._process:
+                os.close(self._output)
+                os.kill(self._process, signal.SIGKILL)  # it is not reaped: the id is still its own
+                os.waitpid(self._process, 0)
+                self._process = 0
 
 
 @contextmanager
 def prepared_stage(last: Path, stage: Path) -> Iterator[PreparedStage]:
     """Yield *stage*, which a process prepares that ends with the block."""
-    found = PreparedStage(last, stage)
+    found = None
     try:
+        with uninterrupted():
+            found = PreparedStage(last, stage)
         yield found
     finally:
-        found.stop()
+        if found:
+            found.stop()
 
 
-def _prepare_and_exit(last: Path, stage: Path, output: int) -> NoReturn:
-    """Do the work of the process, a copy of the program, and end it."""
+def _prepare_and_exit(parent: int, last: Path, stage: Path, output: int) -> NoReturn:
+    """Do the work of the process, a copy of the program *parent*, and end it."""
     try:
-        with suppress(OSError, PipelineError, KeyboardInterrupt):
+        end_with(parent)
+        with suppress(*_EXPECTED):
             if os.listdir(stage) == [LOCK]:
                 _link_parts(str(last), str(stage))
             data = _ENCODER.encode(spare_tree.read(stage))

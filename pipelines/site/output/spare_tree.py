@@ -69,17 +69,28 @@ def leave(old: Path, spare: Path) -> None:
 
 
 def read(stage: Path) -> FoundTree:
-    """Return the files of a site in *stage*; remove everything else, or all of it where that fails."""
+    """Return the files of a site in *stage*; remove what is no file of one, or all of it where that fails.
+
+    What is beside its parts stays: see ``remove_others``.
+    """
     try:
         return _read(stage)
     except OSError:
-        names = [name for name in os.listdir(stage) if name != LOCK]
-        for name in names:
-            remove(stage / name)
-        if left := [name for name in names if os.path.lexists(stage / name)]:
-            what = f"{stage.parent.name}/{stage.name}/{left[0]}: cannot be removed"
-            raise PipelineError(f"{what}; remove it and build again") from None
+        _remove_all(stage, [name for name in os.listdir(stage) if name in PARTS])
         return FoundTree()
+
+
+def remove_others(stage: Path) -> None:
+    """Remove what is in *stage* beside the parts of a site, but the lock."""
+    _remove_all(stage, [name for name in os.listdir(stage) if name not in PARTS and name != LOCK])
+
+
+def _remove_all(stage: Path, names: list[str]) -> None:
+    for name in names:
+        remove(stage / name)
+    if left := [name for name in names if os.path.lexists(stage / name)]:
+        what = f"{stage.parent.name}/{stage.name}/{left[0]}: cannot be removed"
+        raise PipelineError(f"{what}; remove it and build again") from None
 
 
 def _read(stage: Path) -> FoundTree:
@@ -89,12 +100,12 @@ def _read(stage: Path) -> FoundTree:
         parent = todo.pop()
         with os.scandir(os.path.join(stage, parent)) as entries:
             for entry in entries:
+                if not parent and entry.name not in PARTS:
+                    continue
                 status = entry.stat(follow_symlinks=False)
                 if status.st_dev != device:
                     raise OSError(f"{entry.name} is on another file system")
-                if not parent and entry.name not in PARTS:
-                    _remove_other(entry)
-                elif path := _read_entry(entry, status, parent, found):
+                if path := _read_entry(entry, status, parent, found):
                     todo.append(path)
     return found
 
@@ -117,14 +128,6 @@ def _read_entry(entry: os.DirEntry[str], status: os.stat_result, parent: str, fo
         if parent:
             found.directories[parent] = False
     return ""
-
-
-def _remove_other(entry: os.DirEntry[str]) -> None:
-    """Remove what is beside the parts of a site, but the lock; raise OSError where it stays."""
-    if entry.name != LOCK:
-        remove(Path(entry.path))
-        if os.path.lexists(entry.path):
-            raise OSError(f"{entry.name} cannot be removed")
 
 
 def remove(path: Path) -> None:

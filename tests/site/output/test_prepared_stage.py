@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,110 @@ def test_a_failed_build_ends_the_process_before_it_removes_the_staging_directory
         os.waitpid(-1, os.WNOHANG)
     assert sorted(path.name for path in out.iterdir()) == [".lock", "site", "site.json"]
     assert digests.tree_digest(out / "site") == digests.digest_of_files(ONE)
+
+
+def ends(process: int) -> bool:
+    """Return whether *process*, which has no parent here, ends within a time."""
+    for _ in range(500):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":  # nobody reaps it in a container
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_the_process_of_a_killed_build_ends(out: Path, tmp_path: Path) -> None:
+    """It would hold the lock of the staging directory for ever, which no build could remove."""
+    site, note = out / "site", tmp_path / "process"
+    build(out, TWO)
+    for number in range(1000):  # more than a pipe takes
+        (spare_tree.spare_path(site) / f"public/{'x' * 100}-{number}").touch(mode=0o644)
+    parent = os.fork()
+    if not parent:
+        with open_target(site, spare_tree.spare_path(site)) as target:
+            assert target._prepared
+            note.write_text(str(target._prepared._process))
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(parent, 0)
+    process = int(note.read_text())
+    try:
+        assert ends(process)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    build(out, ONE)
+    assert not list(out.glob(".site-*"))
+
+
+def test_the_process_hears_no_interrupt(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C reaches it too, and the program ends it."""
+    real = prepared_stage._link_parts
+
+    def interrupt(last: str, stage: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        real(last, stage)
+
+    monkeypatch.setattr(prepared_stage, "_link_parts", interrupt)
+    open_site(out)
+    assert (out / "seen/public/index.html").samefile(out / "site/public/index.html")
+    assert capfd.readouterr().err == ""
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.parametrize("call", ["pipe", "fork"])
+def test_a_build_goes_on_where_no_process_can_be_started(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse() -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, call, refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    build(out, TWO)
+    assert len(os.listdir("/proc/self/fd")) == before
+    monkeypatch.undo()
+    assert_clean(out, TWO, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("spare", [False, True])
+def test_a_name_that_is_not_utf8_is_removed_without_a_word(
+    out: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], spare: bool
+) -> None:
+    site = out / "site"
+    if spare:
+        build(out, TWO)
+    file = (spare_tree.spare_path(site) if spare else site) / os.fsdecode(b"public/\xff.html")
+    file.touch(mode=0o644)
+    build(out, ONE)
+    assert capfd.readouterr().err == ""
+    assert_clean(out, ONE, tmp_path / "fresh")
+
+
+def test_the_process_leaves_alone_what_the_build_writes_beside_the_site(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build of changed texts lets Pelican write there before it waits."""
+    real = prepared_stage._link_parts
+
+    def link_later(last: str, stage: str) -> None:
+        time.sleep(0.2)
+        real(last, stage)
+
+    monkeypatch.setattr(prepared_stage, "_link_parts", link_later)
+    with open_target(out / "site", spare_tree.spare_path(out / "site")) as target:
+        time.sleep(0.1)
+        (target.stage / "raw").mkdir()
+        (target.stage / "raw/file").touch()
+        assert (target.stage / "public/index.html").exists() is False
+        target.begin_tree()
+        assert (target.stage / "public/index.html").exists()
+        assert (target.stage / "raw/file").exists()
 
 
 def test_an_error_of_the_program_in_the_process_is_shown(
