@@ -47,6 +47,7 @@ def program_version() -> str:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Yield the path of each file in *folder*, but Python's bytecode."""
+    """Yield the path of each file in *folder*, but Python's bytecode and links to nothing (Emacs' locks)."""
     for parent, _, names in os.walk(folder):
-        yield from (f"{parent}/{name}" for name in names if not name.endswith(".pyc"))
+        paths = (f"{parent}/{name}" for name in names if not name.endswith(".pyc"))
+        yield from filter(os.path.isfile, paths)
