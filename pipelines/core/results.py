@@ -303,5 +303,8 @@ def _read(path: Path, kind: type[_Result], command: str) -> _Result:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         raise PipelineError(f"{path.name}: no such file; run `{command}` first") from None
-    except (msgspec.MsgspecError, ValueError):
+    except OSError as error:
+        fix = f"remove what is in the way, and run `{command}`"
+        raise PipelineError(f"{path.name}: cannot be read ({error.strerror}); {fix}") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise PipelineError(f"{path.name}: not written by this version; run `{command}`") from None
