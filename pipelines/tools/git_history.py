@@ -30,7 +30,6 @@ class Log:
     """What Git prints of a directory: the files that each commit changed, newest first."""
 
     head: str  # the commit that it begins with
-    time: int  # of that commit's committer, seconds since 1970
     text: bytes
 
 
@@ -49,8 +48,6 @@ class Index:
 class History:
     """The history of a repository that a build needs."""
 
-    head_time: int  # seconds since 1970
-    shallow: bool
     changes: Mapping[str, Change]  # by path relative to the project
     index: Index = Index(frozenset(), ())
 
@@ -82,7 +79,7 @@ def read_history(
         if name == folder or name.startswith(f"{folder}/"):
             found = _parse_log(_log(module, ""), module)
             changes |= {f"{name}/{path}": change for path, change in found.items()}
-    return History(log.time, bool(repo.cut_commits), changes, index)
+    return History(changes, index)
 
 
 def read_head_time(project: Path, trailer: str) -> tuple[int, tuple[str, ...]] | None:
@@ -129,11 +126,6 @@ def _log_state(repo: Repository) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _commit_time(repo: Repository) -> int:
-    """Return the committer's time of HEAD, seconds since 1970."""
-    return int(repo.run("log", "-1", "--no-show-signature", "--format=%ct", "HEAD"))
-
-
 def _literal(repo: Repository, folders: Sequence[str]) -> list[str]:
     """Return *folders* as patterns of Git that match only themselves."""
     return [f":(literal){repo.prefix}{folder}" for folder in folders]
@@ -175,11 +167,10 @@ def _log(repo: Repository, folder: str, last: Log | None = None) -> Log:
     """
     if last and last.head == repo.head:
         return last
-    time = _commit_time(repo)
     if last and _is_linear(repo, last.head):
         newer = _log_of(repo, folder, f"{last.head}..{repo.head}")
-        return Log(repo.head, time, newer + b"\0" + last.text if newer else last.text)
-    return Log(repo.head, time, _log_of(repo, folder, repo.head))
+        return Log(repo.head, newer + b"\0" + last.text if newer else last.text)
+    return Log(repo.head, _log_of(repo, folder, repo.head))
 
 
 def _log_of(repo: Repository, folder: str, revisions: str) -> bytes:

@@ -406,14 +406,14 @@ def test_the_date_of_change_is_the_author_s_or_git_s(
     keys: dict[str, str], change: Change | None, modified: str | None, tmp_path: Path
 ) -> None:
     """A post that was committed before its date is not older than itself."""
-    history = History(NOON, False, {"content/posts/a.md": change}) if change else None
+    history = History({"content/posts/a.md": change}) if change else None
     [document] = read(tmp_path, {"posts/a.md": text(**keys)}, history=history, as_of=NOON * 2).documents
     assert (document.modified.isoformat() if document.modified else None) == modified
 
 
 def test_a_date_of_change_from_a_shallow_clone_is_a_fault(tmp_path: Path) -> None:
     """In a shallow clone every file seems to have changed at once."""
-    history = History(NOON, True, {"content/posts/a.md": replace(CHANGED, is_cut=True)})
+    history = History({"content/posts/a.md": replace(CHANGED, is_cut=True)})
     found = read(tmp_path, {"posts/a.md": text()}, history=history)
     assert fault_lines(found) == ["content/posts/a.md:0: its date of change is unknown: the clone is shallow"]
 

@@ -112,7 +112,7 @@ def test_what_git_and_the_clock_add_is_not_stored(site: Path) -> None:
     for time in (1_775_000_000, 1_776_000_000):
         changed = {"content/posts/zone.md": Change(time, is_cut=False, is_added=False)}
         cut = {"content/posts/utc.md": Change(time, is_cut=True, is_added=False)}
-        assert parsed(site, history=History(time, False, changed | cut)) <= 1
+        assert parsed(site, history=History(changed | cut)) <= 1
     assert parsed(site, as_of=4_100_000_000) <= 1
 
 
