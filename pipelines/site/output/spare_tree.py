@@ -69,7 +69,7 @@ def leave(old: Path, spare: Path) -> None:
 
 
 def read(stage: Path) -> FoundTree:
-    """Return the files of a site in *stage*; remove what is no file of one, or all of it where that fails.
+    """Return the files of a site in *stage*; remove links, pipes and the like, or all files where that fails.
 
     What is beside its parts stays: see ``remove_others``.
     """
