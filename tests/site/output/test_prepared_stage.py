@@ -14,8 +14,18 @@ import pytest
 
 from pipelines.core import digests
 from pipelines.site.output import prepared_stage, spare_tree
+from pipelines.site.output.staged_tree import StagedTree
 from pipelines.site.output.target import Target, open_target
 from tests.site.output.test_spare_tree import ONE, TWO, assert_clean
+
+
+def finish(target: Target, tree: StagedTree, files: Mapping[str, bytes]) -> None:
+    """Write *files* into *tree*, and publish it."""
+    for path, data in files.items():
+        tree.write(path, data)
+    tree.use_directory("gated/members")
+    tree.finish()
+    target.publish("{}")
 
 
 def build(out: Path, files: Mapping[str, bytes]) -> None:
@@ -23,11 +33,7 @@ def build(out: Path, files: Mapping[str, bytes]) -> None:
     site = out / "site"
     with open_target(site, spare_tree.spare_path(site)) as target:
         tree = target.begin_tree()
-        for path, data in files.items():
-            tree.write(path, data)
-        tree.use_directory("gated/members")
-        tree.finish()
-        target.publish("{}")
+        finish(target, tree, files)
 
 
 @pytest.fixture
@@ -80,11 +86,7 @@ def test_what_is_in_the_staging_directory_is_known_without_reading_it_again(
             with monkeypatch.context() as patch:
                 patch.setattr(spare_tree, "read", lambda _: pytest.fail("read here"))
                 tree = target.begin_tree()
-            for path, data in ONE.items():
-                tree.write(path, data)
-            tree.use_directory("gated/members")
-            tree.finish()
-            target.publish("{}")
+            finish(target, tree, ONE)
         assert digests.tree_digest(out / "site") == digests.digest_of_files(ONE)
 
 
@@ -93,11 +95,7 @@ def test_a_second_tree_of_a_build_begins_with_what_the_first_one_left(out: Path,
     with open_target(site, spare_tree.spare_path(site)) as target:
         target.begin_tree().write("public/half", b"h")
         tree = target.begin_tree()
-        for path, data in ONE.items():
-            tree.write(path, data)
-        tree.use_directory("gated/members")
-        tree.finish()
-        target.publish("{}")
+        finish(target, tree, ONE)
     assert_clean(out, ONE, tmp_path / "fresh")
 
 
@@ -107,11 +105,7 @@ def test_a_process_that_was_killed_changes_nothing(out: Path, tmp_path: Path) ->
         assert target._prepared
         os.kill(target._prepared._process, signal.SIGKILL)
         tree = target.begin_tree()
-        for path, data in TWO.items():
-            tree.write(path, data)
-        tree.use_directory("gated/members")
-        tree.finish()
-        target.publish("{}")
+        finish(target, tree, TWO)
     assert_clean(out, TWO, tmp_path / "fresh")
 
 
