@@ -27,6 +27,7 @@ from pipelines.site.cache import Cache
 from pipelines.site.inputs import Inputs, read_inputs
 from pipelines.site.output import spare_tree
 from pipelines.site.output.target import open_target
+from pipelines.site.pelican.import_pelican import import_without_docutils
 
 # Objects more, and collections of the younger generations, before garbage is collected (gc.set_threshold):
 # more than a build of a few texts makes. That of a whole site sets its own.
@@ -73,6 +74,8 @@ def _build(
             report.phases = last.phases
             return last
     with open_target(out, spare) as target:
+        if inputs:  # without a plugin that may need more of Pelican
+            import_without_docutils()
         from pipelines.site.full_build import build_fully
 
         return build_fully(project, target, BuildRun(config, options, progress), cache, report, inputs)

@@ -32,16 +32,10 @@ OF_OTHER_COMMANDS = {
     *("allauth", "boto3", "cryptography", "django", "httpx", "kubernetes_validate", "starlette", "uvicorn"),
     *("pipelines.archive", "pipelines.charts", "pipelines.image", "pipelines.preview", "pipelines.publish"),
 }
-# What one changed text without formulas does not use. Pelican loads docutils and python-markdown.
+# What one changed text without formulas does not use. Pelican loads python-markdown.
 OF_OTHER_PAGES = {
-    *("git", "latex2mathml", "lesscpy", "pymdownx", "tinycss2", "concurrent.futures.process"),
-    *(
-        "multiprocessing.popen_fork",
-        "PIL.JpegImagePlugin",
-        "PIL.PngImagePlugin",
-        "rich.progress",
-        "rich.table",
-    ),
+    *("docutils", "git", "latex2mathml", "lesscpy", "PIL", "pymdownx", "tinycss2"),
+    *("concurrent.futures.process", "multiprocessing.popen_fork", "rich.progress", "rich.table"),
     *(
         "pipelines.site.less.compile",
         "pipelines.site.markdown.math",
@@ -83,7 +77,7 @@ def test_a_build_without_changes_imports_nothing_that_renders(site: Path) -> Non
 
 
 def test_a_build_after_one_edit_imports_what_that_text_uses(site: Path) -> None:
-    """Neither formulas, LESS, images nor the other dialect; and no processes for one page."""
+    """Neither formulas, LESS, images nor another dialect or markup; and no processes for one page."""
     write(site / "content/posts/one.md", POST + "\nMore text.\n")
     summary, modules = modules_of_a_build(site)
     assert "again   1 of 3 texts" in summary
@@ -103,5 +97,5 @@ def test_what_a_page_uses_is_imported_for_it(tmp_path: Path) -> None:
     site = small_site(tmp_path)
     write(site / "content/pages/formula.md", "---\ntitle: A formula\n---\n$$x^2$$\n")
     _, modules = modules_of_a_build(site)
-    unused = {"git", "lxml", "rich.progress", "rich.table", "PIL.JpegImagePlugin"}
+    unused = {"docutils", "git", "lxml", "rich.progress", "rich.table"}
     assert (RENDERERS | OF_OTHER_PAGES) - modules <= unused
