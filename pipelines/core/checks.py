@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipelines.core.errors import Fault
 from pipelines.core.setting import Setting
@@ -124,8 +126,7 @@ SETTINGS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Severities:
+class Severities(Struct, frozen=True):
     """The severity of each check, for all files and below paths: ``[checks]``."""
 
     chosen: tuple[tuple[str, Severity], ...] = ()

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.core.site_tree import PARTS
@@ -24,8 +25,7 @@ from pipelines.core.site_tree import PARTS
 EPOCH, _SPAN = 10**9, 5 * 10**8  # seconds: 2001-09-09, and nearly 16 years from there
 
 
-@dataclass(frozen=True, slots=True)
-class TreeDigest:
+class TreeDigest(Struct, frozen=True):
     """Digest and size of a tree."""
 
     digest: str  # SHA-256, hex

@@ -7,11 +7,11 @@ keeps its traceback. No reads, no writes, no network.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class Fault(Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """One finding in a file, and its fix."""
 
     path: str  # relative to the project, with forward slashes

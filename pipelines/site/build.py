@@ -12,8 +12,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError

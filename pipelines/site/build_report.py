@@ -6,13 +6,13 @@ Values only. No reads, no writes, no network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipelines.site.reads import Read
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """How one result of a build came about."""
 
     why: str  # why it was computed, in this build or in the one that stored it
@@ -20,8 +20,7 @@ class Work:
     seconds: float = 0.0  # that it took in this build
 
 
-@dataclass(slots=True)
-class BuildReport:
+class BuildReport(Struct):
     """The work of one build; ``build`` fills it."""
 
     explain: bool = False  # what each page reads is wanted: the build runs even if nothing changed

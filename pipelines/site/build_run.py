@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipelines.core.checks import CHECKS
 from pipelines.core.config import SiteConfig
@@ -22,8 +24,7 @@ if TYPE_CHECKING:  # it loads Pelican, which a build that ends at once does not 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
+class BuildOptions(Struct, frozen=True):
     """Options of one build."""
 
     as_of: int  # seconds since 1970, UTC; posts dated later are not due
@@ -33,8 +34,7 @@ class BuildOptions:
     strict: bool = False  # treat warnings as errors
 
 
-@dataclass(slots=True)
-class BuildRun:
+class BuildRun(Struct):
     """The state of one build."""
 
     config: SiteConfig

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from pipelines.site.bytecode import BytecodeFolder
 from pipelines.site.store import MemoryStore, Store
@@ -20,8 +20,7 @@ from pipelines.site.store import MemoryStore, Store
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Cache:
+class Cache(Struct):
     """Results by (phase, inputs): those of this build, and those since the last ``drop_unused``."""
 
     store: Store = field(default_factory=MemoryStore)  # what lasts longer than this process

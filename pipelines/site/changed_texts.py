@@ -15,11 +15,11 @@ from __future__ import annotations
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from pipelines.core import results
 from pipelines.core.errors import PipelineError
@@ -62,8 +62,7 @@ class _WholeSite(Exception):
     """The whole site must be built."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
+class _Sources(Struct, frozen=True):
     """What the texts of one build are made of."""
 
     project: Path
@@ -107,8 +106,7 @@ class _Sources:
         return found.published
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(Struct, frozen=True):
     """A page or feed of the last build."""
 
     name: str

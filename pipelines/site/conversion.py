@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.core.files import read_regular
@@ -68,13 +69,12 @@ class _Converted(NamedTuple):
     seconds: float
 
 
-_FACTS = tuple(one.name for one in fields(FragmentFacts))
+_FACTS = FragmentFacts.__struct_fields__
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Record)
 
 
-@dataclass(frozen=True)
-class ConvertTask:
+class ConvertTask(Struct, frozen=True, dict=True):
     """Convert one document; the fields are the same for all documents."""
 
     project: Path

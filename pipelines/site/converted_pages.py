@@ -5,9 +5,11 @@ Reads and writes what conversion.py does. No network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipelines.core.config import SiteConfig
 from pipelines.site import conversion
@@ -26,8 +28,7 @@ from pipelines.site.reads import digest_parts
 from pipelines.site.theme.strings import Strings
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """The converted documents."""
 
     published: list[Page]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import gc
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from pipelines.core import digests, results
 from pipelines.core.config import SiteConfig

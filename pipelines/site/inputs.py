@@ -17,10 +17,11 @@ import stat
 import time
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipelines.core.config import FILE as CONFIG_FILE
 from pipelines.core.config import SiteConfig
@@ -45,8 +46,7 @@ class _Unknown(Exception):
     """An input that has no digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The inputs of one build."""
 
     digest: str

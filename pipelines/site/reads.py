@@ -11,10 +11,12 @@ reads, so the first difference could only follow from another read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from hashlib import blake2b
 from pathlib import PurePath
+
+from msgspec import Struct
 
 Read = tuple[str, ...]  # a named input: ("site", "tagline"), ("template", "base.html")
 SIZE = 12  # bytes of a digest of a read: 96 bits
@@ -71,17 +73,17 @@ def _parts(value: object, special: Callable[[object], bytes | None] | None) -> I
         for key, one in value.items():
             yield from _parts(key, special)
             yield from _parts(one, special)
-    elif is_dataclass(value) and not isinstance(value, type):
+    elif (isinstance(value, Struct) or is_dataclass(value)) and not isinstance(value, type):
         yield type(value).__name__
-        for one in fields(value):
-            if one.name != "line":  # of site.toml: no result shows it
-                yield from _parts(getattr(value, one.name), special)
+        names = value.__struct_fields__ if isinstance(value, Struct) else [one.name for one in fields(value)]
+        for name in names:
+            if name != "line":  # of site.toml: no result shows it
+                yield from _parts(getattr(value, name), special)
     else:
         raise Opaque(f"{type(value).__name__}")
 
 
-@dataclass(slots=True)
-class Recorder:
+class Recorder(Struct):
     """The reads of one computation, in their order."""
 
     digest_of: Callable[[Read], bytes]  # of the current value of a read; raises Opaque

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
 from time import perf_counter
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import brotli
 import msgspec
+from msgspec import Struct, field
 
 from pipelines.core.errors import Fault, PipelineError, SourceError
 from pipelines.core.progress import Progress
@@ -60,8 +60,7 @@ class Rendered(NamedTuple):
     seconds: float = 0.0
 
 
-@dataclass(slots=True)
-class RenderedSite:
+class RenderedSite(Struct):
     """The rendered pages and feeds."""
 
     facts: dict[str, PageFacts] = field(default_factory=dict)  # of pages by name
@@ -69,8 +68,7 @@ class RenderedSite:
     checksums: dict[str, int] = field(default_factory=dict)  # of the stored records, by name
 
 
-@dataclass(frozen=True)
-class RenderTask:
+class RenderTask(Struct, frozen=True, dict=True):
     """Render one job and write its files; the fields are the same for all jobs."""
 
     plan: Plan

@@ -15,10 +15,11 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Protocol
+
+from msgspec import Struct, field
 
 NAME = "build.sqlite"
 _FORMAT = "1"  # of the tables below
@@ -63,8 +64,7 @@ class Store(Protocol):
         """Remove *blobs*, by their digests; where a record names one, its value is computed again."""
 
 
-@dataclass(slots=True)
-class MemoryStore:
+class MemoryStore(Struct):
     """A store of one process, for the preview."""
 
     lasting: ClassVar[bool] = False

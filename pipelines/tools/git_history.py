@@ -8,16 +8,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipelines.core.errors import ToolError
 from pipelines.tools.git_repository import Repository, find_repository, git_version, open_repository
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The newest commit that changed the content of a file."""
 
     time: int  # committer's time, seconds since 1970
@@ -25,8 +25,7 @@ class Change:
     is_added: bool  # the commit added the file: unchanged since
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """What Git prints of a directory: the files that each commit changed, newest first."""
 
     head: str  # the commit that it begins with
@@ -36,16 +35,14 @@ class Log:
 Refresh = Callable[[Log | None], Log]  # brings the last log up to date, or reads it
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """The files that Git tracks below some directories of the project, submodules included."""
 
     tracked: frozenset[str]  # files, relative to the project
     missing: tuple[str, ...]  # submodules that are not fetched, relative to the project
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """The history of a repository that a build needs."""
 
     changes: Mapping[str, Change]  # by path relative to the project

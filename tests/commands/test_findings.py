@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipelines.commands.code_quality import code_quality_report
 from pipelines.commands.findings import finding_line, finding_lines, summary

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from pipelines.core import results
-from pipelines.core.errors import PipelineError
+from pipelines.core.errors import Fault, PipelineError
 
 GOOD = b'{"version": "1", "kind": "stable", "commit": "c", "time": 1, "dirty": false, "rollback": ""}'
-FINDING = b'{"path": "a", "line": 1, "text": "t", "fix": "f", "more": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"
+FINDING = b'{"path": "a", "line": 1, "text": "t", "fix": "f"}'
 SITE = (
     b'{"digest": "d", "as_of": 1, "drafts": false, "pages": 1, "files": 1, "bytes": 1, "gated": 0,'
-    b'"left_out": [], "phases": {}, "plugins": {}, "findings": [%b]}' % FINDING
+    b'"left_out": [], "phases": {}, "plugins": {}, "findings": [%b]}'
 )
 
 
@@ -40,8 +40,16 @@ def test_a_result_of_another_version_is_refused(tmp_path: Path, data: bytes) -> 
         results.read_version(tmp_path / "version.json")
 
 
-def test_a_deep_value_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "site.json").write_bytes(SITE)
+def test_a_finding_is_read_with_its_defaults(tmp_path: Path) -> None:
+    (tmp_path / "site.json").write_bytes(SITE % FINDING)
+    assert results.read_site(tmp_path / "site.json").findings == (
+        Fault("a", 1, "t", "f", "project", "error"),
+    )
+
+
+@pytest.mark.parametrize("value", [b"1", b"[" * 10_000 + b"]" * 10_000])
+def test_an_unknown_key_of_a_finding_is_refused(tmp_path: Path, value: bytes) -> None:
+    (tmp_path / "site.json").write_bytes(SITE % FINDING.replace(b"}", b', "more": %b}' % value))
     with pytest.raises(PipelineError, match="not written by this version"):
         results.read_site(tmp_path / "site.json")
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
 from tests.support.compared_builds import ComparedBuilds
 from tests.support.edited_site import BLOCKS, BROKEN, HARMLESS, NAMES, Source, diagram, picture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipelines.core.errors import SourceError
 from pipelines.tools.git_history import Change, History, Log, Refresh, read_history

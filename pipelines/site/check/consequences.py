@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from pipelines.core.errors import Fault
 from pipelines.site.content.slugs import slugify
@@ -23,8 +24,7 @@ _ALIAS = re.compile(r"(?<![^\s,\[\"'])(/[^\s,\]\"']*)")
 _INCOMPLETE = frozenset({"limit", "encoding", "dropped-markup"})
 
 
-@dataclass(frozen=True, slots=True)
-class MissingPages:
+class MissingPages(Struct, frozen=True):
     """The pages that a built site lacks, or has in part, because of findings in their documents."""
 
     names: frozenset[str] = frozenset()  # the last segment of each URL

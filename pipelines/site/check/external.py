@@ -7,12 +7,12 @@ A broken link is reported, but is not an error: other servers fail for a time.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.core.progress import NoProgress, Progress
@@ -24,8 +24,7 @@ from pipelines.tools.link_probe import LinkProbe, UnreachableError
 MAX_HOSTS = 8  # checked concurrently
 
 
-@dataclass(frozen=True, slots=True)
-class FailedLink:
+class FailedLink(Struct, frozen=True):
     """A link whose URL did not return a page."""
 
     url: str
@@ -33,8 +32,7 @@ class FailedLink:
     pages: tuple[str, ...]  # URL paths of the pages that contain it
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalReport:
+class ExternalReport(Struct, frozen=True):
     """Result of check_external_links."""
 
     checked: int

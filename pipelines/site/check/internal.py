@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, suggest
@@ -31,8 +33,7 @@ _NO_IDS: frozenset[str] = frozenset()
 _LinkProblem = tuple[str, str, str]  # text, fix, check
 
 
-@dataclass(frozen=True, slots=True)
-class SiteLinks:
+class SiteLinks(Struct, frozen=True):
     """Everything that a link can point to, and the pages with their links."""
 
     url: str  # of the site, absolute

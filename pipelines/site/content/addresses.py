@@ -8,11 +8,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import Fault, SourceError
@@ -53,8 +54,7 @@ class Addressed(Protocol):
     def mark(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class UrlPatterns:
+class UrlPatterns(Struct, frozen=True):
     """The patterns of URLs: site-relative, with placeholders such as ``{slug}``; see [urls] in config.py."""
 
     article: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.digests import sha256_hex
@@ -34,8 +35,7 @@ _BLOCK = re.compile(
 _DRAFT = re.compile(r"^status[ \t]*[:=][ \t]*['\"]?draft['\"]?[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One Markdown file that becomes one page."""
 
     path: str  # relative to the project: "content/posts/a.md"
@@ -57,8 +57,7 @@ class Document:
         return self.url[1:] + ("index.html" if self.url.endswith("/") else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a file gives: a document, and the faults of its front matter."""
 
     faults: tuple[Fault, ...]

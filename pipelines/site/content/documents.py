@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.digests import sha256_hex
@@ -31,8 +32,7 @@ _UNREAD_SUFFIXES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """Everything in content/, sorted by path."""
 
     documents: tuple[Document, ...]  # that this build publishes

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.content.toml_front_matter import toml_entries
@@ -53,8 +53,7 @@ _ASCII_CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\x0c\r"})
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataEntry:
+class MetadataEntry(Struct, frozen=True):
     """One key of the front matter, as written."""
 
     key: str  # in lower case
@@ -62,8 +61,7 @@ class MetadataEntry:
     line: int  # of the key, counted from 1
 
 
-@dataclass(frozen=True, slots=True)
-class SourceText:
+class SourceText(Struct, frozen=True):
     """A source file, split into front matter and Markdown."""
 
     entries: tuple[MetadataEntry, ...]

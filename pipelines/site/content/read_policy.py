@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from pipelines.core.errors import Fault
 
@@ -48,16 +49,14 @@ class GitIndex(Protocol):
         """Return the submodules that were not fetched, relative to the project."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a file may not be read; *text* and *fix* are parts of a Fault."""
 
     text: str
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPolicy:
+class ReadPolicy(Struct, frozen=True):
     """The read policy of one project."""
 
     project: str  # the project, without symbolic links

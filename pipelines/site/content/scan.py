@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipelines.core.errors import Fault
 from pipelines.site.content.read_policy import CONTENT, EXTRA, THEME, WELL_KNOWN, ReadPolicy, Refusal
@@ -19,8 +20,7 @@ _EDITOR_FILE = re.compile(r"\.(?:DS_Store|directory|git\w*|#.*|.*\.sw[a-z])|.*~|
 _NPM_PACKAGES = f"{THEME}/node_modules"
 
 
-@dataclass(slots=True)
-class _Scanner:
+class _Scanner(Struct):
     policy: ReadPolicy
     found: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)

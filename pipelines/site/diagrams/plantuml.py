@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipelines.core.errors import ToolError
 from pipelines.tools import shell
@@ -30,8 +31,7 @@ skinparam defaultFontName Liberation Sans
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PlantUmlError:
+class PlantUmlError(Struct, frozen=True):
     """Why PlantUML did not render a block."""
 
     line: int  # of the block, counted from 1; 0 if unknown

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
@@ -56,8 +57,7 @@ _FORBIDDEN = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Diagram:
+class Diagram(Struct, frozen=True):
     """One PlantUML source and the path of its committed SVG."""
 
     source: str  # as written, without the fence
@@ -66,8 +66,7 @@ class Diagram:
     svg: Path  # the committed SVG
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedDiagram:
+class ParsedDiagram(Struct, frozen=True):
     """A validated source, with name and description for the SVG."""
 
     text: str  # one block, @start… to @end…

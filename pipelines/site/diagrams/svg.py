@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
+
+from msgspec import Struct, field
 
 from pipelines.site.diagrams.colours import (
     FALLBACK_COLOURS,
@@ -71,8 +72,7 @@ class DiagramSvgError(ValueError):
         self.text, self.fix, self.pattern = text, fix, pattern
 
 
-@dataclass(slots=True)
-class _DrawingContext:
+class _DrawingContext(Struct):
     """Facts of the whole drawing, for the conversion of its elements."""
 
     paints: dict[str, str] = field(default_factory=dict)  # id of a gradient or filter -> colour

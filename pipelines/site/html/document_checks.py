@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.html.fault_report import FaultReport
@@ -22,8 +22,7 @@ from pipelines.site.html.unparsed_markup import (
 from pipelines.site.markdown.positions import SPAN_ATTRIBUTE
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(Struct, frozen=True):
     """Headings and ids of a document, for the checks of the whole page."""
 
     headings: tuple[tuple[int, str, int], ...] = ()  # (level, text, line of the file)

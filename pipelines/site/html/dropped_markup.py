@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.site.html.allowlist import HTML_ELEMENTS
@@ -40,8 +40,7 @@ _FORBIDDEN_CODE_POINTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedMarkup:
+class DroppedMarkup(Struct, frozen=True):
     """Source text that would not appear on the page."""
 
     text: str

@@ -5,8 +5,7 @@ No reads, no writes, no network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from msgspec import Struct, field
 from selectolax.lexbor import LexborNode
 
 from pipelines.core.errors import Fault
@@ -14,8 +13,7 @@ from pipelines.site.content.document import Document
 from pipelines.site.markdown.positions import Positions
 
 
-@dataclass(slots=True)
-class FaultReport:
+class FaultReport(Struct):
     """The faults of one document so far."""
 
     document: Document

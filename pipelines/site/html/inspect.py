@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import minify_html
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.html import allowlist
@@ -33,8 +33,7 @@ _LOADED_LINK_TYPES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A fault of a page, before it is attributed to a template or a document."""
 
     text: str
@@ -46,8 +45,7 @@ class Finding:
     check: str = "rendered-page"
 
 
-@dataclass(frozen=True, slots=True)
-class PageFacts:
+class PageFacts(Struct, frozen=True):
     """What the checks of the whole site need of one page."""
 
     ids: frozenset[str]

@@ -6,13 +6,12 @@ The theme's strings have them. No reads, no writes, no network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 
+from msgspec import Struct, field
 from selectolax.lexbor import LexborNode
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(Struct, frozen=True):
     """Texts in the language of the page: where it shows a symbol only, and titles of boxes."""
 
     table: str = "Table"
@@ -28,7 +27,7 @@ class Labels:
 def labels_from(strings: Mapping[str, object]) -> Labels:
     """Return the labels of the theme's strings, with defaults."""
     names = {"done": "task_done", "open": "task_open"}  # the others have the name of the label
-    keys = {one.name: names.get(one.name, one.name) for one in fields(Labels) if one.name != "boxes"}
+    keys = {one: names.get(one, one) for one in Labels.__struct_fields__ if one != "boxes"}
     boxes = {key.removeprefix("box_"): str(text) for key, text in strings.items() if key.startswith("box_")}
     return Labels(**{name: str(strings[key]) for name, key in keys.items() if key in strings}, boxes=boxes)
 

@@ -10,10 +10,11 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from unicodedata import normalize
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from msgspec import Struct, field
 
 from pipelines.core.errors import suggest
 from pipelines.site.content.document import Document
@@ -32,8 +33,7 @@ _UNSUPPORTED_IMAGES = frozenset(".tif .tiff .jfif .jpe .heic .heif .bmp .jxl .dn
 _FORBIDDEN_SCHEMES = frozenset({"javascript", "vbscript", "data", "file", "blob", "about"})
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(Struct, frozen=True):
     """An image file of content/ as it is published."""
 
     name: str  # hashed: "desert.3fa9c1d0.jpg"
@@ -41,8 +41,7 @@ class ImageFacts:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class LinkContext:
+class LinkContext(Struct, frozen=True):
     """What a page may link to."""
 
     urls: Mapping[str, str]  # path of a document -> its URL
@@ -56,8 +55,7 @@ class LinkContext:
     frame_hosts: frozenset[str] = frozenset()  # origins whose frames become links without a finding
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTarget:
+class LinkTarget(Struct, frozen=True):
     """The URL of a link, and the file of content/ to publish for it."""
 
     url: str

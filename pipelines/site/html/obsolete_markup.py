@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import suggest
@@ -47,8 +47,7 @@ _TEXT_ALIGNMENTS = frozenset(("left", "right", "center", "justify"))
 _PIXELS = re.compile(r"(\d{1,5})(?:\.\d+)?(?:px)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class ObsoleteElement:
+class ObsoleteElement(Struct, frozen=True):
     """An element that was replaced."""
 
     name: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.core.errors import Fault, SourceError
@@ -47,8 +47,7 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _PLACEHOLDERS = _OPEN + _CLOSE + positions.SPAN_PREFIX
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FragmentFacts:
+class FragmentFacts(Struct, frozen=True, kw_only=True):
     """What is known of the body of one page, without its HTML."""
 
     summary: str = ""  # inline HTML, without links
@@ -62,8 +61,7 @@ class FragmentFacts:
     ids: tuple[tuple[str, int], ...] = ()  # (id, line of the source)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment(FragmentFacts):
+class Fragment(FragmentFacts, frozen=True, kw_only=True):
     """The body of one page, as the template gets it."""
 
     html: str = ""

@@ -7,9 +7,9 @@ defines, which is the one that browsers build. No reads, no writes, no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.html import allowlist
@@ -24,8 +24,7 @@ _FOREIGN: dict[str, _AllowedElements] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """Markup that content must not use."""
 
     text: str

@@ -8,7 +8,8 @@ removed, and the text stays. A function of HTML. No reads, no writes, no network
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipelines.site.html.allowlist import HTML_ELEMENTS, REFUSED_ELEMENTS
 
@@ -32,8 +33,7 @@ _LINKED = re.compile(r"\b(?:href|rel)\s*=", re.I)
 _CLOSED_FRAME = re.compile(r"(<iframe\b(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)/>", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownElement:
+class UnknownElement(Struct, frozen=True):
     """A tag that was replaced by text, or a pair that was removed."""
 
     at: int  # offset of its first tag in the HTML before

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import unescape
 from itertools import islice
 
+from msgspec import Struct
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _CODE_ELEMENTS = "pre, code, kbd, samp, script, style, math, svg, textarea, annotation, iframe, .filename"
@@ -115,8 +115,7 @@ MAX_REPORTED = 100  # on a page: the line of each is a search
 _LABEL = re.compile(r"^[ \t>]*\[([^\[\]\n]+)\]:", re.M)  # of a link definition
 
 
-@dataclass(frozen=True, slots=True)
-class UnparsedMarkup:
+class UnparsedMarkup(Struct, frozen=True):
     """Markup that the page would show as text."""
 
     text: str

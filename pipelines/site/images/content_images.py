@@ -6,9 +6,10 @@ Reads content/. No writes, no network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from pipelines.core.digests import sha256_hex
 from pipelines.core.errors import Fault, SourceError
@@ -20,8 +21,7 @@ from pipelines.site.images.image import CleanImage, read_image
 IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".svg"])
 
 
-@dataclass(frozen=True, slots=True)
-class ContentImages:
+class ContentImages(Struct, frozen=True):
     """The images of content/: facts for the pages, bytes for the tree."""
 
     facts: Mapping[str, ImageFacts]  # by path

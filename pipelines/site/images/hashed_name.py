@@ -5,15 +5,15 @@ Functions of bytes. No reads, no writes, no network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from pipelines.core.digests import sha256_hex
 from pipelines.site.content.slugs import slugify
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """A file under its hashed name."""
 
     name: str  # "site.3fa9c1d0.css"

@@ -14,16 +14,17 @@ is a property of the image. An SVG is validated, not changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.site.images.faults import image_fault
 from pipelines.site.images.svg import svg_size
 
 
-@dataclass(frozen=True, slots=True)
-class CleanImage:
+class CleanImage(Struct, frozen=True):
     """An image as it is published."""
 
     data: bytes

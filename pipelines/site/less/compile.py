@@ -8,8 +8,9 @@ Reads the entry and its imports. No writes, no network; starts lessc if configur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipelines.core.errors import SourceError
 from pipelines.site.content.read_policy import ReadPolicy
@@ -22,8 +23,7 @@ from pipelines.site.less.scopes import resolve_names
 from pipelines.site.less.verification import verify_result
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledLess:
+class CompiledLess(Struct, frozen=True):
     css: str  # not minified
     sources: tuple[str, ...]  # every file read, relative to the project
 

@@ -12,7 +12,9 @@ Reads and writes nothing. No network.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipelines.core.errors import Fault
 from pipelines.site.less.evaluation import parse_dimension
@@ -60,8 +62,7 @@ LESSCPY_UNITS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """Emitted LESS, with the group rules to wrap it in."""
 
     groups: tuple[GroupRule, ...]
@@ -70,8 +71,7 @@ class Fragment:
     is_declarations: bool = False  # not wrapped in a rule yet
 
 
-@dataclass(slots=True)
-class EmittedLess:
+class EmittedLess(Struct):
     """The emitted LESS, and the original behind each placeholder."""
 
     lines: list[str] = field(default_factory=list)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import tinycss2
 import tinycss2.color4
+from msgspec import Struct, field
 
 from pipelines.core.errors import Fault
 from pipelines.site.less.arithmetic import NUMBER
@@ -40,8 +40,7 @@ _COLOUR = re.compile(r"\b(?:rgb|hsl)a?\(", re.IGNORECASE)
 MAX_CALLS = 10_000  # argument lists of one mixin, through all its callers
 
 
-@dataclass(frozen=True, slots=True)
-class Dimension:
+class Dimension(Struct, frozen=True):
     value: Fraction
     unit: str
 
@@ -55,8 +54,7 @@ EvaluatedValue = tuple[str | Dimension, ...]  # the parts of a value
 Arguments = Mapping[Binding, EvaluatedValue]
 
 
-@dataclass(slots=True)
-class Evaluation:
+class Evaluation(Struct):
     """The values of each declaration, counted by how often they occur, and the queries of group rules."""
 
     values: dict[Declaration, Counter[EvaluatedValue]] = field(default_factory=dict)

@@ -5,8 +5,9 @@ Reads the entry and its imports. No writes, no network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.content.read_policy import ReadPolicy
@@ -21,8 +22,7 @@ from pipelines.site.less.nodes import (
 from pipelines.site.less.parser import Parser
 
 
-@dataclass(slots=True)
-class LoadState:
+class LoadState(Struct):
     """Files, names and faults collected while a stylesheet and its imports are loaded."""
 
     project: Path

@@ -6,31 +6,27 @@ Reads and writes nothing. No network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(Struct, frozen=True):
     path: str  # relative to the project
     line: int  # counted from 1
 
 
-@dataclass(frozen=True, slots=True)
-class CssText:
+class CssText(Struct, frozen=True):
     """Plain CSS; the emitter replaces it by a placeholder."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number in an operation."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VariableRef:
+class VariableRef(Struct, frozen=True, eq=False):
     """A use of a variable."""
 
     name: str  # with its @
@@ -38,8 +34,7 @@ class VariableRef:
     in_comparison: bool = False  # an argument of min() or max()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
+class Operation(Struct, frozen=True, eq=False):
     """Arithmetic in parentheses."""
 
     symbol: str  # + - * /
@@ -53,22 +48,19 @@ ValuePart = CssText | VariableRef | Operation
 Value = tuple[ValuePart, ...]  # concatenated; the spaces are in the CssTexts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Declaration:
+class Declaration(Struct, frozen=True, eq=False):
     name: str
     value: Value
     position: SourcePosition
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VariableDefinition:
+class VariableDefinition(Struct, frozen=True, eq=False):
     name: str  # with its @
     value: Value
     position: SourcePosition
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MixinCall:
+class MixinCall(Struct, frozen=True, eq=False):
     """A call of a mixin."""
 
     name: str  # with its dot
@@ -76,14 +68,12 @@ class MixinCall:
     position: SourcePosition
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     name: str  # with its @
     default: Value | None
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """One complex selector: compounds, ">", "+", "~" and " "; "&" and "&:hover" are compounds."""
 
     parts: tuple[str, ...]
@@ -93,8 +83,7 @@ class Selector:
         return self.parts[0] in (">", "+", "~") or any(part[0] == "&" for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class Rule(Struct, frozen=True, eq=False):
     """Selectors and a block, or an at-rule that contains only declarations."""
 
     selectors: tuple[Selector, ...]
@@ -103,8 +92,7 @@ class Rule:
     at_rule: str = ""  # "@font-face", "@page :first" …; then there are no selectors
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GroupRule:
+class GroupRule(Struct, frozen=True, eq=False):
     """An at-rule that contains rules: @media, @supports, @keyframes …"""
 
     name: str  # with its @
@@ -113,24 +101,21 @@ class GroupRule:
     position: SourcePosition
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StatementAtRule:
+class StatementAtRule(Struct, frozen=True, eq=False):
     """An at-rule without a block."""
 
     text: str
     position: SourcePosition
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MixinDefinition:
+class MixinDefinition(Struct, frozen=True, eq=False):
     name: str  # with its dot
     params: tuple[Param, ...]
     body: tuple[Node, ...]
     position: SourcePosition
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Import:
+class Import(Struct, frozen=True, eq=False):
     target: str
     position: SourcePosition
 
@@ -147,8 +132,7 @@ Node = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stylesheet:
+class Stylesheet(Struct, frozen=True):
     """One file, or the entry with all its imports."""
 
     body: tuple[Node, ...]

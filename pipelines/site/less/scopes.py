@@ -8,7 +8,8 @@ Reads and writes nothing. No network.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipelines.core.errors import Fault, suggest
 from pipelines.site.less.nodes import (
@@ -28,8 +29,7 @@ from pipelines.site.less.nodes import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Binding:
+class Binding(Struct, frozen=True, eq=False):
     """One variable or parameter."""
 
     name: str
@@ -39,8 +39,7 @@ class Binding:
     param: int = -1  # its index among the parameters
 
 
-@dataclass(slots=True)
-class ResolvedNames:
+class ResolvedNames(Struct):
     """The definition behind each name of a stylesheet."""
 
     faults: list[Fault] = field(default_factory=list)

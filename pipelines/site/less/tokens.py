@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipelines.core.errors import Fault
 
@@ -25,8 +26,7 @@ class UnsupportedError(Exception):
         return Fault(path, self.line, self.text, self.fix, "theme")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """One token of LESS.
 
     kind is one of space, comment, string, escape, url, at, interpolation, range, number,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
+
+from msgspec import Struct
 
 from pipelines.core.errors import Fault
 from pipelines.site.less.emitter import EmittedLess
@@ -25,8 +26,7 @@ _WORD = re.compile(r'"\d+"|[^"\s]+')
 _NUMBER = re.compile(r"(-?\d*\.?\d+(?:e[+-]?\d+)?)([a-z%]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
+class CompiledRule(Struct, frozen=True):
     """One rule of lesscpy's output."""
 
     groups: tuple[GroupRule, ...]

@@ -7,13 +7,13 @@ nothing else of them. Data. No reads, no writes, no network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipelines.core.errors import Fault
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """The Markdown of one page."""
 
     body: str
@@ -27,8 +27,7 @@ class Source:
         return Fault(self.name, self.body_line + line - 1, text, fix, check, severity)
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(Struct, frozen=True):
     """The HTML of one document before its links are resolved.
 
     Its block elements carry their source lines (positions.py).

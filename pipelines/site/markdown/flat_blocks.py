@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipelines.site.markdown import commonmark, limits, literal_texts, positions
@@ -51,8 +51,7 @@ _TILDE = re.compile(r"[ \t>]*~[ \t]")
 _PARENTHESIS = re.compile(r"[ \t>]*\d{1,9}\)")
 
 
-@dataclass(slots=True)
-class _Shown:
+class _Shown(Struct):
     """Which blocks the HTML of Python-Markdown has on each line, counted from 1."""
 
     depths: dict[str, list[int]]  # kind -> for each line, how many elements of it are around it
@@ -60,8 +59,7 @@ class _Shown:
     raw: dict[int, int] = field(default_factory=dict)  # line in raw HTML -> the first line of that
 
 
-@dataclass(slots=True)
-class _Container:
+class _Container(Struct):
     kind: str  # "item", "quote", "box" or "list"
     line: int  # its first
     reported: bool = False  # a finding in it: the others follow from that

@@ -7,10 +7,10 @@ values. No reads, no writes, no network.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from html import escape
 
+from msgspec import Struct
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
@@ -24,8 +24,7 @@ from pipelines.site.markdown.code_languages import is_plain, lexer_name
 OPTIONS = ("title", "hl_lines", "linenums")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeInfo:
+class CodeInfo(Struct, frozen=True):
     """What the first line of a fence says."""
 
     language: str = ""

@@ -21,10 +21,10 @@ Hashed assets are few and served for a year: 12 and 11.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import brotli
+from msgspec import Struct
 
 from pipelines.core.errors import Fault, SourceError
 from pipelines.tools import gzip
@@ -37,8 +37,7 @@ COMPRESSIBLE = frozenset((
 MINIMUM_SIZE = 256  # bytes; a smaller file fits the first packet
 
 
-@dataclass(frozen=True, slots=True)
-class CompressionLevels:
+class CompressionLevels(Struct, frozen=True):
     """Compression levels."""
 
     gzip: int  # 1 to 12 (libdeflate)
@@ -49,8 +48,7 @@ PAGE_LEVELS = CompressionLevels(gzip=9, brotli=8)
 ASSET_LEVELS = CompressionLevels(gzip=12, brotli=11)
 
 
-@dataclass(frozen=True, slots=True)
-class CompressionStats:
+class CompressionStats(Struct, frozen=True):
     """Result of compress_tree."""
 
     files: int  # with at least one variant

@@ -18,8 +18,9 @@ import os
 import shutil
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pipelines.core.digests import EPOCH
 from pipelines.core.errors import PipelineError
@@ -30,8 +31,7 @@ FILE_MODE, DIRECTORY_MODE = 0o100644, 0o040755  # of a published site
 _NANOSECONDS = 10**9
 
 
-@dataclass(slots=True)
-class FoundTree:
+class FoundTree(Struct):
     """What a staging directory holds before a build writes into it."""
 
     files: dict[str, tuple[int, int]] = field(default_factory=dict)  # path -> size, mtime in nanoseconds

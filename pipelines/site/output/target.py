@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipelines.site.output.directory_swap import staging_directory, swap_directory
 from pipelines.site.output.prepared_stage import PreparedStage, prepared_stage
 from pipelines.site.output.staged_tree import StagedTree
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """The directory of a site, and the staging directory of the build that replaces it."""
 
     out: Path

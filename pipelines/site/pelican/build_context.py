@@ -6,8 +6,9 @@ No reads, no writes, no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
@@ -22,8 +23,7 @@ CONTEXT_SETTING = "BUILD"  # its key in Pelican's settings
 CACHE_SETTING = "BUILD_CACHE"  # the key of the cache
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
+class Cover(Struct, frozen=True):
     """The preview image of a shared page (og:image)."""
 
     url: str  # site-absolute
@@ -32,8 +32,7 @@ class Cover:
     alt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One document with everything derived from it."""
 
     document: Document
@@ -44,8 +43,7 @@ class Page:
     digest: bytes = b""  # of everything that a template can show of it
 
 
-@dataclass(frozen=True, slots=True)
-class BuildContext:
+class BuildContext(Struct, frozen=True):
     """The data that a build passes to Pelican, in the setting BUILD."""
 
     config: SiteConfig

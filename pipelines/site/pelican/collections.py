@@ -8,11 +8,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from heapq import nlargest, nsmallest
 from itertools import groupby, pairwise
 from typing import Any
 
+from msgspec import Struct, field
 from pelican.contents import Article
 from pelican.generators import ArticlesGenerator, PagesGenerator
 
@@ -23,8 +23,7 @@ from pipelines.site.pelican.build_context import build_context, cache_of
 _NEAREST = 25  # posts of a tag that may be related: the newer ones, and as many older ones
 
 
-@dataclass(slots=True)
-class Series:
+class Series(Struct):
     """A series of posts, oldest first."""
 
     name: str
@@ -37,8 +36,7 @@ class Series:
         return f"series/{self.slug}/"
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesPosition:
+class SeriesPosition(Struct, frozen=True):
     """A series and the position of one post in it; the attributes of the series are its own."""
 
     series: Series

@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, Template
 from jinja2.runtime import Context
 from jinja2.utils import missing
+from msgspec import Struct
 from pelican.contents import Content
 from pelican.generators import Generator
 from pelican.utils import sanitised_join
@@ -31,8 +32,7 @@ PLAN_SETTING = "PLAN"  # the key of the plan in Pelican's settings
 _RECORDING = "_pipelines_rendering"  # its name among the variables of a template
 
 
-@dataclass(frozen=True, slots=True)
-class LazyTemplate:
+class LazyTemplate(Struct, frozen=True):
     """A template that is compiled when a page needs it."""
 
     name: str  # "article.html"
@@ -43,8 +43,7 @@ class LazyTemplate:
         return self.environment.get_template(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class PageJob:
+class PageJob(Struct, frozen=True):
     """One page: a template and its variables."""
 
     name: str  # of the output file, relative to the tree
@@ -52,8 +51,7 @@ class PageJob:
     values: Mapping[str, Any]  # its own variables; the others are those of all pages
 
 
-@dataclass(frozen=True, slots=True)
-class FeedJob:
+class FeedJob(Struct, frozen=True):
     """One feed: its newest posts, newest first."""
 
     name: str
@@ -210,8 +208,7 @@ def plan_of(settings: Mapping[str, Any]) -> Plan:
     return plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Rendering:
+class _Rendering(Struct, frozen=True):
     """The job that a template is rendered for, and its plan."""
 
     plan: Plan

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 from string import Formatter
+
+from msgspec import Struct
 
 from pipelines.core.errors import Fault, SourceError, suggest
 from pipelines.core.toml_reader import toml_syntax_fault
@@ -21,8 +22,7 @@ from pipelines.site.content.front_matter import read_text
 STRINGS_DIRECTORY = "theme/strings"
 
 
-@dataclass(frozen=True, slots=True)
-class Strings:
+class Strings(Struct, frozen=True):
     """The strings of every language of the theme."""
 
     by_lang: Mapping[str, Mapping[str, object]]

@@ -6,9 +6,11 @@ Reads theme/. No writes, no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipelines.core.checks import CHECKS
 from pipelines.core.config import SiteConfig
@@ -24,8 +26,7 @@ from pipelines.site.theme.strings import Strings, load_strings
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(Struct, frozen=True):
     """A theme without faults."""
 
     paths: Sequence[str]  # its files, relative to the project

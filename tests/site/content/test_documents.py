@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipelines.core import config
 from pipelines.site.content import documents
@@ -40,7 +41,7 @@ def read(
     (project / "content").mkdir(exist_ok=True)
     for name, body in files.items():
         write(project / "content" / name, body)
-    site = replace(SITE, login=login)
+    site = dataclasses.replace(SITE, login=login)
     return documents.read_documents(project, site, urls, history, as_of=as_of, drafts=drafts)
 
 

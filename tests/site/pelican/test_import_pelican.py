@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.project import ROOT, run_cli, tiny_site
 
-IMPORT = "from pipelines.site.pelican.import_pelican import import_without_docutils\nimport_without_docutils()\n"
+IMPORT = "from pipelines.site.pelican import import_pelican\nimport_pelican.import_without_docutils()\n"
 READ = (
     "import sys; from pelican.readers import RstReader; from pelican.settings import read_settings;"
     "print(RstReader.enabled and RstReader(read_settings()).read(sys.argv[1])[0])"
@@ -63,8 +63,7 @@ def test_a_plugin_has_the_reader(tmp_path: Path) -> None:
     assert run_cli(site, "build").returncode == 0
     (site / "own_plugin.py").write_text(PLUGIN)
     settings = site / "pelicanconf.py"
-    settings.write_text(
-        f"{settings.read_text()}\nimport sys\nsys.path.insert(0, {str(site)!r})\nPLUGINS.append('own_plugin')\n"
-    )
+    path = f"import sys\nsys.path.insert(0, {str(site)!r})\n"
+    settings.write_text(f"{settings.read_text()}\n{path}PLUGINS.append('own_plugin')\n")
     done = run_cli(site, "build")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "reader: True"), done.stderr

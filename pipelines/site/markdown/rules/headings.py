@@ -7,10 +7,10 @@ writes, no network.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 
 from markdown_it.token import Token
+from msgspec import Struct
 
 from pipelines.site.content.slugs import slugify
 from pipelines.site.markdown import heading_levels, limits
@@ -19,8 +19,7 @@ _MARKERS = ("[TOC]", "[[_TOC_]]", "[[TOC]]")
 _LEVELS = range(2, 5)  # in the table of contents
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """One heading of the text."""
 
     level: int
