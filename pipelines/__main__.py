@@ -7,11 +7,14 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
-from pipelines.cli import main
-
 
 def run() -> NoReturn:
     """Run the command of this process, and end it with its exit status."""
+    try:
+        from pipelines.cli import main  # takes a tenth of a second
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     status = main()
     if threading.active_count() > 1:  # the interpreter waits for the other threads
         sys.exit(status)

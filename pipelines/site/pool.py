@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from pipelines.core.errors import PipelineError
 from pipelines.core.progress import Progress
 from pipelines.tools.forks import end_with
 
@@ -21,7 +22,10 @@ _task: Any = None  # (task, items) of the worker processes, inherited by fork
 
 
 def map_items(task: Callable[[T], R], items: Sequence[T], workers: int, progress: Progress) -> Iterator[R]:
-    """Yield task(item) for each item, in order; *workers* processes compute many items."""
+    """Yield task(item) for each item, in order; *workers* processes compute many items.
+
+    Raises PipelineError if one of the processes is killed, as where the memory is used up.
+    """
     if len(items) <= PARALLEL_FROM or workers < 2:
         for item in items:
             yield task(item)
@@ -40,7 +44,7 @@ def _map_parallel(
     where that is killed; otherwise they would wait for work, with the locks that they have inherited.
     """
     import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 
     global _task
     _task = (task, items)
@@ -53,6 +57,9 @@ def _map_parallel(
             for results in pool.map(_run_chunk, chunks):
                 progress.advance(len(results))
                 yield from results
+    except BrokenProcessPool:
+        what = f"one of {workers} processes was killed, most often because the memory is used up"
+        raise PipelineError(f"{what}; free some, or try --workers {workers // 2}") from None
     finally:
         gc.unfreeze()
         _task = None

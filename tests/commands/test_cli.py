@@ -119,6 +119,25 @@ def test_a_bug_keeps_its_traceback(site: Path, monkeypatch: pytest.MonkeyPatch) 
         cli.main(["--project", str(site), "build"])
 
 
+INTERRUPTED = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "pipelines.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from pipelines.__main__ import run
+run()
+"""
+
+
+def test_an_interrupt_while_the_program_is_imported_leaves_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_a_closed_pipe_is_no_fault(site: Path) -> None:
     """As in `… build --json | head -1`."""
     build = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Worker processes end with the one that started them."""
+"""Worker processes end with the one that started them, which goes on when one of them is killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from pipelines.core.errors import PipelineError
 from pipelines.core.progress import NoProgress
 from pipelines.site.pool import map_items
 
@@ -46,3 +49,10 @@ def test_the_workers_of_a_killed_build_end(tmp_path: Path) -> None:
         for worker in workers:
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
+
+
+def test_a_killed_worker_is_named_with_what_to_do() -> None:
+    """As the kernel does where the memory is used up."""
+    with pytest.raises(PipelineError, match=r"^one of 2 processes was killed, .* try --workers 1$"):
+        list(map_items(lambda _: os.kill(os.getpid(), signal.SIGKILL), range(100), 2, NoProgress()))
+    assert list(map_items(abs, range(100), 2, NoProgress())) == [*range(100)]
