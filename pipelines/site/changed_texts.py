@@ -13,7 +13,6 @@ the store. No network.
 from __future__ import annotations
 
 import shutil
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,11 +36,11 @@ from pipelines.site.content.read_policy import CONTENT, project_policy
 from pipelines.site.converted_pages import convert_pages
 from pipelines.site.html.inspect import PageFacts
 from pipelines.site.inputs import Inputs
-from pipelines.site.last_build import LastBuild, Reader, outline, read_last_build, save_last_build
+from pipelines.site.last_build import LastBuild, outline, read_last_build, save_last_build
 from pipelines.site.output.staged_tree import StagedTree
 from pipelines.site.output.target import Target
 from pipelines.site.output.tree import FileFacts, tree_path
-from pipelines.site.page_records import DECODER, FRAME_DECODER, FRAMES, PAGES, Batch, Frame, Record
+from pipelines.site.page_records import Batch
 from pipelines.site.pelican import render
 from pipelines.site.pelican.build_context import BuildContext, Page, output_path
 from pipelines.site.pelican.jobs import Job, PageJob, Plan
@@ -50,16 +49,19 @@ from pipelines.site.pool import map_items
 from pipelines.site.reads import Opaque, Read
 from pipelines.site.rendering import Rendered, RenderTask
 from pipelines.site.store import Store
+from pipelines.site.stored_pages import (
+    MOST_TEXTS,
+    StoredPage,
+    WholeSite,
+    needed_documents,
+    read_record,
+    stored_pages,
+)
 from pipelines.site.theme.theme import Theme, read_theme
 from pipelines.tools.git_history import History
 
-_MOST_TEXTS, _MOST_PAGES = 200, 50  # with more, a build of the whole site takes little longer
 # Inputs that are the same whatever posts are planned.
 _OF_ANY_PLAN = frozenset({"template", "site", "strings", "asset", "svg"})
-
-
-class _WholeSite(Exception):
-    """The whole site must be built."""
 
 
 class _Sources(Struct, frozen=True):
@@ -85,7 +87,7 @@ class _Sources(Struct, frozen=True):
                 self.project, path, config, urls, self.history, kind=kind, as_of=options.as_of
             )
             if one.document is None or one.faults:
-                raise _WholeSite
+                raise WholeSite
             documents.append(one.document)
         last = self.last
         content = Content(
@@ -106,19 +108,6 @@ class _Sources(Struct, frozen=True):
         return found.published
 
 
-class _Stored(Struct, frozen=True):
-    """A page or feed of the last build."""
-
-    name: str
-    record: Record
-    reads: Mapping[Read, bytes]
-
-    @property
-    def items(self) -> set[str]:
-        """The documents that it reads, relative to content/."""
-        return {read[1] for read in self.reads if read[0] == "item"}
-
-
 def build_changed_texts(
     project: Path,
     target: Target,
@@ -133,12 +122,12 @@ def build_changed_texts(
     """
     last = read_last_build(cache.store, target.out.name)
     changed = last.changed_texts(inputs) if last else None
-    if last is None or not changed or len(changed) > _MOST_TEXTS or report.explain:
+    if last is None or not changed or len(changed) > MOST_TEXTS or report.explain:
         return None
     own = BuildRun(run.config, run.options, run.progress)
     try:
         return _build(project, target, own, cache, report, inputs, last, changed)
-    except (_WholeSite, PipelineError):  # the build of the whole site finds what is wrong
+    except (WholeSite, PipelineError):  # the build of the whole site finds what is wrong
         return None
     finally:
         shutil.rmtree(target.stage / "raw", ignore_errors=True)
@@ -162,17 +151,17 @@ def _build(
         policy = project_policy(project, history.index if history else None)
         theme, _ = read_theme(project, run.config, policy, cache)
         if theme is None:
-            raise _WholeSite
+            raise WholeSite
         sources = _Sources(project, run, cache, report, last, history, settings, theme)
     before = set(conversion.stored_blobs(store, changed))
     with run.phase("convert", len(changed)):
         pages = _by_path(sources.pages(changed))
         if run.findings or any(outline(page) != last.outlines.get(path) for path, page in pages.items()):
-            raise _WholeSite
+            raise WholeSite
     texts: set[Read] = {("item", path) for path in pages}
-    stored = _stored_pages(last, store, texts)
+    stored = stored_pages(last, store, texts)
     with run.phase("plan"):
-        pages |= _by_path(sources.pages(_needed(last, stored) - set(changed)))
+        pages |= _by_path(sources.pages(needed_documents(last, stored) - set(changed)))
         related = {path: relations.related for path, relations in last.relations.items()}
         options = run.options
         context = BuildContext(
@@ -247,84 +236,37 @@ def _by_path(pages: Iterable[Page]) -> dict[str, Page]:
     return {page.document.path[len(CONTENT) + 1 :]: page for page in pages}
 
 
-def _stored_pages(last: LastBuild, store: Store, texts: set[Read]) -> list[_Stored]:
-    """Return the pages and feeds that read one of *texts*, as they are stored."""
-    readers = {one.name: one for _, path in texts for one in last.readers.get(path, ())}
-    if len(readers) > _MOST_PAGES:
-        raise _WholeSite
-    records = {name: _record(last, store, name) for name in readers}
-    frames = store.records(FRAMES, {record.frame.hex() for record in records.values()})
-    found = []
-    for name, record in records.items():
-        try:
-            frame = FRAME_DECODER.decode(frames.get(record.frame.hex(), b""))
-        except msgspec.MsgspecError:
-            raise _WholeSite from None
-        found.append(_Stored(name, record, _reads(readers[name], record, frame)))
-    return [one for one in found if not texts.isdisjoint(one.reads)]
-
-
-def _reads(reader: Reader, record: Record, frame: Frame) -> dict[Read, bytes]:
-    own = (page_records.absolute_read(read, reader.home) for read in frame.own)
-    return {**dict(frame.shared), **{read: record.own_digest(index) for index, read in enumerate(own)}}
-
-
-def _record(last: LastBuild, store: Store, name: str) -> Record:
-    """Return the record of *name* that the last build has stored or used, and no other one."""
-    data = store.records(PAGES, [name]).get(name)
-    if data is None or zlib.crc32(data) != last.records.get(name):
-        raise _WholeSite
-    try:
-        return DECODER.decode(data)
-    except msgspec.MsgspecError:
-        raise _WholeSite from None
-
-
-def _needed(last: LastBuild, stored: Iterable[_Stored]) -> set[str]:
-    """Return the documents whose posts Pelican needs for *stored*, relative to the project."""
-    found = set()
-    for one in stored:
-        found |= one.items
-        for read in one.reads:
-            if read[0] == "item" and len(read) > 2 and (relations := last.relations.get(read[1])):
-                found.update(relations.related, relations.others)
-    paths = {f"{CONTENT}/{path}" for path in found} & last.urls.keys()
-    if len(paths) > _MOST_TEXTS:
-        raise _WholeSite
-    return paths
-
-
-def _same_job(plan: Plan, one: _Stored, texts: set[Read]) -> Job:
+def _same_job(plan: Plan, one: StoredPage, texts: set[Read]) -> Job:
     """Return the job of *plan* that finds what *one* has read, but other *texts*."""
     job = plan.jobs.get(one.name)
     if job is None:
-        raise _WholeSite
+        raise WholeSite
     for read, digest in one.reads.items():
         try:
             if read not in texts and plan.digest_of(job, read) != digest:
-                raise _WholeSite
+                raise WholeSite
         except Opaque:
-            raise _WholeSite from None
+            raise WholeSite from None
     return job
 
 
-def _check_rendered(one: _Stored, done: Rendered, texts: set[Read]) -> None:
-    """Raise _WholeSite if the rest of the site may depend on what *done*, with other *texts*, has changed."""
+def _check_rendered(one: StoredPage, done: Rendered, texts: set[Read]) -> None:
+    """Raise WholeSite if the rest of the site may depend on what *done*, with other *texts*, has changed."""
     reads, opaque = done.recorder
     if done.error or opaque:
-        raise _WholeSite
+        raise WholeSite
     for read, digest in reads.items():
         if read[0] in _OF_ANY_PLAN:
             continue
         if read not in one.reads or (read not in texts and one.reads[read] != digest):
-            raise _WholeSite  # a plan of some posts may not have it, and the last build does not know it
+            raise WholeSite  # a plan of some posts may not have it, and the last build does not know it
     if _assets(reads) != _assets(one.reads):
-        raise _WholeSite
+        raise WholeSite
     old, new = one.record.facts, done.facts
     if (old is None) != (new is None):
-        raise _WholeSite
+        raise WholeSite
     if old and new and ((old.ids, old.hidden) != (new.ids, new.hidden) or old.findings or new.findings):
-        raise _WholeSite
+        raise WholeSite
 
 
 def _assets(reads: Iterable[Read]) -> set[str]:
@@ -336,10 +278,10 @@ def _check_links(
     run: BuildRun,
     last: LastBuild,
     store: Store,
-    stored: Iterable[_Stored],
+    stored: Iterable[StoredPage],
     facts: Mapping[str, PageFacts],
 ) -> None:
-    """Raise _WholeSite if a link or an image of a page is, or was, broken; *facts* are by URL path."""
+    """Raise WholeSite if a link or an image of a page is, or was, broken; *facts* are by URL path."""
     site = internal.SiteLinks(
         url=run.config.url,
         pages=_KnownPages(last, store),
@@ -351,7 +293,7 @@ def _check_links(
     )
     old = {output_path(one.name): one.record.facts for one in stored if one.record.facts is not None}
     if internal.has_findings(site, project, facts) or internal.has_findings(site, project, old):
-        raise _WholeSite
+        raise WholeSite
 
 
 class _KnownPages(Mapping[str, PageFacts]):
@@ -365,13 +307,13 @@ class _KnownPages(Mapping[str, PageFacts]):
         return name in self._last.records and name.endswith(".html") and output_path(name) == url
 
     def __getitem__(self, url: str) -> PageFacts:
-        facts = _record(self._last, self._store, self._name(url)).facts
+        facts = read_record(self._last, self._store, self._name(url)).facts
         if facts is None:
             raise KeyError(url)
         return facts
 
     def __iter__(self) -> Iterator[str]:
-        raise _WholeSite  # to suggest another link: one is broken
+        raise WholeSite  # to suggest another link: one is broken
 
     def __len__(self) -> int:
         return len(self._last.records)
@@ -381,14 +323,14 @@ class _KnownPages(Mapping[str, PageFacts]):
         return url[1:] + ("index.html" if url.endswith("/") else "")
 
 
-def _keep_others(tree: StagedTree, last: LastBuild, stored: Iterable[_Stored]) -> None:
+def _keep_others(tree: StagedTree, last: LastBuild, stored: Iterable[StoredPage]) -> None:
     """Keep or link all files but those of *stored*."""
     replaced = {f"{tree_path(one.name)}{suffix}" for one in stored for suffix, _, _ in one.record.files}
     for path, facts in last.tree.items():
         if path in replaced:
             continue
         if not tree.keep(path, facts):
-            raise _WholeSite
+            raise WholeSite
         tree.add(path, facts)
     tree.use_directory(f"{GATED}/members")
 
