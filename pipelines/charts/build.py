@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from pipelines.charts import package, rollback_scope, values
+from pipelines.charts.safe_yaml import load_yaml
 from pipelines.core import digests, results
 from pipelines.core.config import SiteConfig
 from pipelines.core.errors import PipelineError
@@ -45,7 +46,7 @@ def build_chart(project: Path, site: SiteConfig) -> ChartResult:
     text = files.get("values.yaml", b"").decode("utf-8", "replace")
     filled = values.set_values(text, _values(site, release, version), source)
     files["values.yaml"] = filled.encode()
-    name = str(yaml.safe_load(files["Chart.yaml"])["name"])
+    name = str(load_yaml(files["Chart.yaml"])["name"])
     data = package.package_chart(files, name, version.version)
     result = release_of_chart(data)
     record = out / "chart.json"
@@ -68,8 +69,8 @@ def release_of_chart(data: bytes) -> ChartResult:
     """
     name, files = package.unpack_chart(data)
     try:
-        metadata: dict[str, Any] = yaml.safe_load(files["Chart.yaml"])
-        chart: dict[str, Any] = yaml.safe_load(files["values.yaml"])
+        metadata: dict[str, Any] = load_yaml(files["Chart.yaml"])
+        chart: dict[str, Any] = load_yaml(files["values.yaml"])
         return ChartResult(
             name=name,
             version=str(metadata["version"]),

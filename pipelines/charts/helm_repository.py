@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.charts.safe_yaml import load_yaml
 from pipelines.core.credentials import Login
 from pipelines.core.digests import sha256_digest
 from pipelines.core.errors import PipelineError, ToolError
@@ -23,7 +24,6 @@ from pipelines.tools.proxy_hints import is_nginx_error
 
 # Seconds between two requests for the index; the last one repeats. Nexus rebuilds it after a second.
 _PAUSES = (0.2, 0.4, 0.5, 0.5, 1.0)
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an index may have thousands of lines
 
 
 class NoIndexError(ToolError):
@@ -141,7 +141,7 @@ class HelmRepository:
             return None
         self._expect(response, 200)
         try:
-            rows = yaml.load(response.body, Loader=_Loader)["entries"].get(self._name) or []
+            rows = load_yaml(response.body)["entries"].get(self._name) or []
             return {str(row["version"]): row for row in rows}
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, RecursionError):
             message = "its index.yaml is not a Helm index; is it a Helm repository?"

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.charts.safe_yaml import load_yaml
 from pipelines.core.credentials import Login, Signer
 from pipelines.core.digests import sha256_digest
 from pipelines.core.errors import PipelineError, ToolError
@@ -132,7 +133,7 @@ def _chart_yaml(data: bytes, chart: ChartResult) -> dict[str, Any]:
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             file = tar.extractfile(f"{chart.name}/Chart.yaml")
-            metadata = yaml.safe_load(file.read()) if file else None
+            metadata = load_yaml(file.read()) if file else None
     except (tarfile.TarError, KeyError, yaml.YAMLError, EOFError, OSError):
         metadata = None
     expected = (chart.name, chart.version)

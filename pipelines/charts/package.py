@@ -17,19 +17,19 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import yaml
 
+from pipelines.charts.safe_yaml import load_yaml
 from pipelines.core.digests import EPOCH
 from pipelines.core.errors import Fault, PipelineError, SourceError, ToolError
 from pipelines.tools import checkout, commits, shell
 
 _TIMEOUT = 60  # seconds for helm, which takes a tenth of one
 _MAX_UNPACKED = 16 * 2**20  # bytes of an unpacked chart; helm/site has a hundredth
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_chart_files(folder: Path, name: str) -> dict[str, bytes]:
@@ -87,15 +87,18 @@ def package_chart(files: Mapping[str, bytes], name: str, version: str) -> bytes:
             file.write_bytes(data)
             os.utime(file, (EPOCH, EPOCH))
         options = ["--version", version, "--app-version", version, "--destination", directory]
-        if not (helm_version := _helm_version(helm)).startswith("v4."):
+        with ThreadPoolExecutor(1) as pool:  # a process of helm takes 0.1 s to start
+            packing = pool.submit(_run_helm, helm, ["package", str(chart), *options], directory)
+            helm_version = _helm_version(helm)
+        if not helm_version.startswith("v4."):
             raise ToolError(
                 f"helm: is {helm_version}, whose archives differ each time; install helm 4: `make kube`"
             )
-        _run_helm(helm, ["package", str(chart), *options], directory)
+        packing.result()
         return (Path(directory) / f"{name}-{version}.tgz").read_bytes()
 
 
-@cache  # it takes as long as packing
+@cache
 def _helm_version(helm: str) -> str:
     with tempfile.TemporaryDirectory(prefix="chart-") as directory:
         return _run_helm(helm, ["version", "--template", "{{.Version}}"], directory)
@@ -141,7 +144,7 @@ def commit_of_chart(archive: bytes, name: str = "site") -> str:
             data = stream.read(_MAX_UNPACKED)
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             file = tar.extractfile(f"{name}/values.yaml")
-            commit = yaml.load(file.read(), Loader=_Loader)["release"]["commit"] if file else ""
+            commit = load_yaml(file.read())["release"]["commit"] if file else ""
     except (tarfile.TarError, zlib.error, EOFError, OSError, KeyError, TypeError, yaml.YAMLError):
         return ""
     return commit if isinstance(commit, str) and re.fullmatch(r"[0-9a-f]{40}", commit) else ""

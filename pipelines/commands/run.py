@@ -19,7 +19,6 @@ def add(commands: Subparsers) -> None:
 
 def run(context: Context) -> int:
     """Build, pack and publish, and print what each step took."""
-    from pipelines.commands.tables import run_table
     from pipelines.flow.run import run_pipeline
 
     options = context.options
@@ -28,5 +27,7 @@ def run(context: Context) -> int:
         flow = context.for_flow(deadlines(options), progress)
         pipeline = pipeline_from(context.environ)
         result = run_pipeline(flow, pipeline, choice, unchecked=options.unchecked)
+    from pipelines.commands.tables import run_table  # rich takes 0.1 s, which no reader waits for
+
     print_result(result, run_table(result), as_json=options.json)
     return 0

@@ -31,6 +31,7 @@ class Services:
         self.client = client
         self._site, self._credentials, self._authorities = site, credentials, authorities
         self._registries: dict[str, Registry] = {}  # cached: each is logged in
+        self._buckets: dict[str, Bucket] = {}  # cached: a client of boto3 takes 20 ms
 
     def registry(self, name: str) -> Registry:
         """Return the repository of the image *name*."""
@@ -78,8 +79,10 @@ class Services:
         if login is None:
             raise PipelineError(f"{purpose} {name!r}: requires a login; set {variables}")
         buckets = self._site.buckets
-        location = BucketLocation(purpose, buckets.endpoint, buckets.region, name, variables)
-        return Bucket(location, login, self.client.retry_policy, self._authorities)
+        if purpose not in self._buckets:
+            location = BucketLocation(purpose, buckets.endpoint, buckets.region, name, variables)
+            self._buckets[purpose] = Bucket(location, login, self.client.retry_policy, self._authorities)
+        return self._buckets[purpose]
 
 
 @contextmanager

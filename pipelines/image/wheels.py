@@ -13,12 +13,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pipelines.core.digests import sha256_hex
@@ -30,6 +28,7 @@ from pipelines.image.staging import staging_directory
 from pipelines.tools import shell
 
 FILE = "requirements/api.txt"
+_RankedWheels = dict[tuple[str, str], list[tuple[int, Path]]]  # by name and version; rank 0 is the best
 _TIMEOUT = 900  # seconds, for a step that downloads
 
 
@@ -52,11 +51,7 @@ class Wheel:
     pin: Pin
     name: str  # file name
     data: bytes
-
-    @property
-    def sha256(self) -> str:
-        """Return the SHA-256 of its bytes, hex."""
-        return sha256_hex(self.data)
+    sha256: str  # of its bytes, hex
 
 
 def pinned_wheels(project: Path, target: PythonTarget) -> list[Pin]:
@@ -133,9 +128,10 @@ def fetch_wheels(project: Path, target: PythonTarget, log: Log) -> None:
 def read_wheels(project: Path, target: PythonTarget) -> list[Wheel]:
     """Return the wheels for *target*, one a pin; raise PipelineError for a missing or changed one."""
     folder = wheel_directory(project, target)
-    files = sorted(folder.glob("*.whl"))
+    ranked = _rank_wheels(folder, target)
     return [
-        _read_wheel(pin, files, target, f"out/wheels/{folder.name}") for pin in pinned_wheels(project, target)
+        _read_wheel(pin, ranked, target, f"out/wheels/{folder.name}")
+        for pin in pinned_wheels(project, target)
     ]
 
 
@@ -143,25 +139,27 @@ def _pip_requirements(needed: list[Pin]) -> str:
     return "".join(f"{pin} {' '.join(f'--hash=sha256:{one}' for one in pin.hashes)}\n" for pin in needed)
 
 
-def _read_wheel(pin: Pin, files: list[Path], target: PythonTarget, where: str) -> Wheel:
+def _rank_wheels(folder: Path, target: PythonTarget) -> _RankedWheels:
+    """Return the wheels in *folder* that *target* can use, by name and version, each with its rank."""
     tags = target.tags
-    fitting = [(min(tags[tag] for tag in known), file) for file, known in _candidates(pin, files, tags)]
-    if not fitting:
-        raise PipelineError(f"{where}: no wheel of {pin} for {target}; run `make wheels`")
-    _, file = min(fitting)
-    wheel = Wheel(pin, file.name, file.read_bytes())
-    if wheel.sha256 not in pin.hashes:
-        raise PipelineError(f"{where}/{file.name}: does not match its hash in {FILE}; run `make wheels`")
-    return wheel
-
-
-def _candidates(pin: Pin, files: list[Path], tags: dict[Tag, int]) -> Iterator[tuple[Path, set[Tag]]]:
-    """Yield the wheels of *pin* that are compatible with *tags*, each with its matching tags."""
-    for file in files:
+    found: _RankedWheels = {}
+    for file in folder.glob("*.whl"):
         try:
             name, version, _, known = parse_wheel_filename(file.name)
         except InvalidWheelFilename:
             continue
-        fitting = {tag for tag in known if tag in tags}
-        if (name, str(version)) == (pin.name, pin.version) and fitting:
-            yield file, fitting
+        if ranks := [tags[tag] for tag in known if tag in tags]:
+            found.setdefault((name, str(version)), []).append((min(ranks), file))
+    return found
+
+
+def _read_wheel(pin: Pin, ranked: _RankedWheels, target: PythonTarget, where: str) -> Wheel:
+    fitting = ranked.get((pin.name, pin.version))
+    if not fitting:
+        raise PipelineError(f"{where}: no wheel of {pin} for {target}; run `make wheels`")
+    _, file = min(fitting)
+    data = file.read_bytes()
+    wheel = Wheel(pin, file.name, data, sha256_hex(data))
+    if wheel.sha256 not in pin.hashes:
+        raise PipelineError(f"{where}/{file.name}: does not match its hash in {FILE}; run `make wheels`")
+    return wheel

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
 from pipelines.tools.http import DEFAULT_AGENT, trusted_authorities
+from pipelines.tools.lean_httpx import httpx
 
 _MAX_BODY = 2**16  # bytes of a response
 _HEADERS = {

@@ -10,9 +10,8 @@ from threading import Lock
 from types import TracebackType
 from urllib.parse import urlsplit
 
-import httpx
-
 from pipelines.core.errors import ToolError
+from pipelines.tools.lean_httpx import httpx
 
 _MAX_REDIRECTS = 10
 _NO_HEAD = frozenset({405, 501})  # statuses of servers that support GET only
