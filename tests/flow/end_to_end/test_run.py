@@ -99,6 +99,21 @@ def test_run_refuses_uncommitted_changes(publisher: Publisher) -> None:
     assert not (publisher.project / "out/site.json").exists()  # refused before the build
 
 
+def test_findings_of_the_build_come_before_those_of_the_api_image(publisher: Publisher) -> None:
+    """Both are made at the same time; this site has a login, and no code of an API."""
+    file = publisher.project / "site.toml"
+    file.write_text(file.read_text().replace("login    = false", "login    = true"))
+    commit(publisher, "See [a page](missing.md).")
+    git(publisher.project, "commit", "-q", "-am", "Log in", "--allow-empty")
+    err = refused(publisher, "run")
+    assert "content/posts/" in err
+    assert "missing.md" in err
+    assert "api/manage.py" not in err
+    write(publisher.project / POST, post("No link."))
+    git(publisher.project, "commit", "-q", "-am", "Remove the link")
+    assert "api/manage.py: error: no such file; restore it from Git" in refused(publisher, "run")
+
+
 def test_a_version_below_the_newest_is_not_published(publisher: Publisher) -> None:
     """After a forced push, or in a clone that is behind: Flux would never take the version."""
     done(publisher, "run")
