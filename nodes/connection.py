@@ -11,6 +11,7 @@ import io
 import shlex
 import socket
 from pathlib import Path
+from time import monotonic
 
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
@@ -126,15 +127,18 @@ class _FabricTransport:
     def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
         command = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
         program = argv[2] if argv[0] == "env" else argv[0]
+        late = HostError(f"{self._name}: {program}: gave no result within {timeout:g} s; look at the machine")
+        start = monotonic()
         try:
             result = self._connection.run(
                 command, hide=True, warn=True, in_stream=False, timeout=timeout, encoding="utf-8"
             )
         except CommandTimedOut:
-            text = f"{self._name}: {program}: gave no result within {timeout:g} s"
-            raise HostError(f"{text}; look at the machine") from None
+            raise late from None
         except (OSError, EOFError, SSHException) as error:
             raise HostError(f"{self._name}: the connection broke ({_line(error)}); run it again") from None
+        if result.exited == _NO_STATUS and monotonic() - start >= timeout:
+            raise late  # invoke asks its timer whether it was late, while that still closes the channel
         if result.exited == _NO_STATUS:
             text = f"{self._name}: {program}: ended without an exit status"
             raise HostError(f"{text}: it was killed, or the connection broke; run it again")

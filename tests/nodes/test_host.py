@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import paramiko
@@ -113,6 +114,18 @@ def test_a_command_that_fails_or_takes_too_long_is_an_error(session: Session) ->
             host.read("sleep", "9", timeout=1)
         with pytest.raises(HostError, match=r"^edge1: sh: ended without an exit status: it was killed, or"):
             host.read("sh", "-c", "kill -9 $$")
+
+
+def test_a_timeout_is_one_while_its_timer_still_runs(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer closes the channel, which invoke may see before the thread of the timer has ended."""
+    monkeypatch.setattr(Timer, "is_alive", lambda _: True)
+    with (
+        session.connect(node(session)) as host,
+        pytest.raises(HostError, match=r"^edge1: sleep: gave no result within 1 s; look at"),
+    ):
+        host.read("sleep", "9", timeout=1)
 
 
 def test_a_file_is_written_once(session: Session, tmp_path: Path) -> None:
