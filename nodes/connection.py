@@ -10,10 +10,11 @@ import hashlib
 import io
 import shlex
 import socket
+from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 
 from fabric import Config, Connection
+from fabric.runners import Remote
 from invoke.exceptions import CommandTimedOut
 from paramiko import MissingHostKeyPolicy, PKey, SSHClient, SSHConfig
 from paramiko.hostkeys import InvalidHostKey
@@ -89,7 +90,8 @@ def _connection(inventory: Inventory, node: Node, known_hosts: Path, identity: t
         user=ssh.user,
         port=ssh.port,
         gateway=gateway,
-        config=Config(ssh_config=SSHConfig()),  # nothing of ~/.ssh/config: each operator gets the same
+        # Nothing of ~/.ssh/config: each operator gets the same.
+        config=Config(ssh_config=SSHConfig(), overrides={"runners": {"remote": _Runner}}),
         connect_timeout=ssh.connect_timeout,
         connect_kwargs={**keys, **dict.fromkeys(_TIMEOUTS, ssh.connect_timeout)},
     )
@@ -101,6 +103,26 @@ def _connection(inventory: Inventory, node: Node, known_hosts: Path, identity: t
         fix = "write lines of address, type and key, without @cert-authority"
         raise HostError(f"{KNOWN_HOSTS}: cannot be read ({_line(error)}); {fix}") from None
     return connection
+
+
+class _Runner(Remote):  # type: ignore[misc]  # Fabric has no types
+    """Fabric's runner, which knows that a command took too long as soon as its timer has begun to end it.
+
+    Invoke asks whether the thread of the timer has ended, while that may still close the channel.
+    """
+
+    _late = False
+
+    def kill(self) -> None:
+        self._late = True
+        with suppress(OSError, EOFError, SSHException):  # the connection has ended, too
+            super().kill()
+
+    @property
+    def timed_out(self) -> bool:
+        if self._late and self._timer:
+            self._timer.join()
+        return self._late
 
 
 class _RefuseUnknown(MissingHostKeyPolicy):
@@ -127,18 +149,15 @@ class _FabricTransport:
     def run(self, argv: tuple[str, ...], timeout: float, *, sudo: bool) -> Output:
         command = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
         program = argv[2] if argv[0] == "env" else argv[0]
-        late = HostError(f"{self._name}: {program}: gave no result within {timeout:g} s; look at the machine")
-        start = monotonic()
         try:
             result = self._connection.run(
                 command, hide=True, warn=True, in_stream=False, timeout=timeout, encoding="utf-8"
             )
         except CommandTimedOut:
-            raise late from None
+            text = f"{self._name}: {program}: gave no result within {timeout:g} s"
+            raise HostError(f"{text}; look at the machine") from None
         except (OSError, EOFError, SSHException) as error:
             raise HostError(f"{self._name}: the connection broke ({_line(error)}); run it again") from None
-        if result.exited == _NO_STATUS and monotonic() - start >= timeout:
-            raise late  # invoke asks its timer whether it was late, while that still closes the channel
         if result.exited == _NO_STATUS:
             text = f"{self._name}: {program}: ended without an exit status"
             raise HostError(f"{text}: it was killed, or the connection broke; run it again")

@@ -7,10 +7,11 @@ import grp
 import os
 import re
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import paramiko
@@ -119,13 +120,18 @@ def test_a_command_that_fails_or_takes_too_long_is_an_error(session: Session) ->
 def test_a_timeout_is_one_while_its_timer_still_runs(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The timer closes the channel, which invoke may see before the thread of the timer has ended."""
-    monkeypatch.setattr(Timer, "is_alive", lambda _: True)
-    with (
-        session.connect(node(session)) as host,
-        pytest.raises(HostError, match=r"^edge1: sleep: gave no result within 1 s; look at"),
-    ):
-        host.read("sleep", "9", timeout=1)
+    """Its thread closes the channel, and may go on after the end of the command was seen."""
+    close = paramiko.Channel.close
+
+    def close_slowly(channel: paramiko.Channel) -> None:
+        close(channel)
+        time.sleep(0.5)
+
+    with session.connect(node(session)) as host:
+        monkeypatch.setattr(paramiko.Channel, "close", close_slowly)
+        with pytest.raises(HostError, match=r"^edge1: sleep: gave no result within 1 s; look at"):
+            host.read("sleep", "9", timeout=1)
+        assert not [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
 
 
 def test_a_file_is_written_once(session: Session, tmp_path: Path) -> None:
